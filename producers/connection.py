@@ -1,0 +1,43 @@
+"""Opening the store, and what it is called when the store does not answer.
+
+Enters: a Redis URL. Leaves: a client whose pool waits instead of raising, and one exception for every way of not answering.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from redis import BlockingConnectionPool, Redis
+from redis.backoff import ExponentialBackoff
+from redis.exceptions import BusyLoadingError, ReadOnlyError
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.retry import Retry
+
+
+class StoreUnavailable(ConnectionError):
+    """The store did not answer; what was asked was done whole or not at all."""
+
+
+def open_store(url: str, connections: int = 32) -> "Redis":
+    """A client for ``url``. A write may be replayed once when its answer was lost, so every script is idempotent."""
+    pool = BlockingConnectionPool.from_url(
+        url,
+        max_connections=connections,
+        timeout=20,
+        decode_responses=True,
+        socket_timeout=5,
+        socket_connect_timeout=3,
+        socket_keepalive=True,
+        health_check_interval=15,
+        retry=Retry(ExponentialBackoff(cap=0.2, base=0.02), retries=2),
+    )
+    return Redis(connection_pool=pool)
+
+
+@contextmanager
+def store_answers() -> Iterator[None]:
+    """Turns every way in which Redis fails to answer into ``StoreUnavailable``; programming errors pass."""
+    try:
+        yield
+    except (RedisConnectionError, RedisTimeoutError, BusyLoadingError, ReadOnlyError) as error:
+        raise StoreUnavailable(f"the store did not answer ({type(error).__name__})") from None

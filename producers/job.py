@@ -1,0 +1,177 @@
+"""SendJob: what an app asks for. Strict and versioned; refused whole at the door, or taken whole.
+
+Enters: fields from Python or JSON from any language. Leaves: a ``Message``. Wrong input raises ``Rejection`` naming field,
+reason and what is allowed, and never the value: it may be a number or a code.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+
+import phonenumbers
+from phonenumbers import PhoneNumberType
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from producers.lanes import Lane
+from producers.message import Message, fresh_id, referenced_id
+from producers.rejection import Problem, Rejection
+from producers.template import Registry
+
+MAX_LIFETIME = 7 * 24 * 3600  # seconds; beyond it nobody wants the SMS any more
+_DELIMITERS = re.compile(r"[,'\[\]【】\x00-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]")  # no escape rule exists [V]
+_MAINLAND = re.compile(r"^\+861[3-9]\d{9}$")
+_TEXTABLE = {PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE, PhoneNumberType.PERSONAL_NUMBER}
+
+Parameter = Annotated[str, Field(min_length=1, max_length=500)]
+
+
+class SendJob(BaseModel):
+    """One SMS an app wants sent."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    v: Literal[1] = Field(default=1, description="Version of this contract.")
+    to: str = Field(max_length=32, repr=False, description="E.164; a mainland number also without +86.")
+    template: str = Field(pattern=r"^[A-Za-z0-9_\-]{1,32}$", description="A string: leading zeros matter.")
+    params: tuple[Parameter, ...] = Field(
+        default=(),
+        max_length=20,
+        repr=False,
+        strict=False,
+        description="Values for {0}, {1}, …; without , ' [ ] 【 】, control characters or blanks at the ends.",
+    )
+    lane: Lane | None = Field(default=None, strict=False, description="Optional when the registered template has one.")
+    app: str = Field(default="default", pattern=r"^[A-Za-z0-9_.\-]{1,64}$", description="Who is sending.")
+    reference: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=128,
+        repr=False,
+        description="The app's own id of this SMS: the same one again never sends twice.",
+    )
+    expires_at: AwareDatetime | None = Field(default=None, description="Not submitted after this instant.")
+    expires_in: int | None = Field(default=None, ge=1, le=MAX_LIFETIME, description="The same, in seconds from now.")
+    not_before: AwareDatetime | None = Field(default=None, description="Not submitted before this instant.")
+
+    def __init__(self, **fields: Any) -> None:
+        try:
+            super().__init__(**fields)
+        except ValidationError as error:
+            raise Rejection.from_validation(error) from None
+
+    @classmethod
+    def decode(cls, wire: object) -> Self:
+        """Read a job off the wire; raises ``Rejection`` naming each wrong field."""
+        try:
+            return cls.model_validate_json(json.dumps(wire))
+        except ValidationError as error:
+            raise Rejection.from_validation(error) from None
+
+    def encode(self) -> dict[str, Any]:
+        """The job as plain JSON values, absent fields left out."""
+        return self.model_dump(mode="json", exclude_defaults=True) | {"v": self.v}
+
+    @field_validator("to")
+    @classmethod
+    def _to_e164(cls, to: str) -> str:
+        return e164(to)
+
+    @field_validator("params")
+    @classmethod
+    def _params_survive_joining(cls, params: tuple[str, ...]) -> tuple[str, ...]:
+        for number, value in enumerate(params):
+            if _DELIMITERS.search(value):
+                raise ValueError(f"value {number} holds one of , ' [ ] 【 】 or a control character")
+            if value != value.strip():
+                raise ValueError(f"value {number} begins or ends with a blank, which the vendor would lose")
+        return params
+
+    @field_validator("reference")
+    @classmethod
+    def _reference_is_text(cls, reference: str | None) -> str | None:
+        if reference is not None and not reference.isprintable():
+            raise ValueError("must be printable text")
+        return reference
+
+    @model_validator(mode="after")
+    def _one_deadline(self) -> Self:
+        if self.expires_at is not None and self.expires_in is not None:
+            raise ValueError("expires_at and expires_in exclude each other")
+        return self
+
+    def accept(self, now: int, registry: Registry, random_bits: Callable[[], int]) -> Message:
+        """The message this job becomes at ``now`` (ms); raises ``Rejection`` for what only the registry or the clock know."""
+        lane, problems = self._lane(registry)
+        not_before = _epoch_ms(self.not_before)
+        expires_at = self._expiry(now, not_before, lane)
+        template = registry.get(self.template)
+        problems += [] if template is None else [problem for problem in [template.check(self.params)] if problem]
+        problems += _deadline_problems(now, not_before, expires_at)
+        if problems or lane is None:
+            raise Rejection(problems)
+        known = self.reference is not None
+        message_id = referenced_id(self.app, self.reference or "") if known else fresh_id(now, random_bits())
+        return Message(
+            message_id=message_id,
+            lane=lane,
+            to=self.to,
+            template=self.template,
+            params=self.params,
+            app=self.app,
+            reference=self.reference,
+            expires_at=expires_at,
+            not_before=not_before,
+        )
+
+    def _lane(self, registry: Registry) -> tuple[Lane | None, list[Problem]]:
+        template = registry.get(self.template)
+        registered = template.lane if template else None
+        allowed = ", ".join(Lane)
+        if self.lane is None and registered is None:
+            return None, [Problem("lane", f"missing, and no registered template names one; allowed: {allowed}")]
+        if self.lane is not None and registered is not None and self.lane is not registered:
+            return self.lane, [Problem("lane", f"template {self.template} is registered for {registered.value}")]
+        return self.lane or registered, []
+
+    def _expiry(self, now: int, not_before: int | None, lane: Lane | None) -> int:
+        if self.expires_at is not None:
+            return _epoch_ms(self.expires_at) or 0
+        if self.expires_in is not None:
+            return now + self.expires_in * 1000
+        return max(now, not_before or 0) + (lane or Lane.OTP).default_lifetime * 1000
+
+
+def e164(number: str) -> str:
+    """A textable number in E.164; mainland numbers may come without +86. Raises ``ValueError`` without the number."""
+    try:
+        parsed = phonenumbers.parse(number, "CN")
+    except phonenumbers.NumberParseException:
+        raise ValueError("not a phone number; allowed: E.164, or a mainland number with or without +86") from None
+    plain = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+    if parsed.extension:
+        raise ValueError("has an extension; an SMS goes to a number without one")
+    # New mainland prefixes are in use before any numbering table lists them, so the shape decides there.
+    if _MAINLAND.match(plain):
+        return plain
+    if phonenumbers.is_valid_number(parsed) and phonenumbers.number_type(parsed) in _TEXTABLE and parsed.country_code != 86:
+        return plain
+    raise ValueError("not a mobile number; allowed: E.164, or a mainland number with or without +86")
+
+
+def _epoch_ms(instant: datetime | None) -> int | None:
+    return None if instant is None else int(instant.timestamp() * 1000)
+
+
+def _deadline_problems(now: int, not_before: int | None, expires_at: int) -> list[Problem]:
+    problems = []
+    if expires_at <= now:
+        problems.append(Problem("expires_at", "is past"))
+    if expires_at > max(now, not_before or 0) + MAX_LIFETIME * 1000:
+        problems.append(Problem("expires_at", f"at most {MAX_LIFETIME // 86400} days ahead are allowed"))
+    if not_before is not None and not_before > now + 30 * 86400 * 1000:
+        problems.append(Problem("not_before", "at most 30 days ahead are allowed"))
+    if not_before is not None and not_before >= expires_at:
+        problems.append(Problem("not_before", "is not before the message expires"))
+    return problems

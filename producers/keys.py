@@ -1,0 +1,56 @@
+"""Names of everything kept in the store, with type and lifetime. The one place where they are spelled.
+
+| key | type | lives |
+|---|---|---|
+| sms:m:ID | hash: the record (producers.record) | until retention after its final state |
+| sms:p:ID | string: recipient and parameters | until delivered or cancelled, at the latest until the message expires |
+| sms:agenda | sorted set: id by the instant (ms) at which something must happen | one entry a message that is not final |
+| sms:outbox:LANE | sorted set: id by the instant (ms) of its wake-up | one entry a message that waits to be begun |
+| sms:begun:LANE | string: outbox instant of the newest message begun | for ever |
+| sms:x:EXTERNAL | string: ID:ATTEMPT | until retention after the submit |
+| sms:parked:EXTERNAL | list: reports whose submit is not recorded yet | until retention |
+| sms:events | stream: every transition | capped |
+| sms:rate | string: the limiter's theoretical arrival time (µs) | seconds after the last submit |
+| sms:halted | hash: since, code | until an operator resumes |
+| sms:unlisted | hash: code → reports seen | for ever |
+| sms:undecodable | list: task bodies nobody could read | capped |
+"""
+
+from producers.lanes import Lane
+
+AGENDA = "sms:agenda"
+EVENTS = "sms:events"
+RATE = "sms:rate"
+HALTED = "sms:halted"
+UNLISTED = "sms:unlisted"
+UNDECODABLE = "sms:undecodable"
+
+
+def message(message_id: str) -> str:
+    """Key of a record."""
+    return f"sms:m:{message_id}"
+
+
+def payload(message_id: str) -> str:
+    """Key of recipient and parameters."""
+    return f"sms:p:{message_id}"
+
+
+def outbox(lane: Lane) -> str:
+    """Key of a lane's outbox."""
+    return f"sms:outbox:{lane.value}"
+
+
+def begun(lane: Lane) -> str:
+    """Key of a lane's newest begun instant."""
+    return f"sms:begun:{lane.value}"
+
+
+def external(external_id: str) -> str:
+    """Key of the vendor's id of a submit."""
+    return f"sms:x:{external_id}"
+
+
+def parked(external_id: str) -> str:
+    """Key of reports that came before the vendor's id was known."""
+    return f"sms:parked:{external_id}"

@@ -1,0 +1,43 @@
+"""Logs: one JSON line an event on standard error, Celery's own included. No line holds a number, a code or a key."""
+
+import logging
+import sys
+
+import structlog
+
+
+def set_up(level: str = "INFO") -> None:
+    """Send structlog and the standard library's logging through one formatter."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            structlog.stdlib.add_logger_name,
+            *shared,
+            structlog.processors.format_exc_info,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    renderer = structlog.processors.JSONRenderer(ensure_ascii=False)
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+    )
+    stream = logging.StreamHandler(sys.stderr)
+    stream.setFormatter(formatter)
+    root = logging.getLogger()
+    root.handlers = [stream]
+    root.setLevel(level)
+    logging.getLogger("celery.redirected").setLevel("WARNING")
+    logging.getLogger("amqp").setLevel("WARNING")
+    logging.getLogger("kombu").setLevel("WARNING")

@@ -1,0 +1,105 @@
+"""Record: what the store holds about one message, and the words for it. Never a number, never a parameter.
+
+Pure values with their wire form: one Redis hash a message, every field short, so that Redis keeps it in its compact encoding.
+Instants are milliseconds since the Unix epoch on Redis's clock.
+
+Fields of the hash: lane tpl app ref at exp nb fp who (set once) · state try due ext own rev len (move) · t1 … tn (timeline).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Self
+
+from producers.lanes import Lane
+
+
+class State(StrEnum):
+    """Where a message is; docs/guarantees.md draws the arrows."""
+
+    QUEUED = "queued"
+    SUBMITTING = "submitting"
+    SUBMITTED = "submitted"
+    UNCERTAIN = "uncertain"
+    RETRYING = "retrying"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing more is owed to the message; only a late 200 may still change it."""
+        return self in _FINAL
+
+
+_FINAL = {State.DELIVERED, State.FAILED, State.UNKNOWN, State.EXPIRED, State.CANCELLED}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a timeline: what happened, and the rule that decided what follows."""
+
+    at: int
+    state: State  # after this line
+    attempt: int  # the attempt it speaks of; 0 before the first
+    code: str = ""
+    rule: str = ""
+    updated_on: int | None = None  # the vendor's instant of a report
+
+    def encode(self) -> str:
+        """One line, parts joined by ``|``; none of them can hold one."""
+        when = "" if self.updated_on is None else str(self.updated_on)
+        return f"{self.at}|{self.state.value}|{self.attempt}|{self.code}|{self.rule}|{when}"
+
+    @classmethod
+    def decode(cls, line: str) -> Self:
+        """Read what ``encode`` wrote."""
+        at, state, attempt, code, rule, when = line.split("|")
+        return cls(int(at), State(state), int(attempt), code, rule, int(when) if when else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One message as the store knows it."""
+
+    message_id: str
+    lane: Lane
+    template: str
+    app: str
+    reference: str | None
+    created_at: int
+    expires_at: int
+    fingerprint: str
+    recipient_hash: str
+    state: State
+    attempt: int  # the last attempt begun; a deferred one is taken back
+    due: int | None  # queued or retrying, and not to be begun before this
+    external_id: str | None
+    owner: str | None  # who began the current attempt
+    revision: int  # grows with every transition; a transition names the one it was decided on
+    timeline: tuple[Entry, ...]
+
+    @classmethod
+    def decode(cls, message_id: str, fields: Mapping[str, str]) -> Self:
+        """Read a message's hash."""
+        length = int(fields["len"])
+        return cls(
+            message_id=message_id,
+            lane=Lane(fields["lane"]),
+            template=fields["tpl"],
+            app=fields["app"],
+            reference=fields.get("ref"),
+            created_at=int(fields["at"]),
+            expires_at=int(fields["exp"]),
+            fingerprint=fields["fp"],
+            recipient_hash=fields["who"],
+            state=State(fields["state"]),
+            attempt=int(fields["try"]),
+            due=int(fields["due"]) if fields.get("due") else None,
+            external_id=fields.get("ext"),
+            owner=fields.get("own"),
+            revision=int(fields["rev"]),
+            timeline=tuple(Entry.decode(fields[f"t{number}"]) for number in range(1, length + 1)),
+        )

@@ -1,0 +1,90 @@
+"""Settings of everything that enqueues or receives, read once from the environment and an ``.env`` file.
+
+Enters: variables ``SMSRELAY_…``. Leaves: one frozen object. Every problem is reported at once, by variable; no value is printed.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "SMSRELAY_"
+LOCAL_REDIS = "redis://127.0.0.1:6379/0"
+
+
+class SettingsError(ValueError):
+    """The environment does not make valid settings; the text lists every variable and reason, and no value."""
+
+
+class ProducerSettings(BaseSettings):
+    """What apps and the receiver need to know."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    broker_url: str = Field(default=LOCAL_REDIS, repr=False, description="Where tasks travel: redis:// or amqp://.")
+    store_url: str = Field(default=LOCAL_REDIS, repr=False, description="Where records live: redis://.")
+    secret: SecretStr = Field(description="Key of callback tokens and of the hashes that stand for numbers; 16+ characters.")
+    templates: Path | None = Field(default=None, description="Template registry, a TOML file.")
+    callback_max_bytes: Annotated[int, Field(ge=512)] = Field(default=65536, description="Longest callback body taken.")
+    unsigned_callbacks: bool = Field(
+        default=False, description="Also take callbacks without a token, matched by the vendor's external id alone."
+    )
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise SettingsError("\n".join(_lines(error))) from None
+
+    @field_validator("secret")
+    @classmethod
+    def _long_enough(cls, secret: SecretStr) -> SecretStr:
+        if len(secret.get_secret_value()) < 16:
+            raise ValueError("must have at least 16 characters")
+        return secret
+
+    @field_validator("broker_url")
+    @classmethod
+    def _known_broker(cls, url: str) -> str:
+        return _with_scheme(url, "redis://", "rediss://", "redis+socket://", "amqp://", "amqps://")
+
+    @field_validator("store_url")
+    @classmethod
+    def _known_store(cls, url: str) -> str:
+        return _with_scheme(url, "redis://", "rediss://", "unix://")
+
+    @property
+    def secret_bytes(self) -> bytes:
+        """The key itself."""
+        return self.secret.get_secret_value().encode()
+
+    @classmethod
+    def documented(cls) -> list[tuple[str, str]]:
+        """Every variable with its meaning, for docs and the command line."""
+        return [(PREFIX + name.upper(), field.description or "") for name, field in cls.model_fields.items()]
+
+    def replaced(self, **values: Any) -> Self:
+        """These settings with some values changed."""
+        return self.model_copy(update=values)
+
+
+def _with_scheme(url: str, *schemes: str) -> str:
+    if not url.startswith(schemes):
+        raise ValueError(f"must begin with one of {' '.join(schemes)}")
+    return url
+
+
+def _lines(error: ValidationError) -> list[str]:
+    lines = []
+    for found in error.errors(include_input=False, include_url=False):
+        name = PREFIX + str(found["loc"][0]).upper() if found["loc"] else "settings"
+        lines.append(f"{name}: {found['msg'].removeprefix('Value error, ')}")
+    return lines

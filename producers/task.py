@@ -1,0 +1,51 @@
+"""A Celery task message as a value: protocol 2, JSON, written by hand so that no app needs Celery to enqueue.
+
+Enters: task name and keyword arguments (ids and events, never a person). Leaves: headers and body for kombu.
+The representations that Flower shows are set here; they name what a person watching needs, and nothing else.
+"""
+
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+ATTEMPT = "sms.attempt"
+SEND = "sms.send"
+STATUS = "sms.status"
+
+ORIGIN = "smsrelay"  # marks tasks whose shown arguments we wrote ourselves
+
+
+@dataclass(frozen=True, slots=True)
+class TaskMessage:
+    """One Celery task, ready to publish."""
+
+    name: str
+    queue: str
+    kwargs: dict[str, Any]
+    shown: str  # what Flower and logs show in place of the arguments
+    task_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+    @property
+    def headers(self) -> dict[str, Any]:
+        """Celery protocol 2 headers; ``ignore_result`` because the record, not a result backend, is the truth."""
+        return {
+            "lang": "py",
+            "task": self.name,
+            "id": self.task_id,
+            "root_id": self.task_id,
+            "parent_id": None,
+            "group": None,
+            "eta": None,
+            "expires": None,
+            "retries": 0,
+            "timelimit": [None, None],
+            "argsrepr": "()",
+            "kwargsrepr": self.shown,
+            "origin": ORIGIN,
+            "ignore_result": True,
+        }
+
+    @property
+    def body(self) -> list[Any]:
+        """Celery protocol 2 body: args, kwargs, embedded callbacks."""
+        return [[], self.kwargs, {"callbacks": None, "errbacks": None, "chain": None, "chord": None}]

@@ -1,0 +1,1 @@
+"""Everything that acts on messages: attempts, reports, and what is due."""

@@ -1,0 +1,55 @@
+"""The composition root, and the Celery app: ``celery -A worker.app worker``. The one module whose import does something.
+
+Enters: the environment. Leaves: ``app``, with its relay wired and its tasks registered. Wrong settings end the import with
+``SettingsError``, a wrong policy with ``PolicyError``; both list every problem.
+"""
+
+from typing import Any
+
+from celery import Celery
+from celery.signals import setup_logging
+
+from producers import logs
+from producers.publish import QUEUES, broker_queue, transport_options
+from worker.boot import AgendaStep
+from worker.relay import Relay
+from worker.settings import WorkerSettings
+from worker.tasks import Tasks
+
+settings = WorkerSettings()
+
+
+def _logs(**_: Any) -> None:
+    logs.set_up()
+
+
+setup_logging.connect(_logs, weak=False)  # ours in place of Celery's
+
+app = Celery("smsrelay", broker=settings.broker_url, set_as_current=False)
+app.conf.update(
+    accept_content=["json"],
+    task_serializer="json",
+    timezone="UTC",
+    enable_utc=True,
+    result_backend=None,
+    task_ignore_result=True,
+    task_queues=[broker_queue(name) for name in QUEUES],
+    task_default_queue=QUEUES[0],
+    task_create_missing_queues=False,
+    task_acks_late=True,
+    task_reject_on_worker_lost=True,
+    worker_prefetch_multiplier=2,
+    worker_consumer="worker.consumer:MaskedConsumer",
+    worker_pool="threads",
+    worker_concurrency=settings.concurrency,
+    worker_soft_shutdown_timeout=15,
+    worker_enable_soft_shutdown_on_idle=True,
+    worker_cancel_long_running_tasks_on_connection_loss=False,
+    worker_redirect_stdouts=False,
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    broker_transport_options=transport_options(settings.broker_url, settings.concurrency),
+)
+app.relay = Relay.wire(settings)
+app.steps["worker"].add(AgendaStep)
+Tasks(app.relay).register(app)

@@ -1,0 +1,64 @@
+"""AgendaStep: runs the agenda beside the consumer of every worker process, from start to stop.
+
+A turn that fails because store or broker are away is done again a second later. Anything else is a fault of ours: it is logged
+with its trace and the agenda goes on, because the other messages are still owed their times.
+"""
+
+import threading
+import time
+from typing import Any
+
+import structlog
+from celery import bootsteps
+
+from producers.connection import StoreUnavailable
+from producers.publish import BrokerUnavailable
+
+TURN = 1.0  # seconds between turns
+_LOST_EVERY = 5  # turns
+
+log = structlog.get_logger()
+
+
+class AgendaStep(bootsteps.StartStopStep):  # type: ignore[misc]
+    """One thread a worker process."""
+
+    def __init__(self, worker: Any, **options: Any) -> None:
+        super().__init__(worker, **options)
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self, worker: Any) -> None:
+        """Begin turning."""
+        agenda = worker.app.relay.agenda
+        self._thread = threading.Thread(target=self._run, args=(agenda,), name="agenda", daemon=True)
+        self._thread.start()
+
+    def stop(self, worker: Any) -> None:
+        """Finish the turn under way."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join(timeout=5)
+
+    def terminate(self, worker: Any) -> None:
+        """As ``stop``: a turn cut short loses nothing."""
+        self.stop(worker)
+
+    def _run(self, agenda: Any) -> None:
+        turns = 0
+        while not self._stopping.wait(TURN):
+            started = time.monotonic()
+            self._turn(agenda, look_for_lost=turns % _LOST_EVERY == 0)
+            turns += 1
+            log.debug("agenda turned", seconds=round(time.monotonic() - started, 3))
+
+    def _turn(self, agenda: Any, look_for_lost: bool) -> None:
+        try:
+            while agenda.turn() > 0 and not self._stopping.is_set():
+                continue
+            if look_for_lost:
+                agenda.find_lost()
+        except (StoreUnavailable, BrokerUnavailable) as error:
+            log.warning("agenda waits", reason=str(error))
+        except Exception:
+            log.exception("agenda turn failed")

@@ -1,0 +1,118 @@
+"""``smsrelay show``, ``cancel``, ``status`` and ``resume``: what a person may see and do.
+
+Enters: arguments of a command line. Leaves: text or JSON. A message that is not there ends with 1, an absent store with 3.
+"""
+
+import json
+from dataclasses import asdict
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from producers.cli import told
+from producers.lanes import Lane
+from producers.record import Record, State
+from worker import lifecycle
+from worker.policy import Policy
+from worker.relay import Relay
+from worker.settings import WorkerSettings
+from worker.story import Line, ahead, clock, story
+
+_STYLES = {
+    State.DELIVERED: "green",
+    State.FAILED: "red",
+    State.UNKNOWN: "yellow",
+    State.EXPIRED: "yellow",
+    State.RETRYING: "yellow",
+    State.UNCERTAIN: "yellow",
+}
+
+
+@click.command()
+@click.argument("message_id")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def show(message_id: str, as_json: bool) -> None:
+    """Tell what happened to a message, and why."""
+    with told():
+        relay = Relay.wire(WorkerSettings())
+        reading = relay.store.read(message_id)
+    if reading is None:
+        raise click.ClickException("no such message, or its retention is over")
+    lines = story(reading.record, relay.policy)
+    if as_json:
+        click.echo(json.dumps(_as_json(reading.record, lines), ensure_ascii=False, indent=2))
+    else:
+        _print(reading.record, lines, relay.policy)
+
+
+@click.command()
+@click.argument("message_id")
+def cancel(message_id: str) -> None:
+    """Withdraw a message that nobody has submitted yet."""
+    with told():
+        change = Relay.wire(WorkerSettings()).store.change(message_id, lambda reading: lifecycle.cancelled(reading.record))
+    if change is None:
+        raise click.ClickException("no such message, or its retention is over")
+    if change.transition is None:
+        raise click.ClickException(f"too late: it is {change.record.state.value}")
+    click.echo("cancelled")
+
+
+@click.command()
+def status() -> None:
+    """Say how much waits in each lane, and whether submits are halted."""
+    with told():
+        relay = Relay.wire(WorkerSettings())
+        halt = relay.limit.halted()
+        waiting = {lane: relay.store.waiting(lane) for lane in Lane}
+        unlisted = relay.store.unlisted()
+    click.echo(f"halted since {clock(halt.since)} ({halt.code}); smsrelay resume goes on" if halt else "submitting")
+    for lane, count in waiting.items():
+        click.echo(f"{lane.value}: {count} waiting")
+    for code, count in sorted(unlisted.items()):
+        click.echo(f"unlisted status code {code}: {count} reports")
+
+
+@click.command()
+def resume() -> None:
+    """Submit again after a halt."""
+    with told():
+        resumed = Relay.wire(WorkerSettings()).limit.resume()
+    click.echo("resumed" if resumed else "was not halted")
+
+
+def _print(record: Record, lines: list[Line], policy: Policy) -> None:
+    console = Console(highlight=False)
+    console.print(f"message   {record.message_id}")
+    console.print(f"lane      {record.lane.value}, template {record.template}, app {record.app}")
+    console.print(
+        "state     ", Text(record.state.value, style=_STYLES.get(record.state, "")), f" after {record.attempt} attempt(s)", sep=""
+    )
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for title in ("at (UTC)", "state", "what happened"):
+        table.add_column(title, overflow="fold")
+    for line in lines:
+        table.add_row(clock(line.at), Text(line.state.value, style=_STYLES.get(line.state, "")), Text(line.text))
+    console.print(table)
+    following = ahead(record, policy)
+    if following:
+        console.print(f"next      {following}")
+
+
+def _as_json(record: Record, lines: list[Line]) -> dict[str, object]:
+    shown = {
+        "message_id": record.message_id,
+        "lane": record.lane.value,
+        "template": record.template,
+        "app": record.app,
+        "reference": record.reference,
+        "state": record.state.value,
+        "attempts": record.attempt,
+        "created_at": record.created_at,
+        "expires_at": record.expires_at,
+        "due": record.due,
+        "external_id": record.external_id,
+    }
+    return shown | {"timeline": [asdict(line) for line in lines]}

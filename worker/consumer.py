@@ -1,0 +1,47 @@
+"""MaskedConsumer: what the worker does with a message that is no task of ours.
+
+Celery logs such a message whole and drops it. It may be somebody's SMS job with a typing error, so here it is kept in the store
+for a person to look at, and the log names only the queue and the reason. Without the store it goes back to its queue.
+"""
+
+from typing import Any
+
+import structlog
+from celery.worker.consumer import Consumer
+
+from producers.connection import StoreUnavailable
+
+log = structlog.get_logger()
+
+
+class MaskedConsumer(Consumer):  # type: ignore[misc]
+    """A consumer that keeps what it cannot read."""
+
+    def on_decode_error(self, message: Any, exc: Exception) -> None:
+        """The body is not what its content type says."""
+        self._keep(message, "undecodable body")
+
+    def on_unknown_message(self, body: Any, message: Any) -> None:
+        """Not a Celery task at all."""
+        self._keep(message, "no Celery task")
+
+    def on_unknown_task(self, body: Any, message: Any, exc: Exception) -> None:
+        """A task under a name we do not have."""
+        self._keep(message, "unknown task name")
+
+    def on_invalid_task(self, body: Any, message: Any, exc: Exception) -> None:
+        """A task whose parts do not fit the protocol."""
+        self._keep(message, "invalid task")
+
+    def _keep(self, message: Any, reason: str) -> None:
+        queue = str((message.delivery_info or {}).get("routing_key", ""))
+        raw = message.body
+        body = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else str(raw)
+        try:
+            self.app.relay.store.keep_undecodable(queue, reason, body)
+        except StoreUnavailable as error:
+            log.error("a task nobody can read goes back to its queue", queue=queue, reason=str(error))
+            message.requeue()
+            return
+        log.error("a task nobody can read is kept under sms:undecodable", queue=queue, reason=reason)
+        message.ack()

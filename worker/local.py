@@ -1,0 +1,137 @@
+"""The stack at a desk: which parts it has, with which settings, and ``smsrelay up``.
+
+Enters: the environment and a few options. Leaves: broker, worker, receiver, Flower and simulator as real processes, their URLs on
+standard output. What the environment does not name gets a value for a desk: an embedded broker, the simulator as vendor, secrets
+made once and kept in the data folder, readable by its owner alone.
+"""
+
+import os
+import secrets
+import signal
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+from dotenv import dotenv_values
+
+from producers.cli import Refused, told
+from worker.settings import WorkerSettings
+from worker.stack import Part, Stack, StackFailed
+
+_SMSRELAY = (sys.executable, "-m", "worker")
+_LONGEST_WORKER_STOP = 60  # seconds: an answer of the vendor under way, and its record
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where the parts listen on 127.0.0.1."""
+
+    broker: int = 6390
+    receiver: int = 8025
+    flower: int = 5555
+    simulator: int = 9100
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """One stack at a desk."""
+
+    data: Path
+    ports: Ports
+    simulator: bool = True
+    report_delay: float = 0.2  # seconds, of the simulator
+
+    def environment(self, given: Mapping[str, str]) -> dict[str, str]:
+        """The environment of every part: what is given, and a desk's values for the rest."""
+        desk = {
+            "SMSRELAY_DATA": str(self.data),
+            "SMSRELAY_SECRET": self._kept("secret"),
+            "SMSRELAY_FLOWER_AUTH": "admin:" + self._kept("flower-password"),
+            "SMSRELAY_BROKER_URL": f"redis://127.0.0.1:{self.ports.broker}/0",
+            "SMSRELAY_STORE_URL": given.get("SMSRELAY_BROKER_URL", f"redis://127.0.0.1:{self.ports.broker}/0"),
+            "SMSRELAY_CALLBACK_URL": f"http://127.0.0.1:{self.ports.receiver}",
+        }
+        if self.simulator:
+            vendor = f"http://127.0.0.1:{self.ports.simulator}"
+            played = {"SMSRELAY_VENDOR_URL": vendor, "SMSRELAY_VENDOR_INTL_URL": vendor, "SMSRELAY_APPCODE": "simulator"}
+            return {**desk, **given, **played}
+        return {**desk, **given}
+
+    def parts(self, given: Mapping[str, str]) -> tuple[Part, ...]:
+        """The processes in the order of their start."""
+        ports, parts = self.ports, []
+        if "SMSRELAY_BROKER_URL" not in given:  # a server somebody named always wins over the embedded one
+            embedded = (sys.executable, "-m", "worker.embedded", str(ports.broker), str(self.data.resolve() / "broker"))
+            parts.append(Part("broker", embedded, port=ports.broker))
+        if self.simulator:
+            options = ("--port", str(ports.simulator), "--report-delay", str(self.report_delay))
+            played = (*_SMSRELAY, "simulator", *options)
+            parts.append(Part("simulator", played, port=ports.simulator, ready_path="/control/stats"))
+        parts += [
+            Part("receiver", (*_SMSRELAY, "receiver", "--port", str(ports.receiver)), 15, ports.receiver, "/readyz"),
+            Part("worker", (*_SMSRELAY, "worker"), _LONGEST_WORKER_STOP),
+            Part("flower", (*_SMSRELAY, "flower", "--port", str(ports.flower)), port=ports.flower, ready_path="/healthcheck"),
+        ]
+        return tuple(parts)
+
+    def _kept(self, name: str) -> str:
+        """A secret of this desk, made at its first use."""
+        path = self.data / name
+        if not path.exists():
+            self.data.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600)
+            path.write_text(secrets.token_hex(16), encoding="ascii")
+        return path.read_text(encoding="ascii")
+
+
+@click.command()
+@click.option("--simulator/--no-simulator", default=True, help="Play the vendor, or submit to the real one of the settings.")
+@click.option(
+    "--data", type=click.Path(path_type=Path), default=Path(".smsrelay"), show_default=True, help="Folder for data and logs."
+)
+@click.option("--broker-port", default=Ports.broker, show_default=True)
+@click.option("--receiver-port", default=Ports.receiver, show_default=True)
+@click.option("--flower-port", default=Ports.flower, show_default=True)
+@click.option("--simulator-port", default=Ports.simulator, show_default=True)
+def up(simulator: bool, data: Path, **ports: int) -> None:
+    """Run the whole relay at a desk until Ctrl-C."""
+    chosen = Ports(**{name.removesuffix("_port"): port for name, port in ports.items()})
+    desk = Desk(data, chosen, simulator)
+    given = named_by_the_user()
+    environment = desk.environment(given)
+    os.environ.update(environment)
+    with told():
+        WorkerSettings()
+    stopped = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
+    stack = Stack(desk.parts(given), data, environment)
+    try:
+        with stack.running():
+            click.echo(_told(desk))
+            while not stopped.wait(1) and not stack.ended():
+                continue
+            click.echo("stopping: the worker first finishes what it has submitted …")
+    except StackFailed as error:
+        raise Refused(str(error)) from None
+
+
+def named_by_the_user() -> dict[str, str]:
+    """The environment, with the ``.env`` file behind it."""
+    written = {name: value for name, value in dotenv_values(".env").items() if value}
+    return {**written, **os.environ}
+
+
+def _told(desk: Desk) -> str:
+    ports = desk.ports
+    lines = [
+        f"receiver   http://127.0.0.1:{ports.receiver}",
+        f"Flower     http://127.0.0.1:{ports.flower}  user admin, password in {desk.data / 'flower-password'}",
+        f"logs       {desk.data}/*.log",
+    ]
+    if desk.simulator:
+        lines.insert(0, f"simulator  http://127.0.0.1:{ports.simulator}/control/submits")
+    return "\n".join(["up; Ctrl-C stops everything", *lines])

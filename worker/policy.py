@@ -1,0 +1,118 @@
+"""What is done about a vendor's code: the policy's rows as values, and the decision one row leads to. Pure.
+
+Enters: a row, how often it already caused a further attempt, a random roll. Leaves: a ``Decision``.
+A row that waits without a backoff cannot be built (``ValueError``). ``worker.policy_file`` reads rows from a file.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from producers.lanes import Lane
+from worker.retry import Backoff
+from worker.vendor.answer import Kind
+
+# The 34 status codes that the vendor's guide lists (table 状态码).
+# fmt: off
+GUIDE_CODES = frozenset({
+    "200", "203", "207", "210", "211", "220", "221", "222", "229", "230", "231", "234", "237", "238",
+    "250", "286", "290", "292", "295", "500", "502", "503", "504", "505", "506", "507", "508", "510",
+    "511", "512", "513", "514", "515", "599",
+})
+# fmt: on
+DEFAULT = "default"  # the [submit] row of every code that has none of its own
+SUBMIT_CODES = ("0000", "i005", "9999", "1999", DEFAULT)
+CLASSES = tuple(kind for kind in Kind if kind is not Kind.ANSWERED)
+
+
+class Action(StrEnum):
+    """What a row does to the message; the value is the word the policy file uses as ``outcome``."""
+
+    DELIVERED = "delivered"
+    IN_PROGRESS = "in_progress"  # changes no state
+    RETRY = "retry"  # a further attempt
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    SUBMITTED = "submitted"
+    DEFER = "defer"  # not executed: wait, no attempt counted
+    HALT = "halt"  # not executed: nobody sends until a person acts, no attempt counted
+    UNCERTAIN = "uncertain"  # may have been sent: the lane's row in [uncertain] says how long to wait
+
+
+WAITING = frozenset({Action.RETRY, Action.DEFER, Action.HALT})
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One row: what a code of a report or an answer, or an answer's class, leads to.
+
+    ``retries`` is how many further attempts the row may cause per message, None meaning until the message expires.
+    """
+
+    name: str  # as the timeline shows it: "status.503", "submit.0000", "class.throttled"
+    code: str
+    text: str
+    zh: str
+    action: Action
+    retries: int | None = 0
+    backoff: Backoff | None = None
+
+    def __post_init__(self) -> None:
+        if (self.backoff is not None) != (self.action in WAITING):
+            raise ValueError(f"{self.name}: a backoff belongs to retry, defer and halt, and to nothing else")
+
+
+@dataclass(frozen=True, slots=True)
+class UncertainRule:
+    """What a lane does about a submit whose answer never came and that no report has settled.
+
+    After ``window`` seconds without a report the message is submitted once more (``resend``, at most ``retries``
+    times, while it is valid) or ends as unknown.
+    """
+
+    name: str  # "uncertain.otp"
+    window: float
+    resend: bool
+    retries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do now, and the row that says so. ``delay`` (seconds) is set exactly for retry, defer and halt."""
+
+    action: Action
+    rule: str
+    delay: float | None
+    exhausted: bool = False  # failed only because the row's retries are used up
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Every row. ``report_deadline`` is seconds after a submit at which a silent message ends as unknown."""
+
+    status: Mapping[str, Rule]
+    submit: Mapping[str, Rule]
+    classes: Mapping[Kind, Rule]
+    uncertain: Mapping[Lane, UncertainRule]
+    report_deadline: float
+
+    def for_status(self, code: str) -> Rule | None:
+        """The row of a reported status code; None for an unlisted one, which changes no state."""
+        return self.status.get(code)
+
+    def for_answer(self, kind: Kind, code: str) -> Rule:
+        """The row of an answer: the vendor's own code decides, or else the class of who answered instead."""
+        if kind is Kind.ANSWERED:
+            return self.submit.get(code, self.submit[DEFAULT])
+        return self.classes[kind]
+
+
+def decide(rule: Rule, retried: int, roll: float) -> Decision:
+    """What a row leads to when it has already caused ``retried`` further attempts (or deferrals) of this message.
+
+    ``roll`` is random, 0 up to but not 1. Deferrals have no limit but the message's expiry, which the caller checks.
+    """
+    if rule.action is Action.RETRY and rule.retries is not None and retried >= rule.retries:
+        return Decision(Action.FAILED, rule.name, None, exhausted=True)
+    delay = rule.backoff.delay(retried + 1, roll) if rule.backoff else None
+    return Decision(rule.action, rule.name, delay)

@@ -1,0 +1,89 @@
+"""Relay: everything that acts, wired once from the settings.
+
+Enters: ``WorkerSettings``. Leaves: sender, reports and agenda over one store. Nothing connects before its first use.
+Raises ``PolicyError`` or ``Rejection`` when a file that the settings name is wrong.
+"""
+
+import secrets
+from dataclasses import dataclass
+from typing import Self
+
+from producers.connection import open_store
+from producers.enqueue import Enqueuer
+from producers.lanes import Lane
+from producers.outbox import Outbox
+from producers.publish import Publisher
+from producers.template import load_registry
+from worker.agenda import Agenda
+from worker.limit import Limit
+from worker.policy import Policy
+from worker.policy_file import load_policy
+from worker.send import Sender, Waits
+from worker.settings import WorkerSettings
+from worker.status import Reports
+from worker.store import Store
+from worker.vendor.answer import Vendor
+from worker.vendor.credentials import AppCode, AppKey, Credentials
+from worker.vendor.session import open_session
+from worker.vendor.yisha import Yisha, YishaAccount
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """The parts a worker process shares among its threads."""
+
+    store: Store
+    limit: Limit
+    policy: Policy
+    enqueuer: Enqueuer
+    reports: Reports
+    sender: Sender
+    agenda: Agenda
+
+    @classmethod
+    def wire(cls, settings: WorkerSettings) -> Self:
+        """Build every part from the settings."""
+        redis = open_store(settings.store_url, settings.concurrency + 16)
+        store = Store(redis, settings.retention_hours * 3600)
+        limit = Limit(redis, settings.rate)
+        policy = load_policy(settings.policy)
+        publisher = Publisher(settings.broker_url)
+        enqueuer = Enqueuer(Outbox(redis, settings.secret_bytes), publisher, load_registry(settings.templates))
+        roll = secrets.SystemRandom().random
+        reports = Reports(store, policy, roll)
+        sender = Sender(
+            store=store,
+            limit=limit,
+            vendor=vendor(settings),
+            policy=policy,
+            reports=reports,
+            secret=settings.secret_bytes,
+            callback_base=settings.callback_url,
+            waits=Waits(lease=settings.lease),
+            roll=roll,
+        )
+
+        def queue_length(lane: Lane) -> int:
+            return publisher.queue_length(lane.queue)
+
+        return cls(store, limit, policy, enqueuer, reports, sender, Agenda(store, enqueuer, policy, queue_length))
+
+
+def vendor(settings: WorkerSettings) -> Vendor:
+    """The vendor's adapter with the account of the settings."""
+    account = YishaAccount(
+        domestic_url=settings.vendor_url,
+        intl_url=settings.vendor_intl_url,
+        credentials=_credentials(settings),
+        serialiser=settings.serialiser,
+        channel=settings.channel,
+        connect_timeout=settings.connect_timeout,
+        read_timeout=settings.read_timeout,
+    )
+    return Yisha(account, open_session(settings.concurrency))
+
+
+def _credentials(settings: WorkerSettings) -> Credentials:
+    if settings.app_key is not None and settings.app_secret is not None:
+        return AppKey(settings.app_key, settings.app_secret.get_secret_value())
+    return AppCode(settings.appcode.get_secret_value() if settings.appcode else "")

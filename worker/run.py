@@ -1,0 +1,53 @@
+"""``smsrelay worker``, ``flower`` and ``simulator``: each becomes the process it names, so that signals reach the right one.
+
+Enters: arguments. Leaves: never; the process is replaced. Secrets travel in the environment, not in the process list.
+"""
+
+import importlib.util
+import os
+import sys
+
+import click
+
+from producers.cli import Refused, told
+from worker.settings import WorkerSettings
+
+
+@click.command()
+@click.option("--name", default="worker", show_default=True, help="First part of the name Flower shows; unique on a host.")
+@click.option("--events/--no-events", default=True, show_default=True, help="Send the task events that Flower shows.")
+def worker(name: str, events: bool) -> None:
+    """Attempt messages, apply reports, keep the agenda."""
+    with told():
+        WorkerSettings()
+    flags = ["--task-events"] if events else ["--without-gossip", "--without-mingle"]
+    _become("-m", "celery", "-A", "worker.app", "worker", "--hostname", f"{name}@%h", "--loglevel", "INFO", *flags)
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=5555, show_default=True)
+def flower(host: str, port: int) -> None:
+    """Show the tasks and workers on a page; needs SMSRELAY_FLOWER_AUTH (user:password)."""
+    with told():
+        settings = WorkerSettings()
+    if settings.flower_auth is None:
+        raise Refused("SMSRELAY_FLOWER_AUTH: missing; Flower without a password is open to everybody")
+    os.environ["FLOWER_BASIC_AUTH"] = settings.flower_auth.get_secret_value()
+    address = (f"--address={host}", f"--port={port}")
+    # Read only: a page that can shut down workers or drop tasks is no page to leave open.
+    _become("-m", "celery", "-A", "worker.app", "flower", *address, "--read_only=True", "--natural_time=False")
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def simulator(arguments: tuple[str, ...]) -> None:
+    """Play the vendor over HTTP; see tests/simulator/README.md. Needs a source checkout."""
+    if importlib.util.find_spec("tests") is None or importlib.util.find_spec("tests.simulator") is None:
+        raise Refused("the simulator is part of the source checkout, not of the installed package; run this in a checkout")
+    _become("-m", "tests.simulator", *arguments)
+
+
+def _become(*arguments: str) -> None:
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606  no shell is wanted

@@ -1,0 +1,174 @@
+"""Sender: the door through which a message is attempted.
+
+Enters: a message id, from a wake-up that may be a repetition. Leaves: an ``Attempted`` saying what became of it. The steps:
+1. read the record; a wake-up that finds nothing to start ends here;
+2. wait for a slot in the shared rate; without one, or halted, the message is put off, which is no attempt;
+3. begin: write the attempt down, leased, before anything leaves the house (compare-and-set: one of many wake-ups wins);
+4. submit to the vendor;
+5. record the answer, whatever a report may have written meanwhile.
+Killed between 3 and 5, the lease runs out and the message is uncertain; it is not submitted again blindly.
+Fails with ``StoreUnavailable``: before 3 nothing has happened, after 3 the lease decides.
+"""
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import structlog
+
+from producers.record import Record, State
+from producers.token import CallbackToken
+from worker import lifecycle
+from worker.limit import Limit, Slot
+from worker.policy import Action, Policy
+from worker.status import Reports
+from worker.store import Payload, Reading, Store
+from worker.transition import Transition
+from worker.vendor.answer import Answer, Submission, Vendor
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Attempted:
+    """What one wake-up came to, in words fit for Flower."""
+
+    message_id: str
+    lane: str
+    attempt: int
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """How long a sender waits and holds, in seconds."""
+
+    slot: float = 20.0  # for a slot, before the message is put off
+    put_off: float = 5.0  # a message without a slot
+    halted: float = 10.0  # a message while everything is halted
+    lease: float = 60.0  # an attempt, before it counts as abandoned; above the vendor's longest time-outs
+    throttled: float = 1.0  # everybody, after the vendor throttled
+
+
+class Sender:
+    """Attempts messages; safe to share between threads."""
+
+    def __init__(  # noqa: PLR0913  the composition root hands over every collaborator by name
+        self,
+        *,
+        store: Store,
+        limit: Limit,
+        vendor: Vendor,
+        policy: Policy,
+        reports: Reports,
+        secret: bytes,
+        callback_base: str | None,
+        waits: Waits,
+        roll: Callable[[], float],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store = store
+        self._limit = limit
+        self._vendor = vendor
+        self._policy = policy
+        self._reports = reports
+        self._secret = secret
+        self._callback_base = callback_base
+        self._waits = waits
+        self._roll = roll
+        self._monotonic = monotonic
+
+    def attempt(self, message_id: str) -> Attempted:
+        """Attempt one message if it waits to be attempted; raises ``StoreUnavailable``."""
+        reading = self._store.read(message_id)
+        if reading is None:
+            return Attempted(message_id, "", 0, "no such message")
+        if reading.record.state is not State.QUEUED:
+            return _attempted(reading.record, reading.record.attempt, f"nothing to start: {reading.record.state.value}")
+        asked = self._monotonic()
+        slot = self._limit.acquire(self._waits.slot)
+        now = reading.now + int((self._monotonic() - asked) * 1000)
+        if slot is not Slot.GRANTED:
+            return self._put_off(replace(reading, now=now), slot)
+        return self._begin(replace(reading, now=now))
+
+    def _put_off(self, reading: Reading, slot: Slot) -> Attempted:
+        halted = slot is Slot.HALTED
+        delay = int(1000 * (self._waits.halted if halted else self._waits.put_off))
+        rule = "halted" if halted else "rate"
+
+        def put_off(reading: Reading) -> Transition | None:
+            return lifecycle.deferred(reading.record, reading.now, delay, rule, self._policy)
+
+        self._store.change(reading.record.message_id, put_off, reading)
+        return _attempted(reading.record, reading.record.attempt, f"put off: {rule}")
+
+    def _begin(self, reading: Reading) -> Attempted:
+        owner = secrets.token_hex(6)
+        lease = int(self._waits.lease * 1000)
+
+        def begin(reading: Reading) -> Transition | None:
+            return lifecycle.begin(reading.record, reading.now, lease, owner, self._policy)
+
+        change = self._store.change(reading.record.message_id, begin, reading)
+        if change is None:
+            return _attempted(reading.record, 0, "no such message")
+        record, begun = change.record, change.transition
+        if begun is not None and begun.state is State.SUBMITTING:
+            return self._submit(record, begun.attempt, reading.payload)
+        if begun is None and record.state is State.SUBMITTING and record.owner == owner:
+            # The store's answer to our own begin was lost on the way; the attempt is ours all the same.
+            return self._submit(record, record.attempt, reading.payload)
+        outcome = begun.state.value if begun else f"nothing to start: {record.state.value}"
+        return _attempted(record, record.attempt, outcome)
+
+    def _submit(self, record: Record, attempt: int, payload: Payload | None) -> Attempted:
+        if payload is None:
+            raise LookupError(f"message {record.message_id} waits without its payload")
+        answer = self._vendor.submit(self._submission(record, attempt, payload))
+
+        def answered(reading: Reading) -> Transition | None:
+            return lifecycle.answered(reading.record, attempt, answer, self._policy, reading.now, self._roll())
+
+        change = self._store.change(record.message_id, answered)
+        outcome = change.transition.state.value if change and change.transition else "no such message"
+        log.info(
+            "submitted to the vendor" if outcome == State.SUBMITTED else "attempt ended",
+            message_id=record.message_id,
+            lane=record.lane.value,
+            attempt=attempt,
+            kind=answer.kind.value,
+            code=answer.code,
+            request_id=answer.request_id,
+            outcome=outcome,
+        )
+        self._heed(answer)
+        return _attempted(record, attempt, f"{outcome} ({answer.code})")
+
+    def _heed(self, answer: Answer) -> None:
+        """What one answer means for everybody else, and for reports that were waiting for it."""
+        action = self._policy.for_answer(answer.kind, answer.code).action
+        if action is Action.DEFER:
+            self._limit.pause(max(self._waits.throttled, answer.retry_after or 0.0))
+        if action is Action.HALT:
+            self._limit.halt(answer.code)
+            log.error("halted: the vendor refuses everything", code=answer.code, request_id=answer.request_id)
+        if answer.external_id is not None:
+            self._reports.apply_parked(answer.external_id)
+
+    def _submission(self, record: Record, attempt: int, payload: Payload) -> Submission:
+        path = CallbackToken(record.message_id, attempt).path(self._secret)
+        return Submission(
+            message_id=record.message_id,
+            attempt=attempt,
+            lane=record.lane,
+            to=payload.to,
+            template=record.template,
+            params=payload.params,
+            callback_url=self._callback_base.rstrip("/") + path if self._callback_base else None,
+        )
+
+
+def _attempted(record: Record, attempt: int, outcome: str) -> Attempted:
+    return Attempted(record.message_id, record.lane.value, attempt, outcome)

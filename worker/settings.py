@@ -1,0 +1,65 @@
+"""Settings of the workers: those of the producers, and what only they need; frozen, every problem at once, no value printed."""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, SecretStr, model_validator
+
+from producers.settings import ProducerSettings
+from worker.vendor.serialiser import SERIALISERS
+
+_Seconds = Annotated[float, Field(gt=0)]
+_SerialiserName = Literal["plain", "quoted"]
+
+
+class WorkerSettings(ProducerSettings):
+    """What workers and the stack at a desk need to know."""
+
+    vendor_url: str = Field(
+        default="https://edisim.market.alicloudapi.com", description="Vendor's base URL for mainland numbers."
+    )
+    vendor_intl_url: str = Field(
+        default="https://intlsms.market.alicloudapi.com", description="Vendor's base URL for all other numbers."
+    )
+    appcode: SecretStr | None = Field(default=None, description="AppCode of the vendor account.")
+    app_key: str | None = Field(default=None, repr=False, description="AppKey, with SMSRELAY_APP_SECRET in place of the AppCode.")
+    app_secret: SecretStr | None = Field(default=None, description="AppSecret, which signs every submit.")
+    serialiser: _SerialiserName = Field(
+        default="plain", description="Spelling of templateParamSet: plain (a, b) or quoted (['a','b'])."
+    )
+    channel: Literal["0", "1"] | None = Field(default=None, description="The vendor's channel: 0 default, 1 high quality.")
+    connect_timeout: _Seconds = Field(default=10.0, description="Seconds to wait for the vendor's connection.")
+    read_timeout: _Seconds = Field(default=20.0, description="Seconds to wait for the vendor's answer.")
+    callback_url: str | None = Field(
+        default=None, description="Public base URL of the receiver; without it no report ever comes."
+    )
+    rate: Annotated[float, Field(gt=0, le=100_000)] = Field(default=100.0, description="Submits a second, all workers together.")
+    policy: Path | None = Field(default=None, description="Policy file in place of the packaged one.")
+    concurrency: Annotated[int, Field(ge=1, le=500)] = Field(default=64, description="Threads of one worker process.")
+    retention_hours: _Seconds = Field(default=72.0, description="Hours a final message is kept.")
+    flower_auth: SecretStr | None = Field(default=None, description="user:password of Flower; without it Flower does not start.")
+    data: Path = Field(default=Path(".smsrelay"), description="Folder of the embedded broker.")
+
+    @model_validator(mode="after")
+    def _one_kind_of_credentials(self) -> Self:
+        pair = (self.app_key is not None, self.app_secret is not None)
+        if pair[0] != pair[1]:
+            raise ValueError("SMSRELAY_APP_KEY and SMSRELAY_APP_SECRET come together")
+        if self.appcode is None and not all(pair):
+            raise ValueError("needs SMSRELAY_APPCODE, or SMSRELAY_APP_KEY with SMSRELAY_APP_SECRET")
+        return self
+
+    @model_validator(mode="after")
+    def _urls(self) -> Self:
+        for name in ("vendor_url", "vendor_intl_url", "callback_url"):
+            url = getattr(self, name)
+            if url is not None and not url.startswith(("http://", "https://")):
+                raise ValueError(f"SMSRELAY_{name.upper()} must begin with http:// or https://")
+        if self.serialiser not in SERIALISERS:
+            raise ValueError(f"SMSRELAY_SERIALISER must be one of {', '.join(SERIALISERS)}")
+        return self
+
+    @property
+    def lease(self) -> float:
+        """Seconds an attempt may take before it counts as abandoned: both time-outs, and time to write the answer down."""
+        return self.connect_timeout + self.read_timeout + 30

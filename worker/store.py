@@ -1,0 +1,194 @@
+"""Store: reads records and applies transitions; the only place that changes a record after the outbox wrote it.
+
+Enters: message ids, and transitions decided on a record as it was read. Leaves: records, and whether a transition was applied;
+it is not when the record has moved on since, and then the caller reads and decides again.
+Fails with ``StoreUnavailable``: the transition was applied whole or not at all.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from redis import Redis
+
+from producers import keys
+from producers.connection import store_answers
+from producers.event import StatusEvent
+from producers.lanes import Lane
+from producers.outbox import EVENTS_CAP
+from producers.record import Record
+from producers.script import Call, Script
+from worker.report import UNLISTED
+from worker.transition import Transition, Wake
+
+_LONGEST_TIMELINE = 120  # lines; then the last one is written over, so that a record stays small whatever happens
+_TAKEN_FOR = 10_000  # ms; who took an agenda entry has this long to act before it is due again
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """Recipient and parameters; their repr shows neither."""
+
+    to: str = field(repr=False)
+    params: tuple[str, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A record, and the store's clock (ms) when it was read."""
+
+    record: Record
+    payload: Payload | None
+    now: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What deciding came to: the record it was decided on at last, and what was applied to it, if anything."""
+
+    record: Record
+    transition: Transition | None
+
+
+Decide = Callable[[Reading], Transition | None]
+
+
+class Store:
+    """State of every message."""
+
+    def __init__(self, redis: Redis, retention: float) -> None:
+        self._redis = redis
+        self._retention = int(retention * 1000)
+        self._apply = Script(redis, "worker", "store.lua")
+        self._take = Script(redis, "worker", "agenda.lua")
+        self._lost = Script(redis, "worker", "lost.lua")
+        self._park = Script(redis, "worker", "park.lua")
+
+    def read(self, message_id: str) -> Reading | None:
+        """One message with its payload and the clock, in one round trip; None when there is no such message."""
+        with store_answers(), self._redis.pipeline(transaction=False) as pipeline:
+            pipeline.hgetall(keys.message(message_id))
+            pipeline.get(keys.payload(message_id))
+            pipeline.time()
+            fields, payload, (seconds, micros) = pipeline.execute()
+        if not fields:
+            return None
+        now = int(seconds) * 1000 + int(micros) // 1000
+        return Reading(Record.decode(message_id, fields), _payload(payload), now)
+
+    def change(self, message_id: str, decide: Decide, reading: Reading | None = None) -> Change | None:
+        """Decide on the record as it is and apply that; decides again whenever somebody was faster.
+
+        A ``reading`` at hand saves a round trip. None when there is no such message.
+        """
+        while (reading := reading or self.read(message_id)) is not None:
+            transition = decide(reading)
+            if transition is None or self.apply(reading.record, transition):
+                return Change(reading.record, transition)
+            reading = None
+        return None
+
+    def apply(self, record: Record, transition: Transition) -> bool:
+        """Apply a transition to the record it was decided on; False when the record has moved on since."""
+        call = self._call(record, transition)
+        return bool(self._apply.run(call.keys, call.args))
+
+    def take_due(self, at_most: int) -> list[str]:
+        """Ids of messages at which something is due; theirs is the caller's for ten seconds, then they are due again."""
+        return list(self._take.run([keys.AGENDA], [at_most, _TAKEN_FOR]))
+
+    def forget_due(self, message_id: str) -> None:
+        """Remove an agenda entry whose message is gone."""
+        with store_answers():
+            self._redis.zrem(keys.AGENDA, message_id)
+
+    def take_lost(self, lane: Lane, grace: float, at_most: int, queue_is_empty: bool) -> list[str]:
+        """Ids of messages whose wake-up is lost; they count as published now. ``grace`` in seconds."""
+        args = [int(grace * 1000), at_most, int(queue_is_empty)]
+        return list(self._lost.run([keys.outbox(lane), keys.begun(lane)], args))
+
+    def find_or_park(self, event: StatusEvent) -> tuple[str, int] | None:
+        """Message and attempt of a report that names only the vendor's id; a report that came too early is parked."""
+        external_id = event.external_id or ""
+        wire = json.dumps(event.encode())
+        found = self._park.run([keys.external(external_id), keys.parked(external_id)], [wire, self._retention])
+        if not found:
+            return None
+        message_id, _, attempt = str(found).rpartition(":")
+        return message_id, int(attempt)
+
+    def parked(self, external_id: str) -> list[StatusEvent]:
+        """Reports parked for a vendor's id that is known by now."""
+        with store_answers():
+            lines: list[Any] = self._redis.lrange(keys.parked(external_id), 0, -1)
+        return [StatusEvent.decode(json.loads(line)) for line in lines]
+
+    def unpark(self, external_id: str) -> None:
+        """Drop parked reports after they were applied."""
+        with store_answers():
+            self._redis.delete(keys.parked(external_id))
+
+    def waiting(self, lane: Lane) -> int:
+        """How many messages of a lane wait to be begun."""
+        with store_answers():
+            return int(self._redis.zcard(keys.outbox(lane)))
+
+    def unlisted(self) -> dict[str, int]:
+        """Status codes the policy does not list, and how many reports brought each."""
+        with store_answers():
+            return {str(code): int(count) for code, count in self._redis.hgetall(keys.UNLISTED).items()}
+
+    def keep_undecodable(self, queue: str, reason: str, body: str) -> None:
+        """Keep a task nobody could read, for a person to look at."""
+        with store_answers(), self._redis.pipeline() as pipeline:
+            pipeline.lpush(keys.UNDECODABLE, json.dumps({"queue": queue, "reason": reason, "body": body[:65536]}))
+            pipeline.ltrim(keys.UNDECODABLE, 0, 9999)
+            pipeline.execute()
+
+    def _call(self, record: Record, transition: Transition) -> Call:
+        message_id, lane, external_id = record.message_id, record.lane, transition.external_id or ""
+        named = [
+            keys.message(message_id),
+            keys.payload(message_id),
+            keys.AGENDA,
+            keys.outbox(lane),
+            keys.begun(lane),
+            keys.EVENTS,
+            keys.UNLISTED,
+        ]
+        if external_id:
+            named.append(keys.external(external_id))
+        wake, due = transition.wake, transition.due
+        return Call(
+            named,
+            [
+                message_id,
+                record.revision,
+                transition.state.value,
+                transition.attempt,
+                wake.value if isinstance(wake, Wake) else wake,
+                "" if due is None else due,
+                int(transition.publish),
+                int(transition.keeps_payload),
+                self._retention,
+                external_id,
+                transition.owner or "",
+                int(transition.silent),
+                transition.line_attempt,
+                transition.code,
+                transition.rule,
+                "" if transition.updated_on is None else transition.updated_on,
+                EVENTS_CAP,
+                lane.value,
+                int(transition.rule == UNLISTED),
+                int(len(record.timeline) >= _LONGEST_TIMELINE),
+            ],
+        )
+
+
+def _payload(wire: str | None) -> Payload | None:
+    if wire is None:
+        return None
+    fields = json.loads(wire)
+    return Payload(fields["to"], tuple(fields["params"]))

@@ -1,0 +1,103 @@
+"""The Celery tasks: a few lines each, between the queue and the doors ``Sender`` and ``Reports``.
+
+Enters: ids, status events, and whole jobs of apps without our library. Leaves: what Flower shows as the result: lane, attempt and
+outcome. When the store does not answer, a task goes back to its queue after a breath. A job that is refused, or an event that
+cannot be read, is kept for a person to look at.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from celery import Celery, Task
+from celery.exceptions import Reject
+
+from producers.connection import StoreUnavailable
+from producers.event import StatusEvent
+from producers.job import SendJob
+from producers.lanes import STATUS_QUEUE
+from producers.rejection import Rejection
+from producers.task import ATTEMPT, SEND, STATUS
+from worker.relay import Relay
+
+_BREATH = 1.0  # seconds; without it a task would spin between a living broker and a dead store
+
+
+class MaskedTask(Task):  # type: ignore[misc]
+    """A task whose arguments nobody is shown."""
+
+    abstract = True
+    Request = "worker.request:MaskedRequest"
+    typing = False  # wrong arguments of a foreign client are refused by us, in our words
+
+
+@dataclass(frozen=True, slots=True)
+class Tasks:
+    """The bodies of the three tasks."""
+
+    relay: Relay
+    sleep: Callable[[float], None] = time.sleep
+
+    def register(self, app: Celery) -> None:
+        """Give the app its tasks."""
+        for name, body in ((ATTEMPT, self.attempt), (SEND, self.send), (STATUS, self.status)):
+            app.task(_function(body), name=name, base=MaskedTask)
+
+    def attempt(self, ids: list[str]) -> list[str]:
+        """Attempt recorded messages."""
+        with self._requeued_without_store():
+            return [self._attempt(message_id) for message_id in ids]
+
+    def send(self, *args: Any, **kwargs: Any) -> str:
+        """Record a whole job, given as the only argument, as ``job=`` or as its own fields, and go on with it."""
+        wire = args[0] if len(args) == 1 and not kwargs else kwargs.get("job", kwargs)
+        with self._requeued_without_store():
+            return self._send(wire)
+
+    def status(self, event: Any = None) -> str:
+        """Apply a report."""
+        with self._requeued_without_store():
+            return self._status(event)
+
+    def _attempt(self, message_id: str) -> str:
+        done = self.relay.sender.attempt(message_id)
+        return f"{message_id} {done.lane} attempt {done.attempt}: {done.outcome}"
+
+    def _send(self, wire: object) -> str:
+        try:
+            recorded = self.relay.enqueuer.record(SendJob.decode(wire))
+        except Rejection as rejection:
+            self.relay.store.keep_undecodable(SEND, str(rejection), json.dumps(wire))
+            return f"refused: {rejection}"
+        if not recorded.wake:
+            return f"{recorded.message.message_id} {recorded.message.lane.value}: accepted before, or not due yet"
+        return self._attempt(recorded.message.message_id)
+
+    def _status(self, wire: object) -> str:
+        try:
+            event = StatusEvent.decode(wire)
+        except Rejection as rejection:
+            self.relay.store.keep_undecodable(STATUS_QUEUE, str(rejection), json.dumps(wire))
+            return f"refused: {rejection}"
+        done = self.relay.reports.apply(event)
+        return f"{done.message_id} {done.lane} attempt {done.attempt}: code {event.code}, {done.outcome}"
+
+    @contextmanager
+    def _requeued_without_store(self) -> Iterator[None]:
+        try:
+            yield
+        except StoreUnavailable as error:
+            self.sleep(_BREATH)
+            raise Reject(str(error), requeue=True) from None
+
+
+def _function(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A plain function: Celery sets attributes on what it registers, which a bound method does not take."""
+
+    def run(*args: Any, **kwargs: Any) -> Any:
+        return method(*args, **kwargs)
+
+    return run

@@ -1,0 +1,1 @@
+"""Adapters to SMS vendors, one a file; the only place that knows requests."""

@@ -1,0 +1,54 @@
+"""What goes to a vendor and what comes back, in words every adapter shares.
+
+Enters: a ``Submission``. Leaves: an ``Answer``. An adapter's ``submit`` never raises for anything the network or the vendor
+did: each such thing is one of the six kinds.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from producers.lanes import Lane
+
+
+class Kind(StrEnum):
+    """Who answered a submit, and what may be done next. The policy file has a row for each but ``ANSWERED``."""
+
+    ANSWERED = "answered"  # the vendor itself; its code decides (table [submit] of the policy)
+    THROTTLED = "throttled"  # not executed: slow down for everybody
+    HALTED = "halted"  # not executed: no message can succeed until a person acts
+    REFUSED = "refused"  # this message is wrong
+    UNREACHABLE = "unreachable"  # surely not sent
+    UNCERTAIN = "uncertain"  # may have been sent
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """One attempt, ready to be sent. Its repr shows neither number nor parameters."""
+
+    message_id: str
+    attempt: int
+    lane: Lane
+    to: str = field(repr=False)  # E.164, with its +
+    template: str
+    params: tuple[str, ...] = field(repr=False)
+    callback_url: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is known after a submit. ``code`` is safe to log: at most 24 of ``A-Za-z0-9_.-``."""
+
+    kind: Kind
+    code: str
+    external_id: str | None = None  # the vendor's id of the submit
+    request_id: str | None = None  # for a support ticket with the vendor or its gateway
+    retry_after: float | None = None  # seconds, when a throttled answer named them
+
+
+class Vendor(Protocol):
+    """One SMS vendor's interface."""
+
+    def submit(self, submission: Submission) -> Answer:
+        """Submit one attempt; never raises for network or vendor faults."""
+        ...

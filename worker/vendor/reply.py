@@ -1,0 +1,59 @@
+"""The vendor's own answer to a submit: ``{"code":"0000","msg":"…","externalId":"…","requestId":"…"}``.
+
+Enters: the bytes of a body. Leaves: a ``Reply`` whose parts are safe to log, or None when the body does not parse or
+names no code: the submit may have been accepted all the same. ``msg`` is dropped, it may quote what was sent.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+
+CODE_LENGTH = 24
+_FOREIGN = re.compile(r"[^A-Za-z0-9_.\-]")
+_ID = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
+# The status callback spells it in the two other ways; the answer's spelling on this route is inferred.
+_EXTERNAL_ID = ("externalId", "external_id", "extenal_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the vendor said."""
+
+    code: str
+    external_id: str | None
+    request_id: str | None
+
+
+def parse_reply(body: bytes) -> Reply | None:
+    """Read a body. Leniently: a message text in a foreign encoding must not cost the code, which is ASCII."""
+    try:
+        found = json.loads(body.decode("utf-8-sig", "replace"))
+    except (ValueError, RecursionError):  # RecursionError: thousands of opening brackets
+        return None
+    if not isinstance(found, dict):
+        return None
+    code = safe_code(_text(found.get("code")))
+    if not code:
+        return None
+    external_id = next((found[name] for name in _EXTERNAL_ID if name in found), None)
+    return Reply(code, safe_id(_text(external_id)), safe_id(_text(found.get("requestId"))))
+
+
+def safe_code(code: str) -> str:
+    """The code in the alphabet of ``Answer.code``.
+
+    A foreign character is replaced and not dropped: ``00 00`` must not become ``0000``, which means accepted.
+    """
+    return _FOREIGN.sub("_", code.strip())[:CODE_LENGTH]
+
+
+def safe_id(text: str | None) -> str | None:
+    """The id as it came, or None when it is not one: an id is looked up whole or not at all."""
+    return text if text is not None and _ID.fullmatch(text) else None
+
+
+def _text(value: object) -> str:
+    # A number is taken too (the callback sends its code both ways); True is an int to Python but no code.
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return ""
+    return str(value)
