@@ -134,8 +134,10 @@ def resend_under_way(record: Record, policy: Policy) -> bool:
     """Whether the message waits to be submitted again because its last attempt is uncertain."""
     if record.state is not State.QUEUED:
         return False
-    moved = [line.rule for line in record.timeline if line.state is State.QUEUED]
-    return bool(moved) and moved[-1] == policy.uncertain[record.lane].name
+    resend = policy.uncertain[record.lane].name
+    lines = [line for line in record.timeline if line.attempt == record.attempt]
+    reasons = [line.rule for line in lines if line.state is State.RETRYING or line.rule == resend]
+    return bool(reasons) and reasons[-1] == resend
 
 
 def _put_off(record: Record, due: int, attempt: int, rule: str) -> Transition:

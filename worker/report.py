@@ -68,7 +68,10 @@ def _why_it_does_not_count(record: Record, attempt: int, event: StatusEvent, rul
         return _AFTER_END
     if weights and _weight(event.updated_on, rule) <= max(weights):
         return _OLDER
-    if rule.action is Action.RETRY and attempt == record.attempt and record.state in {State.RETRYING, State.QUEUED}:
+    retry_under_way = record.state is State.RETRYING or (
+        record.state is State.QUEUED and not resend_under_way(record, policy)  # that one knew nothing of a report
+    )
+    if rule.action is Action.RETRY and attempt == record.attempt and retry_under_way:
         return _RETRY_UNDER_WAY
     return None
 

@@ -49,7 +49,7 @@ PRESETS: dict[str, Preset] = {
     "unauthorized_old": Preset(HALTED, 403, "", "Unauthorized"),
     "refused_400": Preset(REFUSED, 400, "I400MP", "Parameter `mobile` is Required"),
     "refused_400_old": Preset(REFUSED, 400, "", "Invalid Param Location"),
-    "refused_404": Preset(REFUSED, 404, "I404NF", "API not found"),
+    "not_found_404": Preset(UNREACHABLE, 404, "I404NF", "API not found"),
     "refused_413": Preset(REFUSED, 413, "I413RL", "Request body too Large"),
     "unreachable_503": Preset(UNREACHABLE, 503),
     "D503": Preset(UNREACHABLE, 503, "D503BB", "Backend circuit breaker busy"),

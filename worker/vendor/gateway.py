@@ -110,6 +110,8 @@ RESPONSES = (
     Row(Kind.HALTED, statuses=_only(407)),
     Row(Kind.UNCERTAIN, statuses=_only(408)),  # the server tired of waiting; for what, it does not say
     Row(Kind.THROTTLED, statuses=_only(429)),
+    # The route is fixed, so a missing one speaks of the URL or of a deploy over there, never of this message.
+    Row(Kind.UNREACHABLE, statuses=range(404, 406)),
     Row(Kind.REFUSED, statuses=range(400, 500)),
     Row(Kind.UNREACHABLE, statuses=_only(503)),
     Row(Kind.UNCERTAIN),  # 500 502 504, D502… D504TO N502… X500…, and whatever comes

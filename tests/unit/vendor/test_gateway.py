@@ -46,7 +46,7 @@ RESPONSES = [
     (Head(400, "", "Invalid Param Location"), Kind.REFUSED, "http_400"),
     (Head(400), Kind.REFUSED, "http_400"),
     (Head(403), Kind.REFUSED, "http_403"),
-    (Head(404, "I404NF"), Kind.REFUSED, "I404NF"),
+    (Head(404, "I404NF"), Kind.UNREACHABLE, "I404NF"),
     (Head(413, "I413RL"), Kind.REFUSED, "I413RL"),
     (Head(503), Kind.UNREACHABLE, "http_503"),
     (Head(503, "D503BB"), Kind.UNREACHABLE, "D503BB"),

@@ -1,0 +1,46 @@
+"""Messages recorded in a real store, and the doors over it, for the tests of store, agenda and limiter."""
+
+from collections.abc import Callable
+
+from redis import Redis
+
+from producers.enqueue import Enqueuer
+from producers.job import SendJob
+from producers.lanes import Lane
+from producers.outbox import Outbox
+from producers.publish import Publisher
+from worker import lifecycle
+from worker.policy_file import load_policy
+from worker.store import Change, Reading, Store
+from worker.transition import Transition
+from worker.vendor.answer import Answer, Kind
+
+SECRET = b"a secret of sixteen characters"
+POLICY = load_policy(None)
+RETENTION = 3600.0
+LEASE = 60_000
+ACCEPTED = Answer(Kind.ANSWERED, "0000", external_id="e1")
+
+
+def enqueuer(redis: Redis, url: str) -> Enqueuer:
+    return Enqueuer(Outbox(redis, SECRET), Publisher(url), {})
+
+
+def job(lane: Lane = Lane.NOTICE, **fields: object) -> SendJob:
+    return SendJob.decode({"to": "13800138000", "template": "0000000", "params": ["1234"], "lane": lane.value, **fields})
+
+
+def begin(store: Store, message_id: str, owner: str = "me") -> Change | None:
+    return changed(store, message_id, lambda reading: lifecycle.begin(reading.record, reading.now, LEASE, owner, POLICY))
+
+
+def answer(store: Store, message_id: str, attempt: int, answer: Answer) -> Change | None:
+    return changed(
+        store,
+        message_id,
+        lambda reading: lifecycle.answered(reading.record, attempt, answer, POLICY, reading.now, 0.5),
+    )
+
+
+def changed(store: Store, message_id: str, decide: Callable[[Reading], Transition | None]) -> Change | None:
+    return store.change(message_id, decide)

@@ -1,0 +1,135 @@
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from redis import Redis
+
+from producers import keys
+from producers.enqueue import Enqueuer
+from producers.lanes import Lane
+from producers.record import State
+from tests.integration.messages import POLICY, RETENTION, answer, begin, enqueuer, job
+from worker.agenda import Agenda
+from worker.store import Store
+from worker.vendor.answer import Answer, Kind
+
+UNREACHABLE = Answer(Kind.UNREACHABLE, "connect_error")
+
+
+@pytest.fixture
+def store(redis: Redis) -> Store:
+    return Store(redis, RETENTION)
+
+
+@pytest.fixture
+def door(redis: Redis, valkey_url: str) -> Enqueuer:
+    return enqueuer(redis, valkey_url)
+
+
+def agenda(store: Store, door: Enqueuer, redis: Redis, grace: float = 10.0) -> Agenda:
+    def queue_length(lane: Lane) -> int:
+        return int(redis.llen(lane.queue))
+
+    return Agenda(store, door, POLICY, queue_length, grace)
+
+
+def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not come true in time"
+        time.sleep(0.01)
+
+
+def due_now(redis: Redis, message_id: str) -> None:
+    """Move a message's time into the past, as if it had passed."""
+    redis.hset(keys.message(message_id), "due", 1)
+    redis.zadd(keys.AGENDA, {message_id: 1})
+
+
+def test_a_retry_that_is_due_is_published_to_its_lane(store: Store, door: Enqueuer, redis: Redis) -> None:
+    message_id = door.enqueue(job(Lane.OTP)).message_id
+    begin(store, message_id)
+    answer(store, message_id, 1, UNREACHABLE)
+    redis.delete(Lane.OTP.queue)
+    due_now(redis, message_id)
+    assert agenda(store, door, redis).turn() == 1
+    assert redis.llen(Lane.OTP.queue) == 1
+    reading = store.read(message_id)
+    assert reading is not None
+    assert reading.record.state is State.QUEUED
+
+
+def test_two_agendas_do_what_is_due_once(store: Store, door: Enqueuer, redis: Redis) -> None:
+    message_id = door.enqueue(job()).message_id
+    begin(store, message_id)
+    answer(store, message_id, 1, UNREACHABLE)
+    redis.delete(Lane.NOTICE.queue)
+    due_now(redis, message_id)
+    first, second = agenda(store, door, redis), agenda(store, door, redis)
+    assert first.turn() + second.turn() == 1
+    assert redis.llen(Lane.NOTICE.queue) == 1
+
+
+def test_an_entry_taken_by_an_agenda_that_was_killed_is_due_again(store: Store, door: Enqueuer, redis: Redis) -> None:
+    message_id = door.enqueue(job()).message_id
+    begin(store, message_id)
+    redis.zadd(keys.AGENDA, {message_id: 1})
+    assert store.take_due(10) == [message_id]
+    assert store.take_due(10) == []
+    assert float(redis.zscore(keys.AGENDA, message_id) or 0) > 1
+
+
+def test_a_message_with_a_time_of_its_own_waits_in_the_agenda_and_not_in_a_queue(
+    store: Store, door: Enqueuer, redis: Redis
+) -> None:
+    soon = datetime.now(UTC) + timedelta(seconds=1)
+    message_id = door.enqueue(job(not_before=soon.isoformat())).message_id
+    redis.delete(Lane.NOTICE.queue)
+    turning = agenda(store, door, redis)
+    assert turning.turn() == 0
+    assert begin(store, message_id).transition is None  # type: ignore[union-attr]
+    until(lambda: turning.turn() == 1)
+    assert redis.llen(Lane.NOTICE.queue) == 1
+    assert begin(store, message_id).transition is not None  # type: ignore[union-attr]
+
+
+def test_a_wake_up_that_was_overtaken_is_published_again(store: Store, door: Enqueuer, redis: Redis) -> None:
+    lost, later = door.enqueue(job()).message_id, door.enqueue(job()).message_id
+    redis.zadd(keys.outbox(Lane.NOTICE), {lost: 1_000_000})
+    begin(store, later)
+    assert redis.llen(Lane.NOTICE.queue) == 2
+    assert agenda(store, door, redis).find_lost() == 1
+    assert redis.llen(Lane.NOTICE.queue) == 3
+    assert agenda(store, door, redis).find_lost() == 0
+
+
+def test_a_wake_up_that_is_left_over_in_an_empty_lane_is_published_again(store: Store, door: Enqueuer, redis: Redis) -> None:
+    message_id = door.enqueue(job()).message_id
+    redis.delete(Lane.NOTICE.queue)
+    assert agenda(store, door, redis).find_lost() == 0
+    redis.zadd(keys.outbox(Lane.NOTICE), {message_id: 1_000_000})
+    assert agenda(store, door, redis).find_lost() == 1
+    assert redis.llen(Lane.NOTICE.queue) == 1
+
+
+def test_a_backlog_that_only_waits_its_turn_is_not_published_again(store: Store, door: Enqueuer, redis: Redis) -> None:
+    door.enqueue_many([job() for _ in range(200)])
+    for number, member in enumerate(redis.zrange(keys.outbox(Lane.NOTICE), 0, -1)):
+        redis.zadd(keys.outbox(Lane.NOTICE), {member: 1_000_000 + number})
+    assert agenda(store, door, redis).find_lost() == 0
+
+
+def test_an_agenda_entry_without_its_message_goes(store: Store, door: Enqueuer, redis: Redis) -> None:
+    redis.zadd(keys.AGENDA, {"nobody": 1})
+    assert agenda(store, door, redis).turn() == 1
+    assert redis.zcard(keys.AGENDA) == 0
+
+
+def test_a_queued_message_expires_when_nobody_begins_it(store: Store, door: Enqueuer, redis: Redis) -> None:
+    message_id = door.enqueue(job(expires_in=1)).message_id
+    until(lambda: agenda(store, door, redis).turn() == 1)
+    reading = store.read(message_id)
+    assert reading is not None
+    assert reading.record.state is State.EXPIRED
+    assert store.waiting(Lane.NOTICE) == 0

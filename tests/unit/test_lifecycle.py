@@ -1,0 +1,182 @@
+import pytest
+
+from producers.lanes import Lane
+from producers.record import Record, State
+from tests.unit.records import HOUR, NOW, POLICY, after, queued, wake_at
+from worker import lifecycle
+from worker.transition import Transition, Wake
+from worker.vendor.answer import Answer, Kind
+
+LEASE = 60_000
+
+
+def begun(record: Record, now: int = NOW) -> Record:
+    return after(record, lifecycle.begin(record, now, LEASE, "me", POLICY), now)
+
+
+def answered(record: Record, answer: Answer, now: int = NOW, attempt: int | None = None) -> Transition | None:
+    return lifecycle.answered(record, attempt or record.attempt, answer, POLICY, now, 0.5)
+
+
+def accepted(external_id: str = "e1") -> Answer:
+    return Answer(Kind.ANSWERED, "0000", external_id=external_id)
+
+
+def moved(transition: Transition | None) -> Transition:
+    assert transition is not None
+    return transition
+
+
+def test_begin_writes_the_attempt_down_before_anything_is_sent() -> None:
+    begin = moved(lifecycle.begin(queued(), NOW, LEASE, "me", POLICY))
+    assert (begin.state, begin.attempt, begin.wake, begin.owner) == (State.SUBMITTING, 1, NOW + LEASE, "me")
+
+
+def test_a_second_wake_up_finds_nothing_to_begin() -> None:
+    assert lifecycle.begin(begun(queued()), NOW, LEASE, "other", POLICY) is None
+
+
+def test_a_message_is_not_begun_before_its_time() -> None:
+    waiting = after(queued(), lifecycle.deferred(queued(), NOW, 5000, "rate", POLICY))
+    assert lifecycle.begin(waiting, NOW + 4999, LEASE, "me", POLICY) is None
+    assert moved(lifecycle.begin(waiting, NOW + 5000, LEASE, "me", POLICY)).state is State.SUBMITTING
+
+
+def test_a_message_past_its_deadline_is_never_begun() -> None:
+    record = queued(expires_in=1000)
+    assert moved(lifecycle.begin(record, NOW + 1000, LEASE, "me", POLICY)).state is State.EXPIRED
+
+
+def test_an_accepted_submit_waits_for_its_report_until_the_deadline() -> None:
+    submitted = moved(answered(begun(queued()), accepted()))
+    assert (submitted.state, submitted.external_id, submitted.rule) == (State.SUBMITTED, "e1", "submit.0000")
+    assert submitted.wake == NOW + 72 * HOUR
+    silent = after(begun(queued()), submitted)
+    assert moved(lifecycle.woken(silent, POLICY, NOW + 72 * HOUR)).state is State.UNKNOWN
+
+
+def test_a_refusal_of_the_vendor_ends_the_message() -> None:
+    refused = moved(answered(begun(queued()), Answer(Kind.ANSWERED, "i005")))
+    assert (refused.state, refused.wake) == (State.FAILED, Wake.NEVER)
+
+
+def test_an_unknown_code_of_the_vendor_is_a_refusal() -> None:
+    assert moved(answered(begun(queued()), Answer(Kind.ANSWERED, "x777"))).state is State.FAILED
+
+
+def test_an_unreachable_vendor_is_tried_again_with_growing_delays_until_the_message_expires() -> None:
+    record, delays, now = queued(expires_in=HOUR), [], NOW
+    for _ in range(8):
+        record = begun(record, now)
+        retry = moved(answered(record, Answer(Kind.UNREACHABLE, "connect_error"), now))
+        assert retry.state is State.RETRYING
+        assert retry.due is not None
+        delays.append(retry.due - now)
+        record, now = after(record, retry, now), retry.due
+        record = after(record, lifecycle.woken(record, POLICY, now), now)
+    assert delays == sorted(delays)
+    assert delays[0] < delays[-1] <= 45_000
+    assert moved(lifecycle.woken(record, POLICY, NOW + HOUR)).state is State.EXPIRED
+
+
+@pytest.mark.parametrize("kind", [Kind.THROTTLED, Kind.HALTED])
+def test_a_deferral_is_no_attempt(kind: Kind) -> None:
+    deferred = moved(answered(begun(queued()), Answer(kind, "T429")))
+    assert (deferred.state, deferred.attempt, deferred.publish) == (State.QUEUED, 0, False)
+    assert deferred.due is not None
+    again = after(begun(queued()), deferred)
+    assert moved(lifecycle.begin(again, deferred.due, LEASE, "me", POLICY)).attempt == 1
+
+
+def test_a_throttled_answer_is_heeded_as_long_as_it_asks() -> None:
+    deferred = moved(answered(begun(queued()), Answer(Kind.THROTTLED, "T429", retry_after=120.0)))
+    assert deferred.due == NOW + 120_000
+
+
+def test_the_same_deferral_again_does_not_lengthen_the_timeline() -> None:
+    once = after(queued(), lifecycle.deferred(queued(), NOW, 5000, "halted", POLICY))
+    again = moved(lifecycle.deferred(once, NOW + 5000, 5000, "halted", POLICY))
+    assert again.silent
+    assert again.due == NOW + 10_000
+
+
+@pytest.mark.parametrize("answer", [Answer(Kind.UNCERTAIN, "read_timeout"), Answer(Kind.ANSWERED, "9999")])
+def test_an_uncertain_attempt_is_never_submitted_again_at_once(answer: Answer) -> None:
+    for lane in Lane:
+        uncertain = moved(answered(begun(queued(lane)), answer))
+        assert uncertain.state is State.UNCERTAIN
+        assert not uncertain.publish
+        assert lifecycle.begin(after(begun(queued(lane)), uncertain), NOW, LEASE, "me", POLICY) is None
+
+
+def test_an_uncertain_code_is_submitted_once_more_after_its_window_and_then_never() -> None:
+    record = begun(queued(Lane.OTP))
+    record = after(record, answered(record, Answer(Kind.UNCERTAIN, "read_timeout")))
+    resend = moved(lifecycle.woken(record, POLICY, NOW + 20_000))
+    assert (resend.state, resend.publish, resend.rule) == (State.QUEUED, True, "uncertain.otp")
+    record = begun(after(record, resend, NOW + 20_000), NOW + 20_000)
+    assert record.attempt == 2
+    second = moved(answered(record, Answer(Kind.UNCERTAIN, "read_timeout"), NOW + 20_000))
+    assert wake_at(second) >= NOW + 72 * HOUR
+    record = after(record, second, NOW + 20_000)
+    assert moved(lifecycle.woken(record, POLICY, wake_at(second))).state is State.UNKNOWN
+
+
+@pytest.mark.parametrize("lane", [Lane.NOTICE, Lane.MARKETING])
+def test_an_uncertain_notice_waits_for_its_report_and_ends_unknown(lane: Lane) -> None:
+    record = begun(queued(lane))
+    uncertain = moved(answered(record, Answer(Kind.UNCERTAIN, "read_timeout")))
+    assert uncertain.wake == NOW + 72 * HOUR
+    assert moved(lifecycle.woken(after(record, uncertain), POLICY, NOW + 72 * HOUR)).state is State.UNKNOWN
+
+
+def test_an_uncertain_code_that_expired_meanwhile_waits_for_its_report_instead() -> None:
+    record = begun(queued(Lane.OTP, expires_in=10_000))
+    record = after(record, answered(record, Answer(Kind.UNCERTAIN, "read_timeout")))
+    waiting = moved(lifecycle.woken(record, POLICY, NOW + 20_000))
+    assert (waiting.state, waiting.silent) == (State.UNCERTAIN, True)
+
+
+def test_a_resend_that_expires_in_the_queue_is_uncertain_and_not_expired() -> None:
+    record = begun(queued(Lane.OTP, expires_in=30_000))
+    record = after(record, answered(record, Answer(Kind.UNCERTAIN, "read_timeout")))
+    record = after(record, lifecycle.woken(record, POLICY, NOW + 20_000), NOW + 20_000)
+    late = moved(lifecycle.begin(record, NOW + 30_000, LEASE, "me", POLICY))
+    assert late.state is State.UNCERTAIN
+
+
+def test_a_lease_that_runs_out_leaves_the_attempt_uncertain() -> None:
+    out = moved(lifecycle.woken(begun(queued()), POLICY, NOW + LEASE))
+    assert (out.state, out.rule) == (State.UNCERTAIN, "lease ran out")
+
+
+def test_an_answer_after_the_lease_still_counts() -> None:
+    record = after(begun(queued()), lifecycle.woken(begun(queued()), POLICY, NOW + LEASE))
+    assert moved(answered(record, accepted())).state is State.SUBMITTED
+
+
+def test_an_answer_to_an_attempt_that_was_replaced_only_adds_what_it_knows() -> None:
+    record = begun(queued(Lane.OTP))
+    record = after(record, lifecycle.woken(record, POLICY, NOW + LEASE))
+    record = after(record, lifecycle.woken(record, POLICY, NOW + LEASE + 20_000))
+    record = begun(record)
+    late = moved(answered(record, accepted("e1"), attempt=1))
+    assert (late.state, late.attempt, late.external_id, late.wake) == (State.SUBMITTING, 2, "e1", Wake.KEEP)
+
+
+def test_a_retry_is_queued_when_it_is_due_and_expires_when_it_is_too_late() -> None:
+    record = begun(queued(expires_in=HOUR))
+    record = after(record, answered(record, Answer(Kind.UNREACHABLE, "connect_error")))
+    due = moved(lifecycle.woken(record, POLICY, NOW + 2000))
+    assert (due.state, due.publish, due.rule) == (State.QUEUED, True, "retry due")
+    assert moved(lifecycle.woken(record, POLICY, NOW + HOUR)).state is State.EXPIRED
+
+
+def test_only_a_message_that_nobody_submitted_can_be_cancelled() -> None:
+    assert moved(lifecycle.cancelled(queued())).state is State.CANCELLED
+    assert lifecycle.cancelled(begun(queued())) is None
+
+
+def test_a_final_message_has_nothing_to_wake_for() -> None:
+    record = after(queued(), lifecycle.cancelled(queued()))
+    assert lifecycle.woken(record, POLICY, NOW) is None
