@@ -1,6 +1,6 @@
 """Sender: the door through which a message is attempted.
 
-Enters: a message id, from a wake-up that may be a repetition. Leaves: an ``Attempted`` saying what became of it. The steps:
+Enters: a message id, from a wake-up that may be a repetition. Leaves: an ``Outcome`` saying what became of it. The steps:
 1. read the record; a wake-up that finds nothing to start ends here;
 2. wait for a slot in the shared rate; without one, or halted, the message is put off, which is no attempt;
 3. begin: write the attempt down, leased, before anything leaves the house (compare-and-set: one of many wake-ups wins);
@@ -21,6 +21,7 @@ from producers.record import Record, State
 from producers.token import CallbackToken
 from worker import lifecycle
 from worker.limit import Limit, Slot
+from worker.outcome import Outcome
 from worker.policy import Action, Policy
 from worker.status import Reports
 from worker.store import Payload, Reading, Store
@@ -28,16 +29,6 @@ from worker.transition import Transition
 from worker.vendor.answer import Answer, Submission, Vendor
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Attempted:
-    """What one wake-up came to, in words fit for Flower."""
-
-    message_id: str
-    lane: str
-    attempt: int
-    outcome: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +70,11 @@ class Sender:
         self._roll = roll
         self._monotonic = monotonic
 
-    def attempt(self, message_id: str) -> Attempted:
+    def attempt(self, message_id: str) -> Outcome:
         """Attempt one message if it waits to be attempted; raises ``StoreUnavailable``."""
         reading = self._store.read(message_id)
         if reading is None:
-            return Attempted(message_id, "", 0, "no such message")
+            return Outcome("no such message", message_id)
         if reading.record.state is not State.QUEUED:
             return _attempted(reading.record, reading.record.attempt, f"nothing to start: {reading.record.state.value}")
         asked = self._monotonic()
@@ -93,7 +84,7 @@ class Sender:
             return self._put_off(replace(reading, now=now), slot)
         return self._begin(replace(reading, now=now))
 
-    def _put_off(self, reading: Reading, slot: Slot) -> Attempted:
+    def _put_off(self, reading: Reading, slot: Slot) -> Outcome:
         halted = slot is Slot.HALTED
         delay = int(1000 * (self._waits.halted if halted else self._waits.put_off))
         rule = "halted" if halted else "rate"
@@ -104,7 +95,7 @@ class Sender:
         self._store.change(reading.record.message_id, put_off, reading)
         return _attempted(reading.record, reading.record.attempt, f"put off: {rule}")
 
-    def _begin(self, reading: Reading) -> Attempted:
+    def _begin(self, reading: Reading) -> Outcome:
         owner = secrets.token_hex(6)
         lease = int(self._waits.lease * 1000)
 
@@ -123,7 +114,7 @@ class Sender:
         outcome = begun.state.value if begun else f"nothing to start: {record.state.value}"
         return _attempted(record, record.attempt, outcome)
 
-    def _submit(self, record: Record, attempt: int, payload: Payload | None) -> Attempted:
+    def _submit(self, record: Record, attempt: int, payload: Payload | None) -> Outcome:
         if payload is None:
             raise LookupError(f"message {record.message_id} waits without its payload")
         answer = self._vendor.submit(self._submission(record, attempt, payload))
@@ -170,5 +161,5 @@ class Sender:
         )
 
 
-def _attempted(record: Record, attempt: int, outcome: str) -> Attempted:
-    return Attempted(record.message_id, record.lane.value, attempt, outcome)
+def _attempted(record: Record, attempt: int, text: str) -> Outcome:
+    return Outcome(text, record.message_id, record.lane.value, attempt)

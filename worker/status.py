@@ -1,33 +1,23 @@
 """Reports: the door through which a vendor's report is applied.
 
-Enters: a ``StatusEvent``. Leaves: an ``Applied`` saying what it changed. A report that names a message we do not have is said so;
+Enters: a ``StatusEvent``. Leaves: an ``Outcome`` saying what it changed. A report that names a message we do not have is said so;
 one that names only a vendor's id which no submit has brought yet is parked until the submit is recorded.
 Fails with ``StoreUnavailable``: then the report was applied whole or not at all, and applying it again is harmless.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import structlog
 
 from producers.event import StatusEvent
 from producers.record import Record
+from worker.outcome import Outcome
 from worker.policy import Policy
 from worker.report import reported
 from worker.store import Reading, Store
 from worker.transition import Transition
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Applied:
-    """What a report came to, in words fit for Flower."""
-
-    message_id: str
-    lane: str
-    attempt: int
-    outcome: str
 
 
 class Reports:
@@ -38,12 +28,12 @@ class Reports:
         self._policy = policy
         self._roll = roll
 
-    def apply(self, event: StatusEvent) -> Applied:
+    def apply(self, event: StatusEvent) -> Outcome:
         """Apply one report; raises ``StoreUnavailable``."""
         if event.message_id is not None and event.attempt is not None:
             return self._apply(event.message_id, event.attempt, event)
         found = self._store.find_or_park(event)
-        return self._apply(*found, event) if found else Applied("", "", 0, "parked")
+        return self._apply(*found, event) if found else Outcome(f"parked: external id not known yet, code {event.code}")
 
     def apply_parked(self, external_id: str) -> None:
         """Apply the reports that came before the vendor's id was recorded; raises ``StoreUnavailable``."""
@@ -53,18 +43,18 @@ class Reports:
         if parked:
             self._store.unpark(external_id)
 
-    def _apply(self, message_id: str, attempt: int, event: StatusEvent) -> Applied:
+    def _apply(self, message_id: str, attempt: int, event: StatusEvent) -> Outcome:
         def decide(reading: Reading) -> Transition | None:
             return reported(reading.record, attempt, event, self._policy, reading.now, self._roll())
 
         change = self._store.change(message_id, decide)
         if change is None:
             log.warning("report on a message we do not have", message_id=message_id, attempt=attempt, code=event.code)
-            return Applied(message_id, "", attempt, "no such message")
+            return Outcome("no such message", message_id, attempt=attempt)
         moved = change.transition
         outcome = _outcome(change.record, moved)
         log.info("report applied", message_id=message_id, attempt=attempt, outcome=outcome)
-        return Applied(message_id, change.record.lane.value, attempt, outcome)
+        return Outcome(f"code {event.code}, {outcome}", message_id, change.record.lane.value, attempt)
 
 
 def _outcome(record: Record, moved: Transition | None) -> str:

@@ -21,6 +21,7 @@ from producers.job import SendJob
 from producers.lanes import STATUS_QUEUE
 from producers.rejection import Rejection
 from producers.task import ATTEMPT, SEND, STATUS
+from worker.outcome import Outcome
 from worker.relay import Relay
 
 _BREATH = 1.0  # seconds; without it a task would spin between a living broker and a dead store
@@ -49,7 +50,7 @@ class Tasks:
     def attempt(self, ids: list[str]) -> list[str]:
         """Attempt recorded messages."""
         with self._requeued_without_store():
-            return [self._attempt(message_id) for message_id in ids]
+            return [str(self.relay.sender.attempt(message_id)) for message_id in ids]
 
     def send(self, *args: Any, **kwargs: Any) -> str:
         """Record a whole job, given as the only argument, as ``job=`` or as its own fields, and go on with it."""
@@ -62,19 +63,16 @@ class Tasks:
         with self._requeued_without_store():
             return self._status(event)
 
-    def _attempt(self, message_id: str) -> str:
-        done = self.relay.sender.attempt(message_id)
-        return f"{message_id} {done.lane} attempt {done.attempt}: {done.outcome}"
-
     def _send(self, wire: object) -> str:
         try:
             recorded = self.relay.enqueuer.record(SendJob.decode(wire))
         except Rejection as rejection:
             self.relay.store.keep_undecodable(SEND, str(rejection), json.dumps(wire))
             return f"refused: {rejection}"
+        message_id = recorded.message.message_id
         if not recorded.wake:
-            return f"{recorded.message.message_id} {recorded.message.lane.value}: accepted before, or not due yet"
-        return self._attempt(recorded.message.message_id)
+            return str(Outcome("accepted before, or not due yet", message_id, recorded.message.lane.value))
+        return str(self.relay.sender.attempt(message_id))
 
     def _status(self, wire: object) -> str:
         try:
@@ -82,8 +80,7 @@ class Tasks:
         except Rejection as rejection:
             self.relay.store.keep_undecodable(STATUS_QUEUE, str(rejection), json.dumps(wire))
             return f"refused: {rejection}"
-        done = self.relay.reports.apply(event)
-        return f"{done.message_id} {done.lane} attempt {done.attempt}: code {event.code}, {done.outcome}"
+        return str(self.relay.reports.apply(event))
 
     @contextmanager
     def _requeued_without_store(self) -> Iterator[None]:
