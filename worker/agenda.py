@@ -54,10 +54,14 @@ class Agenda:
         """Publish again what was published and never begun; raises like ``turn``."""
         found = 0
         for lane in Lane:
-            lost = self._store.take_lost(lane, self._grace, _AT_MOST, self._queue_length(lane) == 0)
-            if lost:
-                log.warning("wake-ups were lost and are published again", lane=lane.value, messages=len(lost))
-                self._enqueuer.publish(lane, lost)
+            found += self._publish_lost(lane)
+        return found
+
+    def _publish_lost(self, lane: Lane) -> int:
+        queue_is_empty, found = self._queue_length(lane) == 0, 0
+        while lost := self._store.take_lost(lane, self._grace, _AT_MOST, queue_is_empty):
+            log.warning("wake-ups were lost and are published again", lane=lane.value, messages=len(lost))
+            self._enqueuer.publish(lane, lost)
             found += len(lost)
         return found
 

@@ -15,7 +15,7 @@ from producers.connection import StoreUnavailable
 from producers.publish import BrokerUnavailable
 
 TURN = 1.0  # seconds between turns
-_LOST_EVERY = 5  # turns
+_LOST_EVERY = 2  # turns
 
 log = structlog.get_logger()
 

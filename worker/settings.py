@@ -1,13 +1,14 @@
 """Settings of the workers: those of the producers, and what only they need; frozen, every problem at once, no value printed."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, model_validator
 
-from producers.settings import ProducerSettings, with_scheme
+from producers.settings import ProducerSettings
+from worker.vendor.serialiser import SERIALISERS
 
-_Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_Seconds = Annotated[float, Field(gt=0)]
 _SerialiserName = Literal["plain", "quoted"]
 
 
@@ -22,7 +23,7 @@ class WorkerSettings(ProducerSettings):
     )
     appcode: SecretStr | None = Field(default=None, description="AppCode of the vendor account.")
     app_key: str | None = Field(default=None, repr=False, description="AppKey, with SMSRELAY_APP_SECRET in place of the AppCode.")
-    app_secret: SecretStr | None = Field(default=None, validate_default=True, description="AppSecret, which signs every submit.")
+    app_secret: SecretStr | None = Field(default=None, description="AppSecret, which signs every submit.")
     serialiser: _SerialiserName = Field(
         default="plain", description="Spelling of templateParamSet: plain (a, b) or quoted (['a','b'])."
     )
@@ -39,20 +40,24 @@ class WorkerSettings(ProducerSettings):
     flower_auth: SecretStr | None = Field(default=None, description="user:password of Flower; without it Flower does not start.")
     data: Path = Field(default=Path(".smsrelay"), description="Folder of the embedded broker.")
 
-    @field_validator("app_secret")
-    @classmethod
-    def _one_kind_of_credentials(cls, app_secret: SecretStr | None, earlier: ValidationInfo) -> SecretStr | None:
-        """A validator of the last of the three fields, not of the whole, which would be silent while another field is wrong."""
-        if (earlier.data.get("app_key") is None) != (app_secret is None):
+    @model_validator(mode="after")
+    def _one_kind_of_credentials(self) -> Self:
+        pair = (self.app_key is not None, self.app_secret is not None)
+        if pair[0] != pair[1]:
             raise ValueError("SMSRELAY_APP_KEY and SMSRELAY_APP_SECRET come together")
-        if earlier.data.get("appcode") is None and app_secret is None:
+        if self.appcode is None and not all(pair):
             raise ValueError("needs SMSRELAY_APPCODE, or SMSRELAY_APP_KEY with SMSRELAY_APP_SECRET")
-        return app_secret
+        return self
 
-    @field_validator("vendor_url", "vendor_intl_url", "callback_url")
-    @classmethod
-    def _web_address(cls, url: str | None) -> str | None:
-        return None if url is None else with_scheme(url, "http://", "https://")
+    @model_validator(mode="after")
+    def _urls(self) -> Self:
+        for name in ("vendor_url", "vendor_intl_url", "callback_url"):
+            url = getattr(self, name)
+            if url is not None and not url.startswith(("http://", "https://")):
+                raise ValueError(f"SMSRELAY_{name.upper()} must begin with http:// or https://")
+        if self.serialiser not in SERIALISERS:
+            raise ValueError(f"SMSRELAY_SERIALISER must be one of {', '.join(SERIALISERS)}")
+        return self
 
     @property
     def lease(self) -> float:

@@ -3,7 +3,7 @@
 --      2 sms:p:ID         string; dropped when no further attempt can come
 --      3 sms:agenda       sorted set, no lifetime
 --      4 sms:outbox:LANE  sorted set, no lifetime
---      5 sms:begun:LANE   string, no lifetime
+--      5 sms:place        string: the last place given in an outbox; no lifetime
 --      6 sms:events       stream, capped
 --      7 sms:unlisted     hash, no lifetime
 --      8 sms:x:EXTERNAL   string, lives for the retention; absent when the transition brings no external id
@@ -35,15 +35,8 @@ if ARGV[11] ~= '' then redis.call('HSET', KEYS[1], 'own', ARGV[11]) end
 if ARGV[5] == 'never' then redis.call('ZREM', KEYS[3], id)
 elseif ARGV[5] ~= 'keep' then redis.call('ZADD', KEYS[3], ARGV[5], id) end
 
-local waited = redis.call('ZSCORE', KEYS[4], id)
-if ARGV[7] == '1' then
-  redis.call('ZADD', KEYS[4], now, id)
-elseif waited and ARGV[5] ~= 'keep' then
-  redis.call('ZREM', KEYS[4], id)
-  if ARGV[3] == 'submitting' and tonumber(redis.call('GET', KEYS[5]) or 0) < tonumber(waited) then
-    redis.call('SET', KEYS[5], waited)
-  end
-end
+if ARGV[7] == '1' then redis.call('ZADD', KEYS[4], redis.call('INCR', KEYS[5]), id)
+elseif ARGV[5] ~= 'keep' then redis.call('ZREM', KEYS[4], id) end
 
 if ARGV[10] ~= '' and ARGV[10] ~= known[3] and ARGV[13] == ARGV[4] then
   redis.call('HSET', KEYS[1], 'ext', ARGV[10])

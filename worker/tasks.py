@@ -50,7 +50,7 @@ class Tasks:
     def attempt(self, ids: list[str]) -> list[str]:
         """Attempt recorded messages."""
         with self._requeued_without_store():
-            return [str(self.relay.sender.attempt(message_id)) for message_id in ids]
+            return [str(outcome) for outcome in self.relay.sender.attempt(ids)]
 
     def send(self, *args: Any, **kwargs: Any) -> str:
         """Record a whole job, given as the only argument, as ``job=`` or as its own fields, and go on with it."""
@@ -72,7 +72,8 @@ class Tasks:
         message_id = recorded.message.message_id
         if not recorded.wake:
             return str(Outcome("accepted before, or not due yet", message_id, recorded.message.lane.value))
-        return str(self.relay.sender.attempt(message_id))
+        [outcome] = self.relay.sender.attempt([message_id])
+        return str(outcome)
 
     def _status(self, wire: object) -> str:
         try:

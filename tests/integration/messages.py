@@ -27,7 +27,7 @@ def enqueuer(redis: Redis, url: str) -> Enqueuer:
 
 
 def job(lane: Lane = Lane.NOTICE, **fields: object) -> SendJob:
-    return SendJob.decode({"to": "13800138000", "template": "0000000", "params": ["1234"], "lane": lane.value, **fields})
+    return SendJob(to="13800138000", template="0000000", params=("1234",), lane=lane, **fields)
 
 
 def begin(store: Store, message_id: str, owner: str = "me") -> Change | None:
