@@ -15,7 +15,8 @@
 | sms:rate | string: the limiter's theoretical arrival time (µs) | seconds after the last submit |
 | sms:halted | hash: since, code | until an operator resumes |
 | sms:unlisted | hash: code → reports seen | for ever |
-| sms:undecodable | list: task bodies nobody could read | capped |
+| sms:dead | sorted set: id by the instant (ms) it failed or ended unknown | swept after the retention |
+| sms:undecodable | list: jobs and tasks nobody could read, as JSON | capped |
 """
 
 from producers.lanes import Lane
@@ -26,6 +27,7 @@ PLACE = "sms:place"
 RATE = "sms:rate"
 HALTED = "sms:halted"
 UNLISTED = "sms:unlisted"
+DEAD = "sms:dead"
 UNDECODABLE = "sms:undecodable"
 
 

@@ -13,6 +13,7 @@ from worker.policy import Action, Decision, Policy, Rule, decide
 from worker.transition import Transition, Wake
 from worker.vendor.answer import Answer
 
+REPLAY = "replay"
 ENDS = {
     Action.DELIVERED: State.DELIVERED,
     Action.FAILED: State.FAILED,
@@ -74,6 +75,13 @@ def cancelled(record: Record) -> Transition | None:
     return Transition(State.CANCELLED, 0, Wake.NEVER, 0, rule="by the app")
 
 
+def replayed(record: Record, now: int) -> Transition | None:
+    """Queue a message that failed or ended unknown once more, because a person asked; None for any other, or an expired one."""
+    if record.state not in {State.FAILED, State.UNKNOWN} or now >= record.expires_at:
+        return None
+    return Transition(State.QUEUED, record.attempt, record.expires_at, record.attempt, rule=REPLAY, publish=True)
+
+
 def outcome(record: Record, attempt: int, decision: Decision, policy: Policy, now: int) -> Transition:
     """What a decision of the policy makes of the message."""
     name = f"{decision.rule} used up" if decision.exhausted else decision.rule
@@ -132,12 +140,22 @@ def times_retried(record: Record, rule: Rule, attempt: int) -> int:
 
 def resend_under_way(record: Record, policy: Policy) -> bool:
     """Whether the message waits to be submitted again because its last attempt is uncertain."""
+    return _waits_because(record, policy) == policy.uncertain[record.lane].name
+
+
+def replay_under_way(record: Record, policy: Policy) -> bool:
+    """Whether the message waits to be submitted again because a person asked."""
+    return _waits_because(record, policy) == REPLAY
+
+
+def _waits_because(record: Record, policy: Policy) -> str | None:
+    """The rule that put a queued message, once attempted, back into its queue."""
     if record.state is not State.QUEUED:
-        return False
-    resend = policy.uncertain[record.lane].name
+        return None
+    rules = {policy.uncertain[record.lane].name, REPLAY}
     lines = [line for line in record.timeline if line.attempt == record.attempt]
-    reasons = [line.rule for line in lines if line.state is State.RETRYING or line.rule == resend]
-    return bool(reasons) and reasons[-1] == resend
+    reasons = [line.rule for line in lines if line.state is State.RETRYING or line.rule in rules]
+    return reasons[-1] if reasons else None
 
 
 def _put_off(record: Record, due: int, attempt: int, rule: str) -> Transition:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from producers.event import StatusEvent
 from producers.record import Entry, Record, State
-from worker.lifecycle import noted, outcome, resend_under_way, times_retried
+from worker.lifecycle import noted, outcome, replay_under_way, resend_under_way, times_retried
 from worker.policy import Action, Policy, Rule, decide
 from worker.transition import Transition, Wake
 
@@ -68,6 +68,8 @@ def _why_it_does_not_count(record: Record, attempt: int, event: StatusEvent, rul
         return _AFTER_END
     if weights and _weight(event.updated_on, rule) <= max(weights):
         return _OLDER
+    if replay_under_way(record, policy):
+        return _EARLIER_ATTEMPT  # a person knew how it ended and asked for another attempt
     retry_under_way = record.state is State.RETRYING or (
         record.state is State.QUEUED and not resend_under_way(record, policy)  # that one knew nothing of a report
     )

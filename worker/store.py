@@ -6,8 +6,10 @@ Fails with ``StoreUnavailable``: the transition was applied whole or not at all.
 """
 
 import json
+import secrets
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from redis import Redis
@@ -33,6 +35,17 @@ class Payload:
 
     to: str = field(repr=False)
     params: tuple[str, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Undecodable:
+    """A job or task nobody could read, kept with the reason; its repr does not show the body."""
+
+    kept_id: str
+    at: int  # ms, by the clock of the worker that kept it
+    queue: str
+    reason: str
+    body: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,12 +172,29 @@ class Store:
         with store_answers():
             return {str(code): int(count) for code, count in self._redis.hgetall(keys.UNLISTED).items()}
 
+    def dead(self, since: int) -> list[str]:
+        """Ids of messages that failed or ended unknown since an instant (ms), newest first."""
+        with store_answers():
+            return [str(one) for one in self._redis.zrange(keys.DEAD, "+inf", since, desc=True, byscore=True)]
+
     def keep_undecodable(self, queue: str, reason: str, body: str) -> None:
         """Keep a task nobody could read, for a person to look at."""
+        kept = Undecodable(secrets.token_hex(4), time.time_ns() // 1_000_000, queue, reason, body[:65536])
         with store_answers(), self._redis.pipeline() as pipeline:
-            pipeline.lpush(keys.UNDECODABLE, json.dumps({"queue": queue, "reason": reason, "body": body[:65536]}))
+            pipeline.lpush(keys.UNDECODABLE, json.dumps(asdict(kept)))
             pipeline.ltrim(keys.UNDECODABLE, 0, 9999)
             pipeline.execute()
+
+    def undecodable(self) -> list[Undecodable]:
+        """Every task kept because nobody could read it, newest first."""
+        with store_answers():
+            lines = self._redis.lrange(keys.UNDECODABLE, 0, -1)
+        return [Undecodable(**json.loads(line)) for line in lines]
+
+    def drop_undecodable(self, kept: Undecodable) -> None:
+        """Let go of one that was dealt with."""
+        with store_answers():
+            self._redis.lrem(keys.UNDECODABLE, 1, json.dumps(asdict(kept)))
 
     def _call(self, record: Record, transition: Transition) -> Call:
         message_id, lane, external_id = record.message_id, record.lane, transition.external_id or ""
@@ -176,6 +206,7 @@ class Store:
             keys.PLACE,
             keys.EVENTS,
             keys.UNLISTED,
+            keys.DEAD,
         ]
         if external_id:
             named.append(keys.external(external_id))

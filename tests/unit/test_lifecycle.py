@@ -180,3 +180,18 @@ def test_only_a_message_that_nobody_submitted_can_be_cancelled() -> None:
 def test_a_final_message_has_nothing_to_wake_for() -> None:
     record = after(queued(), lifecycle.cancelled(queued()))
     assert lifecycle.woken(record, POLICY, NOW) is None
+
+
+def test_a_replay_is_another_attempt_that_a_person_asked_for() -> None:
+    record = begun(queued())
+    failed = after(record, answered(record, Answer(Kind.ANSWERED, "i005")))
+    replay = moved(lifecycle.replayed(failed, NOW))
+    assert (replay.state, replay.publish, replay.rule) == (State.QUEUED, True, "replay")
+    assert begun(after(failed, replay)).attempt == 2
+
+
+def test_a_replay_respects_the_deadline_and_leaves_others_alone() -> None:
+    record = begun(queued(expires_in=HOUR))
+    failed = after(record, answered(record, Answer(Kind.ANSWERED, "i005")))
+    assert lifecycle.replayed(failed, NOW + HOUR) is None
+    assert lifecycle.replayed(record, NOW) is None
