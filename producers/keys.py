@@ -13,6 +13,7 @@
 | sms:parked:ID | list: reports whose message, or whose submit by the vendor's id, is not recorded yet | until retention |
 | sms:events | stream: every transition | capped |
 | sms:rate | string: the limiter's theoretical arrival time (µs) | seconds after the last submit |
+| sms:rate:pull | string: the same, for questions about silent submits | seconds after the last question |
 | sms:halted | hash: since, code | until an operator resumes |
 | sms:unlisted | hash: code → reports seen | for ever |
 | sms:dead | sorted set: id by the instant (ms) it failed or ended unknown | swept after the retention |
@@ -25,6 +26,7 @@ AGENDA = "sms:agenda"
 EVENTS = "sms:events"
 PLACE = "sms:place"
 RATE = "sms:rate"
+PULL_RATE = "sms:rate:pull"
 HALTED = "sms:halted"
 UNLISTED = "sms:unlisted"
 DEAD = "sms:dead"

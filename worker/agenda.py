@@ -15,6 +15,7 @@ from producers.enqueue import Enqueuer
 from producers.lanes import Lane
 from worker import lifecycle
 from worker.policy import Policy
+from worker.reconcile import Reconciler
 from worker.store import Reading, Store
 from worker.transition import Transition
 
@@ -28,10 +29,17 @@ class Agenda:
     """What is due, in turns."""
 
     def __init__(
-        self, store: Store, enqueuer: Enqueuer, policy: Policy, queue_length: Callable[[Lane], int], grace: float = GRACE
+        self,
+        store: Store,
+        enqueuer: Enqueuer,
+        reconciler: Reconciler,
+        policy: Policy,
+        queue_length: Callable[[Lane], int],
+        grace: float = GRACE,
     ) -> None:
         self._store = store
         self._enqueuer = enqueuer
+        self._reconciler = reconciler
         self._policy = policy
         self._queue_length = queue_length
         self._grace = grace
@@ -41,11 +49,13 @@ class Agenda:
         due = self._store.take_due(_AT_MOST)
         owed: dict[Lane, list[str]] = defaultdict(list)
         for message_id in due:
-            change = self._store.change(message_id, self._woken)
-            if change is None:
+            reading = self._store.read(message_id)
+            if reading is None:
                 self._store.forget_due(message_id)
-            elif change.transition is not None and change.transition.publish:
-                owed[change.record.lane].append(message_id)
+            elif self._reconciler.concerns(reading):
+                self._reconciler.look_after(reading)
+            elif (lane := self._wake(reading)) is not None:
+                owed[lane].append(message_id)
         for lane, message_ids in owed.items():
             self._enqueuer.publish(lane, message_ids)
         return len(due)
@@ -64,6 +74,12 @@ class Agenda:
             self._enqueuer.publish(lane, lost)
             found += len(lost)
         return found
+
+    def _wake(self, reading: Reading) -> Lane | None:
+        """Do what the time means for a message; its lane when a worker has to be told."""
+        change = self._store.change(reading.record.message_id, self._woken, reading)
+        owed = change is not None and change.transition is not None and change.transition.publish
+        return reading.record.lane if owed else None
 
     def _woken(self, reading: Reading) -> Transition | None:
         return lifecycle.woken(reading.record, self._policy, reading.now)

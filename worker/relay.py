@@ -5,9 +5,11 @@ Raises ``PolicyError`` or ``Rejection`` when a file that the settings name is wr
 """
 
 import secrets
+import time
 from dataclasses import dataclass
 from typing import Self
 
+from producers import keys
 from producers.connection import open_store
 from producers.enqueue import Enqueuer
 from producers.lanes import Lane
@@ -18,6 +20,7 @@ from worker.agenda import Agenda
 from worker.limit import Limit
 from worker.policy import Policy
 from worker.policy_file import load_policy
+from worker.reconcile import Reconciler
 from worker.send import Sender, Waits
 from worker.settings import WorkerSettings
 from worker.status import Reports
@@ -38,6 +41,7 @@ class Relay:
     enqueuer: Enqueuer
     reports: Reports
     sender: Sender
+    reconciler: Reconciler
     agenda: Agenda
 
     @classmethod
@@ -47,6 +51,7 @@ class Relay:
         store = Store(redis, settings.retention_hours * 3600)
         limit = Limit(redis, settings.rate)
         policy = load_policy(settings.policy)
+        adapter = vendor(settings)
         publisher = Publisher(settings.broker_url)
         enqueuer = Enqueuer(Outbox(redis, settings.secret_bytes), publisher, load_registry(settings.templates))
         roll = secrets.SystemRandom().random
@@ -54,7 +59,7 @@ class Relay:
         sender = Sender(
             store=store,
             limit=limit,
-            vendor=vendor(settings),
+            vendor=adapter,
             policy=policy,
             reports=reports,
             secret=settings.secret_bytes,
@@ -66,7 +71,10 @@ class Relay:
         def queue_length(lane: Lane) -> int:
             return publisher.queue_length(lane.queue)
 
-        return cls(store, limit, policy, enqueuer, reports, sender, Agenda(store, enqueuer, policy, queue_length))
+        pull_limit = Limit(redis, settings.pull_rate, keys.PULL_RATE)
+        reconciler = Reconciler(store, pull_limit, adapter, reports, publisher, policy, clock=lambda: time.time_ns() // 1_000_000)
+        agenda = Agenda(store, enqueuer, reconciler, policy, queue_length)
+        return cls(store, limit, policy, enqueuer, reports, sender, reconciler, agenda)
 
 
 def vendor(settings: WorkerSettings) -> Vendor:

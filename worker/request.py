@@ -17,6 +17,12 @@ class MaskedRequest(Request):  # type: ignore[misc]
     """A request whose arguments reach neither events nor logs nor remote control."""
 
     def __init__(self, message: Any, **options: Any) -> None:
+        # Not heeded: a time of Celery's own (runs again and again), an expiry (drops the job unseen), a name to show.
+        given = options.pop("headers", None) or message.headers
+        options["headers"] = {**given, "eta": None, "expires": None, "shadow": None}
+        payload = message.payload if options.get("body") is None or not options.get("decoded") else options["body"]
+        if isinstance(payload, list | tuple) and len(payload) == 3 and payload[1] is None:
+            options |= {"body": (payload[0], {}, payload[2]), "decoded": True}  # celery-node's task without keyword arguments
         super().__init__(message, **options)
         ours = self._request_dict.get("origin") == ORIGIN
         headers = self._request_dict

@@ -34,6 +34,9 @@ class WorkerSettings(ProducerSettings):
         default=None, description="Public base URL of the receiver; without it no report ever comes."
     )
     rate: Annotated[float, Field(gt=0, le=100_000)] = Field(default=100.0, description="Submits a second, all workers together.")
+    pull_rate: Annotated[float, Field(gt=0, le=1000)] = Field(
+        default=1.0, description="Questions a second about silent submits, when the policy asks at all (pull_after_s)."
+    )
     policy: Path | None = Field(default=None, description="Policy file in place of the packaged one.")
     concurrency: Annotated[int, Field(ge=1, le=500)] = Field(default=64, description="Threads of one worker process.")
     retention_hours: _Seconds = Field(default=72.0, description="Hours a final message is kept.")

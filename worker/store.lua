@@ -12,6 +12,7 @@
 --      7 '1' into the outbox  8 '1' keep the payload  9 retention (ms)  10 external id or ''
 --      11 owner or ''  12 '1' silent  13 line: attempt  14 line: code  15 line: rule  16 line: updated_on or ''
 --      17 stream cap  18 lane  19 '1' count the code as unlisted  20 lines folded into this one
+--      21 why or ''  22 counts or ''
 -- Returns 1 when applied, 0 when the record has moved on or is gone.
 local id = ARGV[1]
 local known = redis.call('HMGET', KEYS[1], 'rev', 'len', 'ext')
@@ -25,13 +26,16 @@ end
 
 if ARGV[12] ~= '1' then
   local length = tonumber(known[2]) + 1 - tonumber(ARGV[20])
+  for folded = length + 1, tonumber(known[2]) do redis.call('HDEL', KEYS[1], 't' .. folded) end
   local line = string.format('%.0f|%s|%s|%s|%s|%s', now, ARGV[3], ARGV[13], ARGV[14], ARGV[15], ARGV[16])
   redis.call('HSET', KEYS[1], 'state', ARGV[3], 'try', ARGV[4], 'rev', tonumber(ARGV[2]) + 1, 'len', length, 't' .. length, line)
   redis.call('XADD', KEYS[6], 'MAXLEN', '~', ARGV[17], '*', 'id', id, 'lane', ARGV[18], 'at', string.format('%.0f', now),
     'state', ARGV[3], 'try', ARGV[13], 'code', ARGV[14], 'rule', ARGV[15])
 end
 set('due', ARGV[6])
-if ARGV[11] ~= '' then redis.call('HSET', KEYS[1], 'own', ARGV[11]) end
+if ARGV[11] ~= '' then redis.call('HSET', KEYS[1], 'own', ARGV[11], 'beg', string.format('%.0f', now)) end
+if ARGV[21] ~= '' then redis.call('HSET', KEYS[1], 'why', ARGV[21]) end
+if ARGV[22] ~= '' then redis.call('HSET', KEYS[1], 'cnt', ARGV[22]) end
 
 if ARGV[5] == 'never' then redis.call('ZREM', KEYS[3], id)
 elseif ARGV[5] ~= 'keep' then redis.call('ZADD', KEYS[3], ARGV[5], id) end

@@ -19,7 +19,7 @@ from producers.connection import store_answers
 from producers.event import StatusEvent
 from producers.lanes import Lane
 from producers.outbox import EVENTS_CAP
-from producers.record import Record
+from producers.record import Record, encode_counts
 from producers.script import Call, Script
 from worker.report import UNLISTED
 from worker.transition import Transition, Wake
@@ -233,7 +233,9 @@ class Store:
                 EVENTS_CAP,
                 lane.value,
                 int(transition.rule == UNLISTED),
-                int(len(record.timeline) >= _LONGEST_TIMELINE),
+                transition.folds or int(len(record.timeline) >= _LONGEST_TIMELINE),
+                transition.why or "",
+                encode_counts(transition.counts or {}),
             ],
         )
 

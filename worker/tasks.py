@@ -20,7 +20,7 @@ from producers.event import StatusEvent
 from producers.job import SendJob
 from producers.lanes import STATUS_QUEUE
 from producers.rejection import Rejection
-from producers.task import ATTEMPT, SEND, STATUS
+from producers.task import ATTEMPT, PULL, SEND, STATUS
 from worker.outcome import Outcome
 from worker.relay import Relay
 
@@ -44,28 +44,36 @@ class Tasks:
 
     def register(self, app: Celery) -> None:
         """Give the app its tasks."""
-        for name, body in ((ATTEMPT, self.attempt), (SEND, self.send), (STATUS, self.status)):
-            app.task(_function(body), name=name, base=MaskedTask)
+        for name, body in ((ATTEMPT, self.attempt), (SEND, self.send), (STATUS, self.status), (PULL, self.pull)):
+            app.task(_function(body), name=name, base=MaskedTask, bind=name == SEND)
 
     def attempt(self, ids: list[str]) -> list[str]:
         """Attempt recorded messages."""
         with self._requeued_without_store():
             return [str(outcome) for outcome in self.relay.sender.attempt(ids)]
 
-    def send(self, *args: Any, **kwargs: Any) -> str:
+    def send(self, task: Task, *args: Any, **kwargs: Any) -> str:
         """Record a whole job, given as the only argument, as ``job=`` or as its own fields, and go on with it."""
         wire = args[0] if len(args) == 1 and not kwargs else kwargs.get("job", kwargs)
         with self._requeued_without_store():
-            return self._send(wire)
+            return self._send(wire, task.request.id)
 
     def status(self, event: Any = None) -> str:
         """Apply a report."""
         with self._requeued_without_store():
             return self._status(event)
 
-    def _send(self, wire: object) -> str:
+    def pull(self, message_id: str) -> str:
+        """Ask the vendor about a silent submit."""
+        with self._requeued_without_store():
+            return str(self.relay.reconciler.ask(message_id))
+
+    def _send(self, wire: object, task_id: str) -> str:
         try:
-            recorded = self.relay.enqueuer.record(SendJob.decode(wire))
+            job = SendJob.decode(wire)
+            if job.reference is None:  # a task that comes again must not become a second message
+                job = job.model_copy(update={"reference": f"task {task_id}"[:128]})
+            recorded = self.relay.enqueuer.record(job)
         except Rejection as rejection:
             self.relay.store.keep_undecodable(SEND, str(rejection), json.dumps(wire))
             return f"refused: {rejection}"

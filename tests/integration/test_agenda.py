@@ -1,5 +1,6 @@
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,10 +8,11 @@ from redis import Redis
 
 from producers import keys
 from producers.enqueue import CHUNK, Enqueuer
-from producers.lanes import Lane
+from producers.lanes import STATUS_QUEUE, Lane
 from producers.record import State
-from tests.integration.messages import POLICY, RETENTION, answer, begin, enqueuer, job
+from tests.integration.messages import ACCEPTED, POLICY, RETENTION, answer, begin, enqueuer, job, reconciler
 from worker.agenda import Agenda
+from worker.policy import Policy
 from worker.store import Store
 from worker.vendor.answer import Answer, Kind
 
@@ -27,11 +29,16 @@ def door(redis: Redis, valkey_url: str) -> Enqueuer:
     return enqueuer(redis, valkey_url)
 
 
-def agenda(store: Store, door: Enqueuer, redis: Redis, grace: float = 10.0) -> Agenda:
+def agenda(store: Store, door: Enqueuer, redis: Redis, grace: float = 10.0, policy: Policy = POLICY) -> Agenda:
     def queue_length(lane: Lane) -> int:
         return int(redis.llen(lane.queue))
 
-    return Agenda(store, door, POLICY, queue_length, grace)
+    return Agenda(store, door, reconciler(redis, url_of(redis), policy=policy), policy, queue_length, grace)
+
+
+def url_of(redis: Redis) -> str:
+    known = redis.connection_pool.connection_kwargs
+    return f"redis://{known['host']}:{known['port']}/{known['db']}"
 
 
 def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
@@ -135,3 +142,25 @@ def test_a_queued_message_expires_when_nobody_begins_it(store: Store, door: Enqu
     assert reading is not None
     assert reading.record.state is State.EXPIRED
     assert store.waiting(Lane.NOTICE) == 0
+
+
+def test_silent_submits_are_asked_about_one_a_second_and_the_longest_silent_first(
+    store: Store, door: Enqueuer, redis: Redis
+) -> None:
+    asking = replace(POLICY, pull_after=0.001)
+    ids = [door.enqueue(job()).message_id for _ in range(4)]
+    for place, message_id in enumerate(ids):
+        begin(store, message_id)
+        answer(store, message_id, 1, replace(ACCEPTED, external_id=f"e{place}"))
+        redis.zadd(keys.AGENDA, {message_id: place + 1})
+    redis.delete(STATUS_QUEUE)
+    looking = agenda(store, door, redis, policy=asking)
+    assert looking.turn() == 4
+    assert redis.llen(STATUS_QUEUE) == 1
+    waits = [redis.zscore(keys.AGENDA, message_id) for message_id in ids[1:]]
+    assert waits == sorted(waits)
+    reading = store.read(ids[3])
+    assert reading is not None
+    assert reading.record.state is State.SUBMITTED
+    assert reading.record.due is not None
+    assert 2000 < reading.record.due - reading.now <= 3000

@@ -195,3 +195,23 @@ def test_a_replay_respects_the_deadline_and_leaves_others_alone() -> None:
     failed = after(record, answered(record, Answer(Kind.ANSWERED, "i005")))
     assert lifecycle.replayed(failed, NOW + HOUR) is None
     assert lifecycle.replayed(record, NOW) is None
+
+
+def test_retries_are_counted_however_long_the_timeline_was_and_whatever_it_forgot() -> None:
+    record, now = queued(), NOW
+    for _ in range(200):
+        record = begun(record, now)
+        record = after(record, answered(record, Answer(Kind.UNREACHABLE, "connect_error"), now), now)
+        now = record.due or now
+        record = after(record, lifecycle.woken(record, POLICY, now), now)
+    assert record.counts["class.unreachable"] == (200, 200)
+    assert len(record.timeline) < 70
+
+
+def test_a_long_halt_is_one_line_of_the_timeline() -> None:
+    record, now = queued(), NOW
+    for _ in range(50):
+        record = after(record, lifecycle.deferred(record, now, 10_000, "halted", POLICY), now)
+        now += 10_000
+        record = after(record, lifecycle.woken(record, POLICY, now), now)
+    assert [line.rule for line in record.timeline] == ["enqueued", "halted"]
