@@ -55,5 +55,6 @@ else
   redis.call('ZREM', KEYS[8], id)
 end
 if ARGV[8] ~= '1' then redis.call('UNLINK', KEYS[2]) end
-if ARGV[5] == 'never' then redis.call('PEXPIRE', KEYS[1], ARGV[9]) else redis.call('PERSIST', KEYS[1]) end
+if ARGV[5] == 'never' then redis.call('PEXPIRE', KEYS[1], ARGV[9])
+elseif ARGV[5] ~= 'keep' then redis.call('PERSIST', KEYS[1]) end
 return 1
