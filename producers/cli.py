@@ -104,5 +104,5 @@ def _required(given: dict[str, Any]) -> dict[str, Any]:
 def _loaded(job: Any) -> object:
     try:
         return json.load(job)
-    except (json.JSONDecodeError, UnicodeDecodeError):
+    except (ValueError, RecursionError):  # ValueError: not JSON, not UTF-8, or a number of more than 4300 digits
         raise Rejection.of("--job", "is not JSON") from None

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from redis import BlockingConnectionPool, Redis
 from redis.backoff import ExponentialBackoff
-from redis.exceptions import BusyLoadingError, ReadOnlyError
+from redis.exceptions import BusyLoadingError, OutOfMemoryError, ReadOnlyError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
@@ -18,7 +18,7 @@ class StoreUnavailable(ConnectionError):
     """The store did not answer; what was asked was done whole or not at all."""
 
 
-def open_store(url: str, connections: int = 32) -> "Redis":
+def open_store(url: str, connections: int = 32) -> Redis:
     """A client for ``url``. A write may be replayed once when its answer was lost, so every script is idempotent."""
     pool = BlockingConnectionPool.from_url(
         url,
@@ -31,7 +31,7 @@ def open_store(url: str, connections: int = 32) -> "Redis":
         health_check_interval=15,
         retry=Retry(ExponentialBackoff(cap=0.2, base=0.02), retries=2),
     )
-    return Redis(connection_pool=pool)
+    return Redis.from_pool(pool)  # so that closing the client closes the pool
 
 
 @contextmanager
@@ -39,5 +39,5 @@ def store_answers() -> Iterator[None]:
     """Turns every way in which Redis fails to answer into ``StoreUnavailable``; programming errors pass."""
     try:
         yield
-    except (RedisConnectionError, RedisTimeoutError, BusyLoadingError, ReadOnlyError) as error:
+    except (RedisConnectionError, RedisTimeoutError, BusyLoadingError, OutOfMemoryError, ReadOnlyError) as error:
         raise StoreUnavailable(f"the store did not answer ({type(error).__name__})") from None

@@ -104,6 +104,7 @@ class Enqueuer:
     def close(self) -> None:
         """Release every connection."""
         self._publisher.close()
+        self._outbox.close()
 
     def __enter__(self) -> Self:
         return self

@@ -4,27 +4,45 @@ Enters: fields from Python or JSON from any language. Leaves: a ``Message``. Wro
 reason and what is allowed, and never the value: it may be a number or a code.
 """
 
-import json
 import re
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
-import phonenumbers
-from phonenumbers import PhoneNumberType
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from producers.lanes import Lane
 from producers.message import Message, fresh_id, referenced_id
+from producers.number import e164
 from producers.rejection import Problem, Rejection
 from producers.template import Registry
 
 MAX_LIFETIME = 7 * 24 * 3600  # seconds; beyond it nobody wants the SMS any more
 _DELIMITERS = re.compile(r"[,'\[\]【】\x00-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]")  # no escape rule exists [V]
-_MAINLAND = re.compile(r"^\+861[3-9]\d{9}$")
-_TEXTABLE = {PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE, PhoneNumberType.PERSONAL_NUMBER}
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d", re.ASCII)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _no_bare_number(instant: object) -> object:
+    """Lets instants in as what they are or as text; a number may mean seconds, milliseconds, or a year."""
+    if not isinstance(instant, datetime) and not (isinstance(instant, str) and _RFC3339.match(instant)):
+        raise ValueError("must be an instant with a zone, like 2026-11-22T09:00:00+08:00")
+    return instant
+
 
 Parameter = Annotated[str, Field(min_length=1, max_length=500)]
+Instant = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_no_bare_number)]
 
 
 class SendJob(BaseModel):
@@ -51,23 +69,28 @@ class SendJob(BaseModel):
         repr=False,
         description="The app's own id of this SMS: the same one again never sends twice.",
     )
-    expires_at: AwareDatetime | None = Field(default=None, description="Not submitted after this instant.")
+    expires_at: Instant | None = Field(default=None, description="Not submitted after this instant.")
     expires_in: int | None = Field(default=None, ge=1, le=MAX_LIFETIME, description="The same, in seconds from now.")
-    not_before: AwareDatetime | None = Field(default=None, description="Not submitted before this instant.")
+    not_before: Instant | None = Field(default=None, description="Not submitted before this instant.")
 
-    def __init__(self, **fields: Any) -> None:
+    @model_validator(mode="wrap")
+    @classmethod
+    def _refuse_in_our_words(cls, fields: Any, validated: ModelWrapValidatorHandler[Self]) -> Self:
+        """Lets every way of making a job raise ``Rejection``; our own ``__init__`` would hide the fields from type checkers."""
         try:
-            super().__init__(**fields)
+            return validated(fields)
         except ValidationError as error:
-            raise Rejection.from_validation(error) from None
+            rejection = Rejection.from_validation(error)
+        raise rejection  # out here, so that no exception that holds the input hangs on it
 
     @classmethod
     def decode(cls, wire: object) -> Self:
         """Read a job off the wire; raises ``Rejection`` naming each wrong field."""
-        try:
-            return cls.model_validate_json(json.dumps(wire))
-        except ValidationError as error:
-            raise Rejection.from_validation(error) from None
+        return cls.model_validate(wire)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy with changed fields, which are checked like any other (pydantic's own would take them as they are)."""
+        return type(self).model_validate(dict(self) | dict(update)) if update else super().model_copy(deep=deep)
 
     def encode(self) -> dict[str, Any]:
         """The job as plain JSON values, absent fields left out."""
@@ -95,11 +118,12 @@ class SendJob(BaseModel):
             raise ValueError("must be printable text")
         return reference
 
-    @model_validator(mode="after")
-    def _one_deadline(self) -> Self:
-        if self.expires_at is not None and self.expires_in is not None:
+    @field_validator("expires_in")
+    @classmethod
+    def _one_deadline(cls, expires_in: int | None, earlier: ValidationInfo) -> int | None:
+        if expires_in is not None and earlier.data.get("expires_at") is not None:
             raise ValueError("expires_at and expires_in exclude each other")
-        return self
+        return expires_in
 
     def accept(self, now: int, registry: Registry, random_bits: Callable[[], int]) -> Message:
         """The message this job becomes at ``now`` (ms); raises ``Rejection`` for what only the registry or the clock know."""
@@ -128,8 +152,8 @@ class SendJob(BaseModel):
     def _lane(self, registry: Registry) -> tuple[Lane | None, list[Problem]]:
         template = registry.get(self.template)
         registered = template.lane if template else None
-        allowed = ", ".join(Lane)
         if self.lane is None and registered is None:
+            allowed = ", ".join(Lane)
             return None, [Problem("lane", f"missing, and no registered template names one; allowed: {allowed}")]
         if self.lane is not None and registered is not None and self.lane is not registered:
             return self.lane, [Problem("lane", f"template {self.template} is registered for {registered.value}")]
@@ -143,25 +167,8 @@ class SendJob(BaseModel):
         return max(now, not_before or 0) + (lane or Lane.OTP).default_lifetime * 1000
 
 
-def e164(number: str) -> str:
-    """A textable number in E.164; mainland numbers may come without +86. Raises ``ValueError`` without the number."""
-    try:
-        parsed = phonenumbers.parse(number, "CN")
-    except phonenumbers.NumberParseException:
-        raise ValueError("not a phone number; allowed: E.164, or a mainland number with or without +86") from None
-    plain = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
-    if parsed.extension:
-        raise ValueError("has an extension; an SMS goes to a number without one")
-    # New mainland prefixes are in use before any numbering table lists them, so the shape decides there.
-    if _MAINLAND.match(plain):
-        return plain
-    if phonenumbers.is_valid_number(parsed) and phonenumbers.number_type(parsed) in _TEXTABLE and parsed.country_code != 86:
-        return plain
-    raise ValueError("not a mobile number; allowed: E.164, or a mainland number with or without +86")
-
-
 def _epoch_ms(instant: datetime | None) -> int | None:
-    return None if instant is None else int(instant.timestamp() * 1000)
+    return None if instant is None else (instant - _EPOCH) // timedelta(milliseconds=1)
 
 
 def _deadline_problems(now: int, not_before: int | None, expires_at: int) -> list[Problem]:

@@ -52,6 +52,10 @@ class Outbox:
             for message, print_, (new, known, state) in zip(messages, fingerprints, answers, strict=True)
         ]
 
+    def close(self) -> None:
+        """Release every connection."""
+        self._redis.close()
+
     def _call(self, message: Message, fingerprint: str) -> Call:
         message_id, lane = message.message_id, message.lane
         fields = ["tpl", message.template, "app", message.app, "who", message.recipient_hash(self._secret)]

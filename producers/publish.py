@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from kombu import Connection, Exchange, Queue
-from kombu.exceptions import OperationalError
+from kombu.exceptions import LimitExceeded, OperationalError
 from kombu.pools import ProducerPool
 
 from producers.lanes import STATUS_QUEUE, Lane
@@ -56,7 +56,8 @@ class Publisher:
     def __init__(self, broker_url: str, connections: int = 8) -> None:
         options = transport_options(broker_url, connections)
         self._connection = Connection(broker_url, transport_options=options, connect_timeout=5)
-        self._producers = ProducerPool(self._connection.Pool(connections), limit=connections)
+        self._connections = self._connection.Pool(connections)
+        self._producers = ProducerPool(self._connections, limit=connections)
 
     def publish(self, message: TaskMessage) -> None:
         """Publish one task; raises ``BrokerUnavailable``."""
@@ -95,12 +96,13 @@ class Publisher:
     def _broker_answers(self) -> Iterator[None]:
         try:
             yield
-        except (OperationalError, *self._connection.connection_errors, *self._connection.channel_errors) as error:
+        except (OperationalError, LimitExceeded, *self._connection.connection_errors, *self._connection.channel_errors) as error:
             raise BrokerUnavailable(f"the broker did not answer ({type(error).__name__})") from None
 
     def close(self) -> None:
         """Release every connection."""
         self._producers.force_close_all()
+        self._connections.force_close_all()
         self._connection.release()
 
     def __enter__(self) -> Self:

@@ -4,12 +4,15 @@ Enters: what a validator found. Leaves: a ``Rejection`` listing field, reason an
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 _FIELD_NAME = re.compile(r"[A-Za-z_]{1,32}")
+_LONGEST = 10_000  # no list of ours holds as many; beyond it an index is somebody's key
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +26,19 @@ class Problem:
         return f"{self.field}: {self.reason}"
 
 
-class Rejection(ValueError):
+class Rejection(Exception):
     """Input that was refused whole; nothing of it was recorded.
 
-    The text never holds the refused value: it may be a phone number or a code.
+    The text never holds the refused value: it may be a phone number or a code. It is no ``ValueError``, for those
+    pydantic takes for its own when a validator raises them.
     """
 
-    def __init__(self, problems: list[Problem]) -> None:
-        super().__init__("; ".join(str(problem) for problem in problems))
+    def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
+        super().__init__(self.problems)  # what the exception is made anew from when it crosses a process
+
+    def __str__(self) -> str:
+        return "; ".join(str(problem) for problem in self.problems)
 
     @classmethod
     def of(cls, field: str, reason: str) -> Self:
@@ -44,12 +51,14 @@ class Rejection(ValueError):
         return cls([_problem(found) for found in error.errors(include_input=False, include_url=False)])
 
 
-def _problem(found: object) -> Problem:
-    assert isinstance(found, dict)  # noqa: S101  pydantic's own error dict
+def _problem(found: ErrorDetails) -> Problem:
+    field = ".".join(_shown(part) for part in found["loc"] if part != "[key]") or "(whole)"
     if found["type"] == "extra_forbidden":
-        name = str(found["loc"][-1])
-        # The name came off the wire and may itself be a number somebody put in the wrong place.
-        shown = name if _FIELD_NAME.fullmatch(name) else "(unnamed field)"
-        return Problem(shown, "is not a field of this value; docs/wire-contract.md lists them")
-    field = ".".join(str(part) for part in found["loc"] if part != "[key]") or "(whole)"
-    return Problem(field, str(found["msg"]).removeprefix("Value error, "))
+        return Problem(field, "is not a field of this value; docs/wire-contract.md lists them")
+    return Problem(field, found["msg"].removeprefix("Value error, "))
+
+
+def _shown(part: str | int) -> str:
+    """A part of a field's name; it may have come off the wire, and be a number somebody put in the wrong place."""
+    named = part < _LONGEST if isinstance(part, int) else _FIELD_NAME.fullmatch(part)
+    return str(part) if named else "(unnamed field)"

@@ -5,7 +5,7 @@ second time.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
 
@@ -17,10 +17,10 @@ from producers.connection import store_answers
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Keys and arguments of one run."""
+    """Keys and arguments of one run. Its repr shows no argument: one may be a recipient."""
 
     keys: Sequence[str]
-    args: Sequence[str | int | float]
+    args: Sequence[str | int | float] = field(repr=False)
 
 
 class Script:
@@ -44,9 +44,9 @@ class Script:
             if any(isinstance(answer, NoScriptError) for answer in answers):
                 self._redis.script_load(self._script.script)
                 answers = self._pipelined(calls)
-        for answer in answers:
-            if isinstance(answer, Exception):
-                raise answer
+            for answer in answers:
+                if isinstance(answer, Exception):
+                    raise answer
         return answers
 
     def _pipelined(self, calls: Sequence[Call]) -> list[Any]:

@@ -42,7 +42,10 @@ class ProducerSettings(BaseSettings):
         try:
             super().__init__(**values)
         except ValidationError as error:
-            raise SettingsError("\n".join(_lines(error))) from None
+            problems = _lines(error)
+        else:
+            return
+        raise SettingsError("\n".join(problems))  # out here, so that no exception that holds the values hangs on it
 
     @field_validator("secret")
     @classmethod
@@ -54,12 +57,12 @@ class ProducerSettings(BaseSettings):
     @field_validator("broker_url")
     @classmethod
     def _known_broker(cls, url: str) -> str:
-        return _with_scheme(url, "redis://", "rediss://", "redis+socket://", "amqp://", "amqps://")
+        return with_scheme(url, "redis://", "rediss://", "redis+socket://", "amqp://", "amqps://")
 
     @field_validator("store_url")
     @classmethod
     def _known_store(cls, url: str) -> str:
-        return _with_scheme(url, "redis://", "rediss://", "unix://")
+        return with_scheme(url, "redis://", "rediss://", "unix://")
 
     @property
     def secret_bytes(self) -> bytes:
@@ -76,7 +79,8 @@ class ProducerSettings(BaseSettings):
         return self.model_copy(update=values)
 
 
-def _with_scheme(url: str, *schemes: str) -> str:
+def with_scheme(url: str, *schemes: str) -> str:
+    """The URL as it came; raises ``ValueError``, which does not quote it, when it begins with none of ``schemes``."""
     if not url.startswith(schemes):
         raise ValueError(f"must begin with one of {' '.join(schemes)}")
     return url

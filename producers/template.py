@@ -20,7 +20,7 @@ PENDING_SIGNATURE = "【PIN】"  # the vendor's own, at the end of the SMS until
 MAX_UNITS = 500  # [V: Aliyun, Huawei]
 _SINGLE = 70
 _PART = 67
-_PLACEHOLDER = re.compile(r"\{(\d+)\}")
+_PLACEHOLDER = re.compile(r"\{([0-9]|[1-9][0-9])\}")
 
 
 class Approval(StrEnum):
@@ -45,8 +45,8 @@ class Template(BaseModel):
     @classmethod
     def _placeholders_count_up(cls, body: str) -> str:
         found = {int(number) for number in _PLACEHOLDER.findall(body)}
-        if found != set(range(len(found))):
-            raise ValueError("placeholders must be {0}, {1}, … without a gap")
+        if found != set(range(len(found))) or re.search(r"[{}]", _PLACEHOLDER.sub("", body)):
+            raise ValueError("placeholders must be {0}, {1}, … without a gap, and no other { or } may stand in the text")
         return body
 
     @model_validator(mode="after")

@@ -1,20 +1,12 @@
-"""A real Valkey server for the whole run, empty at the start of every test.
-
-Enters: a free port and a folder of the run. Leaves: its URL, and a client. Fails when the server does not answer in ten seconds.
-"""
+"""One real Valkey server for the whole run, empty at the start of every test."""
 
 import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from redis import Redis
-from redis.exceptions import ConnectionError as RedisConnectionError
 
-_PATIENCE = 10.0
+from tests.integration.valkey import running_valkey
 
 
 def free_port() -> int:
@@ -27,14 +19,8 @@ def free_port() -> int:
 @pytest.fixture(scope="session")
 def valkey_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The server of the run: its URL without a database number."""
-    port = free_port()
-    command = [sys.executable, "-m", "worker.embedded", str(port), str(tmp_path_factory.mktemp("valkey"))]
-    with subprocess.Popen(command, cwd=Path(__file__).parents[2]) as server:
-        try:
-            _wait_until_it_answers(port, server)
-            yield f"redis://127.0.0.1:{port}"
-        finally:
-            server.kill()
+    with running_valkey(free_port(), tmp_path_factory.mktemp("valkey")) as url:
+        yield url
 
 
 @pytest.fixture
@@ -57,17 +43,3 @@ def redis(valkey_url: str) -> Iterator[Redis]:
 def closed_port() -> int:
     """A port at which nobody answers."""
     return free_port()
-
-
-def _wait_until_it_answers(port: int, server: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + _PATIENCE
-    with Redis(port=port) as client:
-        while True:
-            try:
-                client.ping()
-            except RedisConnectionError:
-                if server.poll() is not None or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.02)
-            else:
-                return

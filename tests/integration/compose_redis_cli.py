@@ -1,0 +1,33 @@
+"""Plays the image's ``redis-cli`` for its healthcheck: ``-h HOST -p PORT COMMAND…``, the answer on standard output.
+
+Enters: arguments. Leaves: the answer and exit code 0, an error of the server included, as the real one does; 1 without a server.
+"""
+
+import argparse
+import sys
+
+from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ResponseError
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("-h", dest="host")
+    parser.add_argument("-p", dest="port", type=int)
+    parser.add_argument("command", nargs="+")
+    asked = parser.parse_args()
+    client = Redis(asked.host, asked.port, decode_responses=True)
+    try:
+        answer = client.execute_command(*asked.command)  # type: ignore[no-untyped-call]
+    except ResponseError as error:
+        answer = f"(error) {error}"
+    except RedisConnectionError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print("PONG" if answer is True else answer)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

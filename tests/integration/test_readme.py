@@ -1,0 +1,110 @@
+"""A reader's session: what the README and the wire contract print as commands and code is run as it stands.
+
+Only ports, the desk's folder and the path of the command differ, for a test must not meet a stack that somebody runs.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from producers import keys
+from producers.message import referenced_id
+from producers.record import State
+from tests.acceptance.relay_process import RelayProcess, clean_environment, running_relay
+from tests.acceptance.waiting import eventually
+from tests.pages import ROOT, blocks, commands
+
+_INSTALLED = ".venv/bin/smsrelay"
+_COLUMNS = "110"
+
+
+@pytest.fixture(scope="module")
+def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RelayProcess]:
+    with running_relay(tmp_path_factory.mktemp("readme") / "relay") as running:
+        yield running
+
+
+def test_the_python_of_the_readme_records_and_publishes_a_message(redis: Redis, valkey_url: str, tmp_path: Path) -> None:
+    [code] = blocks("README.md", "python")
+    environment = {"BROKER_URL": valkey_url, "STORE_URL": valkey_url, "SECRET": "0123456789abcdef"}
+    printed = _python(code, {f"SMSRELAY_{name}": value for name, value in environment.items()}, tmp_path)
+    message_id = referenced_id("default", "login-4711")
+    assert printed == f"{message_id} True\n"
+    assert redis.hget(keys.message(message_id), "state") == State.QUEUED
+    assert json.loads(redis.get(keys.payload(message_id)) or "")["to"] == "+8613912345678"
+    [task] = redis.lrange("sms.otp", 0, -1)
+    assert json.loads(task)["headers"]["task"] == "sms.attempt"
+
+
+@pytest.mark.parametrize("command", [line for line in commands("README.md") if f"{_INSTALLED} policy" in line])
+def test_a_command_that_needs_no_stack_prints_what_the_readme_shows(command: str, tmp_path: Path) -> None:
+    printed = _shell(command, clean_environment(), tmp_path)
+    shown = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert printed in shown
+
+
+def test_the_commands_at_a_desk_tell_the_story_that_the_readme_shows(relay: RelayProcess, tmp_path: Path) -> None:
+    (tmp_path / ".smsrelay").symlink_to(relay.data)
+    [desk] = [block for block in blocks("README.md", "sh") if "smsrelay show" in block]
+    port = relay.environment["SMSRELAY_BROKER_URL"].rpartition(":")[2]
+    script = desk.replace("127.0.0.1:6390/0", f"127.0.0.1:{port}")
+    settings, send, show, status = re.split(rf"^(?={re.escape(_INSTALLED)})", script, flags=re.MULTILINE)
+    message_id = _shell(settings + send, clean_environment(), tmp_path).strip()
+    assert message_id in show
+    relay.wait_state(message_id, State.DELIVERED)
+    told = _shell(settings + show, clean_environment(), tmp_path)
+    assert _without_times(told) in [_without_times(block) for block in blocks("README.md", "text")]
+    assert _shell(settings + status, clean_environment(), tmp_path).startswith("submitting\n")
+
+
+def test_a_job_written_by_hand_as_the_contract_shows_is_delivered(relay: RelayProcess) -> None:
+    [envelope] = [block for block in blocks("docs/wire-contract.md", "json") if '"body"' in block]
+    relay.redis.lpush("sms.otp", envelope)
+    _delivered(relay, referenced_id("shop", "login-4711"))
+
+
+def test_the_plain_celery_client_of_the_contract_gets_its_sms_delivered(relay: RelayProcess, tmp_path: Path) -> None:
+    [code] = blocks("docs/wire-contract.md", "python")
+    _python(code.replace("login-4711", "login-4712"), relay.environment, tmp_path)
+    _delivered(relay, referenced_id("shop", "login-4712"))
+
+
+def _delivered(relay: RelayProcess, message_id: str) -> None:
+    eventually(lambda: relay.relay.store.read(message_id), "the job is recorded")
+    relay.wait_state(message_id, State.DELIVERED)
+
+
+def _python(code: str, environment: Mapping[str, str], folder: Path) -> str:
+    return _ended([sys.executable, "-c", code], clean_environment() | dict(environment), folder)
+
+
+def _shell(script: str, environment: Mapping[str, str], folder: Path) -> str:
+    installed = Path(sys.executable).with_name("smsrelay")
+    return _ended(["/bin/sh", "-euc", script.replace(_INSTALLED, str(installed))], environment, folder)
+
+
+def _ended(command: list[str], environment: Mapping[str, str], folder: Path) -> str:
+    """What a command prints; it has to end well."""
+    ended = subprocess.run(
+        command,
+        cwd=folder,
+        env={**environment, "COLUMNS": _COLUMNS, "NO_COLOR": "1", "PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
+
+
+def _without_times(told: str) -> str:
+    lines = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}", "(time)", told).splitlines()
+    return "\n".join(line.rstrip() for line in lines)

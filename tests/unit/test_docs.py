@@ -1,0 +1,217 @@
+"""The docs say what the code says: tables, names, examples, commands and links are compared with their source."""
+
+import ast
+import base64
+import json
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from producers import keys
+from producers.event import StatusEvent
+from producers.job import SendJob
+from producers.message import referenced_id
+from producers.record import State
+from producers.settings import ProducerSettings
+from producers.token import CallbackToken
+from tests.pages import ROOT, blocks, commands, text_of
+from worker.cli import main
+from worker.demo import SCENES
+from worker.policy import GUIDE_CODES
+from worker.policy_file import load_policy
+from worker.policy_text import markdown_table
+from worker.settings import WorkerSettings
+
+README = text_of("README.md")
+CONTRACT = text_of("docs/wire-contract.md")
+GUARANTEES = text_of("docs/guarantees.md")
+PAGES = sorted(path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")))
+
+# Every command of the README, and what runs it.
+CI = ".ci/run"
+DESK = "tests/integration/test_readme.py"
+UP = "tests/acceptance/test_up.py"
+COMPOSE = "tests/integration/test_compose.py"
+RUN_BY = {
+    "make demo": CI,
+    "make test": CI,
+    "make lint": CI,
+    "make up": UP,  # which is `smsrelay up`, says the Makefile
+    "export SMSRELAY_BROKER_URL=redis://127.0.0.1:6390/0 SMSRELAY_STORE_URL=redis://127.0.0.1:6390/0": DESK,
+    "export SMSRELAY_SECRET=$(cat .smsrelay/secret) SMSRELAY_APPCODE=simulator": DESK,
+    ".venv/bin/smsrelay send --to 13815030001 --template 0000000 --param 394021 --lane otp --reference order-4711": DESK,
+    ".venv/bin/smsrelay show 428912e6-7d84-58f4-b67b-a3fe7fc2cea5": DESK,
+    ".venv/bin/smsrelay status": DESK,
+    ".venv/bin/smsrelay policy explain 503": DESK,
+    ".venv/bin/smsrelay policy --markdown": DESK,
+    "cp .env.example .env": COMPOSE,
+    "docker compose up --build --detach --wait": COMPOSE,  # each service's command, without an engine, as the README says
+}
+
+
+def test_every_command_of_the_readme_is_run_somewhere() -> None:
+    assert set(commands("README.md")) == set(RUN_BY)
+    for command in [command for command, place in RUN_BY.items() if place == CI]:
+        assert command in text_of(CI)
+    assert re.search(r"^up:.*\n\t\$\(BIN\)/smsrelay up$", text_of("Makefile"), re.MULTILINE)
+    assert {place for place in RUN_BY.values() if not (ROOT / place).is_file()} == set()
+
+
+def test_the_policy_table_is_the_policys_own() -> None:
+    assert _between("policy") == markdown_table(load_policy(None))
+
+
+def test_the_settings_table_is_the_settings_own() -> None:
+    assert _between("settings") == settings_table()
+
+
+def test_apps_and_receiver_need_the_first_six_settings() -> None:
+    names = [name for name, _ in ProducerSettings.documented()]
+    assert len(names) == 6
+    assert [name for name, _ in WorkerSettings.documented()][:6] == names
+
+
+def test_the_explained_row_is_what_the_command_says() -> None:
+    result = CliRunner().invoke(main, ["policy", "explain", "503"])
+    assert result.output in blocks("README.md", "text")
+
+
+def test_the_demos_table_is_what_the_demo_plays() -> None:
+    [table] = [block for block in blocks("README.md", "text") if "the vendor was told" in block]
+    shown = [(row[0], row[2], int(row[3]), Counter(row[4].split()), row[5], row[7]) for row in _box_rows(table)]
+    played = [(scene.title, scene.lane.value, scene.attempts, Counter(scene.codes), scene.state.value, "ok") for scene in SCENES]
+    assert shown == played
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_of_a_page_leads_somewhere(page: str) -> None:
+    folder = (ROOT / page).parent
+    for target in re.findall(r"\]\(([^)\s]+)\)", text_of(page)):
+        if target.startswith(("http://", "https://")):
+            continue
+        name, _, anchor = target.partition("#")
+        found = (folder / name).resolve() if name else ROOT / page
+        assert found.exists(), target
+        assert not anchor or anchor in _anchors(found.read_text(encoding="utf-8")), target
+
+
+@pytest.mark.parametrize("name", ["send-job", "status-event"])
+def test_the_schema_files_are_what_the_command_prints(name: str) -> None:
+    result = CliRunner().invoke(main, ["schema", name])
+    assert text_of(f"docs/schema/{name}.v1.json") == result.output
+
+
+@pytest.mark.parametrize(("title", "model"), [("SendJob", SendJob), ("StatusEvent", StatusEvent)])
+def test_the_contract_explains_every_field(title: str, model: type[SendJob | StatusEvent]) -> None:
+    section = re.split(r"^## ", CONTRACT, flags=re.MULTILINE)
+    [body] = [part for part in section if part.startswith(f"{title}\n")]
+    first_cells = [line.split("|")[1] for line in body.splitlines() if line.startswith("| `")]
+    assert re.findall(r"`(\w+)`", " ".join(first_cells)) == list(model.model_fields)
+
+
+def test_the_contracts_examples_are_valid() -> None:
+    job, envelope, body, event = [json.loads(block) for block in blocks("docs/wire-contract.md", "json")]
+    assert SendJob.decode(job).encode() == job | {"to": "+8613912345678"}
+    assert StatusEvent.decode(event).encode() == event
+    assert json.loads(base64.b64decode(envelope["body"])) == body
+    assert SendJob.decode(body[0][0]).reference == job["reference"]
+    assert referenced_id(job["app"], job["reference"]) in CONTRACT
+
+
+def test_the_contracts_callback_path_is_the_one_we_write() -> None:
+    path = CallbackToken(referenced_id("shop", "login-4711"), 1).path(b"0123456789abcdef")
+    assert f"{path}\n" in blocks("docs/wire-contract.md", "")
+
+
+def test_the_vendors_page_and_the_policy_agree_on_every_code() -> None:
+    table = text_of("docs/vendor.md").partition("## Status codes")[2]
+    rows = dict(re.findall(r"^\| ([a-z ]+) \| ([0-9 ]+) \|$", table, re.MULTILINE))
+    status = load_policy(None).status
+    listed = {code: outcome.replace(" ", "_") for outcome, codes in rows.items() for code in codes.split()}
+    assert listed == {code: status[code].action.value for code in GUIDE_CODES}
+
+
+def test_the_guarantees_name_every_state_and_every_key() -> None:
+    states = re.findall(r"^\| `(\w+)` \|.*\| (yes.*)?\|$", GUARANTEES, re.MULTILINE)
+    assert [State(name) for name, _ in states] == list(State)
+    assert {name for name, final in states if final} == {state for state in State if state.final}
+    spelled = re.findall(r"^\| (sms:\S+) \|", keys.__doc__ or "", re.MULTILINE)
+    assert re.findall(r"^\| (?:● )?`(sms:\S+)` \|", GUARANTEES, re.MULTILINE) == spelled
+
+
+def test_the_operators_page_lists_every_event_of_the_log() -> None:
+    logged = {event for path in _sources() for event in _events(path)}
+    section = text_of("docs/operating.md").partition("## Logs")[2].partition("## ")[0]
+    cells = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+    assert set(re.findall(r"`([^`]+)`", " ".join(cells))) == logged
+
+
+def test_the_changelog_begins_with_this_version() -> None:
+    version = tomllib.loads(text_of("pyproject.toml"))["project"]["version"]
+    assert re.findall(r"^## \[([^\]]+)\]", text_of("CHANGELOG.md"), re.MULTILINE)[0] == version
+
+
+def settings_table() -> str:
+    """The table between the README's markers."""
+    lines = ["| variable | default | meaning |", "|---|---|---|"]
+    fields = WorkerSettings.model_fields.values()
+    for (name, meaning), field in zip(WorkerSettings.documented(), fields, strict=True):
+        default = "required" if field.is_required() else _shown(field.default)
+        lines.append(f"| `{name}` | {default} | {meaning} |")
+    return "\n".join(lines)
+
+
+def _shown(default: Any) -> str:
+    if default is None:
+        return ""
+    return f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
+
+
+def _between(marker: str) -> str:
+    found = re.search(rf"<!-- {marker}[^>]*-->\n(.*?)\n<!-- /{marker} -->", README, re.DOTALL)
+    assert found, f"no markers {marker}"
+    return found[1]
+
+
+def _box_rows(table: str) -> Iterator[list[str]]:
+    """Rows of a table that rich drew, folded cells put together again."""
+    row: list[str] = []
+    for line in table.splitlines():
+        if not line.startswith("│"):
+            continue
+        cells = [cell.strip() for cell in line.split("│")[1:-1]]
+        if cells[0] and row:
+            yield row
+            row = []
+        row = [f"{above} {cell}".strip() for above, cell in zip(row, cells, strict=True)] if row else cells
+    yield row
+
+
+def _anchors(page: str) -> set[str]:
+    titles = re.findall(r"^#+ (.+)$", page, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def _sources() -> list[Path]:
+    return [path for folder in ("producers", "worker") for path in (ROOT / folder).rglob("*.py")]
+
+
+def _events(path: Path) -> Iterator[str]:
+    """First arguments of calls like ``log.warning("…")``."""
+    levels = {"debug", "info", "warning", "error", "exception"}
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in levels:
+            of_log = isinstance(node.func.value, ast.Name) and node.func.value.id in {"log", "_log"}
+            names = [part for part in ast.walk(node.args[0]) if isinstance(part, ast.Constant)] if of_log and node.args else []
+            yield from (str(name.value) for name in names if _is_event(node.args[0], name))
+
+
+def _is_event(argument: ast.expr, constant: ast.Constant) -> bool:
+    """The argument itself, or a branch of ``a if … else b``; not what the condition compares with."""
+    return constant is argument or (isinstance(argument, ast.IfExp) and constant in (argument.body, argument.orelse))

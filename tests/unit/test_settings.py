@@ -1,0 +1,177 @@
+"""Settings: read from the environment, frozen, every problem at once, and no value in any text."""
+
+import os
+import traceback
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from pydantic import ValidationError
+
+from producers.settings import ProducerSettings, SettingsError
+from worker.settings import WorkerSettings
+from worker.vendor.serialiser import SERIALISERS
+
+SECRET = "tops-ecre-tkey-0815"
+APPCODE = {"SMSRELAY_SECRET": SECRET, "SMSRELAY_APPCODE": "app-code-4711"}
+
+
+@pytest.fixture(autouse=True)
+def _empty_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)  # away from any .env
+    for name in [name for name in os.environ if name.upper().startswith("SMSRELAY_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def environ(monkeypatch: pytest.MonkeyPatch) -> "Environ":
+    return Environ(monkeypatch)
+
+
+class Environ:
+    """The environment a process would be started with."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._monkeypatch = monkeypatch
+
+    def worker(self, **variables: str) -> WorkerSettings:
+        self._set(APPCODE | variables)
+        return WorkerSettings()
+
+    def producer(self, **variables: str) -> ProducerSettings:
+        self._set({"SMSRELAY_SECRET": SECRET} | variables)
+        return ProducerSettings()
+
+    def refused(self, kind: type[ProducerSettings] = WorkerSettings, /, **variables: str) -> dict[str, str]:
+        """Reasons by variable; no value of the environment stands in any text of the error."""
+        self._set(variables)
+        with pytest.raises(SettingsError) as caught:
+            kind()
+        told = "\n".join([str(caught.value), repr(caught.value), *traceback.format_exception(caught.value)])
+        assert [name for name, value in variables.items() if value and value in told] == []
+        assert caught.value.__cause__ is None
+        assert caught.value.__context__ is None
+        return dict(line.split(": ", 1) for line in str(caught.value).splitlines())
+
+    def _set(self, variables: dict[str, str]) -> None:
+        for name, value in variables.items():
+            self._monkeypatch.setenv(name, value)
+
+
+def test_a_producer_needs_only_the_secret(environ: Environ) -> None:
+    settings = environ.producer()
+    assert settings.secret_bytes == SECRET.encode()
+    assert settings.broker_url == settings.store_url == "redis://127.0.0.1:6379/0"
+
+
+def test_without_a_secret_nothing_starts(environ: Environ) -> None:
+    assert set(environ.refused(ProducerSettings)) == {"SMSRELAY_SECRET"}
+
+
+@pytest.mark.parametrize("secret", ["", "4711", "fifteen-letters"])
+def test_a_short_secret_is_refused(environ: Environ, secret: str) -> None:
+    assert set(environ.refused(ProducerSettings, SMSRELAY_SECRET=secret)) == {"SMSRELAY_SECRET"}
+
+
+@pytest.mark.parametrize("url", ["redis://h/0", "rediss://h/0", "redis+socket:///tmp/s", "amqp://u:p@h//", "amqps://h//"])
+def test_the_broker_may_be_redis_or_rabbitmq(environ: Environ, url: str) -> None:
+    assert environ.producer(SMSRELAY_BROKER_URL=url).broker_url == url
+
+
+def test_the_store_is_never_rabbitmq(environ: Environ) -> None:
+    reasons = environ.refused(ProducerSettings, SMSRELAY_SECRET=SECRET, SMSRELAY_STORE_URL="amqp://user:pass-4711@host//")
+    assert set(reasons) == {"SMSRELAY_STORE_URL"}
+
+
+def test_every_wrong_variable_is_told_at_once(environ: Environ) -> None:
+    wrong = {
+        "SMSRELAY_BROKER_URL": "http://user:pass-4711@host",
+        "SMSRELAY_STORE_URL": "memory://",
+        "SMSRELAY_SECRET": "short-4711",
+        "SMSRELAY_CALLBACK_MAX_BYTES": "many",
+        "SMSRELAY_UNSIGNED_CALLBACKS": "perhaps",
+        "SMSRELAY_VENDOR_URL": "ftp://vendor-4711",
+        "SMSRELAY_VENDOR_INTL_URL": "vendor-4712",
+        "SMSRELAY_CALLBACK_URL": "receiver-4711",
+        "SMSRELAY_APP_SECRET": "app-secret-4711",
+        "SMSRELAY_SERIALISER": "yaml",
+        "SMSRELAY_CHANNEL": "7",
+        "SMSRELAY_CONNECT_TIMEOUT": "-3",
+        "SMSRELAY_READ_TIMEOUT": "soon",
+        "SMSRELAY_RATE": "-0.25",
+        "SMSRELAY_CONCURRENCY": "4711",
+        "SMSRELAY_RETENTION_HOURS": "infinity",
+    }
+    assert set(environ.refused(**wrong)) == set(wrong)
+
+
+def test_missing_credentials_are_told_beside_other_problems(environ: Environ) -> None:
+    reasons = environ.refused(SMSRELAY_RATE="-0.25")
+    assert set(reasons) == {"SMSRELAY_SECRET", "SMSRELAY_RATE", "SMSRELAY_APP_SECRET"}
+    assert "SMSRELAY_APPCODE" in reasons["SMSRELAY_APP_SECRET"]
+
+
+@pytest.mark.parametrize("only", ["SMSRELAY_APP_KEY", "SMSRELAY_APP_SECRET"])
+@pytest.mark.parametrize("beside", [{}, APPCODE])
+def test_key_and_secret_of_an_app_come_together(environ: Environ, only: str, beside: dict[str, str]) -> None:
+    reasons = environ.refused(**{"SMSRELAY_SECRET": SECRET, only: "half-4711"} | beside)
+    assert "come together" in reasons["SMSRELAY_APP_SECRET"]
+
+
+def test_key_and_secret_stand_in_for_the_appcode(environ: Environ) -> None:
+    settings = environ.worker(SMSRELAY_APPCODE="", SMSRELAY_APP_KEY="key", SMSRELAY_APP_SECRET="secret")
+    assert settings.appcode is None
+    assert settings.app_key == "key"
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "0", "-1"])
+@pytest.mark.parametrize(
+    "name", ["SMSRELAY_RATE", "SMSRELAY_CONNECT_TIMEOUT", "SMSRELAY_READ_TIMEOUT", "SMSRELAY_RETENTION_HOURS"]
+)
+def test_a_number_that_is_none_is_refused(environ: Environ, name: str, number: str) -> None:
+    with pytest.raises(SettingsError, match=name):
+        environ.worker(**{name: number})
+
+
+def test_no_secret_stands_in_a_repr(environ: Environ) -> None:
+    values = {
+        "SMSRELAY_BROKER_URL": "redis://:pass-4711@host/0",
+        "SMSRELAY_STORE_URL": "redis://:pass-4712@host/0",
+        "SMSRELAY_APP_KEY": "key-4713",
+        "SMSRELAY_APP_SECRET": "secret-4714",
+        "SMSRELAY_FLOWER_AUTH": "user:pass-4715",
+    }
+    settings = environ.worker(**values)
+    hidden = [SECRET, *APPCODE.values(), *values.values()]
+    assert [value for value in hidden if value in f"{settings!r} {settings}"] == []
+
+
+def test_an_env_file_is_read_and_the_environment_wins(environ: Environ, tmp_path: Path) -> None:
+    lines = ["SMSRELAY_STORE_URL=redis://file/0", "SMSRELAY_BROKER_URL=redis://file/1", "SOMETHING_ELSE=1"]
+    (tmp_path / ".env").write_text("\n".join(lines))
+    settings = environ.producer(SMSRELAY_STORE_URL="redis://environment/0")
+    assert (settings.store_url, settings.broker_url) == ("redis://environment/0", "redis://file/1")
+
+
+def test_an_empty_variable_counts_as_absent(environ: Environ) -> None:
+    assert environ.worker(SMSRELAY_RATE="", SMSRELAY_CALLBACK_URL="").rate == 100
+
+
+def test_settings_are_frozen(environ: Environ) -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        environ.producer().broker_url = "redis://other/0"  # type: ignore[misc]
+
+
+def test_every_variable_is_documented() -> None:
+    documented = dict(WorkerSettings.documented())
+    assert all(documented.values())
+    assert {"SMSRELAY_SECRET", "SMSRELAY_APPCODE", "SMSRELAY_RATE"} <= set(documented)
+
+
+def test_the_setting_names_exactly_the_serialisers_there_are() -> None:
+    assert set(get_args(WorkerSettings.model_fields["serialiser"].annotation)) == set(SERIALISERS)
+
+
+def test_a_lease_outlives_both_time_outs(environ: Environ) -> None:
+    settings = environ.worker(SMSRELAY_CONNECT_TIMEOUT="3", SMSRELAY_READ_TIMEOUT="4")
+    assert settings.lease > 3 + 4
