@@ -17,7 +17,7 @@
 | sms:halted | hash: since, code | until an operator resumes |
 | sms:unlisted | hash: code → reports seen | for ever |
 | sms:dead | sorted set: id by the instant (ms) it failed or ended unknown | swept after the retention |
-| sms:undecodable | list: jobs and tasks nobody could read, as JSON | capped |
+| sms:undecodable | list: jobs and tasks nobody could read, as JSON | capped; until retention after the last |
 """
 
 from producers.lanes import Lane

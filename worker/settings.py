@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from producers.settings import ProducerSettings
+from producers.settings import BrokerSettings, ProducerSettings
 from worker.vendor.serialiser import SERIALISERS
 
 _Seconds = Annotated[float, Field(gt=0)]
@@ -66,3 +66,9 @@ class WorkerSettings(ProducerSettings):
     def lease(self) -> float:
         """Seconds an attempt may take before it counts as abandoned: both time-outs, and time to write the answer down."""
         return self.connect_timeout + self.read_timeout + 30
+
+
+class FlowerSettings(BrokerSettings):
+    """What Flower needs to know. It does not start without a password: open, it would show everybody every task."""
+
+    flower_auth: SecretStr = Field(description="user:password of Flower's pages.")

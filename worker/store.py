@@ -183,6 +183,7 @@ class Store:
         with store_answers(), self._redis.pipeline() as pipeline:
             pipeline.lpush(keys.UNDECODABLE, json.dumps(asdict(kept)))
             pipeline.ltrim(keys.UNDECODABLE, 0, 9999)
+            pipeline.pexpire(keys.UNDECODABLE, self._retention)  # they hold numbers, so they do not stay for ever
             pipeline.execute()
 
     def undecodable(self) -> list[Undecodable]:

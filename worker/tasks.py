@@ -75,7 +75,7 @@ class Tasks:
                 job = job.model_copy(update={"reference": f"task {task_id}"[:128]})
             recorded = self.relay.enqueuer.record(job)
         except Rejection as rejection:
-            self.relay.store.keep_undecodable(SEND, str(rejection), json.dumps(wire))
+            self.relay.store.keep_undecodable(SEND, str(rejection), json.dumps(wire, default=repr))
             return f"refused: {rejection}"
         message_id = recorded.message.message_id
         if not recorded.wake:
@@ -87,7 +87,7 @@ class Tasks:
         try:
             event = StatusEvent.decode(wire)
         except Rejection as rejection:
-            self.relay.store.keep_undecodable(STATUS_QUEUE, str(rejection), json.dumps(wire))
+            self.relay.store.keep_undecodable(STATUS_QUEUE, str(rejection), json.dumps(wire, default=repr))
             return f"refused: {rejection}"
         return str(self.relay.reports.apply(event))
 
