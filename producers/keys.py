@@ -11,6 +11,8 @@
 | sms:marks:LANE | list: how far the lane was at which time | capped |
 | sms:x:EXTERNAL | string: ID:ATTEMPT | until retention after the submit |
 | sms:parked:ID | list: reports whose message, or whose submit by the vendor's id, is not recorded yet | until retention |
+| sms:reports | hash: report (JSON) by its key | one entry a report not applied yet |
+| sms:outbox:status, sms:taken:status, sms:marks:status | as those of a lane, for reports | |
 | sms:events | stream: every transition | capped |
 | sms:rate | string: the limiter's theoretical arrival time (µs) | seconds after the last submit |
 | sms:rate:pull | string: the same, for questions about silent submits | seconds after the last question |
@@ -25,6 +27,10 @@ from producers.lanes import Lane
 AGENDA = "sms:agenda"
 EVENTS = "sms:events"
 PLACE = "sms:place"
+REPORTS = "sms:reports"
+REPORTS_OUTBOX = "sms:outbox:status"
+REPORTS_TAKEN = "sms:taken:status"
+REPORTS_MARKS = "sms:marks:status"
 RATE = "sms:rate"
 PULL_RATE = "sms:rate:pull"
 HALTED = "sms:halted"

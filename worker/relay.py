@@ -12,12 +12,13 @@ from typing import Self
 from producers import keys
 from producers.connection import open_store
 from producers.enqueue import Enqueuer
-from producers.lanes import Lane
+from producers.inbox import Inbox
 from producers.outbox import Outbox
 from producers.publish import Publisher
 from producers.template import load_registry
 from worker.agenda import Agenda
 from worker.limit import Limit
+from worker.lost import LostWakeUps
 from worker.policy import Policy
 from worker.policy_file import load_policy
 from worker.reconcile import Reconciler
@@ -40,9 +41,11 @@ class Relay:
     policy: Policy
     enqueuer: Enqueuer
     reports: Reports
+    inbox: Inbox
     sender: Sender
     reconciler: Reconciler
     agenda: Agenda
+    lost: LostWakeUps
 
     @classmethod
     def wire(cls, settings: WorkerSettings) -> Self:
@@ -68,13 +71,12 @@ class Relay:
             roll=roll,
         )
 
-        def queue_length(lane: Lane) -> int:
-            return publisher.queue_length(lane.queue)
-
         pull_limit = Limit(redis, settings.pull_rate, keys.PULL_RATE)
         reconciler = Reconciler(store, pull_limit, adapter, reports, publisher, policy, clock=lambda: time.time_ns() // 1_000_000)
-        agenda = Agenda(store, enqueuer, reconciler, policy, queue_length)
-        return cls(store, limit, policy, enqueuer, reports, sender, reconciler, agenda)
+        agenda = Agenda(store, enqueuer, reconciler, policy)
+        inbox = Inbox(redis)
+        lost = LostWakeUps(store, enqueuer, inbox, publisher)
+        return cls(store, limit, policy, enqueuer, reports, inbox, sender, reconciler, agenda, lost)
 
 
 def vendor(settings: WorkerSettings) -> Vendor:

@@ -136,6 +136,11 @@ class Store:
         named = [keys.outbox(lane), keys.taken(lane), keys.marks(lane), keys.PLACE]
         return list(self._lost.run(named, args))
 
+    def take_lost_reports(self, grace: float, at_most: int, queue_is_empty: bool) -> list[str]:
+        """Keys of reports whose task is lost; they count as published now. ``grace`` in seconds."""
+        named = [keys.REPORTS_OUTBOX, keys.REPORTS_TAKEN, keys.REPORTS_MARKS, keys.PLACE]
+        return list(self._lost.run(named, [int(grace * 1000), at_most, int(queue_is_empty)]))
+
     def submit_of(self, external_id: str) -> tuple[str, int] | None:
         """Message and attempt that a vendor's id belongs to, once the submit is recorded."""
         with store_answers():

@@ -89,7 +89,9 @@ class Tasks:
         except Rejection as rejection:
             self.relay.store.keep_undecodable(STATUS_QUEUE, str(rejection), json.dumps(wire, default=repr))
             return f"refused: {rejection}"
-        return str(self.relay.reports.apply(event))
+        outcome = self.relay.reports.apply(event)
+        self.relay.inbox.applied(event)
+        return str(outcome)
 
     @contextmanager
     def _requeued_without_store(self) -> Iterator[None]:

@@ -8,10 +8,14 @@ from redis import Redis
 
 from producers import keys
 from producers.enqueue import CHUNK, Enqueuer
+from producers.event import StatusEvent
+from producers.inbox import Inbox
 from producers.lanes import STATUS_QUEUE, Lane
+from producers.publish import Publisher
 from producers.record import State
 from tests.integration.messages import ACCEPTED, POLICY, RETENTION, answer, begin, enqueuer, job, reconciler
 from worker.agenda import Agenda
+from worker.lost import LostWakeUps
 from worker.policy import Policy
 from worker.store import Store
 from worker.vendor.answer import Answer, Kind
@@ -29,11 +33,12 @@ def door(redis: Redis, valkey_url: str) -> Enqueuer:
     return enqueuer(redis, valkey_url)
 
 
-def agenda(store: Store, door: Enqueuer, redis: Redis, grace: float = 10.0, policy: Policy = POLICY) -> Agenda:
-    def queue_length(lane: Lane) -> int:
-        return int(redis.llen(lane.queue))
+def agenda(store: Store, door: Enqueuer, redis: Redis, policy: Policy = POLICY) -> Agenda:
+    return Agenda(store, door, reconciler(redis, url_of(redis), policy=policy), policy)
 
-    return Agenda(store, door, reconciler(redis, url_of(redis), policy=policy), policy, queue_length, grace)
+
+def lost(store: Store, door: Enqueuer, redis: Redis) -> LostWakeUps:
+    return LostWakeUps(store, door, Inbox(redis), Publisher(url_of(redis)), grace=0.6)
 
 
 def url_of(redis: Redis) -> str:
@@ -105,28 +110,28 @@ def test_a_wake_up_that_was_overtaken_is_published_again(store: Store, door: Enq
     door.enqueue(job())
     later = door.enqueue(job()).message_id
     store.claim([later])
-    looking = agenda(store, door, redis, grace=0.6)
-    assert looking.find_lost() == 0
-    until(lambda: looking.find_lost() == 1)
+    looking = lost(store, door, redis)
+    assert looking.find() == 0
+    until(lambda: looking.find() == 1)
     assert redis.llen(Lane.NOTICE.queue) == 3
-    assert looking.find_lost() == 0
+    assert looking.find() == 0
 
 
 def test_wake_ups_that_are_left_over_in_an_empty_lane_are_published_again(store: Store, door: Enqueuer, redis: Redis) -> None:
     door.enqueue_many([job() for _ in range(1200)])
     redis.delete(Lane.NOTICE.queue)
-    looking = agenda(store, door, redis, grace=0.6)
-    assert looking.find_lost() == 0
-    until(lambda: looking.find_lost() == 1200)
+    looking = lost(store, door, redis)
+    assert looking.find() == 0
+    until(lambda: looking.find() == 1200)
     assert redis.llen(Lane.NOTICE.queue) == 1200 / CHUNK
 
 
 def test_a_backlog_that_only_waits_its_turn_is_not_published_again(store: Store, door: Enqueuer, redis: Redis) -> None:
     accepted = door.enqueue_many([job() for _ in range(200)])
     store.claim([one.message_id for one in accepted[:50]])
-    looking = agenda(store, door, redis, grace=0.6)
-    until(lambda: looking.find_lost() == 0 and redis.llen(keys.marks(Lane.NOTICE)) == 4)
-    assert looking.find_lost() == 0
+    looking = lost(store, door, redis)
+    until(lambda: looking.find() == 0 and redis.llen(keys.marks(Lane.NOTICE)) == 4)
+    assert looking.find() == 0
 
 
 def test_an_agenda_entry_without_its_message_goes(store: Store, door: Enqueuer, redis: Redis) -> None:
@@ -164,3 +169,15 @@ def test_silent_submits_are_asked_about_one_a_second_and_the_longest_silent_firs
     assert reading.record.state is State.SUBMITTED
     assert reading.record.due is not None
     assert 2000 < reading.record.due - reading.now <= 3000
+
+
+def test_a_report_whose_task_was_lost_is_published_again_until_it_is_applied(store: Store, door: Enqueuer, redis: Redis) -> None:
+    inbox, looking = Inbox(redis), lost(store, door, redis)
+    event = StatusEvent(message_id="m", attempt=1, code="200", received_at=1)
+    inbox.record([event, event])
+    assert looking.find() == 0
+    until(lambda: looking.find() == 1)
+    assert redis.llen(STATUS_QUEUE) == 1
+    inbox.applied(event)
+    assert redis.hlen(keys.REPORTS) == 0
+    assert redis.zcard(keys.REPORTS_OUTBOX) == 0
