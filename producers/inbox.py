@@ -52,5 +52,5 @@ def report_key(event: StatusEvent) -> str:
 
 def status_task(event: StatusEvent) -> TaskMessage:
     """The task that applies a report."""
-    shown = f"{event.message_id or 'by external id'} attempt {event.attempt or '?'} code {event.code}"
+    shown = f"code {event.code} attempt {event.attempt or '?'} · {event.message_id or 'by external id'}"
     return TaskMessage(name=STATUS, queue=STATUS_QUEUE, kwargs={"event": event.encode()}, shown=shown)

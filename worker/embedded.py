@@ -22,6 +22,7 @@ def command(port: int, folder: Path) -> list[str]:
 
 def main() -> None:
     """Become the server."""
+    os.umask(0o077)  # the log of writes holds numbers
     folder = Path(sys.argv[2])
     folder.mkdir(parents=True, exist_ok=True)
     server = command(int(sys.argv[1]), folder)

@@ -15,6 +15,7 @@ from producers.enqueue import Enqueuer
 from producers.inbox import Inbox
 from producers.outbox import Outbox
 from producers.publish import Publisher
+from producers.settings import SettingsError
 from producers.template import load_registry
 from worker.agenda import Agenda
 from worker.limit import Limit
@@ -80,16 +81,19 @@ class Relay:
 
 
 def vendor(settings: WorkerSettings) -> Vendor:
-    """The vendor's adapter with the account of the settings."""
-    account = YishaAccount(
-        domestic_url=settings.vendor_url,
-        intl_url=settings.vendor_intl_url,
-        credentials=_credentials(settings),
-        serialiser=settings.serialiser,
-        channel=settings.channel,
-        connect_timeout=settings.connect_timeout,
-        read_timeout=settings.read_timeout,
-    )
+    """The vendor's adapter with the account of the settings; raises ``SettingsError`` for an account that cannot work."""
+    try:
+        account = YishaAccount(
+            domestic_url=settings.vendor_url,
+            intl_url=settings.vendor_intl_url,
+            credentials=_credentials(settings),
+            serialiser=settings.serialiser,
+            channel=settings.channel,
+            connect_timeout=settings.connect_timeout,
+            read_timeout=settings.read_timeout,
+        )
+    except ValueError as error:
+        raise SettingsError(f"vendor account: {error}") from None
     return Yisha(account, open_session(settings.concurrency))
 
 

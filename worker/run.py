@@ -13,6 +13,8 @@ import click
 from producers.cli import Refused, told
 from worker.settings import FlowerSettings, WorkerSettings
 
+_COLUMNS = "--tasks_columns=name,state,kwargs,result,received,uuid"  # lane, attempt and outcome at a glance
+
 
 @click.command()
 @click.option("--name", default="worker", show_default=True, help="First part of the name Flower shows; unique on a host.")
@@ -36,7 +38,7 @@ def flower(host: str, port: int) -> None:
     os.environ["CELERY_BROKER_URL"] = settings.broker_url  # Flower needs no more of us, so it holds no key to the vendor
     address = (f"--address={host}", f"--port={port}")
     # Read only: a page that can shut down workers or drop tasks is no page to leave open.
-    _become("-m", "celery", "flower", *address, "--read_only=True", "--natural_time=False")
+    _become("-m", "celery", "flower", *address, "--read_only=True", "--natural_time=False", _COLUMNS)
 
 
 @click.command(context_settings={"ignore_unknown_options": True})

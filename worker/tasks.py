@@ -21,7 +21,7 @@ from producers.job import SendJob
 from producers.lanes import STATUS_QUEUE
 from producers.rejection import Rejection
 from producers.task import ATTEMPT, PULL, SEND, STATUS
-from worker.outcome import Outcome
+from worker.outcome import Outcome, summary
 from worker.relay import Relay
 
 _BREATH = 1.0  # seconds; without it a task would spin between a living broker and a dead store
@@ -47,10 +47,10 @@ class Tasks:
         for name, body in ((ATTEMPT, self.attempt), (SEND, self.send), (STATUS, self.status), (PULL, self.pull)):
             app.task(_function(body), name=name, base=MaskedTask, bind=name == SEND)
 
-    def attempt(self, ids: list[str]) -> list[str]:
+    def attempt(self, ids: list[str]) -> str:
         """Attempt recorded messages."""
         with self._requeued_without_store():
-            return [str(outcome) for outcome in self.relay.sender.attempt(ids)]
+            return summary(self.relay.sender.attempt(ids))
 
     def send(self, task: Task, *args: Any, **kwargs: Any) -> str:
         """Record a whole job, given as the only argument, as ``job=`` or as its own fields, and go on with it."""

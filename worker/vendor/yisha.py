@@ -13,7 +13,7 @@ only settings that cannot work raise, when the adapter is built. Nothing here lo
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
 from urllib.parse import urlsplit
@@ -88,7 +88,8 @@ class Yisha:
             fields = self._fields(submission)
         except AmbiguousParamsError:
             return Answer(Kind.REFUSED, "ambiguous_params")
-        return self._post(self._url(submission.to), fields)
+        answer = self._post(self._url(submission.to), fields)
+        return _without_number(answer, submission.to)
 
     def pull(self, external_id: str) -> bytes | None:
         """The vendor's word on one submit; the shape of the answer is unknown, so it is not read here."""
@@ -171,6 +172,21 @@ class Yisha:
             except (ValueError, OverflowError):
                 return None
         return min(max(seconds, 0.0), LONGEST_WAIT)
+
+
+def _without_number(answer: Answer, to: str) -> Answer:
+    """The answer without any part that quotes the recipient: codes and ids are logged."""
+    number = to[-8:]
+
+    def safe(part: str | None) -> str | None:
+        return None if part is not None and number in part else part
+
+    return replace(
+        answer,
+        code=safe(answer.code) or "withheld",
+        external_id=safe(answer.external_id),
+        request_id=safe(answer.request_id),
+    )
 
 
 def _head(response: requests.Response) -> Head:

@@ -1,0 +1,71 @@
+"""One full run for all tests of this folder: everything that could be seen of it, and who was on it."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.leaks import places, wrong
+from tests.acceptance.leaks.listening import Heard, listening
+from tests.acceptance.leaks.needles import Finding, all_needles, find
+from tests.acceptance.leaks.places import Places
+from tests.acceptance.leaks.play import Cast, Play
+from tests.acceptance.leaks.stage import KEYS, Stage, eventually, staged
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Everything that could be seen of a run."""
+
+    cast: Cast
+    tokens: dict[str, str]  # the proofs in callback paths
+    heard: Heard
+    running: Places  # while tasks ran, and while everything was halted
+    ended: Places  # when all was done, and the logs of the shutdown
+
+    @property
+    def places(self) -> Places:
+        """All of it."""
+        return {**self.running, **self.ended, **self.heard.places}
+
+    def findings(self, places: Places, *without: str) -> list[Finding]:
+        """Where numbers, words, codes, keys and tokens stand, some roles left out."""
+        people = [person for role, person in self.cast.people.items() if role not in without]
+        return find({**all_needles(people), **KEYS, **self.tokens}, places)
+
+    def of(self, role: str, places: Places) -> list[Finding]:
+        """Where number, word and code of one role stand."""
+        return find(self.cast.people[role].needles, places)
+
+
+@pytest.fixture(scope="session")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> Seen:
+    folder: Path = tmp_path_factory.mktemp("leaks")
+    with staged(folder) as stage, listening(stage) as heard:
+        play = Play(stage, Cast())
+        play.scenes()
+        play.waiting()
+        play.foreign_jobs()
+        play.hostile_names()
+        play.callbacks()
+        running = play.while_they_run()
+        with ThreadPoolExecutor(1) as beside:
+            settings = beside.submit(wrong.settings, stage)
+            running |= {**play.halted(), **wrong.inputs(stage, play.cast), **settings.result()}
+        eventually(lambda: heard.of("task-failed"), "a task that fails")
+        ended = _at_rest(stage)
+        tokens = _tokens(stage)
+    return Seen(play.cast, tokens, heard, running, ended | places.logs(stage))
+
+
+def _at_rest(stage: Stage) -> Places:
+    """What is left when no task is on its way."""
+    eventually(lambda: not stage.redis.exists("unacked", "sms.otp", "sms.notice", "sms.marketing", "sms.status"), "rest")
+    eventually(lambda: '"RECEIVED"' not in places.flower_tasks(stage), "Flower has heard of every end")
+    return {**places.store(stage.redis), **places.flower(stage), **places.inspected(stage)}
+
+
+def _tokens(stage: Stage) -> dict[str, str]:
+    paths = [submit.callback_url for submit in stage.simulator.submits()]
+    return {f"token of submit {number}": path.rpartition("/")[2] for number, path in enumerate(paths)}

@@ -1,0 +1,149 @@
+"""The stage: the whole relay as real processes of one temporary folder, with keys that can be recognised.
+
+Enters: a folder. Leaves: a ``Stage`` with its URLs, store, simulator and Flower while it runs. The broker's URL carries a
+password: Valkey's default user takes any, so it is a key like the others.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import requests
+from pydantic import SecretStr
+from redis import Redis
+
+from producers.connection import open_store
+from producers.enqueue import Enqueuer
+from producers.settings import ProducerSettings
+from tests.simulator.client import Simulator
+from worker.limit import Limit
+from worker.local import Desk, Ports
+from worker.policy_file import packaged_source
+from worker.stack import Part, Stack, free_port
+from worker.store import Store
+
+KEYS = {
+    "AppCode": "Zq81AppCode5f1c9e2b7a",
+    "secret": "Zq81Secret0d4b8a6c3e9f",
+    "Flower's password": "Zq81Flower7c2e5a9b1d",
+    "broker's password": "Zq81Broker3a8f6d0c4e",
+}
+DEADLINE = 60.0  # seconds
+# Of the packaged policy: how long a temporary code and a halt wait. Nobody wants to watch that.
+_WAITS = ("base_s = 5, factor = 3, cap_s = 60", "base_s = 30, factor = 2, cap_s = 300")
+_SHORT = "base_s = 1, factor = 1, cap_s = 1"
+_ROOT = Path(__file__).resolve().parents[3]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A running relay, and the ways to look at it."""
+
+    desk: Desk
+    environment: Mapping[str, str]
+    redis: Redis
+    enqueuer: Enqueuer
+    simulator: Simulator
+    flower: requests.Session
+
+    @property
+    def broker_url(self) -> str:
+        """Where tasks travel."""
+        return self.environment["SMSRELAY_BROKER_URL"]
+
+    @property
+    def receiver_url(self) -> str:
+        """Where callbacks go."""
+        return self.environment["SMSRELAY_CALLBACK_URL"]
+
+    @property
+    def flower_url(self) -> str:
+        """Base of Flower's pages."""
+        return f"http://127.0.0.1:{self.desk.ports.flower}"
+
+    @property
+    def store(self) -> Store:
+        """The records."""
+        return Store(self.redis, retention=3600)
+
+    @property
+    def limit(self) -> Limit:
+        """The switch that halts every submit."""
+        return Limit(self.redis, rate=1)
+
+    def run(self, *arguments: str, given: Mapping[str, str] | None = None, stdin: str = "") -> str:
+        """What a command line prints, on both of its outputs."""
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            env={**self.environment, **(given or {})},
+            cwd=_ROOT,
+            input=stdin,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=DEADLINE,
+            check=False,
+        )
+        return done.stdout
+
+
+@contextmanager
+def staged(folder: Path) -> Iterator[Stage]:
+    """Start everything, and stop it in the end."""
+    desk = Desk(folder, Ports(free_port(), free_port(), free_port(), free_port()), report_delay=0.1)
+    own = {name: value for name, value in os.environ.items() if not name.startswith("SMSRELAY_")}
+    environment = desk.environment(own) | _chosen(desk, folder)
+    with ExitStack() as open_:
+        open_.enter_context(Stack(_parts(desk, own), folder, environment).running())
+        flower = open_.enter_context(requests.Session())
+        flower.trust_env, flower.auth = False, ("admin", KEYS["Flower's password"])
+        url, secret = environment["SMSRELAY_BROKER_URL"], SecretStr(KEYS["secret"])
+        enqueuer = open_.enter_context(Enqueuer.connect(ProducerSettings(broker_url=url, store_url=url, secret=secret)))
+        simulator = open_.enter_context(Simulator(f"http://127.0.0.1:{desk.ports.simulator}"))
+        redis = open_.enter_context(open_store(url))
+        stage = Stage(desk, environment, redis, enqueuer, simulator, flower)
+        eventually(lambda: len(flower.get(f"{stage.flower_url}/api/workers?refresh=1", timeout=10).json()) == 2, "two workers")
+        yield stage
+
+
+def eventually(condition: Callable[[], object], what: str, within: float = DEADLINE) -> None:
+    """Wait until the condition holds; raises ``AssertionError`` naming what did not come."""
+    until = time.monotonic() + within
+    while not condition():
+        assert time.monotonic() < until, f"not within {within:.0f} s: {what}"
+        time.sleep(0.1)
+
+
+def _chosen(desk: Desk, folder: Path) -> dict[str, str]:
+    policy = folder / "policy.toml"
+    policy.write_text(_hasty(packaged_source()), encoding="utf-8")
+    url = "redis://default:" + KEYS["broker's password"] + f"@127.0.0.1:{desk.ports.broker}/0"
+    return {
+        "SMSRELAY_BROKER_URL": url,
+        "SMSRELAY_STORE_URL": url,
+        "SMSRELAY_SECRET": KEYS["secret"],
+        "SMSRELAY_APPCODE": KEYS["AppCode"],
+        "SIMULATOR_APPCODE": KEYS["AppCode"],
+        "SMSRELAY_FLOWER_AUTH": "admin:" + KEYS["Flower's password"],
+        "SMSRELAY_POLICY": str(policy),
+        "SMSRELAY_READ_TIMEOUT": "3",
+        "SMSRELAY_CONCURRENCY": "3",  # few threads, so that slow answers of the vendor leave tasks reserved
+        "SMSRELAY_UNSIGNED_CALLBACKS": "true",
+    }
+
+
+def _hasty(source: str) -> str:
+    for wait in _WAITS:
+        assert wait in source, wait
+        source = source.replace(wait, _SHORT)
+    return source
+
+
+def _parts(desk: Desk, own: Mapping[str, str]) -> tuple[Part, ...]:
+    verbose = (sys.executable, "-m", "celery", "-A", "worker.app", "worker", "--hostname", "verbose@%h")
+    return (*desk.parts(own), Part("verbose", (*verbose, "--loglevel", "DEBUG", "--task-events"), 60))

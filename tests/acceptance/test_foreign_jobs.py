@@ -1,0 +1,134 @@
+"""Whole jobs from apps without our library, as plain Celery messages in JSON: published, taken, refused."""
+
+import json
+import os
+import shutil
+import subprocess
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kombu import Connection
+from redis import Redis
+
+from producers import keys
+from producers.message import referenced_id
+from producers.record import State
+from tests.acceptance.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient
+from tests.acceptance.waiting import eventually
+
+CELERY_NODE = "celery-node@0.5.9"
+SCRIPT = Path(__file__).with_name("foreign_client.mjs")
+APP = "foreign"
+
+
+@pytest.fixture(scope="session")
+def node_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with celery-node installed."""
+    if not (shutil.which("node") and shutil.which("npm")):
+        reason = "node and npm are not on this machine"
+        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
+    folder = tmp_path_factory.mktemp("foreign-client")
+    (folder / "package.json").write_text('{"private": true}', encoding="ascii")
+    install = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline", CELERY_NODE]
+    installed = subprocess.run(install, cwd=folder, capture_output=True, text=True, timeout=180, check=False)
+    assert installed.returncode == 0, installed.stderr
+    return folder
+
+
+@pytest.fixture
+def broker(relay: RelayProcess) -> Iterator[Connection]:
+    with Connection(relay.environment["SMSRELAY_BROKER_URL"]) as connection:
+        yield connection
+
+
+def test_a_job_of_a_node_app_is_delivered(relay: RelayProcess, node_modules: Path) -> None:
+    job = _job()
+    command = ["node", str(SCRIPT), str(node_modules), relay.environment["SMSRELAY_BROKER_URL"], "sms.otp"]
+    published = subprocess.run(command, input=json.dumps(job), capture_output=True, text=True, timeout=60, check=False)
+    assert published.returncode == 0, published.stderr
+    _delivered_once(relay, job)
+
+
+@pytest.mark.parametrize("spread", [False, True], ids=["kwargs: job", "kwargs: its fields"])
+def test_a_job_written_by_hand_is_delivered(relay: RelayProcess, broker: Connection, spread: bool) -> None:
+    job = _job()
+    _publish(broker, [[], job if spread else {"job": job}, {}])
+    _delivered_once(relay, job)
+
+
+def test_the_same_foreign_job_twice_sends_once(relay: RelayProcess, broker: Connection) -> None:
+    job = _job()
+    for _ in range(2):
+        _publish(broker, [[job], {}, {}])
+    _delivered_once(relay, job)
+
+
+def test_a_wrong_foreign_job_is_kept_for_a_person_and_harms_nobody(relay: RelayProcess, broker: Connection) -> None:
+    landline = "+8602012345678"
+    _publish(broker, [[_job() | {"to": landline}], {}, {}])
+    kept = eventually(lambda: _kept(relay.redis, landline), "the job is kept")
+    assert kept["queue"] == "sms.send"
+    assert kept["reason"].startswith("to: ")
+    assert landline not in kept["reason"]
+    good = _job()
+    _publish(broker, [[good], {}, {}])
+    _delivered_once(relay, good)
+    assert landline.removeprefix("+86") not in (relay.data / "worker.log").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        ('[[{"to": "13', {}),
+        ([[{"to": "x"}], {}, {}], {"task": "sms.unheard_of"}),
+        ({"to": "x"}, {"task": None}),
+        ([[], {}, {}], {}),
+        ([["not a job"], {}, {}], {}),
+    ],
+    ids=["cut JSON", "unknown task", "no Celery task", "no job", "a text"],
+)
+def test_what_is_no_job_at_all_is_kept_for_a_person_and_harms_nobody(
+    relay: RelayProcess, broker: Connection, body: Any, headers: dict[str, Any]
+) -> None:
+    before = relay.redis.llen(keys.UNDECODABLE)
+    _publish(broker, body, **headers)
+    eventually(lambda: relay.redis.llen(keys.UNDECODABLE) == before + 1, "it is kept")
+    good = _job()
+    _publish(broker, [[good], {}, {}])
+    _delivered_once(relay, good)
+
+
+def _job() -> dict[str, Any]:
+    return {
+        "v": 1,
+        "to": a_recipient(),
+        "template": TEMPLATE,
+        "params": [a_code(), "五分钟"],
+        "lane": "otp",
+        "app": APP,
+        "reference": uuid.uuid4().hex,
+    }
+
+
+def _publish(broker: Connection, body: Any, **headers: Any) -> None:
+    """As any Celery client does, protocol 2; a text as body goes out as it is."""
+    task_id = str(uuid.uuid4())
+    described = {"lang": "go", "task": "sms.send", "id": task_id} | headers
+    as_it_is = {"content_type": "application/json", "content_encoding": "utf-8"} if isinstance(body, str) else {}
+    with broker.Producer(serializer="json") as producer:
+        producer.publish(body, routing_key="sms.otp", headers=described, correlation_id=task_id, **as_it_is)
+
+
+def _delivered_once(relay: RelayProcess, job: dict[str, Any]) -> None:
+    message_id = referenced_id(APP, job["reference"])
+    eventually(lambda: relay.relay.store.read(message_id), "the job is recorded")
+    relay.wait_state(message_id, State.DELIVERED)
+    assert [submit.parameters for submit in relay.simulator.submits(job["to"])] == [tuple(job["params"])]
+
+
+def _kept(redis: "Redis", words: str) -> dict[str, str] | None:
+    lines = [line for line in redis.lrange(keys.UNDECODABLE, 0, -1) if words in line]
+    return json.loads(lines[0]) if lines else None

@@ -1,0 +1,100 @@
+"""``smsrelay up`` and ``smsrelay demo``: whole stacks that a person starts, and that leave nothing behind."""
+
+import os
+import select
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.acceptance.processes import processes_of
+from tests.acceptance.relay_process import ROOT, SMSRELAY, a_recipient, clean_environment, run_smsrelay
+from tests.acceptance.waiting import eventually
+from worker.stack import free_port
+
+_UP = 90.0  # seconds; five processes start
+_LAST_LINE = "logs "
+PARTS = ("broker", "receiver", "flower", "simulator")
+
+
+@dataclass(frozen=True, slots=True)
+class Up:
+    """A running ``smsrelay up``."""
+
+    process: subprocess.Popen[bytes]
+    desk: Path
+    ports: Mapping[str, int]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a second terminal has to set: the broker that `up` started and the secret it keeps."""
+        url = f"redis://127.0.0.1:{self.ports['broker']}/0"
+        secret = (self.desk / "secret").read_text("ascii")
+        named = {"BROKER_URL": url, "STORE_URL": url, "SECRET": secret, "APPCODE": "simulator"}
+        return clean_environment() | {f"SMSRELAY_{name}": value for name, value in named.items()}
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Iterator[Up]:
+    """On free ports, at a terminal of its own."""
+    desk, ports = tmp_path / "desk", {part: free_port() for part in PARTS}
+    command = [str(SMSRELAY), "up", "--data", str(desk), *(f"--{part}-port={port}" for part, port in ports.items())]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=clean_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+    ) as process:
+        yield Up(process, desk, ports)
+        process.terminate()
+
+
+def test_up_prints_its_urls_sends_and_ends_clean_at_ctrl_c(up: Up) -> None:
+    told = _told(up.process)
+    urls = {line.split()[0]: line.split()[1] for line in told.splitlines() if "http://" in line}
+    assert set(urls) == {"simulator", "receiver", "Flower"}
+    _answer(f"{urls['receiver']}/readyz", 200)
+    _answer(urls["simulator"], 200)
+    _answer(urls["Flower"], 401)
+    _delivered(up.environment)
+    assert len(processes_of(up.desk)) == 7  # up, the supervisor and its five parts
+
+    os.killpg(up.process.pid, signal.SIGINT)
+    rest, _ = up.process.communicate(timeout=120)
+    assert up.process.returncode == 0, rest.decode()
+    assert b"Traceback" not in rest
+    assert processes_of(up.desk) == {}
+
+
+def test_demo_ends_with_0_and_leaves_nothing(tmp_path: Path) -> None:
+    ended = run_smsrelay(clean_environment() | {"TMPDIR": str(tmp_path)}, "demo")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "every row is what it should be" in ended.stdout
+    assert processes_of(tmp_path) == {}
+    assert list(tmp_path.iterdir()) == []
+
+
+def _told(process: subprocess.Popen[bytes]) -> str:
+    assert process.stdout is not None
+    text, until = "", time.monotonic() + _UP
+    while _LAST_LINE not in text:
+        readable, _, _ = select.select([process.stdout], [], [], max(0.0, until - time.monotonic()))
+        part = os.read(process.stdout.fileno(), 4096) if readable else b""
+        assert part, f"up said only: {text}"
+        text += part.decode()
+    return text
+
+
+def _answer(url: str, status: int) -> None:
+    with requests.Session() as session:
+        session.trust_env = False
+        assert session.get(url, timeout=10).status_code == status
+
+
+def _delivered(environment: dict[str, str]) -> None:
+    sent = run_smsrelay(environment, "send", "--to", a_recipient(), "--template", "0000000", "--param", "1", "--lane", "otp")
+    assert sent.returncode == 0, sent.stderr
+    message_id = sent.stdout.strip()
+    eventually(lambda: "state     delivered" in run_smsrelay(environment, "show", message_id).stdout, "it is delivered")
