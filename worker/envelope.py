@@ -1,8 +1,8 @@
 """Envelope: what a Celery task message of anybody may carry into a worker; pure.
 
 Enters: headers and decoded body as they came. Leaves: what is wrong with their shape, if anything; and for a message that is
-not our own, headers and body with nothing in them but task, id, arguments. A foreign client's other headers would make Celery keep
-the task for a time of its own, drop it unseen, call others after it, or show names that hold a number.
+not our own, headers and body with nothing in them but task, id, arguments. A foreign client's other headers would make Celery
+keep the task for a time of its own, drop it unseen, call others after it, or show names that hold a number.
 """
 
 import uuid
