@@ -52,6 +52,14 @@ class ProducerSettings(BrokerSettings):
     store_url: str = Field(default=LOCAL_REDIS, repr=False, description="Where records live: redis://.")
     secret: SecretStr = Field(description="Key of callback tokens and of the hashes that stand for numbers; 16+ characters.")
     templates: Path | None = Field(default=None, description="Template registry, a TOML file.")
+    data: Path = Field(default=Path(".smsrelay"), description="Folder of the embedded broker and of the spool.")
+    spool: Path | None = Field(
+        default=None,
+        description="Folder, on a local disk, of the reports that the broker cannot take; by default spool/ under SMSRELAY_DATA.",
+    )
+    spool_max: Annotated[int, Field(ge=1)] = Field(
+        default=100_000, description="Reports the spool holds; then callbacks are answered 503."
+    )
     callback_max_bytes: Annotated[int, Field(ge=512)] = Field(default=65536, description="Longest callback body taken.")
     unsigned_callbacks: bool = Field(
         default=False, description="Also take callbacks without a token, matched by the vendor's external id alone."
@@ -73,6 +81,11 @@ class ProducerSettings(BrokerSettings):
     def secret_bytes(self) -> bytes:
         """The key itself."""
         return self.secret.get_secret_value().encode()
+
+    @property
+    def spool_folder(self) -> Path:
+        """Where the receiver spools."""
+        return self.spool or self.data / "spool"
 
     @classmethod
     def documented(cls) -> list[tuple[str, str]]:

@@ -41,7 +41,6 @@ class WorkerSettings(ProducerSettings):
     concurrency: Annotated[int, Field(ge=1, le=500)] = Field(default=64, description="Threads of one worker process.")
     retention_hours: _Seconds = Field(default=72.0, description="Hours a final message is kept.")
     flower_auth: SecretStr | None = Field(default=None, description="user:password of Flower; without it Flower does not start.")
-    data: Path = Field(default=Path(".smsrelay"), description="Folder of the embedded broker.")
 
     @model_validator(mode="after")
     def _one_kind_of_credentials(self) -> Self:
