@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from kombu import Connection, Exchange, Queue
-from kombu.exceptions import OperationalError
+from kombu.exceptions import BatchPublishError, LimitExceeded, OperationalError
 from kombu.pools import ProducerPool
 
 from producers.lanes import STATUS_QUEUE, Lane
@@ -21,6 +21,8 @@ _DEFAULT_EXCHANGE = Exchange("")  # a named one costs four tenths of the publish
 
 
 _PATIENCE = 10  # seconds to wait for a connection of the pool
+# They stand in neither of the connection's lists: a flush that was cut off, and no free connection in time.
+_KOMBU_ERRORS = (OperationalError, BatchPublishError, LimitExceeded)
 
 
 class BrokerUnavailable(ConnectionError):
@@ -95,7 +97,7 @@ class Publisher:
     def _broker_answers(self) -> Iterator[None]:
         try:
             yield
-        except (OperationalError, *self._connection.connection_errors, *self._connection.channel_errors) as error:
+        except (*_KOMBU_ERRORS, *self._connection.connection_errors, *self._connection.channel_errors) as error:
             raise BrokerUnavailable(f"the broker did not answer ({type(error).__name__})") from None
 
     def close(self) -> None:
