@@ -1,14 +1,13 @@
 """Settings of the workers: those of the producers, and what only they need; frozen, every problem at once, no value printed."""
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
-from producers.settings import BrokerSettings, ProducerSettings
-from worker.vendor.serialiser import SERIALISERS
+from producers.settings import BrokerSettings, ProducerSettings, with_scheme
 
-_Seconds = Annotated[float, Field(gt=0)]
+_Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 _SerialiserName = Literal["plain", "quoted"]
 
 
@@ -23,7 +22,7 @@ class WorkerSettings(ProducerSettings):
     )
     appcode: SecretStr | None = Field(default=None, description="AppCode of the vendor account.")
     app_key: str | None = Field(default=None, repr=False, description="AppKey, with SMSRELAY_APP_SECRET in place of the AppCode.")
-    app_secret: SecretStr | None = Field(default=None, description="AppSecret, which signs every submit.")
+    app_secret: SecretStr | None = Field(default=None, validate_default=True, description="AppSecret, which signs every submit.")
     serialiser: _SerialiserName = Field(
         default="plain", description="Spelling of templateParamSet: plain (a, b) or quoted (['a','b'])."
     )
@@ -42,24 +41,20 @@ class WorkerSettings(ProducerSettings):
     retention_hours: _Seconds = Field(default=72.0, description="Hours a final message is kept.")
     flower_auth: SecretStr | None = Field(default=None, description="user:password of Flower; without it Flower does not start.")
 
-    @model_validator(mode="after")
-    def _one_kind_of_credentials(self) -> Self:
-        pair = (self.app_key is not None, self.app_secret is not None)
-        if pair[0] != pair[1]:
+    @field_validator("app_secret")
+    @classmethod
+    def _one_kind_of_credentials(cls, app_secret: SecretStr | None, earlier: ValidationInfo) -> SecretStr | None:
+        """A validator of the last of the three fields, not of the whole, which would be silent while another field is wrong."""
+        if (earlier.data.get("app_key") is None) != (app_secret is None):
             raise ValueError("SMSRELAY_APP_KEY and SMSRELAY_APP_SECRET come together")
-        if self.appcode is None and not all(pair):
+        if earlier.data.get("appcode") is None and app_secret is None:
             raise ValueError("needs SMSRELAY_APPCODE, or SMSRELAY_APP_KEY with SMSRELAY_APP_SECRET")
-        return self
+        return app_secret
 
-    @model_validator(mode="after")
-    def _urls(self) -> Self:
-        for name in ("vendor_url", "vendor_intl_url", "callback_url"):
-            url = getattr(self, name)
-            if url is not None and not url.startswith(("http://", "https://")):
-                raise ValueError(f"SMSRELAY_{name.upper()} must begin with http:// or https://")
-        if self.serialiser not in SERIALISERS:
-            raise ValueError(f"SMSRELAY_SERIALISER must be one of {', '.join(SERIALISERS)}")
-        return self
+    @field_validator("vendor_url", "vendor_intl_url", "callback_url")
+    @classmethod
+    def _web_address(cls, url: str | None) -> str | None:
+        return None if url is None else with_scheme(url, "http://", "https://")
 
     @property
     def lease(self) -> float:

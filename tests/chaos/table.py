@@ -127,4 +127,4 @@ def _machine() -> str:
 
 def _versions(valkey: str) -> str:
     named = ", ".join(f"{name} {version(name)}" for name in ("celery", "kombu", "redis"))
-    return f"Python {platform.python_version()}, {named}, Valkey {valkey} (AOF, everysec)"
+    return f"Python {platform.python_version()}, {named}, Valkey {valkey} (AOF, always)"

@@ -209,7 +209,7 @@ def test_the_store_logs_every_write_to_its_volume_and_never_evicts(up: dict[str,
         told = redis.config_get("append*", "maxmemory-policy", "save")
     assert (told["appendonly"], told["appendfsync"], told["maxmemory-policy"], told["save"]) == (
         "yes",
-        "everysec",
+        "always",
         "noeviction",
         "",
     )
