@@ -16,6 +16,8 @@ FROM python:3.11-slim AS base
 RUN groupadd --gid 10001 smsrelay \
  && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin smsrelay
 COPY --from=build /opt/venv /opt/venv
+# A volume mounted here takes over its owner.
+RUN mkdir /spool && chown 10001:10001 /spool
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 WORKDIR /opt/smsrelay
 USER 10001:10001

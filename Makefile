@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo up test lint format lock clean
+.PHONY: demo up test chaos lint format lock clean
 
 demo: $(VENV)/.run        ## the whole relay at work, on this machine; ends by itself with a table
 	$(BIN)/smsrelay demo
@@ -13,6 +13,12 @@ up: $(VENV)/.run          ## the whole relay until Ctrl-C
 
 test: $(VENV)/.dev        ## every test, on real processes
 	$(BIN)/pytest
+
+CHAOS_MINUTES ?= 5
+CHAOS_SEED ?= $(shell od -An -N2 -tu2 /dev/urandom)
+
+chaos: $(VENV)/.dev       ## kill, cut and freeze everything under load; CHAOS_MINUTES=30 longer, CHAOS_SEED=7 the same again
+	$(BIN)/python -m tests.chaos --minutes $(CHAOS_MINUTES) --seed $(strip $(CHAOS_SEED))
 
 lint: $(VENV)/.dev        ## style, types, layers
 	$(BIN)/ruff check .

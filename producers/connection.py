@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from redis import BlockingConnectionPool, Redis
 from redis.backoff import ExponentialBackoff
-from redis.exceptions import BusyLoadingError, OutOfMemoryError, ReadOnlyError
+from redis.exceptions import BusyLoadingError, OutOfMemoryError, ReadOnlyError, ResponseError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
@@ -41,3 +41,7 @@ def store_answers() -> Iterator[None]:
         yield
     except (RedisConnectionError, RedisTimeoutError, BusyLoadingError, OutOfMemoryError, ReadOnlyError) as error:
         raise StoreUnavailable(f"the store did not answer ({type(error).__name__})") from None
+    except ResponseError as error:
+        if str(error).startswith("MISCONF"):  # it cannot write its log, and takes nothing until it can
+            raise StoreUnavailable("the store takes no writes: it cannot persist them") from None
+        raise

@@ -7,13 +7,12 @@ Enters: ``SendJob`` values. Leaves: message ids. The life of a job here:
 Fails with ``StoreUnavailable`` before it was accepted; calling again with the same reference is always safe.
 """
 
+import logging
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
-
-import structlog
 
 from producers.connection import open_store
 from producers.job import SendJob
@@ -30,7 +29,7 @@ CHUNK = 50  # ids a task: shares Celery's cost per task, and is short enough to 
 
 _BATCH = 500  # messages a round trip to the outbox
 
-log = structlog.get_logger()
+log = logging.getLogger(__name__)  # not structlog: in an app, the app says where its logs go
 
 
 class ReferenceTaken(Rejection):
@@ -127,11 +126,13 @@ class Enqueuer:
     def _wake(self, recorded: Sequence[Recorded]) -> None:
         for lane in Lane:
             owed = [one.message.message_id for one in recorded if one.wake and one.same and one.message.lane is lane]
+            if not owed:
+                continue
             try:
                 self.publish(lane, owed)
             except BrokerUnavailable as error:
                 # Accepted all the same: the outbox holds them, and the workers publish what lies there too long.
-                log.warning("publish owed", lane=lane.value, messages=len(owed), reason=str(error))
+                log.warning("publish owed: lane %s, %d messages: %s", lane.value, len(owed), error)
 
 
 def _attempt(lane: Lane, message_ids: Sequence[str]) -> TaskMessage:

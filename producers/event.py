@@ -21,7 +21,7 @@ class StatusEvent(BaseModel):
 
     v: Literal[1] = 1
     message_id: Identifier | None = Field(default=None, description="From the callback path: our message.")
-    attempt: Annotated[int, Field(ge=1, le=9999)] | None = Field(default=None, description="From the callback path.")
+    attempt: Annotated[int, Field(ge=1, le=999_999)] | None = Field(default=None, description="From the callback path.")
     external_id: Identifier | None = Field(default=None, description="The vendor's id of the submit.")
     reference_id: Identifier | None = Field(default=None, description="The vendor's id of the report; kept, unused.")
     code: Code = Field(description="Status code, as it came: an opaque string.")

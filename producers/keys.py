@@ -5,24 +5,37 @@
 | sms:m:ID | hash: the record (producers.record) | until retention after its final state |
 | sms:p:ID | string: recipient and parameters | until delivered or cancelled, at the latest until the message expires |
 | sms:agenda | sorted set: id by the instant (ms) at which something must happen | one entry a message that is not final |
-| sms:outbox:LANE | sorted set: id by the instant (ms) of its wake-up | one entry a message that waits to be begun |
-| sms:begun:LANE | string: outbox instant of the newest message begun | for ever |
+| sms:outbox:LANE | sorted set: id by its place in the order of publishing | one entry a message no worker has taken yet |
+| sms:place | string: the last place given | for ever |
+| sms:taken:LANE | string: the highest place a worker has taken | for ever |
+| sms:marks:LANE | list: how far the lane was at which time | capped |
 | sms:x:EXTERNAL | string: ID:ATTEMPT | until retention after the submit |
-| sms:parked:EXTERNAL | list: reports whose submit is not recorded yet | until retention |
+| sms:parked:ID | list: reports whose message, or whose submit by the vendor's id, is not recorded yet | until retention |
+| sms:reports | hash: report (JSON) by its key | one entry a report not applied yet |
+| sms:outbox:status, sms:taken:status, sms:marks:status | as those of a lane, for reports | |
 | sms:events | stream: every transition | capped |
 | sms:rate | string: the limiter's theoretical arrival time (µs) | seconds after the last submit |
+| sms:rate:pull | string: the same, for questions about silent submits | seconds after the last question |
 | sms:halted | hash: since, code | until an operator resumes |
 | sms:unlisted | hash: code → reports seen | for ever |
-| sms:undecodable | list: task bodies nobody could read | capped |
+| sms:dead | sorted set: id by the instant (ms) it failed or ended unknown | swept after the retention |
+| sms:undecodable | list: jobs and tasks nobody could read, as JSON | capped; until retention after the last |
 """
 
 from producers.lanes import Lane
 
 AGENDA = "sms:agenda"
 EVENTS = "sms:events"
+PLACE = "sms:place"
+REPORTS = "sms:reports"
+REPORTS_OUTBOX = "sms:outbox:status"
+REPORTS_TAKEN = "sms:taken:status"
+REPORTS_MARKS = "sms:marks:status"
 RATE = "sms:rate"
+PULL_RATE = "sms:rate:pull"
 HALTED = "sms:halted"
 UNLISTED = "sms:unlisted"
+DEAD = "sms:dead"
 UNDECODABLE = "sms:undecodable"
 
 
@@ -41,9 +54,14 @@ def outbox(lane: Lane) -> str:
     return f"sms:outbox:{lane.value}"
 
 
-def begun(lane: Lane) -> str:
-    """Key of a lane's newest begun instant."""
-    return f"sms:begun:{lane.value}"
+def taken(lane: Lane) -> str:
+    """Key of the highest place a worker has taken in a lane."""
+    return f"sms:taken:{lane.value}"
+
+
+def marks(lane: Lane) -> str:
+    """Key of how far a lane was at which time."""
+    return f"sms:marks:{lane.value}"
 
 
 def external(external_id: str) -> str:
@@ -51,6 +69,6 @@ def external(external_id: str) -> str:
     return f"sms:x:{external_id}"
 
 
-def parked(external_id: str) -> str:
-    """Key of reports that came before the vendor's id was known."""
-    return f"sms:parked:{external_id}"
+def parked(any_id: str) -> str:
+    """Key of reports that came before their message, or the vendor's id, was known."""
+    return f"sms:parked:{any_id}"

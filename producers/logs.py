@@ -39,5 +39,6 @@ def set_up(level: str = "INFO") -> None:
     root.handlers = [stream]
     root.setLevel(level)
     logging.getLogger("celery.redirected").setLevel("WARNING")
+    logging.getLogger("celery.pool").setLevel("INFO")  # at DEBUG it prints whole arguments
     logging.getLogger("amqp").setLevel("WARNING")
     logging.getLogger("kombu").setLevel("WARNING")

@@ -4,6 +4,7 @@
 --      3 sms:agenda      sorted set, no lifetime
 --      4 sms:outbox:LANE sorted set, no lifetime
 --      5 sms:events      stream, capped
+--      6 sms:place       string: the last place given in an outbox; no lifetime
 -- ARGV 1 id  2 payload  3 expires_at (ms)  4 not_before (ms, or empty)  5 fingerprint  6 stream cap  7 lane
 --      8… field value pairs of the record
 -- Returns {1, "", ""} when it was recorded now; else {0, its fingerprint, its state}.
@@ -23,7 +24,7 @@ if waits then
   redis.call('ZADD', KEYS[3], ARGV[4], ARGV[1])
 else
   redis.call('ZADD', KEYS[3], ARGV[3], ARGV[1])
-  redis.call('ZADD', KEYS[4], now, ARGV[1])
+  redis.call('ZADD', KEYS[4], redis.call('INCR', KEYS[6]), ARGV[1])
 end
 redis.call('XADD', KEYS[5], 'MAXLEN', '~', ARGV[6], '*', 'id', ARGV[1], 'lane', ARGV[7], 'at', now, 'state', 'queued', 'try', 0,
   'code', '', 'rule', rule)

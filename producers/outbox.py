@@ -62,7 +62,7 @@ class Outbox:
         if message.reference is not None:
             fields += ["ref", message.reference]
         return Call(
-            [keys.message(message_id), keys.payload(message_id), keys.AGENDA, keys.outbox(lane), keys.EVENTS],
+            [keys.message(message_id), keys.payload(message_id), keys.AGENDA, keys.outbox(lane), keys.EVENTS, keys.PLACE],
             [
                 message_id,
                 message.payload(),

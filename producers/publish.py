@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from kombu import Connection, Exchange, Queue
-from kombu.exceptions import LimitExceeded, OperationalError
+from kombu.exceptions import KombuError, LimitExceeded
 from kombu.pools import ProducerPool
 
 from producers.lanes import STATUS_QUEUE, Lane
@@ -96,7 +96,7 @@ class Publisher:
     def _broker_answers(self) -> Iterator[None]:
         try:
             yield
-        except (OperationalError, LimitExceeded, *self._connection.connection_errors, *self._connection.channel_errors) as error:
+        except (KombuError, LimitExceeded, *self._connection.connection_errors, *self._connection.channel_errors) as error:
             raise BrokerUnavailable(f"the broker did not answer ({type(error).__name__})") from None
 
     def close(self) -> None:

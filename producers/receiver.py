@@ -1,15 +1,16 @@
 """The receiver: an ASGI app that takes the vendor's status callbacks and puts them on the queue.
 
 Enters: POST on the signed path of a callback URL (or, where that is switched on, on the bare path). Leaves:
-200, and only once ``publish`` has returned, so a report that was answered with 200 is on the broker.
+200, and only once ``keep`` has returned, so a report that was answered with 200 is on the broker or on the disk.
 When it fails: 404 for a path we did not write, 400 for a body nothing can be made of, 413 for one that is too
-large, 503 with Retry-After while the broker is down. Answers are constant; nothing of a body or of an unproven
-path is echoed or logged.
+large, 503 with Retry-After while neither broker nor spool takes the report. Answers are constant; nothing of a
+body or of an unproven path is echoed or logged.
 
 Whoever serves this app switches the server's access log off: the paths carry the tokens.
 """
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import structlog
@@ -22,10 +23,12 @@ from structlog.typing import FilteringBoundLogger
 
 from producers.callback import CallbackUnreadable, read_callback
 from producers.event import StatusEvent
-from producers.publish import BrokerUnavailable
+from producers.forward import Kept
+from producers.spool import SpoolUnavailable
 from producers.token import CallbackToken, verify
 
 _RETRY_AFTER = {"Retry-After": "5"}  # seconds
+_ANSWER_WITHIN = 4.0  # seconds; the vendor waits 5 for the 200
 _CLOSE = {"Connection": "close"}  # else the server reads on, to find the next request behind the unread body
 
 _log: FilteringBoundLogger = structlog.get_logger()
@@ -33,7 +36,7 @@ _log: FilteringBoundLogger = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class _Receiver:
-    publish: Callable[[StatusEvent], None]
+    keep: Callable[[StatusEvent], Awaitable[Kept]]
     ready: Callable[[], bool]
     secret: bytes
     clock: Callable[[], int]
@@ -56,7 +59,7 @@ class _Receiver:
         return PlainTextResponse("ok\n")
 
     async def readyz(self, _request: Request) -> Response:
-        """A callback that came now would reach the broker."""
+        """A callback that came now would be kept, by the broker or by the spool."""
         if await run_in_threadpool(self.ready):
             return PlainTextResponse("ready\n")
         return PlainTextResponse("not ready\n", 503, _RETRY_AFTER)
@@ -75,20 +78,21 @@ class _Receiver:
         except CallbackUnreadable as error:
             log.warning("callback.unreadable", reason=str(error))
             return PlainTextResponse("unreadable\n", 400)
-        return await self._enqueue(event, log)
+        return await self._kept(event, log)
 
-    async def _enqueue(self, event: StatusEvent, log: FilteringBoundLogger) -> Response:
+    async def _kept(self, event: StatusEvent, log: FilteringBoundLogger) -> Response:
         try:
-            await run_in_threadpool(self.publish, event)
-        except BrokerUnavailable:
-            log.error("callback.broker_unavailable", code=event.code)
+            async with asyncio.timeout(_ANSWER_WITHIN):
+                kept = await self.keep(event)
+        except (SpoolUnavailable, TimeoutError) as error:
+            log.error("callback.not_kept", code=event.code, reason=str(error) or "neither broker nor disk answered")
             return PlainTextResponse("try again later\n", 503, _RETRY_AFTER)
-        log.info("callback.enqueued", code=event.code)
+        log.info(f"callback.{kept}", code=event.code)
         return PlainTextResponse("ok\n")
 
 
 def create_app(
-    publish: Callable[[StatusEvent], None],
+    keep: Callable[[StatusEvent], Awaitable[Kept]],
     ready: Callable[[], bool],
     secret: bytes,
     clock: Callable[[], int],
@@ -96,11 +100,11 @@ def create_app(
     max_body: int = 64 * 1024,
     unsigned: bool = False,
 ) -> Starlette:
-    """The app. ``publish`` and ``ready`` may block, they run in threads; ``clock`` gives epoch milliseconds.
+    """The app. ``keep`` makes a report durable; ``ready`` may block, it runs in a thread; ``clock`` gives epoch milliseconds.
 
     ``unsigned`` opens ``POST /callback`` to anybody who can reach it: only for a vendor that drops URL paths.
     """
-    receiver = _Receiver(publish, ready, secret, clock, max_body)
+    receiver = _Receiver(keep, ready, secret, clock, max_body)
     routes = [
         Route("/callback/{message_id}/{attempt}/{mac}", receiver.signed, methods=["POST"]),
         Route("/healthz", receiver.healthz),

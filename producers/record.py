@@ -3,7 +3,8 @@
 Pure values with their wire form: one Redis hash a message, every field short, so that Redis keeps it in its compact encoding.
 Instants are milliseconds since the Unix epoch on Redis's clock.
 
-Fields of the hash: lane tpl app ref at exp nb fp who (set once) · state try due ext own rev len (move) · t1 … tn (timeline).
+Fields of the hash: lane tpl app ref at exp nb fp who (set once) · state try due ext own beg why cnt rev len (move) ·
+t1 … tn (timeline).
 """
 
 from collections.abc import Mapping
@@ -78,6 +79,9 @@ class Record:
     due: int | None  # queued or retrying, and not to be begun before this
     external_id: str | None
     owner: str | None  # who began the current attempt
+    begun_at: int | None  # when the last attempt began
+    why: str | None  # the rule that last sent the message into another attempt
+    counts: Mapping[str, tuple[int, int]]  # how often a rule did so, and for which attempt last
     revision: int  # grows with every transition; a transition names the one it was decided on
     timeline: tuple[Entry, ...]
 
@@ -100,6 +104,23 @@ class Record:
             due=int(fields["due"]) if fields.get("due") else None,
             external_id=fields.get("ext"),
             owner=fields.get("own"),
+            begun_at=int(fields["beg"]) if "beg" in fields else None,
+            why=fields.get("why"),
+            counts=_counts(fields.get("cnt", "")),
             revision=int(fields["rev"]),
             timeline=tuple(Entry.decode(fields[f"t{number}"]) for number in range(1, length + 1)),
         )
+
+
+def encode_counts(counts: Mapping[str, tuple[int, int]]) -> str:
+    """Counts as the record holds them: ``RULE=TIMES@ATTEMPT``, joined by ``;``."""
+    return ";".join(f"{rule}={times}@{attempt}" for rule, (times, attempt) in counts.items())
+
+
+def _counts(wire: str) -> dict[str, tuple[int, int]]:
+    counts = {}
+    for part in filter(None, wire.split(";")):
+        rule, _, numbers = part.rpartition("=")
+        times, _, attempt = numbers.partition("@")
+        counts[rule] = (int(times), int(attempt))
+    return counts

@@ -1,19 +1,25 @@
-"""Serving the receiver: wires the app to the broker and runs it under uvicorn until it is told to stop.
+"""Serving the receiver: wires the app to broker and spool and runs it under uvicorn until it is told to stop.
 
 Enters: settings, address. Leaves: nothing; returns when the server was stopped (SIGTERM, Ctrl-C), open requests answered.
+A broker or a disk that is away at the start keeps nothing from starting: callbacks are kept wherever they can be.
 """
 
+import threading
 import time
+from collections.abc import Sequence
 
 import uvicorn
 
 from producers import logs
+from producers.connection import StoreUnavailable, open_store
+from producers.drain import Drain
 from producers.event import StatusEvent
-from producers.lanes import STATUS_QUEUE
-from producers.publish import Publisher
+from producers.forward import Forwarder
+from producers.inbox import Inbox
+from producers.publish import BrokerUnavailable, Publisher
 from producers.receiver import create_app
 from producers.settings import ProducerSettings
-from producers.task import STATUS, TaskMessage
+from producers.spool import Spool
 
 _GRACE = 10  # seconds that open requests get to be answered at the end
 
@@ -21,33 +27,37 @@ _GRACE = 10  # seconds that open requests get to be answered at the end
 def serve_receiver(settings: ProducerSettings, host: str, port: int) -> None:
     """Take callbacks until stopped."""
     logs.set_up()
+    spool = Spool(settings.spool_folder, settings.spool_max)
+    broker_down = threading.Event()
     with Publisher(settings.broker_url, connections=16) as publisher:
+        inbox = Inbox(open_store(settings.store_url, connections=8))
 
-        def publish(event: StatusEvent) -> None:
-            publisher.publish(status_task(event))
+        def publish(events: Sequence[StatusEvent]) -> None:
+            """Into the inbox first: the queue alone may lose a report that was answered with 200."""
+            try:
+                tasks = inbox.record(events)
+            except StoreUnavailable as error:
+                raise BrokerUnavailable(str(error)) from None  # to the receiver they are one: the report is spooled
+            publisher.publish_many(tasks)
 
+        drain = Drain(spool, publish, publisher.reachable, broker_down)
         app = create_app(
-            publish,
-            publisher.reachable,
+            Forwarder(publish, spool, broker_down).keep,
+            lambda: drain.alive and (spool.has_room() or publisher.reachable()),
             settings.secret_bytes,
             lambda: time.time_ns() // 1_000_000,
             max_body=settings.callback_max_bytes,
             unsigned=settings.unsigned_callbacks,
         )
         # No access log: its lines would hold the callback paths, and with them the tokens.
-        uvicorn.run(
-            app,
-            host=host,
-            port=port,
-            access_log=False,
-            log_config=None,
-            lifespan="off",
-            server_header=False,
-            timeout_graceful_shutdown=_GRACE,
-        )
-
-
-def status_task(event: StatusEvent) -> TaskMessage:
-    """The task that applies a report."""
-    shown = f"{event.message_id or 'by external id'} attempt {event.attempt or '?'} code {event.code}"
-    return TaskMessage(name=STATUS, queue=STATUS_QUEUE, kwargs={"event": event.encode()}, shown=shown)
+        with drain:
+            uvicorn.run(
+                app,
+                host=host,
+                port=port,
+                access_log=False,
+                log_config=None,
+                lifespan="off",
+                server_header=False,
+                timeout_graceful_shutdown=_GRACE,
+            )

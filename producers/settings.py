@@ -17,8 +17,8 @@ class SettingsError(ValueError):
     """The environment does not make valid settings; the text lists every variable and reason, and no value."""
 
 
-class ProducerSettings(BaseSettings):
-    """What apps and the receiver need to know."""
+class BrokerSettings(BaseSettings):
+    """Where tasks travel: all that a mere onlooker needs to know."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
@@ -30,13 +30,6 @@ class ProducerSettings(BaseSettings):
     )
 
     broker_url: str = Field(default=LOCAL_REDIS, repr=False, description="Where tasks travel: redis:// or amqp://.")
-    store_url: str = Field(default=LOCAL_REDIS, repr=False, description="Where records live: redis://.")
-    secret: SecretStr = Field(description="Key of callback tokens and of the hashes that stand for numbers; 16+ characters.")
-    templates: Path | None = Field(default=None, description="Template registry, a TOML file.")
-    callback_max_bytes: Annotated[int, Field(ge=512)] = Field(default=65536, description="Longest callback body taken.")
-    unsigned_callbacks: bool = Field(
-        default=False, description="Also take callbacks without a token, matched by the vendor's external id alone."
-    )
 
     def __init__(self, **values: Any) -> None:
         try:
@@ -47,17 +40,37 @@ class ProducerSettings(BaseSettings):
             return
         raise SettingsError("\n".join(problems))  # out here, so that no exception that holds the values hangs on it
 
+    @field_validator("broker_url")
+    @classmethod
+    def _known_broker(cls, url: str) -> str:
+        return with_scheme(url, "redis://", "rediss://", "redis+socket://", "amqp://", "amqps://")
+
+
+class ProducerSettings(BrokerSettings):
+    """What apps and the receiver need to know."""
+
+    store_url: str = Field(default=LOCAL_REDIS, repr=False, description="Where records live: redis://.")
+    secret: SecretStr = Field(description="Key of callback tokens and of the hashes that stand for numbers; 16+ characters.")
+    templates: Path | None = Field(default=None, description="Template registry, a TOML file.")
+    data: Path = Field(default=Path(".smsrelay"), description="Folder of the embedded broker and of the spool.")
+    spool: Path | None = Field(
+        default=None,
+        description="Folder, on a local disk, of the reports that the broker cannot take; by default spool/ under SMSRELAY_DATA.",
+    )
+    spool_max: Annotated[int, Field(ge=1)] = Field(
+        default=100_000, description="Reports the spool holds; then callbacks are answered 503."
+    )
+    callback_max_bytes: Annotated[int, Field(ge=512)] = Field(default=65536, description="Longest callback body taken.")
+    unsigned_callbacks: bool = Field(
+        default=False, description="Also take callbacks without a token, matched by the vendor's external id alone."
+    )
+
     @field_validator("secret")
     @classmethod
     def _long_enough(cls, secret: SecretStr) -> SecretStr:
         if len(secret.get_secret_value()) < 16:
             raise ValueError("must have at least 16 characters")
         return secret
-
-    @field_validator("broker_url")
-    @classmethod
-    def _known_broker(cls, url: str) -> str:
-        return with_scheme(url, "redis://", "rediss://", "redis+socket://", "amqp://", "amqps://")
 
     @field_validator("store_url")
     @classmethod
@@ -68,6 +81,11 @@ class ProducerSettings(BaseSettings):
     def secret_bytes(self) -> bytes:
         """The key itself."""
         return self.secret.get_secret_value().encode()
+
+    @property
+    def spool_folder(self) -> Path:
+        """Where the receiver spools."""
+        return self.spool or self.data / "spool"
 
     @classmethod
     def documented(cls) -> list[tuple[str, str]]:

@@ -11,6 +11,7 @@ from typing import Any
 ATTEMPT = "sms.attempt"
 SEND = "sms.send"
 STATUS = "sms.status"
+PULL = "sms.pull"
 
 ORIGIN = "smsrelay"  # marks tasks whose shown arguments we wrote ourselves
 

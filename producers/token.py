@@ -13,7 +13,7 @@ from dataclasses import dataclass
 _PREFIX = "/callback"
 _MAC_BYTES = 16
 _MESSAGE_ID = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
-_ATTEMPT = re.compile(r"[1-9][0-9]{0,3}")
+_ATTEMPT = re.compile(r"[1-9][0-9]{0,5}")
 
 
 @dataclass(frozen=True, slots=True)

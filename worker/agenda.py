@@ -1,4 +1,4 @@
-"""Agenda: makes happen what is due, and finds wake-ups that were lost.
+"""Agenda: makes happen what is due.
 
 Enters: the passing of time. Leaves: transitions (retry due, lease over, report overdue, expired) and published wake-ups.
 Every worker process runs one; nobody is the leader, because acting is idempotent. A process killed in between loses nothing: an
@@ -7,59 +7,48 @@ Fails with ``StoreUnavailable`` or ``BrokerUnavailable``; the next turn does wha
 """
 
 from collections import defaultdict
-from collections.abc import Callable
-
-import structlog
 
 from producers.enqueue import Enqueuer
 from producers.lanes import Lane
 from worker import lifecycle
 from worker.policy import Policy
+from worker.reconcile import Reconciler
 from worker.store import Reading, Store
 from worker.transition import Transition
 
-GRACE = 10.0  # seconds a wake-up may be overtaken by others before it counts as lost
 _AT_MOST = 500  # messages a turn
-
-log = structlog.get_logger()
 
 
 class Agenda:
     """What is due, in turns."""
 
-    def __init__(
-        self, store: Store, enqueuer: Enqueuer, policy: Policy, queue_length: Callable[[Lane], int], grace: float = GRACE
-    ) -> None:
+    def __init__(self, store: Store, enqueuer: Enqueuer, reconciler: Reconciler, policy: Policy) -> None:
         self._store = store
         self._enqueuer = enqueuer
+        self._reconciler = reconciler
         self._policy = policy
-        self._queue_length = queue_length
-        self._grace = grace
 
     def turn(self) -> int:
         """Do what is due now and return how much that was; raises ``StoreUnavailable`` or ``BrokerUnavailable``."""
         due = self._store.take_due(_AT_MOST)
         owed: dict[Lane, list[str]] = defaultdict(list)
         for message_id in due:
-            change = self._store.change(message_id, self._woken)
-            if change is None:
+            reading = self._store.read(message_id)
+            if reading is None:
                 self._store.forget_due(message_id)
-            elif change.transition is not None and change.transition.publish:
-                owed[change.record.lane].append(message_id)
+            elif self._reconciler.concerns(reading):
+                self._reconciler.look_after(reading)
+            elif (lane := self._wake(reading)) is not None:
+                owed[lane].append(message_id)
         for lane, message_ids in owed.items():
             self._enqueuer.publish(lane, message_ids)
         return len(due)
 
-    def find_lost(self) -> int:
-        """Publish again what was published and never begun; raises like ``turn``."""
-        found = 0
-        for lane in Lane:
-            lost = self._store.take_lost(lane, self._grace, _AT_MOST, self._queue_length(lane) == 0)
-            if lost:
-                log.warning("wake-ups were lost and are published again", lane=lane.value, messages=len(lost))
-                self._enqueuer.publish(lane, lost)
-            found += len(lost)
-        return found
+    def _wake(self, reading: Reading) -> Lane | None:
+        """Do what the time means for a message; its lane when a worker has to be told."""
+        change = self._store.change(reading.record.message_id, self._woken, reading)
+        owed = change is not None and change.transition is not None and change.transition.publish
+        return reading.record.lane if owed else None
 
     def _woken(self, reading: Reading) -> Transition | None:
         return lifecycle.woken(reading.record, self._policy, reading.now)

@@ -1,4 +1,4 @@
-"""AgendaStep: runs the agenda beside the consumer of every worker process, from start to stop.
+"""AgendaStep: runs the agenda, and the look for lost tasks, beside the consumer of every worker process, from start to stop.
 
 A turn that fails because store or broker are away is done again a second later. Anything else is a fault of ours: it is logged
 with its trace and the agenda goes on, because the other messages are still owed their times.
@@ -15,7 +15,7 @@ from producers.connection import StoreUnavailable
 from producers.publish import BrokerUnavailable
 
 TURN = 1.0  # seconds between turns
-_LOST_EVERY = 5  # turns
+_LOST_EVERY = 2  # turns
 
 log = structlog.get_logger()
 
@@ -30,8 +30,8 @@ class AgendaStep(bootsteps.StartStopStep):  # type: ignore[misc]
 
     def start(self, worker: Any) -> None:
         """Begin turning."""
-        agenda = worker.app.relay.agenda
-        self._thread = threading.Thread(target=self._run, args=(agenda,), name="agenda", daemon=True)
+        relay = worker.app.relay
+        self._thread = threading.Thread(target=self._run, args=(relay,), name="agenda", daemon=True)
         self._thread.start()
 
     def stop(self, worker: Any) -> None:
@@ -44,20 +44,20 @@ class AgendaStep(bootsteps.StartStopStep):  # type: ignore[misc]
         """As ``stop``: a turn cut short loses nothing."""
         self.stop(worker)
 
-    def _run(self, agenda: Any) -> None:
+    def _run(self, relay: Any) -> None:
         turns = 0
         while not self._stopping.wait(TURN):
             started = time.monotonic()
-            self._turn(agenda, look_for_lost=turns % _LOST_EVERY == 0)
+            self._turn(relay, look_for_lost=turns % _LOST_EVERY == 0)
             turns += 1
             log.debug("agenda turned", seconds=round(time.monotonic() - started, 3))
 
-    def _turn(self, agenda: Any, look_for_lost: bool) -> None:
+    def _turn(self, relay: Any, look_for_lost: bool) -> None:
         try:
-            while agenda.turn() > 0 and not self._stopping.is_set():
+            while relay.agenda.turn() > 0 and not self._stopping.is_set():
                 continue
             if look_for_lost:
-                agenda.find_lost()
+                relay.lost.find()
         except (StoreUnavailable, BrokerUnavailable) as error:
             log.warning("agenda waits", reason=str(error))
         except Exception:

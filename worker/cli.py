@@ -4,6 +4,7 @@ import click
 
 from producers import cli as producers_cli
 from worker import cli_messages, run
+from worker.cli_dead import dead
 from worker.demo import demo
 from worker.local import up
 from worker.policy_cli import policy
@@ -18,9 +19,11 @@ def main() -> None:
 for command in (
     producers_cli.send,
     cli_messages.show,
+    cli_messages.why,
     cli_messages.cancel,
     cli_messages.status,
     cli_messages.resume,
+    dead,
     policy,
     run.worker,
     producers_cli.receiver,

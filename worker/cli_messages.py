@@ -16,6 +16,7 @@ from producers.lanes import Lane
 from producers.record import Record, State
 from worker import lifecycle
 from worker.policy import Policy
+from worker.policy_text import explain
 from worker.relay import Relay
 from worker.settings import WorkerSettings
 from worker.story import Line, ahead, clock, story
@@ -45,6 +46,23 @@ def show(message_id: str, as_json: bool) -> None:
         click.echo(json.dumps(_as_json(reading.record, lines), ensure_ascii=False, indent=2))
     else:
         _print(reading.record, lines, relay.policy)
+
+
+@click.command()
+@click.argument("message_id")
+def why(message_id: str) -> None:
+    """Tell every decision on a message: what was known, the rule that decided, and what that rule says."""
+    with told():
+        relay = Relay.wire(WorkerSettings())
+        reading = relay.store.read(message_id)
+    if reading is None:
+        raise click.ClickException("no such message, or its retention is over")
+    for line in story(reading.record, relay.policy):
+        click.echo(f"{clock(line.at)}  {line.state.value:<10}  {line.text}")
+        click.echo(f"{'':25}rule {line.rule}: {_ruling(line.rule, relay.policy)}")
+    following = ahead(reading.record, relay.policy)
+    if following:
+        click.echo(f"next: {following}")
 
 
 @click.command()
@@ -81,6 +99,12 @@ def resume() -> None:
     with told():
         resumed = Relay.wire(WorkerSettings()).limit.resume()
     click.echo("resumed" if resumed else "was not halted")
+
+
+def _ruling(rule: str, policy: Policy) -> str:
+    name = rule.removesuffix(" used up")
+    known = name.startswith(("status.", "submit.", "class.", "uncertain."))
+    return explain(policy, name) if known else "the state machine's own (docs/guarantees.md)"
 
 
 def _print(record: Record, lines: list[Line], policy: Policy) -> None:

@@ -4,18 +4,37 @@ Celery logs such a message whole and drops it. It may be somebody's SMS job with
 for a person to look at, and the log names only the queue and the reason. Without the store it goes back to its queue.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import structlog
 from celery.worker.consumer import Consumer
+from kombu.exceptions import KombuError
 
 from producers.connection import StoreUnavailable
+from worker.envelope import fault
 
 log = structlog.get_logger()
 
 
 class MaskedConsumer(Consumer):  # type: ignore[misc]
     """A consumer that keeps what it cannot read."""
+
+    def create_task_handler(self, **options: Any) -> Callable[[Any], None]:
+        """Let only messages through whose shape Celery can work with: it takes others for its own fault, and stops."""
+        receive = super().create_task_handler(**options)
+
+        def on_task_received(message: Any) -> None:
+            try:
+                reason = fault(message.headers or {}, message.payload)
+            except KombuError:
+                reason = "undecodable body"
+            if reason is None:
+                receive(message)
+            else:
+                self._keep(message, reason)
+
+        return on_task_received
 
     def on_decode_error(self, message: Any, exc: Exception) -> None:
         """The body is not what its content type says."""

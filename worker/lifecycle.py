@@ -13,6 +13,8 @@ from worker.policy import Action, Decision, Policy, Rule, decide
 from worker.transition import Transition, Wake
 from worker.vendor.answer import Answer
 
+REPLAY = "replay"
+_FOLDED_FROM = 60  # lines
 ENDS = {
     Action.DELIVERED: State.DELIVERED,
     Action.FAILED: State.FAILED,
@@ -62,7 +64,7 @@ def woken(record: Record, policy: Policy, now: int) -> Transition | None:
         case State.UNCERTAIN:
             return _wake_uncertain(record, policy, now)
         case State.SUBMITTED:
-            return Transition(State.UNKNOWN, record.attempt, Wake.NEVER, record.attempt, rule="no report in time")
+            return _wake_submitted(record, policy, now)
         case _:
             return None
 
@@ -74,30 +76,67 @@ def cancelled(record: Record) -> Transition | None:
     return Transition(State.CANCELLED, 0, Wake.NEVER, 0, rule="by the app")
 
 
+def replayed(record: Record, now: int) -> Transition | None:
+    """Queue a message that failed or ended unknown once more, because a person asked; None for any other, or an expired one."""
+    if record.state not in {State.FAILED, State.UNKNOWN} or now >= record.expires_at:
+        return None
+    return Transition(State.QUEUED, record.attempt, record.expires_at, record.attempt, rule=REPLAY, publish=True, why=REPLAY)
+
+
 def outcome(record: Record, attempt: int, decision: Decision, policy: Policy, now: int) -> Transition:
     """What a decision of the policy makes of the message."""
     name = f"{decision.rule} used up" if decision.exhausted else decision.rule
     if decision.action is Action.RETRY:
         due = now + _ms(decision.delay or 0.0)
-        return Transition(State.RETRYING, attempt, min(due, record.expires_at), attempt, rule=name, due=due)
+        return Transition(
+            State.RETRYING,
+            attempt,
+            min(due, record.expires_at),
+            attempt,
+            rule=name,
+            due=due,
+            why=name,
+            counts=_counted(record, name, attempt),
+            folds=_folds(record, name, State.RETRYING, State.QUEUED, State.SUBMITTING),
+        )
     if decision.action is Action.UNCERTAIN:
         return uncertain(record, attempt, name, policy, now)
     if decision.action in ENDS:
         return Transition(ENDS[decision.action], attempt, Wake.NEVER, attempt, rule=name)
-    return Transition(State.SUBMITTED, attempt, now + _ms(policy.report_deadline), attempt, rule=name)
+    return Transition(State.SUBMITTED, attempt, now + first_look(policy), attempt, rule=name)
+
+
+def first_look(policy: Policy) -> int:
+    """Milliseconds after a submit at which its silence is looked at: when the vendor is asked, or else at the report deadline."""
+    return _ms(min(policy.report_deadline, policy.pull_after or policy.report_deadline))
+
+
+def silent(record: Record, policy: Policy, now: int) -> bool:
+    """Whether the vendor may be asked about a message: submitted, not reported, its deadline still ahead."""
+    open_ = record.state in {State.SUBMITTED, State.UNCERTAIN} and record.external_id is not None
+    return open_ and policy.pull_after is not None and now < _deadline(record, policy)
+
+
+def to_be_asked(record: Record, policy: Policy, now: int, wait: int) -> Transition:
+    """The vendor is asked about a silent message in ``wait`` ms, when a slot is free, or now; then the next look is set."""
+    if wait > 0:
+        due = min(now + wait, _deadline(record, policy))
+        return Transition(record.state, record.attempt, due, record.attempt, due=due, silent=True)
+    again = min(now + first_look(policy), _deadline(record, policy))
+    return Transition(record.state, record.attempt, again, record.attempt, silent=True)
 
 
 def uncertain(record: Record, attempt: int, rule: str, policy: Policy, now: int) -> Transition:
     """Submitted perhaps: wait for a report, for the lane's window or up to the report deadline."""
     lane = policy.uncertain[record.lane]
-    wait = lane.window if _may_resend(record, policy) else policy.report_deadline
-    return Transition(State.UNCERTAIN, attempt, now + _ms(wait), attempt, rule=rule)
+    wait = _ms(lane.window) if _may_resend(record, policy) else first_look(policy)
+    return Transition(State.UNCERTAIN, attempt, now + wait, attempt, rule=rule)
 
 
 def expired(record: Record, policy: Policy) -> Transition:
     """Past its deadline. One whose last attempt is still uncertain goes back to waiting for a report: it may have arrived."""
     if resend_under_way(record, policy):
-        wake = _last_begun(record) + _ms(policy.report_deadline)
+        wake = _deadline(record, policy)
         return Transition(State.UNCERTAIN, record.attempt, wake, record.attempt, rule="expired")
     return Transition(State.EXPIRED, record.attempt, Wake.NEVER, record.attempt, rule="expired")
 
@@ -126,25 +165,38 @@ def noted(
 
 def times_retried(record: Record, rule: Rule, attempt: int) -> int:
     """How many earlier attempts this very row has already sent into another one."""
-    lines = record.timeline
-    return len({line.attempt for line in lines if line.rule == rule.name and line.state is State.RETRYING} - {attempt})
+    times, last = record.counts.get(rule.name, (0, 0))
+    return times - (last == attempt and times > 0)
 
 
 def resend_under_way(record: Record, policy: Policy) -> bool:
     """Whether the message waits to be submitted again because its last attempt is uncertain."""
-    if record.state is not State.QUEUED:
-        return False
-    resend = policy.uncertain[record.lane].name
-    lines = [line for line in record.timeline if line.attempt == record.attempt]
-    reasons = [line.rule for line in lines if line.state is State.RETRYING or line.rule == resend]
-    return bool(reasons) and reasons[-1] == resend
+    return record.state is State.QUEUED and record.why == policy.uncertain[record.lane].name
+
+
+def replay_under_way(record: Record) -> bool:
+    """Whether the message waits to be submitted again because a person asked."""
+    return record.state is State.QUEUED and record.why == REPLAY
+
+
+def _counted(record: Record, rule: str, attempt: int) -> dict[str, tuple[int, int]]:
+    times, last = record.counts.get(rule, (0, 0))
+    return {**record.counts, rule: (times + (last != attempt), attempt)}
+
+
+def _folds(record: Record, rule: str, *cycle: State) -> int:
+    """How many last lines tell the same as the line to come: in a long timeline, a vendor that is away for hours is told once."""
+    lines = record.timeline[-len(cycle) :]
+    same = tuple(line.state for line in lines) == cycle and lines[0].rule == rule
+    return len(cycle) if same and len(record.timeline) >= _FOLDED_FROM else 0
 
 
 def _put_off(record: Record, due: int, attempt: int, rule: str) -> Transition:
     last = record.timeline[-1]
     again = record.state is State.QUEUED and last.rule == rule
+    folds = _folds(record, rule, State.QUEUED, State.SUBMITTING)
     wake = min(due, record.expires_at)
-    return Transition(State.QUEUED, attempt, wake, attempt, rule=rule, due=due, silent=again)
+    return Transition(State.QUEUED, attempt, wake, attempt, rule=rule, due=due, folds=folds, silent=again)
 
 
 def _wake_waiting(record: Record, now: int, policy: Policy) -> Transition:
@@ -157,27 +209,35 @@ def _wake_waiting(record: Record, now: int, policy: Policy) -> Transition:
         return replace(queued, publish=True, silent=True)
     if record.due > now:
         return replace(queued, wake=min(record.due, record.expires_at), due=record.due, silent=True)
-    return replace(queued, rule="due", publish=True)
+    was_put_off = record.timeline[-1].rule != "not_before"  # its line says already that it goes on later
+    return replace(queued, rule="due", publish=True, silent=was_put_off)
+
+
+def _wake_submitted(record: Record, policy: Policy, now: int) -> Transition:
+    if now >= _deadline(record, policy):
+        return Transition(State.UNKNOWN, record.attempt, Wake.NEVER, record.attempt, rule="no report in time")
+    return Transition(State.SUBMITTED, record.attempt, _deadline(record, policy), record.attempt, silent=True)
 
 
 def _wake_uncertain(record: Record, policy: Policy, now: int) -> Transition:
-    deadline = _last_begun(record) + _ms(policy.report_deadline)
     if _may_resend(record, policy) and now < record.expires_at:
-        rule = policy.uncertain[record.lane].name
-        return Transition(State.QUEUED, record.attempt, record.expires_at, record.attempt, rule=rule, publish=True)
-    if now >= deadline:
+        rule, attempt = policy.uncertain[record.lane].name, record.attempt
+        counts = _counted(record, rule, attempt)
+        queued = Transition(State.QUEUED, attempt, record.expires_at, attempt, rule=rule, publish=True)
+        return replace(queued, why=rule, counts=counts)
+    if now >= _deadline(record, policy):
         return Transition(State.UNKNOWN, record.attempt, Wake.NEVER, record.attempt, rule="no report in time")
-    return Transition(State.UNCERTAIN, record.attempt, deadline, record.attempt, silent=True)
+    return Transition(State.UNCERTAIN, record.attempt, _deadline(record, policy), record.attempt, silent=True)
 
 
 def _may_resend(record: Record, policy: Policy) -> bool:
     lane = policy.uncertain[record.lane]
-    sent_again = sum(line.rule == lane.name for line in record.timeline)
+    sent_again, _ = record.counts.get(lane.name, (0, 0))
     return lane.resend and sent_again < lane.retries
 
 
-def _last_begun(record: Record) -> int:
-    return max((line.at for line in record.timeline if line.state is State.SUBMITTING), default=record.created_at)
+def _deadline(record: Record, policy: Policy) -> int:
+    return (record.begun_at or record.created_at) + _ms(policy.report_deadline)
 
 
 def _ms(seconds: float) -> int:

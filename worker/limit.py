@@ -15,6 +15,7 @@ from producers import keys
 from producers.connection import store_answers
 from producers.script import Script
 
+_ANY = 10**15  # µs; no slot is too far away
 _HORIZON = 1.0  # seconds ahead that a slot may be reserved: what a crash can waste
 
 
@@ -41,10 +42,12 @@ class Limit:
         self,
         redis: Redis,
         rate: float,
+        key: str = keys.RATE,
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._redis = redis
+        self._key = key
         self._interval = round(1_000_000 / rate)
         self._sleep = sleep
         self._monotonic = monotonic
@@ -55,7 +58,7 @@ class Limit:
         """Wait for a slot, at most about ``patience`` seconds."""
         until = self._monotonic() + patience
         while True:
-            answer, micros = self._slot.run([keys.RATE, keys.HALTED], [self._interval, 0, int(_HORIZON * 1e6)])
+            answer, micros = self._slot.run([self._key, keys.HALTED], [self._interval, 0, int(_HORIZON * 1e6)])
             if answer < 0:
                 return Slot.HALTED
             wait = micros / 1_000_000
@@ -65,9 +68,14 @@ class Limit:
             if answer == 1:
                 return Slot.GRANTED
 
+    def reserve(self) -> float | None:
+        """Take the next slot however far away it is, and say in how many seconds that is; None when halted."""
+        answer, micros = self._slot.run([self._key, keys.HALTED], [self._interval, 0, _ANY])
+        return None if answer < 0 else float(micros) / 1_000_000
+
     def pause(self, seconds: float) -> None:
         """Let nobody submit for a while, because the vendor throttled."""
-        self._pause.run([keys.RATE], [int(seconds * 1_000_000)])
+        self._pause.run([self._key], [int(seconds * 1_000_000)])
 
     def halt(self, code: str) -> None:
         """Stop every submit until ``resume``. The first reason is kept."""

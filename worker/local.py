@@ -7,6 +7,7 @@ made once and kept in the data folder, readable by its owner alone.
 
 import os
 import secrets
+import shlex
 import signal
 import sys
 import threading
@@ -105,6 +106,7 @@ def up(simulator: bool, data: Path, **ports: int) -> None:
     os.environ.update(environment)
     with told():
         WorkerSettings()
+    _write_env(data / "env", environment)
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
@@ -125,6 +127,13 @@ def named_by_the_user() -> dict[str, str]:
     return {**written, **os.environ}
 
 
+def _write_env(path: Path, environment: Mapping[str, str]) -> None:
+    """What another shell needs to reach this stack, readable by its owner alone."""
+    path.touch(mode=0o600)
+    named = {name: value for name, value in environment.items() if name.startswith("SMSRELAY_")}
+    path.write_text("".join(f"{name}={shlex.quote(value)}\n" for name, value in sorted(named.items())), encoding="utf-8")
+
+
 def _told(desk: Desk) -> str:
     ports = desk.ports
     lines = [
@@ -134,4 +143,5 @@ def _told(desk: Desk) -> str:
     ]
     if desk.simulator:
         lines.insert(0, f"simulator  http://127.0.0.1:{ports.simulator}/control/submits")
+    lines.append(f"elsewhere  set -a; . {desk.data / 'env'}; set +a   then: smsrelay send …")
     return "\n".join(["up; Ctrl-C stops everything", *lines])

@@ -1,5 +1,7 @@
 """Outcome: what one task did to one message, in words fit for Flower: no number, no parameter."""
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -14,5 +16,13 @@ class Outcome:
 
     def __str__(self) -> str:
         if not self.lane:
-            return f"{self.message_id} {self.text}".strip()
-        return f"{self.lane} {self.message_id} attempt {self.attempt}: {self.text}"
+            return f"{self.text} · {self.message_id}" if self.message_id else self.text
+        return f"{self.lane} attempt {self.attempt}: {self.text} · {self.message_id}"
+
+
+def summary(outcomes: Sequence[Outcome]) -> str:
+    """Several outcomes in a line: how many messages had which."""
+    if len(outcomes) == 1:
+        return str(outcomes[0])
+    counts = Counter(f"{outcome.lane} {outcome.text}".strip() for outcome in outcomes)
+    return f"{len(outcomes)} messages: " + ", ".join(f"{count} × {text}" for text, count in counts.most_common())

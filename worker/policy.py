@@ -88,13 +88,15 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Every row. ``report_deadline`` is seconds after a submit at which a silent message ends as unknown."""
+    """Every row. Seconds after a submit: a silent message ends as unknown at ``report_deadline``, and the vendor is asked about
+    it every ``pull_after``, None for never."""
 
     status: Mapping[str, Rule]
     submit: Mapping[str, Rule]
     classes: Mapping[Kind, Rule]
     uncertain: Mapping[Lane, UncertainRule]
     report_deadline: float
+    pull_after: float | None = None
 
     def for_status(self, code: str) -> Rule | None:
         """The row of a reported status code; None for an unlisted one, which changes no state."""

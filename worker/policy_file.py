@@ -73,6 +73,9 @@ def _policy(root: Section) -> Policy:
     root.number("version", _VERSION)
     report = root.section("report")
     deadline = report.number("deadline_s", SECONDS)
+    pull_after = report.number("pull_after_s", SECONDS) if report.has("pull_after_s") else None
+    if pull_after is not None and pull_after >= deadline:
+        report.report(f"{pull_after:g} is not before the report deadline; allowed: below {deadline:g}", "pull_after_s")
     report.close()
     backoffs = {name: read_backoff(name, section) for name, section in root.tables("backoff", ()).items()}
     rules = RuleReader(backoffs, read_retry_default(root, backoffs))
@@ -88,4 +91,5 @@ def _policy(root: Section) -> Policy:
         classes=MappingProxyType({kind: classes[kind] for kind in CLASSES if kind in classes}),
         uncertain=MappingProxyType(uncertain),
         report_deadline=deadline,
+        pull_after=pull_after,
     )

@@ -5,19 +5,24 @@ Raises ``PolicyError`` or ``Rejection`` when a file that the settings name is wr
 """
 
 import secrets
+import time
 from dataclasses import dataclass
 from typing import Self
 
+from producers import keys
 from producers.connection import open_store
 from producers.enqueue import Enqueuer
-from producers.lanes import Lane
+from producers.inbox import Inbox
 from producers.outbox import Outbox
 from producers.publish import Publisher
+from producers.settings import SettingsError
 from producers.template import load_registry
 from worker.agenda import Agenda
 from worker.limit import Limit
+from worker.lost import LostWakeUps
 from worker.policy import Policy
 from worker.policy_file import load_policy
+from worker.reconcile import Reconciler
 from worker.send import Sender, Waits
 from worker.settings import WorkerSettings
 from worker.status import Reports
@@ -37,8 +42,11 @@ class Relay:
     policy: Policy
     enqueuer: Enqueuer
     reports: Reports
+    inbox: Inbox
     sender: Sender
+    reconciler: Reconciler
     agenda: Agenda
+    lost: LostWakeUps
 
     @classmethod
     def wire(cls, settings: WorkerSettings) -> Self:
@@ -47,6 +55,7 @@ class Relay:
         store = Store(redis, settings.retention_hours * 3600)
         limit = Limit(redis, settings.rate)
         policy = load_policy(settings.policy)
+        adapter = vendor(settings)
         publisher = Publisher(settings.broker_url)
         enqueuer = Enqueuer(Outbox(redis, settings.secret_bytes), publisher, load_registry(settings.templates))
         roll = secrets.SystemRandom().random
@@ -54,7 +63,7 @@ class Relay:
         sender = Sender(
             store=store,
             limit=limit,
-            vendor=vendor(settings),
+            vendor=adapter,
             policy=policy,
             reports=reports,
             secret=settings.secret_bytes,
@@ -63,23 +72,28 @@ class Relay:
             roll=roll,
         )
 
-        def queue_length(lane: Lane) -> int:
-            return publisher.queue_length(lane.queue)
-
-        return cls(store, limit, policy, enqueuer, reports, sender, Agenda(store, enqueuer, policy, queue_length))
+        pull_limit = Limit(redis, settings.pull_rate, keys.PULL_RATE)
+        reconciler = Reconciler(store, pull_limit, adapter, reports, publisher, policy, clock=lambda: time.time_ns() // 1_000_000)
+        agenda = Agenda(store, enqueuer, reconciler, policy)
+        inbox = Inbox(redis)
+        lost = LostWakeUps(store, enqueuer, inbox, publisher)
+        return cls(store, limit, policy, enqueuer, reports, inbox, sender, reconciler, agenda, lost)
 
 
 def vendor(settings: WorkerSettings) -> Vendor:
-    """The vendor's adapter with the account of the settings."""
-    account = YishaAccount(
-        domestic_url=settings.vendor_url,
-        intl_url=settings.vendor_intl_url,
-        credentials=_credentials(settings),
-        serialiser=settings.serialiser,
-        channel=settings.channel,
-        connect_timeout=settings.connect_timeout,
-        read_timeout=settings.read_timeout,
-    )
+    """The vendor's adapter with the account of the settings; raises ``SettingsError`` for an account that cannot work."""
+    try:
+        account = YishaAccount(
+            domestic_url=settings.vendor_url,
+            intl_url=settings.vendor_intl_url,
+            credentials=_credentials(settings),
+            serialiser=settings.serialiser,
+            channel=settings.channel,
+            connect_timeout=settings.connect_timeout,
+            read_timeout=settings.read_timeout,
+        )
+    except ValueError as error:
+        raise SettingsError(f"vendor account: {error}") from None
     return Yisha(account, open_session(settings.concurrency))
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from producers.event import StatusEvent
 from producers.record import Entry, Record, State
-from worker.lifecycle import noted, outcome, resend_under_way, times_retried
+from worker.lifecycle import first_look, noted, outcome, replay_under_way, resend_under_way, times_retried
 from worker.policy import Action, Policy, Rule, decide
 from worker.transition import Transition, Wake
 
@@ -56,8 +56,7 @@ def _progress(record: Record, attempt: int, rule: Rule, policy: Policy, now: int
     resend = attempt == record.attempt and resend_under_way(record, policy)
     if not (waiting or unknown_to_us or resend):
         return noted(record, attempt, rule.name, rule.code)
-    deadline = now + int(policy.report_deadline * 1000)
-    return Transition(State.SUBMITTED, attempt, deadline, attempt, rule=rule.name)
+    return Transition(State.SUBMITTED, attempt, now + first_look(policy), attempt, rule=rule.name)
 
 
 def _why_it_does_not_count(record: Record, attempt: int, event: StatusEvent, rule: Rule, policy: Policy) -> str | None:
@@ -68,6 +67,8 @@ def _why_it_does_not_count(record: Record, attempt: int, event: StatusEvent, rul
         return _AFTER_END
     if weights and _weight(event.updated_on, rule) <= max(weights):
         return _OLDER
+    if replay_under_way(record):
+        return _EARLIER_ATTEMPT  # a person knew how it ended and asked for another attempt
     retry_under_way = record.state is State.RETRYING or (
         record.state is State.QUEUED and not resend_under_way(record, policy)  # that one knew nothing of a report
     )

@@ -8,21 +8,18 @@ from typing import Any
 
 from celery.worker.request import Request
 
-from producers.task import ORIGIN
-
-_HIDDEN = "(not shown)"
+from worker.envelope import foreign_body, foreign_headers, is_ours
 
 
 class MaskedRequest(Request):  # type: ignore[misc]
     """A request whose arguments reach neither events nor logs nor remote control."""
 
     def __init__(self, message: Any, **options: Any) -> None:
+        headers = options.get("headers") or message.headers
+        if not is_ours(headers):
+            payload = options["body"] if options.get("decoded") else message.payload
+            options |= {"headers": foreign_headers(headers), "body": foreign_body(payload), "decoded": True}
         super().__init__(message, **options)
-        ours = self._request_dict.get("origin") == ORIGIN
-        headers = self._request_dict
-        headers["argsrepr"] = "()" if ours else _HIDDEN
-        headers["kwargsrepr"] = str(headers.get("kwargsrepr", "")) if ours else _HIDDEN
-        self._argsrepr, self._kwargsrepr = headers["argsrepr"], headers["kwargsrepr"]
 
     def info(self, safe: bool = True) -> dict[str, Any]:
         """What remote control shows of a running task; never its raw arguments."""

@@ -6,11 +6,14 @@ Enters: arguments. Leaves: never; the process is replaced. Secrets travel in the
 import importlib.util
 import os
 import sys
+from pathlib import Path
 
 import click
 
 from producers.cli import Refused, told
-from worker.settings import WorkerSettings
+from worker.settings import FlowerSettings, WorkerSettings
+
+_COLUMNS = "--tasks_columns=name,state,kwargs,result,received,uuid"  # lane, attempt and outcome at a glance
 
 
 @click.command()
@@ -30,20 +33,22 @@ def worker(name: str, events: bool) -> None:
 def flower(host: str, port: int) -> None:
     """Show the tasks and workers on a page; needs SMSRELAY_FLOWER_AUTH (user:password)."""
     with told():
-        settings = WorkerSettings()
-    if settings.flower_auth is None:
-        raise Refused("SMSRELAY_FLOWER_AUTH: missing; Flower without a password is open to everybody")
+        settings = FlowerSettings()
     os.environ["FLOWER_BASIC_AUTH"] = settings.flower_auth.get_secret_value()
+    os.environ["CELERY_BROKER_URL"] = settings.broker_url  # Flower needs no more of us, so it holds no key to the vendor
     address = (f"--address={host}", f"--port={port}")
     # Read only: a page that can shut down workers or drop tasks is no page to leave open.
-    _become("-m", "celery", "-A", "worker.app", "flower", *address, "--read_only=True", "--natural_time=False")
+    _become("-m", "celery", "flower", *address, "--read_only=True", "--natural_time=False", _COLUMNS)
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def simulator(arguments: tuple[str, ...]) -> None:
     """Play the vendor over HTTP; see tests/simulator/README.md. Needs a source checkout."""
-    if importlib.util.find_spec("tests") is None or importlib.util.find_spec("tests.simulator") is None:
+    checkout = Path(__file__).resolve().parents[1]
+    if (checkout / "tests" / "simulator").is_dir():
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(checkout), os.environ.get("PYTHONPATH"))))
+    elif importlib.util.find_spec("tests") is None or importlib.util.find_spec("tests.simulator") is None:
         raise Refused("the simulator is part of the source checkout, not of the installed package; run this in a checkout")
     _become("-m", "tests.simulator", *arguments)
 

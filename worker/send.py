@@ -1,7 +1,7 @@
 """Sender: the door through which a message is attempted.
 
-Enters: a message id, from a wake-up that may be a repetition. Leaves: an ``Outcome`` saying what became of it. The steps:
-1. read the record; a wake-up that finds nothing to start ends here;
+Enters: message ids, from a wake-up that may be a repetition. Leaves: for each an ``Outcome`` saying what became of it. The steps:
+1. claim the wake-up and read the record; one that finds nothing to start ends here;
 2. wait for a slot in the shared rate; without one, or halted, the message is put off, which is no attempt;
 3. begin: write the attempt down, leased, before anything leaves the house (compare-and-set: one of many wake-ups wins);
 4. submit to the vendor;
@@ -12,7 +12,7 @@ Fails with ``StoreUnavailable``: before 3 nothing has happened, after 3 the leas
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
@@ -26,7 +26,7 @@ from worker.policy import Action, Policy
 from worker.status import Reports
 from worker.store import Payload, Reading, Store
 from worker.transition import Transition
-from worker.vendor.answer import Answer, Submission, Vendor
+from worker.vendor.answer import Answer, Kind, Submission, Vendor
 
 log = structlog.get_logger()
 
@@ -35,7 +35,9 @@ log = structlog.get_logger()
 class Waits:
     """How long a sender waits and holds, in seconds."""
 
-    slot: float = 20.0  # for a slot, before the message is put off
+    slot: float = 6.0  # for a slot, before the message is put off; with the next one less than store.HOLD
+    claim_again: float = 4.0  # since the claim of a chunk, before its rest is claimed again
+    stall: float = 5.0  # between begin and submit; later, the lease may be somebody else's
     put_off: float = 5.0  # a message without a slot
     halted: float = 10.0  # a message while everything is halted
     lease: float = 60.0  # an attempt, before it counts as abandoned; above the vendor's longest time-outs
@@ -70,19 +72,28 @@ class Sender:
         self._roll = roll
         self._monotonic = monotonic
 
-    def attempt(self, message_id: str) -> Outcome:
-        """Attempt one message if it waits to be attempted; raises ``StoreUnavailable``."""
-        reading = self._store.read(message_id)
+    def attempt(self, message_ids: Sequence[str]) -> list[Outcome]:
+        """Attempt each message that waits to be attempted; raises ``StoreUnavailable``."""
+        outcomes: list[Outcome] = []
+        claimed: dict[str, Reading | None] = {}
+        claimed_at = self._monotonic()
+        for place, message_id in enumerate(message_ids):
+            if not claimed or self._monotonic() - claimed_at > self._waits.claim_again:
+                claimed_at = self._monotonic()
+                claimed = dict(zip(message_ids[place:], self._store.claim(message_ids[place:]), strict=True))
+            outcomes.append(self._attempt(message_id, claimed[message_id], claimed_at))
+        return outcomes
+
+    def _attempt(self, message_id: str, reading: Reading | None, read_at: float) -> Outcome:
         if reading is None:
             return Outcome("no such message", message_id)
+        if reading.parked:
+            self._reports.apply_parked(message_id)
         if reading.record.state is not State.QUEUED:
             return _attempted(reading.record, reading.record.attempt, f"nothing to start: {reading.record.state.value}")
-        asked = self._monotonic()
         slot = self._limit.acquire(self._waits.slot)
-        now = reading.now + int((self._monotonic() - asked) * 1000)
-        if slot is not Slot.GRANTED:
-            return self._put_off(replace(reading, now=now), slot)
-        return self._begin(replace(reading, now=now))
+        current = replace(reading, now=reading.now + int((self._monotonic() - read_at) * 1000))
+        return self._begin(current) if slot is Slot.GRANTED else self._put_off(current, slot)
 
     def _put_off(self, reading: Reading, slot: Slot) -> Outcome:
         halted = slot is Slot.HALTED
@@ -96,7 +107,7 @@ class Sender:
         return _attempted(reading.record, reading.record.attempt, f"put off: {rule}")
 
     def _begin(self, reading: Reading) -> Outcome:
-        owner = secrets.token_hex(6)
+        owner, asked = secrets.token_hex(6), self._monotonic()
         lease = int(self._waits.lease * 1000)
 
         def begin(reading: Reading) -> Transition | None:
@@ -107,17 +118,20 @@ class Sender:
             return _attempted(reading.record, 0, "no such message")
         record, begun = change.record, change.transition
         if begun is not None and begun.state is State.SUBMITTING:
-            return self._submit(record, begun.attempt, reading.payload)
+            return self._submit(record, begun.attempt, reading.payload, asked)
         if begun is None and record.state is State.SUBMITTING and record.owner == owner:
             # The store's answer to our own begin was lost on the way; the attempt is ours all the same.
-            return self._submit(record, record.attempt, reading.payload)
+            return self._submit(record, record.attempt, reading.payload, asked)
         outcome = begun.state.value if begun else f"nothing to start: {record.state.value}"
         return _attempted(record, record.attempt, outcome)
 
-    def _submit(self, record: Record, attempt: int, payload: Payload | None) -> Outcome:
+    def _submit(self, record: Record, attempt: int, payload: Payload | None, asked: float) -> Outcome:
         if payload is None:
             raise LookupError(f"message {record.message_id} waits without its payload")
-        answer = self._vendor.submit(self._submission(record, attempt, payload))
+        if self._monotonic() - asked > self._waits.stall:
+            answer = Answer(Kind.UNREACHABLE, "worker_stalled")  # surely not sent: by us, right here
+        else:
+            answer = self._vendor.submit(self._submission(record, attempt, payload))
 
         def answered(reading: Reading) -> Transition | None:
             return lifecycle.answered(reading.record, attempt, answer, self._policy, reading.now, self._roll())

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
-from producers.settings import ProducerSettings, with_scheme
+from producers.settings import BrokerSettings, ProducerSettings, with_scheme
 
 _Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 _SerialiserName = Literal["plain", "quoted"]
@@ -33,11 +33,13 @@ class WorkerSettings(ProducerSettings):
         default=None, description="Public base URL of the receiver; without it no report ever comes."
     )
     rate: Annotated[float, Field(gt=0, le=100_000)] = Field(default=100.0, description="Submits a second, all workers together.")
+    pull_rate: Annotated[float, Field(gt=0, le=1000)] = Field(
+        default=1.0, description="Questions a second about silent submits, when the policy asks at all (pull_after_s)."
+    )
     policy: Path | None = Field(default=None, description="Policy file in place of the packaged one.")
     concurrency: Annotated[int, Field(ge=1, le=500)] = Field(default=64, description="Threads of one worker process.")
     retention_hours: _Seconds = Field(default=72.0, description="Hours a final message is kept.")
     flower_auth: SecretStr | None = Field(default=None, description="user:password of Flower; without it Flower does not start.")
-    data: Path = Field(default=Path(".smsrelay"), description="Folder of the embedded broker.")
 
     @field_validator("app_secret")
     @classmethod
@@ -58,3 +60,9 @@ class WorkerSettings(ProducerSettings):
     def lease(self) -> float:
         """Seconds an attempt may take before it counts as abandoned: both time-outs, and time to write the answer down."""
         return self.connect_timeout + self.read_timeout + 30
+
+
+class FlowerSettings(BrokerSettings):
+    """What Flower needs to know. It does not start without a password: open, it would show everybody every task."""
+
+    flower_auth: SecretStr = Field(description="user:password of Flower's pages.")

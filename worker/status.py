@@ -1,7 +1,7 @@
 """Reports: the door through which a vendor's report is applied.
 
-Enters: a ``StatusEvent``. Leaves: an ``Outcome`` saying what it changed. A report that names a message we do not have is said so;
-one that names only a vendor's id which no submit has brought yet is parked until the submit is recorded.
+Enters: a ``StatusEvent``. Leaves: an ``Outcome`` saying what it changed. A report on a message we do not have
+(yet), or by a vendor's id which no submit has brought yet, is parked until the message or the submit is recorded.
 Fails with ``StoreUnavailable``: then the report was applied whole or not at all, and applying it again is harmless.
 """
 
@@ -30,27 +30,35 @@ class Reports:
 
     def apply(self, event: StatusEvent) -> Outcome:
         """Apply one report; raises ``StoreUnavailable``."""
-        if event.message_id is not None and event.attempt is not None:
-            return self._apply(event.message_id, event.attempt, event)
-        found = self._store.find_or_park(event)
-        return self._apply(*found, event) if found else Outcome(f"parked: external id not known yet, code {event.code}")
+        while True:
+            outcome = self._apply_named(event)
+            if outcome is not None:
+                return outcome
+            if self._store.park(event):
+                log.warning("report parked", message_id=event.message_id, attempt=event.attempt, code=event.code)
+                return Outcome(f"parked until its message is known, code {event.code}", event.message_id or "")
 
-    def apply_parked(self, external_id: str) -> None:
-        """Apply the reports that came before the vendor's id was recorded; raises ``StoreUnavailable``."""
-        parked = self._store.parked(external_id)
+    def apply_parked(self, any_id: str) -> None:
+        """Apply the reports that came before their message or the vendor's id was recorded; raises ``StoreUnavailable``."""
+        parked = self._store.parked(any_id)
         for event in parked:
             self.apply(event)
         if parked:
-            self._store.unpark(external_id)
+            self._store.unpark(any_id)
 
-    def _apply(self, message_id: str, attempt: int, event: StatusEvent) -> Outcome:
+    def _apply_named(self, event: StatusEvent) -> Outcome | None:
+        if event.message_id is not None and event.attempt is not None:
+            return self._apply(event.message_id, event.attempt, event)
+        found = self._store.submit_of(event.external_id or "")
+        return self._apply(*found, event) if found else None
+
+    def _apply(self, message_id: str, attempt: int, event: StatusEvent) -> Outcome | None:
         def decide(reading: Reading) -> Transition | None:
             return reported(reading.record, attempt, event, self._policy, reading.now, self._roll())
 
         change = self._store.change(message_id, decide)
         if change is None:
-            log.warning("report on a message we do not have", message_id=message_id, attempt=attempt, code=event.code)
-            return Outcome("no such message", message_id, attempt=attempt)
+            return None
         moved = change.transition
         outcome = _outcome(change.record, moved)
         log.info("report applied", message_id=message_id, attempt=attempt, outcome=outcome)

@@ -3,14 +3,16 @@
 --      2 sms:p:ID         string; dropped when no further attempt can come
 --      3 sms:agenda       sorted set, no lifetime
 --      4 sms:outbox:LANE  sorted set, no lifetime
---      5 sms:begun:LANE   string, no lifetime
+--      5 sms:place        string: the last place given in an outbox; no lifetime
 --      6 sms:events       stream, capped
 --      7 sms:unlisted     hash, no lifetime
---      8 sms:x:EXTERNAL   string, lives for the retention; absent when the transition brings no external id
+--      8 sms:dead         sorted set: id by the instant it failed or ended unknown; swept after the retention
+--      9 sms:x:EXTERNAL   string, lives for the retention; absent when the transition brings no external id
 -- ARGV 1 id  2 revision it was decided on  3 state  4 attempt  5 wake (ms, 'keep' or 'never')  6 due (ms or '')
 --      7 '1' into the outbox  8 '1' keep the payload  9 retention (ms)  10 external id or ''
 --      11 owner or ''  12 '1' silent  13 line: attempt  14 line: code  15 line: rule  16 line: updated_on or ''
 --      17 stream cap  18 lane  19 '1' count the code as unlisted  20 lines folded into this one
+--      21 why or ''  22 counts or ''
 -- Returns 1 when applied, 0 when the record has moved on or is gone.
 local id = ARGV[1]
 local known = redis.call('HMGET', KEYS[1], 'rev', 'len', 'ext')
@@ -24,32 +26,35 @@ end
 
 if ARGV[12] ~= '1' then
   local length = tonumber(known[2]) + 1 - tonumber(ARGV[20])
+  for folded = length + 1, tonumber(known[2]) do redis.call('HDEL', KEYS[1], 't' .. folded) end
   local line = string.format('%.0f|%s|%s|%s|%s|%s', now, ARGV[3], ARGV[13], ARGV[14], ARGV[15], ARGV[16])
   redis.call('HSET', KEYS[1], 'state', ARGV[3], 'try', ARGV[4], 'rev', tonumber(ARGV[2]) + 1, 'len', length, 't' .. length, line)
   redis.call('XADD', KEYS[6], 'MAXLEN', '~', ARGV[17], '*', 'id', id, 'lane', ARGV[18], 'at', string.format('%.0f', now),
     'state', ARGV[3], 'try', ARGV[13], 'code', ARGV[14], 'rule', ARGV[15])
 end
 set('due', ARGV[6])
-if ARGV[11] ~= '' then redis.call('HSET', KEYS[1], 'own', ARGV[11]) end
+if ARGV[11] ~= '' then redis.call('HSET', KEYS[1], 'own', ARGV[11], 'beg', string.format('%.0f', now)) end
+if ARGV[21] ~= '' then redis.call('HSET', KEYS[1], 'why', ARGV[21]) end
+if ARGV[22] ~= '' then redis.call('HSET', KEYS[1], 'cnt', ARGV[22]) end
 
 if ARGV[5] == 'never' then redis.call('ZREM', KEYS[3], id)
 elseif ARGV[5] ~= 'keep' then redis.call('ZADD', KEYS[3], ARGV[5], id) end
 
-local waited = redis.call('ZSCORE', KEYS[4], id)
-if ARGV[7] == '1' then
-  redis.call('ZADD', KEYS[4], now, id)
-elseif waited and ARGV[5] ~= 'keep' then
-  redis.call('ZREM', KEYS[4], id)
-  if ARGV[3] == 'submitting' and tonumber(redis.call('GET', KEYS[5]) or 0) < tonumber(waited) then
-    redis.call('SET', KEYS[5], waited)
-  end
-end
+if ARGV[7] == '1' then redis.call('ZADD', KEYS[4], redis.call('INCR', KEYS[5]), id)
+elseif ARGV[5] ~= 'keep' then redis.call('ZREM', KEYS[4], id) end
 
 if ARGV[10] ~= '' and ARGV[10] ~= known[3] and ARGV[13] == ARGV[4] then
   redis.call('HSET', KEYS[1], 'ext', ARGV[10])
-  redis.call('SET', KEYS[8], id .. ':' .. ARGV[13], 'PX', ARGV[9])
+  redis.call('SET', KEYS[9], id .. ':' .. ARGV[13], 'PX', ARGV[9])
 end
 if ARGV[19] == '1' then redis.call('HINCRBY', KEYS[7], ARGV[14], 1) end
+if ARGV[3] == 'failed' or ARGV[3] == 'unknown' then
+  if ARGV[5] ~= 'keep' then redis.call('ZADD', KEYS[8], now, id) end
+  redis.call('ZREMRANGEBYSCORE', KEYS[8], '-inf', string.format('%.0f', now - tonumber(ARGV[9])))
+else
+  redis.call('ZREM', KEYS[8], id)
+end
 if ARGV[8] ~= '1' then redis.call('UNLINK', KEYS[2]) end
-if ARGV[5] == 'never' then redis.call('PEXPIRE', KEYS[1], ARGV[9]) else redis.call('PERSIST', KEYS[1]) end
+if ARGV[5] == 'never' then redis.call('PEXPIRE', KEYS[1], ARGV[9])
+elseif ARGV[5] ~= 'keep' then redis.call('PERSIST', KEYS[1]) end
 return 1

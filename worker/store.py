@@ -6,8 +6,10 @@ Fails with ``StoreUnavailable``: the transition was applied whole or not at all.
 """
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from redis import Redis
@@ -17,13 +19,14 @@ from producers.connection import store_answers
 from producers.event import StatusEvent
 from producers.lanes import Lane
 from producers.outbox import EVENTS_CAP
-from producers.record import Record
+from producers.record import Record, encode_counts
 from producers.script import Call, Script
 from worker.report import UNLISTED
 from worker.transition import Transition, Wake
 
 _LONGEST_TIMELINE = 120  # lines; then the last one is written over, so that a record stays small whatever happens
 _TAKEN_FOR = 10_000  # ms; who took an agenda entry has this long to act before it is due again
+HOLD = 12.0  # seconds that a claim keeps a wake-up from being called lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +38,24 @@ class Payload:
 
 
 @dataclass(frozen=True, slots=True)
+class Undecodable:
+    """A job or task nobody could read, kept with the reason; its repr does not show the body."""
+
+    kept_id: str
+    at: int  # ms, by the clock of the worker that kept it
+    queue: str
+    reason: str
+    body: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """A record, and the store's clock (ms) when it was read."""
 
     record: Record
     payload: Payload | None
     now: int
+    parked: bool = False  # reports wait for this message; only a claim looks
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +79,7 @@ class Store:
         self._take = Script(redis, "worker", "agenda.lua")
         self._lost = Script(redis, "worker", "lost.lua")
         self._park = Script(redis, "worker", "park.lua")
+        self._claim = Script(redis, "worker", "claim.lua")
 
     def read(self, message_id: str) -> Reading | None:
         """One message with its payload and the clock, in one round trip; None when there is no such message."""
@@ -76,6 +92,17 @@ class Store:
             return None
         now = int(seconds) * 1000 + int(micros) // 1000
         return Reading(Record.decode(message_id, fields), _payload(payload), now)
+
+    def claim(self, message_ids: Sequence[str]) -> list[Reading | None]:
+        """Take wake-ups into the hands of a worker for ``HOLD`` seconds, and read their messages, in one round trip."""
+        calls = [
+            Call(
+                [keys.message(one), keys.payload(one), keys.AGENDA, keys.parked(one)],
+                [one, int(HOLD * 1000)],
+            )
+            for one in message_ids
+        ]
+        return [_claimed(one, answer) for one, answer in zip(message_ids, self._claim.run_many(calls), strict=True)]
 
     def change(self, message_id: str, decide: Decide, reading: Reading | None = None) -> Change | None:
         """Decide on the record as it is and apply that; decides again whenever somebody was faster.
@@ -106,28 +133,39 @@ class Store:
     def take_lost(self, lane: Lane, grace: float, at_most: int, queue_is_empty: bool) -> list[str]:
         """Ids of messages whose wake-up is lost; they count as published now. ``grace`` in seconds."""
         args = [int(grace * 1000), at_most, int(queue_is_empty)]
-        return list(self._lost.run([keys.outbox(lane), keys.begun(lane)], args))
+        named = [keys.outbox(lane), keys.taken(lane), keys.marks(lane), keys.PLACE]
+        return list(self._lost.run(named, args))
 
-    def find_or_park(self, event: StatusEvent) -> tuple[str, int] | None:
-        """Message and attempt of a report that names only the vendor's id; a report that came too early is parked."""
-        external_id = event.external_id or ""
-        wire = json.dumps(event.encode())
-        found = self._park.run([keys.external(external_id), keys.parked(external_id)], [wire, self._retention])
-        if not found:
+    def take_lost_reports(self, grace: float, at_most: int, queue_is_empty: bool) -> list[str]:
+        """Keys of reports whose task is lost; they count as published now. ``grace`` in seconds."""
+        named = [keys.REPORTS_OUTBOX, keys.REPORTS_TAKEN, keys.REPORTS_MARKS, keys.PLACE]
+        return list(self._lost.run(named, [int(grace * 1000), at_most, int(queue_is_empty)]))
+
+    def submit_of(self, external_id: str) -> tuple[str, int] | None:
+        """Message and attempt that a vendor's id belongs to, once the submit is recorded."""
+        with store_answers():
+            found = self._redis.get(keys.external(external_id))
+        if found is None:
             return None
         message_id, _, attempt = str(found).rpartition(":")
         return message_id, int(attempt)
 
-    def parked(self, external_id: str) -> list[StatusEvent]:
-        """Reports parked for a vendor's id that is known by now."""
+    def park(self, event: StatusEvent) -> bool:
+        """Keep a report until its message or submit is recorded; False when it is recorded by now."""
+        known = keys.message(event.message_id) if event.message_id else keys.external(event.external_id or "")
+        parked = keys.parked(event.message_id or event.external_id or "")
+        return bool(self._park.run([known, parked], [json.dumps(event.encode()), self._retention]) == 0)
+
+    def parked(self, any_id: str) -> list[StatusEvent]:
+        """Reports parked for a message or a vendor's id."""
         with store_answers():
-            lines: list[Any] = self._redis.lrange(keys.parked(external_id), 0, -1)
+            lines: list[Any] = self._redis.lrange(keys.parked(any_id), 0, -1)
         return [StatusEvent.decode(json.loads(line)) for line in lines]
 
-    def unpark(self, external_id: str) -> None:
+    def unpark(self, any_id: str) -> None:
         """Drop parked reports after they were applied."""
         with store_answers():
-            self._redis.delete(keys.parked(external_id))
+            self._redis.delete(keys.parked(any_id))
 
     def waiting(self, lane: Lane) -> int:
         """How many messages of a lane wait to be begun."""
@@ -139,12 +177,30 @@ class Store:
         with store_answers():
             return {str(code): int(count) for code, count in self._redis.hgetall(keys.UNLISTED).items()}
 
+    def dead(self, since: int) -> list[str]:
+        """Ids of messages that failed or ended unknown since an instant (ms), newest first."""
+        with store_answers():
+            return [str(one) for one in self._redis.zrange(keys.DEAD, "+inf", since, desc=True, byscore=True)]
+
     def keep_undecodable(self, queue: str, reason: str, body: str) -> None:
         """Keep a task nobody could read, for a person to look at."""
+        kept = Undecodable(secrets.token_hex(4), time.time_ns() // 1_000_000, queue, reason, body[:65536])
         with store_answers(), self._redis.pipeline() as pipeline:
-            pipeline.lpush(keys.UNDECODABLE, json.dumps({"queue": queue, "reason": reason, "body": body[:65536]}))
+            pipeline.lpush(keys.UNDECODABLE, json.dumps(asdict(kept)))
             pipeline.ltrim(keys.UNDECODABLE, 0, 9999)
+            pipeline.pexpire(keys.UNDECODABLE, self._retention)  # they hold numbers, so they do not stay for ever
             pipeline.execute()
+
+    def undecodable(self) -> list[Undecodable]:
+        """Every task kept because nobody could read it, newest first."""
+        with store_answers():
+            lines = self._redis.lrange(keys.UNDECODABLE, 0, -1)
+        return [Undecodable(**json.loads(line)) for line in lines]
+
+    def drop_undecodable(self, kept: Undecodable) -> None:
+        """Let go of one that was dealt with."""
+        with store_answers():
+            self._redis.lrem(keys.UNDECODABLE, 1, json.dumps(asdict(kept)))
 
     def _call(self, record: Record, transition: Transition) -> Call:
         message_id, lane, external_id = record.message_id, record.lane, transition.external_id or ""
@@ -153,9 +209,10 @@ class Store:
             keys.payload(message_id),
             keys.AGENDA,
             keys.outbox(lane),
-            keys.begun(lane),
+            keys.PLACE,
             keys.EVENTS,
             keys.UNLISTED,
+            keys.DEAD,
         ]
         if external_id:
             named.append(keys.external(external_id))
@@ -182,9 +239,19 @@ class Store:
                 EVENTS_CAP,
                 lane.value,
                 int(transition.rule == UNLISTED),
-                int(len(record.timeline) >= _LONGEST_TIMELINE),
+                transition.folds or int(len(record.timeline) >= _LONGEST_TIMELINE),
+                transition.why or "",
+                encode_counts(transition.counts or {}),
             ],
         )
+
+
+def _claimed(message_id: str, answer: Sequence[Any]) -> Reading | None:
+    fields, payload, now, parked = answer
+    if not fields:
+        return None
+    named = dict(zip(fields[::2], fields[1::2], strict=True))
+    return Reading(Record.decode(message_id, named), _payload(payload), int(now), bool(parked))
 
 
 def _payload(wire: str | None) -> Payload | None:

@@ -21,6 +21,7 @@ _PLAIN = {
     "lease ran out": "the worker never recorded an answer; the SMS may have been sent, so a report is awaited",
     "no report in time": "no report came within the deadline",
     "expired": "past its deadline; not submitted any more",
+    "replay": "an operator asked for another attempt",
     "by the app": "withdrawn by the app before anything was submitted",
     "answer after report": "the vendor's answer came after a report had settled it",
     "report unlisted": "the policy does not list this code; kept, changes nothing",

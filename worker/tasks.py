@@ -20,8 +20,8 @@ from producers.event import StatusEvent
 from producers.job import SendJob
 from producers.lanes import STATUS_QUEUE
 from producers.rejection import Rejection
-from producers.task import ATTEMPT, SEND, STATUS
-from worker.outcome import Outcome
+from producers.task import ATTEMPT, PULL, SEND, STATUS
+from worker.outcome import Outcome, summary
 from worker.relay import Relay
 
 _BREATH = 1.0  # seconds; without it a task would spin between a living broker and a dead store
@@ -44,43 +44,54 @@ class Tasks:
 
     def register(self, app: Celery) -> None:
         """Give the app its tasks."""
-        for name, body in ((ATTEMPT, self.attempt), (SEND, self.send), (STATUS, self.status)):
-            app.task(_function(body), name=name, base=MaskedTask)
+        for name, body in ((ATTEMPT, self.attempt), (SEND, self.send), (STATUS, self.status), (PULL, self.pull)):
+            app.task(_function(body), name=name, base=MaskedTask, bind=name == SEND)
 
-    def attempt(self, ids: list[str]) -> list[str]:
+    def attempt(self, ids: list[str]) -> str:
         """Attempt recorded messages."""
         with self._requeued_without_store():
-            return [str(self.relay.sender.attempt(message_id)) for message_id in ids]
+            return summary(self.relay.sender.attempt(ids))
 
-    def send(self, *args: Any, **kwargs: Any) -> str:
+    def send(self, task: Task, *args: Any, **kwargs: Any) -> str:
         """Record a whole job, given as the only argument, as ``job=`` or as its own fields, and go on with it."""
         wire = args[0] if len(args) == 1 and not kwargs else kwargs.get("job", kwargs)
         with self._requeued_without_store():
-            return self._send(wire)
+            return self._send(wire, task.request.id)
 
     def status(self, event: Any = None) -> str:
         """Apply a report."""
         with self._requeued_without_store():
             return self._status(event)
 
-    def _send(self, wire: object) -> str:
+    def pull(self, message_id: str) -> str:
+        """Ask the vendor about a silent submit."""
+        with self._requeued_without_store():
+            return str(self.relay.reconciler.ask(message_id))
+
+    def _send(self, wire: object, task_id: str) -> str:
         try:
-            recorded = self.relay.enqueuer.record(SendJob.decode(wire))
+            job = SendJob.decode(wire)
+            if job.reference is None:  # a task that comes again must not become a second message
+                job = job.model_copy(update={"reference": f"task {task_id}"[:128]})
+            recorded = self.relay.enqueuer.record(job)
         except Rejection as rejection:
-            self.relay.store.keep_undecodable(SEND, str(rejection), json.dumps(wire))
+            self.relay.store.keep_undecodable(SEND, str(rejection), json.dumps(wire, default=repr))
             return f"refused: {rejection}"
         message_id = recorded.message.message_id
         if not recorded.wake:
             return str(Outcome("accepted before, or not due yet", message_id, recorded.message.lane.value))
-        return str(self.relay.sender.attempt(message_id))
+        [outcome] = self.relay.sender.attempt([message_id])
+        return str(outcome)
 
     def _status(self, wire: object) -> str:
         try:
             event = StatusEvent.decode(wire)
         except Rejection as rejection:
-            self.relay.store.keep_undecodable(STATUS_QUEUE, str(rejection), json.dumps(wire))
+            self.relay.store.keep_undecodable(STATUS_QUEUE, str(rejection), json.dumps(wire, default=repr))
             return f"refused: {rejection}"
-        return str(self.relay.reports.apply(event))
+        outcome = self.relay.reports.apply(event)
+        self.relay.inbox.applied(event)
+        return str(outcome)
 
     @contextmanager
     def _requeued_without_store(self) -> Iterator[None]:

@@ -1,5 +1,6 @@
 """Transition: one decided change of a record, ready for the store to apply to the very record it was decided on."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -28,6 +29,9 @@ class Transition:
     publish: bool = False  # waits in the outbox: a worker has to be told
     external_id: str | None = None
     owner: str | None = None  # who begins the attempt
+    why: str | None = None  # the rule that sends the message into another attempt
+    counts: Mapping[str, tuple[int, int]] | None = None  # when they change
+    folds: int = 0  # last lines of the timeline that this one stands for as well
     silent: bool = False  # only times move, the timeline already says why
 
     @property

@@ -1,19 +1,28 @@
 """Messages recorded in a real store, and the doors over it, for the tests of store, agenda and limiter."""
 
+import time
 from collections.abc import Callable
 
 from redis import Redis
 
+from producers import keys
 from producers.enqueue import Enqueuer
 from producers.job import SendJob
 from producers.lanes import Lane
 from producers.outbox import Outbox
 from producers.publish import Publisher
 from worker import lifecycle
+from worker.limit import Limit
+from worker.policy import Policy
 from worker.policy_file import load_policy
+from worker.reconcile import Reconciler
+from worker.status import Reports
 from worker.store import Change, Reading, Store
 from worker.transition import Transition
 from worker.vendor.answer import Answer, Kind
+from worker.vendor.credentials import AppCode
+from worker.vendor.session import open_session
+from worker.vendor.yisha import Yisha, YishaAccount
 
 SECRET = b"a secret of sixteen characters"
 POLICY = load_policy(None)
@@ -26,8 +35,16 @@ def enqueuer(redis: Redis, url: str) -> Enqueuer:
     return Enqueuer(Outbox(redis, SECRET), Publisher(url), {})
 
 
+def reconciler(redis: Redis, url: str, vendor_url: str = "http://127.0.0.1:9", policy: Policy = POLICY) -> Reconciler:
+    store = Store(redis, RETENTION)
+    reports = Reports(store, policy, lambda: 0.5)
+    vendor = Yisha(YishaAccount(vendor_url, vendor_url, AppCode("simulator")), open_session(4))
+    limit = Limit(redis, 1.0, keys.PULL_RATE)
+    return Reconciler(store, limit, vendor, reports, Publisher(url), policy, lambda: time.time_ns() // 1_000_000)
+
+
 def job(lane: Lane = Lane.NOTICE, **fields: object) -> SendJob:
-    return SendJob.decode({"to": "13800138000", "template": "0000000", "params": ["1234"], "lane": lane.value, **fields})
+    return SendJob(to="13800138000", template="0000000", params=("1234",), lane=lane, **fields)
 
 
 def begin(store: Store, message_id: str, owner: str = "me") -> Change | None:

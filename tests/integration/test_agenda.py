@@ -1,16 +1,22 @@
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from redis import Redis
 
 from producers import keys
-from producers.enqueue import Enqueuer
-from producers.lanes import Lane
+from producers.enqueue import CHUNK, Enqueuer
+from producers.event import StatusEvent
+from producers.inbox import Inbox
+from producers.lanes import STATUS_QUEUE, Lane
+from producers.publish import Publisher
 from producers.record import State
-from tests.integration.messages import POLICY, RETENTION, answer, begin, enqueuer, job
+from tests.integration.messages import ACCEPTED, POLICY, RETENTION, answer, begin, enqueuer, job, reconciler
 from worker.agenda import Agenda
+from worker.lost import LostWakeUps
+from worker.policy import Policy
 from worker.store import Store
 from worker.vendor.answer import Answer, Kind
 
@@ -27,11 +33,17 @@ def door(redis: Redis, valkey_url: str) -> Enqueuer:
     return enqueuer(redis, valkey_url)
 
 
-def agenda(store: Store, door: Enqueuer, redis: Redis, grace: float = 10.0) -> Agenda:
-    def queue_length(lane: Lane) -> int:
-        return int(redis.llen(lane.queue))
+def agenda(store: Store, door: Enqueuer, redis: Redis, policy: Policy = POLICY) -> Agenda:
+    return Agenda(store, door, reconciler(redis, url_of(redis), policy=policy), policy)
 
-    return Agenda(store, door, POLICY, queue_length, grace)
+
+def lost(store: Store, door: Enqueuer, redis: Redis) -> LostWakeUps:
+    return LostWakeUps(store, door, Inbox(redis), Publisher(url_of(redis)), grace=0.6)
+
+
+def url_of(redis: Redis) -> str:
+    known = redis.connection_pool.connection_kwargs
+    return f"redis://{known['host']}:{known['port']}/{known['db']}"
 
 
 def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
@@ -84,7 +96,7 @@ def test_a_message_with_a_time_of_its_own_waits_in_the_agenda_and_not_in_a_queue
     store: Store, door: Enqueuer, redis: Redis
 ) -> None:
     soon = datetime.now(UTC) + timedelta(seconds=1)
-    message_id = door.enqueue(job(not_before=soon.isoformat())).message_id
+    message_id = door.enqueue(job(not_before=soon)).message_id
     redis.delete(Lane.NOTICE.queue)
     turning = agenda(store, door, redis)
     assert turning.turn() == 0
@@ -95,29 +107,31 @@ def test_a_message_with_a_time_of_its_own_waits_in_the_agenda_and_not_in_a_queue
 
 
 def test_a_wake_up_that_was_overtaken_is_published_again(store: Store, door: Enqueuer, redis: Redis) -> None:
-    lost, later = door.enqueue(job()).message_id, door.enqueue(job()).message_id
-    redis.zadd(keys.outbox(Lane.NOTICE), {lost: 1_000_000})
-    begin(store, later)
-    assert redis.llen(Lane.NOTICE.queue) == 2
-    assert agenda(store, door, redis).find_lost() == 1
+    door.enqueue(job())
+    later = door.enqueue(job()).message_id
+    store.claim([later])
+    looking = lost(store, door, redis)
+    assert looking.find() == 0
+    until(lambda: looking.find() == 1)
     assert redis.llen(Lane.NOTICE.queue) == 3
-    assert agenda(store, door, redis).find_lost() == 0
+    assert looking.find() == 0
 
 
-def test_a_wake_up_that_is_left_over_in_an_empty_lane_is_published_again(store: Store, door: Enqueuer, redis: Redis) -> None:
-    message_id = door.enqueue(job()).message_id
+def test_wake_ups_that_are_left_over_in_an_empty_lane_are_published_again(store: Store, door: Enqueuer, redis: Redis) -> None:
+    door.enqueue_many([job() for _ in range(1200)])
     redis.delete(Lane.NOTICE.queue)
-    assert agenda(store, door, redis).find_lost() == 0
-    redis.zadd(keys.outbox(Lane.NOTICE), {message_id: 1_000_000})
-    assert agenda(store, door, redis).find_lost() == 1
-    assert redis.llen(Lane.NOTICE.queue) == 1
+    looking = lost(store, door, redis)
+    assert looking.find() == 0
+    until(lambda: looking.find() == 1200)
+    assert redis.llen(Lane.NOTICE.queue) == 1200 / CHUNK
 
 
 def test_a_backlog_that_only_waits_its_turn_is_not_published_again(store: Store, door: Enqueuer, redis: Redis) -> None:
-    door.enqueue_many([job() for _ in range(200)])
-    for number, member in enumerate(redis.zrange(keys.outbox(Lane.NOTICE), 0, -1)):
-        redis.zadd(keys.outbox(Lane.NOTICE), {member: 1_000_000 + number})
-    assert agenda(store, door, redis).find_lost() == 0
+    accepted = door.enqueue_many([job() for _ in range(200)])
+    store.claim([one.message_id for one in accepted[:50]])
+    looking = lost(store, door, redis)
+    until(lambda: looking.find() == 0 and redis.llen(keys.marks(Lane.NOTICE)) == 4)
+    assert looking.find() == 0
 
 
 def test_an_agenda_entry_without_its_message_goes(store: Store, door: Enqueuer, redis: Redis) -> None:
@@ -133,3 +147,37 @@ def test_a_queued_message_expires_when_nobody_begins_it(store: Store, door: Enqu
     assert reading is not None
     assert reading.record.state is State.EXPIRED
     assert store.waiting(Lane.NOTICE) == 0
+
+
+def test_silent_submits_are_asked_about_one_a_second_and_the_longest_silent_first(
+    store: Store, door: Enqueuer, redis: Redis
+) -> None:
+    asking = replace(POLICY, pull_after=0.001)
+    ids = [door.enqueue(job()).message_id for _ in range(4)]
+    for place, message_id in enumerate(ids):
+        begin(store, message_id)
+        answer(store, message_id, 1, replace(ACCEPTED, external_id=f"e{place}"))
+        redis.zadd(keys.AGENDA, {message_id: place + 1})
+    redis.delete(STATUS_QUEUE)
+    looking = agenda(store, door, redis, policy=asking)
+    assert looking.turn() == 4
+    assert redis.llen(STATUS_QUEUE) == 1
+    waits = [redis.zscore(keys.AGENDA, message_id) for message_id in ids[1:]]
+    assert waits == sorted(waits)
+    reading = store.read(ids[3])
+    assert reading is not None
+    assert reading.record.state is State.SUBMITTED
+    assert reading.record.due is not None
+    assert 2000 < reading.record.due - reading.now <= 3000
+
+
+def test_a_report_whose_task_was_lost_is_published_again_until_it_is_applied(store: Store, door: Enqueuer, redis: Redis) -> None:
+    inbox, looking = Inbox(redis), lost(store, door, redis)
+    event = StatusEvent(message_id="m", attempt=1, code="200", received_at=1)
+    inbox.record([event, event])
+    assert looking.find() == 0
+    until(lambda: looking.find() == 1)
+    assert redis.llen(STATUS_QUEUE) == 1
+    inbox.applied(event)
+    assert redis.hlen(keys.REPORTS) == 0
+    assert redis.zcard(keys.REPORTS_OUTBOX) == 0

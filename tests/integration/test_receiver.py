@@ -16,8 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from structlog.testing import capture_logs
 
 from producers.event import StatusEvent
-from producers.publish import BrokerUnavailable
+from producers.forward import Kept
 from producers.receiver import create_app
+from producers.spool import SpoolFull
 from producers.token import CallbackToken
 
 SECRET = b"0123456789abcdef"
@@ -32,16 +33,18 @@ BODY = json.dumps({"external_id": "e1", "mobile": NUMBER, "status": {"updated_on
 
 
 @dataclass
-class Broker:
-    """Takes events while it is up."""
+class Keeper:
+    """Keeps events while it is up."""
 
     up: bool = True
+    kept: Kept = Kept.ENQUEUED
     events: list[StatusEvent] = field(default_factory=list)
 
-    def publish(self, event: StatusEvent) -> None:
+    async def keep(self, event: StatusEvent) -> Kept:
         if not self.up:
-            raise BrokerUnavailable("down")
+            raise SpoolFull("full")
         self.events.append(event)
+        return self.kept
 
     def ready(self) -> bool:
         return self.up
@@ -52,7 +55,7 @@ class Served:
     """A receiver on a port of its own."""
 
     port: int
-    broker: Broker
+    keeper: Keeper
     http: requests.Session
 
     def call(self, method: str, path: str, **options: object) -> requests.Response:
@@ -71,15 +74,15 @@ class Served:
 
 @contextmanager
 def serve(unsigned: bool = False) -> Iterator[Served]:
-    broker = Broker()
-    app = create_app(broker.publish, broker.ready, SECRET, lambda: NOW, max_body=LIMIT, unsigned=unsigned)
+    keeper = Keeper()
+    app = create_app(keeper.keep, keeper.ready, SECRET, lambda: NOW, max_body=LIMIT, unsigned=unsigned)
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False, lifespan="off"))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
         with requests.Session() as http:
             http.trust_env = False
-            yield Served(_port(server), broker, http)
+            yield Served(_port(server), keeper, http)
     finally:
         server.should_exit = True
         thread.join(DEADLINE)
@@ -107,20 +110,20 @@ def running_unsigned() -> Iterator[Served]:
 
 @pytest.fixture
 def receiver(running: Served) -> Served:
-    running.broker.up = True
-    running.broker.events.clear()
+    running.keeper.up = True
+    running.keeper.events.clear()
     return running
 
 
 @pytest.fixture
 def open_receiver(running_unsigned: Served) -> Served:
-    running_unsigned.broker.events.clear()
+    running_unsigned.keeper.events.clear()
     return running_unsigned
 
 
-def test_a_callback_is_answered_with_200_once_its_event_is_published(receiver: Served) -> None:
+def test_a_callback_is_answered_with_200_once_its_event_is_kept(receiver: Served) -> None:
     assert receiver.post().status_code == 200
-    assert receiver.broker.events == [
+    assert receiver.keeper.events == [
         StatusEvent(
             message_id=TOKEN.message_id,
             attempt=2,
@@ -153,13 +156,13 @@ def test_a_callback_is_answered_with_200_once_its_event_is_published(receiver: S
 )
 def test_a_path_we_did_not_write_is_not_found(receiver: Served, path: str) -> None:
     assert receiver.post(path).status_code == 404
-    assert receiver.broker.events == []
+    assert receiver.keeper.events == []
 
 
 @pytest.mark.parametrize("body", [b"", b"hello", b"[]", b'{"status":{}}', b"\xff" * 99, b"[" * LIMIT, b'{"a":' * 400])
 def test_an_unreadable_body_is_a_bad_request(receiver: Served, body: bytes) -> None:
     assert receiver.post(body=body).status_code == 400
-    assert receiver.broker.events == []
+    assert receiver.keeper.events == []
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH"])
@@ -187,7 +190,7 @@ def test_a_body_in_chunks_is_read(receiver: Served) -> None:
     assert receiver.call("POST", PATH, data=iter([BODY[:9], BODY[9:]])).status_code == 200
 
 
-def test_a_caller_that_hangs_up_half_way_publishes_nothing_and_harms_nobody(receiver: Served) -> None:
+def test_a_caller_that_hangs_up_half_way_enqueues_nothing_and_harms_nobody(receiver: Served) -> None:
     head = f"POST {PATH} HTTP/1.1\r\nHost: receiver\r\nContent-Length: {len(BODY)}\r\n\r\n"
     with capture_logs() as logs:
         with socket.create_connection(("127.0.0.1", receiver.port), timeout=DEADLINE) as connection:
@@ -196,21 +199,21 @@ def test_a_caller_that_hangs_up_half_way_publishes_nothing_and_harms_nobody(rece
         while not any(entry["event"] == "callback.cut_off" for entry in logs):
             assert time.monotonic() < deadline, "the receiver did not notice"
             time.sleep(0.01)
-    assert receiver.broker.events == []
+    assert receiver.keeper.events == []
     assert receiver.post().status_code == 200
 
 
-def test_while_the_broker_is_down_the_vendor_is_asked_to_call_again(receiver: Served) -> None:
-    receiver.broker.up = False
+def test_while_nothing_keeps_it_the_vendor_is_asked_to_call_again(receiver: Served) -> None:
+    receiver.keeper.up = False
     answer = receiver.post()
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
-    receiver.broker.up = True
+    receiver.keeper.up = True
     assert receiver.post().status_code == 200
 
 
 def test_the_process_is_healthy_while_it_is_not_ready(receiver: Served) -> None:
     assert receiver.call("GET", "/readyz").status_code == 200
-    receiver.broker.up = False
+    receiver.keeper.up = False
     assert receiver.call("GET", "/readyz").status_code == 503
     assert receiver.call("GET", "/healthz").status_code == 200
 
@@ -225,7 +228,7 @@ def test_neither_answers_nor_logs_repeat_the_body_or_the_token(receiver: Served)
             receiver.post(body=NUMBER.encode() * 999),
             receiver.post(forged),
         ]
-        receiver.broker.up = False
+        receiver.keeper.up = False
         answers.append(receiver.post())
     assert [answer.status_code for answer in answers] == [200, 400, 400, 413, 404, 503]
     assert len(logs) == len(answers)
@@ -248,12 +251,20 @@ def test_the_log_names_message_attempt_and_code(receiver: Served) -> None:
     ]
 
 
+def test_the_log_tells_a_spooled_report_from_an_enqueued_one(receiver: Served) -> None:
+    receiver.keeper.kept = Kept.SPOOLED
+    with capture_logs() as logs:
+        assert receiver.post().status_code == 200
+    receiver.keeper.kept = Kept.ENQUEUED
+    assert [entry["event"] for entry in logs] == ["callback.spooled"]
+
+
 def test_an_unsigned_callback_is_taken_by_its_external_id_where_that_is_allowed(open_receiver: Served) -> None:
     assert open_receiver.post("/callback").status_code == 200
     assert open_receiver.post(PATH).status_code == 200
     assert open_receiver.post("/callback", b'{"code":200}').status_code == 400
     assert open_receiver.call("GET", "/callback").status_code == 405
-    assert [(event.message_id, event.external_id) for event in open_receiver.broker.events] == [
+    assert [(event.message_id, event.external_id) for event in open_receiver.keeper.events] == [
         (None, "e1"),
         (TOKEN.message_id, "e1"),
     ]
@@ -272,7 +283,7 @@ near_reports = st.dictionaries(
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.one_of(st.binary(), st.binary(min_size=LIMIT, max_size=LIMIT + 9), near_reports))
 def test_any_bytes_as_a_body_are_answered_with_200_400_or_413(receiver: Served, body: bytes) -> None:
-    before = len(receiver.broker.events)
+    before = len(receiver.keeper.events)
     status = receiver.post(body=body).status_code
     assert status in {200, 400, 413}
-    assert len(receiver.broker.events) - before == (status == 200)
+    assert len(receiver.keeper.events) - before == (status == 200)

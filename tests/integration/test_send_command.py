@@ -151,7 +151,7 @@ def test_without_the_broker_send_succeeds_and_warns_of_what_is_owed(tmp_path: Pa
     ended = Shell(tmp_path, urls | {"SMSRELAY_SECRET": SECRET}).run("send", *JOB, "--reference", "r")
     assert (ended.code, ended.output) == (0, referenced_id("default", "r") + "\n")
     [warning] = ended.errors.splitlines()
-    assert json.loads(warning)["event"] == "publish owed"
+    assert json.loads(warning)["event"].startswith("publish owed: lane otp, 1 messages")
     assert not any(value in ended.errors for value in ("4711", NUMBER, CODE))
 
 

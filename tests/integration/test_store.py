@@ -11,7 +11,7 @@ from producers.record import State
 from tests.integration.messages import ACCEPTED, POLICY, RETENTION, answer, begin, changed, enqueuer, job
 from worker import lifecycle
 from worker.report import reported
-from worker.store import Reading, Store
+from worker.store import HOLD, Reading, Store
 from worker.transition import Transition
 from worker.vendor.answer import Answer, Kind
 
@@ -118,14 +118,32 @@ def test_every_message_that_is_not_final_is_in_the_agenda(store: Store, door: En
     assert listed is not state(store, message_id).final
 
 
-def test_a_begun_message_leaves_the_outbox_and_marks_how_far_its_lane_is(store: Store, door: Enqueuer, redis: Redis) -> None:
+def test_a_claimed_message_leaves_the_outbox_and_marks_how_far_its_lane_is(store: Store, door: Enqueuer, redis: Redis) -> None:
     message_id = door.enqueue(job(Lane.OTP)).message_id
-    waited = redis.zscore(keys.outbox(Lane.OTP), message_id)
+    place = redis.zscore(keys.outbox(Lane.OTP), message_id)
     assert store.waiting(Lane.OTP) == 1
-    begin(store, message_id)
+    [reading] = store.claim([message_id])
+    assert reading is not None
+    assert reading.payload is not None
     assert store.waiting(Lane.OTP) == 0
-    assert waited is not None
-    assert float(redis.get(keys.begun(Lane.OTP)) or 0) == waited
+    assert place is not None
+    assert float(redis.get(keys.taken(Lane.OTP)) or 0) == place
+
+
+def test_a_claim_that_nobody_prolongs_runs_out_into_the_agenda(store: Store, door: Enqueuer, redis: Redis) -> None:
+    message_id = door.enqueue(job()).message_id
+    [reading] = store.claim([message_id])
+    assert reading is not None
+    assert redis.zscore(keys.AGENDA, message_id) == reading.now + HOLD * 1000
+
+
+def test_a_claim_of_nobody_or_of_a_final_message_takes_nothing(store: Store, door: Enqueuer, redis: Redis) -> None:
+    message_id = door.enqueue(job()).message_id
+    changed(store, message_id, lambda reading: lifecycle.cancelled(reading.record))
+    [gone, final] = store.claim(["nobody", message_id])
+    assert gone is None
+    assert final is not None
+    assert redis.zcard(keys.AGENDA) == 0
 
 
 def test_a_report_by_external_id_finds_its_attempt(store: Store, door: Enqueuer) -> None:
@@ -133,12 +151,14 @@ def test_a_report_by_external_id_finds_its_attempt(store: Store, door: Enqueuer)
     begin(store, message_id)
     answer(store, message_id, 1, ACCEPTED)
     event = StatusEvent(external_id="e1", code="200", received_at=1)
-    assert store.find_or_park(event) == (message_id, 1)
+    assert not store.park(event)
+    assert store.submit_of("e1") == (message_id, 1)
 
 
 def test_a_report_by_an_unknown_external_id_is_parked_and_not_lost(store: Store) -> None:
     event = StatusEvent(external_id="e7", code="200", received_at=1)
-    assert store.find_or_park(event) is None
+    assert store.submit_of("e7") is None
+    assert store.park(event)
     assert store.parked("e7") == [event]
     store.unpark("e7")
     assert store.parked("e7") == []

@@ -31,6 +31,9 @@ def queued(lane: Lane = Lane.NOTICE, expires_in: int = 24 * HOUR) -> Record:
         due=None,
         external_id=None,
         owner=None,
+        begun_at=None,
+        why=None,
+        counts={},
         revision=1,
         timeline=(Entry(NOW, State.QUEUED, 0, "", "enqueued"),),
     )
@@ -39,6 +42,7 @@ def queued(lane: Lane = Lane.NOTICE, expires_in: int = 24 * HOUR) -> Record:
 def after(record: Record, transition: Transition | None, now: int = NOW) -> Record:
     """The record once the store has applied a transition."""
     assert transition is not None
+    record = replace(record, why=transition.why or record.why, counts=transition.counts or record.counts)
     if transition.silent:
         return replace(record, due=transition.due)
     line = Entry(now, transition.state, transition.line_attempt, transition.code, transition.rule, transition.updated_on)
@@ -49,8 +53,9 @@ def after(record: Record, transition: Transition | None, now: int = NOW) -> Reco
         due=transition.due,
         external_id=transition.external_id or record.external_id,
         owner=transition.owner or record.owner,
+        begun_at=now if transition.owner else record.begun_at,
         revision=record.revision + 1,
-        timeline=(*record.timeline, line),
+        timeline=(*record.timeline[: len(record.timeline) - transition.folds], line),
     )
 
 

@@ -180,3 +180,38 @@ def test_only_a_message_that_nobody_submitted_can_be_cancelled() -> None:
 def test_a_final_message_has_nothing_to_wake_for() -> None:
     record = after(queued(), lifecycle.cancelled(queued()))
     assert lifecycle.woken(record, POLICY, NOW) is None
+
+
+def test_a_replay_is_another_attempt_that_a_person_asked_for() -> None:
+    record = begun(queued())
+    failed = after(record, answered(record, Answer(Kind.ANSWERED, "i005")))
+    replay = moved(lifecycle.replayed(failed, NOW))
+    assert (replay.state, replay.publish, replay.rule) == (State.QUEUED, True, "replay")
+    assert begun(after(failed, replay)).attempt == 2
+
+
+def test_a_replay_respects_the_deadline_and_leaves_others_alone() -> None:
+    record = begun(queued(expires_in=HOUR))
+    failed = after(record, answered(record, Answer(Kind.ANSWERED, "i005")))
+    assert lifecycle.replayed(failed, NOW + HOUR) is None
+    assert lifecycle.replayed(record, NOW) is None
+
+
+def test_retries_are_counted_however_long_the_timeline_was_and_whatever_it_forgot() -> None:
+    record, now = queued(), NOW
+    for _ in range(200):
+        record = begun(record, now)
+        record = after(record, answered(record, Answer(Kind.UNREACHABLE, "connect_error"), now), now)
+        now = record.due or now
+        record = after(record, lifecycle.woken(record, POLICY, now), now)
+    assert record.counts["class.unreachable"] == (200, 200)
+    assert len(record.timeline) < 70
+
+
+def test_a_long_halt_is_one_line_of_the_timeline() -> None:
+    record, now = queued(), NOW
+    for _ in range(50):
+        record = after(record, lifecycle.deferred(record, now, 10_000, "halted", POLICY), now)
+        now += 10_000
+        record = after(record, lifecycle.woken(record, POLICY, now), now)
+    assert [line.rule for line in record.timeline] == ["enqueued", "halted"]

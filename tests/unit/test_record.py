@@ -52,7 +52,9 @@ def test_a_timeline_is_read_in_its_order(timeline: list[Entry]) -> None:
 
 
 def test_a_record_is_read_from_its_short_fields() -> None:
-    assert record(ref="r1", due="1800000000500", ext="e1", own="w-1", rev="7") == Record(
+    assert record(
+        ref="r1", due="1800000000500", ext="e1", own="w-1", beg="1800000000400", why="status.503", cnt="a.b=2@3;c=1@1", rev="7"
+    ) == Record(
         message_id="id",
         lane=Lane.OTP,
         template="0000000",
@@ -67,6 +69,9 @@ def test_a_record_is_read_from_its_short_fields() -> None:
         due=1_800_000_000_500,
         external_id="e1",
         owner="w-1",
+        begun_at=1_800_000_000_400,
+        why="status.503",
+        counts={"a.b": (2, 3), "c": (1, 1)},
         revision=7,
         timeline=(Entry(1_800_000_000_000, State.QUEUED, 0, "", "enqueued"),),
     )

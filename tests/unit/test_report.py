@@ -227,3 +227,11 @@ def test_any_order_and_repetition_of_the_same_reports_ends_in_the_same_state(
 def test_every_order_of_a_progress_a_retry_and_a_failure_ends_alike() -> None:
     events = [event(203, NOW), event(503, NOW + 1), event(504, NOW + 2), event(503, NOW + 3)]
     assert {apply(submitted(), *order).state for order in permutations(events)} == {State.RETRYING}
+
+
+def test_a_waiting_replay_is_cancelled_by_a_late_delivery_and_by_nothing_else() -> None:
+    failed = apply(submitted(), event(504))
+    replaying = after(failed, lifecycle.replayed(failed, NOW))
+    assert apply(replaying, event(506, NOW + 9)).state is State.QUEUED
+    assert apply(replaying, event(203, NOW + 9)).state is State.QUEUED
+    assert apply(replaying, event(200, NOW - 9)).state is State.DELIVERED

@@ -52,3 +52,7 @@ class Vendor(Protocol):
     def submit(self, submission: Submission) -> Answer:
         """Submit one attempt; never raises for network or vendor faults."""
         ...
+
+    def pull(self, external_id: str) -> bytes | None:
+        """The vendor's word on one submit, as it came; None when no answer of the vendor came, for whatever reason."""
+        ...

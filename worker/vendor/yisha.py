@@ -13,7 +13,7 @@ only settings that cannot work raise, when the adapter is built. Nothing here lo
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
 from urllib.parse import urlsplit
@@ -30,6 +30,7 @@ from worker.vendor.serialiser import AmbiguousParamsError, serialiser
 
 DOMESTIC_PATH = "/comms/sms/sendmsg"
 INTL_PATH = "/comms/sms/sendmsgall"
+PULL_PATH = "/comms/sms/pullSmsSendStatus"  # on the international host; on the domestic one unknown
 BODY_LIMIT = 64 * 1024  # bytes; a true answer has about 150
 LONGEST_WAIT = 3600.0  # seconds; a Retry-After beyond it is taken for a mistake and capped
 
@@ -87,7 +88,17 @@ class Yisha:
             fields = self._fields(submission)
         except AmbiguousParamsError:
             return Answer(Kind.REFUSED, "ambiguous_params")
-        return self._post(self._url(submission.to), fields)
+        answer = self._post(self._url(submission.to), fields)
+        return _without_number(answer, submission.to)
+
+    def pull(self, external_id: str) -> bytes | None:
+        """The vendor's word on one submit; the shape of the answer is unknown, so it is not read here."""
+        fields = {"externalId": external_id}
+        try:
+            with self._open(self._account.intl_url.rstrip("/") + PULL_PATH, fields, Form(fields)) as response:
+                return self._body(response) if _head(response).from_vendor else None
+        except (OSError, HTTPError, HTTPException):
+            return None  # asking again later is all that can be done, whatever it was
 
     def _url(self, to: str) -> str:
         if to.startswith("+86"):  # +852 +853 +886 are not the mainland and do not begin with it
@@ -111,14 +122,7 @@ class Yisha:
     def _post(self, url: str, fields: dict[str, str]) -> Answer:
         form, request_id = Form(fields), None
         try:
-            with self._session.post(
-                url,
-                data=form,
-                headers=self._headers(url, fields),
-                timeout=(self._account.connect_timeout, self._account.read_timeout),
-                allow_redirects=False,
-                stream=True,
-            ) as response:
+            with self._open(url, fields, form) as response:
                 request_id = safe_id(response.headers.get("X-Ca-Request-Id"))
                 return self._answer(response, request_id)
         # requests lets some of urllib3's through, and the body is read from urllib3 itself.
@@ -126,12 +130,18 @@ class Yisha:
             verdict = classify_fault(error, begun=form.begun)
             return Answer(verdict.kind, verdict.code, request_id=request_id)
 
-    def _answer(self, response: requests.Response, request_id: str | None) -> Answer:
-        head = Head(
-            response.status_code,
-            response.headers.get("X-Ca-Error-Code", ""),
-            response.headers.get("X-Ca-Error-Message", ""),
+    def _open(self, url: str, fields: dict[str, str], form: Form) -> requests.Response:
+        return self._session.post(
+            url,
+            data=form,
+            headers=self._headers(url, fields),
+            timeout=(self._account.connect_timeout, self._account.read_timeout),
+            allow_redirects=False,
+            stream=True,
         )
+
+    def _answer(self, response: requests.Response, request_id: str | None) -> Answer:
+        head = _head(response)
         if head.from_vendor:
             return _vendor_answer(self._body(response), request_id)
         verdict = classify_response(head)
@@ -162,6 +172,26 @@ class Yisha:
             except (ValueError, OverflowError):
                 return None
         return min(max(seconds, 0.0), LONGEST_WAIT)
+
+
+def _without_number(answer: Answer, to: str) -> Answer:
+    """The answer without any part that quotes the recipient: codes and ids are logged."""
+    number = to[-8:]
+
+    def safe(part: str | None) -> str | None:
+        return None if part is not None and number in part else part
+
+    return replace(
+        answer,
+        code=safe(answer.code) or "withheld",
+        external_id=safe(answer.external_id),
+        request_id=safe(answer.request_id),
+    )
+
+
+def _head(response: requests.Response) -> Head:
+    headers = response.headers
+    return Head(response.status_code, headers.get("X-Ca-Error-Code", ""), headers.get("X-Ca-Error-Message", ""))
 
 
 def _vendor_answer(body: bytes, request_id: str | None) -> Answer:

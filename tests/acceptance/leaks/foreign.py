@@ -110,12 +110,12 @@ UNREADABLE: dict[str, Callable[[Person], Foreign]] = {
     "other encoding": lambda person: Foreign(json.dumps(job(person)), task([], {}).headers, "application/x-python-serialize"),
     "unknown task": lambda person: task([job(person)], {}, task="sms.sned"),
     "no task": lambda person: Foreign(json.dumps(job(person)), {}),
-    "number as an eta": lambda person: task([job(person)], {}, eta=person.to),
-    "number as an expiry": lambda person: task([job(person)], {}, expires=person.to),
 }
 
 # As in scenes.HOSTILE: names that a client chose, with a number in them.
 HOSTILE: dict[str, Callable[[Person], Foreign]] = {
+    "number as an eta": lambda person: task([job(person)], {}, eta=person.to),
+    "number as an expiry": lambda person: task([job(person)], {}, expires=person.to),
     "number as the task's id": lambda person: task([job(person)], {}, id=f"sms-{person.national}"),
     "number as the task's shadow": lambda person: task([job(person)], {}, shadow=f"sms to {person.to}"),
     "number as the task's root": lambda person: task([job(person)], {}, root_id=person.national, parent_id=person.national),

@@ -1,0 +1,147 @@
+"""Broker and receivers as real processes that a test stops, kills and starts again on their ports.
+
+Enters: a folder. Leaves: processes, and what stands on the queue of reports. Every process is killed at the end.
+"""
+
+import base64
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import requests
+from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from producers.event import StatusEvent
+from producers.lanes import STATUS_QUEUE
+from producers.token import CallbackToken
+
+SECRET = "a secret of sixteen characters"
+VENDOR_PATIENCE = 5.0  # seconds: what the vendor's guide allows a callback
+_ROOT = Path(__file__).parents[2]
+_DEADLINE = 60.0
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for a condition."""
+    deadline = time.monotonic() + _DEADLINE
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come about in time"
+        time.sleep(0.02)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Process:
+    """One process that can be started again after its end."""
+
+    command: list[str]
+    environment: dict[str, str] = field(default_factory=dict)
+    log: Path = Path(os.devnull)
+    running: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            self.running = subprocess.Popen(self.command, cwd=_ROOT, env={**os.environ, **self.environment}, stderr=log)
+
+    def signal(self, number: signal.Signals) -> None:
+        assert self.running is not None
+        self.running.send_signal(number)
+
+    def kill(self) -> None:
+        """Kill -9, and wait until it is gone."""
+        if self.running is not None:
+            self.running.kill()
+            self.running.wait()
+            self.running = None
+
+
+class Broker:
+    """A real Valkey on one port and one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self.process = Process([sys.executable, "-m", "worker.embedded", str(self.port), str(folder)])
+
+    def start(self) -> None:
+        self.process.start()
+        until(self._answers)
+        with Redis.from_url(self.url) as client:
+            # With "everysec" the server holds back the write of what it has acknowledged, for up to two seconds, while a sync
+            # is under way; a kill then loses it (seen). That promise is the broker's; here the receiver's is judged.
+            client.config_set("appendfsync", "always")
+
+    def reports(self) -> list[int]:
+        """Numbers of the reports on the queue, first published first."""
+        with Redis.from_url(self.url) as client:
+            return [_number(task) for task in reversed(client.lrange(STATUS_QUEUE, 0, -1))]
+
+    def _answers(self) -> bool:
+        try:
+            with Redis.from_url(self.url) as client:
+                return bool(client.ping())
+        except RedisConnectionError:
+            return False
+
+
+class Receiver:
+    """``smsrelay receiver`` on one port."""
+
+    def __init__(self, broker_url: str, spool: Path, log: Path, spool_max: int = 1000) -> None:
+        self.port = free_port()
+        self.log = log
+        environment = {
+            "SMSRELAY_SECRET": SECRET,
+            "SMSRELAY_BROKER_URL": broker_url,
+            "SMSRELAY_SPOOL": str(spool),
+            "SMSRELAY_SPOOL_MAX": str(spool_max),
+        }
+        self.process = Process([sys.executable, "-m", "worker", "receiver", "--port", str(self.port)], environment, log)
+        self._http = requests.Session()
+        self._http.trust_env = False
+
+    def start(self) -> None:
+        self.process.start()
+        until(self._alive)
+
+    def ready(self) -> bool:
+        return self._http.get(self._url("/readyz"), timeout=_DEADLINE).status_code == 200
+
+    def report(self, number: int) -> requests.Response:
+        """Call back as the vendor does, with its patience; raises ``requests.RequestException``."""
+        path = CallbackToken(f"m{number}", 1).path(SECRET.encode())
+        return self._http.post(self._url(path), json={"status": {"code": 200}}, timeout=VENDOR_PATIENCE)
+
+    def close(self) -> None:
+        self.process.kill()
+        self._http.close()
+
+    def _alive(self) -> bool:
+        try:
+            return self._http.get(self._url("/healthz"), timeout=1).status_code == 200
+        except requests.RequestException:
+            return False
+
+    def _url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.port}{path}"
+
+
+def _number(task: bytes) -> int:
+    envelope = json.loads(task)
+    _, kwargs, _ = json.loads(base64.b64decode(envelope["body"]))
+    event = StatusEvent.decode(kwargs["event"])
+    assert event.message_id is not None
+    return int(event.message_id.removeprefix("m"))

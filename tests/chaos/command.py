@@ -1,0 +1,115 @@
+"""``python -m tests.chaos --minutes 5 --seed 7``: the run, from the start of the processes to the table.
+
+Enters: arguments. Leaves: the table on standard output, exit code 0 only when every condition held; else also the offending
+timelines, and a folder with all of them and the logs of every process.
+"""
+
+import argparse
+import secrets
+import shutil
+import sys
+import tempfile
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from producers.enqueue import Enqueuer
+from tests.chaos.drain import Drained, drain
+from tests.chaos.dump import dump
+from tests.chaos.evidence import Case, gather
+from tests.chaos.faults import Hand, schedule
+from tests.chaos.judge import Offence, judge
+from tests.chaos.load import Load, Sent
+from tests.chaos.plan import plan
+from tests.chaos.recovery import waits
+from tests.chaos.rows import read_rows
+from tests.chaos.stage import Stage
+from tests.chaos.table import Findings, table
+from tests.chaos.windows import short_policy
+from worker.relay import Relay
+
+_DRAIN = 300.0  # seconds; a task in a killed worker's hands comes back after the visibility timeout of 120
+_TAIL = 5.0  # seconds of load after the last fault
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run's arguments."""
+
+    minutes: float
+    seed: int
+    rate: float
+    faults: str  # kinds whose name begins so; "none": none
+    folder: Path = field(repr=False)
+
+
+def main() -> None:
+    """Run, print, and end with 0 or 1."""
+    run = _run()
+    print(f"chaos: {run.minutes:g} minutes, CHAOS_SEED={run.seed}, logs in {run.folder}", flush=True)
+    findings, diary = play(run)
+    print("\n" + table(findings) + "\n", flush=True)
+    if findings.offences:
+        print(dump(run.folder / "offences", findings.cases, findings.offences, diary))
+        print(f"\n{len(findings.offences)} offences; every timeline and log: {run.folder}; again: CHAOS_SEED={run.seed}")
+        sys.exit(1)
+    shutil.rmtree(run.folder)
+
+
+def play(run: Run) -> tuple[Findings, list[tuple[int, str]]]:
+    """Load and faults, the drain, the judgement."""
+    seconds = run.minutes * 60
+    stage = Stage(run.folder)
+    with stage.running():
+        hand, load = Hand(stage), _load(stage)
+        faults = [] if run.faults == "none" else schedule(run.seed, seconds - _TAIL, run.faults)
+        breaking = threading.Thread(target=hand.play, args=(faults,))
+        breaking.start()
+        sent = load.play(plan(run.seed, seconds, run.rate), seconds + 30)
+        breaking.join()
+        stage.thaw_all()
+        print(f"{len(sent)} messages, {sum(hand.done.values())} faults; draining …", flush=True)
+        drained = drain(stage, _DRAIN)
+        found = _findings(run, stage, hand, load, sent, drained)
+    return found, hand.diary
+
+
+def _findings(run: Run, stage: Stage, hand: Hand, load: Load, sent: list[Sent], drained: Drained) -> Findings:
+    with stage.redis() as redis:
+        cases = gather(redis, stage.simulator, sent)
+        valkey = str(redis.info("server").get("valkey_version", redis.info("server")["redis_version"]))
+    return Findings(
+        seed=run.seed,
+        minutes=run.minutes,
+        load=f"{run.rate:g} messages a second, {len(stage.workers)} workers, {len(stage.receivers)} receivers",
+        valkey=valkey,
+        cases=cases,
+        offences=_offences(cases, drained),
+        drained=drained,
+        faults=hand.done,
+        ended=stage.ended,
+        asked_again=load.asked_again,
+        waits=waits(cases, stage.grips(hand.kills)),
+    )
+
+
+def _offences(cases: list[Case], drained: Drained) -> list[Offence]:
+    return judge(cases, read_rows(short_policy())) + [Offence(4, "", f"left over: {what}") for what in drained.left]
+
+
+def _load(stage: Stage) -> Load:
+    settings = stage.settings()
+    return Load(Enqueuer.connect(settings), Relay.wire(settings).store, stage.simulator)
+
+
+def _run() -> Run:
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description="Break everything, and count what was lost.")
+    parser.add_argument("--minutes", type=float, default=5.0)
+    parser.add_argument("--seed", type=int, default=None, help="of load and faults; default: a new one")
+    parser.add_argument("--rate", type=float, default=50.0, help="messages a second")
+    parser.add_argument("--faults", default="", help="only kinds whose name begins so, or none")
+    parser.add_argument("--folder", type=Path, default=None, help="for data and logs; default: a new one")
+    given = parser.parse_args()
+    seed = secrets.randbelow(1_000_000) if given.seed is None else given.seed
+    folder = given.folder or Path(tempfile.mkdtemp(prefix="smsrelay-chaos-"))
+    return Run(given.minutes, seed, given.rate, given.faults, folder)

@@ -1,0 +1,68 @@
+"""The drain: waits, after the last fault, until nothing is left to do; nobody helps.
+
+Enters: a stage. Leaves: how long it took until every message was final, and until nothing was queued or in anybody's hands; or
+what is left at the deadline. Reports that the simulator has still to bring belong to what is left.
+"""
+
+import time
+from dataclasses import dataclass
+
+from redis import Redis
+
+from producers import keys
+from producers.lanes import Lane
+from producers.record import State
+from tests.chaos.stage import Stage
+
+_POLL = 1.0
+_FINAL = {state.value for state in State if state.final}
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """Seconds after the last fault; None: not before the deadline. ``left`` says what was left then."""
+
+    final_after: float | None
+    empty_after: float | None
+    left: tuple[str, ...]
+
+
+def drain(stage: Stage, deadline: float) -> Drained:
+    """Wait until nothing is left, at most ``deadline`` seconds."""
+    started, final_after = time.monotonic(), None
+    while True:
+        elapsed = time.monotonic() - started
+        waiting = _not_final(stage)
+        reports = stage.simulator.stats().reports_pending
+        left = [f"{waiting} messages are not final"] if waiting else []
+        left += [f"{reports} reports are due"] if reports else []
+        final_after = None if left else final_after or elapsed
+        left += _leftovers(stage)
+        if not left:
+            return Drained(final_after, elapsed, ())
+        if elapsed > deadline:
+            return Drained(final_after, None, tuple(left))
+        time.sleep(_POLL)
+
+
+def _not_final(stage: Stage) -> int:
+    with stage.redis() as redis:
+        return sum(state not in _FINAL for state in _states(redis))
+
+
+def _states(redis: Redis) -> list[str]:
+    names = list(redis.scan_iter(match=f"{keys.message('')}*", count=1000))
+    with redis.pipeline(transaction=False) as pipeline:
+        for name in names:
+            pipeline.hget(name, "state")
+        return list(pipeline.execute())
+
+
+def _leftovers(stage: Stage) -> list[str]:
+    with stage.redis() as redis:
+        counts = {
+            "tasks at the broker or in somebody's hands": stage.queued(),
+            "entries in the agenda": int(redis.zcard(keys.AGENDA)),
+            "messages in the outbox": sum(int(redis.zcard(keys.outbox(lane))) for lane in Lane),
+        }
+    return [f"{count} {what}" for what, count in counts.items() if count]

@@ -1,0 +1,55 @@
+"""What is left of a run that failed: for each offending message everything that is known, in one file.
+
+Enters: cases, offences, the diary of faults. Leaves: files in a folder, beside the logs of all processes; and a short text for
+the terminal.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tests.chaos.evidence import Case
+from tests.chaos.judge import Offence
+
+_SHOWN = 15  # offending messages on the terminal
+
+
+def dump(folder: Path, cases: Sequence[Case], offences: Sequence[Offence], diary: Sequence[tuple[int, str]]) -> str:
+    """Write a file for each offending message; returns the first ones as text."""
+    by_id = {case.message_id: case for case in cases}
+    found: dict[str, list[Offence]] = defaultdict(list)
+    for offence in offences:
+        found[offence.message_id].append(offence)
+    folder.mkdir(parents=True, exist_ok=True)
+    texts = []
+    for message_id, broken in found.items():
+        said = [f"condition {one.condition}: {one.text}" for one in broken]
+        text = "\n".join([*said, *(_told(by_id[message_id], diary) if message_id in by_id else ())])
+        (folder / f"{message_id or 'run'}.txt").write_text(text + "\n", encoding="utf-8")
+        texts.append(text)
+    more = f"\n\n… and {len(texts) - _SHOWN} more messages" if len(texts) > _SHOWN else ""
+    return "\n\n".join(texts[:_SHOWN]) + more
+
+
+def _told(case: Case, diary: Sequence[tuple[int, str]]) -> Iterator[str]:
+    yield f"message {case.message_id}"
+    if case.sent is not None:
+        planned, accepted = case.sent.planned, case.sent.accepted
+        yield f"  {planned.lane.value}, {planned.behaviour.name}, accepted: {accepted}; {case.sent.cancel.value}; {planned}"
+    for at, line in sorted(_lines(case, diary)):
+        yield f"  {datetime.fromtimestamp(at / 1000, UTC):%H:%M:%S.%f} {line}"
+
+
+def _lines(case: Case, diary: Sequence[tuple[int, str]]) -> Iterator[tuple[float, str]]:
+    for line in case.record.timeline if case.record else ():
+        yield line.at, f"store      {line.encode().partition('|')[2]}"
+    for submit in case.submits:
+        seen = submit.seen
+        yield seen.at * 1000, f"simulator  submit {submit.attempt}: {seen.answer}, {seen.outcome} {seen.external_id}"
+    for attempt, one in case.callbacks:
+        yield one.at * 1000, f"simulator  report on {attempt}: {one.code}, try {one.attempt}, answered {one.http}"
+    times = [line.at for line in case.record.timeline] if case.record else [submit.seen.at * 1000 for submit in case.submits]
+    for at, what in diary:
+        if times and min(times) - 8000 <= at <= max(times) + 1000:
+            yield at, f"           fault: {what}"

@@ -1,0 +1,155 @@
+"""The faults: what is broken when, for how long, from a seed; and the hand that does it.
+
+Enters: seed and seconds, then a stage. Leaves: the schedule, and a count and the instants of what was really done: a part that is
+down already is not killed again. Every fault runs in a thread of its own, so that they overlap.
+"""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+
+from tests.chaos.part import Killed, Part
+from tests.chaos.stage import Stage
+
+_EVERY = 2.5  # seconds between faults, on average
+_QUIET = 3.0  # seconds at the start
+_STOP_WITHIN = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of fault. ``lasting``: least and most seconds, before the part is started or the way is open again."""
+
+    name: str
+    weight: int
+    lasting: tuple[float, float]
+
+
+KINDS = (
+    Kind("worker killed -9", 40, (0.0, 5.0)),
+    Kind("worker stopped by SIGTERM", 6, (0.0, 3.0)),
+    Kind("worker frozen", 6, (1.0, 18.0)),
+    Kind("receiver killed -9", 12, (0.0, 5.0)),
+    Kind("Valkey killed -9", 8, (0.0, 5.0)),
+    Kind("Valkey stopped by SIGTERM", 2, (0.5, 5.0)),
+    Kind("Valkey frozen", 3, (0.5, 7.0)),
+    Kind("store: connections cut", 8, (0.0, 0.0)),
+    Kind("broker: connections cut", 8, (0.0, 0.0)),
+    Kind("callbacks: connections cut", 5, (0.0, 0.0)),
+    Kind("store unreachable, refused", 4, (1.0, 8.0)),
+    Kind("store unreachable, silent", 4, (1.0, 8.0)),
+    Kind("broker unreachable, refused", 4, (1.0, 8.0)),
+    Kind("broker unreachable, silent", 4, (1.0, 8.0)),
+    Kind("vendor slow", 3, (1.0, 4.0)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault of the schedule; ``pick`` (0 up to 1) chooses among equal parts."""
+
+    at: float
+    kind: Kind
+    lasting: float
+    pick: float
+
+
+def schedule(seed: int, seconds: float, only: str = "") -> list[Fault]:
+    """Every fault of a run; ``only`` keeps the kinds whose name begins so."""
+    random = Random(f"{seed} faults")
+    kinds = [kind for kind in KINDS if kind.name.startswith(only)]
+    faults, at = [], _QUIET
+    while at < seconds:
+        kind = random.choices(kinds, [kind.weight for kind in kinds])[0]
+        faults.append(Fault(at, kind, random.uniform(*kind.lasting), random.random()))
+        at += random.uniform(0.2, 2 * _EVERY - 0.2)
+    return faults
+
+
+class Hand:
+    """Does the faults of a schedule to a stage."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._do: dict[str, Callable[[Fault], bool]] = {
+            "worker killed -9": self._kill_worker,
+            "worker stopped by SIGTERM": lambda fault: self._stopped(_one(stage.workers, fault), fault),
+            "worker frozen": lambda fault: self._frozen(_one(stage.workers, fault), fault),
+            "receiver killed -9": lambda fault: self._killed(_one(stage.receivers, fault), fault) is not None,
+            "Valkey killed -9": lambda fault: self._killed(stage.valkey, fault) is not None,
+            "Valkey stopped by SIGTERM": lambda fault: self._stopped(stage.valkey, fault),
+            "Valkey frozen": lambda fault: self._frozen(stage.valkey, fault),
+            "store: connections cut": lambda fault: self._told("store", "cut", fault),
+            "broker: connections cut": lambda fault: self._told("broker", "cut", fault),
+            "callbacks: connections cut": lambda fault: self._told("callback", "cut", fault),
+            "store unreachable, refused": lambda fault: self._told("store", "refuse", fault),
+            "store unreachable, silent": lambda fault: self._told("store", "silence", fault),
+            "broker unreachable, refused": lambda fault: self._told("broker", "refuse", fault),
+            "broker unreachable, silent": lambda fault: self._told("broker", "silence", fault),
+            "vendor slow": self._slow,
+        }
+        self.done: Counter[str] = Counter()
+        self.kills: list[Killed] = []
+        self.diary: list[tuple[int, str]] = []  # epoch ms, what was done
+
+    def play(self, faults: Sequence[Fault]) -> None:
+        """Do every fault at its time; returns when the last one is over."""
+        started, threads = time.monotonic(), []
+        for fault in faults:
+            time.sleep(max(0.0, started + fault.at - time.monotonic()))
+            threads.append(threading.Thread(target=self._one_fault, args=(fault,)))
+            threads[-1].start()
+        for thread in threads:
+            thread.join()
+
+    def _one_fault(self, fault: Fault) -> None:
+        at = time.time_ns() // 1_000_000
+        done = self._do[fault.kind.name](fault)
+        self.done[fault.kind.name] += done
+        self.diary.append((at, f"{fault.kind.name}, {fault.lasting:.1f} s" + ("" if done else ": was down already")))
+
+    def _kill_worker(self, fault: Fault) -> bool:
+        killed = self._killed(_one(self._stage.workers, fault), fault)
+        if killed is not None:
+            self.kills.append(killed)
+        return killed is not None
+
+    def _killed(self, part: Part, fault: Fault) -> Killed | None:
+        killed = part.kill()
+        if killed is not None:
+            time.sleep(fault.lasting)
+            part.start()
+        return killed
+
+    def _stopped(self, part: Part, fault: Fault) -> bool:
+        stopped = part.terminate(_STOP_WITHIN)
+        if stopped:
+            time.sleep(fault.lasting)
+            part.start()
+        return stopped
+
+    def _frozen(self, part: Part, fault: Fault) -> bool:
+        frozen = part.freeze()
+        time.sleep(fault.lasting)
+        part.thaw()
+        return frozen
+
+    def _told(self, route: str, action: str, fault: Fault) -> bool:
+        self._stage.gate.tell(route, action)
+        time.sleep(fault.lasting)
+        if fault.lasting:
+            self._stage.gate.tell(route, "open")
+        return True
+
+    def _slow(self, fault: Fault) -> bool:
+        self._stage.simulator.latency(0.3 + 3.5 * fault.pick)  # beyond the read time-out at its worst
+        time.sleep(fault.lasting)
+        self._stage.simulator.latency(0)
+        return True
+
+
+def _one(parts: Sequence[Part], fault: Fault) -> Part:
+    return parts[int(fault.pick * len(parts))]

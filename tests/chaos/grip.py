@@ -1,0 +1,37 @@
+"""A grip: a message in a worker's hands, from the moment its task was received until the task was over or the worker was killed.
+
+Enters: what ``observed`` wrote, line by line. Leaves: grips; a last line cut off by a kill is dropped.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Grip:
+    """Instants in epoch ms. ``until`` None: until the end of a process that was not killed."""
+
+    message_id: str
+    since: int
+    until: int | None
+    killed: bool  # it ended with the worker
+
+
+def read_grips(text: str, killed_at: int | None) -> list[Grip]:
+    """Every grip of one life of a worker."""
+    open_tasks: dict[str, tuple[int, list[str]]] = {}
+    grips: list[Grip] = []
+    for at, sign, task, *ids in _lines(text):
+        if sign == "+":
+            open_tasks[task] = int(at), ids[0].split(",") if ids else []
+        elif task in open_tasks:
+            since, held = open_tasks.pop(task)
+            grips += [Grip(one, since, int(at), killed=False) for one in held]
+    for since, held in open_tasks.values():
+        grips += [Grip(one, since, killed_at, killed=killed_at is not None) for one in held]
+    return grips
+
+
+def _lines(text: str) -> Iterator[list[str]]:
+    whole = text[: text.rfind("\n") + 1]
+    return (line.split() for line in whole.splitlines())

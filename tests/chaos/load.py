@@ -1,0 +1,143 @@
+"""The load: an app that enqueues by the plan, and goes on asking until it has an answer.
+
+Enters: batches by their time. Leaves: a ``Sent`` for each message: its id, and whether it was accepted, that is, whether a call
+returned. A store that does not answer is asked again with the same references, until ``give_up``; without a reference it is asked
+once. A refusal of ours ends the run, for it is a fault of the run.
+"""
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+
+from producers.connection import StoreUnavailable
+from producers.enqueue import Accepted, Enqueuer
+from producers.job import SendJob
+from producers.message import referenced_id
+from tests.chaos.plan import Batch, Planned
+from tests.simulator.client import Simulator
+from worker import lifecycle
+from worker.store import Store
+
+_AGAIN = 0.3  # seconds before the store is asked again
+_THREADS = 12
+
+
+class Cancel(Enum):
+    """What the app was told when it withdrew a message."""
+
+    NOT_ASKED = ""
+    CANCELLED = "cancelled"
+    TOO_LATE = "too late"
+    NO_ANSWER = "no answer"
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One message as the app knows it. ``message_id`` is None when it has no reference and was not accepted."""
+
+    planned: Planned
+    message_id: str | None
+    accepted: bool
+    cancel: Cancel = Cancel.NOT_ASKED
+    accepted_at: int = 0  # epoch ms, when the call returned
+
+
+class Load:
+    """Plays a plan in real time."""
+
+    def __init__(self, enqueuer: Enqueuer, store: Store, simulator: Simulator) -> None:
+        self._enqueuer = enqueuer
+        self._store = store
+        self._simulator = simulator
+        self._sent: list[Sent] = []
+        self._lock = threading.Lock()
+        self._give_up = 0.0
+        self.asked_again = 0
+
+    def play(self, batches: Sequence[Batch], give_up: float) -> list[Sent]:
+        """Enqueue every batch at its time; after ``give_up`` seconds nothing is asked again."""
+        started = time.monotonic()
+        self._give_up = started + give_up
+        with ThreadPoolExecutor(_THREADS) as pool:
+            calls = []
+            for batch in batches:
+                time.sleep(max(0.0, started + batch.at - time.monotonic()))
+                calls.append(pool.submit(self._enqueue, batch))
+        for call in calls:
+            call.result()
+        return self._sent
+
+    def _enqueue(self, batch: Batch) -> None:
+        for message in batch.messages:
+            if message.behaviour.sequence is None:
+                with self._lock:  # one session, used by one thread at a time
+                    self._simulator.script(message.number, message.behaviour.script)
+        jobs = [_job(message) for message in batch.messages]
+        accepted = self._accepted(batch, jobs)
+        at = time.time_ns() // 1_000_000
+        for place, message in enumerate(batch.messages):
+            one = accepted[place] if accepted else None
+            self._note(Sent(message, one.message_id if one else _known(message), one is not None, self._cancel(message, one), at))
+            if message.twice and one is not None:
+                self._accepted(batch, jobs)
+
+    def _accepted(self, batch: Batch, jobs: Sequence[SendJob]) -> list[Accepted] | None:
+        may_ask_again = all(message.reference is not None for message in batch.messages)
+        for _ in self._tries():
+            try:
+                return self._ask(batch, jobs)
+            except StoreUnavailable:
+                if not may_ask_again:
+                    return None
+                with self._lock:
+                    self.asked_again += 1
+        return None
+
+    def _ask(self, batch: Batch, jobs: Sequence[SendJob]) -> list[Accepted]:
+        if len(jobs) > 1:
+            return self._enqueuer.enqueue_many(jobs)
+        if batch.messages[0].unpublished:
+            recorded = self._enqueuer.record(jobs[0])
+            return [Accepted(recorded.message.message_id, recorded.message.lane, recorded.new)]
+        return [self._enqueuer.enqueue(jobs[0])]
+
+    def _cancel(self, message: Planned, accepted: Accepted | None) -> Cancel:
+        if message.cancel_after is None or accepted is None:
+            return Cancel.NOT_ASKED
+        time.sleep(message.cancel_after)
+        try:
+            change = self._store.change(accepted.message_id, lambda reading: lifecycle.cancelled(reading.record))
+        except StoreUnavailable:
+            return Cancel.NO_ANSWER
+        return Cancel.CANCELLED if change is not None and change.transition is not None else Cancel.TOO_LATE
+
+    def _tries(self) -> Iterator[None]:
+        yield
+        while time.monotonic() < self._give_up:
+            time.sleep(_AGAIN)
+            yield
+
+    def _note(self, sent: Sent) -> None:
+        with self._lock:
+            self._sent.append(sent)
+
+
+def _job(message: Planned) -> SendJob:
+    waits = message.not_before
+    return SendJob(
+        to=message.number,
+        template="0000000",
+        params=(message.behaviour.sequence or "1234",),
+        lane=message.lane,
+        reference=message.reference,
+        expires_in=message.expires_in,
+        not_before=None if waits is None else datetime.now(UTC) + timedelta(seconds=waits),
+    )
+
+
+def _known(message: Planned) -> str | None:
+    return referenced_id("default", message.reference) if message.reference is not None else None

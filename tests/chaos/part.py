@@ -1,0 +1,105 @@
+"""A process of the run: started, killed, frozen, and started again by whoever starts it, as a service manager would.
+
+Enters: a command. Leaves: a running process and its log, one file for all its lives. When it ends by itself, ``revive`` starts it
+again and says so.
+"""
+
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Killed:
+    """When a life ended by a kill (epoch ms), and which life of which part it was."""
+
+    part: str
+    life: int
+    at: int
+
+
+class Part:
+    """One process at a time under one name. Every call may come from any thread."""
+
+    def __init__(self, name: str, command: Callable[[int], list[str]], environment: Mapping[str, str], logs: Path) -> None:
+        self.name = name
+        self.life = 0
+        self._command = command
+        self._environment = environment
+        self._log = logs / f"{name}.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._down_on_purpose = True
+        self._lock = threading.RLock()
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs now; a frozen one does."""
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> None:
+        """Start the next life, unless one is running."""
+        with self._lock:
+            if self.alive:
+                return
+            self.life += 1
+            with self._log.open("ab") as log:
+                log.write(f"--- life {self.life}\n".encode())
+                self._process = subprocess.Popen(
+                    self._command(self.life), cwd=_ROOT, env=dict(self._environment), stdout=log, stderr=log
+                )
+            self._down_on_purpose = False
+
+    def kill(self) -> Killed | None:
+        """SIGKILL; None when it was down already."""
+        with self._lock:
+            if not self.alive or self._process is None:
+                return None
+            self._down_on_purpose = True
+            self._process.kill()
+            self._process.wait()
+            return Killed(self.name, self.life, time.time_ns() // 1_000_000)
+
+    def terminate(self, within: float) -> bool:
+        """SIGTERM and wait; False when it was down already. One that does not end within the seconds is killed."""
+        with self._lock:
+            if not self.alive or self._process is None:
+                return False
+            self._down_on_purpose = True
+            process = self._process
+            process.terminate()
+        try:
+            process.wait(within)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        return True
+
+    def freeze(self) -> bool:
+        """SIGSTOP; False when it is down."""
+        return self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """SIGCONT."""
+        self._signal(signal.SIGCONT)
+
+    def revive(self) -> int | None:
+        """Start it again if it ended by itself; the exit code it had ended with."""
+        with self._lock:
+            if self._down_on_purpose or self.alive or self._process is None:
+                return None
+            code = self._process.returncode
+            self.start()
+            return code
+
+    def _signal(self, number: int) -> bool:
+        with self._lock:
+            if not self.alive or self._process is None:
+                return False
+            self._process.send_signal(number)
+            return True

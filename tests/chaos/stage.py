@@ -1,0 +1,208 @@
+"""The stage: the whole relay as real processes, a proxy on every way between them, and the simulator out of reach of any fault.
+
+    app ──▶ store ◀── workers ──────────────▶ simulator          ▶ and ◀ between app, workers, receivers and the
+                       workers ◀── broker ◀── receivers ◀── ┘      Valkey server, and before the receivers, pass the proxy
+
+Enters: a folder and the number of processes. Leaves: running parts, their settings, and a store that is read past the proxy.
+Raises ``RuntimeError`` when a part does not come up.
+"""
+
+import contextlib
+import os
+import secrets
+import sys
+import threading
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from producers.lanes import STATUS_QUEUE, Lane
+from producers.settings import PREFIX
+from tests.chaos.gate import Gate
+from tests.chaos.grip import Grip, read_grips
+from tests.chaos.part import Killed, Part
+from tests.chaos.windows import short_policy
+from tests.simulator.client import Simulator
+from tests.simulator.process import running_simulator
+from worker.embedded import command as valkey_command
+from worker.settings import WorkerSettings
+from worker.stack import free_port
+
+ROUTES = ("broker", "store", "callback")
+_SUPERVISE = 0.5  # seconds between looks at processes that ended by themselves
+_READY = 30.0
+_QUEUES = (*(lane.queue for lane in Lane), STATUS_QUEUE)
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How many of each."""
+
+    workers: int = 3
+    receivers: int = 2
+    rate: int = 150  # submits a second
+    threads: int = 24
+
+
+class Stage:
+    """Everything that runs. Used as a context: nothing outlives it."""
+
+    def __init__(self, folder: Path, size: Size = Size()) -> None:
+        self.folder = folder
+        self.ended: Counter[str] = Counter()  # parts that ended by themselves
+        self._held = folder / "held"
+        self._held.mkdir(parents=True, exist_ok=True)
+        self._valkey_port = free_port()
+        ports = [free_port() for _ in range(size.receivers)]
+        self.gate = Gate({"broker": [self._valkey_port], "store": [self._valkey_port], "callback": ports})
+        self._size = size
+        self._ports = ports
+        self._environment: dict[str, str] = {}
+        self._stopping = threading.Event()
+        self.simulator: Simulator
+        self.valkey: Part
+        self.workers: list[Part] = []
+        self.receivers: list[Part] = []
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator["Stage"]:
+        """Every part, up while the context lasts."""
+        with running_simulator(callback_retries="0.5,2,5,10,20") as simulator:
+            self.simulator = simulator
+            watch = threading.Thread(target=self._supervise, daemon=True)
+            try:
+                self._start()
+                watch.start()
+                yield self
+            finally:
+                self._stopping.set()
+                for part in [*self.workers, *self.receivers, self.valkey]:
+                    part.thaw()
+                    part.kill()
+                self.gate.stop()
+
+    def settings(self) -> WorkerSettings:
+        """Settings of an app on this stage: its store and broker are reached through the proxy, as everybody's."""
+        ours = {name: value for name, value in self._environment.items() if name.startswith(PREFIX)}
+        names = {name.removeprefix(PREFIX).lower(): value for name, value in ours.items()}
+        return WorkerSettings(_env_file=None, **names)
+
+    def redis(self) -> Redis:
+        """The store itself, past the proxy."""
+        return Redis(port=self._valkey_port, decode_responses=True, socket_timeout=30)
+
+    def queued(self) -> int:
+        """Tasks that wait at the broker or are in somebody's hands."""
+        with self.redis() as redis:
+            return sum(int(redis.llen(name)) for name in _QUEUES) + int(redis.hlen("unacked"))
+
+    def grips(self, kills: Sequence[Killed]) -> list[Grip]:
+        """Every time a worker had a message in hand."""
+        ends = {(kill.part, kill.life): kill.at for kill in kills}
+        found: list[Grip] = []
+        for path in self._held.iterdir():
+            worker, _, life = path.name.rpartition("-")
+            found += read_grips(path.read_text(encoding="ascii"), ends.get((worker, int(life))))
+        return found
+
+    def thaw_all(self) -> None:
+        """End every fault that may still last, and have every part up."""
+        for route in ROUTES:
+            self.gate.tell(route, "open")
+        for part in [self.valkey, *self.workers, *self.receivers]:
+            part.thaw()
+            part.start()
+        self.simulator.latency(0)
+
+    def _start(self) -> None:
+        policy = self.folder / "policy.toml"
+        policy.write_text(short_policy(), encoding="utf-8")
+        self._environment = self._variables(policy)
+        self.gate.start()
+        self.valkey = self._part("valkey", lambda _: valkey_command(self._valkey_port, self.folder / "valkey"))
+        (self.folder / "valkey").mkdir(exist_ok=True)
+        self.valkey.start()
+        _until(self._valkey_answers, "valkey")
+        for place, port in enumerate(self._ports, 1):
+            self.receivers.append(self._receiver(place, port))
+        for place in range(1, self._size.workers + 1):
+            self.workers.append(self._worker(f"worker{place}"))
+        for part in [*self.receivers, *self.workers]:
+            part.start()
+        for port in self._ports:
+            _until(lambda port=port: _receiver_answers(port), "receiver")
+
+    def _part(self, name: str, command: Callable[[int], list[str]], **more: str) -> Part:
+        return Part(name, command, {**self._environment, **more}, self.folder)
+
+    def _receiver(self, place: int, port: int) -> Part:
+        data = self.folder / f"receiver{place}"
+        data.mkdir(exist_ok=True)
+        command = [sys.executable, "-m", "worker", "receiver", "--port", str(port)]
+        return self._part(f"receiver{place}", lambda _: command, SMSRELAY_DATA=str(data))
+
+    def _worker(self, name: str) -> Part:
+        celery = [sys.executable, "-m", "celery", "-A", "tests.chaos.observed", "worker"]
+        flags = ["--hostname", f"{name}@%h", "--loglevel", "INFO", "--without-gossip", "--without-mingle"]
+
+        def command(life: int) -> list[str]:
+            return ["env", f"CHAOS_HELD={self._held_by(name, life)}", *celery, *flags]
+
+        return self._part(name, command)
+
+    def _held_by(self, worker: str, life: int) -> Path:
+        return self._held / f"{worker}-{life}"
+
+    def _variables(self, policy: Path) -> dict[str, str]:
+        own = {name: value for name, value in os.environ.items() if not name.startswith("SMSRELAY_")}
+        return own | {
+            "SMSRELAY_BROKER_URL": f"redis://127.0.0.1:{self.gate.port('broker')}/0",
+            "SMSRELAY_STORE_URL": f"redis://127.0.0.1:{self.gate.port('store')}/0",
+            "SMSRELAY_CALLBACK_URL": f"http://127.0.0.1:{self.gate.port('callback')}",
+            "SMSRELAY_VENDOR_URL": self.simulator.url,
+            "SMSRELAY_VENDOR_INTL_URL": self.simulator.url,
+            "SMSRELAY_APPCODE": "simulator",
+            "SMSRELAY_SECRET": secrets.token_hex(16),
+            "SMSRELAY_POLICY": str(policy),
+            "SMSRELAY_RATE": str(self._size.rate),
+            "SMSRELAY_CONCURRENCY": str(self._size.threads),
+            "SMSRELAY_CONNECT_TIMEOUT": "2",
+            "SMSRELAY_READ_TIMEOUT": "3",
+            "SMSRELAY_DATA": str(self.folder / "data"),
+        }
+
+    def _valkey_answers(self) -> bool:
+        with self.redis() as redis:
+            try:
+                return bool(redis.ping())
+            except RedisError:
+                return False
+
+    def _supervise(self) -> None:
+        while not self._stopping.wait(_SUPERVISE):
+            for part in [self.valkey, *self.workers, *self.receivers]:
+                code = part.revive()
+                if code is not None:
+                    self.ended[f"{part.name} ended by itself with {code}"] += 1
+
+
+def _receiver_answers(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def _until(ready: Callable[[], bool], name: str) -> None:
+    deadline = time.monotonic() + _READY
+    while not ready():
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{name} did not come up")
+        time.sleep(0.05)

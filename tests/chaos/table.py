@@ -1,0 +1,130 @@
+"""The table that a run ends with, in Markdown.
+
+Enters: everything that was found. Leaves: text, fit for docs/benchmarks as it is.
+"""
+
+import os
+import platform
+import statistics
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from producers.lanes import Lane
+from producers.record import State
+from tests.chaos.drain import Drained
+from tests.chaos.evidence import Case
+from tests.chaos.judge import Offence
+from tests.chaos.recovery import Waits, settled
+
+_CONDITIONS = {
+    1: "every accepted message in exactly one final state that agrees with the simulator",
+    2: "no attempt twice, every further one with an allowed reason",
+    3: "every report answered 200 applied",
+    4: "drained without help after the last fault",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What a run was, and what came of it."""
+
+    seed: int
+    minutes: float
+    load: str
+    valkey: str
+    cases: Sequence[Case]
+    offences: Sequence[Offence]
+    drained: Drained
+    faults: Mapping[str, int]
+    ended: Mapping[str, int]  # parts that ended by themselves
+    asked_again: int
+    waits: Waits
+
+
+def table(findings: Findings) -> str:
+    """The whole table."""
+    return "\n".join([*_conditions(findings), "", *_messages(findings), "", *_numbers(findings), "", *_faults(findings)])
+
+
+def _conditions(findings: Findings) -> Iterator[str]:
+    broken = Counter(offence.condition for offence in findings.offences)
+    yield "| condition | held |"
+    yield "|---|---|"
+    for number, text in _CONDITIONS.items():
+        yield f"| {number}. {text} | {f'**NO: {broken[number]} offences**' if broken[number] else 'yes'} |"
+
+
+def _messages(findings: Findings) -> Iterator[str]:
+    counts = Counter((case.record.lane, case.record.state) for case in findings.cases if case.record is not None)
+    states = [state for state in State if any(counts[lane, state] for lane in Lane)]
+    yield "| lane | messages | " + " | ".join(state.value for state in states) + " |"
+    yield "|---|" + "---:|" * (len(states) + 1)
+    for lane in Lane:
+        row = [counts[lane, state] for state in states]
+        yield f"| {lane.value} | {sum(row)} | " + " | ".join(map(str, row)) + " |"
+
+
+def _numbers(findings: Findings) -> Iterator[str]:
+    cases = findings.cases
+    outcomes = Counter(submit.seen.outcome for case in cases for submit in case.submits)
+    begun = sum(line.state is State.SUBMITTING for case in cases if case.record for line in case.record.timeline)
+    answered = Counter("no answer" if one.http == 0 else str(one.http) for case in cases for _, one in case.callbacks)
+    told = sum(len(case.told) for case in cases)
+    missing = sum(offence.condition == 3 for offence in findings.offences)
+    yield "| what | number |"
+    yield "|---|---|"
+    yield f"| seed, minutes of faults | {findings.seed}, {findings.minutes:g} |"
+    yield f"| load | {findings.load} |"
+    yield f"| machine | {_machine()} |"
+    yield f"| versions | {_versions(findings.valkey)} |"
+    yield f"| accepted (a call returned) | {sum(case.owed for case in cases)}; the app asked {findings.asked_again} times again |"
+    yield f"| **lost** | **{_counted(findings, 'lost')}** |"
+    yield f"| **submitted twice** | **{_counted(findings, 'was submitted', 'times')}** |"
+    yield f"| attempts begun | {begun} |"
+    yield f"| submits at the vendor | {_listed(outcomes)} |"
+    yield f"| uncertain, and how settled | {_listed(settled(cases))} |"
+    yield f"| tries of callbacks by answer | {_listed(answered)} |"
+    yield f"| reports answered 200, of which applied | {told}, {told - missing} |"
+    yield f"| drained after the last fault | {_drained(findings.drained)} |"
+    for kind, seconds in sorted(findings.waits.items()):
+        yield f"| {kind} | {_spread(seconds)} |"
+
+
+def _faults(findings: Findings) -> Iterator[str]:
+    yield "| fault | times |"
+    yield "|---|---:|"
+    for what, count in (*findings.faults.items(), *findings.ended.items()):
+        yield f"| {what} | {count} |"
+
+
+def _counted(findings: Findings, *words: str) -> int:
+    return sum(all(word in offence.text for word in words) for offence in findings.offences)
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {what}" for what, count in sorted(counts.items(), key=lambda one: -one[1])) or "none"
+
+
+def _spread(seconds: Iterable[float]) -> str:
+    found = sorted(seconds)
+    return f"{len(found)} times; median {statistics.median(found):.1f} s, max {found[-1]:.1f} s"
+
+
+def _drained(drained: Drained) -> str:
+    if drained.empty_after is None:
+        return "no: " + ", ".join(drained.left)
+    return f"every message final after {drained.final_after:.0f} s, every queue empty after {drained.empty_after:.0f} s"
+
+
+def _machine() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{os.cpu_count()} cores {names[0] if names else platform.machine()}, {platform.system()} {platform.release()}"
+
+
+def _versions(valkey: str) -> str:
+    named = ", ".join(f"{name} {version(name)}" for name in ("celery", "kombu", "redis"))
+    return f"Python {platform.python_version()}, {named}, Valkey {valkey} (AOF, always)"

@@ -1,0 +1,24 @@
+-- Takes a message's wake-up into a worker's hands, and reads the message. While it is held, the outbox does not call it lost; a worker
+-- that dies with it in hand loses it to the agenda when the hold runs out. Claiming again prolongs the hold.
+-- KEYS 1 sms:m:ID         hash; lives for the retention once it is final
+--      2 sms:p:ID         string; lives until the message expires
+--      3 sms:agenda       sorted set, no lifetime
+--      4 sms:parked:ID    list: reports that came before the message was known; lives for the retention
+--      and, by the lane that the record names: sms:outbox:LANE (sorted set), sms:taken:LANE (string), both without lifetime
+-- ARGV 1 id  2 hold (ms)
+-- Returns {record as field, value, …, payload or false, now (ms), 1 when reports are parked}.
+local id = ARGV[1]
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local state, lane, due, expires = unpack(redis.call('HMGET', KEYS[1], 'state', 'lane', 'due', 'exp'))
+
+if state == 'queued' and (not due or tonumber(due) <= now) then
+  local outbox, taken = 'sms:outbox:' .. lane, 'sms:taken:' .. lane
+  local place = redis.call('ZSCORE', outbox, id)
+  if place then
+    redis.call('ZREM', outbox, id)
+    if tonumber(redis.call('GET', taken) or 0) < tonumber(place) then redis.call('SET', taken, place) end
+  end
+  redis.call('ZADD', KEYS[3], string.format('%.0f', math.min(now + tonumber(ARGV[2]), tonumber(expires))), id)
+end
+return {redis.call('HGETALL', KEYS[1]), redis.call('GET', KEYS[2]), now, redis.call('EXISTS', KEYS[4])}

@@ -1,0 +1,85 @@
+"""Dead letters: messages that failed or ended unknown, and what to do with them.
+
+Enters: filters. Leaves: readings of the messages that fit, newest first, and whether a replay was queued. A replay is a new
+attempt with its reason in the timeline; it respects the deadline and needs the payload, which lives as long as the message may be
+sent. Fails with ``StoreUnavailable``; replaying again is then harmless, for only a dead message can be replayed.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from producers.enqueue import Enqueuer
+from producers.lanes import Lane
+from producers.publish import BrokerUnavailable
+from producers.record import Record, State
+from worker import lifecycle
+from worker.store import Reading, Store
+from worker.transition import Transition
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which dead letters are meant; an absent field means any."""
+
+    since: int = 0  # ms
+    state: State | None = None
+    lane: Lane | None = None
+    code: str | None = None  # the last code of the timeline
+    app: str | None = None
+    template: str | None = None
+
+    def fits(self, record: Record) -> bool:
+        """Whether a record is meant."""
+        asked = (self.state, self.lane, self.code, self.app, self.template)
+        has = (record.state, record.lane, last_code(record), record.app, record.template)
+        return all(wanted is None or wanted == found for wanted, found in zip(asked, has, strict=True))
+
+
+class DeadLetters:
+    """The messages that ended without a delivery."""
+
+    def __init__(self, store: Store, enqueuer: Enqueuer) -> None:
+        self._store = store
+        self._enqueuer = enqueuer
+
+    def find(self, wanted: Filter) -> Iterator[Reading]:
+        """The dead letters that fit, newest first."""
+        for message_id in self._store.dead(wanted.since):
+            reading = self._store.read(message_id)
+            if reading is not None and wanted.fits(reading.record):
+                yield reading
+
+    def replay(self, message_id: str) -> str:
+        """Queue one for another attempt; says what became of it."""
+        reading = self._store.read(message_id)
+        obstacle = obstacle_to_replay(reading)
+        if obstacle is not None:
+            return obstacle
+        change = self._store.change(message_id, _replayed, reading)
+        if change is None or change.transition is None:
+            return "somebody was faster: it is not dead any more"
+        try:
+            self._enqueuer.publish(change.record.lane, [message_id])
+        except BrokerUnavailable:
+            return "queued; the broker is away, and the workers publish it when it is back"
+        return "queued"
+
+
+def obstacle_to_replay(reading: Reading | None) -> str | None:
+    """Why a message cannot be replayed, if so."""
+    if reading is None:
+        return "no such message, or its retention is over"
+    if reading.record.state not in {State.FAILED, State.UNKNOWN}:
+        return f"it is {reading.record.state.value}; only what failed or ended unknown can be replayed"
+    if reading.now >= reading.record.expires_at or reading.payload is None:
+        return "expired; recipient and parameters are gone"
+    return None
+
+
+def last_code(record: Record) -> str | None:
+    """The code that a record's timeline ends with."""
+    return next((line.code for line in reversed(record.timeline) if line.code), None)
+
+
+def _replayed(reading: Reading) -> Transition | None:
+    return lifecycle.replayed(reading.record, reading.now)
