@@ -6,6 +6,7 @@ Only ports, the desk's folder and the path of the command differ, for a test mus
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -17,6 +18,7 @@ from redis import Redis
 from producers import keys
 from producers.message import referenced_id
 from producers.record import State
+from producers.settings import PREFIX
 from tests.acceptance.relay_process import RelayProcess, clean_environment, running_relay
 from tests.acceptance.waiting import eventually
 from tests.pages import ROOT, blocks, commands
@@ -51,16 +53,22 @@ def test_a_command_that_needs_no_stack_prints_what_the_readme_shows(command: str
 
 
 def test_the_commands_at_a_desk_tell_the_story_that_the_readme_shows(relay: RelayProcess, tmp_path: Path) -> None:
-    (tmp_path / ".smsrelay").symlink_to(relay.data)
+    (tmp_path / ".smsrelay").mkdir()
+    named = {name: value for name, value in relay.environment.items() if name.startswith(PREFIX)}
+    named.pop("SMSRELAY_POLICY", None)  # shortened for tests; the README shows the packaged one
+    lines = [f"{name}={shlex.quote(value)}\n" for name, value in named.items()]  # as `smsrelay up` writes them
+    (tmp_path / ".smsrelay" / "env").write_text("".join(lines), encoding="utf-8")
     [desk] = [block for block in blocks("README.md", "sh") if "smsrelay show" in block]
-    port = relay.environment["SMSRELAY_BROKER_URL"].rpartition(":")[2]
-    script = desk.replace("127.0.0.1:6390/0", f"127.0.0.1:{port}")
-    settings, send, show, status = re.split(rf"^(?={re.escape(_INSTALLED)})", script, flags=re.MULTILINE)
+    settings, send, show, why, dead, status = re.split(rf"^(?={re.escape(_INSTALLED)})", desk, flags=re.MULTILINE)
     message_id = _shell(settings + send, clean_environment(), tmp_path).strip()
     assert message_id in show
     relay.wait_state(message_id, State.DELIVERED)
     told = _shell(settings + show, clean_environment(), tmp_path)
-    assert _without_times(told) in [_without_times(block) for block in blocks("README.md", "text")]
+    printed = [_without_times(block) for block in blocks("README.md", "text")]
+    assert _without_times(told) in printed
+    decisions = _without_times(_shell(settings + why, clean_environment(), tmp_path))
+    assert any(block in decisions for block in printed if "rule status.503" in block)
+    assert _shell(settings + dead, clean_environment(), tmp_path) == "nothing is dead\n"
     assert _shell(settings + status, clean_environment(), tmp_path).startswith("submitting\n")
 
 

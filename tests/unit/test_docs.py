@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner
 
 from producers import keys
 from producers.event import StatusEvent
+from producers.forward import Kept
 from producers.job import SendJob
 from producers.message import referenced_id
 from producers.record import State
@@ -43,10 +45,11 @@ RUN_BY = {
     "make test": CI,
     "make lint": CI,
     "make up": UP,  # which is `smsrelay up`, says the Makefile
-    "export SMSRELAY_BROKER_URL=redis://127.0.0.1:6390/0 SMSRELAY_STORE_URL=redis://127.0.0.1:6390/0": DESK,
-    "export SMSRELAY_SECRET=$(cat .smsrelay/secret) SMSRELAY_APPCODE=simulator": DESK,
+    "set -a; . .smsrelay/env; set +a": DESK,
     ".venv/bin/smsrelay send --to 13815030001 --template 0000000 --param 394021 --lane otp --reference order-4711": DESK,
     ".venv/bin/smsrelay show 428912e6-7d84-58f4-b67b-a3fe7fc2cea5": DESK,
+    ".venv/bin/smsrelay why 428912e6-7d84-58f4-b67b-a3fe7fc2cea5": DESK,
+    ".venv/bin/smsrelay dead list": DESK,
     ".venv/bin/smsrelay status": DESK,
     ".venv/bin/smsrelay policy explain 503": DESK,
     ".venv/bin/smsrelay policy --markdown": DESK,
@@ -87,6 +90,11 @@ def test_the_demos_table_is_what_the_demo_plays() -> None:
     shown = [(row[0], row[2], int(row[3]), Counter(row[4].split()), row[5], row[7]) for row in _box_rows(table)]
     played = [(scene.title, scene.lane.value, scene.attempts, Counter(scene.codes), scene.state.value, "ok") for scene in SCENES]
     assert shown == played
+
+
+def test_the_readme_lists_every_command() -> None:
+    listed = re.findall(r"^\| `smsrelay ([a-z ]+[a-z])", README, re.MULTILINE)
+    assert sorted(listed) == sorted(_command_names(main))
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -146,7 +154,7 @@ def test_the_guarantees_name_every_state_and_every_key() -> None:
 
 
 def test_the_operators_page_lists_every_event_of_the_log() -> None:
-    logged = {event for path in _sources() for event in _events(path)}
+    logged = {event for path in _sources() for event in _events(path)} | {f"callback.{kept}" for kept in Kept}
     section = text_of("docs/operating.md").partition("## Logs")[2].partition("## ")[0]
     cells = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
     assert set(re.findall(r"`([^`]+)`", " ".join(cells))) == logged
@@ -193,6 +201,13 @@ def _box_rows(table: str) -> Iterator[list[str]]:
     yield row
 
 
+def _command_names(group: click.Group) -> Iterator[str]:
+    for name, command in group.commands.items():
+        inner = list(_command_names(command)) if isinstance(command, click.Group) else []
+        alone = [name] if not inner or getattr(command, "invoke_without_command", False) else []
+        yield from alone + [f"{name} {one}" for one in inner]
+
+
 def _anchors(page: str) -> set[str]:
     titles = re.findall(r"^#+ (.+)$", page, re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
@@ -209,7 +224,12 @@ def _events(path: Path) -> Iterator[str]:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in levels:
             of_log = isinstance(node.func.value, ast.Name) and node.func.value.id in {"log", "_log"}
             names = [part for part in ast.walk(node.args[0]) if isinstance(part, ast.Constant)] if of_log and node.args else []
-            yield from (str(name.value) for name in names if _is_event(node.args[0], name))
+            yield from (_event(str(name.value)) for name in names if _is_event(node.args[0], name))
+
+
+def _event(logged: str) -> str:
+    """What stands before the values in a line of the standard library's logging."""
+    return logged.partition(":")[0] if "%" in logged else logged
 
 
 def _is_event(argument: ast.expr, constant: ast.Constant) -> bool:
