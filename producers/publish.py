@@ -4,60 +4,41 @@ Enters: ``TaskMessage`` values. Leaves: nothing; when a call returns, the broker
 Fails with ``BrokerUnavailable``: then none, some or all of them were published, and the caller's record says what is still owed.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
-from kombu import Connection, Exchange, Queue
-from kombu.exceptions import KombuError, LimitExceeded
+from kombu import Connection
+from kombu.exceptions import KombuError
 from kombu.pools import ProducerPool
 
-from producers.lanes import STATUS_QUEUE, Lane
+from producers.broker import broker_queue, is_rabbitmq, transport_options
+from producers.confirm import Confirms, Unconfirmed
+from producers.lanes import STATUS_QUEUE
 from producers.task import TaskMessage
 
-QUEUES = (*(lane.queue for lane in Lane), STATUS_QUEUE)
-_DEFAULT_EXCHANGE = Exchange("")  # a named one costs four tenths of the publish speed on Redis
-
-
-_PATIENCE = 10  # seconds to wait for a connection of the pool
+_PATIENCE = 10  # seconds to wait for a connection of the pool, and for RabbitMQ's confirm
 
 
 class BrokerUnavailable(ConnectionError):
     """The broker did not answer; what was to be published may or may not be there."""
 
 
-def broker_queue(name: str) -> Queue:
-    """The queue as both ends declare it."""
-    return Queue(name, _DEFAULT_EXCHANGE, routing_key=name)
-
-
-def transport_options(broker_url: str, connections: int) -> dict[str, Any]:
-    """Transport options that every process on one broker shares, Flower included.
-
-    The shortest visibility timeout among all consumers wins, so it stands in one place only.
-    """
-    if broker_url.startswith("amqp"):
-        return {"confirm_publish": True}  # durable only once RabbitMQ says so
-    return {
-        "visibility_timeout": 120,
-        "unacked_restore_interval": 5,
-        "unacked_restore_throttle": 1,
-        "max_connections": connections + 100,  # fewer fail acks under load
-        "socket_timeout": 10,
-        "socket_connect_timeout": 5,
-        "socket_keepalive": True,
-    }
-
-
 class Publisher:
     """Publishes to the default exchange over a small pool of connections; safe to share between threads."""
 
     def __init__(self, broker_url: str, connections: int = 8) -> None:
+        self._url = broker_url
         options = transport_options(broker_url, connections)
+        if is_rabbitmq(broker_url):
+            options |= {"on_open": _impatient, "on_blocked": _blocked}
+        else:
+            options |= {"max_retries": 1, "interval_start": 0.1, "interval_step": 0.1}  # the outbox waits, not the app
         self._connection = Connection(broker_url, transport_options=options, connect_timeout=5)
         self._connections = self._connection.Pool(connections)
         self._producers = ProducerPool(self._connections, limit=connections)
+        self._confirms = Confirms()
 
     def publish(self, message: TaskMessage) -> None:
         """Publish one task; raises ``BrokerUnavailable``."""
@@ -65,39 +46,29 @@ class Publisher:
 
     def publish_many(self, messages: Iterable[TaskMessage]) -> None:
         """Publish several tasks in one flush; raises ``BrokerUnavailable``."""
-        with self._broker_answers(), self._producers.acquire(block=True, timeout=_PATIENCE) as producer, producer.batch():
-            for message in messages:
-                producer.publish(
-                    message.body,
-                    routing_key=message.queue,
-                    exchange="",
-                    headers=message.headers,
-                    serializer="json",
-                    correlation_id=message.task_id,
-                    declare=[broker_queue(message.queue)],
-                    delivery_mode=2,
-                    retry=False,
-                )
+        tasks = list(messages)
+        if not tasks:
+            return  # else a broker that is away would be waited for in vain
+        with self._producer() as producer:
+            if is_rabbitmq(self._url):
+                self._publish_confirmed(producer, tasks)
+            else:
+                self._publish_batch(producer, tasks)
 
     def queue_length(self, name: str) -> int:
         """How many tasks wait in a queue, workers' prefetched ones not counted; raises ``BrokerUnavailable``."""
-        with self._broker_answers(), self._producers.acquire(block=True, timeout=_PATIENCE) as producer:
-            return int(broker_queue(name)(producer.channel).queue_declare().message_count)
+        with self._producer() as producer:
+            queue = broker_queue(name, self._url)(producer.channel)
+            return _counted(queue) or int(is_rabbitmq(self._url) and _holds_a_task(queue))
 
     def reachable(self) -> bool:
         """Whether the broker answers right now."""
         try:
-            self.queue_length(STATUS_QUEUE)
+            with self._producer() as producer:
+                _counted(broker_queue(STATUS_QUEUE, self._url)(producer.channel))
         except BrokerUnavailable:
             return False
         return True
-
-    @contextmanager
-    def _broker_answers(self) -> Iterator[None]:
-        try:
-            yield
-        except (KombuError, LimitExceeded, *self._connection.connection_errors, *self._connection.channel_errors) as error:
-            raise BrokerUnavailable(f"the broker did not answer ({type(error).__name__})") from None
 
     def close(self) -> None:
         """Release every connection."""
@@ -110,3 +81,89 @@ class Publisher:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+    def _publish_batch(self, producer: Any, tasks: Sequence[TaskMessage]) -> None:
+        with producer.batch():
+            for task in tasks:
+                self._put(producer, task)
+
+    def _publish_confirmed(self, producer: Any, tasks: Sequence[TaskMessage]) -> None:
+        """Publish and wait for RabbitMQ's word; once more from the start when the connection had died while it lay idle."""
+        try:
+            self._publish_and_wait(producer, tasks)
+        except (TimeoutError, Unconfirmed):
+            raise
+        except self._connection.connection_errors:
+            connection = producer.connection
+            connection.collect()
+            producer.revive(connection)
+            self._publish_and_wait(producer, tasks)
+
+    def _publish_and_wait(self, producer: Any, tasks: Sequence[TaskMessage]) -> None:
+        channel = producer.channel
+        self._confirms.expect(channel, len(tasks))
+        for task in tasks:
+            # mandatory: a task for which there is no queue comes back in place of vanishing.
+            self._put(producer, task, mandatory=True, timeout=_PATIENCE)
+        self._confirms.wait(channel, _PATIENCE)
+
+    def _put(self, producer: Any, task: TaskMessage, **options: Any) -> None:
+        producer.publish(
+            task.body,
+            routing_key=task.queue,
+            exchange="",
+            headers=task.headers,
+            serializer="json",
+            correlation_id=task.task_id,
+            declare=[broker_queue(task.queue, self._url)],
+            delivery_mode=2,
+            retry=False,
+            **options,
+        )
+
+    @contextmanager
+    def _producer(self) -> Iterator[Any]:
+        """A producer of the pool; when anything fails on it, its connection is replaced."""
+        unanswered = (KombuError, *self._connection.connection_errors, *self._connection.channel_errors)
+        try:
+            with self._producers.acquire(block=True, timeout=_PATIENCE) as producer:
+                try:
+                    yield producer
+                except BaseException:
+                    if is_rabbitmq(self._url):
+                        producer.connection.collect()  # closing it in order would wait for a RabbitMQ that may not listen
+                    raise
+        except unanswered as error:
+            raise BrokerUnavailable(f"the broker did not answer ({_reason(error)})") from None
+
+
+def _impatient(connection: Any) -> None:
+    """Bounds every wait for RabbitMQ on this connection; amqp has no bound for a call's answer."""
+    connection.transport.sock.settimeout(_PATIENCE)
+
+
+def _blocked(_reason: str) -> None:
+    """RabbitMQ says that its memory or disk alarm is on: until it is over, it takes nothing from publishers."""
+    raise Unconfirmed("RabbitMQ's memory or disk alarm is on")
+
+
+def _counted(queue: Any) -> int:
+    return int(queue.queue_declare().message_count)
+
+
+def _holds_a_task(queue: Any) -> bool:
+    """Whether a queue that is said to be empty is: RabbitMQ counts 0 as well while a queue has no leader, as after a restart.
+
+    Asking for a task is answered by the leader only. One that is there goes back to its place.
+    """
+    task = queue.get()
+    if task is None:
+        return False
+    task.reject(requeue=True)
+    return True
+
+
+def _reason(error: BaseException) -> str:
+    """What went wrong, without anything of the tasks: RabbitMQ's own words name a queue and its arguments at most."""
+    said = str(error) if isinstance(error, Unconfirmed) else getattr(error, "reply_text", None)
+    return str(said or type(error).__name__)

@@ -10,8 +10,9 @@ from celery import Celery
 from celery.signals import setup_logging
 
 from producers import logs
-from producers.publish import QUEUES, broker_queue, transport_options
+from producers.broker import QUEUES, broker_queue
 from worker.boot import AgendaStep
+from worker.broker import broker_settings
 from worker.relay import Relay
 from worker.settings import WorkerSettings
 from worker.tasks import Tasks
@@ -33,12 +34,11 @@ app.conf.update(
     enable_utc=True,
     result_backend=None,
     task_ignore_result=True,
-    task_queues=[broker_queue(name) for name in QUEUES],
+    task_queues=[broker_queue(name, settings.broker_url) for name in QUEUES],
     task_default_queue=QUEUES[0],
     task_create_missing_queues=False,
     task_acks_late=True,
     task_reject_on_worker_lost=True,
-    worker_prefetch_multiplier=2,
     worker_consumer="worker.consumer:MaskedConsumer",
     worker_pool="threads",
     worker_concurrency=settings.concurrency,
@@ -48,7 +48,7 @@ app.conf.update(
     worker_redirect_stdouts=False,
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
-    broker_transport_options=transport_options(settings.broker_url, settings.concurrency),
+    **broker_settings(settings.broker_url, settings.concurrency),
 )
 app.relay = Relay.wire(settings)
 app.steps["worker"].add(AgendaStep)

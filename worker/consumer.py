@@ -1,11 +1,12 @@
-"""MaskedConsumer: what the worker does with a message that is no task of ours.
+"""MaskedConsumer: the worker's end of the broker, and what it does with a message that is no task of ours.
 
 Celery logs such a message whole and drops it. It may be somebody's SMS job with a typing error, so here it is kept in the store
 for a person to look at, and the log names only the queue and the reason. Without the store it goes back to its queue.
 """
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, ClassVar
 
 import structlog
 from celery.worker.consumer import Consumer
@@ -15,6 +16,10 @@ from producers.connection import StoreUnavailable
 from worker.envelope import fault
 
 log = structlog.get_logger()
+
+
+_HEARTBEAT = 20  # seconds; a RabbitMQ that is silent for two of them is gone
+_RECONNECT = 2  # seconds between tries
 
 
 class MaskedConsumer(Consumer):  # type: ignore[misc]
@@ -35,6 +40,22 @@ class MaskedConsumer(Consumer):  # type: ignore[misc]
                 self._keep(message, reason)
 
         return on_task_received
+
+    class Blueprint(Consumer.Blueprint):  # type: ignore[misc]
+        """Without the step that declares 28 quorum queues for countdowns, which we never use."""
+
+        default_steps: ClassVar = [step for step in Consumer.Blueprint.default_steps if not step.endswith(":DelayedDelivery")]
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        # Only here, and not for every connection of the app: Flower sends none while events keep it busy, and would be cut off.
+        super().__init__(*args, **{**options, "amqheartbeat": _HEARTBEAT})
+
+    def ensure_connected(self, conn: Any) -> Any:
+        """Try every two seconds for as long as it takes; Celery's pauses grow to half a minute."""
+        conn.ensure_connection = partial(
+            conn.ensure_connection, interval_start=_RECONNECT, interval_step=0, interval_max=_RECONNECT
+        )
+        return super().ensure_connected(conn)
 
     def on_decode_error(self, message: Any, exc: Exception) -> None:
         """The body is not what its content type says."""

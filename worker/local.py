@@ -18,6 +18,7 @@ from pathlib import Path
 import click
 from dotenv import dotenv_values
 
+from producers.broker import is_rabbitmq
 from producers.cli import Refused, told
 from worker.settings import WorkerSettings
 from worker.stack import Part, Stack, StackFailed
@@ -52,7 +53,7 @@ class Desk:
             "SMSRELAY_SECRET": self._kept("secret"),
             "SMSRELAY_FLOWER_AUTH": "admin:" + self._kept("flower-password"),
             "SMSRELAY_BROKER_URL": f"redis://127.0.0.1:{self.ports.broker}/0",
-            "SMSRELAY_STORE_URL": given.get("SMSRELAY_BROKER_URL", f"redis://127.0.0.1:{self.ports.broker}/0"),
+            "SMSRELAY_STORE_URL": self._store_url(given),
             "SMSRELAY_CALLBACK_URL": f"http://127.0.0.1:{self.ports.receiver}",
         }
         if self.simulator:
@@ -64,7 +65,7 @@ class Desk:
     def parts(self, given: Mapping[str, str]) -> tuple[Part, ...]:
         """The processes in the order of their start."""
         ports, parts = self.ports, []
-        if "SMSRELAY_BROKER_URL" not in given:  # a server somebody named always wins over the embedded one
+        if self._embeds(given):
             embedded = (sys.executable, "-m", "worker.embedded", str(ports.broker), str(self.data.resolve() / "broker"))
             parts.append(Part("broker", embedded, port=ports.broker))
         if self.simulator:
@@ -77,6 +78,15 @@ class Desk:
             Part("flower", (*_SMSRELAY, "flower", "--port", str(ports.flower)), port=ports.flower, ready_path="/healthcheck"),
         ]
         return tuple(parts)
+
+    def _store_url(self, given: Mapping[str, str]) -> str:
+        """The store is where the broker is, unless that is RabbitMQ, which stores nothing."""
+        return f"redis://127.0.0.1:{self.ports.broker}/0" if self._embeds(given) else given["SMSRELAY_BROKER_URL"]
+
+    def _embeds(self, given: Mapping[str, str]) -> bool:
+        """Whether a part needs the embedded server; one that somebody named always wins over it."""
+        broker = given.get("SMSRELAY_BROKER_URL")
+        return broker is None or (is_rabbitmq(broker) and "SMSRELAY_STORE_URL" not in given)
 
     def _kept(self, name: str) -> str:
         """A secret of this desk, made at its first use."""

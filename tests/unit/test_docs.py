@@ -22,6 +22,7 @@ from producers.message import referenced_id
 from producers.record import State
 from producers.settings import ProducerSettings
 from producers.token import CallbackToken
+from tests.chaos.faults import KINDS
 from tests.pages import ROOT, blocks, commands, text_of
 from worker.cli import main
 from worker.demo import SCENES
@@ -95,6 +96,12 @@ def test_the_demos_table_is_what_the_demo_plays() -> None:
 def test_the_readme_lists_every_command() -> None:
     listed = re.findall(r"^\| `smsrelay ([a-z ]+[a-z])", README, re.MULTILINE)
     assert sorted(listed) == sorted(_command_names(main))
+
+
+def test_the_faults_of_the_chaos_run_are_those_it_does() -> None:
+    listed = re.findall(r"^\| (.+) \| (\d+) \| ([\d.]+)–([\d.]+) \|$", text_of("docs/benchmarks.md"), re.MULTILINE)
+    done = [(kind.name, kind.weight, *kind.lasting) for kind in KINDS]
+    assert [(name, int(weight), float(least), float(most)) for name, weight, least, most in listed] == done
 
 
 @pytest.mark.parametrize("page", PAGES)

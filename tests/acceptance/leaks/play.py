@@ -126,7 +126,7 @@ class Play:
         eventually(lambda: self.stage.redis.exists("sms:parked:" + "f" * 32), "the report that nobody knows is parked")
 
     def while_they_run(self) -> Places:
-        """What can be seen while own and foreign tasks are active and reserved; none is scheduled: a foreign time is not heeded."""
+        """What can be seen while own and foreign tasks are active and reserved; none is scheduled."""
         self.stage.simulator.latency(SLOW)
         tasks = []
         for number in range(8):

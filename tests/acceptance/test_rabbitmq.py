@@ -1,0 +1,148 @@
+"""The whole relay over RabbitMQ: what works over Redis works here, and survives what RabbitMQ and its workers may suffer."""
+
+import os
+import signal
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from producers.job import SendJob
+from producers.lanes import Lane
+from producers.record import State
+from tests.acceptance.processes import kill_9, processes_of
+from tests.acceptance.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient, running_relay
+from tests.acceptance.waiting import eventually
+from tests.integration.rabbitmq import RabbitMQ, running_rabbitmq
+
+BACK = 120.0  # seconds until everything goes on after a fault
+WORKER, RECEIVER = "-A worker.app worker", "receiver --port"
+PATIENT_VENDOR = ("--callback-retries", ",".join(["2"] * 60))  # calls back for two minutes
+SETTINGS = {"SMSRELAY_CONCURRENCY": "8", "SMSRELAY_RATE": "20"}  # a worker has much in hand, and a bulk takes seconds
+
+
+@pytest.fixture(scope="module")
+def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMQ]:
+    with running_rabbitmq(tmp_path_factory.mktemp("rabbitmq")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def relay_over_rabbitmq(tmp_path_factory: pytest.TempPathFactory, rabbitmq: RabbitMQ) -> Iterator[RelayProcess]:
+    data = tmp_path_factory.mktemp("over-rabbitmq") / "relay"
+    with running_relay(data, PATIENT_VENDOR, {**SETTINGS, "SMSRELAY_BROKER_URL": rabbitmq.url}) as running:
+        yield running
+
+
+@pytest.mark.parametrize("lane", list(Lane))
+def test_a_message_is_submitted_reported_and_delivered(relay_over_rabbitmq: RelayProcess, lane: Lane) -> None:
+    relay = relay_over_rabbitmq
+    to = a_recipient()
+    record = relay.wait_final(relay.send(to, lane))
+    assert (record.state, record.attempt) == (State.DELIVERED, 1)
+    assert len(relay.simulator.submits(to)) == 1
+
+
+def test_a_report_of_503_is_followed_by_a_second_attempt(relay_over_rabbitmq: RelayProcess) -> None:
+    to, message_id = relay_over_rabbitmq.scripted({"submits": ["503", "200"]})
+    record = relay_over_rabbitmq.wait_final(message_id)
+    assert (record.state, record.attempt) == (State.DELIVERED, 2)
+    assert len(relay_over_rabbitmq.simulator.submits(to)) == 2
+
+
+def test_a_bulk_is_delivered_once_each(relay_over_rabbitmq: RelayProcess) -> None:
+    jobs = a_bulk(120)
+    ids = accepted(relay_over_rabbitmq, jobs)
+    delivered_once(relay_over_rabbitmq, jobs, ids)
+
+
+def test_a_worker_killed_with_its_hands_full_loses_and_doubles_nothing(relay_over_rabbitmq: RelayProcess) -> None:
+    relay = relay_over_rabbitmq
+    slow = {"submits": [{"delay": 2, "reports": [{"code": 200, "after": 4}]}]}
+    jobs = [*a_bulk(100, Lane.NOTICE), *a_bulk(30, Lane.OTP)]
+    for job in jobs[:10]:
+        relay.simulator.script(job.to, slow)
+    ids = accepted(relay, jobs[:100]) + [relay.relay.enqueuer.enqueue(job).message_id for job in jobs[100:]]
+    eventually(lambda: relay.simulator.submits(jobs[0].to), "a submit is under way")
+    killed = kill_9(relay.data, WORKER)
+    eventually(lambda: set(pids(relay.data, WORKER)) - {killed}, "the supervisor restarted the worker")
+    delivered_once(relay, jobs, ids)
+
+
+def test_a_kill_of_rabbitmq_under_load_loses_and_doubles_nothing(relay_over_rabbitmq: RelayProcess, rabbitmq: RabbitMQ) -> None:
+    relay = relay_over_rabbitmq
+    before = pids(relay.data, WORKER) + pids(relay.data, RECEIVER)
+    jobs = a_bulk(100)
+    ids = accepted(relay, jobs)
+    eventually(lambda: relay.simulator.submits(jobs[0].to), "the bulk is under way")
+    rabbitmq.kill()
+    meanwhile = a_bulk(60)  # accepted without a broker; the outbox owes their wake-ups
+    ids += accepted(relay, meanwhile)
+    rabbitmq.start()
+    delivered_once(relay, [*jobs, *meanwhile], ids)
+    assert pids(relay.data, WORKER) + pids(relay.data, RECEIVER) == before  # nobody was restarted
+
+
+def test_a_restart_of_rabbitmq_in_order_loses_and_doubles_nothing(relay_over_rabbitmq: RelayProcess, rabbitmq: RabbitMQ) -> None:
+    relay = relay_over_rabbitmq
+    before = pids(relay.data, WORKER) + pids(relay.data, RECEIVER)
+    jobs = a_bulk(100)
+    ids = accepted(relay, jobs)
+    eventually(lambda: relay.simulator.submits(jobs[0].to), "the bulk is under way")
+    rabbitmq.stop()
+    rabbitmq.start()
+    delivered_once(relay, jobs, ids)
+    assert pids(relay.data, WORKER) + pids(relay.data, RECEIVER) == before
+
+
+def test_a_channel_that_rabbitmq_closes_does_not_end_the_worker(relay_over_rabbitmq: RelayProcess, rabbitmq: RabbitMQ) -> None:
+    relay = relay_over_rabbitmq
+    before = pids(relay.data, WORKER)
+    rabbitmq.control("eval", "application:set_env(rabbit, channel_tick_interval, 500).")
+    rabbitmq.control("eval", "application:set_env(rabbit, consumer_timeout, 1000).")
+    rabbitmq.control("close_all_connections", "so that new channels know the new limits")
+    try:
+        to, message_id = relay.scripted({"submits": [{"delay": 2.5, "reports": [{"code": 200, "after": 6}]}]})
+        eventually(lambda: "delivery acknowledgement on channel" in log(relay), "RabbitMQ closed the worker's channel", BACK)
+    finally:
+        rabbitmq.control("eval", "application:set_env(rabbit, consumer_timeout, 1800000).")
+        rabbitmq.control("close_all_connections", "so that new channels know the old limits")
+    assert relay.wait_final(message_id, BACK).state is State.DELIVERED
+    assert len(relay.simulator.submits(to)) == 1
+    assert pids(relay.data, WORKER) == before
+
+
+def test_a_worker_told_to_stop_gives_back_what_it_has_not_begun(relay_over_rabbitmq: RelayProcess) -> None:
+    relay = relay_over_rabbitmq
+    jobs = [*a_bulk(100, Lane.NOTICE), *a_bulk(20, Lane.OTP)]
+    ids = accepted(relay, jobs[:100]) + [relay.relay.enqueuer.enqueue(job).message_id for job in jobs[100:]]
+    eventually(lambda: relay.simulator.submits(jobs[0].to), "the bulk is under way")
+    [stopped] = pids(relay.data, WORKER)
+    os.kill(stopped, signal.SIGTERM)
+    eventually(lambda: set(pids(relay.data, WORKER)) - {stopped}, "the supervisor restarted the worker", BACK)
+    delivered_once(relay, jobs, ids)
+
+
+def a_bulk(messages: int, lane: Lane = Lane.NOTICE) -> list[SendJob]:
+    return [SendJob(to=a_recipient(), template=TEMPLATE, params=[a_code()], lane=lane) for _ in range(messages)]
+
+
+def accepted(relay: RelayProcess, jobs: Sequence[SendJob]) -> list[str]:
+    return [one.message_id for one in relay.relay.enqueuer.enqueue_many(jobs)]
+
+
+def delivered_once(relay: RelayProcess, jobs: Sequence[SendJob], ids: Sequence[str]) -> None:
+    for message_id in ids:
+        assert relay.wait_final(message_id, BACK).state is State.DELIVERED
+    numbers = [job.to for job in jobs]
+    arrivals = Counter(submit.recipient for submit in relay.simulator.submits() if submit.recipient in set(numbers))
+    assert arrivals == Counter(numbers)
+
+
+def pids(data: Path, words: str) -> list[int]:
+    return sorted(pid for pid, command in processes_of(data).items() if words in command)
+
+
+def log(relay: RelayProcess) -> str:
+    return (relay.data / "worker.log").read_text("utf-8", "replace")

@@ -1,0 +1,32 @@
+import pytest
+
+from producers.broker import broker_queue, is_rabbitmq, transport_options
+from producers.lanes import Lane
+from worker.broker import broker_settings
+
+REDIS, RABBITMQ = "redis://127.0.0.1:6379/0", "amqp://guest:guest@127.0.0.1:5672//"
+
+
+@pytest.mark.parametrize("url", [RABBITMQ, "amqps://one;amqps://two"])
+def test_a_queue_on_rabbitmq_is_a_quorum_queue_that_drops_nothing(url: str) -> None:
+    queue = broker_queue(Lane.OTP.queue, url)
+    assert is_rabbitmq(url)
+    assert queue.durable
+    assert queue.queue_arguments == {"x-queue-type": "quorum", "x-delivery-limit": 2**31 - 1}
+
+
+def test_a_queue_on_redis_has_no_arguments() -> None:
+    assert not is_rabbitmq(REDIS)
+    assert broker_queue(Lane.OTP.queue, REDIS).queue_arguments is None
+
+
+def test_a_visibility_timeout_is_for_redis_and_retries_of_a_connection_for_rabbitmq() -> None:
+    assert transport_options(REDIS, 8)["visibility_timeout"] == 120
+    assert transport_options(REDIS, 8)["max_connections"] == 108
+    assert "visibility_timeout" not in transport_options(RABBITMQ, 8)
+    assert transport_options(RABBITMQ, 8)["max_retries"] == 1
+
+
+def test_a_worker_on_rabbitmq_connects_again_when_its_channel_is_closed() -> None:
+    assert broker_settings(RABBITMQ, 8)["broker_channel_error_retry"]
+    assert "broker_channel_error_retry" not in broker_settings(REDIS, 8)
