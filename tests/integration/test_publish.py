@@ -10,8 +10,9 @@ from celery.worker.request import Request
 from kombu import Connection, Message
 from redis import Redis
 
+from producers.broker import QUEUES, broker_queue
 from producers.lanes import Lane
-from producers.publish import QUEUES, BrokerUnavailable, Publisher, broker_queue
+from producers.publish import BrokerUnavailable, Publisher
 from producers.task import ATTEMPT, ORIGIN, SEND, TaskMessage
 from tests.integration.queues import queued
 from tests.integration.valkey import running_valkey
@@ -38,7 +39,7 @@ def away(closed_port: int) -> Iterator[Publisher]:
 def consumed(url: str, queue: str) -> Message:
     """The oldest message of a queue, taken by kombu as a worker would."""
     taken: list[Message] = []
-    with Connection(url) as connection, connection.Consumer([broker_queue(queue)], on_message=taken.append, no_ack=True):
+    with Connection(url) as connection, connection.Consumer([broker_queue(queue, url)], on_message=taken.append, no_ack=True):
         connection.drain_events(timeout=PATIENCE)
     return taken[0]
 
