@@ -3,7 +3,7 @@
 | key | type | lives |
 |---|---|---|
 | sms:m:ID | hash: the record (producers.record) | until retention after its final state |
-| sms:p:ID | string: recipient and parameters | until delivered or cancelled, at the latest until the message expires |
+| sms:p:ID | string: recipient and parameters | until delivered, cancelled or expired |
 | sms:agenda | sorted set: id by the instant (ms) at which something must happen | one entry a message that is not final |
 | sms:outbox:LANE | sorted set: id by its place in the order of publishing | one entry a message no worker has taken yet |
 | sms:place | string: the last place given | for ever |

@@ -10,7 +10,6 @@ from dataclasses import asdict
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from producers.cli import Refused, told
@@ -18,6 +17,7 @@ from producers.job import SendJob
 from producers.lanes import Lane
 from producers.record import State
 from producers.rejection import Rejection
+from worker.console import wide_console
 from worker.dead import DeadLetters, Filter, last_code, obstacle_to_replay
 from worker.relay import Relay
 from worker.settings import WorkerSettings
@@ -91,7 +91,7 @@ def replay(ids: tuple[str, ...], everything: bool, dry_run: bool, **filters: Any
         results = {one: _replay(relay, one, dry_run) for one in chosen}
     for one, result in results.items():
         click.echo(f"{one}  {result}")
-    raise SystemExit(0 if all("queued" in result for result in results.values()) else 1)
+    raise SystemExit(0 if all(result.startswith(("queued", "would be queued")) for result in results.values()) else 1)
 
 
 def _replay(relay: Relay, any_id: str, dry_run: bool) -> str:
@@ -150,7 +150,7 @@ def _as_json(reading: Reading, relay: Relay) -> dict[str, object]:
 
 
 def _print(found: list[Reading], kept: list[Undecodable], relay: Relay) -> None:
-    console = Console(highlight=False)
+    console = wide_console()
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for title in ("message", "ended (UTC)", "lane", "state", "why", "replay"):
         table.add_column(title, overflow="fold")

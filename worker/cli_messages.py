@@ -7,7 +7,6 @@ import json
 from dataclasses import asdict
 
 import click
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -15,6 +14,7 @@ from producers.cli import told
 from producers.lanes import Lane
 from producers.record import Record, State
 from worker import lifecycle
+from worker.console import wide_console
 from worker.policy import Policy
 from worker.policy_text import explain
 from worker.relay import Relay
@@ -108,7 +108,7 @@ def _ruling(rule: str, policy: Policy) -> str:
 
 
 def _print(record: Record, lines: list[Line], policy: Policy) -> None:
-    console = Console(highlight=False)
+    console = wide_console()
     console.print(f"message   {record.message_id}")
     console.print(f"lane      {record.lane.value}, template {record.template}, app {record.app}")
     console.print(

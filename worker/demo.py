@@ -24,6 +24,7 @@ from producers.cli import Refused, told
 from producers.job import SendJob
 from producers.lanes import Lane
 from producers.record import Record, State
+from worker.console import wide_console
 from worker.local import Desk, Ports
 from worker.policy_file import packaged_source
 from worker.relay import Relay
@@ -91,7 +92,7 @@ def demo() -> None:
         own = {name: value for name, value in os.environ.items() if not name.startswith("SMSRELAY_")}
         environment = desk.environment(own) | {"SMSRELAY_POLICY": str(_policy(data))}
         os.environ.update(environment)
-        console = Console(highlight=False)
+        console = wide_console()
         console.print("starting broker, simulator, receiver, worker and Flower …")
         try:
             with told(), Stack(desk.parts(own), data, environment).running():
@@ -145,8 +146,10 @@ def _watch(relay: Relay, ids: list[str], console: Console) -> list[Reading | Non
 
 def _print(readings: list[Reading | None], relay: Relay, console: Console) -> bool:
     table = Table(title="what happened")
-    for title in ("the vendor was told", "message", "lane", "attempts", "codes", "state", "why", ""):
-        table.add_column(title, overflow="fold")
+    for title in ("the vendor was told", "message", "lane", "attempts", "codes", "state"):
+        table.add_column(title, no_wrap=True)
+    table.add_column("why", overflow="fold", min_width=12)
+    table.add_column("", no_wrap=True)
     verdicts = []
     for scene, reading in zip(SCENES, readings, strict=True):
         record = reading.record if reading else None

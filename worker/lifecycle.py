@@ -113,8 +113,9 @@ def first_look(policy: Policy) -> int:
 
 def silent(record: Record, policy: Policy, now: int) -> bool:
     """Whether the vendor may be asked about a message: submitted, not reported, its deadline still ahead."""
-    open_ = record.state in {State.SUBMITTED, State.UNCERTAIN} and record.external_id is not None
-    return open_ and policy.pull_after is not None and now < _deadline(record, policy)
+    waits = record.state is State.SUBMITTED or (record.state is State.UNCERTAIN and not _may_resend(record, policy))
+    known = waits and record.external_id is not None
+    return known and policy.pull_after is not None and now < _deadline(record, policy)
 
 
 def to_be_asked(record: Record, policy: Policy, now: int, wait: int) -> Transition:

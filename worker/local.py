@@ -140,6 +140,7 @@ def named_by_the_user() -> dict[str, str]:
 def _write_env(path: Path, environment: Mapping[str, str]) -> None:
     """What another shell needs to reach this stack, readable by its owner alone."""
     path.touch(mode=0o600)
+    path.chmod(0o600)
     named = {name: value for name, value in environment.items() if name.startswith("SMSRELAY_")}
     path.write_text("".join(f"{name}={shlex.quote(value)}\n" for name, value in sorted(named.items())), encoding="utf-8")
 

@@ -50,7 +50,9 @@ class Reports:
         if event.message_id is not None and event.attempt is not None:
             return self._apply(event.message_id, event.attempt, event)
         found = self._store.submit_of(event.external_id or "")
-        return self._apply(*found, event) if found else None
+        if found is None:
+            return None
+        return self._apply(*found, event) or Outcome("its message is gone", found[0], attempt=found[1])
 
     def _apply(self, message_id: str, attempt: int, event: StatusEvent) -> Outcome | None:
         def decide(reading: Reading) -> Transition | None:

@@ -33,7 +33,7 @@ if ARGV[12] ~= '1' then
     'state', ARGV[3], 'try', ARGV[13], 'code', ARGV[14], 'rule', ARGV[15])
 end
 set('due', ARGV[6])
-if ARGV[11] ~= '' then redis.call('HSET', KEYS[1], 'own', ARGV[11], 'beg', string.format('%.0f', now)) end
+if ARGV[11] ~= '' then redis.call('HSET', KEYS[1], 'own', ARGV[11], 'beg', string.format('%.0f', now)) redis.call('HDEL', KEYS[1], 'ext') end
 if ARGV[21] ~= '' then redis.call('HSET', KEYS[1], 'why', ARGV[21]) end
 if ARGV[22] ~= '' then redis.call('HSET', KEYS[1], 'cnt', ARGV[22]) end
 

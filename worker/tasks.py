@@ -37,7 +37,7 @@ class MaskedTask(Task):  # type: ignore[misc]
 
 @dataclass(frozen=True, slots=True)
 class Tasks:
-    """The bodies of the three tasks."""
+    """The bodies of the tasks."""
 
     relay: Relay
     sleep: Callable[[float], None] = time.sleep

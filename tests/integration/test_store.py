@@ -11,6 +11,7 @@ from producers.record import State
 from tests.integration.messages import ACCEPTED, POLICY, RETENTION, answer, begin, changed, enqueuer, job
 from worker import lifecycle
 from worker.report import reported
+from worker.status import Reports
 from worker.store import HOLD, Reading, Store
 from worker.transition import Transition
 from worker.vendor.answer import Answer, Kind
@@ -201,3 +202,25 @@ def test_a_store_that_forgot_its_scripts_is_given_them_again(store: Store, door:
 def test_there_is_nothing_to_change_on_a_message_that_is_not_there(store: Store) -> None:
     assert store.read("nobody") is None
     assert begin(store, "nobody") is None
+
+
+def test_the_vendors_id_of_an_earlier_attempt_is_not_that_of_the_next(store: Store, door: Enqueuer) -> None:
+    message_id = door.enqueue(job()).message_id
+    begin(store, message_id)
+    answer(store, message_id, 1, ACCEPTED)
+    report(store, message_id, 503)
+    changed(store, message_id, lambda reading: lifecycle.woken(reading.record, POLICY, reading.now + 10_000))
+    begin(store, message_id)
+    reading = store.read(message_id)
+    assert reading is not None
+    assert (reading.record.attempt, reading.record.external_id) == (2, None)
+    assert store.submit_of("e1") == (message_id, 1)
+
+
+def test_a_report_by_the_id_of_a_message_that_is_gone_is_told_so(store: Store, door: Enqueuer, redis: Redis) -> None:
+    message_id = door.enqueue(job()).message_id
+    begin(store, message_id)
+    answer(store, message_id, 1, ACCEPTED)
+    redis.delete(keys.message(message_id))
+    event = StatusEvent(external_id="e1", code="200", received_at=1)
+    assert Reports(store, POLICY, lambda: 0.5).apply(event).text == "its message is gone"

@@ -1,0 +1,40 @@
+"""Finding: one thing that ``smsrelay doctor`` found wrong, and what all of them together come to.
+
+Pure values. No text of a finding holds a secret, a number, or a value of the environment that may be one.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    """How bad: an error loses, doubles or stops messages as it stands; a warning may, or cannot be ruled out."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is wrong, and what to do about it."""
+
+    severity: Severity
+    check: str
+    problem: str
+    remedy: str
+
+
+def error(check: str, problem: str, remedy: str) -> Finding:
+    """A finding that must be mended."""
+    return Finding(Severity.ERROR, check, problem, remedy)
+
+
+def warning(check: str, problem: str, remedy: str) -> Finding:
+    """A finding that a person should know of."""
+    return Finding(Severity.WARNING, check, problem, remedy)
+
+
+def exit_code(findings: Iterable[Finding]) -> int:
+    """0 without findings, 1 with warnings only, 2 with an error."""
+    return max((2 if one.severity is Severity.ERROR else 1 for one in findings), default=0)
