@@ -7,5 +7,6 @@ local place = redis.call('ZSCORE', KEYS[2], ARGV[1])
 if not place then return 0 end
 redis.call('ZREM', KEYS[2], ARGV[1])
 redis.call('HDEL', KEYS[1], ARGV[1])
-if tonumber(redis.call('GET', KEYS[3]) or 0) < tonumber(place) then redis.call('SET', KEYS[3], place) end
+local first = tonumber(place) % 1 == 0 -- see worker/lost.lua
+if first and tonumber(redis.call('GET', KEYS[3]) or 0) < tonumber(place) then redis.call('SET', KEYS[3], place) end
 return 1

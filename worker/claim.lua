@@ -17,7 +17,8 @@ if state == 'queued' and (not due or tonumber(due) <= now) then
   local place = redis.call('ZSCORE', outbox, id)
   if place then
     redis.call('ZREM', outbox, id)
-    if tonumber(redis.call('GET', taken) or 0) < tonumber(place) then redis.call('SET', taken, place) end
+    local first = tonumber(place) % 1 == 0 -- see lost.lua
+    if first and tonumber(redis.call('GET', taken) or 0) < tonumber(place) then redis.call('SET', taken, place) end
   end
   redis.call('ZADD', KEYS[3], string.format('%.0f', math.min(now + tonumber(ARGV[2]), tonumber(expires))), id)
 end

@@ -2,6 +2,8 @@
 -- Places are numbers in the order of publishing. A lane is first in, first out, so what still lies in the outbox although a later one
 -- was taken, the grace ago or longer, was passed over; and when the queue is empty, so was everything that was published before the
 -- grace. Marks remember how far the lane was at which time; so the cost follows the losses, not the backlog.
+-- A place that ends in a half belongs to a publication that was not the first. An earlier copy of it may still wait far ahead of that
+-- place, so that taking it says nothing about how far the lane is.
 -- KEYS 1 sms:outbox:LANE  sorted set, no lifetime
 --      2 sms:taken:LANE   string, no lifetime
 --      3 sms:marks:LANE   list of "now taken place", newest first; capped
@@ -29,6 +31,6 @@ if not passed then return {} end
 
 local ids = redis.call('ZRANGE', KEYS[1], '-inf', passed, 'BYSCORE', 'LIMIT', 0, ARGV[2])
 for _, id in ipairs(ids) do
-  redis.call('ZADD', KEYS[1], 'XX', redis.call('INCR', KEYS[4]), id)
+  redis.call('ZADD', KEYS[1], 'XX', redis.call('INCR', KEYS[4]) + 0.5, id)
 end
 return ids

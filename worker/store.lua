@@ -40,7 +40,8 @@ if ARGV[22] ~= '' then redis.call('HSET', KEYS[1], 'cnt', ARGV[22]) end
 if ARGV[5] == 'never' then redis.call('ZREM', KEYS[3], id)
 elseif ARGV[5] ~= 'keep' then redis.call('ZADD', KEYS[3], ARGV[5], id) end
 
-if ARGV[7] == '1' then redis.call('ZADD', KEYS[4], redis.call('INCR', KEYS[5]), id)
+-- A half: not the first publication, see lost.lua.
+if ARGV[7] == '1' then redis.call('ZADD', KEYS[4], redis.call('INCR', KEYS[5]) + 0.5, id)
 elseif ARGV[5] ~= 'keep' then redis.call('ZREM', KEYS[4], id) end
 
 if ARGV[10] ~= '' and ARGV[10] ~= known[3] and ARGV[13] == ARGV[4] then

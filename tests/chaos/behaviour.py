@@ -95,8 +95,9 @@ BEHAVIOURS = (
     # refused, throttled, not reached
     _told("i005", 10),
     _told("refused_400", 6),
-    _told("throttled_429/200", 4),
-    _told("throttled_T/throttled_403/503/200", 3),
+    # rare: a throttled submit stops everybody's for a second or more
+    _told("throttled_429/200", 1),
+    _told("throttled_T/throttled_403/503/200", 1),
     _told("D504CO/200", 12),
     _told("unreachable_503/D503/200", 10),
 )

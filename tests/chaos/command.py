@@ -13,6 +13,8 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import structlog
+
 from producers.enqueue import Enqueuer
 from tests.chaos.drain import Drained, drain
 from tests.chaos.dump import dump
@@ -47,7 +49,10 @@ def main() -> None:
     """Run, print, and end with 0 or 1."""
     run = _run()
     print(f"chaos: {run.minutes:g} minutes, CHAOS_SEED={run.seed}, logs in {run.folder}", flush=True)
+    run.folder.mkdir(parents=True, exist_ok=True)
+    _logs(run.folder / "app.log")
     findings, diary = play(run)
+    (run.folder / "diary.txt").write_text("".join(f"{at} {what}\n" for at, what in sorted(diary)), encoding="utf-8")
     print("\n" + table(findings) + "\n", flush=True)
     if findings.offences:
         print(dump(run.folder / "offences", findings.cases, findings.offences, diary))
@@ -100,6 +105,11 @@ def _offences(cases: list[Case], drained: Drained) -> list[Offence]:
 def _load(stage: Stage) -> Load:
     settings = stage.settings()
     return Load(Enqueuer.connect(settings), Relay.wire(settings).store, stage.simulator)
+
+
+def _logs(file: Path) -> None:
+    """What the app of the load logs goes to a file."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(file.open("a", encoding="utf-8")))
 
 
 def _run() -> Run:

@@ -29,21 +29,21 @@ class Kind:
 
 
 KINDS = (
-    Kind("worker killed -9", 40, (0.0, 5.0)),
-    Kind("worker stopped by SIGTERM", 6, (0.0, 3.0)),
-    Kind("worker frozen", 6, (1.0, 18.0)),
-    Kind("receiver killed -9", 12, (0.0, 5.0)),
-    Kind("Valkey killed -9", 8, (0.0, 5.0)),
+    Kind("worker killed -9", 120, (0.0, 5.0)),
+    Kind("worker stopped by SIGTERM", 12, (0.0, 3.0)),
+    Kind("worker frozen", 10, (1.0, 18.0)),
+    Kind("receiver killed -9", 28, (0.0, 5.0)),
+    Kind("Valkey killed -9", 9, (0.0, 5.0)),
     Kind("Valkey stopped by SIGTERM", 2, (0.5, 5.0)),
-    Kind("Valkey frozen", 3, (0.5, 7.0)),
-    Kind("store: connections cut", 8, (0.0, 0.0)),
-    Kind("broker: connections cut", 8, (0.0, 0.0)),
-    Kind("callbacks: connections cut", 5, (0.0, 0.0)),
-    Kind("store unreachable, refused", 4, (1.0, 8.0)),
-    Kind("store unreachable, silent", 4, (1.0, 8.0)),
-    Kind("broker unreachable, refused", 4, (1.0, 8.0)),
-    Kind("broker unreachable, silent", 4, (1.0, 8.0)),
-    Kind("vendor slow", 3, (1.0, 4.0)),
+    Kind("Valkey frozen", 4, (0.5, 7.0)),
+    Kind("store: connections cut", 12, (0.0, 0.0)),
+    Kind("broker: connections cut", 12, (0.0, 0.0)),
+    Kind("callbacks: connections cut", 10, (0.0, 0.0)),
+    Kind("store unreachable, refused", 3, (1.0, 8.0)),
+    Kind("store unreachable, silent", 3, (1.0, 8.0)),
+    Kind("broker unreachable, refused", 3, (1.0, 8.0)),
+    Kind("broker unreachable, silent", 3, (1.0, 8.0)),
+    Kind("vendor slow", 5, (1.0, 4.0)),
 )
 
 

@@ -134,6 +134,25 @@ def test_a_backlog_that_only_waits_its_turn_is_not_published_again(store: Store,
     assert looking.find() == 0
 
 
+def test_a_late_copy_of_a_wake_up_published_again_does_not_call_the_backlog_lost(
+    store: Store, door: Enqueuer, redis: Redis
+) -> None:
+    held, later, *backlog = [one.message_id for one in door.enqueue_many([job() for _ in range(100)])]
+    store.claim([later])
+    looking = lost(store, door, redis)
+    until(lambda: looking.find() == 1)
+    store.claim([held])
+    marks, found = redis.llen(keys.marks(Lane.NOTICE)), []
+
+    def looked_long_enough() -> bool:
+        found.append(looking.find())
+        return bool(redis.llen(keys.marks(Lane.NOTICE)) == marks + 4)
+
+    until(looked_long_enough)
+    assert sum(found) == 0
+    assert store.waiting(Lane.NOTICE) == len(backlog)
+
+
 def test_an_agenda_entry_without_its_message_goes(store: Store, door: Enqueuer, redis: Redis) -> None:
     redis.zadd(keys.AGENDA, {"nobody": 1})
     assert agenda(store, door, redis).turn() == 1

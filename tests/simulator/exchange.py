@@ -51,6 +51,8 @@ class Exchange:
     async def reset(self) -> None:
         """Reset the TCP connection: the client sees neither an answer nor an orderly end."""
         transport: asyncio.Transport = self._scope["state"]["transport"]
+        if transport.is_closing():  # the client was faster: a killed one
+            return
         connection = transport.get_extra_info("socket")
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
         transport.abort()
