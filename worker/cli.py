@@ -5,6 +5,7 @@ import click
 from producers import cli as producers_cli
 from worker import cli_messages, run
 from worker.cli_dead import dead
+from worker.cli_doctor import doctor
 from worker.demo import demo
 from worker.local import up
 from worker.policy_cli import policy
@@ -24,6 +25,7 @@ for command in (
     cli_messages.status,
     cli_messages.resume,
     dead,
+    doctor,
     policy,
     run.worker,
     producers_cli.receiver,
