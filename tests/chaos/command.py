@@ -43,6 +43,7 @@ class Run:
     rate: float
     faults: str  # kinds whose name begins so; "none": none
     folder: Path = field(repr=False)
+    keep: bool  # the folder of a run in which every condition held
 
 
 def main() -> None:
@@ -58,7 +59,8 @@ def main() -> None:
         print(dump(run.folder / "offences", findings.cases, findings.offences, diary))
         print(f"\n{len(findings.offences)} offences; every timeline and log: {run.folder}; again: CHAOS_SEED={run.seed}")
         sys.exit(1)
-    shutil.rmtree(run.folder)
+    if not run.keep:
+        shutil.rmtree(run.folder)
 
 
 def play(run: Run) -> tuple[Findings, list[tuple[int, str]]]:
@@ -118,8 +120,10 @@ def _run() -> Run:
     parser.add_argument("--seed", type=int, default=None, help="of load and faults; default: a new one")
     parser.add_argument("--rate", type=float, default=50.0, help="messages a second")
     parser.add_argument("--faults", default="", help="only kinds whose name begins so, or none")
-    parser.add_argument("--folder", type=Path, default=None, help="for data and logs; default: a new one")
+    parser.add_argument(
+        "--folder", type=Path, default=None, help="for data and logs, kept; default: a new one, kept when something failed"
+    )
     given = parser.parse_args()
     seed = secrets.randbelow(1_000_000) if given.seed is None else given.seed
     folder = given.folder or Path(tempfile.mkdtemp(prefix="smsrelay-chaos-"))
-    return Run(given.minutes, seed, given.rate, given.faults, folder)
+    return Run(given.minutes, seed, given.rate, given.faults, folder, keep=given.folder is not None)

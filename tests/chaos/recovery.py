@@ -70,6 +70,22 @@ def _begins(case: Case) -> Iterator[tuple[int, Entry]]:
             yield line.at - before.at, line
 
 
+def unknown(cases: Iterable[Case]) -> Counter[str]:
+    """What the vendor had done about the messages that ended as unknown."""
+    ended = [case for case in cases if case.record is not None and case.record.state is State.UNKNOWN]
+    return Counter(_vendors_part(case) for case in ended)
+
+
+def _vendors_part(case: Case) -> str:
+    last = case.record.attempt if case.record is not None else 0
+    outcomes = {submit.seen.outcome for submit in case.submits if submit.attempt == last}
+    if any(attempt == last for attempt, _ in case.told):
+        return "reported something undecided"
+    if any(attempt == last for attempt, _ in case.tried):
+        return "reported, and was never answered 200"
+    return "took the SMS and never reported" if "accepted" in outcomes else f"last attempt: {', '.join(outcomes) or 'never came'}"
+
+
 def settled(cases: Iterable[Case]) -> Counter[str]:
     """How the attempts that became uncertain were settled."""
     return Counter(how for case in cases if case.record is not None for how in _settled(case.record.timeline))

@@ -17,7 +17,7 @@ from producers.record import State
 from tests.chaos.drain import Drained
 from tests.chaos.evidence import Case
 from tests.chaos.judge import Offence
-from tests.chaos.recovery import Waits, settled
+from tests.chaos.recovery import Waits, settled, unknown
 
 _CONDITIONS = {
     1: "every accepted message in exactly one final state that agrees with the simulator",
@@ -86,6 +86,7 @@ def _numbers(findings: Findings) -> Iterator[str]:
     yield f"| attempts begun | {begun} |"
     yield f"| submits at the vendor | {_listed(outcomes)} |"
     yield f"| uncertain, and how settled | {_listed(settled(cases))} |"
+    yield f"| unknown, by what the vendor had done | {_listed(unknown(cases))} |"
     yield f"| tries of callbacks by answer | {_listed(answered)} |"
     yield f"| reports answered 200, of which applied | {told}, {told - missing} |"
     yield f"| drained after the last fault | {_drained(findings.drained)} |"
