@@ -106,6 +106,7 @@ class Receiver:
         environment = {
             "SMSRELAY_SECRET": SECRET,
             "SMSRELAY_BROKER_URL": broker_url,
+            "SMSRELAY_STORE_URL": broker_url,
             "SMSRELAY_SPOOL": str(spool),
             "SMSRELAY_SPOOL_MAX": str(spool_max),
         }
