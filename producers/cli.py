@@ -80,7 +80,7 @@ def send(job: Any, as_json: bool, app_: str | None, params: tuple[str, ...], **f
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", default=8025, show_default=True)
+@click.option("--port", type=click.IntRange(1, 65535), default=8025, show_default=True)
 def receiver(host: str, port: int) -> None:
     """Take the vendor's status callbacks and put them on the queue."""
     with told():

@@ -148,7 +148,7 @@ class Spool:
             os.close(lock)
 
     def _lock_file(self, name: str) -> int:
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return os.open(self._folder / name, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
 
     def _drop(self) -> None:

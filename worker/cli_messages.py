@@ -85,10 +85,11 @@ def status() -> None:
         relay = Relay.wire(WorkerSettings())
         halt = relay.limit.halted()
         waiting = {lane: relay.store.waiting(lane) for lane in Lane}
-        unlisted = relay.store.unlisted()
+        unlisted, ahead_of = relay.store.unlisted(), relay.store.timed()
     click.echo(f"halted since {clock(halt.since)} ({halt.code}); smsrelay resume goes on" if halt else "submitting")
     for lane, count in waiting.items():
         click.echo(f"{lane.value}: {count} waiting")
+    click.echo(f"all lanes: {ahead_of} not final: waiting, put off, in flight, or awaiting a report")
     for code, count in sorted(unlisted.items()):
         click.echo(f"unlisted status code {code}: {count} reports")
 

@@ -20,6 +20,7 @@ from dotenv import dotenv_values
 
 from producers.broker import is_rabbitmq
 from producers.cli import Refused, told
+from producers.publish import Publisher
 from worker.settings import WorkerSettings
 from worker.stack import Part, Stack, StackFailed
 
@@ -115,10 +116,12 @@ def up(simulator: bool, data: Path, **ports: int) -> None:
     environment = desk.environment(given)
     os.environ.update(environment)
     with told():
-        WorkerSettings()
+        settings = WorkerSettings()
+        if "SMSRELAY_BROKER_URL" in given and not _answers(settings):
+            raise Refused("the broker that SMSRELAY_BROKER_URL names does not answer; without that variable `up` brings its own")
     _write_env(data / "env", environment)
     stopped = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # the last: its terminal was closed
         signal.signal(number, lambda *_: stopped.set())
     stack = Stack(desk.parts(given), data, environment)
     try:
@@ -135,6 +138,11 @@ def named_by_the_user() -> dict[str, str]:
     """The environment, with the ``.env`` file behind it."""
     written = {name: value for name, value in dotenv_values(".env").items() if value}
     return {**written, **os.environ}
+
+
+def _answers(settings: WorkerSettings) -> bool:
+    with Publisher(settings.broker_url, 1) as publisher:
+        return publisher.reachable()
 
 
 def _write_env(path: Path, environment: Mapping[str, str]) -> None:

@@ -66,3 +66,11 @@ class FlowerSettings(BrokerSettings):
     """What Flower needs to know. It does not start without a password: open, it would show everybody every task."""
 
     flower_auth: SecretStr = Field(description="user:password of Flower's pages.")
+
+    @field_validator("flower_auth")
+    @classmethod
+    def _user_and_password(cls, auth: SecretStr) -> SecretStr:
+        user, _, password = auth.get_secret_value().partition(":")
+        if not (user and password):
+            raise ValueError("must be user:password")
+        return auth

@@ -172,6 +172,11 @@ class Store:
         with store_answers():
             return int(self._redis.zcard(keys.outbox(lane)))
 
+    def timed(self) -> int:
+        """How many messages are not final: each has its time in the agenda."""
+        with store_answers():
+            return int(self._redis.zcard(keys.AGENDA))
+
     def unlisted(self) -> dict[str, int]:
         """Status codes the policy does not list, and how many reports brought each."""
         with store_answers():

@@ -54,7 +54,12 @@ class Tasks:
 
     def send(self, task: Task, *args: Any, **kwargs: Any) -> str:
         """Record a whole job, given as the only argument, as ``job=`` or as its own fields, and go on with it."""
-        wire = args[0] if len(args) == 1 and not kwargs else kwargs.get("job", kwargs)
+        if len(args) + bool(kwargs) != 1 or (len(kwargs) > 1 and "job" in kwargs):
+            with self._requeued_without_store():
+                return self._keep(
+                    SEND, "needs one job: the only argument, or job=, or its own fields", {"args": args, "kwargs": kwargs}
+                )
+        wire = args[0] if args else kwargs.get("job", kwargs)
         with self._requeued_without_store():
             return self._send(wire, task.request.id)
 
@@ -75,8 +80,7 @@ class Tasks:
                 job = job.model_copy(update={"reference": f"task {task_id}"[:128]})
             recorded = self.relay.enqueuer.record(job)
         except Rejection as rejection:
-            self.relay.store.keep_undecodable(SEND, str(rejection), json.dumps(wire, default=repr))
-            return f"refused: {rejection}"
+            return self._keep(SEND, str(rejection), wire)
         message_id = recorded.message.message_id
         if not recorded.wake:
             return str(Outcome("accepted before, or not due yet", message_id, recorded.message.lane.value))
@@ -87,11 +91,14 @@ class Tasks:
         try:
             event = StatusEvent.decode(wire)
         except Rejection as rejection:
-            self.relay.store.keep_undecodable(STATUS_QUEUE, str(rejection), json.dumps(wire, default=repr))
-            return f"refused: {rejection}"
+            return self._keep(STATUS_QUEUE, str(rejection), wire)
         outcome = self.relay.reports.apply(event)
         self.relay.inbox.applied(event)
         return str(outcome)
+
+    def _keep(self, queue: str, reason: str, wire: object) -> str:
+        self.relay.store.keep_undecodable(queue, reason, json.dumps(wire, default=repr))
+        return f"refused: {reason}"
 
     @contextmanager
     def _requeued_without_store(self) -> Iterator[None]:
