@@ -15,11 +15,13 @@
 --      21 why or ''  22 counts or ''
 -- Returns 1 when applied, 0 when the record has moved on or is gone.
 local id = ARGV[1]
-local known = redis.call('HMGET', KEYS[1], 'rev', 'len', 'ext')
+local known = redis.call('HMGET', KEYS[1], 'rev', 'len', 'ext', 'exp')
 if known[1] ~= ARGV[2] then return 0 end
 
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+-- A worker that stood still decided on a time that is over; it reads this clock and decides again.
+if ARGV[3] == 'submitting' and now >= tonumber(known[4]) then return 0 end
 local function set(field, value)
   if value == '' then redis.call('HDEL', KEYS[1], field) else redis.call('HSET', KEYS[1], field, value) end
 end

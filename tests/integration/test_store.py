@@ -224,3 +224,15 @@ def test_a_report_by_the_id_of_a_message_that_is_gone_is_told_so(store: Store, d
     redis.delete(keys.message(message_id))
     event = StatusEvent(external_id="e1", code="200", received_at=1)
     assert Reports(store, POLICY, lambda: 0.5).apply(event).text == "its message is gone"
+
+
+def test_a_worker_that_stood_still_begins_nothing_past_the_deadline(store: Store, door: Enqueuer) -> None:
+    message_id = door.enqueue(job(expires_in=1)).message_id
+    stale = store.read(message_id)
+    assert stale is not None
+    while (reading := store.read(message_id)) is not None and reading.now < stale.record.expires_at:
+        continue
+    change = store.change(message_id, lambda seen: lifecycle.begin(seen.record, seen.now, 60_000, "me", POLICY), stale)
+    assert change is not None
+    assert change.transition is not None
+    assert change.transition.state is State.EXPIRED

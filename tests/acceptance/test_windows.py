@@ -1,0 +1,199 @@
+"""One test for each window in which a task could be lost or doubled: a process is stopped exactly there. On a relay of their own.
+
+How long a lost task stays lost is told by the timeline's instants and printed; both are of the store's clock.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from producers import keys
+from producers.job import SendJob
+from producers.lanes import STATUS_QUEUE, Lane
+from producers.record import Record, State
+from tests.acceptance.guide_report import guide_report
+from tests.acceptance.processes import processes_of
+from tests.acceptance.relay_process import ROOT, TEMPLATE, RelayProcess, a_code, a_recipient, running_relay
+from tests.acceptance.waiting import eventually
+
+_BOUND = 20.0  # seconds: 15 are promised of a relay with little load, and the machine of the tests has more
+_BACK = 90.0  # seconds until everything has ended well, on a machine that may stand still for many of them
+_WAVE = 100  # singles
+_FIRST, _SECOND = "worker.app worker --hostname worker@", "worker.app worker --hostname worker2@"
+
+# An app that dies between record and publish, by its own hand, so that it dies nowhere else.
+_DYING_APP = """
+import os, signal, sys
+from producers.enqueue import Enqueuer
+from producers.job import SendJob
+from producers.lanes import Lane
+from producers.settings import ProducerSettings
+
+job = SendJob(to=sys.argv[1], template=sys.argv[2], params=("1234",), lane=Lane.OTP)
+recorded = Enqueuer.connect(ProducerSettings()).record(job)
+print(recorded.message.message_id, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.fixture(scope="module")
+def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RelayProcess]:
+    with running_relay(tmp_path_factory.mktemp("windows") / "relay", settings={"SMSRELAY_RATE": "50"}) as running:
+        eventually(lambda: _starts(running, "worker") == 1, "the worker is ready", _BACK)
+        yield running
+
+
+def test_what_an_app_recorded_and_died_before_publishing_is_begun(relay: RelayProcess) -> None:
+    to = a_recipient()
+    app = subprocess.run(
+        [sys.executable, "-c", _DYING_APP, to, TEMPLATE],
+        env=dict(relay.environment),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=_BACK,
+        check=False,
+    )
+    assert app.returncode == -signal.SIGKILL, app.stderr
+    record = relay.wait_state(app.stdout.strip(), State.DELIVERED, _BACK)
+    _within_the_bound("record without publish", _begun(record) - record.created_at)
+    assert len(relay.simulator.submits(to)) == 1
+
+
+def test_a_task_that_a_pop_lost_is_begun_once(relay: RelayProcess) -> None:
+    to = a_recipient()
+    with _frozen(relay, _FIRST):
+        message_id = relay.send(to)
+        lost_at = _lose(relay, Lane.OTP.queue)
+    record = relay.wait_state(message_id, State.DELIVERED, _BACK)
+    _within_the_bound("task lost by a pop", _begun(record) - lost_at)
+    assert len(relay.simulator.submits(to)) == 1
+
+
+def test_a_report_whose_task_was_lost_after_its_200_is_applied(relay: RelayProcess) -> None:
+    to, message_id = relay.scripted({"submits": ["never"]})
+    relay.wait_state(message_id, State.SUBMITTED, _BACK)
+    with _frozen(relay, _FIRST):
+        assert relay.report(to, guide_report(200)) == 200
+        lost_at = _lose(relay, STATUS_QUEUE)
+    record = relay.wait_state(message_id, State.DELIVERED, _BACK)
+    _within_the_bound("report's task lost", record.timeline[-1].at - lost_at)
+    eventually(lambda: relay.redis.hlen(keys.REPORTS) == 0, "the report is let go of")
+
+
+def test_wake_ups_that_a_killed_worker_had_claimed_are_begun_once_by_another(relay: RelayProcess) -> None:
+    jobs = [_job(Lane.NOTICE) for _ in range(20)]
+    with _second_worker(relay) as second, _frozen(relay, _FIRST, _SECOND):
+        ids = [one.message_id for one in relay.relay.enqueuer.enqueue_many(jobs)]
+        relay.relay.limit.pause(6)  # as after a throttled answer, so that what is claimed waits for a slot
+        second.send_signal(signal.SIGCONT)
+        eventually(lambda: relay.relay.store.waiting(Lane.NOTICE) == 0, "the second worker claimed them", _BACK)
+        second.kill()
+        second.wait()
+        killed_at = _now(relay)
+        assert {relay.record(one).state for one in ids} == {State.QUEUED}
+    records = [relay.wait_state(one, State.DELIVERED, _BACK) for one in ids]
+    _within_the_bound("claimed by a killed worker", max(map(_begun, records)) - killed_at)
+    assert _submits(relay, jobs) == Counter(job.to for job in jobs)
+
+
+def test_a_rolling_restart_under_load_submits_everything_once(relay: RelayProcess) -> None:
+    jobs = [_job(list(Lane)[number % 3]) for number in range(3 * _WAVE)]
+    with _second_worker(relay) as second:
+        starts = _starts(relay, "worker")
+        ids = _enqueued(relay, jobs[:_WAVE])
+        os.kill(_pid(relay, _FIRST), signal.SIGTERM)
+        ids += _enqueued(relay, jobs[_WAVE : 2 * _WAVE])
+        eventually(lambda: _starts(relay, "worker") > starts, "the first worker is back", _BACK)
+        ids += _enqueued(relay, jobs[2 * _WAVE :])
+        second.terminate()
+        assert second.wait(_BACK) == 0
+    records = [relay.wait_final(one, _BACK) for one in ids]
+    assert Counter((record.state, record.attempt) for record in records) == {(State.DELIVERED, 1): 3 * _WAVE}
+    assert _submits(relay, jobs) == Counter(job.to for job in jobs)
+
+
+def _job(lane: Lane) -> SendJob:
+    return SendJob(to=a_recipient(), template=TEMPLATE, params=(a_code(),), lane=lane)
+
+
+def _enqueued(relay: RelayProcess, jobs: Sequence[SendJob]) -> list[str]:
+    return [relay.relay.enqueuer.enqueue(job).message_id for job in jobs]
+
+
+@contextlib.contextmanager
+def _second_worker(relay: RelayProcess) -> Iterator["subprocess.Popen[bytes]"]:
+    """One more worker, not restarted by anybody, ready to work; killed at the end when it still runs."""
+    starts = _starts(relay, "worker2")
+    with (relay.data / "worker2.log").open("ab") as log:
+        command = [sys.executable, "-m", "worker", "worker", "--name", "worker2"]
+        second = subprocess.Popen(command, cwd=ROOT, env=dict(relay.environment), stdout=log, stderr=log)
+    try:
+        eventually(lambda: _starts(relay, "worker2") > starts, "the second worker is ready", _BACK)
+        yield second
+    finally:
+        second.kill()
+        second.wait()
+
+
+@contextlib.contextmanager
+def _frozen(relay: RelayProcess, *workers: str) -> Iterator[None]:
+    """Stop all workers, and have the broker give up on their blocking pops, so that no task falls into their hands any more."""
+    pids = [_pid(relay, words) for words in workers]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        eventually(lambda: not _popping(relay), "the stopped workers' pops are over", _BACK)
+        yield
+    finally:
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):  # killed meanwhile
+                os.kill(pid, signal.SIGCONT)
+
+
+def _popping(relay: RelayProcess) -> bool:
+    return any("b" in client["flags"] for client in relay.redis.client_list())
+
+
+def _starts(relay: RelayProcess, name: str) -> int:
+    """How often a worker of this name has become ready."""
+    log = relay.data / f"{name}.log"
+    return log.read_text("utf-8", "replace").count(" ready.") if log.exists() else 0
+
+
+def _pid(relay: RelayProcess, words: str) -> int:
+    [pid] = [pid for pid, command in processes_of(relay.data).items() if words in command]
+    return pid
+
+
+def _lose(relay: RelayProcess, queue: str) -> int:
+    """Take the one task of a queue away; the instant (ms)."""
+    assert relay.redis.llen(queue) == 1
+    relay.redis.delete(queue)
+    return _now(relay)
+
+
+def _now(relay: RelayProcess) -> int:
+    seconds, micros = relay.redis.time()
+    return int(seconds) * 1000 + int(micros) // 1000
+
+
+def _begun(record: Record) -> int:
+    [begun] = [line.at for line in record.timeline if line.rule == "begun"]
+    return begun
+
+
+def _submits(relay: RelayProcess, jobs: Sequence[SendJob]) -> Counter[str]:
+    ours = {job.to for job in jobs}
+    return Counter(submit.recipient for submit in relay.simulator.submits() if submit.recipient in ours)
+
+
+def _within_the_bound(what: str, milliseconds: int) -> None:
+    print(f"{what}: made good after {milliseconds / 1000:.1f} s")
+    assert milliseconds <= _BOUND * 1000, what
