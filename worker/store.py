@@ -208,22 +208,10 @@ class Store:
             self._redis.lrem(keys.UNDECODABLE, 1, json.dumps(asdict(kept)))
 
     def _call(self, record: Record, transition: Transition) -> Call:
-        message_id, lane, external_id = record.message_id, record.lane, transition.external_id or ""
-        named = [
-            keys.message(message_id),
-            keys.payload(message_id),
-            keys.AGENDA,
-            keys.outbox(lane),
-            keys.PLACE,
-            keys.EVENTS,
-            keys.UNLISTED,
-            keys.DEAD,
-        ]
-        if external_id:
-            named.append(keys.external(external_id))
+        message_id, external_id = record.message_id, transition.external_id or ""
         wake, due = transition.wake, transition.due
         return Call(
-            named,
+            _changed_keys(record, external_id),
             [
                 message_id,
                 record.revision,
@@ -242,13 +230,28 @@ class Store:
                 transition.rule,
                 "" if transition.updated_on is None else transition.updated_on,
                 EVENTS_CAP,
-                lane.value,
+                record.lane.value,
                 int(transition.rule == UNLISTED),
                 transition.folds or int(len(record.timeline) >= _LONGEST_TIMELINE),
                 transition.why or "",
                 encode_counts(transition.counts or {}),
             ],
         )
+
+
+def _changed_keys(record: Record, external_id: str) -> list[str]:
+    """Keys a transition touches, in the order of store.lua's header."""
+    named = [
+        keys.message(record.message_id),
+        keys.payload(record.message_id),
+        keys.AGENDA,
+        keys.outbox(record.lane),
+        keys.PLACE,
+        keys.EVENTS,
+        keys.UNLISTED,
+        keys.DEAD,
+    ]
+    return [*named, keys.external(external_id)] if external_id else named
 
 
 def _claimed(message_id: str, answer: Sequence[Any]) -> Reading | None:
