@@ -6,6 +6,7 @@ is not ready in time or its port is taken. Nothing of it outlives ``stop``.
 """
 
 import contextlib
+import secrets
 import signal
 import socket
 import subprocess
@@ -20,6 +21,7 @@ import requests
 _READY = 60.0  # seconds a part may take to come up on a slow machine
 _STOP = 120.0  # seconds; more than the longest shutdown below
 _POLL = 0.1
+_PORTS = range(10_000, 32_000)
 
 
 class StackFailed(RuntimeError):
@@ -145,10 +147,16 @@ def _readiness(part: Part) -> Callable[[], bool]:
 
 
 def free_port() -> int:
-    """A port nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port nobody listens on at this moment, below those that the kernel lends to outgoing connections."""
+    while True:
+        port = _PORTS.start + secrets.randbelow(len(_PORTS))
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue  # somebody listens there
+        return port
 
 
 def _taken(port: int) -> bool:

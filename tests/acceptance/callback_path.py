@@ -7,7 +7,6 @@ import base64
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from producers.event import StatusEvent
 from producers.lanes import STATUS_QUEUE
 from producers.token import CallbackToken
+from worker.stack import free_port
 
 SECRET = "a secret of sixteen characters"
 VENDOR_PATIENCE = 5.0  # seconds: what the vendor's guide allows a callback
@@ -35,12 +35,6 @@ def until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not come about in time"
         time.sleep(0.02)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass

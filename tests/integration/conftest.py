@@ -1,19 +1,12 @@
 """One real Valkey server for the whole run, empty at the start of every test."""
 
-import socket
 from collections.abc import Iterator
 
 import pytest
 from redis import Redis
 
 from tests.integration.valkey import running_valkey
-
-
-def free_port() -> int:
-    """A port nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from worker.stack import free_port
 
 
 @pytest.fixture(scope="session")

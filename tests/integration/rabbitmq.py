@@ -93,10 +93,18 @@ class RabbitMQ:
             self._mapper.wait()
             self._mapper = None
 
-    def control(self, *arguments: str) -> None:
-        """Run ``rabbitmqctl`` against it."""
+    def control(self, *arguments: str) -> str:
+        """Run ``rabbitmqctl`` against it, and say what it said."""
         command = [str(_BIN / "rabbitmqctl"), "-n", self.name, "-q", *arguments]
-        subprocess.run(command, env=self._environment(), stdout=subprocess.DEVNULL, check=True)
+        return subprocess.run(command, env=self._environment(), stdout=subprocess.PIPE, check=True, text=True).stdout
+
+    def close_connections(self) -> None:
+        """Close every client's connection, and wait until they are closed: the command only asks for it."""
+        self.control("close_all_connections", "for the test")
+        until = time.monotonic() + _STOP
+        while self.control("list_connections", "--no-table-headers", "pid").strip():
+            if time.monotonic() > until:
+                raise RuntimeError("RabbitMQ keeps connections that it was told to close")
 
     def settle(self) -> None:
         """Write down which queues there are: one declared half a second before a power cut is without a leader for good."""

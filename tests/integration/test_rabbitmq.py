@@ -65,7 +65,7 @@ def test_what_was_published_outlives_a_kill_of_rabbitmq(rabbitmq: RabbitMQ, publ
 
 def test_connections_that_died_while_they_lay_idle_are_replaced_within_the_call(rabbitmq: RabbitMQ, publisher: Publisher) -> None:
     together(publisher, 4)
-    rabbitmq.control("close_all_connections", "for the test")
+    rabbitmq.close_connections()
     together(publisher, 4)
     assert publisher.queue_length(OTP) == 8
 
