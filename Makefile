@@ -12,7 +12,7 @@ up: $(VENV)/.run          ## the whole relay until Ctrl-C
 	$(BIN)/smsrelay up
 
 test: $(VENV)/.dev        ## every test, on real processes
-	$(BIN)/pytest
+	$(BIN)/pytest -n 3 --dist loadfile
 
 CHAOS_MINUTES ?= 5
 CHAOS_SEED ?= $(shell od -An -N2 -tu2 /dev/urandom)
