@@ -1,6 +1,7 @@
 """Real processes as the kernel lists them: which ones work for a data folder, and ending one without a warning.
 
-Enters: a data folder. Leaves: pids and command lines. A process that ends while it is looked at is not listed. Linux only.
+Enters: a data folder. Leaves: pids, each with its title in brackets and its command line. A process that ends while it is looked
+at is not listed. Linux only.
 """
 
 import os
@@ -8,17 +9,23 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+PARENT = "[smsrelay worker]"
 _PROC = Path("/proc")
 
 
 def processes_of(data: Path) -> dict[int, str]:
-    """Command lines by pid of every process whose command line, environment or working folder names it; zombies are gone."""
+    """Title and command line by pid of every process whose command line, environment or working folder names it; no zombies."""
     return dict(_naming(str(data).encode()))
 
 
+def pids(data: Path, *words: str) -> list[int]:
+    """The processes of the folder whose title and command line hold all the words."""
+    return sorted(pid for pid, command in processes_of(data).items() if all(word in command for word in words))
+
+
 def kill_9(data: Path, words: str) -> int:
-    """Kill the one process of the folder whose command line holds ``words``; its pid."""
-    [pid] = [pid for pid, command in processes_of(data).items() if words in command]
+    """Kill the one process of the folder whose title and command line hold ``words``; its pid."""
+    [pid] = pids(data, words)
     os.kill(pid, signal.SIGKILL)
     return pid
 
@@ -29,8 +36,9 @@ def _naming(folder: bytes) -> Iterator[tuple[int, str]]:
             continue
         try:
             command, environment = (entry / "cmdline").read_bytes(), (entry / "environ").read_bytes()
+            title = (entry / "comm").read_text("utf-8").strip()
             works_in = str((entry / "cwd").readlink()).encode()  # the broker writes its title over its environment
         except OSError:  # it ended meanwhile, or is another user's
             continue
         if folder in command or folder in environment or folder in works_in:
-            yield int(entry.name), command.replace(b"\0", b" ").decode("utf-8", "replace")
+            yield int(entry.name), f"[{title}] " + command.replace(b"\0", b" ").decode("utf-8", "replace")

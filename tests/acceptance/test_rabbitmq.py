@@ -4,14 +4,13 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import pytest
 
 from producers.job import SendJob
 from producers.lanes import Lane
 from producers.record import State
-from tests.acceptance.processes import kill_9, processes_of
+from tests.acceptance.processes import kill_9, pids
 from tests.acceptance.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient, running_relay
 from tests.acceptance.waiting import eventually
 from tests.integration.rabbitmq import RabbitMQ, running_rabbitmq
@@ -138,10 +137,6 @@ def delivered_once(relay: RelayProcess, jobs: Sequence[SendJob], ids: Sequence[s
     numbers = [job.to for job in jobs]
     arrivals = Counter(submit.recipient for submit in relay.simulator.submits() if submit.recipient in set(numbers))
     assert arrivals == Counter(numbers)
-
-
-def pids(data: Path, words: str) -> list[int]:
-    return sorted(pid for pid, command in processes_of(data).items() if words in command)
 
 
 def log(relay: RelayProcess) -> str:

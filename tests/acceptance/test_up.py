@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.acceptance.processes import processes_of
+from producers.broker import QUEUES
+from tests.acceptance.processes import pids, processes_of
 from tests.acceptance.relay_process import ROOT, SMSRELAY, a_recipient, clean_environment, run_smsrelay
 from tests.acceptance.waiting import eventually
 from worker.stack import free_port
@@ -59,7 +60,8 @@ def test_up_prints_its_urls_sends_and_ends_clean_at_ctrl_c(up: Up) -> None:
     _answer(urls["simulator"], 200)
     _answer(urls["Flower"], 401)
     _delivered(up.environment)
-    assert len(processes_of(up.desk)) == 7  # up, the supervisor and its five parts
+    assert len(processes_of(up.desk)) == 11  # up, the supervisor and its five parts, one of which has a process for each queue
+    assert all(pids(up.desk, f"[{queue}]") for queue in QUEUES)
 
     os.killpg(up.process.pid, signal.SIGINT)
     rest, _ = up.process.communicate(timeout=120)

@@ -18,14 +18,15 @@ from producers.job import SendJob
 from producers.lanes import STATUS_QUEUE, Lane
 from producers.record import Record, State
 from tests.acceptance.guide_report import guide_report
-from tests.acceptance.processes import processes_of
+from tests.acceptance.processes import PARENT, pids
 from tests.acceptance.relay_process import ROOT, TEMPLATE, RelayProcess, a_code, a_recipient, running_relay
 from tests.acceptance.waiting import eventually
 
 _BOUND = 20.0  # seconds: 15 are promised of a relay with little load, and the machine of the tests has more
 _BACK = 90.0  # seconds until everything has ended well, on a machine that may stand still for many of them
 _WAVE = 100  # singles
-_FIRST, _SECOND = "worker.app worker --hostname worker@", "worker.app worker --hostname worker2@"
+_FIRST, _SECOND = "--name worker ", "--name worker2 "
+_PROCESSES = 4  # of a worker, beside their parent
 
 # An app that dies between record and publish, by its own hand, so that it dies nowhere else.
 _DYING_APP = """
@@ -44,8 +45,8 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 @pytest.fixture(scope="module")
 def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RelayProcess]:
-    with running_relay(tmp_path_factory.mktemp("windows") / "relay", settings={"SMSRELAY_RATE": "50"}) as running:
-        eventually(lambda: _starts(running, "worker") == 1, "the worker is ready", _BACK)
+    with running_relay(tmp_path_factory.mktemp("windows") / "relay", settings={"SMSRELAY_RATE": "50"}, together=False) as running:
+        eventually(lambda: _starts(running, "worker") == _PROCESSES, "the worker is ready", _BACK)
         yield running
 
 
@@ -92,10 +93,10 @@ def test_wake_ups_that_a_killed_worker_had_claimed_are_begun_once_by_another(rel
     with _second_worker(relay) as second, _frozen(relay, _FIRST, _SECOND):
         ids = [one.message_id for one in relay.relay.enqueuer.enqueue_many(jobs)]
         relay.relay.limit.pause(6)  # as after a throttled answer, so that what is claimed waits for a slot
-        second.send_signal(signal.SIGCONT)
+        for pid in pids(relay.data, _SECOND):
+            os.kill(pid, signal.SIGCONT)
         eventually(lambda: relay.relay.store.waiting(Lane.NOTICE) == 0, "the second worker claimed them", _BACK)
-        second.kill()
-        second.wait()
+        _kill(relay, second)
         killed_at = _now(relay)
         assert {relay.record(one).state for one in ids} == {State.QUEUED}
     records = [relay.wait_state(one, State.DELIVERED, _BACK) for one in ids]
@@ -108,9 +109,10 @@ def test_a_rolling_restart_under_load_submits_everything_once(relay: RelayProces
     with _second_worker(relay) as second:
         starts = _starts(relay, "worker")
         ids = _enqueued(relay, jobs[:_WAVE])
-        os.kill(_pid(relay, _FIRST), signal.SIGTERM)
+        [parent] = pids(relay.data, PARENT, _FIRST)
+        os.kill(parent, signal.SIGTERM)
         ids += _enqueued(relay, jobs[_WAVE : 2 * _WAVE])
-        eventually(lambda: _starts(relay, "worker") > starts, "the first worker is back", _BACK)
+        eventually(lambda: _starts(relay, "worker") == starts + _PROCESSES, "the first worker is back", _BACK)
         ids += _enqueued(relay, jobs[2 * _WAVE :])
         second.terminate()
         assert second.wait(_BACK) == 0
@@ -135,24 +137,30 @@ def _second_worker(relay: RelayProcess) -> Iterator["subprocess.Popen[bytes]"]:
         command = [sys.executable, "-m", "worker", "worker", "--name", "worker2"]
         second = subprocess.Popen(command, cwd=ROOT, env=dict(relay.environment), stdout=log, stderr=log)
     try:
-        eventually(lambda: _starts(relay, "worker2") > starts, "the second worker is ready", _BACK)
+        eventually(lambda: _starts(relay, "worker2") == starts + _PROCESSES, "the second worker is ready", _BACK)
         yield second
     finally:
-        second.kill()
-        second.wait()
+        _kill(relay, second)
+
+
+def _kill(relay: RelayProcess, second: "subprocess.Popen[bytes]") -> None:
+    """The second worker with all its processes, none of which gets to know of the others' end."""
+    for pid in pids(relay.data, _SECOND):
+        os.kill(pid, signal.SIGKILL)
+    second.wait()
 
 
 @contextlib.contextmanager
 def _frozen(relay: RelayProcess, *workers: str) -> Iterator[None]:
     """Stop all workers, and have the broker give up on their blocking pops, so that no task falls into their hands any more."""
-    pids = [_pid(relay, words) for words in workers]
-    for pid in pids:
+    stopped = [pid for words in workers for pid in pids(relay.data, words)]
+    for pid in stopped:
         os.kill(pid, signal.SIGSTOP)
     try:
         eventually(lambda: not _popping(relay), "the stopped workers' pops are over", _BACK)
         yield
     finally:
-        for pid in pids:
+        for pid in stopped:
             with contextlib.suppress(ProcessLookupError):  # killed meanwhile
                 os.kill(pid, signal.SIGCONT)
 
@@ -162,14 +170,9 @@ def _popping(relay: RelayProcess) -> bool:
 
 
 def _starts(relay: RelayProcess, name: str) -> int:
-    """How often a worker of this name has become ready."""
+    """How often a process of a worker of this name has become ready."""
     log = relay.data / f"{name}.log"
     return log.read_text("utf-8", "replace").count(" ready.") if log.exists() else 0
-
-
-def _pid(relay: RelayProcess, words: str) -> int:
-    [pid] = [pid for pid, command in processes_of(relay.data).items() if words in command]
-    return pid
 
 
 def _lose(relay: RelayProcess, queue: str) -> int:

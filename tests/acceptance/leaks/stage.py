@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import requests
@@ -146,4 +146,5 @@ def _hasty(source: str) -> str:
 
 def _parts(desk: Desk, own: Mapping[str, str]) -> tuple[Part, ...]:
     verbose = (sys.executable, "-m", "celery", "-A", "worker.app", "worker", "--hostname", "verbose@%h")
-    return (*desk.parts(own), Part("verbose", (*verbose, "--loglevel", "DEBUG", "--task-events"), 60))
+    parts = [replace(part, command=(*part.command, "--together")) if part.name == "worker" else part for part in desk.parts(own)]
+    return (*parts, Part("verbose", (*verbose, "--loglevel", "DEBUG", "--task-events"), 60))
