@@ -1,12 +1,17 @@
--- Lets go of a report that was applied, and marks how far the workers are.
+-- Lets go of reports that were applied, and marks how far the workers are. One call for many.
 -- KEYS 1 sms:reports        hash: report by its key; no lifetime
 --      2 sms:outbox:status  sorted set: key by place; no lifetime
 --      3 sms:taken:status   string: the highest place applied; no lifetime
--- ARGV 1 key
-local place = redis.call('ZSCORE', KEYS[2], ARGV[1])
-if not place then return 0 end
-redis.call('ZREM', KEYS[2], ARGV[1])
-redis.call('HDEL', KEYS[1], ARGV[1])
-local first = tonumber(place) % 1 == 0 -- see worker/lost.lua
-if first and tonumber(redis.call('GET', KEYS[3]) or 0) < tonumber(place) then redis.call('SET', KEYS[3], place) end
-return 1
+--      4 sms:reports:keys   sorted set: keys in the order of their letters; no lifetime
+-- ARGV 1 '1' when they were applied in their turn: only then do they say how far the workers are  2… keys
+local keys = {unpack(ARGV, 2)}
+local reached = tonumber(redis.call('GET', KEYS[3]) or 0)
+local before = reached
+for _, place in ipairs(redis.call('ZMSCORE', KEYS[2], unpack(keys))) do
+  local first = place and tonumber(place) % 1 == 0 -- see worker/lost.lua
+  if first and tonumber(place) > reached then reached = tonumber(place) end
+end
+if ARGV[1] == '1' and reached > before then redis.call('SET', KEYS[3], string.format('%.0f', reached)) end
+redis.call('ZREM', KEYS[2], unpack(keys))
+redis.call('ZREM', KEYS[4], unpack(keys))
+return redis.call('HDEL', KEYS[1], unpack(keys))

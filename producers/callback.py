@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import chain, islice
 from urllib.parse import parse_qsl
 
@@ -20,6 +21,8 @@ from producers.token import CallbackToken
 
 _Fields = Mapping[str, object]
 _Named = Mapping[str, tuple[str, object]]  # letters of the name → (name as it came, value)
+
+_NAMES = 1024  # whose spelling is looked at once; a vendor uses a dozen, and others cannot fill the memory
 
 _CODE = ("code", "statuscode")
 _UPDATED_ON = ("updatedon", "statusupdatedon")
@@ -44,7 +47,9 @@ _FIRST_MILLISECONDS = 10**11  # as seconds this would be the year 5138
 _EPOCH_START = datetime(1970, 1, 1, tzinfo=UTC)
 
 # gb18030 contains GBK; the last one reads a text that was cut inside a character.
-_ENCODINGS = (("utf-8-sig", "strict"), ("gb18030", "strict"), ("utf-8-sig", "replace"))
+_ENCODINGS = (("utf-8", "strict"), ("gb18030", "strict"), ("utf-8", "replace"))
+_GB_FIRST = (_ENCODINGS[1], _ENCODINGS[0], _ENCODINGS[2])
+_BYTE_ORDER_MARK = "\ufeff"
 _MAX_FORM_FIELDS = 64
 
 
@@ -88,12 +93,12 @@ def _named_fields(body: bytes, content_type: str | None) -> _Named:
 
 def _texts(body: bytes, content_type: str | None) -> Iterator[str]:
     says_gb = "charset=gb" in (content_type or "").lower().replace('"', "").replace(" ", "")
-    for encoding, errors in sorted(_ENCODINGS, key=lambda choice: says_gb and choice[0] != "gb18030"):
+    for encoding, errors in _GB_FIRST if says_gb else _ENCODINGS:
         try:
             text = body.decode(encoding, errors)
         except UnicodeDecodeError:
             continue
-        yield text
+        yield text.removeprefix(_BYTE_ORDER_MARK)
 
 
 def _readings(text: str) -> Iterator[_Fields]:
@@ -138,20 +143,25 @@ def _flatten(fields: _Fields) -> _Named:
     outer: dict[str, tuple[str, object]] = {}
     inner: dict[str, tuple[str, object]] = {}
     for name, value in fields.items():
-        nested = _object(value) if _letters(name) == "status" else None
+        letters = _letters(name)
+        nested = _object(value) if letters == "status" else None
         if nested is None:
-            outer.setdefault(_letters(name), (name, value))
+            outer.setdefault(letters, (name, value))
         else:
             inner |= {_letters(key): (key, part) for key, part in nested.items() if part is not None}
     return outer | inner
 
 
+@lru_cache(_NAMES)
 def _letters(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
 def _first(named: _Named, names: tuple[str, ...]) -> object:
-    return next((named[name][1] for name in names if name in named), None)
+    for name in names:
+        if name in named:
+            return named[name][1]
+    return None
 
 
 def _text(value: object) -> str | None:
@@ -165,6 +175,8 @@ def _code(value: object) -> str | None:
     """A code as text: 200, "200 " and 200.0 are one. Codes are logged, so none may hold a phone number."""
     if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()):
         return None
+    if isinstance(value, int) and 0 <= value <= 999_999:
+        return str(value)  # as almost every report has it
     found = _CODE_TEXT.fullmatch(_text(value) or "")
     code = found and (found[1] or found[2])
     return code if code and not _may_hold_number(code) else None
@@ -181,6 +193,8 @@ def _identifier(named: _Named, names: tuple[str, ...]) -> str | None:
 
 def _instant(value: object) -> int | None:
     """Epoch milliseconds of RFC 3339 text, epoch milliseconds or epoch seconds; None of anything else."""
+    if type(value) is int and _FIRST_MILLISECONDS <= value < 10**14:
+        return value  # as almost every report has it
     text = None if isinstance(value, bool) else _text(value)
     if not text:
         return None
@@ -209,12 +223,17 @@ def _milliseconds(fraction: str | None) -> int:
 
 def _extra(named: _Named) -> Iterator[tuple[str, str]]:
     """Unknown fields that can hold nobody's number."""
-    for letters, (name, value) in named.items():
-        text = _text(value)
-        if letters in _KNOWN or _PERSONAL.search(letters) or not _EXTRA_NAME.fullmatch(name) or not text:
-            continue
-        if len(text) <= _EXTRA_LENGTH and text.isprintable() and not _may_hold_number(name, text):
+    for name, value in named.values():
+        text = _text(value) if _is_extra(name) else None
+        if text and len(text) <= _EXTRA_LENGTH and text.isprintable() and not _may_hold_number(name, text):
             yield name, text
+
+
+@lru_cache(_NAMES)
+def _is_extra(name: str) -> bool:
+    """Whether a field is one we do not know, under a name that promises nothing personal."""
+    letters = _letters(name)
+    return letters not in _KNOWN and not _PERSONAL.search(letters) and _EXTRA_NAME.fullmatch(name) is not None
 
 
 def _may_hold_number(*texts: str) -> bool:

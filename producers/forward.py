@@ -1,7 +1,8 @@
 """Forwarder: makes one report after another durable before it is answered, on the broker or else in the spool.
 
 Enters: ``StatusEvent`` values, many at a time. Leaves: for each, where it is now. What arrives while a flush is under way gathers
-and goes out together: one flush to the broker, or one sync of the disk, for all of them.
+and goes out together: one flush to the broker, one sync of the disk, one line of the log for all of them. Nothing waits for more
+to come: a report that comes alone is flushed at once.
 When the broker fails, or does not answer in time, the reports go to the spool, and so do all that follow until the drain has
 seen the broker again: nobody waits for a connection that was just refused. Raises ``SpoolUnavailable`` when neither takes them.
 """
@@ -10,6 +11,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import structlog
@@ -17,9 +19,10 @@ from structlog.typing import FilteringBoundLogger
 
 from producers.event import StatusEvent
 from producers.publish import BrokerUnavailable
-from producers.spool import Spool
+from producers.spool import Spool, SpoolUnavailable
 
 _PATIENCE = 2.0  # seconds for the broker to answer; the vendor waits 5 for ours
+_ANSWER_WITHIN = 4.0  # seconds, for the same reason
 _PUBLISHING = 4  # threads: those that hang on a silent broker must leave one free when it is back
 
 _log: FilteringBoundLogger = structlog.get_logger()
@@ -30,6 +33,32 @@ class Kept(StrEnum):
 
     ENQUEUED = "enqueued"
     SPOOLED = "spooled"
+
+
+@dataclass(eq=False, slots=True)
+class _Batch:
+    """Reports that go out together, and who waits for each."""
+
+    events: list[StatusEvent] = field(default_factory=list)
+    waiting: list[asyncio.Future[Kept]] = field(default_factory=list)
+
+    def settle(self, flush: asyncio.Task[Kept]) -> None:
+        """Tell everybody what became of the flush."""
+        for waiter in self.waiting:
+            if waiter.done():
+                continue
+            if flush.cancelled():
+                waiter.cancel()
+            elif (error := flush.exception()) is not None:
+                waiter.set_exception(error)
+            else:
+                waiter.set_result(flush.result())
+
+    def give_up(self) -> None:
+        """Tell everybody who still waits that it takes too long; the flush goes on."""
+        for waiter in self.waiting:
+            if not waiter.done():
+                waiter.set_exception(SpoolUnavailable("neither broker nor disk answered"))
 
 
 class Forwarder:
@@ -50,26 +79,43 @@ class Forwarder:
         self._broker_down = broker_down
         self._patience = patience
         self._turn = asyncio.Lock()
-        self._gathering: tuple[list[StatusEvent], asyncio.Task[Kept]] | None = None
+        self._gathering: _Batch | None = None
+        self._flushes: set[asyncio.Task[Kept]] = set()  # the loop itself holds tasks weakly
         self._publishing = ThreadPoolExecutor(_PUBLISHING, "publish")
         self._spooling = ThreadPoolExecutor(1, "spool")
 
     async def keep(self, event: StatusEvent) -> Kept:
         """Make ``event`` durable; raises ``SpoolUnavailable``, and then it may or may not be."""
-        if self._gathering is None:
-            gathered: list[StatusEvent] = []
-            self._gathering = gathered, asyncio.create_task(self._flush(gathered))
-        events, flush = self._gathering
-        events.append(event)
-        return await asyncio.shield(flush)  # one caller's end is not the end of the others' flush
+        batch = self._gathering or self._gather()
+        waiter: asyncio.Future[Kept] = asyncio.get_running_loop().create_future()
+        batch.events.append(event)
+        batch.waiting.append(waiter)
+        return await waiter  # its own: one caller's end is not the end of the others' flush
 
-    async def _flush(self, events: list[StatusEvent]) -> Kept:
+    def _gather(self) -> _Batch:
+        """Begin a batch, to be flushed as soon as it is its turn."""
+        loop, batch = asyncio.get_running_loop(), _Batch()
+        flush = loop.create_task(self._flush(batch))
+        too_late = loop.call_later(_ANSWER_WITHIN, batch.give_up)
+        flush.add_done_callback(lambda _: too_late.cancel())
+        flush.add_done_callback(batch.settle)
+        flush.add_done_callback(self._flushes.discard)
+        self._flushes.add(flush)
+        self._gathering = batch
+        return batch
+
+    async def _flush(self, batch: _Batch) -> Kept:
         async with self._turn:
             self._gathering = None  # whoever comes from here on is in the next batch
-            if not self._broker_down.is_set() and await self._published(events):
-                return Kept.ENQUEUED
-            await asyncio.get_running_loop().run_in_executor(self._spooling, self._spool.put, events)
-            return Kept.SPOOLED
+            kept = await self._kept(batch.events)
+        _log.info(f"callback.{kept}", reports=[_named(event) for event in batch.events])
+        return kept
+
+    async def _kept(self, events: Sequence[StatusEvent]) -> Kept:
+        if not self._broker_down.is_set() and await self._published(events):
+            return Kept.ENQUEUED
+        await asyncio.get_running_loop().run_in_executor(self._spooling, self._spool.put, events)
+        return Kept.SPOOLED
 
     async def _published(self, events: Sequence[StatusEvent]) -> bool:
         """Whether the broker has them for certain. One that answers too late has them as well: reports may come twice."""
@@ -81,3 +127,8 @@ class Forwarder:
             _log.error("broker.down", reason=str(error) or f"no answer in {self._patience} s")
             return False
         return True
+
+
+def _named(event: StatusEvent) -> str:
+    """A report as the log names it."""
+    return f"{event.message_id or '?'}/{event.attempt or '?'} {event.code}"

@@ -1,11 +1,13 @@
 """Inbox: reports that were taken and are not applied yet, for the queue alone can lose one between a worker's pop and its note.
 
-Enters: status events, before they are published. Leaves: the tasks to publish, and later word that an event was applied.
+Enters: status events, before they are published. Leaves: the tasks to publish, each for up to ``BATCH`` reports; what still waits
+for one message; and later word that events were applied.
 Fails with ``StoreUnavailable``: then each event was recorded or not, and recording it again is harmless.
 """
 
 import json
 from collections.abc import Sequence
+from typing import TypeVar
 
 from redis import Redis
 
@@ -15,6 +17,10 @@ from producers.event import StatusEvent
 from producers.lanes import STATUS_QUEUE
 from producers.script import Call, Script
 from producers.task import STATUS, TaskMessage
+
+BATCH = 50  # reports a task
+_Part = TypeVar("_Part")
+_AT_ONCE = 500  # reports a call of Lua, which holds the store for a millisecond
 
 
 class Inbox:
@@ -27,30 +33,58 @@ class Inbox:
 
     def record(self, events: Sequence[StatusEvent]) -> list[TaskMessage]:
         """Record reports in one round trip; returns the tasks that apply them."""
-        named = [keys.REPORTS, keys.REPORTS_OUTBOX, keys.PLACE]
-        self._record.run_many([Call(named, [report_key(event), json.dumps(event.encode())]) for event in events])
-        return [status_task(event) for event in events]
+        named = [keys.REPORTS, keys.REPORTS_OUTBOX, keys.PLACE, keys.REPORTS_KEYS]
+        wires = [event.encode() for event in events]
+        args = [part for event, wire in zip(events, wires, strict=True) for part in (report_key(event), json.dumps(wire))]
+        self._record.run_many([Call(named, part) for part in _parts(args, 2 * _AT_ONCE)])
+        return status_tasks(events)
 
     def tasks(self, report_keys: Sequence[str]) -> list[TaskMessage]:
         """The tasks of reports that are still here, to be published again."""
+        return status_tasks(self._read(report_keys))
+
+    def waiting(self, message_id: str, external_id: str | None) -> list[StatusEvent]:
+        """The reports on one message that are not applied yet, in one round trip when there is none."""
+        begins = [_key_of(message_id)] + ([_key_of("", "", external_id)] if external_id else [])
+        with store_answers(), self._redis.pipeline(transaction=False) as pipeline:
+            for begin in begins:
+                pipeline.zrangebylex(keys.REPORTS_KEYS, f"[{begin}|", f"({begin}}}")  # } follows | in ASCII
+            found = [key for some in pipeline.execute() for key in some]
+        return self._read(found)
+
+    def applied(self, events: Sequence[StatusEvent], in_turn: bool = True) -> None:
+        """Let go of reports, in one round trip. ``in_turn``: the queue brought them, and so those before them as well."""
+        named = [keys.REPORTS, keys.REPORTS_OUTBOX, keys.REPORTS_TAKEN, keys.REPORTS_KEYS]
+        done = [report_key(event) for event in events]
+        self._applied.run_many([Call(named, [int(in_turn), *part]) for part in _parts(done, _AT_ONCE)])
+
+    def _read(self, report_keys: Sequence[str]) -> list[StatusEvent]:
         if not report_keys:
             return []
         with store_answers():
             found = self._redis.hmget(keys.REPORTS, list(report_keys))
-        return [status_task(StatusEvent.decode(json.loads(wire))) for wire in found if wire is not None]
-
-    def applied(self, event: StatusEvent) -> None:
-        """Let go of a report."""
-        self._applied.run([keys.REPORTS, keys.REPORTS_OUTBOX, keys.REPORTS_TAKEN], [report_key(event)])
+        return [StatusEvent.decode(json.loads(wire)) for wire in found if wire is not None]
 
 
 def report_key(event: StatusEvent) -> str:
-    """The same for the same report, however often the vendor sends it."""
-    named = (event.message_id or "", event.attempt or "", event.external_id or "", event.code, event.updated_on or "")
-    return "|".join(str(part) for part in named)
+    """The same for the same report, however often the vendor sends it; begins with what it is looked for by."""
+    return _key_of(event.message_id or "", event.attempt or "", event.external_id or "", event.code, event.updated_on or "")
 
 
-def status_task(event: StatusEvent) -> TaskMessage:
-    """The task that applies a report."""
-    shown = f"code {event.code} attempt {event.attempt or '?'} · {event.message_id or 'by external id'}"
-    return TaskMessage(name=STATUS, queue=STATUS_QUEUE, kwargs={"event": event.encode()}, shown=shown)
+def status_tasks(events: Sequence[StatusEvent]) -> list[TaskMessage]:
+    """The tasks that apply reports, in their order."""
+    return [_status_task(part) for part in _parts(events, BATCH)]
+
+
+def _status_task(events: Sequence[StatusEvent]) -> TaskMessage:
+    shown = ", ".join(f"{event.message_id or 'by external id'}/{event.attempt or '?'} {event.code}" for event in events)
+    kwargs = {"events": [event.encode() for event in events]}
+    return TaskMessage(name=STATUS, queue=STATUS_QUEUE, kwargs=kwargs, shown=shown)
+
+
+def _key_of(*parts: str | int) -> str:
+    return "|".join(map(str, parts))
+
+
+def _parts(whole: Sequence[_Part], size: int) -> list[Sequence[_Part]]:
+    return [whole[start : start + size] for start in range(0, len(whole), size)]

@@ -12,6 +12,7 @@
 | sms:x:EXTERNAL | string: ID:ATTEMPT | until retention after the submit |
 | sms:parked:ID | list: reports whose message, or whose submit by the vendor's id, is not recorded yet | until retention |
 | sms:reports | hash: report (JSON) by its key | one entry a report not applied yet |
+| sms:reports:keys | sorted set: the same keys in the order of their letters, to find those of one message | as sms:reports |
 | sms:outbox:status, sms:taken:status, sms:marks:status | as those of a lane, for reports | |
 | sms:events | stream: every transition | capped |
 | sms:rate | string: the limiter's theoretical arrival time (µs) | seconds after the last submit |
@@ -28,6 +29,7 @@ AGENDA = "sms:agenda"
 EVENTS = "sms:events"
 PLACE = "sms:place"
 REPORTS = "sms:reports"
+REPORTS_KEYS = "sms:reports:keys"
 REPORTS_OUTBOX = "sms:outbox:status"
 REPORTS_TAKEN = "sms:taken:status"
 REPORTS_MARKS = "sms:marks:status"

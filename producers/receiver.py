@@ -9,16 +9,17 @@ body or of an unproven path is echoed or logged.
 Whoever serves this app switches the server's access log off: the paths carry the tokens.
 """
 
-import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import structlog
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.typing import FilteringBoundLogger
 
 from producers.callback import CallbackUnreadable, read_callback
@@ -28,67 +29,92 @@ from producers.spool import SpoolUnavailable
 from producers.token import CallbackToken, verify
 
 _RETRY_AFTER = {"Retry-After": "5"}  # seconds
-_ANSWER_WITHIN = 4.0  # seconds; the vendor waits 5 for the 200
 _CLOSE = {"Connection": "close"}  # else the server reads on, to find the next request behind the unread body
+
+_SIGNED = re.compile(r"/callback/([^/]+)/([^/]+)/([^/]+)")
+_Answer = tuple[Message, Message]
 
 _log: FilteringBoundLogger = structlog.get_logger()
 
 
+class _CutOff(Exception):
+    """The caller hung up before the body was whole."""
+
+
+def _answer(status: int, text: str, headers: dict[str, str] | None = None) -> _Answer:
+    """A constant answer, as ASGI sends it."""
+    response = PlainTextResponse(text, status, headers)
+    start = {"type": "http.response.start", "status": status, "headers": response.raw_headers}
+    return start, {"type": "http.response.body", "body": response.body}
+
+
+_OK = _answer(200, "ok\n")
+_NOT_FOUND = _answer(404, "not found\n", _CLOSE)
+_TOO_LARGE = _answer(413, "too large\n", _CLOSE)
+_CUT_OFF = _answer(400, "cut off\n")  # nobody reads it; the vendor has to call again
+_UNREADABLE = _answer(400, "unreadable\n")
+_TRY_LATER = _answer(503, "try again later\n", _RETRY_AFTER)
+
+
 @dataclass(frozen=True, slots=True)
-class _Receiver:
+class _Callbacks:
+    """Takes callbacks. ASGI by hand, for they come by the thousand: Starlette's way here and back costs as much as the rest."""
+
     keep: Callable[[StatusEvent], Awaitable[Kept]]
-    ready: Callable[[], bool]
     secret: bytes
     clock: Callable[[], int]
     max_body: int
 
-    async def signed(self, request: Request) -> Response:
-        """A callback on a path that names message and attempt."""
-        token = verify(self.secret, **request.path_params)
-        if token is None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """On a path that names message and attempt, or on the bare one, where only the external id names an attempt."""
+        start, body = await self._answer(scope, receive)
+        await send(start)
+        await send(body)
+
+    async def _answer(self, scope: Scope, receive: Receive) -> _Answer:
+        signed = _SIGNED.fullmatch(scope["path"])
+        token = verify(self.secret, *signed.groups()) if signed else None
+        if signed and token is None:
             _log.warning("callback.forged")
-            return PlainTextResponse("not found\n", 404, _CLOSE)
-        return await self._take(request, token)
+            return _NOT_FOUND
+        event = await self._read(scope, receive, token)
+        return await self._keep(event) if isinstance(event, StatusEvent) else event
 
-    async def unsigned(self, request: Request) -> Response:
-        """A callback that only its external id can tie to an attempt."""
-        return await self._take(request, None)
-
-    async def healthz(self, _request: Request) -> Response:
-        """The process is alive."""
-        return PlainTextResponse("ok\n")
-
-    async def readyz(self, _request: Request) -> Response:
-        """A callback that came now would be kept, by the broker or by the spool."""
-        if await run_in_threadpool(self.ready):
-            return PlainTextResponse("ready\n")
-        return PlainTextResponse("not ready\n", 503, _RETRY_AFTER)
-
-    async def _take(self, request: Request, token: CallbackToken | None) -> Response:
-        log = _log.bind(message_id=token and token.message_id, attempt=token and token.attempt)
+    async def _read(self, scope: Scope, receive: Receive, token: CallbackToken | None) -> StatusEvent | _Answer:
+        headers = dict(scope["headers"])
         try:
-            body = await _read_body(request, self.max_body)
+            body = await _read_body(headers, receive, self.max_body)
             if body is None:
-                log.warning("callback.too_large")
-                return PlainTextResponse("too large\n", 413, _CLOSE)
-            event = read_callback(body, request.headers.get("content-type"), self.clock(), token)
-        except ClientDisconnect:
-            log.warning("callback.cut_off")
-            return PlainTextResponse("cut off\n", 400)  # nobody reads it; the vendor has to call again
+                _about(token).warning("callback.too_large")
+                return _TOO_LARGE
+            return read_callback(body, headers.get(b"content-type", b"").decode("latin-1"), self.clock(), token)
+        except _CutOff:
+            _about(token).warning("callback.cut_off")
+            return _CUT_OFF
         except CallbackUnreadable as error:
-            log.warning("callback.unreadable", reason=str(error))
-            return PlainTextResponse("unreadable\n", 400)
-        return await self._kept(event, log)
+            _about(token).warning("callback.unreadable", reason=str(error))
+            return _UNREADABLE
 
-    async def _kept(self, event: StatusEvent, log: FilteringBoundLogger) -> Response:
+    async def _keep(self, event: StatusEvent) -> _Answer:
         try:
-            async with asyncio.timeout(_ANSWER_WITHIN):
-                kept = await self.keep(event)
-        except (SpoolUnavailable, TimeoutError) as error:
-            log.error("callback.not_kept", code=event.code, reason=str(error) or "neither broker nor disk answered")
-            return PlainTextResponse("try again later\n", 503, _RETRY_AFTER)
-        log.info(f"callback.{kept}", code=event.code)
-        return PlainTextResponse("ok\n")
+            await self.keep(event)
+        except SpoolUnavailable as error:
+            _about(event).error("callback.not_kept", code=event.code, reason=str(error))
+            return _TRY_LATER
+        return _OK
+
+
+@dataclass(frozen=True, slots=True)
+class _Receiver:
+    """The app: signed callbacks straight, everything else by way of Starlette."""
+
+    callbacks: ASGIApp
+    rest: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        straight = scope["type"] == "http" and scope["method"] == "POST" and _SIGNED.fullmatch(scope["path"])
+        await (self.callbacks if straight else self.rest)(scope, receive, send)
 
 
 def create_app(
@@ -99,32 +125,51 @@ def create_app(
     *,
     max_body: int = 64 * 1024,
     unsigned: bool = False,
-) -> Starlette:
+) -> ASGIApp:
     """The app. ``keep`` makes a report durable; ``ready`` may block, it runs in a thread; ``clock`` gives epoch milliseconds.
 
     ``unsigned`` opens ``POST /callback`` to anybody who can reach it: only for a vendor that drops URL paths.
     """
-    receiver = _Receiver(keep, ready, secret, clock, max_body)
+
+    async def healthz(_request: Request) -> Response:
+        """The process is alive."""
+        return PlainTextResponse("ok\n")
+
+    async def readyz(_request: Request) -> Response:
+        """A callback that came now would be kept, by the broker or by the spool."""
+        if await run_in_threadpool(ready):
+            return PlainTextResponse("ready\n")
+        return PlainTextResponse("not ready\n", 503, _RETRY_AFTER)
+
+    callbacks = _Callbacks(keep, secret, clock, max_body)
     routes = [
-        Route("/callback/{message_id}/{attempt}/{mac}", receiver.signed, methods=["POST"]),
-        Route("/healthz", receiver.healthz),
-        Route("/readyz", receiver.readyz),
+        Route("/callback/{message_id}/{attempt}/{mac}", callbacks, methods=["POST"]),  # only to refuse other methods
+        Route("/healthz", healthz),
+        Route("/readyz", readyz),
     ]
     if unsigned:
-        routes.append(Route("/callback", receiver.unsigned, methods=["POST"]))
-    app = Starlette(routes=routes)
-    app.router.redirect_slashes = False  # a redirect would repeat the token in its Location
-    return app
+        routes.append(Route("/callback", callbacks, methods=["POST"]))
+    rest = Starlette(routes=routes)
+    rest.router.redirect_slashes = False  # a redirect would repeat the token in its Location
+    return _Receiver(callbacks, rest)
 
 
-async def _read_body(request: Request, limit: int) -> bytes | None:
-    """The body, or None as soon as it passes the limit, by its header's word or in fact."""
-    declared = request.headers.get("content-length", "0")
-    if not declared.isdecimal() or len(declared) > 18 or int(declared) > limit:
+def _about(named: CallbackToken | StatusEvent | None) -> FilteringBoundLogger:
+    return _log.bind(message_id=named and named.message_id, attempt=named and named.attempt)
+
+
+async def _read_body(headers: dict[bytes, bytes], receive: Receive, limit: int) -> bytes | None:
+    """The body, or None as soon as it passes the limit, by its header's word or in fact; raises ``_CutOff``."""
+    declared = headers.get(b"content-length", b"0")
+    if not declared.isdigit() or len(declared) > 18 or int(declared) > limit:
         return None
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
+    body, more = b"", True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _CutOff
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
         if len(body) > limit:
             return None
-    return bytes(body)
+    return body

@@ -59,5 +59,6 @@ def serve_receiver(settings: ProducerSettings, host: str, port: int) -> None:
                 log_config=None,
                 lifespan="off",
                 server_header=False,
+                proxy_headers=False,  # nobody asks who called
                 timeout_graceful_shutdown=_GRACE,
             )

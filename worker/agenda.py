@@ -1,6 +1,7 @@
 """Agenda: makes happen what is due.
 
 Enters: the passing of time. Leaves: transitions (retry due, lease over, report overdue, expired) and published wake-ups.
+Before a message is submitted again, or ended, because no report came, the inbox is looked into: the queue may be behind.
 Every worker process runs one; nobody is the leader, because acting is idempotent. A process killed in between loses nothing: an
 entry stays in the agenda until the message's next transition, and a published id stays in the outbox until it is begun.
 Fails with ``StoreUnavailable`` or ``BrokerUnavailable``; the next turn does what this one could not.
@@ -9,10 +10,12 @@ Fails with ``StoreUnavailable`` or ``BrokerUnavailable``; the next turn does wha
 from collections import defaultdict
 
 from producers.enqueue import Enqueuer
+from producers.inbox import Inbox
 from producers.lanes import Lane
 from worker import lifecycle
 from worker.policy import Policy
 from worker.reconcile import Reconciler
+from worker.status import Reports
 from worker.store import Reading, Store
 from worker.transition import Transition
 
@@ -22,10 +25,14 @@ _AT_MOST = 500  # messages a turn
 class Agenda:
     """What is due, in turns."""
 
-    def __init__(self, store: Store, enqueuer: Enqueuer, reconciler: Reconciler, policy: Policy) -> None:
+    def __init__(
+        self, store: Store, enqueuer: Enqueuer, reconciler: Reconciler, inbox: Inbox, reports: Reports, policy: Policy
+    ) -> None:
         self._store = store
         self._enqueuer = enqueuer
         self._reconciler = reconciler
+        self._inbox = inbox
+        self._reports = reports
         self._policy = policy
 
     def turn(self) -> int:
@@ -38,11 +45,22 @@ class Agenda:
                 self._store.forget_due(message_id)
             elif self._reconciler.concerns(reading):
                 self._reconciler.look_after(reading)
-            elif (lane := self._wake(reading)) is not None:
+            elif not self._was_reported(reading) and (lane := self._wake(reading)) is not None:
                 owed[lane].append(message_id)
         for lane, message_ids in owed.items():
             self._enqueuer.publish(lane, message_ids)
         return len(due)
+
+    def _was_reported(self, reading: Reading) -> bool:
+        """Whether a report that a message is about to be given up on lies in the inbox; it is applied, and it decides."""
+        record = reading.record
+        if not lifecycle.gives_up_on_reports(record, self._policy, reading.now):
+            return False
+        waiting = self._inbox.waiting(record.message_id, record.external_id)
+        outcomes = self._reports.apply_each(waiting)
+        applied = [event for event, outcome in zip(waiting, outcomes, strict=True) if outcome is not None]
+        self._inbox.applied(applied, in_turn=False)
+        return bool(applied)
 
     def _wake(self, reading: Reading) -> Lane | None:
         """Do what the time means for a message; its lane when a worker has to be told."""

@@ -69,6 +69,14 @@ def woken(record: Record, policy: Policy, now: int) -> Transition | None:
             return None
 
 
+def gives_up_on_reports(record: Record, policy: Policy, now: int) -> bool:
+    """Whether the agenda's time means another submit, or the end, because no report has come."""
+    if record.state not in {State.SUBMITTED, State.UNCERTAIN}:
+        return False
+    moved = woken(record, policy, now)
+    return moved is not None and moved.state is not record.state
+
+
 def cancelled(record: Record) -> Transition | None:
     """Withdraw a message nobody has submitted yet; None when it is too late."""
     if record.state is not State.QUEUED or record.attempt > 0:

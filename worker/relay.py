@@ -74,8 +74,8 @@ class Relay:
 
         pull_limit = Limit(redis, settings.pull_rate, keys.PULL_RATE)
         reconciler = Reconciler(store, pull_limit, adapter, reports, publisher, policy, clock=lambda: time.time_ns() // 1_000_000)
-        agenda = Agenda(store, enqueuer, reconciler, policy)
         inbox = Inbox(redis)
+        agenda = Agenda(store, enqueuer, reconciler, inbox, reports, policy)
         lost = LostWakeUps(store, enqueuer, inbox, publisher)
         return cls(store, limit, policy, enqueuer, reports, inbox, sender, reconciler, agenda, lost)
 

@@ -145,10 +145,7 @@ class Store:
         """Message and attempt that a vendor's id belongs to, once the submit is recorded."""
         with store_answers():
             found = self._redis.get(keys.external(external_id))
-        if found is None:
-            return None
-        message_id, _, attempt = str(found).rpartition(":")
-        return message_id, int(attempt)
+        return _submit(found)
 
     def park(self, event: StatusEvent) -> bool:
         """Keep a report until its message or submit is recorded; False when it is recorded by now."""
@@ -207,6 +204,33 @@ class Store:
         with store_answers():
             self._redis.lrem(keys.UNDECODABLE, 1, json.dumps(asdict(kept)))
 
+    def apply_many(self, pairs: Sequence[tuple[Record, Transition]]) -> list[bool]:
+        """``apply`` for each pair, all in one round trip; every one stands for itself."""
+        return [bool(answer) for answer in self._apply.run_many([self._call(*pair) for pair in pairs])]
+
+    def read_many(self, message_ids: Sequence[str]) -> list[Reading | None]:
+        """Messages without their payloads, in one round trip; None for each that there is not."""
+        if not message_ids:
+            return []
+        with store_answers(), self._redis.pipeline(transaction=False) as pipeline:
+            pipeline.time()
+            for message_id in message_ids:
+                pipeline.hgetall(keys.message(message_id))
+            (seconds, micros), *found = pipeline.execute()
+        now = int(seconds) * 1000 + int(micros) // 1000
+        return [
+            Reading(Record.decode(message_id, fields), None, now) if fields else None
+            for message_id, fields in zip(message_ids, found, strict=True)
+        ]
+
+    def submits_of(self, external_ids: Sequence[str]) -> list[tuple[str, int] | None]:
+        """``submit_of`` for each, in one round trip."""
+        if not external_ids:
+            return []
+        with store_answers():
+            found = self._redis.mget([keys.external(one) for one in external_ids])
+        return [_submit(one) for one in found]
+
     def _call(self, record: Record, transition: Transition) -> Call:
         message_id, external_id = record.message_id, transition.external_id or ""
         wake, due = transition.wake, transition.due
@@ -260,6 +284,13 @@ def _claimed(message_id: str, answer: Sequence[Any]) -> Reading | None:
         return None
     named = dict(zip(fields[::2], fields[1::2], strict=True))
     return Reading(Record.decode(message_id, named), _payload(payload), int(now), bool(parked))
+
+
+def _submit(wire: Any) -> tuple[str, int] | None:
+    if wire is None:
+        return None
+    message_id, _, attempt = str(wire).rpartition(":")
+    return message_id, int(attempt)
 
 
 def _payload(wire: str | None) -> Payload | None:

@@ -7,7 +7,7 @@ cannot be read, is kept for a person to look at.
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +25,10 @@ from worker.outcome import Outcome, summary
 from worker.relay import Relay
 
 _BREATH = 1.0  # seconds; without it a task would spin between a living broker and a dead store
+
+
+class ReportsNotApplied(Exception):
+    """Some reports of a task brought out a fault of ours. They stay in the inbox, and are published again as if lost."""
 
 
 class MaskedTask(Task):  # type: ignore[misc]
@@ -63,10 +67,10 @@ class Tasks:
         with self._requeued_without_store():
             return self._send(wire, task.request.id)
 
-    def status(self, event: Any = None) -> str:
-        """Apply a report."""
+    def status(self, event: Any = None, events: Any = None) -> str:
+        """Apply a report, or a list of them; raises ``ReportsNotApplied``."""
         with self._requeued_without_store():
-            return self._status(event)
+            return self._status(events if isinstance(events, list) and event is None else [event if events is None else events])
 
     def pull(self, message_id: str) -> str:
         """Ask the vendor about a silent submit."""
@@ -87,14 +91,23 @@ class Tasks:
         [outcome] = self.relay.sender.attempt([message_id])
         return str(outcome)
 
-    def _status(self, wire: object) -> str:
+    def _status(self, wires: Sequence[object]) -> str:
+        read = [self._read(wire) for wire in wires]
+        events = [event for event in read if isinstance(event, StatusEvent)]
+        outcomes = self.relay.reports.apply_each(events)
+        applied = [event for event, outcome in zip(events, outcomes, strict=True) if outcome is not None]
+        self.relay.inbox.applied(applied)
+        if len(applied) < len(events):
+            raise ReportsNotApplied(f"{len(events) - len(applied)} of {len(wires)} reports; the log says why")
+        refused = [said for said in read if isinstance(said, str)]
+        return "; ".join([*map(str, outcomes), *refused])
+
+    def _read(self, wire: object) -> StatusEvent | str:
+        """An event, or what became of what is none."""
         try:
-            event = StatusEvent.decode(wire)
+            return StatusEvent.decode(wire)
         except Rejection as rejection:
             return self._keep(STATUS_QUEUE, str(rejection), wire)
-        outcome = self.relay.reports.apply(event)
-        self.relay.inbox.applied(event)
-        return str(outcome)
 
     def _keep(self, queue: str, reason: str, wire: object) -> str:
         self.relay.store.keep_undecodable(queue, reason, json.dumps(wire, default=repr))
