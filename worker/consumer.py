@@ -1,7 +1,8 @@
 """MaskedConsumer: the worker's end of the broker, and what it does with a message that is no task of ours.
 
-Celery logs such a message whole and drops it. It may be somebody's SMS job with a typing error, so here it is kept in the store
-for a person to look at, and the log names only the queue and the reason. Without the store it goes back to its queue.
+Celery logs such a message whole and drops it, and kombu falls over what is no envelope at all. It may be somebody's SMS job with
+a typing error, so here it is kept in the store for a person to look at, and the log names only the queue and the reason. Without
+the store it goes back to its queue.
 """
 
 from collections.abc import Callable
@@ -11,9 +12,12 @@ from typing import Any, ClassVar
 import structlog
 from celery.worker.consumer import Consumer
 from kombu.exceptions import KombuError
+from kombu.transport.redis import Transport
 
 from producers.connection import StoreUnavailable
+from worker.channel import CheckingTransport
 from worker.envelope import fault
+from worker.item import WRAPPED, flaw
 
 log = structlog.get_logger()
 
@@ -30,10 +34,7 @@ class MaskedConsumer(Consumer):  # type: ignore[misc]
         receive = super().create_task_handler(**options)
 
         def on_task_received(message: Any) -> None:
-            try:
-                reason = fault(message.headers or {}, message.payload)
-            except KombuError:
-                reason = "undecodable body"
+            reason = _reason_to_keep(message)
             if reason is None:
                 receive(message)
             else:
@@ -51,7 +52,10 @@ class MaskedConsumer(Consumer):  # type: ignore[misc]
         super().__init__(*args, **{**options, "amqheartbeat": _HEARTBEAT})
 
     def ensure_connected(self, conn: Any) -> Any:
-        """Try every two seconds for as long as it takes; Celery's pauses grow to half a minute."""
+        """Try every two seconds for as long as it takes; Celery's pauses grow to half a minute. On Redis, look before reading."""
+        if conn.get_transport_cls() is Transport:
+            conn.resolve_aliases = {CheckingTransport: conn.transport_cls}  # the name that the log shows
+            conn.transport_cls = CheckingTransport
         conn.ensure_connection = partial(
             conn.ensure_connection, interval_start=_RECONNECT, interval_step=0, interval_max=_RECONNECT
         )
@@ -85,3 +89,13 @@ class MaskedConsumer(Consumer):  # type: ignore[misc]
             return
         log.error("a task nobody can read is kept under sms:undecodable", queue=queue, reason=reason)
         message.ack()
+
+
+def _reason_to_keep(message: Any) -> str | None:
+    headers = message.headers or {}
+    if WRAPPED in headers:
+        return flaw(message.body)
+    try:
+        return fault(headers, message.payload)
+    except KombuError:
+        return "undecodable body"

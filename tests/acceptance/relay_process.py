@@ -124,13 +124,18 @@ def clean_environment() -> dict[str, str]:
 
 @contextlib.contextmanager
 def running_relay(
-    data: Path, simulator_options: Sequence[str] = (), settings: Mapping[str, str] | None = None, together: bool = True
+    data: Path,
+    simulator_options: Sequence[str] = (),
+    settings: Mapping[str, str] | None = None,
+    *,
+    together: bool = True,
+    ports: Ports | None = None,
 ) -> Iterator[RelayProcess]:
     """Start one on free ports, with short waits; ``settings`` go over what a desk has, an empty one takes it away.
 
     ``together``: one worker process for all queues, which is up sooner, in place of the usual one for each.
     """
-    desk = Desk(data, Ports(free_port(), free_port(), free_port(), free_port()), report_delay=0.1)
+    desk = Desk(data, ports or Ports(free_port(), free_port(), free_port(), free_port()), report_delay=0.1)
     policy = write_shortened_policy(data.with_suffix(".policy.toml"))
     given = clean_environment() | {"SMSRELAY_POLICY": str(policy), "SMSRELAY_READ_TIMEOUT": "3"}
     environment = desk.environment(given) | dict(settings or {})
