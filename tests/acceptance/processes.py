@@ -4,6 +4,7 @@ Enters: a data folder. Leaves: pids, each with its title in brackets and its com
 at is not listed. Linux only.
 """
 
+import contextlib
 import os
 import signal
 from collections.abc import Iterator
@@ -23,11 +24,25 @@ def pids(data: Path, *words: str) -> list[int]:
     return sorted(pid for pid, command in processes_of(data).items() if all(word in command for word in words))
 
 
+def children_of(parent: int) -> list[int]:
+    """The processes it has started and that have not ended."""
+    return sorted(pid for pid, state, ppid in _family() if ppid == parent and state != "Z")
+
+
 def kill_9(data: Path, words: str) -> int:
     """Kill the one process of the folder whose title and command line hold ``words``; its pid."""
     [pid] = pids(data, words)
     os.kill(pid, signal.SIGKILL)
     return pid
+
+
+def _family() -> Iterator[tuple[int, str, int]]:
+    """Pid, state and parent of every process."""
+    for entry in _PROC.iterdir():
+        if entry.name.isdecimal():
+            with contextlib.suppress(OSError):  # it ended meanwhile
+                state, parent, *_ = (entry / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+                yield int(entry.name), state, int(parent)
 
 
 def _naming(folder: bytes) -> Iterator[tuple[int, str]]:

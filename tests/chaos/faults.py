@@ -4,6 +4,9 @@ Enters: seed and seconds, then a stage. Leaves: the schedule, and a count and th
 down already is not killed again. Every fault runs in a thread of its own, so that they overlap.
 """
 
+import contextlib
+import os
+import signal
 import threading
 import time
 from collections import Counter
@@ -29,9 +32,10 @@ class Kind:
 
 
 KINDS = (
-    Kind("worker killed -9", 120, (0.0, 5.0)),
+    Kind("worker process killed -9", 110, (0.0, 0.0)),
+    Kind("worker's parent killed -9", 30, (0.0, 5.0)),
     Kind("worker stopped by SIGTERM", 12, (0.0, 3.0)),
-    Kind("worker frozen", 10, (1.0, 18.0)),
+    Kind("worker process frozen", 10, (1.0, 18.0)),
     Kind("receiver killed -9", 28, (0.0, 5.0)),
     Kind("Valkey killed -9", 9, (0.0, 5.0)),
     Kind("Valkey stopped by SIGTERM", 2, (0.5, 5.0)),
@@ -75,9 +79,10 @@ class Hand:
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self._do: dict[str, Callable[[Fault], bool]] = {
-            "worker killed -9": self._kill_worker,
+            "worker process killed -9": self._kill_child,
+            "worker's parent killed -9": lambda fault: self._killed(_one(stage.workers, fault), fault) is not None,
             "worker stopped by SIGTERM": lambda fault: self._stopped(_one(stage.workers, fault), fault),
-            "worker frozen": lambda fault: self._frozen(_one(stage.workers, fault), fault),
+            "worker process frozen": self._freeze_child,
             "receiver killed -9": lambda fault: self._killed(_one(stage.receivers, fault), fault) is not None,
             "Valkey killed -9": lambda fault: self._killed(stage.valkey, fault) is not None,
             "Valkey stopped by SIGTERM": lambda fault: self._stopped(stage.valkey, fault),
@@ -111,11 +116,19 @@ class Hand:
         self.done[fault.kind.name] += done
         self.diary.append((at, f"{fault.kind.name}, {fault.lasting:.1f} s" + ("" if done else ": was down already")))
 
-    def _kill_worker(self, fault: Fault) -> bool:
-        killed = self._killed(_one(self._stage.workers, fault), fault)
+    def _kill_child(self, fault: Fault) -> bool:
+        killed = _one(self._stage.workers, fault).kill_child(fault.pick * len(self._stage.workers) % 1)
         if killed is not None:
             self.kills.append(killed)
         return killed is not None
+
+    def _freeze_child(self, fault: Fault) -> bool:
+        child = _one(self._stage.workers, fault).freeze_child(fault.pick * len(self._stage.workers) % 1)
+        time.sleep(fault.lasting)
+        if child is not None:
+            with contextlib.suppress(ProcessLookupError):  # killed meanwhile
+                os.kill(child, signal.SIGCONT)
+        return child is not None
 
     def _killed(self, part: Part, fault: Fault) -> Killed | None:
         killed = part.kill()

@@ -1,21 +1,25 @@
-"""The worker's Celery app with two observers, which write down what the process holds: ``celery -A tests.chaos.observed worker``.
+"""``smsrelay`` with two observers, which write down what a worker process holds: ``python -m tests.chaos.observed worker``.
 
-Enters: the environment of a worker, and the file CHAOS_HELD. Leaves: a line for each task that was received (``ms + task ids``)
-or is over (``ms - task``), written at once, so that a killed process leaves what it held behind. The product is unchanged.
+Enters: the environment of a worker, and the folder CHAOS_HELD. Leaves: a file for each process, named by its pid, with a line for
+each task that was received (``ms + task ids``) or is over (``ms - task``), written at once, so that a killed process leaves what
+it held behind. The product is unchanged.
 """
 
 import os
 import time
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from celery.signals import task_postrun, task_received
 
-from worker.app import app
+from worker.cli import main
 
-__all__ = ["app"]
 
-_held = Path(os.environ["CHAOS_HELD"]).open("a", buffering=1, encoding="ascii")  # noqa: SIM115  open as long as the process
+@lru_cache
+def _file(pid: int) -> TextIO:
+    """Of the process itself: its parent has observed nothing when it forks."""
+    return (Path(os.environ["CHAOS_HELD"]) / str(pid)).open("a", buffering=1, encoding="ascii")
 
 
 def _now() -> int:
@@ -24,12 +28,14 @@ def _now() -> int:
 
 def _received(request: Any, **_: Any) -> None:
     ids = request.kwargs.get("ids") or ()
-    _held.write(f"{_now()} + {request.id} {','.join(ids)}\n")
+    _file(os.getpid()).write(f"{_now()} + {request.id} {','.join(ids)}\n")
 
 
 def _over(task_id: str, **_: Any) -> None:
-    _held.write(f"{_now()} - {task_id}\n")
+    _file(os.getpid()).write(f"{_now()} - {task_id}\n")
 
 
-task_received.connect(_received, weak=False)
-task_postrun.connect(_over, weak=False)
+if __name__ == "__main__":
+    task_received.connect(_received, weak=False)
+    task_postrun.connect(_over, weak=False)
+    main(prog_name="smsrelay")

@@ -1,33 +1,36 @@
-"""A process of the run: started, killed, frozen, and started again by whoever starts it, as a service manager would.
+"""A part of the run: started, killed, frozen, and started again by whoever starts it, as a service manager would.
 
 Enters: a command. Leaves: a running process and its log, one file for all its lives. When it ends by itself, ``revive`` starts it
-again and says so.
+again and says so. A worker has children, one for each queue, which it replaces itself; they can be killed and frozen singly.
 """
 
+import contextlib
+import os
 import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.acceptance.processes import children_of
 
 _ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True, slots=True)
 class Killed:
-    """When a life ended by a kill (epoch ms), and which life of which part it was."""
+    """A process that a kill ended, and when (epoch ms)."""
 
-    part: str
-    life: int
+    pid: int
     at: int
 
 
 class Part:
     """One process at a time under one name. Every call may come from any thread."""
 
-    def __init__(self, name: str, command: Callable[[int], list[str]], environment: Mapping[str, str], logs: Path) -> None:
+    def __init__(self, name: str, command: Sequence[str], environment: Mapping[str, str], logs: Path) -> None:
         self.name = name
         self.life = 0
         self._command = command
@@ -50,9 +53,7 @@ class Part:
             self.life += 1
             with self._log.open("ab") as log:
                 log.write(f"--- life {self.life}\n".encode())
-                self._process = subprocess.Popen(
-                    self._command(self.life), cwd=_ROOT, env=dict(self._environment), stdout=log, stderr=log
-                )
+                self._process = subprocess.Popen(self._command, cwd=_ROOT, env=dict(self._environment), stdout=log, stderr=log)
             self._down_on_purpose = False
 
     def kill(self) -> Killed | None:
@@ -63,7 +64,45 @@ class Part:
             self._down_on_purpose = True
             self._process.kill()
             self._process.wait()
-            return Killed(self.name, self.life, time.time_ns() // 1_000_000)
+            return Killed(self._process.pid, _now())
+
+    def kill_child(self, pick: float) -> Killed | None:
+        """SIGKILL to one of its children, which its parent replaces; None when it has none."""
+        with self._lock:
+            child = self._child(pick)
+            if child is None:
+                return None
+            os.kill(child, signal.SIGKILL)  # it stays a zombie until its parent has reaped it: no other process has its number
+            return Killed(child, _now())
+
+    def freeze_child(self, pick: float) -> int | None:
+        """SIGSTOP to one of its children; its pid, None when it has none."""
+        with self._lock:
+            child = self._child(pick)
+            if child is not None:
+                os.kill(child, signal.SIGSTOP)
+            return child
+
+    def thaw_all(self) -> None:
+        """SIGCONT to it and to its children."""
+        self.thaw()
+        with self._lock:
+            for child in self._children():
+                os.kill(child, signal.SIGCONT)
+
+    def end(self) -> None:
+        """Kill it with its children, at the end of the run."""
+        self.thaw_all()
+        with self._lock:
+            children = self._children()
+            self.kill()
+            for child in children:
+                with contextlib.suppress(ProcessLookupError):  # it has ended with its parent
+                    os.kill(child, signal.SIGKILL)
+
+    def log(self) -> str:
+        """What all its lives have written."""
+        return self._log.read_text("utf-8", "replace")
 
     def terminate(self, within: float) -> bool:
         """SIGTERM and wait; False when it was down already. One that does not end within the seconds is killed."""
@@ -97,9 +136,20 @@ class Part:
             self.start()
             return code
 
+    def _child(self, pick: float) -> int | None:
+        children = self._children()
+        return children[int(pick * len(children))] if children else None
+
+    def _children(self) -> list[int]:
+        return children_of(self._process.pid) if self.alive and self._process is not None else []
+
     def _signal(self, number: int) -> bool:
         with self._lock:
             if not self.alive or self._process is None:
                 return False
             self._process.send_signal(number)
             return True
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000

@@ -8,8 +8,10 @@ Raises ``RuntimeError`` when a part does not come up.
 """
 
 import contextlib
+import json
 import os
 import secrets
+import signal
 import sys
 import threading
 import time
@@ -24,6 +26,7 @@ from redis.exceptions import RedisError
 
 from producers.lanes import STATUS_QUEUE, Lane
 from producers.settings import PREFIX
+from tests.acceptance.processes import pids
 from tests.chaos.gate import Gate
 from tests.chaos.grip import Grip, read_grips
 from tests.chaos.part import Killed, Part
@@ -42,9 +45,9 @@ _QUEUES = (*(lane.queue for lane in Lane), STATUS_QUEUE)
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How many of each."""
+    """How many of each. ``workers``: parents, each with a process for every queue."""
 
-    workers: int = 3
+    workers: int = 2
     receivers: int = 2
     rate: int = 150  # submits a second
     threads: int = 24
@@ -83,8 +86,10 @@ class Stage:
             finally:
                 self._stopping.set()
                 for part in [*self.workers, *self.receivers, self.valkey]:
-                    part.thaw()
-                    part.kill()
+                    part.end()
+                for pid in pids(self.folder, "tests.chaos.observed"):  # their parents were killed
+                    with contextlib.suppress(ProcessLookupError):  # it has just ended
+                        os.kill(pid, signal.SIGKILL)
                 self.gate.stop()
 
     def settings(self) -> WorkerSettings:
@@ -92,6 +97,15 @@ class Stage:
         ours = {name: value for name, value in self._environment.items() if name.startswith(PREFIX)}
         names = {name.removeprefix(PREFIX).lower(): value for name, value in ours.items()}
         return WorkerSettings(_env_file=None, **names)
+
+    def replaced(self) -> Counter[str]:
+        """Worker processes that ended by themselves and were replaced by their parent."""
+        found: Counter[str] = Counter()
+        for part in self.workers:
+            for line in part.log().splitlines():
+                if "worker process ended and is replaced" in line and (code := json.loads(line)["code"]) >= 0:
+                    found[f"a worker process ended by itself with {code}, and was replaced"] += 1
+        return found
 
     def redis(self) -> Redis:
         """The store itself, past the proxy."""
@@ -103,20 +117,17 @@ class Stage:
             return sum(int(redis.llen(name)) for name in _QUEUES) + int(redis.hlen("unacked"))
 
     def grips(self, kills: Sequence[Killed]) -> list[Grip]:
-        """Every time a worker had a message in hand."""
-        ends = {(kill.part, kill.life): kill.at for kill in kills}
-        found: list[Grip] = []
-        for path in self._held.iterdir():
-            worker, _, life = path.name.rpartition("-")
-            found += read_grips(path.read_text(encoding="ascii"), ends.get((worker, int(life))))
-        return found
+        """Every time a worker process had a message in hand."""
+        ends = {kill.pid: kill.at for kill in kills}
+        files = [(int(path.name), path.read_text(encoding="ascii")) for path in self._held.iterdir()]
+        return [grip for pid, text in files for grip in read_grips(text, ends.get(pid))]
 
     def thaw_all(self) -> None:
         """End every fault that may still last, and have every part up."""
         for route in ROUTES:
             self.gate.tell(route, "open")
         for part in [self.valkey, *self.workers, *self.receivers]:
-            part.thaw()
+            part.thaw_all()
             part.start()
         self.simulator.latency(0)
 
@@ -125,7 +136,7 @@ class Stage:
         policy.write_text(short_policy(), encoding="utf-8")
         self._environment = self._variables(policy)
         self.gate.start()
-        self.valkey = self._part("valkey", lambda _: valkey_command(self._valkey_port, self.folder / "valkey"))
+        self.valkey = self._part("valkey", valkey_command(self._valkey_port, self.folder / "valkey"))
         (self.folder / "valkey").mkdir(exist_ok=True)
         self.valkey.start()
         _until(self._valkey_answers, "valkey")
@@ -138,26 +149,18 @@ class Stage:
         for port in self._ports:
             _until(lambda port=port: _receiver_answers(port), "receiver")
 
-    def _part(self, name: str, command: Callable[[int], list[str]], **more: str) -> Part:
+    def _part(self, name: str, command: Sequence[str], **more: str) -> Part:
         return Part(name, command, {**self._environment, **more}, self.folder)
 
     def _receiver(self, place: int, port: int) -> Part:
         data = self.folder / f"receiver{place}"
         data.mkdir(exist_ok=True)
         command = [sys.executable, "-m", "worker", "receiver", "--port", str(port)]
-        return self._part(f"receiver{place}", lambda _: command, SMSRELAY_DATA=str(data))
+        return self._part(f"receiver{place}", command, SMSRELAY_DATA=str(data))
 
     def _worker(self, name: str) -> Part:
-        celery = [sys.executable, "-m", "celery", "-A", "tests.chaos.observed", "worker"]
-        flags = ["--hostname", f"{name}@%h", "--loglevel", "INFO", "--without-gossip", "--without-mingle"]
-
-        def command(life: int) -> list[str]:
-            return ["env", f"CHAOS_HELD={self._held_by(name, life)}", *celery, *flags]
-
-        return self._part(name, command)
-
-    def _held_by(self, worker: str, life: int) -> Path:
-        return self._held / f"{worker}-{life}"
+        command = [sys.executable, "-m", "tests.chaos.observed", "worker", "--name", name, "--no-events"]
+        return self._part(name, command, CHAOS_HELD=str(self._held))
 
     def _variables(self, policy: Path) -> dict[str, str]:
         own = {name: value for name, value in os.environ.items() if not name.startswith("SMSRELAY_")}

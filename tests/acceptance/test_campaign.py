@@ -1,0 +1,77 @@
+"""The third promise's second half: a code, a notice or a report does not wait behind a campaign. On a relay of its own.
+
+Counted, not timed: how many submits of the campaign the vendor saw between the moment an app enqueued a message and the moment
+that message arrived there, or was delivered. The campaign itself is silent, so that reports have nothing but submits to pass.
+"""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from producers.job import SendJob
+from producers.lanes import Lane
+from producers.record import State
+from tests.acceptance.relay_process import TEMPLATE, RelayProcess, a_recipient, running_relay
+from tests.acceptance.waiting import eventually
+
+CAMPAIGN = 5000
+RATE = 100
+SINGLES = 10
+OVERTAKEN_BY = 60  # submits of the campaign at most while one message waits; 16 are under way, and the rate has no lanes yet
+APPLIED_WITHIN = (
+    500  # submits of the campaign at most until one is delivered: the vendor reports after 0.1 s, the rest is our path
+)
+
+
+@pytest.fixture(scope="module")
+def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RelayProcess]:
+    with running_relay(
+        tmp_path_factory.mktemp("campaign") / "relay", settings={"SMSRELAY_RATE": str(RATE)}, together=False
+    ) as running:
+        yield running
+        running.relay.limit.halt("the test is over")  # so that what is left is put off, and nobody waits for its end
+
+
+@pytest.fixture(scope="module")
+def campaign(relay: RelayProcess) -> set[str]:
+    """The recipients of a campaign that is under way."""
+    relay.simulator.default({"submits": ["never"]})
+    jobs = [
+        SendJob(to=f"+8618611{number:06d}", template=TEMPLATE, params=("now",), lane=Lane.MARKETING) for number in range(CAMPAIGN)
+    ]
+    relay.relay.enqueuer.enqueue_many(jobs)
+    eventually(lambda: relay.simulator.stats().submits > RATE, "the campaign is under way")
+    return {job.to for job in jobs}
+
+
+@pytest.mark.parametrize("lane", [Lane.OTP, Lane.NOTICE])
+def test_a_message_passes_a_campaign(relay: RelayProcess, campaign: set[str], lane: Lane) -> None:
+    waited = [_passed(relay, campaign, lane) for _ in range(SINGLES)]
+    print(f"{lane.value}: the campaign's submits while one waited: {waited}")
+    assert max(waited) <= OVERTAKEN_BY, waited
+    assert relay.relay.store.waiting(Lane.MARKETING) > CAMPAIGN / 4  # it had somebody to pass
+
+
+def test_a_report_passes_a_campaign(relay: RelayProcess, campaign: set[str]) -> None:
+    scripted = [relay.scripted({"submits": ["200"]}) for _ in range(SINGLES)]
+    waited = []
+    for to, message_id in scripted:
+        delivered_at = relay.wait_state(message_id, State.DELIVERED).timeline[-1].at / 1000
+        [submit] = relay.simulator.submits(to)
+        waited.append(sum(at < delivered_at for at in _of(relay, campaign, submit.at)))
+    print(f"the campaign's submits between one's submit and its delivery: {waited}")
+    assert max(waited) <= APPLIED_WITHIN, waited
+    assert relay.relay.store.waiting(Lane.MARKETING) > 0  # it had somebody to pass
+
+
+def _passed(relay: RelayProcess, campaign: set[str], lane: Lane) -> int:
+    """The campaign's submits that arrived between the enqueue of one message and its own arrival."""
+    to, asked = a_recipient(), time.time()
+    relay.send(to, lane)
+    [submit] = eventually(lambda: relay.simulator.submits(to), f"a message of {lane.value} arrives")
+    return sum(at < submit.at for at in _of(relay, campaign, asked))
+
+
+def _of(relay: RelayProcess, campaign: set[str], since: float) -> list[float]:
+    return [submit.at for submit in relay.simulator.submits(since=since) if submit.recipient in campaign]
