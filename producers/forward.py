@@ -64,7 +64,7 @@ class _Batch:
 class Forwarder:
     """For one event loop. ``publish`` may block; ``broker_down`` is set here and cleared by the drain.
 
-    ``patience``: seconds the broker has to answer.
+    ``patience``: seconds the broker has to answer; ``answer_within``: seconds a caller waits at most.
     """
 
     def __init__(
@@ -73,11 +73,13 @@ class Forwarder:
         spool: Spool,
         broker_down: threading.Event,
         patience: float = _PATIENCE,
+        answer_within: float = _ANSWER_WITHIN,
     ) -> None:
         self._publish = publish
         self._spool = spool
         self._broker_down = broker_down
         self._patience = patience
+        self._answer_within = answer_within
         self._turn = asyncio.Lock()
         self._gathering: _Batch | None = None
         self._flushes: set[asyncio.Task[Kept]] = set()  # the loop itself holds tasks weakly
@@ -96,7 +98,7 @@ class Forwarder:
         """Begin a batch, to be flushed as soon as it is its turn."""
         loop, batch = asyncio.get_running_loop(), _Batch()
         flush = loop.create_task(self._flush(batch))
-        too_late = loop.call_later(_ANSWER_WITHIN, batch.give_up)
+        too_late = loop.call_later(self._answer_within, batch.give_up)
         flush.add_done_callback(lambda _: too_late.cancel())
         flush.add_done_callback(batch.settle)
         flush.add_done_callback(self._flushes.discard)

@@ -34,14 +34,15 @@ class Inbox:
     def record(self, events: Sequence[StatusEvent]) -> list[TaskMessage]:
         """Record reports in one round trip; returns the tasks that apply them."""
         named = [keys.REPORTS, keys.REPORTS_OUTBOX, keys.PLACE, keys.REPORTS_KEYS]
-        wires = [event.encode() for event in events]
-        args = [part for event, wire in zip(events, wires, strict=True) for part in (report_key(event), json.dumps(wire))]
-        self._record.run_many([Call(named, part) for part in _parts(args, 2 * _AT_ONCE)])
-        return status_tasks(events)
+        texts = [event.encode_text() for event in events]  # once, for the store and for the queue
+        pairs = [part for event, text in zip(events, texts, strict=True) for part in (report_key(event), text)]
+        self._record.run_many([Call(named, part) for part in _parts(pairs, 2 * _AT_ONCE)])
+        return _status_tasks(events, texts)
 
     def tasks(self, report_keys: Sequence[str]) -> list[TaskMessage]:
         """The tasks of reports that are still here, to be published again."""
-        return status_tasks(self._read(report_keys))
+        events = self._read(report_keys)
+        return _status_tasks(events, [event.encode_text() for event in events])
 
     def waiting(self, message_id: str, external_id: str | None) -> list[StatusEvent]:
         """The reports on one message that are not applied yet, in one round trip when there is none."""
@@ -71,15 +72,14 @@ def report_key(event: StatusEvent) -> str:
     return _key_of(event.message_id or "", event.attempt or "", event.external_id or "", event.code, event.updated_on or "")
 
 
-def status_tasks(events: Sequence[StatusEvent]) -> list[TaskMessage]:
+def _status_tasks(events: Sequence[StatusEvent], texts: Sequence[str]) -> list[TaskMessage]:
     """The tasks that apply reports, in their order."""
-    return [_status_task(part) for part in _parts(events, BATCH)]
+    return [_status_task(*parts) for parts in zip(_parts(events, BATCH), _parts(texts, BATCH), strict=True)]
 
 
-def _status_task(events: Sequence[StatusEvent]) -> TaskMessage:
+def _status_task(events: Sequence[StatusEvent], texts: Sequence[str]) -> TaskMessage:
     shown = ", ".join(f"{event.message_id or 'by external id'}/{event.attempt or '?'} {event.code}" for event in events)
-    kwargs = {"events": [event.encode() for event in events]}
-    return TaskMessage(name=STATUS, queue=STATUS_QUEUE, kwargs=kwargs, shown=shown)
+    return TaskMessage(name=STATUS, queue=STATUS_QUEUE, kwargs=f'{{"events": [{", ".join(texts)}]}}', shown=shown)
 
 
 def _key_of(*parts: str | int) -> str:

@@ -85,21 +85,21 @@ class _Callbacks:
         try:
             body = await _read_body(headers, receive, self.max_body)
             if body is None:
-                _about(token).warning("callback.too_large")
+                _log.warning("callback.too_large", **_about(token))
                 return _TOO_LARGE
             return read_callback(body, headers.get(b"content-type", b"").decode("latin-1"), self.clock(), token)
         except _CutOff:
-            _about(token).warning("callback.cut_off")
+            _log.warning("callback.cut_off", **_about(token))
             return _CUT_OFF
         except CallbackUnreadable as error:
-            _about(token).warning("callback.unreadable", reason=str(error))
+            _log.warning("callback.unreadable", reason=str(error), **_about(token))
             return _UNREADABLE
 
     async def _keep(self, event: StatusEvent) -> _Answer:
         try:
             await self.keep(event)
         except SpoolUnavailable as error:
-            _about(event).error("callback.not_kept", code=event.code, reason=str(error))
+            _log.error("callback.not_kept", code=event.code, reason=str(error), **_about(event))
             return _TRY_LATER
         return _OK
 
@@ -154,8 +154,9 @@ def create_app(
     return _Receiver(callbacks, rest)
 
 
-def _about(named: CallbackToken | StatusEvent | None) -> FilteringBoundLogger:
-    return _log.bind(message_id=named and named.message_id, attempt=named and named.attempt)
+def _about(named: CallbackToken | StatusEvent | None) -> dict[str, str | int | None]:
+    """What the log says of whose callback it is."""
+    return {"message_id": named.message_id, "attempt": named.attempt} if named else {"message_id": None, "attempt": None}
 
 
 async def _read_body(headers: dict[bytes, bytes], receive: Receive, limit: int) -> bytes | None:

@@ -4,6 +4,7 @@ Enters: task name and keyword arguments (ids and events, never a person). Leaves
 The representations that Flower shows are set here; they name what a person watching needs, and nothing else.
 """
 
+import json
 import uuid
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,7 +23,7 @@ class TaskMessage:
 
     name: str
     queue: str
-    kwargs: dict[str, Any]
+    kwargs: dict[str, Any] | str  # as a value, or in JSON already
     shown: str  # what Flower and logs show in place of the arguments
     task_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
@@ -47,6 +48,7 @@ class TaskMessage:
         }
 
     @property
-    def body(self) -> list[Any]:
-        """Celery protocol 2 body: args, kwargs, embedded callbacks."""
-        return [[], self.kwargs, {"callbacks": None, "errbacks": None, "chain": None, "chord": None}]
+    def body(self) -> str:
+        """Celery protocol 2 body, in JSON: args, kwargs, embedded callbacks."""
+        kwargs = self.kwargs if isinstance(self.kwargs, str) else json.dumps(self.kwargs)
+        return f'[[], {kwargs}, {{"callbacks": null, "errbacks": null, "chain": null, "chord": null}}]'

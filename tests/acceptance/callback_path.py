@@ -81,7 +81,7 @@ class Broker:
     def reports(self) -> list[int]:
         """Numbers of the reports on the queue, first published first."""
         with Redis.from_url(self.url) as client:
-            return [_number(task) for task in reversed(client.lrange(STATUS_QUEUE, 0, -1))]
+            return [number for task in reversed(client.lrange(STATUS_QUEUE, 0, -1)) for number in _numbers(task)]
 
     def _answers(self) -> bool:
         try:
@@ -134,9 +134,8 @@ class Receiver:
         return f"http://127.0.0.1:{self.port}{path}"
 
 
-def _number(task: bytes) -> int:
+def _numbers(task: bytes) -> list[int]:
     envelope = json.loads(task)
     _, kwargs, _ = json.loads(base64.b64decode(envelope["body"]))
-    event = StatusEvent.decode(kwargs["event"])
-    assert event.message_id is not None
-    return int(event.message_id.removeprefix("m"))
+    events = [StatusEvent.decode(wire) for wire in kwargs["events"]]
+    return [int((event.message_id or "").removeprefix("m")) for event in events]

@@ -7,11 +7,13 @@ from redis import Redis
 
 from producers import keys
 from producers.enqueue import Enqueuer
+from producers.inbox import Inbox
 from producers.job import SendJob
 from producers.lanes import Lane
 from producers.outbox import Outbox
 from producers.publish import Publisher
 from worker import lifecycle
+from worker.agenda import Agenda
 from worker.limit import Limit
 from worker.policy import Policy
 from worker.policy_file import load_policy
@@ -41,6 +43,12 @@ def reconciler(redis: Redis, url: str, vendor_url: str = "http://127.0.0.1:9", p
     vendor = Yisha(YishaAccount(vendor_url, vendor_url, AppCode("simulator")), open_session(4))
     limit = Limit(redis, 1.0, keys.PULL_RATE)
     return Reconciler(store, limit, vendor, reports, Publisher(url), policy, lambda: time.time_ns() // 1_000_000)
+
+
+def agenda(redis: Redis, url: str, door: Enqueuer, policy: Policy = POLICY) -> Agenda:
+    store = Store(redis, RETENTION)
+    reports = Reports(store, policy, lambda: 0.5)
+    return Agenda(store, door, reconciler(redis, url, policy=policy), Inbox(redis), reports, policy)
 
 
 def job(lane: Lane = Lane.NOTICE, **fields: object) -> SendJob:

@@ -13,7 +13,8 @@ from producers.inbox import Inbox
 from producers.lanes import STATUS_QUEUE, Lane
 from producers.publish import Publisher
 from producers.record import State
-from tests.integration.messages import ACCEPTED, POLICY, RETENTION, answer, begin, enqueuer, job, reconciler
+from tests.integration import messages
+from tests.integration.messages import ACCEPTED, POLICY, RETENTION, answer, begin, enqueuer, job
 from worker.agenda import Agenda
 from worker.lost import LostWakeUps
 from worker.policy import Policy
@@ -34,7 +35,7 @@ def door(redis: Redis, valkey_url: str) -> Enqueuer:
 
 
 def agenda(store: Store, door: Enqueuer, redis: Redis, policy: Policy = POLICY) -> Agenda:
-    return Agenda(store, door, reconciler(redis, url_of(redis), policy=policy), policy)
+    return messages.agenda(redis, url_of(redis), door, policy)
 
 
 def lost(store: Store, door: Enqueuer, redis: Redis) -> LostWakeUps:
@@ -197,6 +198,6 @@ def test_a_report_whose_task_was_lost_is_published_again_until_it_is_applied(sto
     assert looking.find() == 0
     until(lambda: looking.find() == 1)
     assert redis.llen(STATUS_QUEUE) == 1
-    inbox.applied(event)
+    inbox.applied([event])
     assert redis.hlen(keys.REPORTS) == 0
-    assert redis.zcard(keys.REPORTS_OUTBOX) == 0
+    assert redis.zcard(keys.REPORTS_OUTBOX) == redis.zcard(keys.REPORTS_KEYS) == 0

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from producers.drain import Drain
 from producers.event import StatusEvent
 from producers.forward import Forwarder, Kept
 from producers.publish import BrokerUnavailable
-from producers.spool import Spool, SpoolFull
+from producers.spool import Spool, SpoolFull, SpoolUnavailable
 
 LIMIT = 250
 DEADLINE = 10.0
@@ -168,6 +169,27 @@ def test_a_caller_that_goes_away_does_not_stop_the_others_flush(rig: Rig) -> Non
 
     assert asyncio.run(scene()) is Kept.ENQUEUED
     assert rig.broker.batches == [[0, 1]]
+
+
+def test_a_caller_is_told_when_it_takes_too_long_and_the_flush_goes_on(rig: Rig) -> None:
+    async def scene() -> Kept | BaseException:
+        forwarder = Forwarder(rig.broker.publish, rig.spool, rig.broker_down, DEADLINE, answer_within=0.05)
+        rig.broker.answers.clear()
+        [told] = await keep_all(forwarder, [0])
+        rig.broker.answers.set()
+        while not rig.broker.batches:
+            await asyncio.sleep(0.01)
+        return told
+
+    assert isinstance(asyncio.run(scene()), SpoolUnavailable)
+    assert rig.broker.taken == [0]
+
+
+def test_the_log_names_every_report_in_one_line_a_flush(rig: Rig) -> None:
+    rig.broker_down.set()
+    with capture_logs() as logs:
+        assert asyncio.run(keep_all(rig.forwarder(), range(3))) == [Kept.SPOOLED] * 3
+    assert logs == [{"event": "callback.spooled", "log_level": "info", "reports": ["m0/1 200", "m1/1 200", "m2/1 200"]}]
 
 
 def test_the_drain_brings_everything_in_order(rig: Rig) -> None:

@@ -15,12 +15,12 @@ from producers.inbox import Inbox
 from producers.lanes import Lane
 from producers.publish import Publisher
 from producers.record import Record, State
-from tests.integration.messages import POLICY, RETENTION, SECRET, answer, begin, enqueuer, job, reconciler
+from tests.integration import messages
+from tests.integration.messages import POLICY, RETENTION, SECRET, answer, begin, enqueuer, job
 from tests.integration.queues import published_ids
 from tests.integration.scripted_vendor import ACCEPTED, Script, scripted_vendor, yisha
 from tests.integration.scripted_vendor import answer as answered
 from tests.integration.test_agenda import until
-from worker.agenda import Agenda
 from worker.limit import Limit
 from worker.lost import LostWakeUps
 from worker.send import Sender, Waits
@@ -117,7 +117,7 @@ def test_agendas_that_turn_at_a_time_do_what_is_due_once(
 
     def turn() -> None:
         with Redis.from_url(valkey_url, decode_responses=True) as own, enqueuer(own, valkey_url) as its_door:
-            agenda = Agenda(Store(own, RETENTION), its_door, reconciler(own, valkey_url), POLICY)
+            agenda = messages.agenda(own, valkey_url, its_door)
             together.wait()
             while turned := agenda.turn():
                 done.append(turned)
@@ -141,7 +141,7 @@ def test_what_fell_due_while_no_agenda_turned_is_done_by_the_next_one(
     redis.delete(Lane.NOTICE.queue)
     redis.hset(keys.message(retried), "due", 1)
     redis.zadd(keys.AGENDA, {retried: 1})
-    agenda = Agenda(store, door, reconciler(redis, valkey_url), POLICY)
+    agenda = messages.agenda(redis, valkey_url, door)
     while agenda.turn():
         continue
     assert Counter(published_ids(redis, Lane.NOTICE)) == Counter([*held, retried])

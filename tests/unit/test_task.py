@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from dataclasses import replace
 
 from producers.lanes import Lane
 from producers.task import ATTEMPT, ORIGIN, TaskMessage
@@ -30,11 +31,15 @@ def test_what_flower_shows_is_what_we_wrote() -> None:
 
 
 def test_the_body_is_arguments_keywords_and_no_callbacks() -> None:
-    assert TASK.body == [[], {"ids": ["a", "b"]}, {"callbacks": None, "errbacks": None, "chain": None, "chord": None}]
+    assert json.loads(TASK.body) == [[], {"ids": ["a", "b"]}, {"callbacks": None, "errbacks": None, "chain": None, "chord": None}]
 
 
-def test_headers_and_body_are_plain_json() -> None:
-    assert json.loads(json.dumps([TASK.headers, TASK.body])) == [TASK.headers, TASK.body]
+def test_keywords_that_are_json_already_stay_as_they_are() -> None:
+    assert json.loads(replace(TASK, kwargs='{"ids": ["a", "b"]}').body) == json.loads(TASK.body)
+
+
+def test_headers_are_plain_json() -> None:
+    assert json.loads(json.dumps(TASK.headers)) == TASK.headers
 
 
 def test_every_task_has_an_id_of_its_own() -> None:

@@ -1,0 +1,237 @@
+"""Reports in batches, from the task to the record: order, neighbours, cost."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from redis import Redis
+from structlog.testing import capture_logs
+
+from producers import keys
+from producers.enqueue import Enqueuer
+from producers.event import StatusEvent
+from producers.inbox import BATCH
+from producers.lanes import STATUS_QUEUE, Lane
+from producers.record import Record, State
+from tests.integration.commands import reads, spent
+from tests.integration.messages import ACCEPTED, answer, begin, enqueuer, job
+from worker.relay import Relay
+from worker.settings import WorkerSettings
+from worker.tasks import ReportsNotApplied, Tasks
+
+UPDATED = 1591590009873
+
+
+@pytest.fixture
+def relay(valkey_url: str) -> Relay:
+    return Relay.wire(
+        WorkerSettings(
+            _env_file=None, broker_url=valkey_url, store_url=valkey_url, secret="s" * 16, appcode="a", callback_url=None
+        )
+    )
+
+
+@pytest.fixture
+def tasks(relay: Relay) -> Tasks:
+    return Tasks(relay)
+
+
+@pytest.fixture
+def door(redis: Redis, valkey_url: str) -> Iterator[Enqueuer]:
+    with enqueuer(redis, valkey_url) as opened:
+        yield opened
+
+
+def submitted(relay: Relay, door: Enqueuer, count: int = 1) -> list[str]:
+    """Messages that the vendor took, by ids of its own: e0, e1 and so on."""
+    ids = [one.message_id for one in door.enqueue_many([job() for _ in range(count)])]
+    for place, message_id in enumerate(ids):
+        begin(relay.store, message_id)
+        answer(relay.store, message_id, 1, replace(ACCEPTED, external_id=f"e{place}"))
+    return ids
+
+
+def report(message_id: str | None, code: int = 200, **fields: Any) -> StatusEvent:
+    attempt = 1 if message_id else None
+    return StatusEvent(**{"message_id": message_id, "attempt": attempt, "code": str(code), "received_at": 1, **fields})
+
+
+def wires(*events: StatusEvent) -> list[dict[str, Any]]:
+    return [event.encode() for event in events]
+
+
+def record_of(relay: Relay, message_id: str) -> Record:
+    reading = relay.store.read(message_id)
+    assert reading is not None
+    return reading.record
+
+
+def test_a_batch_is_applied_and_let_go_of(relay: Relay, tasks: Tasks, door: Enqueuer, redis: Redis) -> None:
+    ids = submitted(relay, door, BATCH)
+    events = [report(message_id) for message_id in ids]
+    relay.inbox.record(events)
+    said = tasks.status(events=wires(*events))
+    assert said.count("code 200, delivered") == BATCH
+    assert {record_of(relay, message_id).state for message_id in ids} == {State.DELIVERED}
+    assert not redis.exists(keys.REPORTS, keys.REPORTS_OUTBOX, keys.REPORTS_KEYS)
+
+
+def test_a_single_report_may_come_as_event(relay: Relay, tasks: Tasks, door: Enqueuer) -> None:
+    [message_id] = submitted(relay, door)
+    event = report(message_id)
+    relay.inbox.record([event])
+    assert "delivered" in tasks.status(event=event.encode())
+    assert relay.inbox.waiting(message_id, None) == []
+
+
+def test_reports_on_one_message_are_applied_in_their_order(relay: Relay, tasks: Tasks, door: Enqueuer) -> None:
+    one, other = submitted(relay, door, 2)
+    events = [
+        report(one, 100, updated_on=UPDATED),
+        report(other, 503),
+        report(one, 100, updated_on=UPDATED),
+        report(one, 250, updated_on=UPDATED + 1),
+        report(one, 200, updated_on=UPDATED + 2),
+    ]
+    said = tasks.status(events=wires(*events)).split("; ")
+    assert [part.split(": ")[1].split(" · ")[0] for part in said] == [
+        "code 100, noted",
+        "code 503, retrying",
+        "code 100, repetition",
+        "code 250, unknown",
+        "code 200, delivered",
+    ]
+    assert [line.code for line in record_of(relay, one).timeline if line.rule.startswith(("status.", "report"))] == [
+        "100",
+        "250",
+        "200",
+    ]
+
+
+def test_a_batch_costs_one_read_and_one_script_a_report(relay: Relay, tasks: Tasks, door: Enqueuer, redis: Redis) -> None:
+    first, *ids = submitted(relay, door, BATCH + 1)
+    tasks.status(events=wires(report(first)))  # connections are open, the scripts are known
+    events = [report(message_id) for message_id in ids]
+    relay.inbox.record(events)
+    cost = spent(redis, lambda: tasks.status(events=wires(*events)))
+    assert (cost["hgetall"], cost["evalsha"], cost["time"]) == (BATCH, BATCH + 1, BATCH + 1)
+    assert cost.total() <= 14 * BATCH, cost
+    print(f"a batch of {BATCH} applied: {cost.total() / BATCH} commands a report, {cost}")
+
+
+def test_a_batch_takes_no_more_round_trips_than_a_report(relay: Relay, tasks: Tasks, door: Enqueuer, redis: Redis) -> None:
+    first, second, *ids = submitted(relay, door, BATCH + 2)
+    tasks.status(events=wires(report(first)))
+    assert reads(redis, lambda: tasks.status(events=wires(report(second)))) == 3
+    events = [report(message_id) for message_id in ids]
+    # Transitions of fifty reports are longer than the server reads at once.
+    assert reads(redis, lambda: tasks.status(events=wires(*events))) <= 6
+
+
+def test_reports_by_the_vendors_id_are_looked_up_together(relay: Relay, tasks: Tasks, door: Enqueuer, redis: Redis) -> None:
+    ids = submitted(relay, door, 3)
+    events = [report(None, external_id=f"e{place}") for place in (0, 1, 2, 9)]
+    cost = spent(redis, lambda: tasks.status(events=wires(*events)))
+    assert cost["mget"] == 1
+    assert {record_of(relay, message_id).state for message_id in ids} == {State.DELIVERED}
+    assert relay.store.parked("e9") == [events[3]]
+
+
+@pytest.mark.parametrize("poison", ["a record that cannot be read", "a key of another type"])
+def test_a_report_that_brings_out_a_fault_does_not_stop_its_neighbours(
+    relay: Relay, tasks: Tasks, door: Enqueuer, redis: Redis, poison: str
+) -> None:
+    ids = submitted(relay, door, 5)
+    events = [report(message_id) for message_id in ids]
+    relay.inbox.record(events)
+    if poison == "a record that cannot be read":
+        redis.hset(keys.message(ids[2]), "len", "many")
+    else:
+        redis.delete(keys.message(ids[2]))
+        redis.set(keys.message(ids[2]), "not a hash")
+    with capture_logs() as logs, pytest.raises(ReportsNotApplied, match=r"^1 of 5 reports"):
+        tasks.status(events=wires(*events))
+    assert [line["message_id"] for line in logs if line["event"] == "report not applied"] == [ids[2]]
+    assert {record_of(relay, one).state for one in ids if one != ids[2]} == {State.DELIVERED}
+    assert relay.inbox.tasks(redis.zrange(keys.REPORTS_OUTBOX, 0, -1))[0].shown == f"{ids[2]}/1 200"
+    assert redis.hlen(keys.REPORTS) == 1
+
+
+def test_what_is_no_report_is_kept_and_its_neighbours_are_applied(relay: Relay, tasks: Tasks, door: Enqueuer) -> None:
+    [message_id] = submitted(relay, door)
+    said = tasks.status(events=[{"code": "200"}, report(message_id).encode(), "nonsense"])
+    assert said.count("refused: ") == 2
+    assert record_of(relay, message_id).state is State.DELIVERED
+    assert len(relay.store.undecodable()) == 2
+
+
+@pytest.mark.parametrize("arguments", [{}, {"event": {}, "events": []}, {"events": {}}, {"events": None, "event": []}])
+def test_arguments_that_are_neither_a_report_nor_a_list_of_them_are_refused(
+    relay: Relay, tasks: Tasks, arguments: dict[str, Any]
+) -> None:
+    assert tasks.status(**arguments).startswith("refused: ")
+    assert len(relay.store.undecodable()) == 1
+
+
+def test_lost_reports_are_published_again_together(relay: Relay, tasks: Tasks, door: Enqueuer, redis: Redis) -> None:
+    ids = submitted(relay, door, BATCH + 10)
+    relay.inbox.record([report(message_id) for message_id in ids])
+    redis.delete(STATUS_QUEUE)
+    lost = redis.zrange(keys.REPORTS_OUTBOX, 0, -1)
+    again = relay.inbox.tasks(lost)
+    assert len(again) == 2
+    assert all(message_id in again[0].shown + again[1].shown for message_id in ids)
+
+
+def uncertain_otp(relay: Relay, door: Enqueuer, redis: Redis) -> str:
+    """An otp whose answer never came, at the end of its window."""
+    message_id = door.enqueue(job(Lane.OTP)).message_id
+    begin(relay.store, message_id)
+    for _ in range(2):  # the lease is over, then the window
+        redis.zadd(keys.AGENDA, {message_id: 1})
+        if record_of(relay, message_id).state is State.SUBMITTING:
+            relay.agenda.turn()
+    redis.delete(Lane.OTP.queue)
+    assert record_of(relay, message_id).state is State.UNCERTAIN
+    return message_id
+
+
+@pytest.mark.parametrize(
+    ("code", "state"), [(200, State.DELIVERED), (503, State.RETRYING), (500, State.FAILED), (203, State.SUBMITTED)]
+)
+def test_an_uncertain_otp_whose_report_waits_unapplied_is_not_submitted_again(
+    relay: Relay, tasks: Tasks, door: Enqueuer, redis: Redis, code: int, state: State
+) -> None:
+    message_id = uncertain_otp(relay, door, redis)
+    event = report(message_id, code)
+    relay.inbox.record([report("another"), event])
+    assert relay.agenda.turn() == 1
+    assert record_of(relay, message_id).state is state
+    assert redis.llen(Lane.OTP.queue) == 0
+    assert relay.inbox.waiting(message_id, None) == []
+    assert relay.agenda.turn() == 0
+    assert "repetition" in tasks.status(events=wires(event))
+
+
+def test_an_uncertain_otp_without_a_report_is_submitted_again(relay: Relay, door: Enqueuer, redis: Redis) -> None:
+    message_id = uncertain_otp(relay, door, redis)
+    relay.inbox.record([report("another")])
+    assert relay.agenda.turn() == 1
+    assert redis.llen(Lane.OTP.queue) == 1
+    assert record_of(relay, message_id).state is State.QUEUED
+
+
+def test_a_message_whose_report_waits_unapplied_does_not_end_as_unknown(relay: Relay, door: Enqueuer, redis: Redis) -> None:
+    signed, unsigned, silent = submitted(relay, door, 3)
+    relay.inbox.record([report(signed), report(None, external_id="e1")])
+    for message_id in (signed, unsigned, silent):
+        redis.hset(keys.message(message_id), "beg", 1)
+        redis.zadd(keys.AGENDA, {message_id: 1})
+    assert relay.agenda.turn() == 3
+    assert [record_of(relay, one).state for one in (signed, unsigned, silent)] == [
+        State.DELIVERED,
+        State.DELIVERED,
+        State.UNKNOWN,
+    ]
+    assert redis.get(keys.REPORTS_TAKEN) is None
