@@ -19,6 +19,7 @@
 | sms:halted | hash: since, code | until an operator resumes |
 | sms:unlisted | hash: code → reports seen | for ever |
 | sms:dead | sorted set: id by the instant (ms) it failed or ended unknown | swept after the retention |
+| sms:expired | sorted set: id by the instant (ms) it expired | swept after the retention |
 | sms:undecodable | list: jobs and tasks nobody could read, as JSON | capped; until retention after the last |
 """
 
@@ -36,6 +37,7 @@ PULL_RATE = "sms:rate:pull"
 HALTED = "sms:halted"
 UNLISTED = "sms:unlisted"
 DEAD = "sms:dead"
+EXPIRED = "sms:expired"
 UNDECODABLE = "sms:undecodable"
 
 
