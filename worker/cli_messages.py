@@ -96,10 +96,14 @@ def status() -> None:
 
 @click.command()
 def resume() -> None:
-    """Submit again after a halt."""
+    """Submit again after a halt, and at once what it put off."""
     with told():
-        resumed = Relay.wire(WorkerSettings()).limit.resume()
+        relay = Relay.wire(WorkerSettings())
+        resumed = relay.limit.resume()
+        woken = relay.put_off.wake_put_off()
     click.echo("resumed" if resumed else "was not halted")
+    if woken:
+        click.echo(f"put off by the halt and due now: {woken}")
 
 
 def _ruling(rule: str, policy: Policy) -> str:

@@ -241,6 +241,7 @@ class Store:
                 transition.folds or int(len(record.timeline) >= _LONGEST_TIMELINE),
                 transition.why or "",
                 encode_counts(transition.counts or {}),
+                int(transition.halted),
             ],
         )
 
@@ -257,6 +258,7 @@ def _changed_keys(record: Record, external_id: str) -> list[str]:
         keys.UNLISTED,
         keys.DEAD,
         keys.EXPIRED,
+        keys.PUT_OFF,
     ]
     return [*named, keys.external(external_id)] if external_id else named
 
