@@ -18,8 +18,10 @@
 | sms:rate | string: the limiter's theoretical arrival time (µs) | seconds after the last submit |
 | sms:rate:pull | string: the same, for questions about silent submits | seconds after the last question |
 | sms:halted | hash: since, code | until an operator resumes |
+| sms:put_off | set: id of a message that waits because of a halt | until it moves on |
 | sms:unlisted | hash: code → reports seen | for ever |
 | sms:dead | sorted set: id by the instant (ms) it failed or ended unknown | swept after the retention |
+| sms:expired | sorted set: id by the instant (ms) it expired | swept after the retention |
 | sms:undecodable | list: jobs and tasks nobody could read, as JSON | capped; until retention after the last |
 """
 
@@ -36,8 +38,10 @@ REPORTS_MARKS = "sms:marks:status"
 RATE = "sms:rate"
 PULL_RATE = "sms:rate:pull"
 HALTED = "sms:halted"
+PUT_OFF = "sms:put_off"
 UNLISTED = "sms:unlisted"
 DEAD = "sms:dead"
+EXPIRED = "sms:expired"
 UNDECODABLE = "sms:undecodable"
 
 

@@ -6,24 +6,27 @@ but ``dead show --body`` of a job nobody could read, which a person has to ask f
 
 import json
 import time
-from dataclasses import asdict
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import click
 from rich.table import Table
 
 from producers.cli import Refused, told
-from producers.job import SendJob
 from producers.lanes import Lane
 from producers.record import State
-from producers.rejection import Rejection
+from producers.template import load_registry
+from worker.cli_messages import print_message
 from worker.console import wide_console
 from worker.dead import DeadLetters, Filter, last_code, obstacle_to_replay
+from worker.kept import KeptJobs
 from worker.relay import Relay
 from worker.settings import WorkerSettings
 from worker.store import Reading, Undecodable
 from worker.story import clock, story
 
+_DONE = ("queued", "would be queued")
 _FILTERS = (
     click.option("--state", type=click.Choice([State.FAILED.value, State.UNKNOWN.value])),
     click.option("--lane", type=click.Choice([lane.value for lane in Lane])),
@@ -47,92 +50,137 @@ def dead() -> None:
 
 @dead.command("list")
 @_filtered
-@click.option("--limit", default=50, show_default=True)
+@click.option("--expired", is_flag=True, help="What its deadline overtook, in place of what failed; none of it can be replayed.")
+@click.option("--limit", default=50, show_default=True, help="At most so many messages, and so many kept jobs.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-def list_dead(limit: int, as_json: bool, **filters: Any) -> None:
-    """List messages that failed or ended unknown, newest first, and jobs nobody could read."""
+def list_dead(expired: bool, limit: int, as_json: bool, **filters: Any) -> None:
+    """List messages that failed or ended unknown, newest first, and jobs nobody could read.
+
+    Of the filters only --hours fits a job nobody could read; with any other they are left out, and counted.
+    """
+    wanted = _filter(**filters)
+    if expired:
+        if wanted.state is not None:
+            raise Refused("--expired and --state exclude each other")
+        wanted = replace(wanted, state=State.EXPIRED)
     with told():
         relay = Relay.wire(WorkerSettings())
-        found = [reading for reading, _ in zip(_letters(relay).find(_filter(**filters)), range(limit), strict=False)]
-        kept = relay.store.undecodable()[:limit] if not any(filters.values()) else []
+        found = [reading for reading, _ in zip(_letters(relay).find(wanted), range(limit + 1), strict=False)]
+        kept = [one for one in relay.store.undecodable() if one.at >= wanted.since]
+        count = relay.store.count_expired()
+    shown = kept if wanted.about_records == () else []
     if as_json:
-        for reading in found:
+        for reading in found[:limit]:
             click.echo(json.dumps(_as_json(reading, relay), ensure_ascii=False))
-        for one in kept:
+        for one in shown[:limit]:
             click.echo(json.dumps({name: value for name, value in asdict(one).items() if name != "body"}, ensure_ascii=False))
     else:
-        _print(found, kept, relay)
+        _print(found[:limit], shown[:limit], relay, "nothing is dead" if wanted == Filter() else "nothing matches")
+    hidden = _Hidden(len(found) > limit, len(kept) - len(shown[:limit]), 0 if expired else count)
+    for line in hidden.told(wanted):
+        click.echo(line, err=as_json)
 
 
 @dead.command("show")
-@click.argument("kept_id")
-@click.option("--body", is_flag=True, help="Also print the job itself, with the number and the parameters in it.")
-def show_kept(kept_id: str, body: bool) -> None:
-    """Show a job nobody could read, by the id that the list gives it; a message is shown by `smsrelay show`."""
+@click.argument("any_id")
+@click.option("--body", is_flag=True, help="Also print a kept job itself, with the number and the parameters in it.")
+def show_dead(any_id: str, body: bool) -> None:
+    """Show a message with its timeline, or a job nobody could read, by the id that the list gives it."""
     with told():
-        kept = _kept(Relay.wire(WorkerSettings()), kept_id)
-    click.echo(f"kept     {kept.kept_id} at {clock(kept.at)}\nqueue    {kept.queue}\nreason   {kept.reason}")
-    if body:
-        click.echo(kept.body)
+        relay = Relay.wire(WorkerSettings())
+        kept = next((one for one in relay.store.undecodable() if one.kept_id == any_id), None)
+        reading = relay.store.read(any_id) if kept is None else None
+    if kept is not None:
+        click.echo(f"kept     {kept.kept_id} at {clock(kept.at)}\nqueue    {kept.queue}\nreason   {kept.reason}")
+        if body:
+            click.echo(kept.body)
+    elif reading is not None:
+        print_message(reading.record, story(reading.record, relay.policy), relay.policy)
+        click.echo(f"replay    {obstacle_to_replay(reading) or 'possible'}")
+    else:
+        raise click.ClickException("no such message or kept job, or its retention is over")
 
 
 @dead.command()
 @_filtered
 @click.argument("ids", nargs=-1)
-@click.option("--all", "everything", is_flag=True, help="Replay all that the filters leave.")
+@click.option("--all", "everything", is_flag=True, help="Replay all that the filters leave, kept jobs too.")
 @click.option("--dry-run", is_flag=True, help="Only say what would happen.")
 def replay(ids: tuple[str, ...], everything: bool, dry_run: bool, **filters: Any) -> None:
-    """Attempt dead messages once more, or read kept jobs again; each attempt's reason stands in its timeline."""
+    """Attempt dead messages once more, or read kept jobs again; each attempt's reason stands in its timeline.
+
+    Kept jobs are read again by their ids, or with --all or --hours and no other filter.
+    """
     if bool(ids) == (everything or any(filters.values())):
         raise Refused("name ids, or filters, or --all")
+    wanted = _filter(**filters)
     with told():
-        relay = Relay.wire(WorkerSettings())
-        chosen = ids or [reading.record.message_id for reading in _letters(relay).find(_filter(**filters))]
-        results = {one: _replay(relay, one, dry_run) for one in chosen}
-    for one, result in results.items():
-        click.echo(f"{one}  {result}")
-    raise SystemExit(0 if all(result.startswith(("queued", "would be queued")) for result in results.values()) else 1)
+        relay = Relay.wire(settings := WorkerSettings())
+        jobs = KeptJobs(relay.store, relay.enqueuer, relay.inbox, load_registry(settings.templates), _now)
+        kept = {one.kept_id: one for one in jobs.find(wanted.since)}
+        chosen = ids or [reading.record.message_id for reading in _letters(relay).find(wanted)]
+        if not ids and wanted.about_records == ():
+            chosen = [*chosen, *kept]
+        results = {}
+        for one in chosen:
+            results[one] = jobs.read_again(kept[one], dry_run) if one in kept else _replay(relay, one, dry_run)
+            click.echo(f"{one}  {results[one]}")
+    left = len(kept) if not ids and wanted.about_records else 0
+    raise SystemExit(_sum_up(list(results.values()), left))
 
 
-def _replay(relay: Relay, any_id: str, dry_run: bool) -> str:
-    kept = next((one for one in relay.store.undecodable() if one.kept_id == any_id), None)
-    if kept is not None:
-        return _read_again(relay, kept, dry_run)
+@dataclass(frozen=True, slots=True)
+class _Hidden:
+    """What a list leaves out."""
+
+    messages: bool  # more than the limit
+    kept: int
+    expired: int
+
+    def told(self, wanted: Filter) -> Iterator[str]:
+        """A line for each."""
+        if self.messages:
+            yield "more messages are not shown; --limit shows them"
+        if self.kept:
+            reason = f"{', '.join(wanted.about_records)} fits none of them" if wanted.about_records else "--limit shows them"
+            yield f"{self.kept} jobs or tasks that nobody could read are not shown: {reason}"
+        if self.expired:
+            yield f"{self.expired} messages expired; --expired shows them"
+
+
+def _sum_up(results: list[str], left: int) -> int:
+    """Say on standard error what was done and what was not; the exit code."""
+    done = sum(result.startswith(_DONE) for result in results)
+    if not results:
+        click.echo("nothing matches", err=True)
+    else:
+        click.echo(
+            f"{done} of {len(results)} {'replayed' if done == len(results) else 'replayed, the others as told above'}", err=True
+        )
+    if left:
+        click.echo(f"{left} jobs or tasks that nobody could read were left alone: the filters fit none of them", err=True)
+    return 0 if done == len(results) else 1
+
+
+def _replay(relay: Relay, message_id: str, dry_run: bool) -> str:
     if dry_run:
-        return obstacle_to_replay(relay.store.read(any_id)) or "would be queued"
-    return _letters(relay).replay(any_id)
-
-
-def _read_again(relay: Relay, kept: Undecodable, dry_run: bool) -> str:
-    try:
-        job = SendJob.decode(json.loads(kept.body))
-        if dry_run:
-            return "would be queued"
-        accepted = relay.enqueuer.enqueue(job)
-    except json.JSONDecodeError:
-        return "not a job: its body is not JSON"
-    except Rejection as rejection:
-        return f"refused again: {rejection}"
-    relay.store.drop_undecodable(kept)
-    return f"queued as {accepted.message_id}"
+        return obstacle_to_replay(relay.store.read(message_id)) or "would be queued"
+    return _letters(relay).replay(message_id)
 
 
 def _letters(relay: Relay) -> DeadLetters:
     return DeadLetters(relay.store, relay.enqueuer)
 
 
+def _now() -> int:
+    return time.time_ns() // 1_000_000
+
+
 def _filter(
     state: str | None, lane: str | None, code: str | None, app: str | None, template: str | None, hours: float | None
 ) -> Filter:
-    since = 0 if hours is None else int((time.time() - hours * 3600) * 1000)
+    since = 0 if hours is None else _now() - int(hours * 3_600_000)
     return Filter(since, State(state) if state else None, Lane(lane) if lane else None, code, app, template)
-
-
-def _kept(relay: Relay, kept_id: str) -> Undecodable:
-    kept = next((one for one in relay.store.undecodable() if one.kept_id == kept_id), None)
-    if kept is None:
-        raise click.ClickException("no job is kept under this id; a message is shown by `smsrelay show`")
-    return kept
 
 
 def _as_json(reading: Reading, relay: Relay) -> dict[str, object]:
@@ -149,7 +197,7 @@ def _as_json(reading: Reading, relay: Relay) -> dict[str, object]:
     }
 
 
-def _print(found: list[Reading], kept: list[Undecodable], relay: Relay) -> None:
+def _print(found: list[Reading], kept: list[Undecodable], relay: Relay, nothing: str) -> None:
     console = wide_console()
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for title in ("message", "ended (UTC)", "lane", "state", "why", "replay"):
@@ -161,4 +209,4 @@ def _print(found: list[Reading], kept: list[Undecodable], relay: Relay) -> None:
         table.add_row(str(row["message_id"]), ended, str(row["lane"]), str(row["state"]), str(row["why"]), possible)
     for one in kept:
         table.add_row(one.kept_id, clock(one.at), "", "unread", f"{one.queue}: {one.reason}", "reads it again")
-    console.print(table if found or kept else "nothing is dead")
+    console.print(table if found or kept else nothing)

@@ -45,7 +45,7 @@ def show(message_id: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(_as_json(reading.record, lines), ensure_ascii=False, indent=2))
     else:
-        _print(reading.record, lines, relay.policy)
+        print_message(reading.record, lines, relay.policy)
 
 
 @click.command()
@@ -73,7 +73,7 @@ def cancel(message_id: str) -> None:
         change = Relay.wire(WorkerSettings()).store.change(message_id, lambda reading: lifecycle.cancelled(reading.record))
     if change is None:
         raise click.ClickException("no such message, or its retention is over")
-    if change.transition is None:
+    if change.transition is None and change.record.state is not State.CANCELLED:  # perhaps by this very call, its answer lost
         raise click.ClickException(f"too late: it is {change.record.state.value}")
     click.echo("cancelled")
 
@@ -96,10 +96,14 @@ def status() -> None:
 
 @click.command()
 def resume() -> None:
-    """Submit again after a halt."""
+    """Submit again after a halt, and at once what it put off."""
     with told():
-        resumed = Relay.wire(WorkerSettings()).limit.resume()
+        relay = Relay.wire(WorkerSettings())
+        resumed = relay.limit.resume()
+        woken = relay.put_off.wake_put_off()
     click.echo("resumed" if resumed else "was not halted")
+    if woken:
+        click.echo(f"put off by the halt and due now: {woken}")
 
 
 def _ruling(rule: str, policy: Policy) -> str:
@@ -108,7 +112,8 @@ def _ruling(rule: str, policy: Policy) -> str:
     return explain(policy, name) if known else "the state machine's own (docs/guarantees.md)"
 
 
-def _print(record: Record, lines: list[Line], policy: Policy) -> None:
+def print_message(record: Record, lines: list[Line], policy: Policy) -> None:
+    """A message and its timeline, for a person."""
     console = wide_console()
     console.print(f"message   {record.message_id}")
     console.print(f"lane      {record.lane.value}, template {record.template}, app {record.app}")

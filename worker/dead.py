@@ -1,4 +1,4 @@
-"""Dead letters: messages that failed or ended unknown, and what to do with them.
+"""Dead letters: messages that failed, ended unknown or expired, and what to do with them.
 
 Enters: filters. Leaves: readings of the messages that fit, newest first, and whether a replay was queued. A replay is a new
 attempt with its reason in the timeline; it respects the deadline and needs the payload, which lives as long as the message may be
@@ -28,6 +28,13 @@ class Filter:
     app: str | None = None
     template: str | None = None
 
+    @property
+    def about_records(self) -> tuple[str, ...]:
+        """The options that only a record can fit; what nobody could read has a time and nothing else."""
+        fields = {"--lane": self.lane, "--code": self.code, "--app": self.app, "--template": self.template}
+        state = "--expired" if self.state is State.EXPIRED else "--state"
+        return tuple(option for option, wanted in ({state: self.state} | fields).items() if wanted is not None)
+
     def fits(self, record: Record) -> bool:
         """Whether a record is meant."""
         asked = (self.state, self.lane, self.code, self.app, self.template)
@@ -36,15 +43,15 @@ class Filter:
 
 
 class DeadLetters:
-    """The messages that ended without a delivery."""
+    """The messages that ended without a delivery. What expired is apart: nothing can be done about it."""
 
     def __init__(self, store: Store, enqueuer: Enqueuer) -> None:
         self._store = store
         self._enqueuer = enqueuer
 
     def find(self, wanted: Filter) -> Iterator[Reading]:
-        """The dead letters that fit, newest first."""
-        for message_id in self._store.dead(wanted.since):
+        """The dead letters that fit, newest first; those that expired only when their state is asked for."""
+        for message_id in self._store.dead(wanted.since, expired=wanted.state is State.EXPIRED):
             reading = self._store.read(message_id)
             if reading is not None and wanted.fits(reading.record):
                 yield reading
@@ -56,8 +63,11 @@ class DeadLetters:
         if obstacle is not None:
             return obstacle
         change = self._store.change(message_id, _replayed, reading)
-        if change is None or change.transition is None:
-            return "somebody was faster: it is not dead any more"
+        if change is None:
+            return "its retention is over"
+        # Without a transition it may be our own, whose answer was lost on the way.
+        if change.transition is None and not lifecycle.replay_under_way(change.record):
+            return f"somebody was faster: it is {change.record.state.value}"
         try:
             self._enqueuer.publish(change.record.lane, [message_id])
         except BrokerUnavailable:

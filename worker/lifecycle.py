@@ -14,6 +14,7 @@ from worker.transition import Transition, Wake
 from worker.vendor.answer import Answer
 
 REPLAY = "replay"
+HALTED = "halted"
 _FOLDED_FROM = 60  # lines
 ENDS = {
     Action.DELIVERED: State.DELIVERED,
@@ -38,7 +39,7 @@ def deferred(record: Record, now: int, delay: int, rule: str, policy: Policy) ->
         return None
     if now >= record.expires_at:
         return expired(record, policy)
-    return _put_off(record, now + delay, record.attempt, rule)
+    return replace(_put_off(record, now + delay, record.attempt, rule), halted=rule == HALTED)
 
 
 def answered(record: Record, attempt: int, answer: Answer, policy: Policy, now: int, roll: float) -> Transition | None:
@@ -49,7 +50,8 @@ def answered(record: Record, attempt: int, answer: Answer, policy: Policy, now: 
     decision = decide(rule, times_retried(record, rule, attempt), roll)
     if decision.action in {Action.DEFER, Action.HALT}:
         delay = max(decision.delay or 0.0, answer.retry_after or 0.0)
-        return replace(_put_off(record, now + _ms(delay), attempt - 1, rule.name), line_attempt=attempt, code=answer.code)
+        put_off = _put_off(record, now + _ms(delay), attempt - 1, rule.name)
+        return replace(put_off, line_attempt=attempt, code=answer.code, halted=decision.action is Action.HALT)
     moved = outcome(record, attempt, decision, policy, now)
     return replace(moved, code=answer.code, external_id=answer.external_id)
 

@@ -22,6 +22,7 @@ from worker.limit import Limit
 from worker.lost import LostWakeUps
 from worker.policy import Policy
 from worker.policy_file import load_policy
+from worker.put_off import PutOff
 from worker.reconcile import Reconciler
 from worker.send import Sender, Waits
 from worker.settings import WorkerSettings
@@ -47,6 +48,7 @@ class Relay:
     reconciler: Reconciler
     agenda: Agenda
     lost: LostWakeUps
+    put_off: PutOff
 
     @classmethod
     def wire(cls, settings: WorkerSettings) -> Self:
@@ -77,7 +79,8 @@ class Relay:
         inbox = Inbox(redis)
         agenda = Agenda(store, enqueuer, reconciler, inbox, reports, policy)
         lost = LostWakeUps(store, enqueuer, inbox, publisher)
-        return cls(store, limit, policy, enqueuer, reports, inbox, sender, reconciler, agenda, lost)
+        put_off = PutOff(redis)
+        return cls(store, limit, policy, enqueuer, reports, inbox, sender, reconciler, agenda, lost, put_off)
 
 
 def vendor(settings: WorkerSettings) -> Vendor:

@@ -98,7 +98,7 @@ class Sender:
     def _put_off(self, reading: Reading, slot: Slot) -> Outcome:
         halted = slot is Slot.HALTED
         delay = int(1000 * (self._waits.halted if halted else self._waits.put_off))
-        rule = "halted" if halted else "rate"
+        rule = lifecycle.HALTED if halted else "rate"
 
         def put_off(reading: Reading) -> Transition | None:
             return lifecycle.deferred(reading.record, reading.now, delay, rule, self._policy)

@@ -2,7 +2,8 @@
 reverse, so that workers can still write down what they did before the store goes.
 
 Enters: a ``Plan`` and an environment. Leaves: running processes, logs in the data folder. Raises ``StackFailed`` when a part
-is not ready in time or its port is taken. Nothing of it outlives ``stop``.
+is not ready in time or its port is taken. Nothing of it outlives ``stop``, nor for long a process that is killed before it could
+call that (``worker.tether``).
 """
 
 import contextlib
@@ -66,15 +67,16 @@ class Stack:
         """Start every part and wait until each says it is ready; raises ``StackFailed``."""
         for part in self._parts:
             if part.port is not None and _taken(part.port):
-                raise StackFailed(f"{part.name}: port {part.port} is taken by another program")
+                raise StackFailed(f"{part.name}: port {part.port} is taken by another program, or by a stack that still stops")
         self._data.mkdir(parents=True, exist_ok=True)
         config = self._data / "supervisord.conf"
         config.write_text(self._config(), encoding="utf-8")
-        command = [sys.executable, "-m", "supervisor.supervisord", "--nodaemon", "--configuration", str(config)]
+        command = [sys.executable, "-m", "worker.tether", "--nodaemon", "--configuration", str(config)]
         # A session of its own: Ctrl-C reaches us alone, and we stop the parts in order.
         self._supervisor = subprocess.Popen(  # noqa: S603
             command,
             env=dict(self._environment),
+            stdin=subprocess.PIPE,  # closes with us
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
@@ -93,6 +95,8 @@ class Stack:
             self._supervisor.kill()
             raise StackFailed("the stack did not stop in time") from None
         finally:
+            if self._supervisor.stdin is not None:
+                self._supervisor.stdin.close()
             self._supervisor = None
 
     def ended(self) -> bool:

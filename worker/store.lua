@@ -7,12 +7,14 @@
 --      6 sms:events       stream, capped
 --      7 sms:unlisted     hash, no lifetime
 --      8 sms:dead         sorted set: id by the instant it failed or ended unknown; swept after the retention
---      9 sms:x:EXTERNAL   string, lives for the retention; absent when the transition brings no external id
+--      9 sms:expired      sorted set: the same for what expired
+--      10 sms:put_off     set: id while its last move was to be put off by a halt
+--      11 sms:x:EXTERNAL  string, lives for the retention; absent when the transition brings no external id
 -- ARGV 1 id  2 revision it was decided on  3 state  4 attempt  5 wake (ms, 'keep' or 'never')  6 due (ms or '')
 --      7 '1' into the outbox  8 '1' keep the payload  9 retention (ms)  10 external id or ''
 --      11 owner or ''  12 '1' silent  13 line: attempt  14 line: code  15 line: rule  16 line: updated_on or ''
 --      17 stream cap  18 lane  19 '1' count the code as unlisted  20 lines folded into this one
---      21 why or ''  22 counts or ''
+--      21 why or ''  22 counts or ''  23 '1' put off by a halt
 -- Returns 1 when applied, 0 when the record has moved on or is gone.
 local id = ARGV[1]
 local known = redis.call('HMGET', KEYS[1], 'rev', 'len', 'ext', 'exp')
@@ -42,20 +44,25 @@ if ARGV[22] ~= '' then redis.call('HSET', KEYS[1], 'cnt', ARGV[22]) end
 if ARGV[5] == 'never' then redis.call('ZREM', KEYS[3], id)
 elseif ARGV[5] ~= 'keep' then redis.call('ZADD', KEYS[3], ARGV[5], id) end
 
+if ARGV[23] == '1' then redis.call('SADD', KEYS[10], id)
+elseif ARGV[5] ~= 'keep' then redis.call('SREM', KEYS[10], id) end
+
 -- A half: not the first publication, see lost.lua.
 if ARGV[7] == '1' then redis.call('ZADD', KEYS[4], redis.call('INCR', KEYS[5]) + 0.5, id)
 elseif ARGV[5] ~= 'keep' then redis.call('ZREM', KEYS[4], id) end
 
 if ARGV[10] ~= '' and ARGV[10] ~= known[3] and ARGV[13] == ARGV[4] then
   redis.call('HSET', KEYS[1], 'ext', ARGV[10])
-  redis.call('SET', KEYS[9], id .. ':' .. ARGV[13], 'PX', ARGV[9])
+  redis.call('SET', KEYS[11], id .. ':' .. ARGV[13], 'PX', ARGV[9])
 end
 if ARGV[19] == '1' then redis.call('HINCRBY', KEYS[7], ARGV[14], 1) end
-if ARGV[3] == 'failed' or ARGV[3] == 'unknown' then
-  if ARGV[5] ~= 'keep' then redis.call('ZADD', KEYS[8], now, id) end
-  redis.call('ZREMRANGEBYSCORE', KEYS[8], '-inf', string.format('%.0f', now - tonumber(ARGV[9])))
-else
-  redis.call('ZREM', KEYS[8], id)
+local list = (ARGV[3] == 'failed' or ARGV[3] == 'unknown') and 8 or ARGV[3] == 'expired' and 9
+for _, other in ipairs({8, 9}) do
+  if other ~= list then redis.call('ZREM', KEYS[other], id) end
+end
+if list then
+  if ARGV[5] ~= 'keep' then redis.call('ZADD', KEYS[list], string.format('%.0f', now), id) end
+  redis.call('ZREMRANGEBYSCORE', KEYS[list], '-inf', string.format('%.0f', now - tonumber(ARGV[9])))
 end
 if ARGV[8] ~= '1' then redis.call('UNLINK', KEYS[2]) end
 if ARGV[5] == 'never' then redis.call('PEXPIRE', KEYS[1], ARGV[9])

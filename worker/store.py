@@ -179,10 +179,16 @@ class Store:
         with store_answers():
             return {str(code): int(count) for code, count in self._redis.hgetall(keys.UNLISTED).items()}
 
-    def dead(self, since: int) -> list[str]:
-        """Ids of messages that failed or ended unknown since an instant (ms), newest first."""
+    def dead(self, since: int, expired: bool = False) -> list[str]:
+        """Ids of messages that failed or ended unknown, or of those that expired, since an instant (ms), newest first."""
         with store_answers():
-            return [str(one) for one in self._redis.zrange(keys.DEAD, "+inf", since, desc=True, byscore=True)]
+            key = keys.EXPIRED if expired else keys.DEAD
+            return [str(one) for one in self._redis.zrange(key, "+inf", since, desc=True, byscore=True)]
+
+    def count_expired(self) -> int:
+        """How many messages expired and are still held."""
+        with store_answers():
+            return int(self._redis.zcard(keys.EXPIRED))
 
     def keep_undecodable(self, queue: str, reason: str, body: str) -> None:
         """Keep a task nobody could read, for a person to look at."""
@@ -259,6 +265,7 @@ class Store:
                 transition.folds or int(len(record.timeline) >= _LONGEST_TIMELINE),
                 transition.why or "",
                 encode_counts(transition.counts or {}),
+                int(transition.halted),
             ],
         )
 
@@ -274,6 +281,8 @@ def _changed_keys(record: Record, external_id: str) -> list[str]:
         keys.EVENTS,
         keys.UNLISTED,
         keys.DEAD,
+        keys.EXPIRED,
+        keys.PUT_OFF,
     ]
     return [*named, keys.external(external_id)] if external_id else named
 

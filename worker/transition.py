@@ -32,6 +32,7 @@ class Transition:
     why: str | None = None  # the rule that sends the message into another attempt
     counts: Mapping[str, tuple[int, int]] | None = None  # when they change
     folds: int = 0  # last lines of the timeline that this one stands for as well
+    halted: bool = False  # put off because everything is halted
     silent: bool = False  # only times move, the timeline already says why
 
     @property

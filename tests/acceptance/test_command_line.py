@@ -124,7 +124,7 @@ def test_cancel_withdraws_a_message_nobody_submitted_yet(relay: RelayProcess) ->
     message_id = relay.cli(*_send(to, "--not-before", at)).stdout.strip()
     cancelled, again = relay.cli("cancel", message_id), relay.cli("cancel", message_id)
     assert (cancelled.returncode, cancelled.stdout) == (0, "cancelled\n")
-    assert (again.returncode, "too late: it is cancelled" in again.stderr) == (1, True)
+    assert (again.returncode, again.stdout) == (0, "cancelled\n")  # as when the store's answer to the first was lost
     assert relay.redis.zscore(keys.AGENDA, message_id) is None
     relay.relay.enqueuer.publish(Lane.OTP, [message_id])  # a wake-up that was on its way
     relay.wait_state(relay.send(a_recipient()), State.DELIVERED)

@@ -1,7 +1,7 @@
-"""Redis, broker and store in one, is out of reach for a whole minute: refused by one relay's, silent at another's, at the same time.
+"""Redis, broker and store in one, is out of reach for a minute: refused by one relay's, silent at another's, at the same time.
 
-Both ways go through a proxy of the tests. What reports come meanwhile are answered 200 from the spool; afterwards everything goes on by
-itself, and the simulators say that each SMS was submitted once.
+Both ways go through a proxy of the tests. What reports come meanwhile are answered 200 from the spool; afterwards everything goes
+on by itself, and the simulators say that each SMS was submitted once.
 """
 
 import contextlib

@@ -70,6 +70,18 @@ def test_up_prints_its_urls_sends_and_ends_clean_at_ctrl_c(up: Up) -> None:
     assert processes_of(up.desk) == {}
 
 
+def test_up_killed_outright_takes_its_parts_along_in_order(up: Up) -> None:
+    """Killed -9, it cannot stop them itself; nor does the kill reach them, for they are a session of their own."""
+    _told(up.process)
+    _delivered(up.environment)
+    up.process.kill()
+    eventually(lambda: processes_of(up.desk) == {}, "every part has ended", 60)
+    log = (up.desk / "supervisor.log").read_text("utf-8")
+    stopped = [line.split("stopped: ")[1].split()[0] for line in log.splitlines() if "stopped: " in line]
+    assert stopped.index("worker") < stopped.index("broker")
+    assert "stopped: worker (exit status 0)" in log
+
+
 def test_demo_ends_with_0_and_leaves_nothing(tmp_path: Path) -> None:
     ended = run_smsrelay(clean_environment() | {"TMPDIR": str(tmp_path)}, "demo")
     assert ended.returncode == 0, ended.stdout + ended.stderr

@@ -1,17 +1,23 @@
 """``smsrelay dead``, as an operator uses it, on a real store."""
 
+import base64
 import json
 import subprocess
 import sys
+import time
+from typing import Any
 
 import pytest
 from redis import Redis
 
+from producers import keys
 from producers.enqueue import Enqueuer
-from producers.lanes import Lane
-from producers.record import State
-from tests.integration.messages import RETENTION, SECRET, answer, begin, enqueuer, job
-from worker.store import Store
+from producers.event import StatusEvent
+from producers.lanes import STATUS_QUEUE, Lane
+from producers.record import Record, State
+from tests.integration.messages import POLICY, RETENTION, SECRET, answer, begin, changed, enqueuer, job
+from worker import lifecycle
+from worker.store import Store, Undecodable
 from worker.vendor.answer import Answer, Kind
 
 
@@ -95,7 +101,7 @@ def test_what_is_not_dead_or_has_expired_is_not_replayed(store: Store, door: Enq
 def test_a_job_nobody_could_read_is_kept_shown_and_read_again(store: Store, redis: Redis, valkey_url: str) -> None:
     body = {"to": "13800138000", "template": "0000000", "params": ["4711"], "lane": "otp"}
     store.keep_undecodable("sms.send", "lane: was wrong then", json.dumps(body))
-    [kept] = store.undecodable()
+    kept = only_kept(store)
     listed = dead(valkey_url, "list").stdout
     assert kept.kept_id in listed
     assert "13800138000" not in listed
@@ -104,3 +110,117 @@ def test_a_job_nobody_could_read_is_kept_shown_and_read_again(store: Store, redi
     assert dead(valkey_url, "replay", kept.kept_id).returncode == 0
     assert redis.llen(Lane.OTP.queue) == 1
     assert store.undecodable() == []
+
+
+JOB = {"to": "13800138000", "template": "0000000", "params": ["4711"], "lane": "notice"}
+
+
+def test_all_replays_messages_and_kept_jobs_and_says_what_it_did_and_what_it_did_not(
+    store: Store, door: Enqueuer, valkey_url: str
+) -> None:
+    message_id = refused(store, door)
+    readable, unreadable = keep(store, JOB), keep(store, "cut JS", raw=True)
+    dry = dead(valkey_url, "replay", "--all", "--dry-run")
+    assert [line.split("  ")[1] for line in dry.stdout.splitlines()][::2] == ["would be queued", "would be queued"]
+    assert len(store.undecodable()) == 2
+    said = dead(valkey_url, "replay", "--all")
+    assert said.returncode == 1
+    told = dict(line.split("  ", 1) for line in said.stdout.splitlines())
+    assert told[message_id] == "queued"
+    assert told[readable].startswith("queued as ")
+    assert told[unreadable].startswith("not replayed: not a job")
+    assert "2 of 3 replayed" in said.stderr
+    assert only_kept(store).kept_id == unreadable
+    assert state(store, told[readable].removeprefix("queued as ")) is State.QUEUED
+
+
+def test_a_replay_that_nothing_fits_says_so(valkey_url: str) -> None:
+    said = dead(valkey_url, "replay", "--all")
+    assert (said.returncode, said.stdout, said.stderr) == (0, "", "nothing matches\n")
+
+
+def test_filters_leave_kept_jobs_out_and_count_them(store: Store, door: Enqueuer, valkey_url: str) -> None:
+    refused(store, door)
+    kept = keep(store, JOB)
+    listed = dead(valkey_url, "list", "--lane", "notice").stdout
+    assert kept not in listed
+    assert "1 jobs or tasks that nobody could read are not shown: --lane fits none of them" in listed
+    assert kept in dead(valkey_url, "list", "--hours", "1").stdout
+    replayed = dead(valkey_url, "replay", "--lane", "notice")
+    assert "1 jobs or tasks that nobody could read were left alone" in replayed.stderr
+    assert only_kept(store).kept_id == kept
+    limited = dead(valkey_url, "list", "--limit", "0", "--json")
+    assert limited.stdout == ""
+    assert "1 jobs or tasks that nobody could read are not shown: --limit shows them" in limited.stderr
+
+
+@pytest.mark.parametrize(
+    "wire",
+    [
+        [[JOB], {}, {}],
+        [[], {"job": JOB}, {}],
+        [[], JOB, None],
+        {"task": "sms.send", "id": "1", "args": [JOB], "kwargs": {}},
+        {"args": [], "kwargs": {"job": JOB}},
+        {"body": json.dumps([[JOB], {}, {}]), "headers": {}},
+        {"body": base64.b64encode(json.dumps([[JOB], {}, {}]).encode()).decode(), "properties": {"body_encoding": "base64"}},
+    ],
+)
+def test_a_job_is_found_in_whatever_it_was_kept_in(store: Store, valkey_url: str, wire: Any) -> None:
+    said = dead(valkey_url, "replay", keep(store, wire))
+    assert "  queued as " in said.stdout
+    assert store.undecodable() == []
+
+
+def test_a_kept_report_is_read_again_as_a_report(store: Store, redis: Redis, valkey_url: str) -> None:
+    event = StatusEvent(message_id="m1", attempt=1, code="200", received_at=1)
+    store.keep_undecodable(STATUS_QUEUE, "was wrong then", json.dumps(event.encode()))
+    assert dead(valkey_url, "replay", "--all").returncode == 0
+    assert redis.hlen(keys.REPORTS) == 1
+    assert store.undecodable() == []
+
+
+def test_a_kept_job_does_not_outlive_the_deadline_it_would_have_had(store: Store, redis: Redis, valkey_url: str) -> None:
+    kept_id = keep(store, JOB | {"expires_in": 60})
+    old = json.loads(redis.lpop(keys.UNDECODABLE)) | {"at": time.time_ns() // 1_000_000 - 61_000}
+    redis.lpush(keys.UNDECODABLE, json.dumps(old))
+    for flags in ([], ["--dry-run"]):
+        said = dead(valkey_url, "replay", kept_id, *flags)
+        assert (said.returncode, "counted from when it was kept" in said.stdout) == (1, True)
+    assert only_kept(store).kept_id == kept_id
+
+
+def test_expired_messages_have_a_list_of_their_own(store: Store, door: Enqueuer, valkey_url: str) -> None:
+    message_id = door.enqueue(job()).message_id
+    changed(store, message_id, lambda reading: lifecycle.expired(reading.record, POLICY))
+    plain = dead(valkey_url, "list")
+    assert message_id not in plain.stdout
+    assert "1 messages expired; --expired shows them" in plain.stdout
+    [row] = [json.loads(line) for line in dead(valkey_url, "list", "--expired", "--json").stdout.splitlines()]
+    assert (row["message_id"], row["state"], row["replayable"]) == (message_id, "expired", False)
+    late = lifecycle.noted(read(store, message_id), 0, "late", "200")
+    store.apply(read(store, message_id), late)
+    assert len(dead(valkey_url, "list", "--expired", "--json").stdout.splitlines()) == 1
+
+
+def test_show_tells_the_timeline_of_a_message(store: Store, door: Enqueuer, valkey_url: str) -> None:
+    said = dead(valkey_url, "show", refused(store, door)).stdout
+    assert "state     failed after 1 attempt(s)" in said
+    assert "replay    possible" in said
+    assert dead(valkey_url, "show", "nobody").returncode == 1
+
+
+def keep(store: Store, wire: Any, raw: bool = False) -> str:
+    store.keep_undecodable("sms.send", "was wrong then", wire if raw else json.dumps(wire))
+    return store.undecodable()[0].kept_id
+
+
+def only_kept(store: Store) -> Undecodable:
+    [kept] = store.undecodable()
+    return kept
+
+
+def read(store: Store, message_id: str) -> Record:
+    reading = store.read(message_id)
+    assert reading is not None
+    return reading.record
