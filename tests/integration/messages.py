@@ -5,14 +5,13 @@ from collections.abc import Callable
 
 from redis import Redis
 
-from producers import keys
 from producers.enqueue import Enqueuer
 from producers.job import SendJob
 from producers.lanes import Lane
 from producers.outbox import Outbox
 from producers.publish import Publisher
 from worker import lifecycle
-from worker.limit import Limit
+from worker.pace import Pace
 from worker.policy import Policy
 from worker.policy_file import load_policy
 from worker.reconcile import Reconciler
@@ -39,8 +38,7 @@ def reconciler(redis: Redis, url: str, vendor_url: str = "http://127.0.0.1:9", p
     store = Store(redis, RETENTION)
     reports = Reports(store, policy, lambda: 0.5)
     vendor = Yisha(YishaAccount(vendor_url, vendor_url, AppCode("simulator")), open_session(4))
-    limit = Limit(redis, 1.0, keys.PULL_RATE)
-    return Reconciler(store, limit, vendor, reports, Publisher(url), policy, lambda: time.time_ns() // 1_000_000)
+    return Reconciler(store, Pace(redis, 1.0), vendor, reports, Publisher(url), policy, lambda: time.time_ns() // 1_000_000)
 
 
 def job(lane: Lane = Lane.NOTICE, **fields: object) -> SendJob:

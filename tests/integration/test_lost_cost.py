@@ -209,6 +209,7 @@ def sender(store: Store, redis: Redis, script: Script, monotonic: Callable[[], f
             callback_base=None,
             waits=WAITS,
             roll=lambda: 0.5,
+            registry={},
             monotonic=monotonic,
         )
 
