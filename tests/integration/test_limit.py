@@ -1,5 +1,7 @@
 """The shared rate on a real store, seen from one process; several processes are in test_limit_processes.py."""
 
+from itertools import pairwise
+
 from redis import Redis
 
 from producers.lanes import Lane
@@ -12,7 +14,7 @@ def test_slots_are_spaced_by_the_rate_on_the_stores_clock(redis: Redis) -> None:
     limit = Limit(redis, rate=1000)
     slots = limit.acquire(Lane.OTP, TEMPLATE, [1] * 20, 5).slots
     assert len(slots) == 20
-    assert {round(after.begins - before.begins) for before, after in zip(slots, slots[1:], strict=False)} <= {1015, 1016}
+    assert {round(after.begins - before.begins) for before, after in pairwise(slots)} <= {1015, 1016}
 
 
 def test_a_slot_too_far_away_is_not_reserved(redis: Redis) -> None:
