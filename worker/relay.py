@@ -9,7 +9,6 @@ import time
 from dataclasses import dataclass
 from typing import Self
 
-from producers import keys
 from producers.connection import open_store
 from producers.enqueue import Enqueuer
 from producers.inbox import Inbox
@@ -20,6 +19,7 @@ from producers.template import load_registry
 from worker.agenda import Agenda
 from worker.limit import Limit
 from worker.lost import LostWakeUps
+from worker.pace import Pace
 from worker.policy import Policy
 from worker.policy_file import load_policy
 from worker.put_off import PutOff
@@ -55,11 +55,12 @@ class Relay:
         """Build every part from the settings."""
         redis = open_store(settings.store_url, settings.concurrency + 16)
         store = Store(redis, settings.retention_hours * 3600)
-        limit = Limit(redis, settings.rate)
+        limit = Limit(redis, settings.rate, settings.halt_probe)
         policy = load_policy(settings.policy)
         adapter = vendor(settings)
         publisher = Publisher(settings.broker_url)
-        enqueuer = Enqueuer(Outbox(redis, settings.secret_bytes), publisher, load_registry(settings.templates))
+        registry = load_registry(settings.templates)
+        enqueuer = Enqueuer(Outbox(redis, settings.secret_bytes), publisher, registry)
         roll = secrets.SystemRandom().random
         reports = Reports(store, policy, roll)
         sender = Sender(
@@ -72,10 +73,12 @@ class Relay:
             callback_base=settings.callback_url,
             waits=Waits(lease=settings.lease),
             roll=roll,
+            registry=registry,
+            segments=settings.rate_unit == "segments",
         )
 
-        pull_limit = Limit(redis, settings.pull_rate, keys.PULL_RATE)
-        reconciler = Reconciler(store, pull_limit, adapter, reports, publisher, policy, clock=lambda: time.time_ns() // 1_000_000)
+        pace = Pace(redis, settings.pull_rate)
+        reconciler = Reconciler(store, pace, adapter, reports, publisher, policy, clock=lambda: time.time_ns() // 1_000_000)
         inbox = Inbox(redis)
         agenda = Agenda(store, enqueuer, reconciler, inbox, reports, policy)
         lost = LostWakeUps(store, enqueuer, inbox, publisher)

@@ -18,9 +18,11 @@ from dataclasses import dataclass, replace
 import structlog
 
 from producers.record import Record, State
+from producers.template import Registry
 from producers.token import CallbackToken
 from worker import lifecycle
-from worker.limit import Limit, Slot
+from worker.cost import cost
+from worker.limit import Grant, Limit, Refusal, Slot
 from worker.outcome import Outcome
 from worker.policy import Action, Policy
 from worker.status import Reports
@@ -59,7 +61,10 @@ class Sender:
         callback_base: str | None,
         waits: Waits,
         roll: Callable[[], float],
+        registry: Registry,
+        segments: bool = False,
         monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._store = store
         self._limit = limit
@@ -70,7 +75,10 @@ class Sender:
         self._callback_base = callback_base
         self._waits = waits
         self._roll = roll
+        self._registry = registry
+        self._segments = segments
         self._monotonic = monotonic
+        self._sleep = sleep
 
     def attempt(self, message_ids: Sequence[str]) -> list[Outcome]:
         """Attempt each message that waits to be attempted; raises ``StoreUnavailable``."""
@@ -91,14 +99,22 @@ class Sender:
             self._reports.apply_parked(message_id)
         if reading.record.state is not State.QUEUED:
             return _attempted(reading.record, reading.record.attempt, f"nothing to start: {reading.record.state.value}")
-        slot = self._limit.acquire(self._waits.slot)
+        record = reading.record
+        grant = self._limit.acquire(
+            record.lane, record.template, (self._cost(record.template, reading.payload),), self._waits.slot
+        )
+        for slot in grant.slots:
+            self._sleep(max(0.0, slot.at - self._monotonic()))
         current = replace(reading, now=reading.now + int((self._monotonic() - read_at) * 1000))
-        return self._begin(current) if slot is Slot.GRANTED else self._put_off(current, slot)
+        return self._begin(current, grant.slots[0]) if grant.slots else self._put_off(current, grant)
 
-    def _put_off(self, reading: Reading, slot: Slot) -> Outcome:
-        halted = slot is Slot.HALTED
-        delay = int(1000 * (self._waits.halted if halted else self._waits.put_off))
-        rule = lifecycle.HALTED if halted else "rate"
+    def _cost(self, template: str, payload: Payload | None) -> int:
+        return cost(self._registry.get(template), payload.params) if self._segments and payload else 1
+
+    def _put_off(self, reading: Reading, grant: Grant) -> Outcome:
+        refused = grant.refused or Refusal.LATE
+        delay = int(1000 * (self._waits.halted if refused is Refusal.HALTED else self._waits.put_off))
+        rule = refused.value
 
         def put_off(reading: Reading) -> Transition | None:
             return lifecycle.deferred(reading.record, reading.now, delay, rule, self._policy)
@@ -106,7 +122,7 @@ class Sender:
         self._store.change(reading.record.message_id, put_off, reading)
         return _attempted(reading.record, reading.record.attempt, f"put off: {rule}")
 
-    def _begin(self, reading: Reading) -> Outcome:
+    def _begin(self, reading: Reading, slot: Slot) -> Outcome:
         owner, asked = secrets.token_hex(6), self._monotonic()
         lease = int(self._waits.lease * 1000)
 
@@ -118,14 +134,15 @@ class Sender:
             return _attempted(reading.record, 0, "no such message")
         record, begun = change.record, change.transition
         if begun is not None and begun.state is State.SUBMITTING:
-            return self._submit(record, begun.attempt, reading.payload, asked)
+            return self._submit(record, begun.attempt, reading.payload, asked, slot)
         if begun is None and record.state is State.SUBMITTING and record.owner == owner:
             # The store's answer to our own begin was lost on the way; the attempt is ours all the same.
-            return self._submit(record, record.attempt, reading.payload, asked)
+            return self._submit(record, record.attempt, reading.payload, asked, slot)
+        self._limit.give_back([slot])
         outcome = begun.state.value if begun else f"nothing to start: {record.state.value}"
         return _attempted(record, record.attempt, outcome)
 
-    def _submit(self, record: Record, attempt: int, payload: Payload | None, asked: float) -> Outcome:
+    def _submit(self, record: Record, attempt: int, payload: Payload | None, asked: float, slot: Slot) -> Outcome:
         if payload is None:
             raise LookupError(f"message {record.message_id} waits without its payload")
         if self._monotonic() - asked > self._waits.stall:
@@ -148,17 +165,20 @@ class Sender:
             request_id=answer.request_id,
             outcome=outcome,
         )
-        self._heed(answer)
+        self._heed(answer, slot)
         return _attempted(record, attempt, f"{outcome} ({answer.code})")
 
-    def _heed(self, answer: Answer) -> None:
+    def _heed(self, answer: Answer, slot: Slot) -> None:
         """What one answer means for everybody else, and for reports that were waiting for it."""
         action = self._policy.for_answer(answer.kind, answer.code).action
         if action is Action.DEFER:
-            self._limit.pause(max(self._waits.throttled, answer.retry_after or 0.0))
+            self._limit.throttled(max(self._waits.throttled, answer.retry_after or 0.0))
         if action is Action.HALT:
             self._limit.halt(answer.code)
             log.error("halted: the vendor refuses everything", code=answer.code, request_id=answer.request_id)
+        failed = answer.kind in {Kind.UNREACHABLE, Kind.UNCERTAIN}
+        good = answer.kind in {Kind.ANSWERED, Kind.REFUSED} and action is not Action.HALT
+        self._limit.settled(answered=int(not failed), failed=int(failed), probe=good if slot.probe else None)
         if answer.external_id is not None:
             self._reports.apply_parked(answer.external_id)
 

@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 from redis import Redis
 
-from producers import keys
 from producers.enqueue import Enqueuer
 from producers.inbox import Inbox
 from producers.job import SendJob
@@ -14,7 +13,7 @@ from producers.outbox import Outbox
 from producers.publish import Publisher
 from worker import lifecycle
 from worker.agenda import Agenda
-from worker.limit import Limit
+from worker.pace import Pace
 from worker.policy import Policy
 from worker.policy_file import load_policy
 from worker.reconcile import Reconciler
@@ -41,8 +40,7 @@ def reconciler(redis: Redis, url: str, vendor_url: str = "http://127.0.0.1:9", p
     store = Store(redis, RETENTION)
     reports = Reports(store, policy, lambda: 0.5)
     vendor = Yisha(YishaAccount(vendor_url, vendor_url, AppCode("simulator")), open_session(4))
-    limit = Limit(redis, 1.0, keys.PULL_RATE)
-    return Reconciler(store, limit, vendor, reports, Publisher(url), policy, lambda: time.time_ns() // 1_000_000)
+    return Reconciler(store, Pace(redis, 1.0), vendor, reports, Publisher(url), policy, lambda: time.time_ns() // 1_000_000)
 
 
 def agenda(redis: Redis, url: str, door: Enqueuer, policy: Policy = POLICY) -> Agenda:
