@@ -9,8 +9,10 @@ Fails with ``StoreUnavailable`` before it was accepted; calling again with the s
 
 import logging
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import count, islice
 from types import TracebackType
 from typing import Self
 
@@ -28,12 +30,21 @@ from producers.template import Registry, load_registry
 CHUNK = 50  # ids a task: shares Celery's cost per task, and is short enough to be done within the visibility timeout
 
 _BATCH = 500  # messages a round trip to the outbox
+_TAKEN = "was used before for other content; the same reference means the same SMS"
 
 log = logging.getLogger(__name__)  # not structlog: in an app, the app says where its logs go
 
 
 class ReferenceTaken(Rejection):
     """The app used this reference before, for other content."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """One of many jobs that was not accepted: its place among them, from 0, and why."""
+
+    place: int
+    problems: tuple[Problem, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,29 +81,48 @@ class Enqueuer:
         """Accept one job and tell the workers; raises ``Rejection``, ``ReferenceTaken`` or ``StoreUnavailable``."""
         recorded = self.record(job)
         self._wake([recorded])
-        return Accepted(recorded.message.message_id, recorded.message.lane, recorded.new)
+        return _accepted(recorded)
 
-    def enqueue_many(self, jobs: Iterable[SendJob]) -> list[Accepted]:
-        """Accept many jobs of any lanes; when one is wrong, none is recorded and ``Rejection`` names it by its place.
+    def enqueue_many(self, jobs: Iterable[SendJob | Rejection]) -> Iterator[Accepted | Refused]:
+        """Accept any number of jobs, of any lanes, in bounded memory: one result a job, in their order.
+
+        Nothing happens before the results are read. A job that is wrong, or whose reference is taken, is ``Refused`` and keeps
+        nobody else out; a ``Rejection`` among the jobs, of one that could not even be made, takes its place in the same way. At
+        most two batches of 500 are read ahead of the results. Raises ``StoreUnavailable``: then up to two batches that no result
+        told of may be accepted, and with references all of it may be enqueued again. Read to the end, or close the iterator.
+        """
+        with ThreadPoolExecutor(1, "smsrelay-bulk") as background:  # the store works on one batch while the next is read
+            under_way: Future[list[Accepted | Refused]] | None = None
+            for start, batch in _batches(jobs):
+                begun = background.submit(self._take, start, batch)
+                if under_way is not None:
+                    yield from under_way.result()
+                under_way = begun
+            if under_way is not None:
+                yield from under_way.result()
+
+    def enqueue_all(self, jobs: Iterable[SendJob]) -> list[Accepted]:
+        """Accept all of a list that fits into memory, or none: when one is wrong, ``Rejection`` names it by its place.
 
         A ``ReferenceTaken`` comes after the others were accepted; a ``StoreUnavailable`` may leave a part accepted.
         """
-        messages = self._messages(jobs)
+        messages = self._messages(list(jobs))
         recorded: list[Recorded] = []
         for start in range(0, len(messages), _BATCH):
             part = self._outbox.record(messages[start : start + _BATCH])
             self._wake(part)
             recorded += part
-        if not all(one.same for one in recorded):
-            raise _taken()
-        return [Accepted(one.message.message_id, one.message.lane, one.new) for one in recorded]
+        taken = [place for place, one in enumerate(recorded) if not one.same]
+        if taken:
+            raise ReferenceTaken(Problem(f"[{place}].reference", _TAKEN) for place in taken)
+        return [_accepted(one) for one in recorded]
 
     def record(self, job: SendJob) -> Recorded:
         """Record a job without publishing it, for a worker that goes on with it itself; raises like ``enqueue``."""
         message = job.accept(self._outbox.now(), self._registry, self._random_bits)
         [recorded] = self._outbox.record([message])
         if not recorded.same:
-            raise _taken()
+            raise ReferenceTaken.of("reference", _TAKEN)
         return recorded
 
     def publish(self, lane: Lane, message_ids: Sequence[str]) -> None:
@@ -111,17 +141,34 @@ class Enqueuer:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
-    def _messages(self, jobs: Iterable[SendJob]) -> list[Message]:
+    def _messages(self, jobs: Sequence[SendJob]) -> list[Message]:
+        taken = self._made(jobs)
+        wrong = [(place, one) for place, one in enumerate(taken) if isinstance(one, Rejection)]
+        if wrong:
+            raise Rejection(Problem(f"[{place}].{one.field}", one.reason) for place, found in wrong for one in found.problems)
+        return [one for one in taken if isinstance(one, Message)]
+
+    def _made(self, jobs: Sequence[SendJob | Rejection]) -> list[Message | Rejection]:
+        """What each job becomes."""
         now = self._outbox.now()
-        messages, problems = [], []
-        for place, job in enumerate(jobs):
+        made: list[Message | Rejection] = []
+        for job in jobs:
             try:
-                messages.append(job.accept(now, self._registry, self._random_bits))
+                made.append(job if isinstance(job, Rejection) else job.accept(now, self._registry, self._random_bits))
             except Rejection as rejection:
-                problems += [Problem(f"[{place}].{one.field}", one.reason) for one in rejection.problems]
-        if problems:
-            raise Rejection(problems)
-        return messages
+                made.append(rejection)
+        return made
+
+    def _take(self, start: int, jobs: Sequence[SendJob | Rejection]) -> list[Accepted | Refused]:
+        """Record and publish one batch, whose first job has the place ``start``."""
+        made = self._made(jobs)
+        recorded = self._outbox.record([one for one in made if isinstance(one, Message)])
+        self._wake(recorded)
+        results: list[Accepted | Refused] = []
+        following = iter(recorded)
+        for place, one in enumerate(made, start):
+            results.append(Refused(place, one.problems) if isinstance(one, Rejection) else _outcome(place, next(following)))
+        return results
 
     def _wake(self, recorded: Sequence[Recorded]) -> None:
         for lane in Lane:
@@ -140,5 +187,19 @@ def _attempt(lane: Lane, message_ids: Sequence[str]) -> TaskMessage:
     return TaskMessage(name=ATTEMPT, queue=lane.queue, kwargs={"ids": list(message_ids)}, shown=shown)
 
 
-def _taken() -> ReferenceTaken:
-    return ReferenceTaken.of("reference", "was used before for other content; the same reference means the same SMS")
+def _batches(jobs: Iterable[SendJob | Rejection]) -> Iterator[tuple[int, list[SendJob | Rejection]]]:
+    """Batches, each with the place of its first job."""
+    coming = iter(jobs)
+    for start in count(0, _BATCH):
+        batch = list(islice(coming, _BATCH))
+        if not batch:
+            return
+        yield start, batch
+
+
+def _outcome(place: int, recorded: Recorded) -> Accepted | Refused:
+    return _accepted(recorded) if recorded.same else Refused(place, (Problem("reference", _TAKEN),))
+
+
+def _accepted(recorded: Recorded) -> Accepted:
+    return Accepted(recorded.message.message_id, recorded.message.lane, recorded.new)

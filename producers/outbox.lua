@@ -1,31 +1,62 @@
--- Records one accepted message, once.
--- KEYS 1 sms:m:ID        hash, no lifetime until the message is final
---      2 sms:p:ID        string, lives until the message expires
---      3 sms:agenda      sorted set, no lifetime
---      4 sms:outbox:LANE sorted set, no lifetime
---      5 sms:events      stream, capped
---      6 sms:place       string: the last place given in an outbox; no lifetime
--- ARGV 1 id  2 payload  3 expires_at (ms)  4 not_before (ms, or empty)  5 fingerprint  6 stream cap  7 lane
---      8… field value pairs of the record
--- Returns {1, "", ""} when it was recorded now; else {0, its fingerprint, its state}.
-local known = redis.call('HMGET', KEYS[1], 'fp', 'state')
-if known[1] then return {0, known[1], known[2]} end
-
+-- Records accepted messages, each once; what one call does stands whole or not at all.
+-- KEYS 1 sms:agenda      sorted set, no lifetime
+--      2 sms:events      stream, capped
+--      3 sms:place       string: the last place given in an outbox; no lifetime
+--      4… sms:outbox:LANE  sorted set, no lifetime; one for each name in ARGV 2
+--      then, a pair for each message:
+--        sms:m:ID        hash, no lifetime until the message is final
+--        sms:p:ID        string, lives until the message expires
+-- ARGV 1 stream cap  2 lanes, in the order of KEYS, joined by blanks
+--      then, ten for each message:
+--        id  payload  expires_at (ms)  not_before (ms, or empty)  fingerprint  lane  template  app  who  reference (or empty)
+-- Returns a line "place|new|fingerprint|state" for each message (place from 0) that was known before or waits for its time; the
+-- others were recorded now and are queued.
+local EACH = 10
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
-local waits = ARGV[4] ~= '' and tonumber(ARGV[4]) > now
-local rule = waits and 'not_before' or 'enqueued'
-
-redis.call('HSET', KEYS[1], 'state', 'queued', 'try', 0, 'rev', 1, 'len', 1, 'at', now, 'exp', ARGV[3], 'fp', ARGV[5], 'lane', ARGV[7],
-  't1', string.format('%.0f|queued|0||%s|', now, rule), unpack(ARGV, 8))
-redis.call('SET', KEYS[2], ARGV[2], 'PXAT', ARGV[3])
-if waits then
-  redis.call('HSET', KEYS[1], 'due', ARGV[4])
-  redis.call('ZADD', KEYS[3], ARGV[4], ARGV[1])
-else
-  redis.call('ZADD', KEYS[3], ARGV[3], ARGV[1])
-  redis.call('ZADD', KEYS[4], redis.call('INCR', KEYS[6]), ARGV[1])
+local outboxes, due, lanes = {}, {}, {}
+for lane in string.gmatch(ARGV[2], '%S+') do
+  lanes[#lanes + 1] = lane
+  outboxes[lane] = {}
 end
-redis.call('XADD', KEYS[5], 'MAXLEN', '~', ARGV[6], '*', 'id', ARGV[1], 'lane', ARGV[7], 'at', now, 'state', 'queued', 'try', 0,
-  'code', '', 'rule', rule)
-return {1, '', waits and 'waits' or 'queued'}
+local first, answer, owed = 3 + #lanes, {}, 0
+
+for number = 0, (#ARGV - 2) / EACH - 1 do
+  local record, payload = KEYS[first + 2 * number + 1], KEYS[first + 2 * number + 2]
+  local id, content, expires_at, not_before, fp, lane, tpl, app, who, ref = unpack(ARGV, 3 + EACH * number, 2 + EACH * (number + 1))
+  local known = redis.call('HMGET', record, 'fp', 'state')
+  if known[1] then
+    answer[#answer + 1] = string.format('%d|0|%s|%s', number, known[1], known[2])
+  else
+    local waits = not_before ~= '' and tonumber(not_before) > now
+    local rule = waits and 'not_before' or 'enqueued'
+    local fields = {'state', 'queued', 'try', 0, 'rev', 1, 'len', 1, 'at', now, 'exp', expires_at, 'fp', fp, 'lane', lane,
+      't1', string.format('%.0f|queued|0||%s|', now, rule), 'tpl', tpl, 'app', app, 'who', who}
+    if ref ~= '' then fields[#fields + 1] = 'ref'; fields[#fields + 1] = ref end
+    if waits then fields[#fields + 1] = 'due'; fields[#fields + 1] = not_before end
+    redis.call('HSET', record, unpack(fields))
+    redis.call('SET', payload, content, 'PXAT', expires_at)
+    due[#due + 1] = waits and not_before or expires_at
+    due[#due + 1] = id
+    if waits then
+      answer[#answer + 1] = string.format('%d|1||waits', number)
+    else
+      owed = owed + 1
+      local lying = outboxes[lane]
+      lying[#lying + 1] = owed
+      lying[#lying + 1] = id
+    end
+    redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[1], '*', 'id', id, 'lane', lane, 'at', now, 'state', 'queued', 'try', 0,
+      'code', '', 'rule', rule)
+  end
+end
+
+if #due > 0 then redis.call('ZADD', KEYS[1], unpack(due)) end
+if owed == 0 then return answer end
+local base = redis.call('INCRBY', KEYS[3], owed) - owed
+for number, lane in ipairs(lanes) do
+  local lying = outboxes[lane]
+  for at = 1, #lying, 2 do lying[at] = base + lying[at] end
+  if #lying > 0 then redis.call('ZADD', KEYS[3 + number], unpack(lying)) end
+end
+return answer

@@ -58,7 +58,7 @@ def test_a_retry_past_the_deadline_is_not_submitted(relay: RelayProcess) -> None
 def test_a_bulk_on_three_lanes_is_delivered_whole_and_each_submitted_once(relay: RelayProcess) -> None:
     lanes = {a_recipient(): lane for lane in Lane for _ in range(BULK // 3)}
     jobs = [SendJob(to=to, template=TEMPLATE, params=[a_code()], lane=lane) for to, lane in lanes.items()]
-    accepted = relay.relay.enqueuer.enqueue_many(jobs)
+    accepted = relay.relay.enqueuer.enqueue_all(jobs)
     assert [one.lane for one in accepted] == list(lanes.values())
     waiting = {one.message_id for one in accepted}
 

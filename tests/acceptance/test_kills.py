@@ -47,7 +47,7 @@ def test_an_attempt_cut_short_by_a_killed_worker_is_not_submitted_again(killed: 
 def test_messages_accepted_around_a_kill_of_the_broker_are_delivered_once(killed: RelayProcess) -> None:
     soon = datetime.now(UTC) + timedelta(seconds=6)
     before = [_job(not_before=soon) for _ in range(10)]
-    ids = [one.message_id for one in killed.relay.enqueuer.enqueue_many(before)]
+    ids = [one.message_id for one in killed.relay.enqueuer.enqueue_all(before)]
     _on_disk(killed.redis)
     kill_9(killed.data, BROKER)
     after = [_job() for _ in range(10)]

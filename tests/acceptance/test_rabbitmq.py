@@ -128,7 +128,7 @@ def a_bulk(messages: int, lane: Lane = Lane.NOTICE) -> list[SendJob]:
 
 
 def accepted(relay: RelayProcess, jobs: Sequence[SendJob]) -> list[str]:
-    return [one.message_id for one in relay.relay.enqueuer.enqueue_many(jobs)]
+    return [one.message_id for one in relay.relay.enqueuer.enqueue_all(jobs)]
 
 
 def delivered_once(relay: RelayProcess, jobs: Sequence[SendJob], ids: Sequence[str]) -> None:

@@ -91,7 +91,7 @@ def test_a_report_whose_task_was_lost_after_its_200_is_applied(relay: RelayProce
 def test_wake_ups_that_a_killed_worker_had_claimed_are_begun_once_by_another(relay: RelayProcess) -> None:
     jobs = [_job(Lane.NOTICE) for _ in range(20)]
     with _second_worker(relay) as second, _frozen(relay, _FIRST, _SECOND):
-        ids = [one.message_id for one in relay.relay.enqueuer.enqueue_many(jobs)]
+        ids = [one.message_id for one in relay.relay.enqueuer.enqueue_all(jobs)]
         relay.relay.limit.throttled(6)  # as after a throttled answer, so that what is claimed waits for a slot
         for pid in pids(relay.data, _SECOND):
             os.kill(pid, signal.SIGCONT)

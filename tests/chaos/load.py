@@ -99,7 +99,7 @@ class Load:
 
     def _ask(self, batch: Batch, jobs: Sequence[SendJob]) -> list[Accepted]:
         if len(jobs) > 1:
-            return self._enqueuer.enqueue_many(jobs)
+            return self._enqueuer.enqueue_all(jobs)
         if batch.messages[0].unpublished:
             recorded = self._enqueuer.record(jobs[0])
             return [Accepted(recorded.message.message_id, recorded.message.lane, recorded.new)]

@@ -119,7 +119,7 @@ def test_a_wake_up_that_was_overtaken_is_published_again(store: Store, door: Enq
 
 
 def test_wake_ups_that_are_left_over_in_an_empty_lane_are_published_again(store: Store, door: Enqueuer, redis: Redis) -> None:
-    door.enqueue_many([job() for _ in range(1200)])
+    door.enqueue_all([job() for _ in range(1200)])
     redis.delete(Lane.NOTICE.queue)
     looking = lost(store, door, redis)
     assert looking.find() == 0
@@ -128,7 +128,7 @@ def test_wake_ups_that_are_left_over_in_an_empty_lane_are_published_again(store:
 
 
 def test_a_backlog_that_only_waits_its_turn_is_not_published_again(store: Store, door: Enqueuer, redis: Redis) -> None:
-    accepted = door.enqueue_many([job() for _ in range(200)])
+    accepted = door.enqueue_all([job() for _ in range(200)])
     store.claim([one.message_id for one in accepted[:50]])
     looking = lost(store, door, redis)
     until(lambda: looking.find() == 0 and redis.llen(keys.marks(Lane.NOTICE)) == 4)
@@ -138,7 +138,7 @@ def test_a_backlog_that_only_waits_its_turn_is_not_published_again(store: Store,
 def test_a_late_copy_of_a_wake_up_published_again_does_not_call_the_backlog_lost(
     store: Store, door: Enqueuer, redis: Redis
 ) -> None:
-    held, later, *backlog = [one.message_id for one in door.enqueue_many([job() for _ in range(100)])]
+    held, later, *backlog = [one.message_id for one in door.enqueue_all([job() for _ in range(100)])]
     store.claim([later])
     looking = lost(store, door, redis)
     until(lambda: looking.find() == 1)

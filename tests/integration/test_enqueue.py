@@ -88,7 +88,7 @@ def test_recipient_and_parameters_live_exactly_until_the_message_expires(enqueue
 
 
 def test_number_and_code_stand_in_the_payload_and_nowhere_else(enqueuer: Enqueuer, redis: Redis) -> None:
-    accepted = enqueuer.enqueue_many([job(), job(to="13900139000", not_before=_in(hours=1).isoformat(), expires_in=7200)])
+    accepted = enqueuer.enqueue_all([job(), job(to="13900139000", not_before=_in(hours=1).isoformat(), expires_in=7200)])
     payloads = {keys.payload(one.message_id) for one in accepted}
     for key in set(redis.scan_iter()) - payloads:
         held = f"{key} {_dump(redis, key)}"
@@ -168,7 +168,7 @@ def test_one_reference_from_many_threads_at_once_is_one_message(enqueuer: Enqueu
 
 def test_a_bulk_keeps_its_order_and_shares_tasks(enqueuer: Enqueuer, redis: Redis) -> None:
     count = 2 * CHUNK + 1
-    accepted = enqueuer.enqueue_many(job(lane="marketing", reference=str(number)) for number in range(count))
+    accepted = enqueuer.enqueue_all(job(lane="marketing", reference=str(number)) for number in range(count))
     assert [one.message_id for one in accepted] == [referenced_id("default", str(number)) for number in range(count)]
     assert all(one.new for one in accepted)
     assert published_ids(redis, Lane.MARKETING) == [one.message_id for one in accepted]
@@ -177,39 +177,39 @@ def test_a_bulk_keeps_its_order_and_shares_tasks(enqueuer: Enqueuer, redis: Redi
 
 def test_a_bulk_of_several_lanes_reaches_each_queue(enqueuer: Enqueuer, redis: Redis) -> None:
     lanes = [Lane.NOTICE, Lane.OTP, Lane.MARKETING, Lane.OTP]
-    accepted = enqueuer.enqueue_many(job(lane=lane.value) for lane in lanes)
+    accepted = enqueuer.enqueue_all(job(lane=lane.value) for lane in lanes)
     for lane in Lane:
         assert published_ids(redis, lane) == [one.message_id for one in accepted if one.lane is lane]
 
 
 def test_a_bulk_longer_than_one_batch_is_recorded_whole(enqueuer: Enqueuer, redis: Redis) -> None:
-    accepted = enqueuer.enqueue_many([job()] * 1201)
+    accepted = enqueuer.enqueue_all([job()] * 1201)
     assert len({one.message_id for one in accepted}) == redis.zcard(keys.outbox(Lane.OTP)) == 1201
     assert sorted(published_ids(redis, Lane.OTP)) == sorted(one.message_id for one in accepted)
 
 
 def test_an_empty_bulk_is_nothing(enqueuer: Enqueuer, redis: Redis) -> None:
-    assert enqueuer.enqueue_many([]) == []
+    assert enqueuer.enqueue_all([]) == []
     assert _records(redis) == []
 
 
 def test_one_wrong_job_keeps_the_whole_bulk_out_and_every_wrong_one_is_named(enqueuer: Enqueuer, redis: Redis) -> None:
     past = _in(hours=-1).isoformat()
     with pytest.raises(Rejection) as refused:
-        enqueuer.enqueue_many([job(), job(expires_at=past), job(), job(lane=None)])
+        enqueuer.enqueue_all([job(), job(expires_at=past), job(), job(lane=None)])
     assert [problem.field for problem in refused.value.problems] == ["[1].expires_at", "[3].lane"]
     assert list(redis.scan_iter()) == []
 
 
 def test_a_bulk_may_repeat_a_reference_with_the_same_content(enqueuer: Enqueuer, redis: Redis) -> None:
-    accepted = enqueuer.enqueue_many([job(reference="r"), job(reference="r")])
+    accepted = enqueuer.enqueue_all([job(reference="r"), job(reference="r")])
     assert [one.new for one in accepted] == [True, False]
     assert len(_records(redis)) == 1
 
 
 def test_a_taken_reference_in_a_bulk_comes_after_the_others_were_accepted(enqueuer: Enqueuer, redis: Redis) -> None:
     with pytest.raises(ReferenceTaken):
-        enqueuer.enqueue_many([job(reference="r"), job(reference="r", params=["1"]), job(reference="s")])
+        enqueuer.enqueue_all([job(reference="r"), job(reference="r", params=["1"]), job(reference="s")])
     expected = [referenced_id("default", reference) for reference in ("r", "s")]
     assert published_ids(redis, Lane.OTP) == expected
 
@@ -241,7 +241,7 @@ def test_a_worker_that_records_a_job_does_not_publish_it(broker_away: Enqueuer, 
 
 def test_without_the_store_nothing_is_accepted(valkey_url: str, redis: Redis, closed_port: int) -> None:
     with Enqueuer.connect(settings(f"redis://127.0.0.1:{closed_port}/0", valkey_url)) as enqueuer:
-        for attempt in (lambda: enqueuer.enqueue(job()), lambda: enqueuer.enqueue_many([job()]), lambda: enqueuer.record(job())):
+        for attempt in (lambda: enqueuer.enqueue(job()), lambda: enqueuer.enqueue_all([job()]), lambda: enqueuer.record(job())):
             with pytest.raises(StoreUnavailable) as failed:
                 attempt()
             assert NUMBER not in str(failed.value)
@@ -252,14 +252,14 @@ def test_without_the_store_nothing_is_accepted(valkey_url: str, redis: Redis, cl
 @pytest.mark.parametrize("count", [1, 3])
 def test_a_full_store_accepts_nothing_and_says_so(enqueuer: Enqueuer, redis: Redis, count: int) -> None:
     with _full(redis), pytest.raises(StoreUnavailable):
-        enqueuer.enqueue_many([job()] * count)
+        enqueuer.enqueue_all([job()] * count)
     assert list(redis.scan_iter()) == []
     assert enqueuer.enqueue(job()).new
 
 
 def test_a_store_that_became_a_replica_accepts_nothing_and_says_so(enqueuer: Enqueuer, redis: Redis, closed_port: int) -> None:
     with _replica(redis, closed_port), pytest.raises(StoreUnavailable):
-        enqueuer.enqueue_many([job()])
+        enqueuer.enqueue_all([job()])
     assert list(redis.scan_iter()) == []
 
 

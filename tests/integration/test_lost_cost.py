@@ -93,7 +93,7 @@ def test_a_look_that_finds_nothing_costs_the_same_however_long_the_backlog(
 
 
 def test_what_is_lost_in_a_long_backlog_is_found_and_nothing_else(store: Store, door: Enqueuer, redis: Redis) -> None:
-    *lost, taken = [one.message_id for one in door.enqueue_many([job() for _ in range(101)])]
+    *lost, taken = [one.message_id for one in door.enqueue_all([job() for _ in range(101)])]
     store.claim([taken])
     backlog(redis, Lane.NOTICE, MANY - len(lost))
     found: list[str] = []
@@ -216,7 +216,7 @@ def sender(store: Store, redis: Redis, script: Script, monotonic: Callable[[], f
 
 def held_too_long(store: Store, door: Enqueuer, redis: Redis) -> list[str]:
     """More claimed messages than an agenda takes in a turn, whose hold has run out."""
-    ids = [one.message_id for one in door.enqueue_many([job() for _ in range(600)])]
+    ids = [one.message_id for one in door.enqueue_all([job() for _ in range(600)])]
     store.claim(ids)
     redis.delete(Lane.NOTICE.queue)
     redis.zadd(keys.AGENDA, dict.fromkeys(ids, 1))

@@ -196,7 +196,7 @@ def test_a_store_that_forgot_its_scripts_is_given_them_again(store: Store, door:
     redis.script_flush()
     assert begin(store, first) is not None
     redis.script_flush()
-    assert [accepted.new for accepted in door.enqueue_many([job(), job()])] == [True, True]
+    assert [accepted.new for accepted in door.enqueue_all([job(), job()])] == [True, True]
 
 
 def test_there_is_nothing_to_change_on_a_message_that_is_not_there(store: Store) -> None:

@@ -55,7 +55,7 @@ def _rejections(stage: Stage, person: Person, cast: Cast) -> Places:
         "job that is a number": _decoding(person.to),
         "job with a wrong type": lambda: SendJob(to=int(person.national), template="0", params=person.code, lane=Lane.OTP),
         "reference used before": lambda: stage.enqueuer.enqueue(taken),
-        "many jobs, one too late": lambda: stage.enqueuer.enqueue_many(
+        "many jobs, one too late": lambda: stage.enqueuer.enqueue_all(
             [SendJob.decode(right | {"expires_at": "2001-01-01T00:00:00Z"})]
         ),
         "report": lambda: StatusEvent.decode(report),
