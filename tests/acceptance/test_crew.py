@@ -123,7 +123,7 @@ def test_a_wrong_file_ends_the_parent_before_it_has_children(relay: RelayProcess
     file.write_text("[[template]]\nid = 7\n", encoding="utf-8")
     ended = run_smsrelay(dict(relay.environment) | {wrong: str(file)}, "worker")
     assert (ended.returncode, "Traceback" in ended.stderr) == (2, False), ended.stderr
-    assert "wrong.toml" in ended.stderr + ended.stdout or "template" in ended.stderr
+    assert "template" in ended.stderr
 
 
 def test_an_unknown_queue_is_refused_by_name() -> None:
