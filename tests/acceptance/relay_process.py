@@ -7,6 +7,7 @@ part does not come up.
 import contextlib
 import json
 import os
+import re
 import secrets
 import subprocess
 import sys
@@ -95,8 +96,9 @@ class RelayProcess:
     def applied(self, message_id: str) -> list[str]:
         """What each report on the message came to, in order, by the worker's log."""
         lines = (self.data / "worker.log").read_text("utf-8").splitlines()
-        events = [json.loads(line) for line in lines if message_id in line and '"report applied"' in line]
-        return [event["outcome"] for event in events]
+        batches = [json.loads(line)["reports"] for line in lines if message_id in line and '"reports applied"' in line]
+        told = [re.search(r": code \S+, (.+) · (.+)", report) for batch in batches for report in batch]
+        return [found[1] for found in told if found and found[2] == message_id]
 
     def cli(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run ``smsrelay`` as a user of this relay does."""

@@ -185,6 +185,14 @@ def test_a_caller_is_told_when_it_takes_too_long_and_the_flush_goes_on(rig: Rig)
     assert rig.broker.taken == [0]
 
 
+def test_a_fault_of_ours_reaches_every_caller(rig: Rig) -> None:
+    def publish(events: Sequence[StatusEvent]) -> None:
+        raise ZeroDivisionError
+
+    forwarder = Forwarder(publish, rig.spool, rig.broker_down)
+    assert [type(told) for told in asyncio.run(keep_all(forwarder, range(3)))] == [ZeroDivisionError] * 3
+
+
 def test_the_log_names_every_report_in_one_line_a_flush(rig: Rig) -> None:
     rig.broker_down.set()
     with capture_logs() as logs:

@@ -215,3 +215,19 @@ def test_a_long_halt_is_one_line_of_the_timeline() -> None:
         now += 10_000
         record = after(record, lifecycle.woken(record, POLICY, now), now)
     assert [line.rule for line in record.timeline] == ["enqueued", "halted"]
+
+
+def test_only_another_submit_or_the_end_for_want_of_a_report_gives_up_on_reports() -> None:
+    def gives_up(record: Record, now: int) -> bool:
+        return lifecycle.gives_up_on_reports(record, POLICY, now)
+
+    otp, notice = begun(queued(Lane.OTP)), begun(queued())
+    lost_otp, lost_notice = (after(one, lifecycle.woken(one, POLICY, NOW + LEASE), NOW) for one in (otp, notice))
+    submitted = after(notice, answered(notice, accepted()))
+    assert not gives_up(otp, NOW + LEASE)
+    assert gives_up(lost_otp, NOW + 2 * LEASE)
+    assert not gives_up(lost_notice, NOW + 2 * LEASE)
+    assert gives_up(lost_notice, NOW + 72 * HOUR)
+    assert not gives_up(submitted, NOW + HOUR)
+    assert gives_up(submitted, NOW + 72 * HOUR)
+    assert not gives_up(queued(), NOW + 72 * HOUR)
