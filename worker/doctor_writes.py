@@ -1,7 +1,7 @@
 """The doctor's look at whether a server takes writes as it stands: its role, its disk, its memory.
 
-Enters: a client of the server. Leaves: findings. Only reads. What the server refuses to tell becomes a warning; otherwise it fails
-as the client does.
+Enters: a client of the server. Leaves: findings. Only reads. What the server refuses to tell becomes a warning; otherwise it
+fails as the client does.
 """
 
 from dataclasses import dataclass
