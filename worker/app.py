@@ -6,6 +6,7 @@ Enters: the environment. Leaves: ``app``, with its relay wired and its tasks reg
 
 from typing import Any
 
+import structlog
 from celery import Celery
 from celery.signals import setup_logging
 
@@ -16,12 +17,15 @@ from worker.broker import broker_settings
 from worker.relay import Relay
 from worker.settings import WorkerSettings
 from worker.tasks import Tasks
+from worker.unknown import unknown_settings
 
 settings = WorkerSettings()
 
 
 def _logs(**_: Any) -> None:
     logs.set_up()
+    if unread := unknown_settings():
+        structlog.get_logger().warning("unknown settings are not read", names=unread)
 
 
 setup_logging.connect(_logs, weak=False)  # ours in place of Celery's

@@ -1,20 +1,33 @@
 """``smsrelay``: every command by its name."""
 
 import click
+import structlog
 
 from producers import cli as producers_cli
+from producers import logs
 from worker import cli_messages, run
 from worker.cli_dead import dead
 from worker.cli_doctor import doctor
 from worker.demo import demo
 from worker.local import up
 from worker.policy_cli import policy
+from worker.unknown import unknown_settings
+
+_LOGGING = ("receiver", "flower")  # processes whose standard error is a log; the worker's tells it itself
+log = structlog.get_logger()
 
 
 @click.group()
 @click.version_option(package_name="smsrelay")
-def main() -> None:
+@click.pass_context
+def main(context: click.Context) -> None:
     """Send SMS through one vendor: never lost, never twice by accident, never over the rate."""
+    unread = unknown_settings() if context.invoked_subcommand != "worker" else []
+    if unread and context.invoked_subcommand in _LOGGING:
+        logs.set_up()
+        log.warning("unknown settings are not read", names=unread)
+    elif unread:
+        click.echo(f"unknown settings are not read: {', '.join(unread)}", err=True)
 
 
 for command in (

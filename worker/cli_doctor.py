@@ -1,6 +1,6 @@
 """``smsrelay doctor``: what is known to lose or double messages in this installation, and what to do about it.
 
-Enters: the environment. Leaves: a table or JSON. Ends with 0 when nothing was found, 1 with warnings only, 2 with an error.
+Enters: the environment. Leaves: a table or JSON. Ends with 0 when nothing was found but notes, 1 with warnings, 2 with an error.
 """
 
 import json
@@ -16,7 +16,8 @@ from producers import logs
 from worker.doctor import examine
 from worker.finding import Finding, Severity, exit_code
 
-_STYLES = {Severity.ERROR: "red", Severity.WARNING: "yellow"}
+_STYLES = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: ""}
+_ORDER = list(Severity)
 
 
 @click.command()
@@ -24,7 +25,7 @@ _STYLES = {Severity.ERROR: "red", Severity.WARNING: "yellow"}
 def doctor(as_json: bool) -> None:
     """Look for what is known to lose or double messages."""
     logs.set_up("CRITICAL")  # what goes wrong on the way becomes a finding
-    found = sorted(examine(), key=lambda one: one.severity is Severity.WARNING)
+    found = sorted(examine(), key=lambda one: _ORDER.index(one.severity))
     if as_json:
         click.echo(json.dumps({"findings": [asdict(one) for one in found], "exit_code": exit_code(found)}, indent=2))
     else:

@@ -25,7 +25,7 @@ from producers.settings import ProducerSettings, SettingsError
 from producers.spool import Spool, SpoolUnavailable
 from producers.template import Approval, Registry, load_registry
 from worker.doctor_server import clocks, examine_messages, examine_server, recent_templates
-from worker.finding import Finding, error, warning
+from worker.finding import Finding, error, note, warning
 from worker.policy_file import PolicyError, load_policy
 from worker.relay import vendor
 from worker.send import Waits
@@ -176,7 +176,9 @@ def examine_broker(settings: ProducerSettings) -> list[Finding]:
     with Publisher(settings.broker_url, 1) as publisher:
         if not publisher.reachable():
             return [away]
-    if is_rabbitmq(settings.broker_url) or _same_server(settings):
+    if is_rabbitmq(settings.broker_url):
+        return [_out_of_reach()]
+    if _same_server(settings):
         return []
     # Through kombu, which reads forms of the URL that the store's client does not know.
     options = transport_options(settings.broker_url, 1) | {"max_retries": 1}
@@ -185,6 +187,13 @@ def examine_broker(settings: ProducerSettings) -> list[Finding]:
             return examine_server("broker", connection.default_channel.client)
         except (KombuError, RedisError):
             return [away]
+
+
+def _out_of_reach() -> Finding:
+    problem = (
+        f"consumer_timeout is out of reach: only RabbitMQ's own host tells it. {_RABBITMQ_PATIENCE} s, its default, is assumed"
+    )
+    return note("broker", problem, "there, `rabbitmqctl eval 'application:get_env(rabbit, consumer_timeout).'` (ms); not less")
 
 
 def examine_spool(settings: ProducerSettings) -> list[Finding]:

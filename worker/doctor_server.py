@@ -12,6 +12,7 @@ from redis import Redis
 from redis.exceptions import ResponseError
 
 from producers import keys
+from worker.doctor_writes import examine_writes
 from worker.finding import Finding, error, warning
 from worker.limit import Halt, Limit
 from worker.story import clock
@@ -66,7 +67,7 @@ def halted(halt: Halt | None) -> list[Finding]:
 
 def examine_server(server: str, redis: Redis) -> list[Finding]:
     """What is wrong with a server as store or as broker."""
-    return persistence(server, read_persistence(redis))
+    return [*persistence(server, read_persistence(redis)), *examine_writes(server, redis)]
 
 
 def examine_messages(redis: Redis, now: int) -> list[Finding]:

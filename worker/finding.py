@@ -9,10 +9,12 @@ from enum import StrEnum
 
 
 class Severity(StrEnum):
-    """How bad: an error loses, doubles or stops messages as it stands; a warning may, or cannot be ruled out."""
+    """How bad: an error loses, doubles or stops messages as it stands; a warning may, or cannot be ruled out. A note is what no
+    look from here can tell, however well everything is set."""
 
     ERROR = "error"
     WARNING = "warning"
+    NOTE = "note"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,14 @@ def warning(check: str, problem: str, remedy: str) -> Finding:
     return Finding(Severity.WARNING, check, problem, remedy)
 
 
+def note(check: str, problem: str, remedy: str) -> Finding:
+    """What a person may want to look at by other means."""
+    return Finding(Severity.NOTE, check, problem, remedy)
+
+
+_EXIT_CODES = {Severity.ERROR: 2, Severity.WARNING: 1, Severity.NOTE: 0}
+
+
 def exit_code(findings: Iterable[Finding]) -> int:
-    """0 without findings, 1 with warnings only, 2 with an error."""
-    return max((2 if one.severity is Severity.ERROR else 1 for one in findings), default=0)
+    """0 without findings but notes, 1 with warnings, 2 with an error."""
+    return max((_EXIT_CODES[one.severity] for one in findings), default=0)

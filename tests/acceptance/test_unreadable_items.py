@@ -18,6 +18,7 @@ from tests.acceptance.processes import processes_of
 from tests.acceptance.relay_process import RelayProcess, a_recipient, running_relay
 from tests.acceptance.waiting import eventually
 from tests.integration.valkey import running_valkey
+from worker.item import readable
 from worker.stack import free_port
 
 WORKER = "-A worker.app worker"
@@ -52,6 +53,14 @@ def test_items_of_every_shape_on_every_queue_are_kept_and_their_neighbours_are_d
 
     listed = own.cli("dead", "list").stdout
     assert all(one.kept_id in listed for one in kept[:50])
+
+
+def test_an_item_whose_worker_died_with_it_in_hand_is_kept_once_the_broker_gives_it_back(own: RelayProcess) -> None:
+    before, tag, body = _kept(own), "left-by-the-dead", "left by the dead"
+    own.redis.hset("unacked", tag, json.dumps([json.loads(readable(body.encode(), "sms.otp")), "", "sms.otp"]))
+    own.redis.zadd("unacked_index", {tag: 1})
+    eventually(lambda: _kept(own) == before + 1, "it is kept")
+    assert own.relay.store.undecodable()[0].body == body
 
 
 def test_items_that_cannot_be_kept_go_back_to_their_queue_until_they_can(tmp_path: Path) -> None:

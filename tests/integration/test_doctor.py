@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import shutil
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ from producers.connection import open_store
 from producers.event import StatusEvent
 from producers.settings import ProducerSettings
 from producers.spool import Spool
+from tests.acceptance.waiting import eventually
 from tests.integration import messages
 from tests.integration.conftest import free_port
 from tests.integration.rabbitmq import running_rabbitmq
@@ -95,6 +97,7 @@ def doctor(server: str, tmp_path: Path) -> Doctor:
 
 def test_the_embedded_server_and_a_desks_settings_are_well(doctor: Doctor, tmp_path: Path) -> None:
     assert doctor.said() == []
+    assert doctor.run().stdout == "nothing found\n"
     assert not (tmp_path / ".smsrelay").exists()  # a look leaves nothing behind
 
 
@@ -119,6 +122,30 @@ def test_a_broker_of_its_own_is_looked_at_besides_the_store(doctor: Doctor, valk
     assert doctor.said() == [("error", "broker")]
 
 
+def test_a_replica_is_an_error(doctor: Doctor, store: Redis, closed_port: int) -> None:
+    store.replicaof("127.0.0.1", str(closed_port))
+    assert ("error", "store and broker") in doctor.said()
+
+
+def test_memory_at_its_limit_is_an_error(doctor: Doctor, store: Redis) -> None:
+    store.config_set("maxmemory", str(store.info("memory")["used_memory"] // 2))
+    [found] = doctor.findings()
+    assert found["severity"] == "error"
+    assert "of maxmemory are used" in found["problem"]
+
+
+def test_a_snapshot_that_failed_is_an_error_where_it_stops_writes(doctor: Doctor, store: Redis, tmp_path: Path) -> None:
+    shutil.move(tmp_path / "valkey", tmp_path / "aside")
+    shutil.rmtree(tmp_path / "aside")  # the server has no folder to write it in
+    store.bgsave()
+    eventually(lambda: store.info("persistence")["rdb_last_bgsave_status"] == "err", "it fails")
+    assert doctor.said() == [("warning", "store and broker")]
+    store.config_set("save", "3600 1")  # from now on it answers not even a ping
+    found = doctor.findings()
+    assert {one["severity"] for one in found} == {"error"}
+    assert "takes no writes: it cannot persist them" in found[0]["problem"]
+
+
 @pytest.mark.parametrize(
     ("refused", "unknown"), [(("-config",), "appendfsync"), (("-config", "-info"), "maxmemory-policy, appendonly")]
 )
@@ -128,8 +155,9 @@ def test_a_server_that_refuses_config_is_a_warning(
     store.execute_command("ACL", "SETUSER", "guest", "on", ">pw", "~*", "&*", "+@all", *refused)
     url = server.replace("redis://", "redis://guest:pw@")
     doctor.variables |= {"SMSRELAY_STORE_URL": url, "SMSRELAY_BROKER_URL": url}
-    [found] = [one for one in doctor.findings() if one["check"] == "store and broker"]
-    assert found["severity"] == "warning"
+    told = [one for one in doctor.findings() if one["check"] == "store and broker"]
+    found = told[0]
+    assert [one["severity"] for one in told] == ["warning"] * len(refused)
     assert unknown in found["problem"]
     assert "pw" not in json.dumps(found)
 
@@ -199,11 +227,15 @@ def test_the_table_names_each_finding_and_no_secret(doctor: Doctor, store: Redis
     assert SECRET not in ended.stdout + ended.stderr
 
 
-def test_nothing_found_ends_with_0(doctor: Doctor, tmp_path: Path) -> None:
+def test_notes_alone_end_with_0(doctor: Doctor, tmp_path: Path) -> None:
     with running_rabbitmq(tmp_path / "rabbitmq") as rabbitmq:
         doctor.variables["SMSRELAY_BROKER_URL"] = rabbitmq.url
         ended = doctor.run()
-    assert (ended.returncode, ended.stdout) == (0, "nothing found\n")
+        told = json.loads(doctor.run("--json").stdout)
+    assert ended.returncode == told["exit_code"] == 0
+    [note] = told["findings"]
+    assert note["severity"] == "note"
+    assert "consumer_timeout is out of reach" in note["problem"]
 
 
 @pytest.mark.parametrize(

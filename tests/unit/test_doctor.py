@@ -10,6 +10,7 @@ from producers.lanes import Lane
 from producers.template import Approval, Template
 from worker import doctor
 from worker.doctor_server import Persistence, clocks, halted, persistence
+from worker.doctor_writes import Writes, writes
 from worker.finding import Finding, Severity, exit_code
 from worker.limit import Halt
 from worker.settings import WorkerSettings
@@ -49,7 +50,9 @@ def template(template_id: str, status: Approval = Approval.APPROVED) -> Template
     return Template(id=template_id, body="您的验证码是{0}", signature="某公司", status=status, lane=Lane.OTP)
 
 
-@pytest.mark.parametrize(("severities_", "code"), [((), 0), ((WARNING, WARNING), 1), ((WARNING, ERROR), 2), ((ERROR,), 2)])
+@pytest.mark.parametrize(
+    ("severities_", "code"), [((), 0), ((Severity.NOTE,), 0), ((WARNING, WARNING), 1), ((WARNING, ERROR), 2), ((ERROR,), 2)]
+)
 def test_the_exit_code_is_that_of_the_worst_finding(severities_: tuple[Severity, ...], code: int) -> None:
     assert exit_code(Finding(one, "check", "problem", "remedy") for one in severities_) == code
 
@@ -79,6 +82,29 @@ def test_what_a_server_may_lose_is_found(kept: Persistence, severity: Severity, 
     [found] = persistence("broker", kept)
     assert (found.severity, found.check) == (severity, "broker")
     assert named in found.problem
+
+
+@pytest.mark.parametrize(
+    ("kept", "severity", "named"),
+    [
+        (Writes(replica=True), ERROR, "replica"),
+        (Writes(log_failed=True), ERROR, "aof_last_write_status"),
+        (Writes(snapshot_failed=True, snapshot_stops=True), ERROR, "refuses writes"),
+        (Writes(snapshot_failed=True, snapshot_stops=None), ERROR, "refuses writes"),
+        (Writes(snapshot_failed=True, snapshot_stops=False), WARNING, "rdb_last_bgsave_status"),
+        (Writes(used=100, maxmemory=100), ERROR, "100%"),
+        (Writes(used=91, maxmemory=100), WARNING, "91%"),
+    ],
+)
+def test_what_keeps_a_server_from_taking_writes_is_found(kept: Writes, severity: Severity, named: str) -> None:
+    [found] = writes("store", kept)
+    assert (found.severity, found.check) == (severity, "store")
+    assert named in found.problem
+
+
+def test_a_primary_with_room_takes_writes() -> None:
+    assert writes("store", Writes(used=89, maxmemory=100)) == []
+    assert writes("store", Writes(used=10**12)) == []
 
 
 def test_a_server_without_a_log_is_not_also_told_how_to_sync_it() -> None:

@@ -1,0 +1,62 @@
+"""A way to a Redis that loses one answer: the first ``1`` of a script. What was asked was done; who asked hears a reset.
+
+Enters: the server's port. Leaves: a port that leads there. Everything is closed on leaving the context.
+"""
+
+import contextlib
+import selectors
+import socket
+import socketserver
+import struct
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+_APPLIED = b":1\r\n"
+_RESET = struct.pack("ii", 1, 0)  # SO_LINGER of zero seconds: closing sends RST
+
+
+@dataclass(frozen=True, slots=True)
+class Lossy:
+    """Where it listens, and whether it has lost its answer yet."""
+
+    port: int
+    lost: threading.Event = field(default_factory=threading.Event)
+
+
+@contextlib.contextmanager
+def losing_one_answer(target: int) -> Iterator[Lossy]:
+    """Open for the time of the context."""
+
+    class Connection(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with socket.create_connection(("127.0.0.1", target)) as server:
+                _pump(self.request, server, lossy.lost)
+
+    class Server(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+
+    with Server(("127.0.0.1", 0), Connection) as server:
+        lossy = Lossy(server.server_address[1])
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield lossy
+        server.shutdown()
+
+
+def _pump(client: socket.socket, server: socket.socket, lost: threading.Event) -> None:
+    asked = b""
+    with selectors.DefaultSelector() as both:
+        both.register(client, selectors.EVENT_READ, server)
+        both.register(server, selectors.EVENT_READ, client)
+        while True:
+            for key, _ in both.select():
+                chunk = key.fileobj.recv(1 << 16)  # type: ignore[union-attr]
+                if key.fileobj is client:
+                    asked = chunk
+                elif chunk == _APPLIED and b"EVALSHA" in asked and not lost.is_set():
+                    lost.set()
+                    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+                    return
+                if not chunk:
+                    return
+                key.data.sendall(chunk)

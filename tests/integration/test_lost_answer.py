@@ -1,0 +1,57 @@
+"""The store does what a command asks, and its answer is lost on the way: the command still says what became of it."""
+
+import subprocess
+import sys
+
+import pytest
+from redis import Redis
+
+from producers.lanes import Lane
+from producers.record import State
+from tests.integration.lossy import losing_one_answer
+from tests.integration.messages import RETENTION, SECRET, answer, begin, enqueuer, job
+from worker.store import Store
+from worker.vendor.answer import Answer, Kind
+
+
+@pytest.fixture
+def store(redis: Redis) -> Store:
+    return Store(redis, RETENTION)
+
+
+def run(valkey_url: str, *arguments: str) -> str:
+    """What the command says with the store behind a way that loses one answer."""
+    port = int(valkey_url.rpartition(":")[2].partition("/")[0])
+    with losing_one_answer(port) as lossy:
+        environment = {
+            "PATH": "/usr/bin:/bin",
+            "SMSRELAY_BROKER_URL": valkey_url,
+            "SMSRELAY_STORE_URL": f"redis://127.0.0.1:{lossy.port}/0",
+            "SMSRELAY_SECRET": SECRET.decode(),
+            "SMSRELAY_APPCODE": "code",
+        }
+        command = [sys.executable, "-m", "worker", *arguments]
+        ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert lossy.lost.is_set()
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
+
+
+def test_a_cancel_whose_answer_is_lost_is_cancelled(store: Store, redis: Redis, valkey_url: str) -> None:
+    message_id = enqueuer(redis, valkey_url).enqueue(job()).message_id
+    assert run(valkey_url, "cancel", message_id) == "cancelled\n"
+    reading = store.read(message_id)
+    assert reading is not None
+    assert reading.record.state is State.CANCELLED
+
+
+def test_a_replay_whose_answer_is_lost_is_queued_and_published(store: Store, redis: Redis, valkey_url: str) -> None:
+    message_id = enqueuer(redis, valkey_url).enqueue(job(Lane.NOTICE)).message_id
+    begin(store, message_id)
+    answer(store, message_id, 1, Answer(Kind.ANSWERED, "i005"))
+    redis.delete(Lane.NOTICE.queue)
+    assert run(valkey_url, "dead", "replay", message_id) == f"{message_id}  queued\n"
+    assert redis.llen(Lane.NOTICE.queue) == 1
+    reading = store.read(message_id)
+    assert reading is not None
+    assert [line.rule for line in reading.record.timeline].count("replay") == 1
