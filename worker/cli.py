@@ -5,7 +5,7 @@ import structlog
 
 from producers import cli as producers_cli
 from producers import logs
-from worker import cli_messages, run
+from worker import cli_messages, cli_status, run
 from worker.cli_dead import dead
 from worker.cli_doctor import doctor
 from worker.demo import demo
@@ -35,8 +35,10 @@ for command in (
     cli_messages.show,
     cli_messages.why,
     cli_messages.cancel,
-    cli_messages.status,
-    cli_messages.resume,
+    cli_status.status,
+    cli_status.rate,
+    cli_status.resume,
+    cli_status.metrics,
     dead,
     doctor,
     policy,

@@ -1,4 +1,4 @@
-"""``smsrelay show``, ``cancel``, ``status`` and ``resume``: what a person may see and do.
+"""``smsrelay show``, ``why`` and ``cancel``: what a person may see and do.
 
 Enters: arguments of a command line. Leaves: text or JSON. A message that is not there ends with 1, an absent store with 3.
 """
@@ -11,7 +11,6 @@ from rich.table import Table
 from rich.text import Text
 
 from producers.cli import told
-from producers.lanes import Lane
 from producers.record import Record, State
 from worker import lifecycle
 from worker.console import wide_console
@@ -76,34 +75,6 @@ def cancel(message_id: str) -> None:
     if change.transition is None and change.record.state is not State.CANCELLED:  # perhaps by this very call, its answer lost
         raise click.ClickException(f"too late: it is {change.record.state.value}")
     click.echo("cancelled")
-
-
-@click.command()
-def status() -> None:
-    """Say how much waits in each lane, and whether submits are halted."""
-    with told():
-        relay = Relay.wire(WorkerSettings())
-        halt = relay.limit.halted()
-        waiting = {lane: relay.store.waiting(lane) for lane in Lane}
-        unlisted, ahead_of = relay.store.unlisted(), relay.store.timed()
-    click.echo(f"halted since {clock(halt.since)} ({halt.code}); smsrelay resume goes on" if halt else "submitting")
-    for lane, count in waiting.items():
-        click.echo(f"{lane.value}: {count} waiting")
-    click.echo(f"all lanes: {ahead_of} not final: waiting, put off, in flight, or awaiting a report")
-    for code, count in sorted(unlisted.items()):
-        click.echo(f"unlisted status code {code}: {count} reports")
-
-
-@click.command()
-def resume() -> None:
-    """Submit again after a halt, and at once what it put off."""
-    with told():
-        relay = Relay.wire(WorkerSettings())
-        resumed = relay.limit.resume()
-        woken = relay.put_off.wake_put_off()
-    click.echo("resumed" if resumed else "was not halted")
-    if woken:
-        click.echo(f"put off by the halt and due now: {woken}")
 
 
 def _ruling(rule: str, policy: Policy) -> str:

@@ -40,13 +40,19 @@ class Limit:
     """The shared rate, in submits (or segments) a second; safe to share between threads."""
 
     def __init__(
-        self, redis: Redis, rate: float, halt_probe: float = 300.0, monotonic: Callable[[], float] = time.monotonic
+        self,
+        redis: Redis,
+        rate: float,
+        halt_probe: float = 300.0,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._redis = redis
         self._rate = rate
         self._halt_probe = int(halt_probe * 1000)
         self._rates = Rate(redis, rate, halt_probe)
         self._monotonic = monotonic
+        self._sleep = sleep
         self._grant = Script(redis, "worker", "limit.lua")
         self._give_back = Script(redis, "worker", "give_back.lua")
         self._throttled = Script(redis, "worker", "throttled.lua")
@@ -80,6 +86,11 @@ class Limit:
         if waiter.failure is not None:
             raise StoreUnavailable(str(waiter.failure))
         return waiter.grant or Grant((), Refusal.LATE)
+
+    def wait_for(self, slot: Slot) -> bool:
+        """Sleep until the slot's time; False when it is void by then."""
+        self._sleep(max(0.0, slot.at - self._monotonic()))
+        return self._monotonic() <= slot.until
 
     def give_back(self, grant_slots: Sequence[Slot]) -> None:
         """Let others have slots that nobody will use; does nothing for those that cannot be given back."""

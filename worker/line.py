@@ -13,6 +13,7 @@ from producers.lanes import Lane
 from worker.slot import Grant
 
 AT_MOST = 256  # slots in one question
+_AT_ONCE = float("-inf")
 _AGAIN = 0.5  # seconds after which everybody is asked for, whatever was said: the rate may have been raised, or all halted
 
 
@@ -91,4 +92,4 @@ class Line:
         return min(self._due(lane, template) for lane, template in self._waiters)
 
     def _due(self, lane: Lane, template: str) -> float:
-        return max(self._not_before.get((lane, None), 0.0), self._not_before.get((lane, template), 0.0))
+        return max(self._not_before.get((lane, None), _AT_ONCE), self._not_before.get((lane, template), _AT_ONCE))

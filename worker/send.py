@@ -64,7 +64,6 @@ class Sender:
         registry: Registry,
         segments: bool = False,
         monotonic: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._store = store
         self._limit = limit
@@ -78,7 +77,6 @@ class Sender:
         self._registry = registry
         self._segments = segments
         self._monotonic = monotonic
-        self._sleep = sleep
 
     def attempt(self, message_ids: Sequence[str]) -> list[Outcome]:
         """Attempt each message that waits to be attempted; raises ``StoreUnavailable``."""
@@ -99,14 +97,16 @@ class Sender:
             self._reports.apply_parked(message_id)
         if reading.record.state is not State.QUEUED:
             return _attempted(reading.record, reading.record.attempt, f"nothing to start: {reading.record.state.value}")
-        record = reading.record
-        grant = self._limit.acquire(
-            record.lane, record.template, (self._cost(record.template, reading.payload),), self._waits.slot
-        )
-        for slot in grant.slots:
-            self._sleep(max(0.0, slot.at - self._monotonic()))
+        grant = self._acquire(reading)
+        while grant.slots and not self._limit.wait_for(grant.slots[0]):
+            grant = self._acquire(reading)
         current = replace(reading, now=reading.now + int((self._monotonic() - read_at) * 1000))
         return self._begin(current, grant.slots[0]) if grant.slots else self._put_off(current, grant)
+
+    def _acquire(self, reading: Reading) -> Grant:
+        record = reading.record
+        costs = (self._cost(record.template, reading.payload),)
+        return self._limit.acquire(record.lane, record.template, costs, self._waits.slot)
 
     def _cost(self, template: str, payload: Payload | None) -> int:
         return cost(self._registry.get(template), payload.params) if self._segments and payload else 1

@@ -190,6 +190,16 @@ class Store:
         with store_answers():
             return int(self._redis.zcard(keys.EXPIRED))
 
+    def dead_count(self) -> int:
+        """How many messages failed or ended unknown, within the retention."""
+        with store_answers():
+            return int(self._redis.zcard(keys.DEAD))
+
+    def reports(self) -> int:
+        """How many reports are not applied yet."""
+        with store_answers():
+            return int(self._redis.hlen(keys.REPORTS))
+
     def keep_undecodable(self, queue: str, reason: str, body: str) -> None:
         """Keep a task nobody could read, for a person to look at."""
         kept = Undecodable(secrets.token_hex(4), time.time_ns() // 1_000_000, queue, reason, body[:65536])

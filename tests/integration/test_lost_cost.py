@@ -201,7 +201,7 @@ def sender(store: Store, redis: Redis, script: Script, monotonic: Callable[[], f
     with yisha(script.url) as vendor:
         yield Sender(
             store=store,
-            limit=Limit(redis, 1000.0, monotonic=monotonic),  # the sender waits by the same clock
+            limit=Limit(redis, 1000.0),
             vendor=vendor,
             policy=POLICY,
             reports=Reports(store, POLICY, lambda: 0.5),

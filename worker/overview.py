@@ -1,0 +1,34 @@
+"""Overview: the state of the whole relay in numbers, as ``smsrelay status`` and the metrics show it.
+
+Enters: the store. Leaves: one frozen value; nothing in it names a person. Fails with ``StoreUnavailable``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from producers.lanes import Lane
+from worker.limit import Limit, RateState
+from worker.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Counts of messages, and the rate."""
+
+    rate: RateState
+    waiting: Mapping[Lane, int]  # published, and taken by no worker yet
+    agenda: int  # not final: waiting, put off, in flight, or awaiting a report
+    reports: int  # received and not applied yet
+    dead: int  # failed or ended unknown, within the retention
+    unlisted: Mapping[str, int]  # reports by status codes that the policy does not know
+
+    @property
+    def halted(self) -> bool:
+        """Whether the vendor refuses everything."""
+        return self.rate.halted is not None
+
+    @classmethod
+    def read(cls, store: Store, limit: Limit) -> "Overview":
+        """As things stand now."""
+        waiting = {lane: store.waiting(lane) for lane in Lane}
+        return cls(limit.state(), waiting, store.timed(), store.reports(), store.dead_count(), store.unlisted())
