@@ -9,7 +9,7 @@ Fails with ``StoreUnavailable`` before it was accepted; calling again with the s
 
 import logging
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count, islice
 from types import TracebackType
@@ -82,7 +82,7 @@ class Enqueuer:
         self._wake([recorded])
         return _accepted(recorded)
 
-    def enqueue_many(self, jobs: Iterable[SendJob | Rejection]) -> Iterator[Accepted | Refused]:
+    def enqueue_many(self, jobs: Iterable[SendJob | Rejection]) -> Generator[Accepted | Refused, None, None]:
         """Accept any number of jobs, of any lanes, in bounded memory: one result a job, in their order.
 
         Nothing happens before the results are read. A job that is wrong, or whose reference is taken, is ``Refused`` and keeps

@@ -3,6 +3,7 @@
 import click
 
 from producers import cli as producers_cli
+from producers.cli_bulk import bulk
 from worker import cli_messages, run
 from worker.cli_dead import dead
 from worker.cli_doctor import doctor
@@ -19,6 +20,7 @@ def main() -> None:
 
 for command in (
     producers_cli.send,
+    bulk,
     cli_messages.show,
     cli_messages.why,
     cli_messages.cancel,
