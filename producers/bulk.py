@@ -1,8 +1,8 @@
 """Campaign: one job of each row of a file, the same one however often the file is read.
 
 Enters: rows, and what the command gives for all of them. Leaves: for each row, in order, what became of it. A wrong row is
-refused with its reasons and keeps no other out. Fails with ``StoreUnavailable`` in the middle: then running it again sends nothing
-twice.
+refused with its reasons and keeps no other out. Fails with ``StoreUnavailable`` in the middle: then running it again sends
+nothing twice.
 
 A row without a reference of the app's gets one made of the campaign's name and the row's content, keyed, so that no number can be
 found by it. Not of its line: lines move when somebody mends a file. So two rows with the same content are one SMS.

@@ -1,7 +1,8 @@
 """The header of a campaign's file: which column is what.
 
 Enters: the cells of the first line, as a spreadsheet wrote them. Leaves: ``Columns``. Fails with ``Rejection`` naming every
-column that is unknown, missing or there twice; a name is quoted only when it cannot be a person's data, for the header may be missing.
+column that is unknown, missing or there twice; a name is quoted only when it cannot be a person's data, for the header may
+be missing.
 """
 
 import re
