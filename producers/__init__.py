@@ -1,6 +1,6 @@
 """The language of the queue, and everything that puts work on it."""
 
-from producers.enqueue import Accepted, Enqueuer, ReferenceTaken
+from producers.enqueue import Accepted, Enqueuer, ReferenceTaken, Refused
 from producers.event import StatusEvent
 from producers.job import SendJob
 from producers.lanes import Lane
@@ -14,6 +14,7 @@ __all__ = [
     "Problem",
     "ProducerSettings",
     "ReferenceTaken",
+    "Refused",
     "Rejection",
     "SendJob",
     "SettingsError",

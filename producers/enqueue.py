@@ -9,8 +9,7 @@ Fails with ``StoreUnavailable`` before it was accepted; calling again with the s
 
 import logging
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count, islice
 from types import TracebackType
@@ -83,7 +82,7 @@ class Enqueuer:
         self._wake([recorded])
         return _accepted(recorded)
 
-    def enqueue_many(self, jobs: Iterable[SendJob | Rejection]) -> Iterator[Accepted | Refused]:
+    def enqueue_many(self, jobs: Iterable[SendJob | Rejection]) -> Generator[Accepted | Refused, None, None]:
         """Accept any number of jobs, of any lanes, in bounded memory: one result a job, in their order.
 
         Nothing happens before the results are read. A job that is wrong, or whose reference is taken, is ``Refused`` and keeps
@@ -91,15 +90,25 @@ class Enqueuer:
         most two batches of 500 are read ahead of the results. Raises ``StoreUnavailable``: then up to two batches that no result
         told of may be accepted, and with references all of it may be enqueued again. Read to the end, or close the iterator.
         """
-        with ThreadPoolExecutor(1, "smsrelay-bulk") as background:  # the store works on one batch while the next is read
-            under_way: Future[list[Accepted | Refused]] | None = None
-            for start, batch in _batches(jobs):
-                begun = background.submit(self._take, start, batch)
-                if under_way is not None:
-                    yield from under_way.result()
-                under_way = begun
+        under_way: _Batch | None = None
+        try:
+            for place, batch in _batches(jobs):
+                made = self._made(batch)
+                draft = self._outbox.draft(_messages(made))
+                done, under_way = under_way, None
+                recorded = [] if done is None else done.recorded()
+                under_way = _Batch(place, made, self._outbox.begin(draft))  # the store works on it while the rest goes on
+                self._wake(recorded)
+                if done is not None:
+                    yield from done.results(recorded)
             if under_way is not None:
-                yield from under_way.result()
+                done, under_way = under_way, None
+                recorded = done.recorded()
+                self._wake(recorded)
+                yield from done.results(recorded)
+        finally:
+            if under_way is not None:  # nobody reads its results any more; it is recorded, and the workers shall know
+                self._wake(under_way.recorded())
 
     def enqueue_all(self, jobs: Iterable[SendJob]) -> list[Accepted]:
         """Accept all of a list that fits into memory, or none: when one is wrong, ``Rejection`` names it by its place.
@@ -146,7 +155,7 @@ class Enqueuer:
         wrong = [(place, one) for place, one in enumerate(taken) if isinstance(one, Rejection)]
         if wrong:
             raise Rejection(Problem(f"[{place}].{one.field}", one.reason) for place, found in wrong for one in found.problems)
-        return [one for one in taken if isinstance(one, Message)]
+        return _messages(taken)
 
     def _made(self, jobs: Sequence[SendJob | Rejection]) -> list[Message | Rejection]:
         """What each job becomes."""
@@ -158,17 +167,6 @@ class Enqueuer:
             except Rejection as rejection:
                 made.append(rejection)
         return made
-
-    def _take(self, start: int, jobs: Sequence[SendJob | Rejection]) -> list[Accepted | Refused]:
-        """Record and publish one batch, whose first job has the place ``start``."""
-        made = self._made(jobs)
-        recorded = self._outbox.record([one for one in made if isinstance(one, Message)])
-        self._wake(recorded)
-        results: list[Accepted | Refused] = []
-        following = iter(recorded)
-        for place, one in enumerate(made, start):
-            results.append(Refused(place, one.problems) if isinstance(one, Rejection) else _outcome(place, next(following)))
-        return results
 
     def _wake(self, recorded: Sequence[Recorded]) -> None:
         for lane in Lane:
@@ -195,6 +193,24 @@ def _batches(jobs: Iterable[SendJob | Rejection]) -> Iterator[tuple[int, list[Se
         if not batch:
             return
         yield start, batch
+
+
+def _messages(made: Iterable[Message | Rejection]) -> list[Message]:
+    return [one for one in made if isinstance(one, Message)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Jobs that the store is recording: the place of the first, what each became, and the call that waits for the store."""
+
+    start: int
+    made: Sequence[Message | Rejection]
+    recorded: Callable[[], list[Recorded]]
+
+    def results(self, recorded: Iterable[Recorded]) -> Iterator[Accepted | Refused]:
+        following = iter(recorded)
+        for place, one in enumerate(self.made, self.start):
+            yield Refused(place, one.problems) if isinstance(one, Rejection) else _outcome(place, next(following))
 
 
 def _outcome(place: int, recorded: Recorded) -> Accepted | Refused:

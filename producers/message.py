@@ -37,11 +37,11 @@ class Message:
     def fingerprint(self, secret: bytes) -> str:
         """Keyed digest of the content: tells "the same job again" from "another job under the same reference"."""
         content = _spaced([self.to, self.lane, self.template, self.params])
-        return _keyed(secret, "content", content)
+        return keyed(secret, "content", content)
 
     def recipient_hash(self, secret: bytes) -> str:
         """Keyed digest of the number; stays when the number is dropped."""
-        return _keyed(secret, "recipient", self.to)
+        return keyed(secret, "recipient", self.to)
 
 
 def referenced_id(app: str, reference: str) -> str:
@@ -62,5 +62,6 @@ def _uuid(bits: int, version: int) -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
-def _keyed(secret: bytes, purpose: str, text: str) -> str:
+def keyed(secret: bytes, purpose: str, text: str) -> str:
+    """Digest that nobody without the secret can look up a number by, nor compare between purposes."""
     return hmac.digest(secret, f"{purpose}:{text}".encode(), hashlib.sha256).hex()[:24]

@@ -11,6 +11,7 @@ from phonenumbers import PhoneNumber, PhoneNumberType
 
 # New mainland prefixes are in use before any numbering table lists them, so the shape decides there.
 _MAINLAND = re.compile(r"(?:\+86|0086|86)?0?(1[3-9][0-9]{9})")
+_PLAIN = re.compile(r"(?:\+86)?(1[3-9][0-9]{9})")  # as nearly all come: no need to look at them as text
 _SEPARATORS = re.compile(r"[\s().\-\u2010-\u2015]")
 # Anything else phonenumbers would spell out (letters) or leave out (words, a second number).
 _WRITTEN = re.compile(r"\+?[\d\s().\-\u2010-\u2015]+")
@@ -19,6 +20,9 @@ _TEXTABLE = {PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE, Phone
 
 def e164(number: str) -> str:
     """A textable number in E.164; mainland numbers may come without +86. Raises ``ValueError`` without the number."""
+    plain = _PLAIN.fullmatch(number)
+    if plain:
+        return f"+86{plain[1]}"
     written = unicodedata.normalize("NFKC", number)  # digits of a Chinese keyboard are full-width
     mainland = _MAINLAND.fullmatch(_SEPARATORS.sub("", written))
     if mainland:

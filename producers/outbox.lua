@@ -6,29 +6,25 @@
 --      then, a pair for each message:
 --        sms:m:ID        hash, no lifetime until the message is final
 --        sms:p:ID        string, lives until the message expires
--- ARGV 1 stream cap  2 lanes, in the order of KEYS, joined by blanks
---      then, ten for each message:
---        id  payload  expires_at (ms)  not_before (ms, or empty)  fingerprint  lane  template  app  who  reference (or empty)
+-- ARGV 1 stream cap
+--      2 JSON: lanes, in the order of KEYS
+--      3 JSON: for each message, in the order of KEYS: id  payload  expires_at (ms)  not_before (ms, or empty)  fingerprint  lane
+--        template  app  who  reference (or empty); one argument, for packing and unpacking ten a message costs more than the rest
 -- Returns a line "place|new|fingerprint|state" for each message (place from 0) that was known before or waits for its time; the
 -- others were recorded now and are queued.
-local EACH = 10
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
-local outboxes, due, lanes = {}, {}, {}
-for lane in string.gmatch(ARGV[2], '%S+') do
-  lanes[#lanes + 1] = lane
-  outboxes[lane] = {}
-end
-local first, answer, owed = 3 + #lanes, {}, 0
+local lanes, outboxes, due, answer, owed = cjson.decode(ARGV[2]), {}, {}, {}, 0
+for _, lane in ipairs(lanes) do outboxes[lane] = {} end
 
-for number = 0, (#ARGV - 2) / EACH - 1 do
-  local record, payload = KEYS[first + 2 * number + 1], KEYS[first + 2 * number + 2]
-  local id, content, expires_at, not_before, fp, lane, tpl, app, who, ref = unpack(ARGV, 3 + EACH * number, 2 + EACH * (number + 1))
+for number, message in ipairs(cjson.decode(ARGV[3])) do
+  local record, payload = KEYS[2 + #lanes + 2 * number], KEYS[3 + #lanes + 2 * number]
+  local id, content, expires_at, not_before, fp, lane, tpl, app, who, ref = unpack(message)
   local known = redis.call('HMGET', record, 'fp', 'state')
   if known[1] then
-    answer[#answer + 1] = string.format('%d|0|%s|%s', number, known[1], known[2])
+    answer[#answer + 1] = string.format('%d|0|%s|%s', number - 1, known[1], known[2])
   else
-    local waits = not_before ~= '' and tonumber(not_before) > now
+    local waits = not_before ~= '' and not_before > now
     local rule = waits and 'not_before' or 'enqueued'
     local fields = {'state', 'queued', 'try', 0, 'rev', 1, 'len', 1, 'at', now, 'exp', expires_at, 'fp', fp, 'lane', lane,
       't1', string.format('%.0f|queued|0||%s|', now, rule), 'tpl', tpl, 'app', app, 'who', who}
@@ -39,7 +35,7 @@ for number = 0, (#ARGV - 2) / EACH - 1 do
     due[#due + 1] = waits and not_before or expires_at
     due[#due + 1] = id
     if waits then
-      answer[#answer + 1] = string.format('%d|1||waits', number)
+      answer[#answer + 1] = string.format('%d|1||waits', number - 1)
     else
       owed = owed + 1
       local lying = outboxes[lane]

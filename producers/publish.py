@@ -83,9 +83,12 @@ class Publisher:
         self.close()
 
     def _publish_batch(self, producer: Any, tasks: Sequence[TaskMessage]) -> None:
+        if len(tasks) == 1:
+            return self._put(producer, tasks[0])
         with producer.batch():
             for task in tasks:
                 self._put(producer, task)
+        return None
 
     def _publish_confirmed(self, producer: Any, tasks: Sequence[TaskMessage]) -> None:
         """Publish and wait for RabbitMQ's word; once more from the start when the connection had died while it lay idle."""
@@ -104,7 +107,7 @@ class Publisher:
         self._confirms.expect(channel, len(tasks))
         for task in tasks:
             # mandatory: a task for which there is no queue comes back in place of vanishing.
-            self._put(producer, task, mandatory=True, timeout=_PATIENCE)
+            self._put(producer, task, mandatory=True, timeout=_PATIENCE, declare=[broker_queue(task.queue, self._url)])
         self._confirms.wait(channel, _PATIENCE)
 
     def _put(self, producer: Any, task: TaskMessage, **options: Any) -> None:
@@ -116,7 +119,6 @@ class Publisher:
             content_type="application/json",
             content_encoding="utf-8",
             correlation_id=task.task_id,
-            declare=[broker_queue(task.queue, self._url)],
             delivery_mode=2,
             retry=False,
             **options,

@@ -4,13 +4,13 @@ A server that forgot the script (restarted, flushed) is given it again; that is 
 second time.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
 
 from redis import Redis
-from redis.exceptions import NoScriptError
+from redis.exceptions import NoScriptError, RedisError
 
 from producers.connection import store_answers
 
@@ -39,6 +39,8 @@ class Script:
         """Run once for each call, all in one round trip; every call stands for itself."""
         if not calls:
             return []
+        if len(calls) == 1:  # a pipeline costs a client object of its own
+            return [self.run(calls[0].keys, calls[0].args)]
         with store_answers():
             answers = self._pipelined(calls)
             if any(isinstance(answer, NoScriptError) for answer in answers):
@@ -49,8 +51,57 @@ class Script:
                     raise answer
         return answers
 
+    def begin(self, calls: Sequence[Call]) -> "Begun":
+        """Send calls and do not wait: the store works on them while the caller does something else."""
+        return Begun(self, self._redis, calls)
+
+    def commands(self, calls: Sequence[Call]) -> list[tuple[Any, ...]]:
+        """The calls as commands for a connection."""
+        return [("EVALSHA", self._script.sha, len(call.keys), *call.keys, *call.args) for call in calls]
+
     def _pipelined(self, calls: Sequence[Call]) -> list[Any]:
         with self._redis.pipeline(transaction=False) as pipeline:
             for call in calls:
                 pipeline.evalsha(self._script.sha, len(call.keys), *call.keys, *(str(arg) for arg in call.args))
             return list(pipeline.execute(raise_on_error=False))
+
+
+class Begun:
+    """Calls that were sent on a connection of their own, and whose answers were not read yet. Read them, whatever happens.
+
+    No thread stands behind it: in one, each piece that is sent would wait for the interpreter while the caller computes.
+    """
+
+    def __init__(self, script: Script, redis: Redis, calls: Sequence[Call]) -> None:
+        self._script, self._calls = script, calls
+        self._pool = redis.connection_pool
+        self._connection: Any = None
+        if calls:
+            with store_answers():
+                self._connection = self._pool.get_connection()
+            self._talk(lambda connection: connection.send_packed_command(connection.pack_commands(script.commands(calls))))
+
+    def answers(self) -> list[Any]:
+        """What each call answered; raises ``StoreUnavailable``. Calls that failed on the way are run again, which is harmless."""
+        answers = self._talk(lambda connection: [connection.read_response() for _ in self._calls])
+        if answers is None:
+            return self._script.run_many(self._calls)
+        self._let_go()
+        return answers
+
+    def _talk(self, talk: Callable[[Any], list[Any] | None]) -> list[Any] | None:
+        """Talk to the store while there is a connection; one that failed is closed, with all that was still to come on it."""
+        if self._connection is None:
+            return None
+        try:
+            return talk(self._connection)
+        except BaseException as error:
+            self._connection.disconnect()
+            self._let_go()
+            if not isinstance(error, RedisError):
+                raise
+        return None  # what is wrong comes to light when the calls are run again
+
+    def _let_go(self) -> None:
+        self._pool.release(self._connection)
+        self._connection = None

@@ -5,6 +5,7 @@ import structlog
 
 from producers import cli as producers_cli
 from producers import logs
+from producers.cli_bulk import bulk
 from worker import cli_messages, cli_status, run
 from worker.cli_dead import dead
 from worker.cli_doctor import doctor
@@ -32,6 +33,7 @@ def main(context: click.Context) -> None:
 
 for command in (
     producers_cli.send,
+    bulk,
     cli_messages.show,
     cli_messages.why,
     cli_messages.cancel,

@@ -1,10 +1,6 @@
 """``smsrelay send`` as a shell runs it: what it prints, how it ends, and what it never prints."""
 
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,42 +12,11 @@ from producers.job import SendJob
 from producers.lanes import Lane
 from producers.message import referenced_id
 from tests.integration.queues import published_ids
+from tests.integration.shell import PATIENCE, Shell
 
 SECRET = "tops-ecre-tkey-0815"
 NUMBER, CODE = "13800138000", "739148"
 JOB = ("--to", NUMBER, "--template", "0000000", "--param", CODE, "--lane", "otp")
-PATIENCE = 60.0
-ROOT = Path(__file__).parents[2]
-
-
-class Shell:
-    """Runs ``smsrelay`` in an empty folder with nothing of ours in the environment but what a test gives."""
-
-    def __init__(self, folder: Path, variables: Mapping[str, str]) -> None:
-        self._folder = folder
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("SMSRELAY_")}
-        self._environment = kept | {"PYTHONPATH": str(ROOT)} | variables
-
-    def start(self, *arguments: str) -> "subprocess.Popen[bytes]":
-        command = [sys.executable, "-m", "worker", *arguments]
-        pipe = subprocess.PIPE
-        return subprocess.Popen(command, cwd=self._folder, env=self._environment, stdin=pipe, stdout=pipe, stderr=pipe)
-
-    def run(self, *arguments: str, given: bytes = b"") -> "Ended":
-        with self.start(*arguments) as process:
-            output, errors = process.communicate(given, timeout=PATIENCE)
-        return Ended(process.returncode, output.decode(), errors.decode())
-
-
-class Ended:
-    """An ended command."""
-
-    def __init__(self, code: int, output: str, errors: str) -> None:
-        self.code, self.output, self.errors = code, output, errors
-
-    def named(self) -> list[str]:
-        """The fields or variables that standard error names."""
-        return [line.split(":")[0].strip() for line in self.errors.splitlines()[1:]]
 
 
 @pytest.fixture

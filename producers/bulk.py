@@ -1,0 +1,106 @@
+"""Campaign: one job of each row of a file, the same one however often the file is read.
+
+Enters: rows, and what the command gives for all of them. Leaves: for each row, in order, what became of it. A wrong row is
+refused with its reasons and keeps no other out. Fails with ``StoreUnavailable`` in the middle: then running it again sends
+nothing twice.
+
+A row without a reference of the app's gets one made of the campaign's name and the row's content, keyed, so that no number can be
+found by it. Not of its line: lines move when somebody mends a file. So two rows with the same content are one SMS.
+"""
+
+import hashlib
+import json
+import re
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any
+
+from producers.bulk_file import Row
+from producers.bulk_header import Columns
+from producers.enqueue import Accepted, Enqueuer, Refused
+from producers.job import SendJob
+from producers.message import keyed
+from producers.number import e164
+from producers.rejection import Rejection
+
+_SCIENTIFIC = re.compile(r"[0-9.,]+[Ee]\+?[0-9]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """Makes jobs of rows."""
+
+    name: str
+    columns: Columns
+    constants: Mapping[str, Any]  # fields of SendJob that every row has unless it brings its own
+    secret: bytes = field(repr=False)
+
+    def job(self, row: Row) -> SendJob:
+        """The job of one row; raises ``Rejection``."""
+        if len(row.cells) < self.columns.width:
+            raise Rejection.of("row", f"has {len(row.cells)} cells, the header has at least {self.columns.width}")
+        given = {name: row.cells[place].strip() for name, place in self.columns.places.items()}
+        fields = dict(self.constants) | {name: cell for name, cell in given.items() if cell}
+        fields["to"] = _number(given["to"])
+        fields["params"] = self._params(row.cells, given.get("params", ""))
+        fields.setdefault("reference", self._reference(fields))
+        return SendJob(**fields)
+
+    def taken(self, row: Row) -> SendJob | Rejection:
+        """The same, a refusal as a value."""
+        try:
+            return self.job(row)
+        except Rejection as rejection:
+            return rejection
+
+    def _params(self, cells: Sequence[str], whole: str) -> tuple[str, ...]:
+        if whole:
+            return _listed(whole)
+        values = [cells[place].strip() for place in self.columns.parameters]
+        while values and not values[-1]:  # a shorter template among longer ones
+            values.pop()
+        return tuple(values)
+
+    def _reference(self, fields: Mapping[str, Any]) -> str:
+        content = [fields.get(name) for name in ("app", "to", "template", "lane", "params")]
+        named = hashlib.sha256(self.name.encode()).hexdigest()[:16]
+        return f"bulk {named} {keyed(self.secret, 'row', json.dumps(content))}"
+
+
+def enqueue_rows(enqueuer: Enqueuer, campaign: Campaign, rows: Iterable[Row]) -> Iterator[tuple[Row, Accepted | Refused]]:
+    """Enqueue a row after the other; each comes back with its result. Raises ``StoreUnavailable``."""
+    waiting: deque[Row] = deque()  # as many as enqueue_many reads ahead
+
+    def jobs() -> Iterator[SendJob | Rejection]:
+        for row in rows:
+            waiting.append(row)
+            yield campaign.taken(row)
+
+    with closing(enqueuer.enqueue_many(jobs())) as results:
+        for result in results:
+            yield waiting.popleft(), result
+
+
+def _number(cell: str) -> str:
+    if _SCIENTIFIC.fullmatch(cell):
+        raise Rejection.of("to", "is in scientific notation, digits are lost; make the column text in the spreadsheet")
+    try:
+        return e164(cell)
+    except ValueError as error:
+        reason = str(error)
+    raise Rejection.of("to", reason)
+
+
+def _listed(cell: str) -> tuple[str, ...]:
+    """Values of a params cell: a JSON list of texts, or one value as it stands."""
+    if not cell.startswith("["):
+        return (cell,)
+    try:
+        values = json.loads(cell)
+    except (ValueError, RecursionError):
+        values = None
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise Rejection.of("params", 'must be a JSON list of texts, like ["394021", "5"], or one value')
+    return tuple(values)
