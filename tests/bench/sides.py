@@ -97,7 +97,7 @@ class RelaySide:
     def receiver(self, ground: Ground) -> int:
         port, name = free_port(), ground.name("receiver")
         process = ground.processes.start(name, python("-m", "worker", "receiver", "--port", str(port)), self.environment(ground))
-        ground.processes.wait(process, lambda: _listens(port), "it listens")
+        ground.processes.wait(process, lambda: listens(port), "it listens")
         return port
 
 
@@ -136,7 +136,7 @@ class BaselineSide:
         # One greenlet a connection publishes; each may need a connection of its own to the broker.
         environment = self.environment(ground) | {"BASELINE_CONCURRENCY": "256"}
         process = ground.processes.start(name, python(*gunicorn, *where), environment)
-        ground.processes.wait(process, lambda: _listens(port), "it listens")
+        ground.processes.wait(process, lambda: listens(port), "it listens")
         return port
 
 
@@ -158,6 +158,6 @@ def _filled(ground: Ground, command: Sequence[str], environment: dict[str, str])
     return Filled(**json.loads(said.splitlines()[-1]))
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -42,7 +42,7 @@ def _latency(what: str, ours: list[Taken], baseline: list[Taken], share: float, 
 
 
 def _run(conditions: Conditions, side: Side) -> Taken:
-    seconds = 3.0 if conditions.quick else 8.0
+    seconds = 2.0 if conditions.quick else 8.0
     with a_ground(conditions) as ground:
         port = side.receiver(ground)
         _call(ground, side, port, 0, 1.0, 0)  # a first second, not counted: connections, imports

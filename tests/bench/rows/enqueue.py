@@ -21,7 +21,7 @@ def measure(conditions: Conditions) -> list[Figure]:
     return [
         Figure("enqueued per second, one producer process, bulk / delay", "/s", bulk, delay, Target("ratio", least=10)),
         Figure("enqueued per second, one producer process, single / delay", "/s", single, delay, Target("ratio", least=0.8)),
-        Figure("enqueued per second, one producer process, bulk / group of single tasks", "/s", bulk, group),
+        Figure("enqueued per second, one producer process, bulk / a group of single tasks", "/s", bulk, group),
     ]
 
 

@@ -22,11 +22,11 @@ class Load:
 
 def measure(conditions: Conditions) -> list[Figure]:
     """One worker process, a backlog, no rate limit."""
-    least = 6_000 if conditions.quick else 12_000
+    least = 2_500 if conditions.quick else 12_000
     bulk = Load(RelaySide(), "bulk", Lane.MARKETING, 3 * least)
     single = Load(RelaySide(), "single", Lane.OTP, least)
     plain = Load(BaselineSide(), "single", Lane.MARKETING, least)
-    seconds = 4.0 if conditions.quick else 8.0
+    seconds = 3.0 if conditions.quick else 8.0
     runs = [[submits(conditions, load, seconds) for load in (bulk, single, plain)] for _ in range(conditions.runs)]
     ours_bulk, ours_single, baseline = ([run[place] for run in runs] for place in range(3))
     return [
