@@ -54,8 +54,11 @@ class Side(Protocol):
     def fill(self, ground: Ground, how: str, count: int, lane: Lane = Lane.MARKETING, offset: int = 0) -> Filled:
         """Enqueue with one producer process, and wait for it."""
 
-    def worker(self, ground: Ground, lanes: Sequence[Lane] = ()) -> Process:
-        """Start a worker, and wait until it is ready: of some lanes one process, of all whatever the product starts."""
+    def start_worker(self, ground: Ground, lanes: Sequence[Lane] = ()) -> Process:
+        """Start a worker: of some lanes one process, of all whatever the product starts."""
+
+    def ready(self, worker: Process) -> bool:
+        """Whether a worker takes tasks."""
 
     def receiver(self, ground: Ground) -> int:
         """Start one process that takes callbacks, and wait until it does; its port."""
@@ -87,12 +90,13 @@ class RelaySide:
         command = python("-m", "tests.bench.fill", how, lane.value, str(count), str(numbers_from(lane, offset)))
         return _filled(ground, command, self.environment(ground))
 
-    def worker(self, ground: Ground, lanes: Sequence[Lane] = (), redis_port: int | None = None) -> Process:
+    def start_worker(self, ground: Ground, lanes: Sequence[Lane] = (), redis_port: int | None = None) -> Process:
         name = ground.name("worker")
         command = python("-m", "worker", "worker", "--name", name, "--no-events", *_queues(lanes))
-        process = ground.processes.start(name, command, self.environment(ground, redis_port))
-        ground.processes.wait(process, lambda: process.log_holds(" ready."), "it is ready")
-        return process
+        return ground.processes.start(name, command, self.environment(ground, redis_port))
+
+    def ready(self, worker: Process) -> bool:
+        return worker.log_holds(" ready.")
 
     def receiver(self, ground: Ground) -> int:
         port, name = free_port(), ground.name("receiver")
@@ -119,15 +123,16 @@ class BaselineSide:
         command = python("-m", "tests.bench.baseline.fill", how, str(count), str(numbers_from(lane, offset)))
         return _filled(ground, command, self.environment(ground))
 
-    def worker(self, ground: Ground, lanes: Sequence[Lane] = ()) -> Process:
+    def start_worker(self, ground: Ground, lanes: Sequence[Lane] = ()) -> Process:
         name = ground.name("worker")
         pool = ("--pool", str(_POOL["name"]), "--concurrency", str(_POOL["concurrency"]))
         # No line a task in the log, and no chatter between workers: both cost, and nobody reads them.
         quiet = ("--loglevel", "WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat")
         celery = ("-m", "celery", "-A", "tests.bench.baseline.tasks", "worker", "-Q", "sms", "--hostname", f"{name}@%h")
-        process = ground.processes.start(name, python(*celery, *pool, *quiet), self.environment(ground))
-        ground.processes.wait(process, lambda: process.log_holds("worker is ready"), "it is ready")
-        return process
+        return ground.processes.start(name, python(*celery, *pool, *quiet), self.environment(ground))
+
+    def ready(self, worker: Process) -> bool:
+        return worker.log_holds("worker is ready")
 
     def receiver(self, ground: Ground) -> int:
         port, name = free_port(), ground.name("gunicorn")
@@ -145,6 +150,14 @@ def fill_together(side: Side, ground: Ground, how: str, count: int, lane: Lane =
     part = -(-count // _FILLERS)
     with ThreadPoolExecutor(_FILLERS) as threads:
         list(threads.map(lambda place: side.fill(ground, how, part, lane, place * part), range(_FILLERS)))
+
+
+def workers(side: Side, ground: Ground, lanes: Sequence[Lane], count: int = 1) -> list[Process]:
+    """Start workers side by side, and wait until each takes tasks."""
+    started = [side.start_worker(ground, lanes) for _ in range(count)]
+    for worker in started:
+        ground.processes.wait(worker, lambda worker=worker: side.ready(worker), "it is ready")
+    return started
 
 
 def _queues(lanes: Sequence[Lane]) -> list[str]:

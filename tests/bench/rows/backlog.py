@@ -7,7 +7,7 @@ from producers.lanes import Lane
 from tests.bench.figures import steady_rate
 from tests.bench.ground import Conditions, Ground, a_ground
 from tests.bench.result import Figure, Target
-from tests.bench.sides import RelaySide, fill_together
+from tests.bench.sides import RelaySide, fill_together, workers
 from tests.bench.watch import watch
 
 _FEW = 1_000
@@ -33,7 +33,7 @@ def measure(conditions: Conditions) -> list[Figure]:
 def _submits(conditions: Conditions, side: RelaySide, ground: Ground) -> float:
     """The rate of a worker that is started, watched and stopped."""
     before = ground.vendor.arrived()
-    worker = side.worker(ground, [Lane.MARKETING])
+    [worker] = workers(side, ground, [Lane.MARKETING])
     ground.processes.wait(worker, lambda: ground.vendor.arrived() > before, "the vendor sees a submit")
     watched = watch(ground, [worker], 3.0 if conditions.quick else 8.0, 10**9)
     worker.stop(20)  # what it had in hand goes back, so that the next run finds the queue as this one did

@@ -38,7 +38,8 @@ def _run(conditions: Conditions) -> dict[str, float]:
         command = python("-m", "tests.bench.counter", str(port), str(ground.redis_port), str(path))
         counter = ground.processes.start("counter", command, clean_environment())
         ground.processes.wait(counter, lambda: listens(port), "it listens")
-        side.worker(ground, [Lane.MARKETING], redis_port=port)
+        worker = side.start_worker(ground, [Lane.MARKETING], redis_port=port)
+        ground.processes.wait(worker, lambda: side.ready(worker), "it is ready")
         time.sleep(1)  # for the start's own commands
         before, arrived = _counts(ground, counter, path), ground.vendor.arrived()
         time.sleep(seconds)

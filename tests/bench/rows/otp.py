@@ -9,7 +9,7 @@ from tests.bench.figures import SECOND, percentile
 from tests.bench.fill import jobs
 from tests.bench.ground import Conditions, Ground, a_ground
 from tests.bench.result import Figure, Target
-from tests.bench.sides import RelaySide, fill_together, lane_of, numbers_from
+from tests.bench.sides import RelaySide, fill_together, lane_of, numbers_from, workers
 
 _RATE = 100
 _PATIENCE = 10.0  # seconds for the last code to arrive; one that has not by then counts as never
@@ -49,7 +49,7 @@ def _run(conditions: Conditions, backlog: int) -> Run:
     side = RelaySide(rate=_RATE)
     with a_ground(conditions) as ground:
         fill_together(side, ground, "bulk", backlog)
-        worker = side.worker(ground)
+        [worker] = workers(side, ground, [])
         ground.processes.wait(worker, lambda: ground.vendor.arrived() > _RATE, "the vendor sees submits")
         settings = ProducerSettings(broker_url=ground.redis_url, store_url=ground.redis_url, secret=side.environment(ground)["SMSRELAY_SECRET"])
         with Enqueuer.connect(settings) as enqueuer:

@@ -7,7 +7,7 @@ from producers.lanes import Lane
 from tests.bench.figures import SECOND, busiest_second, within
 from tests.bench.ground import Conditions, a_ground
 from tests.bench.result import Figure, Target
-from tests.bench.sides import RelaySide, fill_together
+from tests.bench.sides import RelaySide, fill_together, workers
 
 _SETTLED = 1.0  # seconds after the last process was ready
 
@@ -51,8 +51,7 @@ def _run(conditions: Conditions, setting: Setting) -> Seen:
     with a_ground(conditions) as ground:
         # Enough for the time until the last process is ready, too: there has to be work at the end.
         fill_together(side, ground, "bulk", int(setting.rate * (seconds + 3 + 3 * setting.processes)))
-        for _ in range(setting.processes):
-            side.worker(ground, [Lane.MARKETING])
+        workers(side, ground, [Lane.MARKETING], setting.processes)
         start = time.monotonic_ns() + int(_SETTLED * SECOND)
         time.sleep(_SETTLED + seconds)
         instants = ground.vendor.instants()

@@ -6,7 +6,7 @@ from producers.lanes import Lane
 from tests.bench.figures import median, steady_rate
 from tests.bench.ground import Conditions, a_ground
 from tests.bench.result import Figure, Target
-from tests.bench.sides import BaselineSide, RelaySide, Side, fill_together
+from tests.bench.sides import BaselineSide, RelaySide, Side, fill_together, workers
 from tests.bench.watch import Watched, watch
 
 
@@ -44,5 +44,4 @@ def _run(conditions: Conditions, side: Side, count: int) -> Watched:
     seconds = 3.0 if conditions.quick else 8.0
     with a_ground(conditions) as ground:
         fill_together(side, ground, "bulk", backlog if isinstance(side, RelaySide) else backlog // 3)
-        workers = [side.worker(ground, [Lane.MARKETING]) for _ in range(count)]
-        return watch(ground, workers, seconds, backlog)
+        return watch(ground, workers(side, ground, [Lane.MARKETING], count), seconds, backlog)

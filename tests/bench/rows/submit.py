@@ -6,7 +6,7 @@ from producers.lanes import Lane
 from tests.bench.figures import steady_rate
 from tests.bench.ground import Conditions, Ground, a_ground
 from tests.bench.result import Figure, Target
-from tests.bench.sides import BaselineSide, RelaySide, Side, fill_together
+from tests.bench.sides import BaselineSide, RelaySide, Side, fill_together, workers
 from tests.bench.watch import Watched, watch
 
 
@@ -45,7 +45,7 @@ def submits(conditions: Conditions, load: Load, seconds: float) -> Watched:
 
 
 def _watched(ground: Ground, load: Load, seconds: float) -> Watched:
-    worker = load.side.worker(ground, [load.lane])
+    [worker] = workers(load.side, ground, [load.lane])
     ground.processes.wait(worker, lambda: ground.vendor.arrived() > 0, "the vendor sees a submit")
     return watch(ground, [worker], seconds, load.count)
 
