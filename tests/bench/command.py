@@ -1,6 +1,6 @@
 """``python -m tests.bench``: measures row by row, keeps the results, prints the table.
 
-Enters: options. Leaves: the table on standard output, the results as JSON in ``.bench/``, and with ``--write`` the table in the docs.
+Enters: options. Leaves: the table on standard output, the results as JSON in ``.bench/``, with ``--write`` the table in the docs.
 A row that fails is told with the folder of its logs, the others go on, and the exit code is 1.
 """
 
@@ -39,7 +39,9 @@ _RUNS = 5
 @click.option("--quick", is_flag=True, help="One run of smaller numbers, about two minutes.")
 @click.option("--runs", type=click.IntRange(1), default=None, help=f"Runs of each measurement; {_RUNS}, or 1 when quick.")
 @click.option("--rows", default=",".join(ROWS), show_default=True, help="Rows to measure; the others are kept as they were.")
-@click.option("--fsync", type=click.Choice(["always", "everysec"]), default="always", show_default=True, help="When Valkey syncs.")
+@click.option(
+    "--fsync", type=click.Choice(["always", "everysec"]), default="always", show_default=True, help="When Valkey syncs."
+)
 @click.option("--results", type=click.Path(path_type=Path), default=None, help="JSON file of results; in .bench/ by default.")
 @click.option("--fresh", is_flag=True, help="Forget rows measured before.")
 @click.option("--write", is_flag=True, help="Put the table into docs/benchmarks.md and README.md.")
@@ -48,29 +50,32 @@ def main(quick: bool, runs: int | None, rows: str, fsync: str, results: Path | N
     signal.signal(signal.SIGTERM, _interrupted)
     conditions = Conditions(quick, runs or (1 if quick else _RUNS), fsync)
     path = results or ROOT / ".bench" / f"{'quick' if quick else 'full'}-{fsync}.json"
-    kept = {"conditions": conditions_of(conditions), "rows": {} if fresh else _rows_of(path)}
-    failed = [name for name in _chosen(rows) if not _measured(name, conditions, kept, path)]
-    figures = {name: [Figure.decode(dict(one)) for one in kept["rows"][name]] for name in ROWS if name in kept["rows"]}
-    click.echo(table(kept["conditions"], figures))
+    told, kept = conditions_of(conditions), {} if fresh else _kept(path)
+    chosen, failed = _chosen(rows), False
+    for name in chosen:
+        figures = _measured(name, conditions)
+        failed = failed or figures is None
+        kept |= {name: figures} if figures else {}
+        _keep(path, told, kept)
+    ordered = {name: kept[name] for name in ROWS if name in kept}
+    click.echo(table(told, ordered))
     if write:
-        _write("docs/benchmarks.md", table(kept["conditions"], figures))
-        _write("README.md", short_table(figures))
+        _write("docs/benchmarks.md", table(told, ordered))
+        _write("README.md", short_table(ordered))
     sys.exit(1 if failed else 0)
 
 
-def _measured(name: str, conditions: Conditions, kept: dict[str, dict[str, object]], path: Path) -> bool:
-    """Measure one row and keep it; False when it failed."""
+def _measured(name: str, conditions: Conditions) -> list[Figure] | None:
+    """One row's figures; None when it failed."""
     started = time.monotonic()
     click.echo(f"{name} …", err=True)
     try:
-        kept["rows"][name] = [figure.encode() for figure in ROWS[name](conditions)]
+        figures = ROWS[name](conditions)
     except (RuntimeError, OSError, ValueError) as failure:
         click.echo("\n".join([f"{name} failed: {failure}", *getattr(failure, "__notes__", [])]), err=True)
-        return False
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(kept, indent=1), encoding="utf-8")
+        return None
     click.echo(f"{name}: {time.monotonic() - started:.0f} s", err=True)
-    return True
+    return figures
 
 
 def _chosen(rows: str) -> list[str]:
@@ -80,8 +85,16 @@ def _chosen(rows: str) -> list[str]:
     return names
 
 
-def _rows_of(path: Path) -> dict[str, object]:
-    return dict(json.loads(path.read_text("utf-8"))["rows"]) if path.exists() else {}
+def _kept(path: Path) -> dict[str, list[Figure]]:
+    """Rows measured before, under the same ``--quick`` and ``--fsync``."""
+    rows = json.loads(path.read_text("utf-8"))["rows"] if path.exists() else {}
+    return {name: [Figure.decode(fields) for fields in figures] for name, figures in rows.items()}
+
+
+def _keep(path: Path, told: Mapping[str, str], kept: Mapping[str, list[Figure]]) -> None:
+    rows = {name: [figure.encode() for figure in figures] for name, figures in kept.items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"conditions": told, "rows": rows}, indent=1), encoding="utf-8")
 
 
 def _write(page: str, text: str) -> None:

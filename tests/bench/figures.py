@@ -1,7 +1,7 @@
 """Figures: what is reckoned from what was measured. Pure.
 
-Enters: samples, instants in nanoseconds. Leaves: medians, spreads, rates, and the busiest second. An empty series has no figure and
-raises ``ValueError``.
+Enters: samples, instants in nanoseconds. Leaves: medians, spreads, rates, and the busiest second. An empty series has no figure
+and raises ``ValueError``.
 """
 
 import math

@@ -8,17 +8,21 @@ import json
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from itertools import islice
 
-from producers import Enqueuer, Lane, ProducerSettings, SendJob
-
-_SLICE = 10_000  # jobs a call: what a campaign's loop would hand over
+from producers import Accepted, Enqueuer, Lane, ProducerSettings, SendJob
 
 
 def jobs(lane: Lane, numbers: Iterable[int]) -> Iterator[SendJob]:
     """A job for each number."""
     for number in numbers:
         yield SendJob(to=f"+{number}", template="0000000", params=("394021",), lane=lane, app="bench")
+
+
+def all_accepted(results: Iterable[object]) -> None:
+    """Read the result of each job; raises ``RuntimeError`` for one that was not accepted."""
+    for result in results:
+        if not isinstance(result, Accepted):
+            raise RuntimeError(f"not accepted: {result}")  # noqa: TRY004  what came is of a known type
 
 
 def main() -> None:
@@ -32,8 +36,7 @@ def main() -> None:
             for job in made:
                 enqueuer.enqueue(job)
         else:
-            while part := list(islice(made, _SLICE)):
-                enqueuer.enqueue_many(part)
+            all_accepted(enqueuer.enqueue_many(made))
         print(json.dumps({"count": count - 1, "seconds": time.perf_counter() - started}))
 
 

@@ -1,7 +1,7 @@
 """Ground: what one measurement stands on: a fresh Valkey and the vendor, for the relay and the baseline alike.
 
-Enters: conditions. Leaves: a ``Ground``; every process is ended and the folder removed with the context, or, when something failed,
-kept and named in the error.
+Enters: conditions. Leaves: a ``Ground``; every process is ended and the folder removed with the context, or, when something
+failed, kept and named in the error.
 """
 
 import contextlib
@@ -103,7 +103,9 @@ def a_ground(conditions: Conditions, latency: float = LATENCY) -> Iterator[Groun
 def _valkey(processes: Processes, conditions: Conditions) -> tuple["Redis", int]:
     """The product's own embedded server, with its own settings but for the moment of syncing."""
     port = free_port()
-    process = processes.start("valkey", python("-m", "worker.embedded", str(port), str(processes.folder / "valkey")), clean_environment())
+    process = processes.start(
+        "valkey", python("-m", "worker.embedded", str(port), str(processes.folder / "valkey")), clean_environment()
+    )
     redis = Redis(port=port, decode_responses=True)
 
     def answers() -> bool:

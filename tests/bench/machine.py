@@ -23,7 +23,9 @@ def conditions_of(conditions: Conditions) -> dict[str, str]:
     cores = os.cpu_count()
     return {
         "machine": f"{cores} cores {_processor()}, {_memory():.0f} GiB, {platform.system()} {platform.release()}",
-        "versions": f"Python {platform.python_version()}, " + ", ".join(f"{name} {version(name)}" for name in _PACKAGES) + f", Valkey {valkey}",
+        "versions": f"Python {platform.python_version()}, "
+        + ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
+        + f", Valkey {valkey}",
         "store and broker": f"one Valkey, fresh for each measurement, AOF, appendfsync {conditions.fsync}; "
         f"a synced write of 4 KiB takes {_sync():.2f} ms on this disk",
         "vendor": f"one process, answers after {LATENCY * 1000:.0f} ms",

@@ -1,7 +1,7 @@
 """Processes: everything a measurement starts, each the head of a process group, all ended together whatever happens.
 
-Enters: commands and environments. Leaves: running processes, their logs in one folder. Raises ``PartFailed``, which names the log,
-when one ends or does not come up in time.
+Enters: commands and environments. Leaves: running processes, their logs in one folder. Raises ``PartFailed``, which names the
+log, when one ends or does not come up in time.
 """
 
 import contextlib
@@ -76,7 +76,13 @@ class Processes:
         with log.open("ab") as out:
             # A session of its own: Ctrl-C reaches us alone, and one signal reaches all its children.
             popen = subprocess.Popen(
-                list(command), cwd=ROOT, env=dict(environment), stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
+                list(command),
+                cwd=ROOT,
+                env=dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
             )
         self._started.append(Process(name, popen, log))
         return self._started[-1]

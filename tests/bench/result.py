@@ -61,5 +61,5 @@ class Figure:
     @classmethod
     def decode(cls, fields: dict[str, Any]) -> "Figure":
         """From JSON values."""
-        target = fields.pop("target")
-        return cls(**fields, target=Target(**target) if target else None)
+        target = fields["target"]
+        return cls(**fields | {"target": Target(**target) if target else None})

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from producers.lanes import Lane
@@ -49,7 +50,9 @@ class Filled:
 class Side(Protocol):
     """Whatever is measured."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What the table and the caller know it by."""
 
     def fill(self, ground: Ground, how: str, count: int, lane: Lane = Lane.MARKETING, offset: int = 0) -> Filled:
         """Enqueue with one producer process, and wait for it."""
@@ -156,7 +159,7 @@ def workers(side: Side, ground: Ground, lanes: Sequence[Lane], count: int = 1) -
     """Start workers side by side, and wait until each takes tasks."""
     started = [side.start_worker(ground, lanes) for _ in range(count)]
     for worker in started:
-        ground.processes.wait(worker, lambda worker=worker: side.ready(worker), "it is ready")
+        ground.processes.wait(worker, partial(side.ready, worker), "it is ready")
     return started
 
 

@@ -44,7 +44,7 @@ def _line(figure: Figure, spreads: bool = True) -> str:
 def _cell(samples: Iterable[float], unit: str, spreads: bool) -> str:
     values = list(samples)
     least, most = spread(values)
-    middle = f"{_number(median(values))}{_unit(unit)}"
+    middle = _number(median(values)) + ("" if math.isinf(median(values)) else _unit(unit))
     return middle if not spreads or len(values) == 1 else f"{middle} ({_number(least)}–{_number(most)})"
 
 

@@ -1,6 +1,6 @@
-"""The app's side of the baseline: ``python -m tests.bench.baseline.fill HOW COUNT FIRST``, HOW being ``single`` or ``bulk``.
+"""An app of the baseline: ``python -m tests.bench.baseline.fill HOW COUNT FIRST``, HOW ``single`` or ``bulk``.
 
-Leaves: COUNT tasks on the queue, to the numbers from FIRST on; prints as JSON how many seconds it took. ``single`` calls ``delay``
+Leaves: COUNT tasks on the queue, to numbers from FIRST on; prints as JSON how many seconds it took. ``single`` calls ``delay``
 for each, ``bulk`` publishes groups, Celery's idiom for many.
 """
 

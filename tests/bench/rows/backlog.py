@@ -27,7 +27,10 @@ def measure(conditions: Conditions) -> list[Figure]:
     shares = [one / other for one, other in zip(large, small, strict=True)]
     what = f"throughput with {many:,} queued / with {_FEW:,} queued"
     note = f"{held / many:,.0f} B of Redis a message before the first submit"
-    return [Figure(what, "×", shares, target=Target("value", least=0.95), note=note), Figure(f"submitted per second with {many:,} queued", "/s", large)]
+    return [
+        Figure(what, "×", shares, target=Target("value", least=0.95), note=note),
+        Figure(f"submitted per second with {many:,} queued", "/s", large),
+    ]
 
 
 def _submits(conditions: Conditions, side: RelaySide, ground: Ground) -> float:

@@ -1,8 +1,10 @@
-"""Callbacks that one receiver process takes, durable before the 200, beside Flask under gunicorn; and how long they take at half of
-that. No worker runs: what is measured ends on the queue."""
+"""Callbacks that one receiver process takes, durable before the 200, beside Flask under gunicorn; and how long they take at half
+of that. No worker runs: what is measured ends on the queue."""
 
 import json
 from dataclasses import dataclass
+from itertools import chain
+from typing import Any
 
 from tests.bench.figures import percentile
 from tests.bench.ground import Conditions, Ground, a_ground
@@ -49,15 +51,17 @@ def _run(conditions: Conditions, side: Side) -> Taken:
         told = _call(ground, side, port, 0, seconds, 1)
         peak = sum(one["answered"] / one["seconds"] for one in told)
         took = [one["took"] for one in _call(ground, side, port, peak / 2 / _CALLERS, seconds, 2)]
-        return Taken(peak, sum(took, []))
+        return Taken(peak, list(chain.from_iterable(took)))
 
 
-def _call(ground: Ground, side: Side, port: int, rate: float, seconds: float, part: int) -> list[dict[str, object]]:
+def _call(ground: Ground, side: Side, port: int, rate: float, seconds: float, part: int) -> list[dict[str, Any]]:
     started = []
     for place in range(_CALLERS):
         first = (part * _CALLERS + place) * _MESSAGES
         arguments = (side.name, str(port), str(_CONNECTIONS), str(rate), str(seconds), str(first))
-        started.append(ground.processes.start(ground.name("caller"), python("-m", "tests.bench.caller", *arguments), clean_environment()))
+        started.append(
+            ground.processes.start(ground.name("caller"), python("-m", "tests.bench.caller", *arguments), clean_environment())
+        )
     told = [json.loads(ground.processes.finish(one).splitlines()[-1]) for one in started]
     for one in told:
         if one["refused"] or one["unanswered"]:

@@ -21,9 +21,13 @@ def measure(conditions: Conditions) -> list[Figure]:
     runs = [_run(conditions) for _ in range(conditions.runs)]
     note = f"rate {_RATE}/s, reached {min(run['messages per second'] for run in runs):,.0f}/s"
     names = [name for name, _ in sum(map(Counter, runs), Counter()).most_common() if "messages" not in name]
-    most = "; ".join(f"{runs[-1][name]:.2f} {name}" for name in names if name not in {"all", "limiter", "sent"} and runs[-1][name] >= 0.02)
+    most = "; ".join(
+        f"{runs[-1][name]:.2f} {name}" for name in names if name not in {"all", "limiter", "sent"} and runs[-1][name] >= 0.02
+    )
     return [
-        Figure("limiter's Redis calls a message", "", [run["limiter"] for run in runs], target=Target("value", most=0.2), note=note),
+        Figure(
+            "limiter's Redis calls a message", "", [run["limiter"] for run in runs], target=Target("value", most=0.2), note=note
+        ),
         Figure("all Redis commands a message, from wake-up to submitted", "", [run["all"] for run in runs], note=most),
         Figure("writes to Redis's connections a message (about its round trips)", "", [run["sent"] for run in runs]),
     ]

@@ -1,4 +1,4 @@
-"""A code behind a campaign: how long from enqueueing an otp message until it is at the vendor, and what marketing keeps meanwhile."""
+"""A code behind a campaign: how long from enqueueing it until it is at the vendor, and what marketing keeps while otp floods."""
 
 import math
 import time
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from producers import Enqueuer, Lane, ProducerSettings
 from tests.bench.figures import SECOND, percentile
-from tests.bench.fill import jobs
+from tests.bench.fill import all_accepted, jobs
 from tests.bench.ground import Conditions, Ground, a_ground
 from tests.bench.result import Figure, Target
 from tests.bench.sides import RelaySide, fill_together, lane_of, numbers_from, workers
@@ -51,7 +51,9 @@ def _run(conditions: Conditions, backlog: int) -> Run:
         fill_together(side, ground, "bulk", backlog)
         [worker] = workers(side, ground, [])
         ground.processes.wait(worker, lambda: ground.vendor.arrived() > _RATE, "the vendor sees submits")
-        settings = ProducerSettings(broker_url=ground.redis_url, store_url=ground.redis_url, secret=side.environment(ground)["SMSRELAY_SECRET"])
+        settings = ProducerSettings(
+            broker_url=ground.redis_url, store_url=ground.redis_url, secret=side.environment(ground)["SMSRELAY_SECRET"]
+        )
         with Enqueuer.connect(settings) as enqueuer:
             took = _codes(ground, enqueuer, codes, seconds / codes)
             return Run(took, _flood(ground, enqueuer, 5.0 if conditions.quick else 15.0))
@@ -79,7 +81,7 @@ def _flood(ground: Ground, enqueuer: Enqueuer, seconds: float) -> float:
     first = numbers_from(Lane.OTP, 1_000_000)
     start = time.monotonic()
     for turn in range(int(seconds * 4)):
-        enqueuer.enqueue_many(jobs(Lane.OTP, range(first + turn * wave, first + (turn + 1) * wave)))
+        all_accepted(enqueuer.enqueue_many(jobs(Lane.OTP, range(first + turn * wave, first + (turn + 1) * wave))))
         time.sleep(max(0.0, start + (turn + 1) / 4 - time.monotonic()))
     since = int(start * SECOND) + SECOND  # the first second belongs to what was under way before
     lanes = [lane_of(number) for at, number in ground.vendor.arrivals() if at >= since]

@@ -22,7 +22,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What the vendor saw: its busiest second from the first submit on, and the share of the rate once all processes were ready."""
+    """What the vendor saw: its busiest second of all, and the share of the rate once all processes were ready."""
 
     busiest: int
     used: float
