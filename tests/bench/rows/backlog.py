@@ -39,7 +39,8 @@ def _submits(conditions: Conditions, side: RelaySide, ground: Ground) -> float:
     [worker] = workers(side, ground, [Lane.MARKETING])
     ground.processes.wait(worker, lambda: ground.vendor.arrived() > before, "the vendor sees a submit")
     watched = watch(ground, [worker], 3.0 if conditions.quick else 8.0, 10**9)
-    worker.stop(20)  # what it had in hand goes back, so that the next run finds the queue as this one did
+    if conditions.runs > 1:
+        worker.stop(20)  # what it had in hand goes back, so that the next run finds the queue as this one did
     return steady_rate(watched.instants)
 
 

@@ -34,10 +34,10 @@ def measure(conditions: Conditions) -> list[Figure]:
 
 
 def _run(conditions: Conditions) -> dict[str, float]:
-    seconds = 4.0 if conditions.quick else 8.0
+    seconds = 3.0 if conditions.quick else 8.0
     side = RelaySide(rate=_RATE)
     with a_ground(conditions) as ground:
-        fill_together(side, ground, "bulk", int(_RATE * (seconds + 6)))
+        fill_together(side, ground, "bulk", int(_RATE * (seconds + 4)))
         port, path = free_port(), ground.folder / "counts.json"
         command = python("-m", "tests.bench.counter", str(port), str(ground.redis_port), str(path))
         counter = ground.processes.start("counter", command, clean_environment())

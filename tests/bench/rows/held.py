@@ -37,7 +37,7 @@ def measure(conditions: Conditions) -> list[Figure]:
 
 
 def _run(conditions: Conditions) -> tuple[dict[str, float], dict[str, float]]:
-    count = 1_500 if conditions.quick else 10_000
+    count = 1_000 if conditions.quick else 10_000
     side = RelaySide()
     with a_ground(conditions, latency=0.0) as ground:
         side.fill(ground, "bulk", 1, offset=10_000_000)  # what is there once, whatever the number of messages

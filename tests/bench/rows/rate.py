@@ -30,7 +30,7 @@ class Seen:
 
 def measure(conditions: Conditions) -> list[Figure]:
     """Two rates, one to eight processes."""
-    counts = [4] if conditions.quick else [1, 2, 4, 8]
+    counts = [2] if conditions.quick else [1, 2, 4, 8]
     settings = [Setting(rate, count) for rate in (100, 1000) for count in counts]
     runs = [{setting: _run(conditions, setting) for setting in settings} for _ in range(conditions.runs)]
     return [figure for setting in settings for figure in _figures(setting, [run[setting] for run in runs])]
@@ -46,11 +46,11 @@ def _figures(setting: Setting, seen: list[Seen]) -> list[Figure]:
 
 
 def _run(conditions: Conditions, setting: Setting) -> Seen:
-    seconds = 4.0 if conditions.quick else 12.0
+    seconds = 3.0 if conditions.quick else 12.0
     side = RelaySide(rate=setting.rate)
     with a_ground(conditions) as ground:
         # Enough for the time until the last process is ready, too: there has to be work at the end.
-        fill_together(side, ground, "bulk", int(setting.rate * (seconds + 3 + 3 * setting.processes)))
+        fill_together(side, ground, "bulk", int(setting.rate * (seconds + _SETTLED + 2 + setting.processes)))
         workers(side, ground, [Lane.MARKETING], setting.processes)
         start = time.monotonic_ns() + int(_SETTLED * SECOND)
         time.sleep(_SETTLED + seconds)

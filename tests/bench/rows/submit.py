@@ -26,7 +26,7 @@ def measure(conditions: Conditions) -> list[Figure]:
     bulk = Load(RelaySide(), "bulk", Lane.MARKETING, 3 * least)
     single = Load(RelaySide(), "single", Lane.OTP, least)
     plain = Load(BaselineSide(), "single", Lane.MARKETING, least)
-    seconds = 3.0 if conditions.quick else 8.0
+    seconds = 2.5 if conditions.quick else 8.0
     runs = [[submits(conditions, load, seconds) for load in (bulk, single, plain)] for _ in range(conditions.runs)]
     ours_bulk, ours_single, baseline = ([run[place] for run in runs] for place in range(3))
     return [
