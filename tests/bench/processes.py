@@ -1,4 +1,4 @@
-"""Processes: everything a measurement starts, each the head of a process group, all ended together whatever happens.
+"""Processes: everything a measurement starts, with all that those start in turn, ended together whatever happens.
 
 Enters: commands and environments. Leaves: running processes, their logs in one folder. Raises ``PartFailed``, which names the
 log, when one ends or does not come up in time.
@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,20 +40,31 @@ class Process:
         return words in self.log.read_text("utf-8", "replace")
 
     def cpu(self) -> float:
-        """CPU seconds of the whole group so far."""
-        return sum(_cpu_of_group(self.popen.pid))
+        """CPU seconds so far, of it and all that runs under it."""
+        return sum(one.cpu for one in family(self.popen.pid))
 
     def stop(self, within: float = _STOP) -> None:
-        """End the whole group: asked first, then killed."""
-        self._signal(signal.SIGTERM)
+        """Ask it to end, then kill it and whatever of its family is left: a worker's children have groups of their own."""
+        known = family(self.popen.pid)
+        self.popen.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.popen.wait(within)
-        self._signal(signal.SIGKILL)
+        known |= family(self.popen.pid)
+        self.popen.kill()
         self.popen.wait()
+        for one in known & set(_all()):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(one.pid, signal.SIGKILL)
 
-    def _signal(self, number: int) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.popen.pid, number)
+
+@dataclass(frozen=True, slots=True)
+class Kin:
+    """A process as the kernel lists it; the same only when it began at the same tick, for pids come again."""
+
+    pid: int
+    began: int
+    parent: int = field(compare=False)
+    cpu: float = field(compare=False)
 
 
 class Processes:
@@ -126,10 +137,19 @@ def machine_busy() -> tuple[float, float]:
     return (sum(ticks) - ticks[3] - ticks[4]) / _TICKS, sum(ticks) / _TICKS
 
 
-def _cpu_of_group(group: int) -> Iterator[float]:
+def family(pid: int) -> set[Kin]:
+    """A process and all under it."""
+    listed = list(_all())
+    found = {one for one in listed if one.pid == pid}
+    while more := {one for one in listed if one.parent in {known.pid for known in found}} - found:
+        found |= more
+    return found
+
+
+def _all() -> Iterator[Kin]:
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal():
             with contextlib.suppress(OSError):  # it ended meanwhile
-                fields = (entry / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()
-                if int(fields[2]) == group:
-                    yield (int(fields[11]) + int(fields[12])) / _TICKS
+                state, *fields = (entry / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+                if state != "Z":
+                    yield Kin(int(entry.name), int(fields[18]), int(fields[0]), (int(fields[10]) + int(fields[11])) / _TICKS)
