@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
@@ -55,7 +56,7 @@ def main(quick: bool, runs: int | None, rows: str, fsync: str, results: Path | N
     for name in chosen:
         figures = _measured(name, conditions)
         failed = failed or figures is None
-        kept |= {name: figures} if figures else {}
+        kept |= {name: [replace(figure, when=told["when"]) for figure in figures]} if figures else {}
         _keep(path, told, kept)
     ordered = {name: kept[name] for name in ROWS if name in kept}
     click.echo(table(told, ordered))

@@ -41,6 +41,7 @@ class Figure:
     baseline: list[float] | None = None
     target: Target | None = None
     note: str = ""
+    when: str = ""  # and on which commit
 
     @property
     def ratios(self) -> list[float] | None:

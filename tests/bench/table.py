@@ -19,7 +19,14 @@ def table(conditions: Mapping[str, str], rows: Mapping[str, Sequence[Figure]]) -
     lines = ["| condition | |", "|---|---|", *(f"| {name} | {text} |" for name, text in conditions.items()), "", _HEAD]
     lines += [_line(figure) for figure in figures]
     notes = [f"- {figure.what}: {figure.note}." for figure in figures if figure.note]
+    notes += [
+        f"- Row `{name}` was measured at another time: {row[0].when}." for name, row in rows.items() if _elsewhen(conditions, row)
+    ]
     return "\n".join([*lines, "", *notes] if notes else lines)
+
+
+def _elsewhen(conditions: Mapping[str, str], row: Sequence[Figure]) -> bool:
+    return row[0].when != conditions.get("when", "")
 
 
 def short_table(rows: Mapping[str, Sequence[Figure]]) -> str:

@@ -1,6 +1,7 @@
 """What the table says of samples and targets, and where it is put."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -27,6 +28,12 @@ def test_a_figure_without_a_target_reached_nothing_and_is_not_in_the_readme() ->
     figure = Figure("bytes", "B", [5])
     assert figure.reached is None
     assert "bytes" not in short_table({"held": [figure]})
+
+
+def test_a_row_of_another_time_says_so() -> None:
+    row = [replace(FASTER, when="yesterday")]
+    assert "Row `submit` was measured at another time: yesterday." in table({"when": "today"}, {"submit": row})
+    assert "another time" not in table({"when": "yesterday"}, {"submit": row})
 
 
 def test_what_never_came_is_told_so() -> None:
