@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo up test chaos lint format lock clean
+.PHONY: demo up test chaos bench bench-quick lint format lock clean
 
 demo: $(VENV)/.run        ## the whole relay at work, on this machine; ends by itself with a table
 	$(BIN)/smsrelay demo
@@ -20,6 +20,14 @@ CHAOS_SEED ?= $(shell od -An -N2 -tu2 /dev/urandom)
 chaos: $(VENV)/.dev       ## kill, cut and freeze everything under load; CHAOS_MINUTES=30 longer, CHAOS_SEED=7 the same again
 	$(BIN)/python -m tests.chaos --minutes $(CHAOS_MINUTES) --seed $(strip $(CHAOS_SEED))
 
+BENCH ?=
+
+bench: $(VENV)/.bench     ## speed and cost beside a plain Celery task, most of an hour; BENCH="--rows submit --write" for a part
+	$(BIN)/python -m tests.bench $(BENCH)
+
+bench-quick: $(VENV)/.bench ## the same in two minutes: fewer runs, smaller numbers
+	$(BIN)/python -m tests.bench --quick $(BENCH)
+
 lint: $(VENV)/.dev        ## style, types, layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -33,6 +41,7 @@ format: $(VENV)/.dev
 lock: $(VENV)/.dev        ## pin what pyproject.toml asks for; no index address is written
 	$(BIN)/pip-compile -q --strip-extras --no-emit-index-url --no-emit-find-links --no-header --extra local -o requirements.lock pyproject.toml
 	$(BIN)/pip-compile -q --strip-extras --no-emit-index-url --no-emit-find-links --no-header --extra local --extra dev -c requirements.lock -o requirements-dev.lock pyproject.toml
+	$(BIN)/pip-compile -q --strip-extras --no-emit-index-url --no-emit-find-links --no-header --extra local --extra bench -c requirements.lock -o requirements-bench.lock pyproject.toml
 
 clean:
 	rm -rf $(VENV) .smsrelay build *.egg-info
@@ -47,5 +56,10 @@ $(VENV)/.run: $(VENV)/bin/python requirements.lock pyproject.toml
 
 $(VENV)/.dev: $(VENV)/bin/python requirements-dev.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@ $(VENV)/.run
+
+$(VENV)/.bench: $(VENV)/bin/python requirements-bench.lock pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-bench.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@ $(VENV)/.run

@@ -1,0 +1,44 @@
+"""An app of the relay: ``python -m tests.bench.fill HOW LANE COUNT FIRST``, HOW being ``single`` or ``bulk``.
+
+Leaves: COUNT messages enqueued, to the numbers from FIRST on; prints as JSON how many seconds it took, the making of each job
+included. Settings come from the environment.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Iterable, Iterator
+
+from producers import Accepted, Enqueuer, Lane, ProducerSettings, SendJob
+
+
+def jobs(lane: Lane, numbers: Iterable[int]) -> Iterator[SendJob]:
+    """A job for each number."""
+    for number in numbers:
+        yield SendJob(to=f"+{number}", template="0000000", params=("394021",), lane=lane, app="bench")
+
+
+def all_accepted(results: Iterable[object]) -> None:
+    """Read the result of each job; raises ``RuntimeError`` for one that was not accepted."""
+    for result in results:
+        if not isinstance(result, Accepted):
+            raise RuntimeError(f"not accepted: {result}")  # noqa: TRY004  what came is of a known type
+
+
+def main() -> None:
+    """Fill the queue."""
+    how, lane, count, first = sys.argv[1], Lane(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
+    made = jobs(lane, range(first, first + count))
+    with Enqueuer.connect(ProducerSettings()) as enqueuer:
+        enqueuer.enqueue(next(made))  # connects; not timed
+        started = time.perf_counter()
+        if how == "single":
+            for job in made:
+                enqueuer.enqueue(job)
+        else:
+            all_accepted(enqueuer.enqueue_many(made))
+        print(json.dumps({"count": count - 1, "seconds": time.perf_counter() - started}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""Ground: what one measurement stands on: a fresh Valkey and the vendor, for the relay and the baseline alike.
+
+Enters: conditions. Leaves: a ``Ground``; every process is ended and the folder removed with the context, or, when something
+failed, kept and named in the error.
+"""
+
+import contextlib
+import http.client
+import itertools
+import json
+import shutil
+import tempfile
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from tests.bench.processes import Process, Processes, clean_environment, python
+from worker.stack import free_port
+
+LATENCY = 0.05  # seconds, of the vendor
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What holds for every measurement of a run."""
+
+    quick: bool
+    runs: int
+    fsync: str  # always or everysec: when Valkey syncs its log of writes
+
+
+@dataclass(frozen=True, slots=True)
+class Vendor:
+    """The played vendor, seen from here."""
+
+    process: Process
+    port: int
+
+    def arrivals(self) -> list[tuple[int, int]]:
+        """Every submit in order: CLOCK_MONOTONIC in ns, and the digits of the number."""
+        pairs = array("q", self._get("/arrivals"))
+        return list(zip(pairs[::2], pairs[1::2], strict=True))
+
+    def instants(self) -> list[int]:
+        """When each submit arrived (ns)."""
+        return [at for at, _ in self.arrivals()]
+
+    def arrived(self) -> int:
+        """How many submits have arrived."""
+        return int(json.loads(self._get("/stats"))["arrived"])
+
+    def _get(self, path: str) -> bytes:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        with contextlib.closing(connection):
+            connection.request("GET", path)
+            return connection.getresponse().read()
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """A store, a vendor, and where processes are started."""
+
+    folder: Path
+    processes: Processes
+    redis: Any
+    redis_port: int
+    vendor: Vendor
+    numbered: "itertools.count[int]" = field(default_factory=itertools.count)
+
+    @property
+    def redis_url(self) -> str:
+        return self.url(self.redis_port)
+
+    @staticmethod
+    def url(port: int) -> str:
+        return f"redis://127.0.0.1:{port}/0"
+
+    def name(self, what: str) -> str:
+        """A name for a process and its log that no other has."""
+        return f"{what}-{next(self.numbered)}"
+
+
+@contextlib.contextmanager
+def a_ground(conditions: Conditions, latency: float = LATENCY) -> Iterator[Ground]:
+    """One, for a single measurement."""
+    folder = Path(tempfile.mkdtemp(prefix="smsrelay-bench-"))
+    try:
+        with Processes(folder) as processes:
+            redis, port = _valkey(processes, conditions)
+            with contextlib.closing(redis):
+                yield Ground(folder, processes, redis, port, _vendor(processes, latency))
+    except BaseException as failure:
+        failure.add_note(f"logs: {folder}")
+        raise
+    shutil.rmtree(folder)
+
+
+def _valkey(processes: Processes, conditions: Conditions) -> tuple["Redis", int]:
+    """The product's own embedded server, with its own settings but for the moment of syncing."""
+    port = free_port()
+    process = processes.start(
+        "valkey", python("-m", "worker.embedded", str(port), str(processes.folder / "valkey")), clean_environment()
+    )
+    redis = Redis(port=port, decode_responses=True)
+
+    def answers() -> bool:
+        try:
+            return bool(redis.ping())
+        except RedisConnectionError:
+            return False
+
+    processes.wait(process, answers, "it answers")
+    redis.config_set("appendfsync", conditions.fsync)
+    return redis, port
+
+
+def _vendor(processes: Processes, latency: float) -> Vendor:
+    port = free_port()
+    process = processes.start("vendor", python("-m", "tests.bench.vendor", str(port), str(latency)), clean_environment())
+    vendor = Vendor(process, port)
+
+    def answers() -> bool:
+        try:
+            return vendor.arrived() == 0
+        except ConnectionError:
+            return False
+
+    processes.wait(process, answers, "it answers")
+    return vendor

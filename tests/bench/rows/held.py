@@ -1,0 +1,103 @@
+"""Bytes of Redis that a message holds while it waits, and once it is final."""
+
+import contextlib
+import http.client
+import json
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from producers.token import CallbackToken
+from tests.bench.figures import median
+from tests.bench.ground import Conditions, Ground, a_ground
+from tests.bench.processes import PartFailed
+from tests.bench.result import Figure, Target
+from tests.bench.sides import SECRET, RelaySide, workers
+
+_SAMPLE = 200  # keys of each kind whose MEMORY USAGE is asked
+_PATIENCE = 300.0  # seconds until every message is final
+_CALLERS = 16  # connections of the vendor that calls back
+_KINDS = ("sms:m:*", "sms:p:*", "sms:x:*")
+
+
+def measure(conditions: Conditions) -> list[Figure]:
+    """Differences of ``used_memory`` over many messages, with no worker connected; enqueued in bulk, without reference."""
+    runs = [_run(conditions) for _ in range(1 if conditions.quick else 3)]
+    waiting, final = ([run[place] for run in runs] for place in range(2))
+    return [
+        Figure(
+            "held per waiting message",
+            "B",
+            [run["all"] for run in waiting],
+            target=Target("value", most=1024),
+            note=_keys(waiting),
+        ),
+        Figure("held per final message", "B", [run["all"] for run in final], target=Target("value", most=400), note=_keys(final)),
+    ]
+
+
+def _run(conditions: Conditions) -> tuple[dict[str, float], dict[str, float]]:
+    count = 1_000 if conditions.quick else 10_000
+    side = RelaySide()
+    with a_ground(conditions, latency=0.0) as ground:
+        ground.redis.config_set("latency-tracking", "no")  # its histogram takes 40 KB for every command once used
+        side.fill(ground, "bulk", 1, offset=10_000_000)  # what is there once, whatever the number of messages
+        before = _used(ground)
+        side.fill(ground, "bulk", count)
+        waiting = _held(ground, before, count)
+        [worker] = workers(side, ground, [])
+        _until(lambda: ground.vendor.arrived() > count, "every message submitted")
+        _call_back(ground, side.receiver(ground))
+        _until(lambda: not any(ground.redis.exists(key) for key in ("sms:reports", "sms:agenda")), "every message final")
+        worker.stop(20)
+        return waiting, _held(ground, before, count)
+
+
+def _call_back(ground: Ground, port: int) -> None:
+    """One report on each submit, as the vendor sends it."""
+    ids = [key.removeprefix("sms:m:") for key in ground.redis.scan_iter("sms:m:*", count=1000)]
+    with ThreadPoolExecutor(_CALLERS) as callers:
+        list(callers.map(lambda place: _report(port, ids[place::_CALLERS]), range(_CALLERS)))
+
+
+def _report(port: int, ids: Sequence[str]) -> None:
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+        for message_id in ids:
+            report = {
+                "external_id": "5122f7d8a93f11ea8b6700163e02db87",
+                "status": {"updated_on": time.time_ns() // 10**6, "code": 200},
+            }
+            connection.request("POST", CallbackToken(message_id, 1).path(SECRET.encode()), json.dumps(report))
+            answer = connection.getresponse()
+            answer.read()
+            if answer.status != 200:
+                raise PartFailed(f"the receiver answered a report with {answer.status}")
+
+
+def _held(ground: Ground, before: int, count: int) -> dict[str, float]:
+    """Bytes a message, but for the stream of events: it is capped, so it does not grow with the messages."""
+    held: dict[str, float] = {"all": (_used(ground) - before) / count}
+    for kind in _KINDS:
+        keys = [key for key, _ in zip(ground.redis.scan_iter(kind, count=1000), range(_SAMPLE), strict=False)]
+        if keys:
+            held[kind] = median([int(ground.redis.memory_usage(key, samples=0)) for key in keys])
+    return held
+
+
+def _used(ground: Ground) -> int:
+    time.sleep(0.5)  # buffers of clients that have just left
+    events = ground.redis.memory_usage("sms:events", samples=0) or 0
+    return int(ground.redis.info("memory")["used_memory"]) - int(events)
+
+
+def _until(holds: Callable[[], object], what: str) -> None:
+    until = time.monotonic() + _PATIENCE
+    while not holds():
+        if time.monotonic() > until:
+            raise PartFailed(f"within {_PATIENCE:g} s it never happened: {what}")
+        time.sleep(0.2)
+
+
+def _keys(runs: list[dict[str, float]]) -> str:
+    """MEMORY USAGE of one key of each kind."""
+    return "MEMORY USAGE: " + ", ".join(f"{kind} {median([run[kind] for run in runs]):.0f}" for kind in _KINDS if kind in runs[0])

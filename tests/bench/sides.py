@@ -1,0 +1,182 @@
+"""Sides: the relay and the baseline as a measurement sees them: how each is filled, started, and called back.
+
+Enters: a ``Ground``. Leaves: processes on it. The commands of both stand here and nowhere else.
+"""
+
+import json
+import socket
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+from producers.lanes import Lane
+from tests.bench.ground import Ground
+from tests.bench.processes import Process, clean_environment, python
+from worker.run import worker as worker_command
+from worker.stack import free_port
+
+UNLIMITED = 100_000  # submits a second: the setting's own maximum
+SECRET = "benchmark-secret-0123456789"
+_FILLERS = 3  # processes that fill a queue together, where filling is not what is measured
+_FIRST = {Lane.OTP: 8613900000000, Lane.NOTICE: 8613700000000, Lane.MARKETING: 8613500000000}
+_SPAN = 100_000_000  # numbers of a lane
+_POOL = {
+    "name": "gevent",
+    "concurrency": 200,
+}  # of the baseline: with a store that syncs always, 1.6 times as fast as threads (16, 64)
+
+
+def lane_of(number: int) -> Lane:
+    """Whose number this is, by its first digits."""
+    return next(lane for lane, first in _FIRST.items() if first <= number < first + _SPAN)
+
+
+def numbers_from(lane: Lane, offset: int = 0) -> int:
+    """The first number of a lane past an offset."""
+    return _FIRST[lane] + offset
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """What a producer process did, and in which time."""
+
+    count: int
+    seconds: float
+
+    @property
+    def rate(self) -> float:
+        return self.count / self.seconds
+
+
+class Side(Protocol):
+    """Whatever is measured."""
+
+    @property
+    def name(self) -> str:
+        """What the table and the caller know it by."""
+
+    def fill(self, ground: Ground, how: str, count: int, lane: Lane = Lane.MARKETING, offset: int = 0) -> Filled:
+        """Enqueue with one producer process, and wait for it."""
+
+    def start_worker(self, ground: Ground, lanes: Sequence[Lane] = ()) -> Process:
+        """Start a worker: of some lanes one process, of all whatever the product starts."""
+
+    def ready(self, worker: Process) -> bool:
+        """Whether a worker takes tasks."""
+
+    def receiver(self, ground: Ground) -> int:
+        """Start one process that takes callbacks, and wait until it does; its port."""
+
+
+@dataclass(frozen=True, slots=True)
+class RelaySide:
+    """The relay, as its users start it but for events: Flower's are a choice with a price, and the baseline has none."""
+
+    rate: float = UNLIMITED
+    name: str = "relay"
+
+    def environment(self, ground: Ground, redis_port: int | None = None) -> dict[str, str]:
+        url = ground.url(redis_port or ground.redis_port)
+        vendor = f"http://127.0.0.1:{ground.vendor.port}"
+        return clean_environment() | {
+            "SMSRELAY_BROKER_URL": url,
+            "SMSRELAY_STORE_URL": url,
+            "SMSRELAY_SECRET": SECRET,
+            "SMSRELAY_VENDOR_URL": vendor,
+            "SMSRELAY_VENDOR_INTL_URL": vendor,
+            "SMSRELAY_APPCODE": "x" * 32,
+            "SMSRELAY_CALLBACK_URL": "http://127.0.0.1:9/sms",  # named in every submit; nobody calls it
+            "SMSRELAY_DATA": str(ground.folder / "data"),
+            "SMSRELAY_RATE": f"{self.rate:g}",
+        }
+
+    def fill(self, ground: Ground, how: str, count: int, lane: Lane = Lane.MARKETING, offset: int = 0) -> Filled:
+        command = python("-m", "tests.bench.fill", how, lane.value, str(count), str(numbers_from(lane, offset)))
+        return _filled(ground, command, self.environment(ground))
+
+    def start_worker(self, ground: Ground, lanes: Sequence[Lane] = (), redis_port: int | None = None) -> Process:
+        name = ground.name("worker")
+        command = python("-m", "worker", "worker", "--name", name, "--no-events", *_queues(lanes))
+        return ground.processes.start(name, command, self.environment(ground, redis_port))
+
+    def ready(self, worker: Process) -> bool:
+        return worker.log_holds(" ready.")
+
+    def receiver(self, ground: Ground) -> int:
+        port, name = free_port(), ground.name("receiver")
+        process = ground.processes.start(name, python("-m", "worker", "receiver", "--port", str(port)), self.environment(ground))
+        ground.processes.wait(process, lambda: listens(port), "it listens")
+        return port
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineSide:
+    """The plain Celery service of ``tests.bench.baseline``."""
+
+    name: str = "baseline"
+
+    def environment(self, ground: Ground) -> dict[str, str]:
+        return clean_environment() | {
+            "BASELINE_REDIS_URL": ground.redis_url,
+            "BASELINE_VENDOR_URL": f"http://127.0.0.1:{ground.vendor.port}",
+            "BASELINE_CALLBACK_URL": "http://127.0.0.1:9/sms",
+            "BASELINE_CONCURRENCY": str(_POOL["concurrency"]),
+        }
+
+    def fill(self, ground: Ground, how: str, count: int, lane: Lane = Lane.MARKETING, offset: int = 0) -> Filled:
+        command = python("-m", "tests.bench.baseline.fill", how, str(count), str(numbers_from(lane, offset)))
+        return _filled(ground, command, self.environment(ground))
+
+    def start_worker(self, ground: Ground, lanes: Sequence[Lane] = ()) -> Process:
+        name = ground.name("worker")
+        pool = ("--pool", str(_POOL["name"]), "--concurrency", str(_POOL["concurrency"]))
+        # No line a task in the log, and no chatter between workers: both cost, and nobody reads them.
+        quiet = ("--loglevel", "WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat")
+        celery = ("-m", "celery", "-A", "tests.bench.baseline.tasks", "worker", "-Q", "sms", "--hostname", f"{name}@%h")
+        return ground.processes.start(name, python(*celery, *pool, *quiet), self.environment(ground))
+
+    def ready(self, worker: Process) -> bool:
+        return worker.log_holds("worker is ready")
+
+    def receiver(self, ground: Ground) -> int:
+        port, name = free_port(), ground.name("gunicorn")
+        gunicorn = ("-m", "gunicorn", "--workers", "1", "--worker-class", "gevent", "--worker-connections", "2000")
+        where = ("--bind", f"127.0.0.1:{port}", "--backlog", "4096", "tests.bench.baseline.web:web")
+        # One greenlet a connection publishes; each may need a connection of its own to the broker.
+        environment = self.environment(ground) | {"BASELINE_CONCURRENCY": "256"}
+        process = ground.processes.start(name, python(*gunicorn, *where), environment)
+        ground.processes.wait(process, lambda: listens(port), "it listens")
+        return port
+
+
+def fill_together(side: Side, ground: Ground, how: str, count: int, lane: Lane = Lane.MARKETING) -> None:
+    """Enqueue with several producer processes, and wait for all."""
+    part = -(-count // _FILLERS)
+    with ThreadPoolExecutor(_FILLERS) as threads:
+        list(threads.map(lambda place: side.fill(ground, how, part, lane, place * part), range(_FILLERS)))
+
+
+def workers(side: Side, ground: Ground, lanes: Sequence[Lane], count: int = 1) -> list[Process]:
+    """Start workers side by side, and wait until each takes tasks."""
+    started = [side.start_worker(ground, lanes) for _ in range(count)]
+    for worker in started:
+        ground.processes.wait(worker, partial(side.ready, worker), "it is ready")
+    return started
+
+
+def _queues(lanes: Sequence[Lane]) -> list[str]:
+    """Options that make a worker one process for these lanes; a version without the option is one process for all of them."""
+    one_duty = lanes and any(option.name == "queues" for option in worker_command.params)
+    return ["--queues", ",".join(lane.value for lane in lanes)] if one_duty else []
+
+
+def _filled(ground: Ground, command: Sequence[str], environment: dict[str, str]) -> Filled:
+    said = ground.processes.run(ground.name("fill"), command, environment)
+    return Filled(**json.loads(said.splitlines()[-1]))
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -1,0 +1,24 @@
+"""The proxy's reading of what Redis clients send."""
+
+from collections import Counter
+
+from tests.bench.counter import Reader
+
+_TWO = b"*1\r\n$4\r\nPING\r\n*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$4\r\n\r\n*1\r\n"  # the value looks like a command
+
+
+def test_commands_are_counted_however_they_were_cut() -> None:
+    for cut in range(len(_TWO)):
+        counts: Counter[str] = Counter()
+        reader = Reader(counts)
+        reader.feed(_TWO[:cut])
+        reader.feed(_TWO[cut:])
+        assert counts == {"PING": 1, "SET": 1}
+
+
+def test_a_script_about_the_rate_is_told_apart() -> None:
+    counts: Counter[str] = Counter()
+    for key in (b"sms:rate", b"sms:rate:pull", b"sms:agenda"):
+        words = (b"EVALSHA", b"0" * 40, b"1", key)
+        Reader(counts).feed(b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words))
+    assert counts == {"rate EVALSHA " + "0" * 40: 1, "EVALSHA " + "0" * 40: 2}
