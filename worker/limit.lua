@@ -50,7 +50,10 @@ local interval = 1e6 / (PACE * math.max(rate * share, math.min(rate, 1)))
 local start = math.max(now, known.next or 0)
 -- Further ahead than anybody reserves: the rate was raised, or this clock was set back.
 local furthest = 100e3 + 40 * interval
-if start > now + furthest then start = now + furthest end
+if start > now + furthest then
+  start = now + furthest
+  set('next', start)
+end
 if known.pause and known.pause > start and known.pause < now + 3600e6 then start = known.pause end
 
 local function held(lane)
