@@ -7,21 +7,23 @@
 --      6 sms:events       stream, capped
 --      7 sms:unlisted     hash, no lifetime
 --      8 sms:dead         sorted set: id by the instant it failed or ended unknown; swept after the retention
---      9 sms:x:EXTERNAL   string, lives for the retention; absent when the transition brings no external id
+--      9 sms:x:EXTERNAL   string, lives for the retention; absent, with the next, when the transition brings no external id
+--      10 sms:parked:EXTERNAL  list: reports that came before this id was known; lives for the retention
 -- ARGV 1 id  2 revision it was decided on  3 state  4 attempt  5 wake (ms, 'keep' or 'never')  6 due (ms or '')
 --      7 '1' into the outbox  8 '1' keep the payload  9 retention (ms)  10 external id or ''
 --      11 owner or ''  12 '1' silent  13 line: attempt  14 line: code  15 line: rule  16 line: updated_on or ''
 --      17 stream cap  18 lane  19 '1' count the code as unlisted  20 lines folded into this one
 --      21 why or ''  22 counts or ''
--- Returns 1 when applied, 0 when the record has moved on or is gone.
+-- Returns {now (ms), 1 when reports wait for the external id} when applied; nothing in it when the record has moved on or is gone.
+-- The record it leaves is the one that Transition.applied_to tells.
 local id = ARGV[1]
 local known = redis.call('HMGET', KEYS[1], 'rev', 'len', 'ext', 'exp')
-if known[1] ~= ARGV[2] then return 0 end
+if known[1] ~= ARGV[2] then return {} end
 
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 -- A worker that stood still decided on a time that is over; it reads this clock and decides again.
-if ARGV[3] == 'submitting' and now >= tonumber(known[4]) then return 0 end
+if ARGV[3] == 'submitting' and now >= tonumber(known[4]) then return {} end
 local function set(field, value)
   if value == '' then redis.call('HDEL', KEYS[1], field) else redis.call('HSET', KEYS[1], field, value) end
 end
@@ -60,4 +62,4 @@ end
 if ARGV[8] ~= '1' then redis.call('UNLINK', KEYS[2]) end
 if ARGV[5] == 'never' then redis.call('PEXPIRE', KEYS[1], ARGV[9])
 elseif ARGV[5] ~= 'keep' then redis.call('PERSIST', KEYS[1]) end
-return 1
+return {now, ARGV[10] ~= '' and redis.call('EXISTS', KEYS[10]) or 0}
