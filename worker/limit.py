@@ -5,26 +5,19 @@ Fails with ``StoreUnavailable``; a slot may then be lost, which slows and never 
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import Enum
 
 from redis import Redis
 
 from producers import keys
 from producers.connection import store_answers
-from producers.script import Script
+from producers.lanes import Lane
+from producers.script import Call, Script
+from worker.slot import Grant, Refusal, Slot
 
 _ANY = 10**15  # µs; no slot is too far away
 _HORIZON = 1.0  # seconds ahead that a slot may be reserved: what a crash can waste
-
-
-class Slot(Enum):
-    """What waiting for a slot came to."""
-
-    GRANTED = "granted"
-    LATE = "late"
-    HALTED = "halted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,19 +47,32 @@ class Limit:
         self._slot = Script(redis, "worker", "limit.lua")
         self._pause = Script(redis, "worker", "pause.lua")
 
-    def acquire(self, patience: float) -> Slot:
-        """Wait for a slot, at most about ``patience`` seconds."""
+    def acquire(self, lane: Lane, template: str, costs: Sequence[int], patience: float) -> Grant:
+        """Wait for slots, at most about ``patience`` seconds."""
         until = self._monotonic() + patience
         while True:
-            answer, micros = self._slot.run([self._key, keys.HALTED], [self._interval, 0, int(_HORIZON * 1e6)])
-            if answer < 0:
-                return Slot.HALTED
-            wait = micros / 1_000_000
-            if answer == 0 and self._monotonic() + wait > until:
-                return Slot.LATE
+            calls = [Call([self._key, keys.HALTED], [self._interval, 0, 50_000])] * len(costs)
+            answers = self._slot.run_many(calls)
+            now = self._monotonic()
+            slots = tuple(Slot(now + micros / 1e6, now + micros / 1e6 + 1) for answer, micros in answers if answer == 1)
+            if slots:
+                return Grant(slots)
+            if answers[0][0] < 0:
+                return Grant((), Refusal.HALTED)
+            wait = answers[0][1] / 1_000_000
+            if now + wait > until:
+                return Grant((), Refusal.LATE)
             self._sleep(wait)
-            if answer == 1:
-                return Slot.GRANTED
+
+    def give_back(self, slots: Sequence[Slot]) -> None:
+        """Thin."""
+
+    def settled(self, *, answered: int, failed: int, probe: bool | None = None) -> None:
+        """Thin."""
+
+    def throttled(self, retry_after: float) -> None:
+        """Thin."""
+        self.pause(retry_after)
 
     def reserve(self) -> float | None:
         """Take the next slot however far away it is, and say in how many seconds that is; None when halted."""

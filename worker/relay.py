@@ -18,19 +18,22 @@ from producers.publish import Publisher
 from producers.settings import SettingsError
 from producers.template import load_registry
 from worker.agenda import Agenda
+from worker.answers import Answers
 from worker.limit import Limit
 from worker.lost import LostWakeUps
 from worker.policy import Policy
 from worker.policy_file import load_policy
 from worker.reconcile import Reconciler
-from worker.send import Sender, Waits
+from worker.send import Sender
 from worker.settings import WorkerSettings
 from worker.status import Reports
 from worker.store import Store
+from worker.submit import Submits
 from worker.vendor.answer import Vendor
 from worker.vendor.credentials import AppCode, AppKey, Credentials
 from worker.vendor.session import open_session
 from worker.vendor.yisha import Yisha, YishaAccount
+from worker.waits import Waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +63,17 @@ class Relay:
         enqueuer = Enqueuer(Outbox(redis, settings.secret_bytes), publisher, load_registry(settings.templates))
         roll = secrets.SystemRandom().random
         reports = Reports(store, policy, roll)
-        sender = Sender(
-            store=store,
-            limit=limit,
+        waits = Waits(lease=settings.lease)
+        submits = Submits(
             vendor=adapter,
-            policy=policy,
-            reports=reports,
+            limit=limit,
+            answers=Answers(store, limit, policy, reports, roll, waits.throttled),
+            concurrency=settings.concurrency,
             secret=settings.secret_bytes,
             callback_base=settings.callback_url,
-            waits=Waits(lease=settings.lease),
-            roll=roll,
+            waits=waits,
         )
-
+        sender = Sender(store=store, limit=limit, submits=submits, reports=reports, enqueuer=enqueuer, policy=policy, waits=waits)
         pull_limit = Limit(redis, settings.pull_rate, keys.PULL_RATE)
         reconciler = Reconciler(store, pull_limit, adapter, reports, publisher, policy, clock=lambda: time.time_ns() // 1_000_000)
         agenda = Agenda(store, enqueuer, reconciler, policy)

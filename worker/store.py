@@ -130,13 +130,13 @@ class Store:
             reading = None
         return None
 
-    def change_many(self, readings: Sequence[Reading], decide: Decide) -> list[Change | None]:
-        """``change`` for each reading at hand, all in one round trip and one more for each that somebody was faster with."""
-        decided = [(reading, decide(reading)) for reading in readings]
-        owed = [(reading.record, transition) for reading, transition in decided if transition is not None]
-        answers = iter(self.apply_many(owed))
+    def change_many(self, owed: Sequence[tuple[Reading, Decide]]) -> list[Change | None]:
+        """``change`` for each reading at hand, all in one round trip, and again for each that somebody was faster with."""
+        decided = [(reading, decide, decide(reading)) for reading, decide in owed]
+        pairs = [(reading.record, transition) for reading, _, transition in decided if transition is not None]
+        answers = iter(self.apply_many(pairs))
         changes: list[Change | None] = []
-        for reading, transition in decided:
+        for reading, decide, transition in decided:
             applied = next(answers) if transition is not None else None
             if transition is None or applied is not None:
                 changes.append(Change(reading, transition, applied))

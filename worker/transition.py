@@ -46,7 +46,7 @@ class Transition:
         return self.folds or int(len(record.timeline) >= _LONGEST_TIMELINE)
 
     def applied_to(self, record: Record, at: int) -> Record:
-        """The record that the store holds once it applied this at an instant (ms), so that nobody has to read it; as store.lua."""
+        """The record that the store holds once it applied this at an instant (ms), unread; as store.lua."""
         known = replace(
             record,
             due=self.due,

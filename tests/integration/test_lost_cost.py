@@ -15,23 +15,20 @@ from producers.inbox import Inbox
 from producers.lanes import Lane
 from producers.publish import Publisher
 from producers.record import Record, State
-from tests.integration.messages import POLICY, RETENTION, SECRET, answer, begin, enqueuer, job, reconciler
+from tests.integration.messages import POLICY, RETENTION, WAITS, answer, begin, enqueuer, job, reconciler, sending
 from tests.integration.queues import published_ids
 from tests.integration.scripted_vendor import ACCEPTED, Script, scripted_vendor, yisha
 from tests.integration.scripted_vendor import answer as answered
 from tests.integration.test_agenda import until
 from worker.agenda import Agenda
-from worker.limit import Limit
 from worker.lost import LostWakeUps
-from worker.send import Sender, Waits
-from worker.status import Reports
+from worker.send import Sender
 from worker.store import Store
 from worker.vendor.answer import Answer, Kind
 
 FEW, MANY = 200, 200_000
 GRACE = 0.6
 YEAR = 365 * 86_400.0  # seconds
-WAITS = Waits()
 OUTBOXES = (*((keys.marks(lane), keys.outbox(lane)) for lane in Lane), (keys.REPORTS_MARKS, keys.REPORTS_OUTBOX))
 
 
@@ -163,7 +160,7 @@ def test_lease_and_report_deadline_are_of_the_stores_clock_whatever_the_hosts_sh
     store: Store, door: Enqueuer, redis: Redis, jump: float
 ) -> None:
     clock, leases = HostClock(), list[float]()
-    with scripted_vendor() as script, sender(store, redis, script, clock) as sending:
+    with scripted_vendor() as script, sender(store, redis, script, clock) as door_out:
         for message_id in [door.enqueue(job()).message_id for _ in range(2)]:
 
             def submitted(connection: socket.socket, message_id: str = message_id) -> bool:
@@ -172,7 +169,7 @@ def test_lease_and_report_deadline_are_of_the_stores_clock_whatever_the_hosts_sh
 
             script.reaction = submitted
             before = store_clock(redis)
-            sending.attempt([message_id])
+            door_out.attempt([message_id])
             after = store_clock(redis)
             record = record_of(store, message_id)
             assert (record.state, record.attempt) == (State.SUBMITTED, 1)
@@ -189,8 +186,8 @@ def test_a_worker_that_stood_still_after_it_began_submits_nothing_and_the_attemp
     def stands_still() -> float:
         return 2 * WAITS.stall if record_of(store, message_id).state is State.SUBMITTING else 0.0
 
-    with scripted_vendor() as script, sender(store, redis, script, stands_still) as sending:
-        sending.attempt([message_id])
+    with scripted_vendor() as script, sender(store, redis, script, stands_still) as door_out:
+        door_out.attempt([message_id])
     record = record_of(store, message_id)
     assert (record.state, record.timeline[-1].code) == (State.RETRYING, "worker_stalled")
     assert script.received == []
@@ -199,18 +196,7 @@ def test_a_worker_that_stood_still_after_it_began_submits_nothing_and_the_attemp
 @contextmanager
 def sender(store: Store, redis: Redis, script: Script, monotonic: Callable[[], float]) -> Iterator[Sender]:
     with yisha(script.url) as vendor:
-        yield Sender(
-            store=store,
-            limit=Limit(redis, 1000.0),
-            vendor=vendor,
-            policy=POLICY,
-            reports=Reports(store, POLICY, lambda: 0.5),
-            secret=SECRET,
-            callback_base=None,
-            waits=WAITS,
-            roll=lambda: 0.5,
-            monotonic=monotonic,
-        )
+        yield sending(store, redis, vendor, monotonic)
 
 
 def held_too_long(store: Store, door: Enqueuer, redis: Redis) -> list[str]:
