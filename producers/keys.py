@@ -14,9 +14,12 @@
 | sms:reports | hash: report (JSON) by its key | one entry a report not applied yet |
 | sms:outbox:status, sms:taken:status, sms:marks:status | as those of a lane, for reports | |
 | sms:events | stream: every transition | capped |
-| sms:rate | string: the limiter's theoretical arrival time (µs) | seconds after the last submit |
-| sms:rate:pull | string: the same, for questions about silent submits | seconds after the last question |
-| sms:halted | hash: since, code | until an operator resumes |
+| sms:rate | hash: the next slot (µs), floors, who waits, what throttling left | minutes after the last submit |
+| sms:rates | hash: rate, template:ID, as commands set them | for ever |
+| sms:rate:pull | string: when the next question about a silent submit may be asked (µs) | seconds after it |
+| sms:halted | hash: since, code, probe | until a probe is answered or an operator resumes |
+| sms:outcomes | hash: submits answered and failed, by second | 11 s after the last failure |
+| sms:circuit | hash: since, probe, wait (ms) | until a probe is answered or an operator resumes |
 | sms:unlisted | hash: code → reports seen | for ever |
 | sms:dead | sorted set: id by the instant (ms) it failed or ended unknown | swept after the retention |
 | sms:undecodable | list: jobs and tasks nobody could read, as JSON | capped; until retention after the last |
@@ -32,8 +35,11 @@ REPORTS_OUTBOX = "sms:outbox:status"
 REPORTS_TAKEN = "sms:taken:status"
 REPORTS_MARKS = "sms:marks:status"
 RATE = "sms:rate"
+RATES = "sms:rates"
 PULL_RATE = "sms:rate:pull"
 HALTED = "sms:halted"
+OUTCOMES = "sms:outcomes"
+CIRCUIT = "sms:circuit"
 UNLISTED = "sms:unlisted"
 DEAD = "sms:dead"
 UNDECODABLE = "sms:undecodable"

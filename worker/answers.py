@@ -109,10 +109,15 @@ class Answers:
     def _settle(self, batch: Sequence[Ended]) -> None:
         asked = [ended for ended in batch if ended.answer.code != STALLED]
         failed = [ended for ended in asked if ended.answer.kind in _FAILED]
-        probes = [ended.answer.kind not in _FAILED for ended in asked if ended.begun.slot.probe]
-        if asked:
+        probes = [self._well(ended.answer) for ended in batch if ended.begun.slot.probe]
+        if batch:
             probe = all(probes) if probes else None
             self._limit.settled(answered=len(asked) - len(failed), failed=len(failed), probe=probe)
+
+    def _well(self, answer: Answer) -> bool:
+        """Whether the vendor took a probe for what it is."""
+        halts = self._policy.for_answer(answer.kind, answer.code).action is Action.HALT
+        return answer.kind in {Kind.ANSWERED, Kind.REFUSED} and not halts
 
     def _heed(self, answer: Answer, change: Change | None) -> None:
         """What one answer means for everybody else, and for reports that were waiting for it."""

@@ -23,6 +23,7 @@ class Begun:
     at: int  # instant of the begin on the store's clock, ms
     asked: float  # instant before the begin was asked for, on the monotonic clock: the lease is not older
     slot: Slot
+    cost: int  # of its slot
 
     def submission(self, secret: bytes, callback_base: str | None) -> Submission:
         """What the vendor is given; raises ``LookupError`` for a message without its payload."""

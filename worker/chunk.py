@@ -21,7 +21,6 @@ from producers.publish import BrokerUnavailable
 from producers.record import Record, State
 from worker import lifecycle
 from worker.begun import Begun, Ended
-from worker.cost import cost
 from worker.limit import Limit
 from worker.outcome import Outcome
 from worker.policy import Policy
@@ -29,11 +28,11 @@ from worker.slot import Refusal, Slot
 from worker.status import Reports
 from worker.store import Change, Reading, Store
 from worker.submit import Submits
+from worker.tariff import Tariff
 from worker.transition import Transition
 from worker.waits import Waits
 
 _PATIENCE = 1.0  # seconds to wait for a place before the clock is looked at again
-_RULES = {Refusal.LATE: "rate", Refusal.HALTED: "halted", Refusal.CIRCUIT: "circuit"}
 
 log = structlog.get_logger()
 
@@ -47,6 +46,7 @@ class Doors:
     submits: Submits
     reports: Reports
     enqueuer: Enqueuer
+    tariff: Tariff
     policy: Policy
     waits: Waits
     stopping: Callable[[], bool]
@@ -132,7 +132,8 @@ class Chunk:
     def _begun(self, readings: Sequence[Reading]) -> list[Begun]:
         """Those of the first messages for which there are slots that were begun by us, right now."""
         doors, first = self._doors, readings[0].record
-        grant = doors.limit.acquire(first.lane, first.template, [cost(one.record) for one in readings], doors.waits.slot)
+        costs = [doors.tariff.of(one) for one in readings]
+        grant = doors.limit.acquire(first.lane, first.template, costs, doors.waits.slot)
         if grant.refused is not None and not grant.slots:
             self._put_off(grant.refused, readings)
         asked, owner = doors.monotonic(), secrets.token_urlsafe(6)
@@ -144,8 +145,8 @@ class Chunk:
         granted = [self._current(one) for one in readings[: len(grant.slots)]]
         changes = doors.store.change_many([(one, begin) for one in granted])
         begun, unused = [], []
-        for reading, slot, change in zip(granted, grant.slots, changes, strict=True):
-            started = _started(change, owner, asked, slot)
+        for reading, slot, price, change in zip(granted, grant.slots, costs, changes, strict=False):
+            started = _started(change, owner, asked, slot, price)
             del self._waiting[reading.record.message_id]
             if started is not None:
                 begun.append(started)
@@ -158,7 +159,7 @@ class Chunk:
 
     def _put_off(self, refused: Refusal, readings: Sequence[Reading]) -> None:
         """Put off who got no slot; all that wait, when nothing at all may be submitted."""
-        doors, rule = self._doors, _RULES[refused]
+        doors, rule = self._doors, refused.value
         wait = doors.waits.put_off if refused is Refusal.LATE else doors.waits.halted
         owed = readings if refused is Refusal.LATE else list(self._waiting.values())
 
@@ -201,7 +202,7 @@ class Chunk:
         self._outcomes[record.message_id] = Outcome(text, record.message_id, record.lane.value, record.attempt)
 
 
-def _started(change: Change | None, owner: str, asked: float, slot: Slot) -> Begun | None:
+def _started(change: Change | None, owner: str, asked: float, slot: Slot, cost: int) -> Begun | None:
     """The attempt that a begin started; None when it is not ours."""
     if change is None:
         return None
@@ -209,7 +210,7 @@ def _started(change: Change | None, owner: str, asked: float, slot: Slot) -> Beg
     # Without a transition too: the store's answer to our own begin may have been lost on the way.
     if record.state is not State.SUBMITTING or record.owner != owner or record.begun_at is None:
         return None
-    return Begun(record, change.reading.payload, record.begun_at, asked, slot)
+    return Begun(record, change.reading.payload, record.begun_at, asked, slot, cost)
 
 
 def _not_begun(change: Change | None) -> str:

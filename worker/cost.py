@@ -1,8 +1,12 @@
-"""Cost of a message for the limiter."""
+"""What one message takes of the rate, when the rate counts segments. Pure."""
 
-from producers.record import Record
+from collections.abc import Sequence
+
+from producers.template import Template, segments
 
 
-def cost(_: Record) -> int:
-    """One submit."""
-    return 1
+def cost(template: Template | None, params: Sequence[str]) -> int:
+    """SMS segments that the carrier bills; 1 for a template that nobody registered, or that the parameters do not fit."""
+    if template is None or template.check(params) is not None:
+        return 1
+    return segments(template.preview(params))

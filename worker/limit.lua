@@ -1,14 +1,109 @@
--- One slot in the rate that all processes share: GCRA on this server's clock.
--- KEYS 1 sms:rate    string: theoretical arrival time of the next submit (µs); lives seconds past it
---      2 sms:halted  hash; lives until an operator resumes
--- ARGV 1 emission interval (µs)  2 tolerance (µs)  3 horizon (µs): a slot further away is not reserved
--- Returns {1, µs to wait} for a slot that is now the caller's, {0, µs until it is worth asking again}, {-1, 0} when halted.
-if redis.call('EXISTS', KEYS[2]) == 1 then return {-1, 0} end
+-- Slots in the one rate that all processes share, in one step on this server's clock. A slot is an instant; the next one begins where
+-- the last one ends (GCRA without a burst), and nobody reserves further ahead than the horizon of the lane, so that bulk leaves room
+-- in front of it for a code. A lane that waits for slots says so until it asks again; the lanes below then get their floor alone.
+-- KEYS 1 sms:rate     hash; lives 15 minutes past its last use. In µs of this clock: next (where the next slot begins), pause (nobody
+--                     before), wants:LANE (waits until), floor:LANE (when its floor is due), next:TEMPLATE; and share with share_at:
+--                     of the configured rate, since a throttled answer
+--      2 sms:rates    hash, no lifetime: rate and template:ID as a command set them (a second)
+--      3 sms:halted   hash; until resumed: since, code, probe (ms), see shut()
+--      4 sms:circuit  hash; until a probe succeeds: since, probe, wait (ms)
+-- ARGV 1 rate of the environment (a second)  2 ms between probes of a halt, 0 for none
+--      3… by three: lane, template, costs like 1,1,2; the most urgent lane first
+-- Returns {-1} halted, {-2} circuit open, or {1 or 2 when the only slot granted is a probe of that else 0, now, next, interval (µs), and for
+-- each three: {µs until it is worth asking again, 0 when all was granted, start of slot (µs), …}}.
+local PACE = 0.985      -- of the rate: what is late on its way crowds what follows
+local SHARE = 0.06      -- a floor, of the current rate
+local CLIMB = 60e6      -- µs from nothing back to the configured rate
+local HORIZON = {otp = 50e3, notice = 45e3, marketing = 40e3}
+local LOW = 15e3        -- µs still ahead when bulk asks again
+local CATCH_UP = 100e3  -- µs for which a floor that was not taken is kept
 local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]
-local arrival = math.max(tonumber(redis.call('GET', KEYS[1]) or 0), now)
-local wait = math.max(0, arrival - tonumber(ARGV[2]) - now)
-if wait > tonumber(ARGV[3]) then return {0, wait - tonumber(ARGV[3])} end
-local following = arrival + tonumber(ARGV[1])
-redis.call('SET', KEYS[1], string.format('%.0f', following), 'PX', math.ceil((following - now) / 1000) + 5000)
-return {1, wait}
+local now = tonumber(clock[1]) * 1e6 + tonumber(clock[2])
+
+-- nil when submits may pass, false when not, true when the caller's next one is the probe.
+local function shut(key, wait)
+  local since, probe, own = unpack(redis.call('HMGET', key, 'since', 'probe', 'wait'))
+  if not since then return nil end
+  wait = tonumber(own or wait)
+  if wait == 0 or now / 1e3 < (tonumber(probe) or tonumber(since) + wait) then return false end
+  redis.call('HSET', key, 'probe', string.format('%.0f', now / 1e3 + wait))
+  return true
+end
+local probe = shut(KEYS[3], ARGV[2])
+if probe == false then return {-1} end
+local shut_by = 1
+if probe == nil then probe, shut_by = shut(KEYS[4], 0), 2 end
+if probe == false then return {-2} end
+
+local known, changed = {}, {}
+local all = redis.call('HGETALL', KEYS[1])
+for i = 1, #all, 2 do known[all[i]] = tonumber(all[i + 1]) end
+local function set(field, value)
+  known[field] = value
+  changed[#changed + 1] = field
+  changed[#changed + 1] = string.format('%.0f', value)
+end
+
+local rate = tonumber(redis.call('HGET', KEYS[2], 'rate') or ARGV[1])
+local share = math.min(1, (known.share or 1) + math.max(0, now - (known.share_at or 0)) / CLIMB)
+local interval = 1e6 / (PACE * math.max(rate * share, math.min(rate, 1)))
+local start = math.max(now, known.next or 0)
+-- Further ahead than anybody reserves: the rate was raised, or this clock was set back.
+local furthest = 100e3 + 40 * interval
+if start > now + furthest then start = now + furthest end
+if known.pause and known.pause > start and known.pause < now + 3600e6 then start = known.pause end
+
+local function held(lane)
+  if lane == 'otp' then return false end
+  return (known['wants:otp'] or 0) > now or (lane == 'marketing' and (known['wants:notice'] or 0) > now)
+end
+-- A floor that lane traffic of any kind has not used; a little beyond the horizon of everybody else.
+local function by_floor(lane)
+  return lane ~= 'otp' and (known['floor:' .. lane] or 0) <= now and start <= now + 60e3 + 4 * interval
+end
+local function count_floor(lane, cost)
+  local each = interval / SHARE
+  set('floor:' .. lane, math.min(now + each * cost, math.max(known['floor:' .. lane] or 0, now - CATCH_UP) + each * cost))
+end
+
+local function wait_of(lane, left, granted)
+  if held(lane) then return 60e3 end
+  local soonest = start - now - HORIZON[lane]
+  local wait = math.max(soonest, math.min(soonest + (left - 1) * interval, start - now - LOW))
+  -- Whose bite was small shares the rate with others, who keep the line filled.
+  if left > 1 and interval <= 5e3 then wait = wait + 40e3 * math.max(0, 1 - granted * interval / 15e3) end
+  return math.max(1e3, wait)
+end
+
+local answer, granted_all = {probe and shut_by or 0, now, 0, tostring(interval)}, 0
+for i = 3, #ARGV, 3 do
+  local lane, template = ARGV[i], ARGV[i + 1]
+  local own = tonumber(redis.call('HGET', KEYS[2], 'template:' .. template) or nil)
+  local mine, total = {0}, 0
+  local _, wanted = string.gsub(ARGV[i + 2], '%d+', '')
+  for cost in string.gmatch(ARGV[i + 2], '%d+') do
+    if probe and granted_all == 1 then mine[1] = 1e3 break end
+    local following = known['next:' .. template] or 0
+    if own and following > start and following < now + 3600e6 then mine[1] = math.max(5e3, following - start) break end
+    if (held(lane) or start > now + HORIZON[lane]) and not by_floor(lane) then
+      mine[1] = wait_of(lane, wanted - total, total)
+      if lane ~= 'marketing' then set('wants:' .. lane, math.max(known['wants:' .. lane] or 0, now + math.min(mine[1], 5e5) + 15e3)) end
+      break
+    end
+    cost = tonumber(cost)
+    mine[#mine + 1] = start
+    if own then set('next:' .. template, math.max(following, start - 20e3) + cost * 1e6 / (PACE * own)) end
+    if lane ~= 'otp' then count_floor(lane, cost) end
+    start = start + cost * interval
+    total, granted_all = total + 1, granted_all + 1
+  end
+  answer[#answer + 1] = mine
+end
+
+answer[3] = start
+if granted_all > 0 then set('next', start) end
+if #changed > 0 then
+  redis.call('HSET', KEYS[1], unpack(changed))
+  redis.call('PEXPIRE', KEYS[1], 900000)
+end
+return answer

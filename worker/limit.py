@@ -1,102 +1,230 @@
-"""Limit: the one rate for all workers together, and the switch that halts every submit.
+"""Limit: the one rate for all workers together, and what stops every submit: a halt, or an open circuit.
 
-Enters: a wish to submit. Leaves: a slot, after waiting for it; or ``Late`` when none came in time, or ``Halted``.
-Fails with ``StoreUnavailable``; a slot may then be lost, which slows and never speeds.
+Enters: a wish to submit some messages. Leaves: slots, after waiting until there is one; or why there is none. The steps:
+1. who wants slots stands in line, by lane and template;
+2. one of the line, the asker, asks the store for all that is wanted in one call, when it is worth asking;
+3. slots are handed out in order; who has some leaves, and the next one is the asker.
+A halt, an open circuit or another rate is noticed within a second by those that wait.
+Fails with ``StoreUnavailable``, for everybody who waits; slots may then be lost, which slows and never speeds.
 """
 
+import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import Any
 
+import structlog
 from redis import Redis
 
 from producers import keys
-from producers.connection import store_answers
+from producers.connection import StoreUnavailable, store_answers
 from producers.lanes import Lane
-from producers.script import Call, Script
+from producers.script import Script
+from worker.line import Ask, Line, Waiter
+from worker.outcomes import Outcomes
+from worker.rate import Circuit, Halt, Rate, RateState
 from worker.slot import Grant, Refusal, Slot
+from worker.store_clock import StoreClock
 
-_ANY = 10**15  # µs; no slot is too far away
-_HORIZON = 1.0  # seconds ahead that a slot may be reserved: what a crash can waste
+__all__ = ["Circuit", "Grant", "Halt", "Limit", "RateState", "Refusal", "Slot"]
 
+_VOID = 0.020  # seconds after its begin, or a quarter of the interval when that is more
+_LOW = 0.015  # seconds still ahead when bulk asks again, as limit.lua has it
+_LONGEST_PAUSE = 600.0  # seconds that a vendor may ask for
+_SHUT = {-1: Refusal.HALTED, -2: Refusal.CIRCUIT}
 
-@dataclass(frozen=True, slots=True)
-class Halt:
-    """Why nothing is submitted: since when (ms) and the code that the vendor refused with."""
-
-    since: int
-    code: str
+log = structlog.get_logger()
 
 
 class Limit:
-    """The shared rate, in submits a second."""
+    """The shared rate, in submits (or segments) a second; safe to share between threads."""
 
     def __init__(
-        self,
-        redis: Redis,
-        rate: float,
-        key: str = keys.RATE,
-        sleep: Callable[[float], None] = time.sleep,
-        monotonic: Callable[[], float] = time.monotonic,
+        self, redis: Redis, rate: float, halt_probe: float = 300.0, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
         self._redis = redis
-        self._key = key
-        self._interval = round(1_000_000 / rate)
-        self._sleep = sleep
+        self._rate = rate
+        self._halt_probe = int(halt_probe * 1000)
+        self._rates = Rate(redis, rate, halt_probe)
         self._monotonic = monotonic
-        self._slot = Script(redis, "worker", "limit.lua")
-        self._pause = Script(redis, "worker", "pause.lua")
+        self._grant = Script(redis, "worker", "limit.lua")
+        self._give_back = Script(redis, "worker", "give_back.lua")
+        self._throttled = Script(redis, "worker", "throttled.lua")
+        self._settled = Script(redis, "worker", "settled.lua")
+        self._lock = threading.Lock()  # over all that follows
+        self._line = Line()
+        self._asker: Waiter | None = None
+        self._clock = StoreClock()
+        self._outcomes = Outcomes()
 
     def acquire(self, lane: Lane, template: str, costs: Sequence[int], patience: float) -> Grant:
-        """Wait for slots, at most about ``patience`` seconds."""
-        until = self._monotonic() + patience
-        while True:
-            calls = [Call([self._key, keys.HALTED], [self._interval, 0, 50_000])] * len(costs)
-            answers = self._slot.run_many(calls)
-            now = self._monotonic()
-            slots = tuple(Slot(now + micros / 1e6, now + micros / 1e6 + 1) for answer, micros in answers if answer == 1)
-            if slots:
-                return Grant(slots)
-            if answers[0][0] < 0:
-                return Grant((), Refusal.HALTED)
-            wait = answers[0][1] / 1_000_000
-            if now + wait > until:
-                return Grant((), Refusal.LATE)
-            self._sleep(wait)
+        """Wait, at most about ``patience`` seconds, for at least one slot; slots in the order of ``costs``, maybe fewer.
 
-    def give_back(self, slots: Sequence[Slot]) -> None:
-        """Thin."""
+        Raises ``StoreUnavailable``.
+        """
+        waiter = Waiter(lane, template, tuple(costs), self._monotonic() + patience)
+        with self._lock:
+            self._line.join(waiter)
+            if self._asker is None:
+                self._asker = waiter
+            else:
+                self._asker.called.set()
+        try:
+            while not waiter.served:
+                if self._asker is waiter:
+                    self._ask_when_due(waiter)
+                else:
+                    self._wait(waiter, waiter.until)
+        finally:
+            self._go(waiter)
+        if waiter.failure is not None:
+            raise StoreUnavailable(str(waiter.failure))
+        return waiter.grant or Grant((), Refusal.LATE)
+
+    def give_back(self, grant_slots: Sequence[Slot]) -> None:
+        """Let others have slots that nobody will use; does nothing for those that cannot be given back."""
+        last = [slot for slot in grant_slots if slot.ends and not slot.probe]
+        if not last:
+            return
+        run = sorted(last, key=lambda slot: slot.begins)
+        begin = run[-1]
+        for slot in reversed(run[:-1]):
+            if abs(slot.ends - begin.begins) > 5:
+                break
+            begin = slot
+        self._give_back.run([keys.RATE], [f"{begin.begins:.0f}", f"{run[-1].ends:.0f}"])
 
     def settled(self, *, answered: int, failed: int, probe: bool | None = None) -> None:
-        """Thin."""
+        """What came of submits: ``failed`` found no vendor, or one that fails; ``probe``: whether a probe was answered well.
+
+        Asks nothing of the store while nothing fails.
+        """
+        with self._lock:
+            told = self._outcomes.add(answered, failed, self._monotonic())
+        if probe is None and told is None:
+            return
+        said = {None: "", True: "good", False: "bad"}[probe]
+        named = [keys.OUTCOMES, keys.CIRCUIT, keys.HALTED]
+        came = self._settled.run(named, [*(told or (0, 0)), said, self._halt_probe])
+        if came == "opened":
+            log.error("circuit opened: the vendor fails")
+        elif came == "closed":
+            log.warning("submits go on: a probe was answered")
 
     def throttled(self, retry_after: float) -> None:
-        """Thin."""
-        self.pause(retry_after)
-
-    def reserve(self) -> float | None:
-        """Take the next slot however far away it is, and say in how many seconds that is; None when halted."""
-        answer, micros = self._slot.run([self._key, keys.HALTED], [self._interval, 0, _ANY])
-        return None if answer < 0 else float(micros) / 1_000_000
-
-    def pause(self, seconds: float) -> None:
-        """Let nobody submit for a while, because the vendor throttled."""
-        self._pause.run([self._key], [int(seconds * 1_000_000)])
+        """The vendor throttled: halve the shared rate, at most once a second, and let nobody submit for so many seconds."""
+        pause = max(0.0, min(retry_after, _LONGEST_PAUSE))
+        if self._throttled.run([keys.RATE], [int(pause * 1_000_000)]):
+            log.warning("slowed down: the vendor throttled", rate=round(self.state().current, 2), pause=pause)
 
     def halt(self, code: str) -> None:
-        """Stop every submit until ``resume``. The first reason is kept."""
+        """Stop every submit until ``resume`` or a probe. The first reason is kept."""
         with store_answers():
             seconds, _ = self._redis.time()
-            self._redis.hsetnx(keys.HALTED, "code", code)
-            self._redis.hsetnx(keys.HALTED, "since", str(int(seconds) * 1000))
+            with self._redis.pipeline(transaction=True) as pipeline:
+                pipeline.hsetnx(keys.HALTED, "code", code)
+                pipeline.hsetnx(keys.HALTED, "since", str(int(seconds) * 1000))
+                pipeline.execute()
 
     def resume(self) -> bool:
-        """Submit again; False when nothing was halted."""
+        """Submit again; False when nothing was halted and no circuit was open."""
         with store_answers():
-            return bool(self._redis.delete(keys.HALTED))
+            return bool(self._redis.delete(keys.HALTED, keys.CIRCUIT))
 
     def halted(self) -> Halt | None:
         """Why nothing is submitted, if so."""
-        with store_answers():
-            fields = self._redis.hgetall(keys.HALTED)
-        return Halt(int(fields.get("since", 0)), str(fields.get("code", ""))) if fields else None
+        return self._rates.halted()
+
+    def set_rate(self, rate: float | None, template: str | None = None) -> None:
+        """Set the rate of all, or of one template; None takes it back. Raises ``ValueError`` for a rate that is none."""
+        self._rates.set(rate, template)
+
+    def state(self) -> RateState:
+        """Rates, and what is shut."""
+        return self._rates.state()
+
+    def _wait(self, waiter: Waiter, until: float) -> None:
+        waiter.called.wait(max(0.0, min(until, waiter.until) - self._monotonic()))
+        waiter.called.clear()
+        if not waiter.served and self._monotonic() >= waiter.until:
+            with self._lock:
+                waiter.grant = waiter.grant or Grant((), Refusal.LATE)
+
+    def _ask_when_due(self, waiter: Waiter) -> None:
+        now = self._monotonic()
+        with self._lock:
+            asks = self._line.asks(now)
+            due = now if asks else self._line.due()
+        if not asks:
+            self._wait(waiter, due)
+            return
+        wanted = [part for ask in asks for part in (ask.lane.value, ask.template, ",".join(map(str, ask.costs)))]
+        try:
+            answer = self._grant.run(
+                [keys.RATE, keys.RATES, keys.HALTED, keys.CIRCUIT], [repr(self._rate), self._halt_probe, *wanted]
+            )
+        except StoreUnavailable as failure:
+            with self._lock:
+                self._fail(failure)
+        else:
+            with self._lock:
+                self._answered(asks, answer, now)
+
+    def _answered(self, asks: Sequence[Ask], answer: Sequence[Any], asked: float) -> None:
+        if answer[0] < 0:
+            self._refuse(_SHUT[answer[0]])
+            return
+        probe, store_now, following, interval, *groups = answer
+        now = self._monotonic()
+        self._clock.observe(asked, now, store_now)
+        ahead = (following - store_now) / 1e6
+        for ask, (wait, *begins) in zip(asks, groups, strict=True):
+            slots = [
+                self._slot(begin, cost * float(interval), bool(probe)) for begin, cost in zip(begins, ask.costs, strict=False)
+            ]
+            self._hand_out(ask, slots, now + wait / 1e6)
+            if wait:
+                self._line.wait(ask.lane, ask.template, now + wait / 1e6, now)
+            if ask.lane is not Lane.OTP:
+                self._line.wait(ask.lane, None, now + ahead - _LOW, now)
+        if probe:
+            self._refuse(_SHUT[-probe])
+
+    def _slot(self, begin: float, lasts: float, probe: bool) -> Slot:
+        at = self._clock.at(begin)
+        return Slot(at, at + max(_VOID, lasts / 4e6), probe, begin, begin + lasts)
+
+    def _hand_out(self, ask: Ask, slots: Sequence[Slot], next_at: float) -> None:
+        """Slots to their waiters in order; one that will not live to see the next is told so now."""
+        taken = 0
+        for waiter in ask.waiters:
+            mine = tuple(slots[taken : taken + len(waiter.costs)])
+            taken += len(mine)
+            if mine and not waiter.served:
+                self._serve(waiter, Grant(mine))
+            elif not mine and not waiter.served and next_at > waiter.until:
+                self._serve(waiter, Grant((), Refusal.LATE))
+
+    def _serve(self, waiter: Waiter, grant: Grant) -> None:
+        waiter.grant = grant
+        self._line.leave(waiter)
+        waiter.called.set()
+
+    def _refuse(self, refusal: Refusal) -> None:
+        for waiter in self._line.everybody():
+            self._serve(waiter, Grant((), refusal))
+
+    def _fail(self, failure: StoreUnavailable) -> None:
+        for waiter in self._line.everybody():
+            waiter.failure = failure
+            self._line.leave(waiter)
+            waiter.called.set()
+
+    def _go(self, waiter: Waiter) -> None:
+        """Leave, and let the next one ask."""
+        with self._lock:
+            self._line.leave(waiter)
+            if self._asker is waiter:
+                self._asker = next(self._line.everybody(), None)
+                if self._asker is not None:
+                    self._asker.called.set()

@@ -16,8 +16,8 @@ from producers.record import Record
 from producers.task import PULL, TaskMessage
 from producers.token import CallbackToken
 from worker import lifecycle
-from worker.limit import Limit
 from worker.outcome import Outcome
+from worker.pace import Pace
 from worker.policy import Policy
 from worker.status import Reports
 from worker.store import Reading, Store
@@ -35,7 +35,7 @@ class Reconciler:
     def __init__(
         self,
         store: Store,
-        limit: Limit,
+        pace: Pace,
         vendor: Vendor,
         reports: Reports,
         publisher: Publisher,
@@ -43,7 +43,7 @@ class Reconciler:
         clock: Callable[[], int],
     ) -> None:
         self._store = store
-        self._limit = limit
+        self._pace = pace
         self._vendor = vendor
         self._reports = reports
         self._publisher = publisher
@@ -90,7 +90,7 @@ class Reconciler:
         return self._reports.apply(event)
 
     def _slot(self) -> int:
-        seconds = self._limit.reserve()
+        seconds = self._pace.reserve()
         return _HALTED if seconds is None else int(seconds * 1000)
 
     def _said(self, record: Record, text: str) -> Outcome:

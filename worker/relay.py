@@ -9,7 +9,6 @@ import time
 from dataclasses import dataclass
 from typing import Self
 
-from producers import keys
 from producers.connection import open_store
 from producers.enqueue import Enqueuer
 from producers.inbox import Inbox
@@ -21,6 +20,7 @@ from worker.agenda import Agenda
 from worker.answers import Answers
 from worker.limit import Limit
 from worker.lost import LostWakeUps
+from worker.pace import Pace
 from worker.policy import Policy
 from worker.policy_file import load_policy
 from worker.reconcile import Reconciler
@@ -29,6 +29,7 @@ from worker.settings import WorkerSettings
 from worker.status import Reports
 from worker.store import Store
 from worker.submit import Submits
+from worker.tariff import Tariff
 from worker.vendor.answer import Vendor
 from worker.vendor.credentials import AppCode, AppKey, Credentials
 from worker.vendor.session import open_session
@@ -56,11 +57,12 @@ class Relay:
         """Build every part from the settings."""
         redis = open_store(settings.store_url, settings.concurrency + 16)
         store = Store(redis, settings.retention_hours * 3600)
-        limit = Limit(redis, settings.rate)
+        limit = Limit(redis, settings.rate, settings.halt_probe)
         policy = load_policy(settings.policy)
         adapter = vendor(settings)
         publisher = Publisher(settings.broker_url)
-        enqueuer = Enqueuer(Outbox(redis, settings.secret_bytes), publisher, load_registry(settings.templates))
+        registry = load_registry(settings.templates)
+        enqueuer = Enqueuer(Outbox(redis, settings.secret_bytes), publisher, registry)
         roll = secrets.SystemRandom().random
         reports = Reports(store, policy, roll)
         waits = Waits(lease=settings.lease)
@@ -73,9 +75,18 @@ class Relay:
             callback_base=settings.callback_url,
             waits=waits,
         )
-        sender = Sender(store=store, limit=limit, submits=submits, reports=reports, enqueuer=enqueuer, policy=policy, waits=waits)
-        pull_limit = Limit(redis, settings.pull_rate, keys.PULL_RATE)
-        reconciler = Reconciler(store, pull_limit, adapter, reports, publisher, policy, clock=lambda: time.time_ns() // 1_000_000)
+        sender = Sender(
+            store=store,
+            limit=limit,
+            submits=submits,
+            reports=reports,
+            enqueuer=enqueuer,
+            tariff=Tariff(registry, settings.rate_unit == "segments"),
+            policy=policy,
+            waits=waits,
+        )
+        pace = Pace(redis, settings.pull_rate)
+        reconciler = Reconciler(store, pace, adapter, reports, publisher, policy, clock=lambda: time.time_ns() // 1_000_000)
         agenda = Agenda(store, enqueuer, reconciler, policy)
         inbox = Inbox(redis)
         lost = LostWakeUps(store, enqueuer, inbox, publisher)

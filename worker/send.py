@@ -22,13 +22,14 @@ from worker.policy import Policy
 from worker.status import Reports
 from worker.store import Store
 from worker.submit import Submits
+from worker.tariff import Tariff
 from worker.waits import Waits
 
 
 class Sender:
     """Attempts messages; safe to share between threads."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  the composition root hands over every collaborator by name
         self,
         *,
         store: Store,
@@ -36,12 +37,13 @@ class Sender:
         submits: Submits,
         reports: Reports,
         enqueuer: Enqueuer,
+        tariff: Tariff,
         policy: Policy,
         waits: Waits,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._stopping = threading.Event()
-        self._doors = Doors(store, limit, submits, reports, enqueuer, policy, waits, self._stopping.is_set, monotonic)
+        self._doors = Doors(store, limit, submits, reports, enqueuer, tariff, policy, waits, self._stopping.is_set, monotonic)
 
     def attempt(self, message_ids: Sequence[str]) -> list[Outcome]:
         """Attempt each message that waits to be attempted; raises ``StoreUnavailable``."""

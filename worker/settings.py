@@ -33,6 +33,12 @@ class WorkerSettings(ProducerSettings):
         default=None, description="Public base URL of the receiver; without it no report ever comes."
     )
     rate: Annotated[float, Field(gt=0, le=100_000)] = Field(default=100.0, description="Submits a second, all workers together.")
+    rate_unit: Literal["submits", "segments"] = Field(
+        default="submits", description="What SMSRELAY_RATE counts: submits, or SMS segments (of registered templates)."
+    )
+    halt_probe: Annotated[float, Field(ge=0, le=86_400)] = Field(
+        default=300.0, description="Seconds between submits that test whether a halted vendor is back; 0 never tests."
+    )
     pull_rate: Annotated[float, Field(gt=0, le=1000)] = Field(
         default=1.0, description="Questions a second about silent submits, when the policy asks at all (pull_after_s)."
     )

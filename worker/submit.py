@@ -14,7 +14,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from worker.answers import STALLED, Answers
 from worker.begun import Begun, Ended
-from worker.cost import cost
 from worker.limit import Limit
 from worker.outcome import Outcome
 from worker.room import Room
@@ -89,7 +88,7 @@ class Submits:
 
     def _another(self, begun: Begun, patience: float) -> Slot | None:
         record = begun.record
-        grant = self._limit.acquire(record.lane, record.template, [cost(record)], patience)
+        grant = self._limit.acquire(record.lane, record.template, [begun.cost], patience)
         return grant.slots[0] if grant.slots else None
 
     def _wait_until(self, at: float) -> None:

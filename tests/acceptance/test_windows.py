@@ -91,7 +91,7 @@ def test_wake_ups_that_a_killed_worker_had_claimed_are_begun_once_by_another(rel
     jobs = [_job(Lane.NOTICE) for _ in range(20)]
     with _second_worker(relay) as second, _frozen(relay, _FIRST, _SECOND):
         ids = [one.message_id for one in relay.relay.enqueuer.enqueue_many(jobs)]
-        relay.relay.limit.pause(6)  # as after a throttled answer, so that what is claimed waits for a slot
+        relay.relay.limit.throttled(6)  # as after a throttled answer, so that what is claimed waits for a slot
         second.send_signal(signal.SIGCONT)
         eventually(lambda: relay.relay.store.waiting(Lane.NOTICE) == 0, "the second worker claimed them", _BACK)
         second.kill()

@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 from redis import Redis
 
-from producers import keys
 from producers.enqueue import Enqueuer
 from producers.job import SendJob
 from producers.lanes import Lane
@@ -14,6 +13,7 @@ from producers.publish import Publisher
 from worker import lifecycle
 from worker.answers import Answers
 from worker.limit import Limit
+from worker.pace import Pace
 from worker.policy import Policy
 from worker.policy_file import load_policy
 from worker.reconcile import Reconciler
@@ -21,6 +21,7 @@ from worker.send import Sender
 from worker.status import Reports
 from worker.store import Change, Reading, Store
 from worker.submit import Submits
+from worker.tariff import Tariff
 from worker.transition import Transition
 from worker.vendor.answer import Answer, Kind, Vendor
 from worker.vendor.credentials import AppCode
@@ -44,8 +45,7 @@ def reconciler(redis: Redis, url: str, vendor_url: str = "http://127.0.0.1:9", p
     store = Store(redis, RETENTION)
     reports = Reports(store, policy, lambda: 0.5)
     vendor = Yisha(YishaAccount(vendor_url, vendor_url, AppCode("simulator")), open_session(4))
-    limit = Limit(redis, 1.0, keys.PULL_RATE)
-    return Reconciler(store, limit, vendor, reports, Publisher(url), policy, lambda: time.time_ns() // 1_000_000)
+    return Reconciler(store, Pace(redis, 1.0), vendor, reports, Publisher(url), policy, lambda: time.time_ns() // 1_000_000)
 
 
 def sending(
@@ -77,6 +77,7 @@ def sending(
         submits=submits,
         reports=reports,
         enqueuer=enqueuer(redis, url),
+        tariff=Tariff({}),
         policy=POLICY,
         waits=waits,
         monotonic=monotonic,

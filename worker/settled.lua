@@ -1,0 +1,33 @@
+-- What came of submits. Too many that failed open the circuit; a probe that was answered closes it, and ends a halt.
+-- KEYS 1 sms:outcomes  hash: answered and failed by second (aSECOND, fSECOND); lives 11 s
+--      2 sms:circuit   hash: since, probe, wait (ms); until a probe is answered
+--      3 sms:halted    hash: since, code, probe (ms); until resumed
+-- ARGV 1 answered  2 failed  3 'good' or 'bad' probe, or ''  4 ms between probes of a halt
+-- Returns 'opened', 'closed' or ''.
+local clock = redis.call('TIME')
+local second, now = tonumber(clock[1]), tonumber(clock[1]) * 1e3 + math.floor(tonumber(clock[2]) / 1e3)
+local function ms(value) return string.format('%.0f', value) end
+if ARGV[3] == 'good' then
+  redis.call('DEL', KEYS[1])
+  return redis.call('DEL', KEYS[2], KEYS[3]) > 0 and 'closed' or ''
+end
+local wait = tonumber(redis.call('HGET', KEYS[2], 'wait'))
+if ARGV[3] == 'bad' then
+  if wait then redis.call('HSET', KEYS[2], 'wait', ms(math.min(60e3, 2 * wait)), 'probe', ms(now + math.min(60e3, 2 * wait))) end
+  if redis.call('EXISTS', KEYS[3]) == 1 then redis.call('HSET', KEYS[3], 'probe', ms(now + tonumber(ARGV[4]))) end
+  return ''
+end
+if wait then return '' end -- open: only probes count
+
+redis.call('HINCRBY', KEYS[1], 'a' .. second, ARGV[1])
+redis.call('HINCRBY', KEYS[1], 'f' .. second, ARGV[2])
+redis.call('PEXPIRE', KEYS[1], 11000)
+local sum, all = {a = 0, f = 0}, redis.call('HGETALL', KEYS[1])
+for i = 1, #all, 2 do
+  local kind, at = string.sub(all[i], 1, 1), tonumber(string.sub(all[i], 2))
+  if math.abs(second - at) < 10 then sum[kind] = sum[kind] + tonumber(all[i + 1]) else redis.call('HDEL', KEYS[1], all[i]) end
+end
+if sum.f < 20 or sum.f < sum.a then return '' end
+redis.call('DEL', KEYS[1])
+redis.call('HSET', KEYS[2], 'since', ms(now), 'wait', 5000, 'probe', ms(now + 5000))
+return 'opened'
