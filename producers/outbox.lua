@@ -17,7 +17,7 @@ local waits = ARGV[4] ~= '' and tonumber(ARGV[4]) > now
 local rule = waits and 'not_before' or 'enqueued'
 
 redis.call('HSET', KEYS[1], 'state', 'queued', 'try', 0, 'rev', 1, 'len', 1, 'at', now, 'exp', ARGV[3], 'fp', ARGV[5], 'lane', ARGV[7],
-  't1', string.format('%.0f|queued|0||%s|', now, rule), unpack(ARGV, 8))
+  't1', '+0|q|0||' .. rule .. '|', unpack(ARGV, 8))
 redis.call('SET', KEYS[2], ARGV[2], 'PXAT', ARGV[3])
 if waits then
   redis.call('HSET', KEYS[1], 'due', ARGV[4])

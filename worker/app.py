@@ -7,7 +7,7 @@ Enters: the environment. Leaves: ``app``, with its relay wired and its tasks reg
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import setup_logging, worker_shutting_down
 
 from producers import logs
 from producers.broker import QUEUES, broker_queue
@@ -22,6 +22,10 @@ settings = WorkerSettings()
 
 def _logs(**_: Any) -> None:
     logs.set_up()
+
+
+def _stop(**_: Any) -> None:
+    app.relay.sender.stop()
 
 
 setup_logging.connect(_logs, weak=False)  # ours in place of Celery's
@@ -52,4 +56,5 @@ app.conf.update(
 )
 app.relay = Relay.wire(settings)
 app.steps["worker"].add(AgendaStep)
+worker_shutting_down.connect(_stop, weak=False)  # what is not begun goes to other workers
 Tasks(app.relay).register(app)

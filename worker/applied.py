@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from producers import keys
 from producers.outbox import EVENTS_CAP
-from producers.record import Record, encode_counts
+from producers.record import Record, encode_counts, relative
 from producers.script import Call
 from worker.report import UNLISTED
 from worker.transition import Transition, Wake
@@ -48,13 +48,15 @@ def applying(record: Record, transition: Transition, retention: int) -> Call:
             transition.line_attempt,
             transition.code,
             transition.rule,
-            "" if transition.updated_on is None else transition.updated_on,
+            relative(transition.updated_on, record.created_at),
             EVENTS_CAP,
             record.lane.value,
             int(transition.rule == UNLISTED),
             transition.folded(record),
             transition.why or "",
             encode_counts(transition.counts or {}),
+            transition.state.letter,
+            int(transition.forgets_external),
         ],
     )
 

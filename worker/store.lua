@@ -13,11 +13,11 @@
 --      7 '1' into the outbox  8 '1' keep the payload  9 retention (ms)  10 external id or ''
 --      11 owner or ''  12 '1' silent  13 line: attempt  14 line: code  15 line: rule  16 line: updated_on or ''
 --      17 stream cap  18 lane  19 '1' count the code as unlisted  20 lines folded into this one
---      21 why or ''  22 counts or ''
+--      21 why or ''  22 counts or ''  23 state as a line spells it  24 '1' forget sms:x: of the external id it has by now
 -- Returns {now (ms), 1 when reports wait for the external id} when applied; nothing in it when the record has moved on or is gone.
 -- The record it leaves is the one that Transition.applied_to tells.
 local id = ARGV[1]
-local known = redis.call('HMGET', KEYS[1], 'rev', 'len', 'ext', 'exp')
+local known = redis.call('HMGET', KEYS[1], 'rev', 'len', 'ext', 'exp', 'at')
 if known[1] ~= ARGV[2] then return {} end
 
 local clock = redis.call('TIME')
@@ -31,13 +31,14 @@ end
 if ARGV[12] ~= '1' then
   local length = tonumber(known[2]) + 1 - tonumber(ARGV[20])
   for folded = length + 1, tonumber(known[2]) do redis.call('HDEL', KEYS[1], 't' .. folded) end
-  local line = string.format('%.0f|%s|%s|%s|%s|%s', now, ARGV[3], ARGV[13], ARGV[14], ARGV[15], ARGV[16])
+  local line = string.format('%+.0f|%s|%s|%s|%s|%s', now - tonumber(known[5]), ARGV[23], ARGV[13], ARGV[14], ARGV[15], ARGV[16])
   redis.call('HSET', KEYS[1], 'state', ARGV[3], 'try', ARGV[4], 'rev', tonumber(ARGV[2]) + 1, 'len', length, 't' .. length, line)
   redis.call('XADD', KEYS[6], 'MAXLEN', '~', ARGV[17], '*', 'id', id, 'lane', ARGV[18], 'at', string.format('%.0f', now),
     'state', ARGV[3], 'try', ARGV[13], 'code', ARGV[14], 'rule', ARGV[15])
 end
 set('due', ARGV[6])
 if ARGV[11] ~= '' then redis.call('HSET', KEYS[1], 'own', ARGV[11], 'beg', string.format('%.0f', now)) redis.call('HDEL', KEYS[1], 'ext') end
+if ARGV[3] == 'delivered' and ARGV[12] ~= '1' then redis.call('HDEL', KEYS[1], 'own', 'beg') end
 if ARGV[21] ~= '' then redis.call('HSET', KEYS[1], 'why', ARGV[21]) end
 if ARGV[22] ~= '' then redis.call('HSET', KEYS[1], 'cnt', ARGV[22]) end
 
@@ -51,6 +52,10 @@ elseif ARGV[5] ~= 'keep' then redis.call('ZREM', KEYS[4], id) end
 if ARGV[10] ~= '' and ARGV[10] ~= known[3] and ARGV[13] == ARGV[4] then
   redis.call('HSET', KEYS[1], 'ext', ARGV[10])
   redis.call('SET', KEYS[9], id .. ':' .. ARGV[13], 'PX', ARGV[9])
+end
+if ARGV[24] == '1' then
+  local ext = redis.call('HGET', KEYS[1], 'ext')
+  if ext then redis.call('UNLINK', 'sms:x:' .. ext) end
 end
 if ARGV[19] == '1' then redis.call('HINCRBY', KEYS[7], ARGV[14], 1) end
 if ARGV[3] == 'failed' or ARGV[3] == 'unknown' then

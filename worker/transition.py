@@ -34,6 +34,7 @@ class Transition:
     why: str | None = None  # the rule that sends the message into another attempt
     counts: Mapping[str, tuple[int, int]] | None = None  # when they change
     folds: int = 0  # last lines of the timeline that this one stands for as well
+    forgets_external: bool = False  # no report will come by the vendor's id
     silent: bool = False  # only times move, the timeline already says why
 
     @property
@@ -58,6 +59,8 @@ class Transition:
         )
         if self.silent:
             return known
+        if self.state is State.DELIVERED:  # nothing leaves it: nobody asks for these any more
+            known = replace(known, owner=None, begun_at=None)
         line = Entry(at, self.state, self.line_attempt, self.code, self.rule, self.updated_on)
         kept = record.timeline[: len(record.timeline) - self.folded(record)]
         return replace(known, state=self.state, attempt=self.attempt, revision=record.revision + 1, timeline=(*kept, line))
