@@ -27,7 +27,7 @@ for number, message in ipairs(cjson.decode(ARGV[3])) do
     local waits = not_before ~= '' and not_before > now
     local rule = waits and 'not_before' or 'enqueued'
     local fields = {'state', 'queued', 'try', 0, 'rev', 1, 'len', 1, 'at', now, 'exp', expires_at, 'fp', fp, 'lane', lane,
-      't1', string.format('%.0f|queued|0||%s|', now, rule), 'tpl', tpl, 'app', app, 'who', who}
+      't1', '+0|q|0||' .. rule .. '|', 'tpl', tpl, 'app', app, 'who', who}
     if ref ~= '' then fields[#fields + 1] = 'ref'; fields[#fields + 1] = ref end
     if waits then fields[#fields + 1] = 'due'; fields[#fields + 1] = not_before end
     redis.call('HSET', record, unpack(fields))

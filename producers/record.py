@@ -30,11 +30,18 @@ class State(StrEnum):
     CANCELLED = "cancelled"
 
     @property
+    def letter(self) -> str:
+        """How a line of a timeline spells it."""
+        return _LETTERS[self]
+
+    @property
     def final(self) -> bool:
         """Whether nothing more is owed to the message; only a late 200 may still change it."""
         return self in _FINAL
 
 
+_LETTERS = dict(zip(State, "qbsurdfnec", strict=True))  # b: begun, n: not known
+_STATES = {letter: state for state, letter in _LETTERS.items()} | {state.value: state for state in State}
 _FINAL = {State.DELIVERED, State.FAILED, State.UNKNOWN, State.EXPIRED, State.CANCELLED}
 
 
@@ -49,16 +56,17 @@ class Entry:
     rule: str = ""
     updated_on: int | None = None  # the vendor's instant of a report
 
-    def encode(self) -> str:
-        """One line, parts joined by ``|``; none of them can hold one."""
-        when = "" if self.updated_on is None else str(self.updated_on)
-        return f"{self.at}|{self.state.value}|{self.attempt}|{self.code}|{self.rule}|{when}"
+    def encode(self, created_at: int) -> str:
+        """One line, parts joined by ``|``; none of them can hold one. Instants count from the message's acceptance."""
+        when = relative(self.updated_on, created_at)
+        return f"{self.at - created_at:+d}|{self.state.letter}|{self.attempt}|{self.code}|{self.rule}|{when}"
 
     @classmethod
-    def decode(cls, line: str) -> Self:
-        """Read what ``encode`` wrote."""
+    def decode(cls, line: str, created_at: int) -> Self:
+        """Read what ``encode`` wrote, or a line with whole instants and words."""
         at, state, attempt, code, rule, when = line.split("|")
-        return cls(int(at), State(state), int(attempt), code, rule, int(when) if when else None)
+        moment = _instant(when, created_at) if when else None
+        return cls(_instant(at, created_at), _STATES[state], int(attempt), code, rule, moment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +96,14 @@ class Record:
     @classmethod
     def decode(cls, message_id: str, fields: Mapping[str, str]) -> Self:
         """Read a message's hash."""
-        length = int(fields["len"])
+        length, created_at = int(fields["len"]), int(fields["at"])
         return cls(
             message_id=message_id,
             lane=Lane(fields["lane"]),
             template=fields["tpl"],
             app=fields["app"],
             reference=fields.get("ref"),
-            created_at=int(fields["at"]),
+            created_at=created_at,
             expires_at=int(fields["exp"]),
             fingerprint=fields["fp"],
             recipient_hash=fields["who"],
@@ -108,8 +116,17 @@ class Record:
             why=fields.get("why"),
             counts=_counts(fields.get("cnt", "")),
             revision=int(fields["rev"]),
-            timeline=tuple(Entry.decode(fields[f"t{number}"]) for number in range(1, length + 1)),
+            timeline=tuple(Entry.decode(fields[f"t{number}"], created_at) for number in range(1, length + 1)),
         )
+
+
+def relative(instant: int | None, created_at: int) -> str:
+    """An instant as a line holds it: signed, from the message's acceptance on; empty for none."""
+    return "" if instant is None else f"{instant - created_at:+d}"
+
+
+def _instant(wire: str, created_at: int) -> int:
+    return created_at + int(wire) if wire[0] in "+-" else int(wire)
 
 
 def encode_counts(counts: Mapping[str, tuple[int, int]]) -> str:

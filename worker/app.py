@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import setup_logging, worker_shutting_down
 
 from producers import logs
 from producers.broker import QUEUES, broker_queue
@@ -26,6 +26,10 @@ def _logs(**_: Any) -> None:
     logs.set_up()
     if unread := unknown_settings():
         structlog.get_logger().warning("unknown settings are not read", names=unread)
+
+
+def _stop(**_: Any) -> None:
+    app.relay.sender.stop()
 
 
 setup_logging.connect(_logs, weak=False)  # ours in place of Celery's
@@ -56,4 +60,5 @@ app.conf.update(
 )
 app.relay = Relay.wire(settings)
 app.steps["worker"].add(AgendaStep)
+worker_shutting_down.connect(_stop, weak=False)  # what is not begun goes to other workers
 Tasks(app.relay).register(app)

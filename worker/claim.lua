@@ -6,7 +6,7 @@
 --      4 sms:parked:ID    list: reports that came before the message was known; lives for the retention
 --      and, by the lane that the record names: sms:outbox:LANE (sorted set), sms:taken:LANE (string), both without lifetime
 -- ARGV 1 id  2 hold (ms)
--- Returns {record as field, value, …, payload or false, now (ms), 1 when reports are parked}.
+-- Returns {record as JSON [field, value, …], payload or false, now (ms), 1 when reports are parked}.
 local id = ARGV[1]
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
@@ -22,4 +22,4 @@ if state == 'queued' and (not due or tonumber(due) <= now) then
   end
   redis.call('ZADD', KEYS[3], string.format('%.0f', math.min(now + tonumber(ARGV[2]), tonumber(expires))), id)
 end
-return {redis.call('HGETALL', KEYS[1]), redis.call('GET', KEYS[2]), now, redis.call('EXISTS', KEYS[4])}
+return {cjson.encode(redis.call('HGETALL', KEYS[1])), redis.call('GET', KEYS[2]), now, redis.call('EXISTS', KEYS[4])}

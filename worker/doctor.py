@@ -28,8 +28,8 @@ from worker.doctor_server import clocks, examine_messages, examine_server, recen
 from worker.finding import Finding, error, note, warning
 from worker.policy_file import PolicyError, load_policy
 from worker.relay import vendor
-from worker.send import Waits
 from worker.settings import WorkerSettings
+from worker.waits import Waits
 
 TEST_TEMPLATE = "0000000"  # the vendor's public one [V]
 

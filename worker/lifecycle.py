@@ -42,6 +42,15 @@ def deferred(record: Record, now: int, delay: int, rule: str, policy: Policy) ->
     return replace(_put_off(record, now + delay, record.attempt, rule), halted=rule == HALTED)
 
 
+def given_back(record: Record, now: int, policy: Policy) -> Transition | None:
+    """Have another worker told of a queued message that this one claimed and does not get to."""
+    if record.state is not State.QUEUED or (record.due is not None and record.due > now):
+        return None
+    if now >= record.expires_at:
+        return expired(record, policy)
+    return Transition(State.QUEUED, record.attempt, record.expires_at, record.attempt, publish=True, silent=True)
+
+
 def answered(record: Record, attempt: int, answer: Answer, policy: Policy, now: int, roll: float) -> Transition | None:
     """Apply what a submit brought. When a report or the lease's end was faster, the answer still adds what it knows."""
     if record.attempt != attempt or record.state not in {State.SUBMITTING, State.UNCERTAIN}:

@@ -17,6 +17,7 @@ from producers.publish import Publisher
 from producers.settings import SettingsError
 from producers.template import load_registry
 from worker.agenda import Agenda
+from worker.answers import Answers
 from worker.limit import Limit
 from worker.lost import LostWakeUps
 from worker.pace import Pace
@@ -24,14 +25,17 @@ from worker.policy import Policy
 from worker.policy_file import load_policy
 from worker.put_off import PutOff
 from worker.reconcile import Reconciler
-from worker.send import Sender, Waits
+from worker.send import Sender
 from worker.settings import WorkerSettings
 from worker.status import Reports
 from worker.store import Store
+from worker.submit import Submits
+from worker.tariff import Tariff
 from worker.vendor.answer import Vendor
 from worker.vendor.credentials import AppCode, AppKey, Credentials
 from worker.vendor.session import open_session
 from worker.vendor.yisha import Yisha, YishaAccount
+from worker.waits import Waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,20 +67,26 @@ class Relay:
         enqueuer = Enqueuer(Outbox(redis, settings.secret_bytes), publisher, registry)
         roll = secrets.SystemRandom().random
         reports = Reports(store, policy, roll)
+        waits = Waits(lease=settings.lease)
+        submits = Submits(
+            vendor=adapter,
+            limit=limit,
+            answers=Answers(store, limit, policy, reports, roll, waits.throttled),
+            concurrency=settings.concurrency,
+            secret=settings.secret_bytes,
+            callback_base=settings.callback_url,
+            waits=waits,
+        )
         sender = Sender(
             store=store,
             limit=limit,
-            vendor=adapter,
-            policy=policy,
+            submits=submits,
             reports=reports,
-            secret=settings.secret_bytes,
-            callback_base=settings.callback_url,
-            waits=Waits(lease=settings.lease),
-            roll=roll,
-            registry=registry,
-            segments=settings.rate_unit == "segments",
+            enqueuer=enqueuer,
+            tariff=Tariff(registry, settings.rate_unit == "segments"),
+            policy=policy,
+            waits=waits,
         )
-
         pace = Pace(redis, settings.pull_rate)
         reconciler = Reconciler(store, pace, adapter, reports, publisher, policy, clock=lambda: time.time_ns() // 1_000_000)
         inbox = Inbox(redis)

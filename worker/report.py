@@ -30,7 +30,10 @@ def reported(record: Record, attempt: int, event: StatusEvent, policy: Policy, n
     moved = _moved(record, attempt, event, policy, now, roll)
     if moved is None or (moved.state is record.state and len(record.timeline) >= TIMELINE_CAP):
         return None
-    return replace(moved, code=event.code, updated_on=event.updated_on, external_id=event.external_id)
+    # What came by the callback URL of its submit will come that way again: the URL was given once, with the submit.
+    forgets = moved.state is State.DELIVERED and event.message_id is not None
+    told = replace(moved, code=event.code, updated_on=event.updated_on, external_id=event.external_id)
+    return replace(told, forgets_external=forgets)
 
 
 def _moved(record: Record, attempt: int, event: StatusEvent, policy: Policy, now: int, roll: float) -> Transition | None:

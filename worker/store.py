@@ -18,13 +18,11 @@ from producers import keys
 from producers.connection import store_answers
 from producers.event import StatusEvent
 from producers.lanes import Lane
-from producers.outbox import EVENTS_CAP
-from producers.record import Record, encode_counts
+from producers.record import Record
 from producers.script import Call, Script
-from worker.report import UNLISTED
-from worker.transition import Transition, Wake
+from worker.applied import Applied, applying, read_applied
+from worker.transition import Transition
 
-_LONGEST_TIMELINE = 120  # lines; then the last one is written over, so that a record stays small whatever happens
 _TAKEN_FOR = 10_000  # ms; who took an agenda entry has this long to act before it is due again
 HOLD = 12.0  # seconds that a claim keeps a wake-up from being called lost
 
@@ -60,10 +58,23 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What deciding came to: the record it was decided on at last, and what was applied to it, if anything."""
+    """What deciding came to: what it was decided on at last, and what was applied to that, if anything."""
 
-    record: Record
+    reading: Reading
     transition: Transition | None
+    applied: Applied | None = None
+
+    @property
+    def record(self) -> Record:
+        """The record it was decided on."""
+        return self.reading.record
+
+    @property
+    def after(self) -> Record:
+        """The record as it is now."""
+        if self.transition is None or self.applied is None:
+            return self.reading.record
+        return self.transition.applied_to(self.reading.record, self.applied.at)
 
 
 Decide = Callable[[Reading], Transition | None]
@@ -111,15 +122,37 @@ class Store:
         """
         while (reading := reading or self.read(message_id)) is not None:
             transition = decide(reading)
-            if transition is None or self.apply(reading.record, transition):
-                return Change(reading.record, transition)
+            if transition is None:
+                return Change(reading, None)
+            applied = self.apply(reading.record, transition)
+            if applied is not None:
+                return Change(reading, transition, applied)
             reading = None
         return None
 
-    def apply(self, record: Record, transition: Transition) -> bool:
-        """Apply a transition to the record it was decided on; False when the record has moved on since."""
-        call = self._call(record, transition)
-        return bool(self._apply.run(call.keys, call.args))
+    def change_many(self, owed: Sequence[tuple[Reading, Decide]]) -> list[Change | None]:
+        """``change`` for each reading at hand, all in one round trip, and again for each that somebody was faster with."""
+        decided = [(reading, decide, decide(reading)) for reading, decide in owed]
+        pairs = [(reading.record, transition) for reading, _, transition in decided if transition is not None]
+        answers = iter(self.apply_many(pairs))
+        changes: list[Change | None] = []
+        for reading, decide, transition in decided:
+            applied = next(answers) if transition is not None else None
+            if transition is None or applied is not None:
+                changes.append(Change(reading, transition, applied))
+            else:
+                changes.append(self.change(reading.record.message_id, decide))
+        return changes
+
+    def apply(self, record: Record, transition: Transition) -> Applied | None:
+        """Apply a transition to the record it was decided on; None when the record has moved on since."""
+        call = applying(record, transition, self._retention)
+        return read_applied(self._apply.run(call.keys, call.args))
+
+    def apply_many(self, pairs: Sequence[tuple[Record, Transition]]) -> list[Applied | None]:
+        """``apply`` for each pair, all in one round trip; every one stands for itself."""
+        calls = [applying(record, transition, self._retention) for record, transition in pairs]
+        return [read_applied(answer) for answer in self._apply.run_many(calls)]
 
     def take_due(self, at_most: int) -> list[str]:
         """Ids of messages at which something is due; theirs is the caller's for ten seconds, then they are due again."""
@@ -220,10 +253,6 @@ class Store:
         with store_answers():
             self._redis.lrem(keys.UNDECODABLE, 1, json.dumps(asdict(kept)))
 
-    def apply_many(self, pairs: Sequence[tuple[Record, Transition]]) -> list[bool]:
-        """``apply`` for each pair, all in one round trip; every one stands for itself."""
-        return [bool(answer) for answer in self._apply.run_many([self._call(*pair) for pair in pairs])]
-
     def read_many(self, message_ids: Sequence[str]) -> list[Reading | None]:
         """Messages without their payloads, in one round trip; None for each that there is not."""
         if not message_ids:
@@ -247,58 +276,10 @@ class Store:
             found = self._redis.mget([keys.external(one) for one in external_ids])
         return [_submit(one) for one in found]
 
-    def _call(self, record: Record, transition: Transition) -> Call:
-        message_id, external_id = record.message_id, transition.external_id or ""
-        wake, due = transition.wake, transition.due
-        return Call(
-            _changed_keys(record, external_id),
-            [
-                message_id,
-                record.revision,
-                transition.state.value,
-                transition.attempt,
-                wake.value if isinstance(wake, Wake) else wake,
-                "" if due is None else due,
-                int(transition.publish),
-                int(transition.keeps_payload),
-                self._retention,
-                external_id,
-                transition.owner or "",
-                int(transition.silent),
-                transition.line_attempt,
-                transition.code,
-                transition.rule,
-                "" if transition.updated_on is None else transition.updated_on,
-                EVENTS_CAP,
-                record.lane.value,
-                int(transition.rule == UNLISTED),
-                transition.folds or int(len(record.timeline) >= _LONGEST_TIMELINE),
-                transition.why or "",
-                encode_counts(transition.counts or {}),
-                int(transition.halted),
-            ],
-        )
-
-
-def _changed_keys(record: Record, external_id: str) -> list[str]:
-    """Keys a transition touches, in the order of store.lua's header."""
-    named = [
-        keys.message(record.message_id),
-        keys.payload(record.message_id),
-        keys.AGENDA,
-        keys.outbox(record.lane),
-        keys.PLACE,
-        keys.EVENTS,
-        keys.UNLISTED,
-        keys.DEAD,
-        keys.EXPIRED,
-        keys.PUT_OFF,
-    ]
-    return [*named, keys.external(external_id)] if external_id else named
-
 
 def _claimed(message_id: str, answer: Sequence[Any]) -> Reading | None:
-    fields, payload, now, parked = answer
+    wire, payload, now, parked = answer
+    fields = json.loads(wire)  # one text in place of thirty: what a client spends on a claim is reading its answer
     if not fields:
         return None
     named = dict(zip(fields[::2], fields[1::2], strict=True))

@@ -1,10 +1,12 @@
 """Transition: one decided change of a record, ready for the store to apply to the very record it was decided on."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
-from producers.record import State
+from producers.record import Entry, Record, State
+
+_LONGEST_TIMELINE = 120  # lines; then the last one is written over, so that a record stays small whatever happens
 
 
 class Wake(Enum):
@@ -33,9 +35,38 @@ class Transition:
     counts: Mapping[str, tuple[int, int]] | None = None  # when they change
     folds: int = 0  # last lines of the timeline that this one stands for as well
     halted: bool = False  # put off because everything is halted
+    forgets_external: bool = False  # no report will come by the vendor's id
     silent: bool = False  # only times move, the timeline already says why
 
     @property
     def keeps_payload(self) -> bool:
         """Whether recipient and parameters may still be needed; a failed message can be sent again until it expires."""
         return self.state not in {State.DELIVERED, State.EXPIRED, State.CANCELLED}
+
+    def folded(self, record: Record) -> int:
+        """How many last lines of the record's timeline the new line stands for as well."""
+        return self.folds or int(len(record.timeline) >= _LONGEST_TIMELINE)
+
+    def applied_to(self, record: Record, at: int) -> Record:
+        """The record that the store holds once it applied this at an instant (ms), unread; as store.lua."""
+        known = replace(
+            record,
+            due=self.due,
+            external_id=self._external_id(record),
+            owner=self.owner or record.owner,
+            begun_at=at if self.owner else record.begun_at,
+            why=self.why or record.why,
+            counts=self.counts or record.counts,
+        )
+        if self.silent:
+            return known
+        if self.state is State.DELIVERED:  # nothing leaves it: nobody asks for these any more
+            known = replace(known, owner=None, begun_at=None)
+        line = Entry(at, self.state, self.line_attempt, self.code, self.rule, self.updated_on)
+        kept = record.timeline[: len(record.timeline) - self.folded(record)]
+        return replace(known, state=self.state, attempt=self.attempt, revision=record.revision + 1, timeline=(*kept, line))
+
+    def _external_id(self, record: Record) -> str | None:
+        if self.external_id and self.line_attempt == self.attempt:
+            return self.external_id
+        return None if self.owner else record.external_id

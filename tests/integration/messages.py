@@ -13,22 +13,29 @@ from producers.outbox import Outbox
 from producers.publish import Publisher
 from worker import lifecycle
 from worker.agenda import Agenda
+from worker.answers import Answers
+from worker.limit import Limit
 from worker.pace import Pace
 from worker.policy import Policy
 from worker.policy_file import load_policy
 from worker.reconcile import Reconciler
+from worker.send import Sender
 from worker.status import Reports
 from worker.store import Change, Reading, Store
+from worker.submit import Submits
+from worker.tariff import Tariff
 from worker.transition import Transition
-from worker.vendor.answer import Answer, Kind
+from worker.vendor.answer import Answer, Kind, Vendor
 from worker.vendor.credentials import AppCode
 from worker.vendor.session import open_session
 from worker.vendor.yisha import Yisha, YishaAccount
+from worker.waits import Waits
 
 SECRET = b"a secret of sixteen characters"
 POLICY = load_policy(None)
 RETENTION = 3600.0
 LEASE = 60_000
+WAITS = Waits()
 ACCEPTED = Answer(Kind.ANSWERED, "0000", external_id="e1")
 
 
@@ -47,6 +54,42 @@ def agenda(redis: Redis, url: str, door: Enqueuer, policy: Policy = POLICY) -> A
     store = Store(redis, RETENTION)
     reports = Reports(store, policy, lambda: 0.5)
     return Agenda(store, door, reconciler(redis, url, policy=policy), Inbox(redis), reports, policy)
+
+
+def sending(
+    store: Store,
+    redis: Redis,
+    vendor: Vendor,
+    monotonic: Callable[[], float] = time.monotonic,
+    *,
+    url: str = "redis://127.0.0.1:1",
+    rate: float = 100_000.0,
+    concurrency: int = 8,
+    waits: Waits = WAITS,
+) -> Sender:
+    """A sender; ``url`` is the broker's, for what is given back."""
+    limit, reports = Limit(redis, rate, monotonic=monotonic), Reports(store, POLICY, lambda: 0.5)
+    submits = Submits(
+        vendor=vendor,
+        limit=limit,
+        answers=Answers(store, limit, POLICY, reports, lambda: 0.5, waits.throttled),
+        concurrency=concurrency,
+        secret=SECRET,
+        callback_base=None,
+        waits=waits,
+        monotonic=monotonic,
+    )
+    return Sender(
+        store=store,
+        limit=limit,
+        submits=submits,
+        reports=reports,
+        enqueuer=enqueuer(redis, url),
+        tariff=Tariff({}),
+        policy=POLICY,
+        waits=waits,
+        monotonic=monotonic,
+    )
 
 
 def job(lane: Lane = Lane.NOTICE, **fields: object) -> SendJob:

@@ -157,6 +157,7 @@ class OneMessage(RuleBasedStateMachine):
 
         change = self.store.change(self.message_id, on)
         assert change is not None
+        assert change.after == self.record(), "what a transition makes of a record is known without reading it"
         return change.transition
 
 

@@ -42,12 +42,12 @@ def record(**changes: Any) -> Record:
 
 @given(entries)
 def test_a_line_of_a_timeline_survives_being_written(entry: Entry) -> None:
-    assert Entry.decode(entry.encode()) == entry
+    assert Entry.decode(entry.encode(1_800_000_000_000), 1_800_000_000_000) == entry
 
 
 @given(st.lists(entries, min_size=1, max_size=20))
 def test_a_timeline_is_read_in_its_order(timeline: list[Entry]) -> None:
-    lines = {f"t{number}": entry.encode() for number, entry in enumerate(timeline, 1)}
+    lines = {f"t{number}": entry.encode(int(FIELDS["at"])) for number, entry in enumerate(timeline, 1)}
     assert record(len=str(len(timeline)), **lines).timeline == tuple(timeline)
 
 

@@ -6,7 +6,7 @@ answer in the same exception, and likewise a reset before and after the request 
 """
 
 from collections.abc import Iterator, Mapping
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 
 class Form:
@@ -14,7 +14,7 @@ class Form:
 
     def __init__(self, fields: Mapping[str, str]) -> None:
         # quote and not quote_plus: a space as %20 is read alike by every decoder; the + of a number becomes %2B.
-        self._encoded = urlencode(fields, quote_via=quote).encode("ascii")
+        self._encoded = "&".join(f"{name}={quote(value, safe='')}" for name, value in fields.items()).encode("ascii")
         self.begun = False
 
     def __len__(self) -> int:

@@ -1,14 +1,23 @@
-"""The HTTP session that an adapter submits through: it does what it is told, once.
+"""The HTTP session that an adapter submits through: it does what it is told, once, and nothing that a submit has no use for.
 
-Enters: how many submits run at once. Leaves: a ``requests.Session`` with its connection pool. Open it in the process
-that uses it: a socket shared across a fork mixes two answers up.
+Enters: how many submits run at once. Leaves: a ``requests.Session`` with its connection pool, and ``Post``, which goes to the
+session's adapter directly. Open it in the process that uses it: a socket shared across a fork mixes two answers up.
+
+What requests does for any call and a submit does not need is left out by the places it has for that: looking up pool and
+certificates again, cookies, and a second packet for the body.
 """
 
+from collections.abc import Iterable, Mapping
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+_HEADERS = {"User-Agent": "smsrelay"}
 
 
 class SubmitSession(requests.Session):
@@ -17,6 +26,98 @@ class SubmitSession(requests.Session):
     def get_redirect_target(self, resp: Any) -> None:
         """Never a target: even with redirects off, requests would read and parse one, and raise on a bad one."""
         return
+
+
+class Post(requests.PreparedRequest):
+    """One POST, prepared by hand: headers and form are as they are to stand on the wire."""
+
+    def __init__(self, url: str, headers: Mapping[str, str], form: Iterable[bytes], length: int) -> None:
+        super().__init__()
+        self.method = "POST"
+        self.url = url
+        self.body = form  # type: ignore[assignment]  # requests sends any iterable, its annotation knows fewer
+        self.headers = {**_HEADERS, "Content-Length": str(length), **headers}  # type: ignore[assignment]
+
+
+class Answered(requests.Response):
+    """A response of which only status, headers and the unread body are looked at."""
+
+    def __init__(self, raw: Any) -> None:
+        # Not the parent's: it makes a cookie jar for every response.
+        self.status_code = raw.status
+        self.headers = raw.headers
+        self.raw = raw
+        self._content = None  # never read by requests itself
+        self._content_consumed = False
+
+
+class _OnePacket:
+    """Connects, and then writes head and body at once: the body is asked for when the connection stands, never earlier."""
+
+    _held: bytearray | None = None
+
+    def request(self, *args: Any, **options: Any) -> None:
+        if self.sock is None:  # type: ignore[attr-defined]
+            self.connect()  # type: ignore[attr-defined]
+        self._held = bytearray()
+        try:
+            super().request(*args, **options)  # type: ignore[misc]
+            held, self._held = self._held, None
+            self.send(held)
+        finally:
+            self._held = None
+
+    def send(self, data: Any) -> None:
+        if self._held is None:
+            super().send(data)  # type: ignore[misc]
+        else:
+            self._held += data
+
+
+class _Connection(_OnePacket, HTTPConnection):
+    pass
+
+
+class _SecureConnection(_OnePacket, HTTPSConnection):
+    pass
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _SecureConnection
+
+
+class SubmitAdapter(HTTPAdapter):
+    """Keeps what it found out about a URL: there are two of them."""
+
+    def __init__(self, concurrency: int) -> None:
+        super().__init__(pool_maxsize=concurrency, max_retries=0)
+        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
+        self._known: dict[str, tuple[Any, str]] = {}
+
+    def get_connection_with_tls_context(self, request: Any, verify: Any, proxies: Any = None, cert: Any = None) -> Any:
+        """The pool of a URL, with its certificates looked up once."""
+        known = self._known.get(request.url)
+        if known is None:
+            pool = super().get_connection_with_tls_context(request, verify, proxies, cert)
+            super().cert_verify(pool, request.url, verify, cert)  # type: ignore[no-untyped-call]
+            known = self._known[request.url] = (pool, urlsplit(request.url).path)
+        return known[0]
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """Done with the pool."""
+
+    def request_url(self, request: Any, proxies: Any) -> str:
+        """The path; there is no proxy."""
+        _, path = self._known[request.url]
+        return path
+
+    def build_response(self, req: Any, resp: Any) -> requests.Response:
+        """Without cookies, encoding and history."""
+        return Answered(resp)
 
 
 def open_session(concurrency: int) -> requests.Session:
@@ -28,9 +129,8 @@ def open_session(concurrency: int) -> requests.Session:
     session = SubmitSession()
     session.trust_env = False
     session.headers.clear()
-    session.headers["User-Agent"] = "smsrelay"
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
-    adapter = HTTPAdapter(pool_maxsize=concurrency, max_retries=0)
+    adapter = SubmitAdapter(concurrency)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session

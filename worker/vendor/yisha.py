@@ -11,7 +11,6 @@ only settings that cannot work raise, when the adapter is built. Nothing here lo
 """
 
 import time
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
@@ -25,8 +24,10 @@ from worker.vendor.answer import Answer, Kind, Submission
 from worker.vendor.credentials import ACCEPT, CONTENT_TYPE, Call, Credentials
 from worker.vendor.form import Form
 from worker.vendor.gateway import Head, classify_fault, classify_response
+from worker.vendor.nonce import Nonces
 from worker.vendor.reply import parse_reply, safe_id
 from worker.vendor.serialiser import AmbiguousParamsError, serialiser
+from worker.vendor.session import Post
 
 DOMESTIC_PATH = "/comms/sms/sendmsg"
 INTL_PATH = "/comms/sms/sendmsgall"
@@ -53,14 +54,25 @@ class YishaAccount:
         serialiser(self.serialiser)
 
 
-def new_nonce() -> str:
-    """A nonce that no other attempt of any process uses."""
-    return str(uuid.uuid4())
+new_nonce = Nonces()  # a nonce that no other attempt of any process uses
 
 
 def epoch_ms() -> int:
     """Milliseconds since the epoch, by the wall clock: the gateway compares them with its own."""
     return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Route:
+    """One URL, and its path, which a signature covers."""
+
+    url: str
+    path: str
+
+    @classmethod
+    def of(cls, base: str, path: str) -> "_Route":
+        url = base.rstrip("/") + path
+        return cls(url, urlsplit(url).path)
 
 
 class Yisha:
@@ -77,6 +89,10 @@ class Yisha:
     ) -> None:
         self._account = account
         self._session = session
+        self._domestic = _Route.of(account.domestic_url, DOMESTIC_PATH)
+        self._intl = _Route.of(account.intl_url, INTL_PATH)
+        self._pull = _Route.of(account.intl_url, PULL_PATH)
+        self._timeout = (account.connect_timeout, account.read_timeout)
         self._serialise = serialiser(account.serialiser)
         self._nonce = nonce
         self._wall_ms = wall_ms
@@ -88,22 +104,21 @@ class Yisha:
             fields = self._fields(submission)
         except AmbiguousParamsError:
             return Answer(Kind.REFUSED, "ambiguous_params")
-        answer = self._post(self._url(submission.to), fields)
+        answer = self._post(self._route(submission.to), fields)
         return _without_number(answer, submission.to)
 
     def pull(self, external_id: str) -> bytes | None:
         """The vendor's word on one submit; the shape of the answer is unknown, so it is not read here."""
         fields = {"externalId": external_id}
         try:
-            with self._open(self._account.intl_url.rstrip("/") + PULL_PATH, fields, Form(fields)) as response:
+            with self._open(self._pull, fields, Form(fields)) as response:
                 return self._body(response) if _head(response).from_vendor else None
         except (OSError, HTTPError, HTTPException):
             return None  # asking again later is all that can be done, whatever it was
 
-    def _url(self, to: str) -> str:
-        if to.startswith("+86"):  # +852 +853 +886 are not the mainland and do not begin with it
-            return self._account.domestic_url.rstrip("/") + DOMESTIC_PATH
-        return self._account.intl_url.rstrip("/") + INTL_PATH
+    def _route(self, to: str) -> "_Route":
+        # +852 +853 +886 are not the mainland and do not begin with it
+        return self._domestic if to.startswith("+86") else self._intl
 
     def _fields(self, submission: Submission) -> dict[str, str]:
         fields = {
@@ -115,14 +130,14 @@ class Yisha:
         }
         return {name: value for name, value in fields.items() if value is not None}
 
-    def _headers(self, url: str, fields: dict[str, str]) -> dict[str, str]:
-        call = Call(urlsplit(url).path, fields, self._nonce(), self._wall_ms())
+    def _headers(self, path: str, fields: dict[str, str]) -> dict[str, str]:
+        call = Call(path, fields, self._nonce(), self._wall_ms())
         return {"Accept": ACCEPT, "Content-Type": CONTENT_TYPE, **self._account.credentials.headers(call)}
 
-    def _post(self, url: str, fields: dict[str, str]) -> Answer:
+    def _post(self, route: "_Route", fields: dict[str, str]) -> Answer:
         form, request_id = Form(fields), None
         try:
-            with self._open(url, fields, form) as response:
+            with self._open(route, fields, form) as response:
                 request_id = safe_id(response.headers.get("X-Ca-Request-Id"))
                 return self._answer(response, request_id)
         # requests lets some of urllib3's through, and the body is read from urllib3 itself.
@@ -130,15 +145,9 @@ class Yisha:
             verdict = classify_fault(error, begun=form.begun)
             return Answer(verdict.kind, verdict.code, request_id=request_id)
 
-    def _open(self, url: str, fields: dict[str, str], form: Form) -> requests.Response:
-        return self._session.post(
-            url,
-            data=form,
-            headers=self._headers(url, fields),
-            timeout=(self._account.connect_timeout, self._account.read_timeout),
-            allow_redirects=False,
-            stream=True,
-        )
+    def _open(self, route: "_Route", fields: dict[str, str], form: Form) -> requests.Response:
+        post = Post(route.url, self._headers(route.path, fields), form, len(form))
+        return self._session.get_adapter(route.url).send(post, stream=True, timeout=self._timeout)
 
     def _answer(self, response: requests.Response, request_id: str | None) -> Answer:
         head = _head(response)
@@ -177,6 +186,8 @@ class Yisha:
 def _without_number(answer: Answer, to: str) -> Answer:
     """The answer without any part that quotes the recipient: codes and ids are logged."""
     number = to[-8:]
+    if number not in f"{answer.code} {answer.external_id} {answer.request_id}":
+        return answer
 
     def safe(part: str | None) -> str | None:
         return None if part is not None and number in part else part

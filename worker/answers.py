@@ -1,0 +1,151 @@
+"""Answers: records what submits brought, gathered: whoever comes first records for all who came meanwhile.
+
+Enters: attempts that ended. Leaves: their records moved on, each attempt's ``recorded`` set, and the limit told of success,
+failure, throttling and halting. The record is known since the begin, so nothing is read first; when a report or the lease's end
+was faster, the record is read and decided on again.
+Fails with ``StoreUnavailable`` for every attempt it was to record; the leases decide then. A fault of ours in one attempt is
+logged with its trace and kept from its neighbours.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from producers.connection import StoreUnavailable
+from producers.record import State
+from worker import lifecycle
+from worker.begun import Ended
+from worker.limit import Limit
+from worker.outcome import Outcome
+from worker.policy import Action, Policy
+from worker.status import Reports
+from worker.store import Change, Decide, Reading, Store
+from worker.transition import Transition
+from worker.vendor.answer import Answer, Kind
+
+STALLED = "worker_stalled"  # surely not sent: by us
+_AT_MOST = 100  # a round trip
+_FAILED = {Kind.UNREACHABLE, Kind.UNCERTAIN}
+
+log = structlog.get_logger()
+
+
+class Answers:
+    """Records attempts that ended; safe to share between threads."""
+
+    def __init__(
+        self, store: Store, limit: Limit, policy: Policy, reports: Reports, roll: Callable[[], float], throttled: float
+    ) -> None:
+        self._store = store
+        self._limit = limit
+        self._policy = policy
+        self._reports = reports
+        self._roll = roll
+        self._throttled = throttled
+        self._gathered: deque[Ended] = deque()
+        self._turn = threading.Lock()
+
+    def hand_in(self, ended: Ended) -> None:
+        """Have it recorded, by this thread or by the one that is recording now; does not wait for that one."""
+        self._gathered.append(ended)
+        # Looked at again after each turn: what came while the turn was ending has nobody else.
+        while self._gathered and self._turn.acquire(blocking=False):
+            try:
+                self._record_gathered()
+            finally:
+                self._turn.release()
+
+    def record(self, ended: Ended) -> Outcome:
+        """Have it recorded and wait for that; raises ``StoreUnavailable``."""
+        self._gathered.append(ended)
+        with self._turn:
+            while not ended.recorded.done():
+                self._record_gathered()
+        return ended.recorded.result()
+
+    def _record_gathered(self) -> None:
+        batch: list[Ended] = []
+        while self._gathered and len(batch) < _AT_MOST:
+            batch.append(self._gathered.popleft())
+        try:
+            self._record(batch)
+        except StoreUnavailable as error:
+            _fail(batch, error)
+        except Exception:
+            log.exception("recording answers failed; each is recorded alone")
+            self._record_each([ended for ended in batch if not ended.recorded.done()])
+
+    def _record_each(self, batch: Sequence[Ended]) -> None:
+        for ended in batch:
+            try:
+                self._record([ended])
+            except StoreUnavailable as error:
+                _fail([ended], error)
+            except Exception as error:
+                log.exception("recording an answer failed", message_id=ended.begun.record.message_id)
+                _fail([ended], error)
+
+    def _record(self, batch: Sequence[Ended]) -> None:
+        owed = [(Reading(ended.begun.record, None, ended.now), self._decide(ended)) for ended in batch]
+        changes = self._store.change_many(owed)
+        self._settle(batch)
+        for ended, change in zip(batch, changes, strict=True):
+            outcome = change.transition.state.value if change and change.transition else "no such message"
+            _tell(ended, outcome)
+            self._heed(ended.answer, change)
+            record = ended.begun.record
+            text = f"{outcome} ({ended.answer.code})"
+            ended.recorded.set_result(Outcome(text, record.message_id, record.lane.value, record.attempt))
+
+    def _decide(self, ended: Ended) -> Decide:
+        def answered(reading: Reading) -> Transition | None:
+            attempt, answer = ended.begun.record.attempt, ended.answer
+            return lifecycle.answered(reading.record, attempt, answer, self._policy, reading.now, self._roll())
+
+        return answered
+
+    def _settle(self, batch: Sequence[Ended]) -> None:
+        asked = [ended for ended in batch if ended.answer.code != STALLED]
+        failed = [ended for ended in asked if ended.answer.kind in _FAILED]
+        probes = [self._well(ended.answer) for ended in batch if ended.begun.slot.probe]
+        if batch:
+            probe = all(probes) if probes else None
+            self._limit.settled(answered=len(asked) - len(failed), failed=len(failed), probe=probe)
+
+    def _well(self, answer: Answer) -> bool:
+        """Whether the vendor took a probe for what it is."""
+        halts = self._policy.for_answer(answer.kind, answer.code).action is Action.HALT
+        return answer.kind in {Kind.ANSWERED, Kind.REFUSED} and not halts
+
+    def _heed(self, answer: Answer, change: Change | None) -> None:
+        """What one answer means for everybody else, and for reports that were waiting for it."""
+        action = self._policy.for_answer(answer.kind, answer.code).action
+        if action is Action.DEFER:
+            self._limit.throttled(max(self._throttled, answer.retry_after or 0.0))
+        if action is Action.HALT:
+            self._limit.halt(answer.code)
+            log.error("halted: the vendor refuses everything", code=answer.code, request_id=answer.request_id)
+        if answer.external_id is not None and change is not None and change.applied is not None and change.applied.parked:
+            self._reports.apply_parked(answer.external_id)
+
+
+def _tell(ended: Ended, outcome: str) -> None:
+    record, answer = ended.begun.record, ended.answer
+    log.info(
+        "submitted to the vendor" if outcome == State.SUBMITTED else "attempt ended",
+        message_id=record.message_id,
+        lane=record.lane.value,
+        attempt=record.attempt,
+        kind=answer.kind.value,
+        code=answer.code,
+        request_id=answer.request_id,
+        outcome=outcome,
+    )
+
+
+def _fail(batch: Sequence[Ended], error: Exception) -> None:
+    for ended in batch:
+        if not ended.recorded.done():
+            ended.recorded.set_exception(error)

@@ -1,0 +1,79 @@
+"""Applied: what the store says of a transition it took; and how a transition is written for it (store.lua).
+
+Enters: a record and the transition decided on it. Leaves: the call of the script; and its answer, read. Nothing here fails.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from producers import keys
+from producers.outbox import EVENTS_CAP
+from producers.record import Record, encode_counts, relative
+from producers.script import Call
+from worker.report import UNLISTED
+from worker.transition import Transition, Wake
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A transition that was applied."""
+
+    at: int  # ms, on the store's clock
+    parked: bool  # reports wait for the vendor's id that it brought
+
+
+def read_applied(answer: Sequence[int]) -> Applied | None:
+    """The script's answer; None when the record had moved on."""
+    return Applied(int(answer[0]), bool(answer[1])) if answer else None
+
+
+def applying(record: Record, transition: Transition, retention: int) -> Call:
+    """The call that applies a transition to the record it was decided on; ``retention`` in ms."""
+    wake, due = transition.wake, transition.due
+    return Call(
+        _keys(record, transition.external_id),
+        [
+            record.message_id,
+            record.revision,
+            transition.state.value,
+            transition.attempt,
+            wake.value if isinstance(wake, Wake) else wake,
+            "" if due is None else due,
+            int(transition.publish),
+            int(transition.keeps_payload),
+            retention,
+            transition.external_id or "",
+            transition.owner or "",
+            int(transition.silent),
+            transition.line_attempt,
+            transition.code,
+            transition.rule,
+            relative(transition.updated_on, record.created_at),
+            EVENTS_CAP,
+            record.lane.value,
+            int(transition.rule == UNLISTED),
+            transition.folded(record),
+            transition.why or "",
+            encode_counts(transition.counts or {}),
+            transition.state.letter,
+            int(transition.forgets_external),
+            int(transition.halted),
+        ],
+    )
+
+
+def _keys(record: Record, external_id: str | None) -> list[str]:
+    """Keys a transition touches, in the order of store.lua's header."""
+    named = [
+        keys.message(record.message_id),
+        keys.payload(record.message_id),
+        keys.AGENDA,
+        keys.outbox(record.lane),
+        keys.PLACE,
+        keys.EVENTS,
+        keys.UNLISTED,
+        keys.DEAD,
+        keys.EXPIRED,
+        keys.PUT_OFF,
+    ]
+    return [*named, keys.external(external_id), keys.parked(external_id)] if external_id else named

@@ -1,0 +1,52 @@
+"""Begun: an attempt that is written down and not answered yet; and Ended: the same with its answer.
+
+Pure values, and what follows from them: what to submit, and what is known of the record without reading it.
+"""
+
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from producers.record import Record
+from producers.token import CallbackToken
+from worker.outcome import Outcome
+from worker.slot import Slot
+from worker.store import Payload
+from worker.vendor.answer import Answer, Submission
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """One attempt between its begin and its answer."""
+
+    record: Record  # as the begin left it
+    payload: Payload | None
+    at: int  # instant of the begin on the store's clock, ms
+    asked: float  # instant before the begin was asked for, on the monotonic clock: the lease is not older
+    slot: Slot
+    cost: int  # of its slot
+
+    def submission(self, secret: bytes, callback_base: str | None) -> Submission:
+        """What the vendor is given; raises ``LookupError`` for a message without its payload."""
+        record, payload = self.record, self.payload
+        if payload is None:
+            raise LookupError(f"message {record.message_id} waits without its payload")
+        path = CallbackToken(record.message_id, record.attempt).path(secret)
+        return Submission(
+            message_id=record.message_id,
+            attempt=record.attempt,
+            lane=record.lane,
+            to=payload.to,
+            template=record.template,
+            params=payload.params,
+            callback_url=callback_base.rstrip("/") + path if callback_base else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An attempt and what came of it, to be recorded; ``recorded`` then holds the outcome."""
+
+    begun: Begun
+    answer: Answer
+    now: int  # ms, on the store's clock
+    recorded: "Future[Outcome]" = field(default_factory=Future)

@@ -1,0 +1,219 @@
+"""Chunk: the messages of one wake-up in a worker's hands, from their claim until each is answered, put off or given back.
+
+Enters: ids. Leaves: an ``Outcome`` for each. The steps, until nothing waits any more:
+1. claim what waits, again every few seconds, so that nobody calls it lost;
+2. take places for submits, then slots in the shared rate; without a slot the messages are put off, which is no attempt;
+3. begin those with a slot, in one round trip, and hand them to the submits, which go on while the next slots are waited for;
+4. what is not begun after a while, or when the process is to stop, is given back: another worker is told of it.
+Fails with ``StoreUnavailable``, after what is under way has ended: what was not begun is as it was, what was, its lease decides.
+"""
+
+import secrets
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, wait
+from dataclasses import dataclass, replace
+
+import structlog
+
+from producers.enqueue import Enqueuer
+from producers.lanes import Lane
+from producers.publish import BrokerUnavailable
+from producers.record import Record, State
+from worker import lifecycle
+from worker.begun import Begun, Ended
+from worker.limit import Limit
+from worker.outcome import Outcome
+from worker.policy import Policy
+from worker.slot import Refusal, Slot
+from worker.status import Reports
+from worker.store import Change, Reading, Store
+from worker.submit import Submits
+from worker.tariff import Tariff
+from worker.transition import Transition
+from worker.waits import Waits
+
+_PATIENCE = 1.0  # seconds to wait for a place before the clock is looked at again
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """What every chunk of a process works with."""
+
+    store: Store
+    limit: Limit
+    submits: Submits
+    reports: Reports
+    enqueuer: Enqueuer
+    tariff: Tariff
+    policy: Policy
+    waits: Waits
+    stopping: Callable[[], bool]
+    monotonic: Callable[[], float]
+
+
+class Chunk:
+    """One wake-up's messages; used by one thread, once."""
+
+    def __init__(self, doors: Doors, message_ids: Iterable[str]) -> None:
+        self._doors = doors
+        self._outcomes: dict[str, Outcome | None] = dict.fromkeys(message_ids)
+        self._waiting: dict[str, Reading] = {}
+        self._flights: list[Future[Ended]] = []
+        self._taken_at = self._claimed_at = doors.monotonic()
+
+    def attempt(self) -> list[Outcome]:
+        """Attempt each message that waits to be attempted; raises ``StoreUnavailable``."""
+        try:
+            self._claim(list(self._outcomes))
+            while self._waiting:
+                self._go_on()
+        finally:
+            wait(self._flights)
+            wait([flight.result().recorded for flight in self._flights if flight.exception() is None])
+        for flight in self._flights:
+            outcome = flight.result().recorded.result()
+            self._outcomes[outcome.message_id] = outcome
+        return [outcome for outcome in self._outcomes.values() if outcome is not None]
+
+    def _go_on(self) -> None:
+        doors, now = self._doors, self._doors.monotonic()
+        if len(self._outcomes) > 1 and (doors.stopping() or now - self._taken_at > doors.waits.in_hand):
+            self._give_back()
+        elif now - self._claimed_at > doors.waits.claim_again:
+            self._claim(list(self._waiting))
+        else:
+            self._start_some()
+
+    def _claim(self, message_ids: Sequence[str]) -> None:
+        """Claim, and keep those that wait to be begun."""
+        doors = self._doors
+        self._claimed_at = doors.monotonic()
+        for message_id, reading in zip(message_ids, doors.store.claim(message_ids), strict=True):
+            self._waiting.pop(message_id, None)
+            if reading is None:
+                self._outcomes[message_id] = Outcome("no such message", message_id)
+                continue
+            if reading.parked:
+                doors.reports.apply_parked(message_id)
+            if reading.record.state is State.QUEUED:
+                self._waiting[message_id] = reading
+            else:
+                self._end(reading.record, f"nothing to start: {reading.record.state.value}")
+
+    def _start_some(self) -> None:
+        room = self._doors.submits.room
+        alike = self._alike()
+        places = room.take(len(alike), _PATIENCE)
+        if places == 0:
+            return
+        begun: list[Begun] = []
+        try:
+            begun = self._begun(alike[:places])
+        finally:
+            room.leave(places - len(begun))
+        self._submit(begun)
+
+    def _alike(self) -> list[Reading]:
+        """Those that wait for slots of the same kind as the first one."""
+        first = next(iter(self._waiting.values())).record
+        kind = (first.lane, first.template)
+        return [one for one in self._waiting.values() if (one.record.lane, one.record.template) == kind]
+
+    def _submit(self, begun: Sequence[Begun]) -> None:
+        submits = self._doors.submits
+        if len(self._outcomes) == 1:
+            for one in begun:  # alone: no other thread has to be waited for
+                self._outcomes[one.record.message_id] = submits.here(one)
+        else:
+            self._flights += [submits.start(one) for one in begun]
+
+    def _begun(self, readings: Sequence[Reading]) -> list[Begun]:
+        """Those of the first messages for which there are slots that were begun by us, right now."""
+        doors, first = self._doors, readings[0].record
+        costs = [doors.tariff.of(one) for one in readings]
+        grant = doors.limit.acquire(first.lane, first.template, costs, doors.waits.slot)
+        if grant.refused is not None and not grant.slots:
+            self._put_off(grant.refused, readings)
+        asked, owner = doors.monotonic(), secrets.token_urlsafe(6)
+        lease = int(doors.waits.lease * 1000)
+
+        def begin(reading: Reading) -> Transition | None:
+            return lifecycle.begin(reading.record, reading.now, lease, owner, doors.policy)
+
+        granted = [self._current(one) for one in readings[: len(grant.slots)]]
+        changes = doors.store.change_many([(one, begin) for one in granted])
+        begun, unused = [], []
+        for reading, slot, price, change in zip(granted, grant.slots, costs, changes, strict=False):
+            started = _started(change, owner, asked, slot, price)
+            del self._waiting[reading.record.message_id]
+            if started is not None:
+                begun.append(started)
+            else:
+                unused.append(slot)
+                self._end(reading.record, _not_begun(change))
+        if unused:
+            doors.limit.give_back(unused)
+        return begun
+
+    def _put_off(self, refused: Refusal, readings: Sequence[Reading]) -> None:
+        """Put off who got no slot; all that wait, when nothing at all may be submitted."""
+        doors, rule = self._doors, refused.value
+        wait = doors.waits.put_off if refused is Refusal.LATE else doors.waits.halted
+        owed = readings if refused is Refusal.LATE else list(self._waiting.values())
+
+        def put_off(reading: Reading) -> Transition | None:
+            return lifecycle.deferred(reading.record, reading.now, int(1000 * wait), rule, doors.policy)
+
+        doors.store.change_many([(self._current(one), put_off) for one in owed])
+        for one in owed:
+            del self._waiting[one.record.message_id]
+            self._end(one.record, f"put off: {rule}")
+
+    def _give_back(self) -> None:
+        """Have other workers told of what is not begun."""
+        doors, owed = self._doors, list(self._waiting.values())
+
+        def given_back(reading: Reading) -> Transition | None:
+            return lifecycle.given_back(reading.record, reading.now, doors.policy)
+
+        changes = doors.store.change_many([(self._current(one), given_back) for one in owed])
+        for one in owed:
+            del self._waiting[one.record.message_id]
+            self._end(one.record, "given back")
+        back = [change.record for change in changes if change and change.transition and change.transition.publish]
+        for lane in Lane:
+            self._publish(lane, [record.message_id for record in back if record.lane is lane])
+
+    def _publish(self, lane: Lane, message_ids: Sequence[str]) -> None:
+        if not message_ids:
+            return
+        try:
+            self._doors.enqueuer.publish(lane, message_ids)
+        except BrokerUnavailable as error:  # they wait in the outbox, where they are found
+            log.warning("given back, not published", lane=lane.value, messages=len(message_ids), reason=str(error))
+
+    def _current(self, reading: Reading) -> Reading:
+        """The reading with the store's clock as it is now."""
+        return replace(reading, now=reading.now + int((self._doors.monotonic() - self._claimed_at) * 1000))
+
+    def _end(self, record: Record, text: str) -> None:
+        self._outcomes[record.message_id] = Outcome(text, record.message_id, record.lane.value, record.attempt)
+
+
+def _started(change: Change | None, owner: str, asked: float, slot: Slot, cost: int) -> Begun | None:
+    """The attempt that a begin started; None when it is not ours."""
+    if change is None:
+        return None
+    record = change.after
+    # Without a transition too: the store's answer to our own begin may have been lost on the way.
+    if record.state is not State.SUBMITTING or record.owner != owner or record.begun_at is None:
+        return None
+    return Begun(record, change.reading.payload, record.begun_at, asked, slot, cost)
+
+
+def _not_begun(change: Change | None) -> str:
+    if change is None:
+        return "no such message"
+    return change.transition.state.value if change.transition else f"nothing to start: {change.record.state.value}"

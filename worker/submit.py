@@ -1,0 +1,97 @@
+"""Submits: takes begun attempts to the vendor, several at a time, and hands their answers in.
+
+Enters: attempts that are begun, each with its slot. Leaves: their outcomes, once recorded. The steps:
+1. wait for the slot; one that is void by now is replaced, because the message is begun already;
+2. a worker that stood still since the begin submits nothing: the lease may be somebody else's;
+3. submit; the vendor's adapter turns whatever happens into an answer;
+4. hand the answer in, to be recorded with others.
+A fault of ours in one attempt ends in its own future; its neighbours go on, and its lease decides.
+"""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from worker.answers import STALLED, Answers
+from worker.begun import Begun, Ended
+from worker.limit import Limit
+from worker.outcome import Outcome
+from worker.room import Room
+from worker.slot import Slot
+from worker.vendor.answer import Answer, Kind, Vendor
+from worker.waits import Waits
+
+
+class Submits:
+    """Submits begun attempts; safe to share between threads. No thread is started before the first one is needed."""
+
+    def __init__(  # noqa: PLR0913  the composition root hands over every collaborator by name
+        self,
+        *,
+        vendor: Vendor,
+        limit: Limit,
+        answers: Answers,
+        concurrency: int,
+        secret: bytes,
+        callback_base: str | None,
+        waits: Waits,
+        sleep: Callable[[float], None] = time.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._vendor = vendor
+        self._limit = limit
+        self._answers = answers
+        self._secret = secret
+        self._callback_base = callback_base
+        self._waits = waits
+        self._sleep = sleep
+        self._monotonic = monotonic
+        self._threads = ThreadPoolExecutor(concurrency + 1, "submit")  # one of them may be recording
+        self.room = Room(concurrency)  # who starts an attempt has taken a place for it; the attempt leaves it
+
+    def here(self, begun: Begun) -> Outcome:
+        """Submit in the calling thread; raises ``StoreUnavailable`` when the answer could not be recorded."""
+        try:
+            ended = self._ended(begun)
+        finally:
+            self.room.leave(1)
+        return self._answers.record(ended)
+
+    def start(self, begun: Begun) -> "Future[Ended]":
+        """Submit in a thread of ours; the outcome is in the result's ``recorded``."""
+        return self._threads.submit(self._run, begun)
+
+    def _run(self, begun: Begun) -> Ended:
+        try:
+            ended = self._ended(begun)
+        finally:
+            self.room.leave(1)
+        self._answers.hand_in(ended)
+        return ended
+
+    def _ended(self, begun: Begun) -> Ended:
+        answer = self._answer(begun)
+        return Ended(begun, answer, begun.at + int((self._monotonic() - begun.asked) * 1000))
+
+    def _answer(self, begun: Begun) -> Answer:
+        submission = begun.submission(self._secret, self._callback_base)
+        slot: Slot | None = begun.slot
+        while slot is not None:
+            self._wait_until(slot.at)
+            now = self._monotonic()
+            if now - begun.asked > self._waits.stall:
+                break
+            if now <= slot.until:
+                return self._vendor.submit(submission)
+            slot = self._another(begun, self._waits.stall - (now - begun.asked))
+        return Answer(Kind.UNREACHABLE, STALLED)
+
+    def _another(self, begun: Begun, patience: float) -> Slot | None:
+        record = begun.record
+        grant = self._limit.acquire(record.lane, record.template, [begun.cost], patience)
+        return grant.slots[0] if grant.slots else None
+
+    def _wait_until(self, at: float) -> None:
+        wait = at - self._monotonic()
+        if wait > 0:
+            self._sleep(wait)

@@ -1,0 +1,21 @@
+"""Tariff: what each message takes of the shared rate: one submit, or its segments when the rate counts those. Pure."""
+
+from dataclasses import dataclass
+
+from producers.template import Registry
+from worker.cost import cost
+from worker.store import Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Tariff:
+    """How the rate counts."""
+
+    registry: Registry
+    segments: bool = False
+
+    def of(self, reading: Reading) -> int:
+        """The cost of submitting this message once."""
+        if not self.segments or reading.payload is None:
+            return 1
+        return cost(self.registry.get(reading.record.template), reading.payload.params)
