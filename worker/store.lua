@@ -19,60 +19,68 @@
 --      25 '1' put off by a halt
 -- Returns {now (ms), 1 when reports wait for the external id} when applied; nothing in it when the record has moved on or is gone.
 -- The record it leaves is the one that Transition.applied_to tells.
-local id = ARGV[1]
-local known = redis.call('HMGET', KEYS[1], 'rev', 'len', 'ext', 'exp', 'at')
-if known[1] ~= ARGV[2] then return {} end
+local id, state, wake = ARGV[1], ARGV[3], ARGV[5]
+local revision, length, external, expires_at, accepted_at, before, due = unpack(
+  redis.call('HMGET', KEYS[1], 'rev', 'len', 'ext', 'exp', 'at', 'state', 'due'))
+if revision ~= ARGV[2] then return {} end
 
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 -- A worker that stood still decided on a time that is over; it reads this clock and decides again.
-if ARGV[3] == 'submitting' and now >= tonumber(known[4]) then return {} end
-local function set(field, value)
-  if value == '' then redis.call('HDEL', KEYS[1], field) else redis.call('HSET', KEYS[1], field, value) end
+if state == 'submitting' and now >= tonumber(expires_at) then return {} end
+local ms, told = string.format('%.0f', now), ARGV[12] ~= '1'
+
+local fields, gone = {}, {}
+local function set(...)
+  for _, part in ipairs({...}) do fields[#fields + 1] = part end
 end
-
-if ARGV[12] ~= '1' then
-  local length = tonumber(known[2]) + 1 - tonumber(ARGV[20])
-  for folded = length + 1, tonumber(known[2]) do redis.call('HDEL', KEYS[1], 't' .. folded) end
-  local line = string.format('%+.0f|%s|%s|%s|%s|%s', now - tonumber(known[5]), ARGV[23], ARGV[13], ARGV[14], ARGV[15], ARGV[16])
-  redis.call('HSET', KEYS[1], 'state', ARGV[3], 'try', ARGV[4], 'rev', tonumber(ARGV[2]) + 1, 'len', length, 't' .. length, line)
-  redis.call('XADD', KEYS[6], 'MAXLEN', '~', ARGV[17], '*', 'id', id, 'lane', ARGV[18], 'at', string.format('%.0f', now),
-    'state', ARGV[3], 'try', ARGV[13], 'code', ARGV[14], 'rule', ARGV[15])
+local function drop(...)
+  for _, name in ipairs({...}) do gone[#gone + 1] = name end
 end
-set('due', ARGV[6])
-if ARGV[11] ~= '' then redis.call('HSET', KEYS[1], 'own', ARGV[11], 'beg', string.format('%.0f', now)) redis.call('HDEL', KEYS[1], 'ext') end
-if ARGV[3] == 'delivered' and ARGV[12] ~= '1' then redis.call('HDEL', KEYS[1], 'own', 'beg') end
-if ARGV[21] ~= '' then redis.call('HSET', KEYS[1], 'why', ARGV[21]) end
-if ARGV[22] ~= '' then redis.call('HSET', KEYS[1], 'cnt', ARGV[22]) end
-
-if ARGV[5] == 'never' then redis.call('ZREM', KEYS[3], id)
-elseif ARGV[5] ~= 'keep' then redis.call('ZADD', KEYS[3], ARGV[5], id) end
-
-if ARGV[25] == '1' then redis.call('SADD', KEYS[10], id)
-elseif ARGV[5] ~= 'keep' then redis.call('SREM', KEYS[10], id) end
-
--- A half: not the first publication, see lost.lua.
-if ARGV[7] == '1' then redis.call('ZADD', KEYS[4], redis.call('INCR', KEYS[5]) + 0.5, id)
-elseif ARGV[5] ~= 'keep' then redis.call('ZREM', KEYS[4], id) end
-
-if ARGV[10] ~= '' and ARGV[10] ~= known[3] and ARGV[13] == ARGV[4] then
-  redis.call('HSET', KEYS[1], 'ext', ARGV[10])
+if told then
+  local number = tonumber(length) + 1 - tonumber(ARGV[20])
+  for folded = number + 1, tonumber(length) do drop('t' .. folded) end
+  local line = string.format('%+.0f|%s|%s|%s|%s|%s', now - tonumber(accepted_at), ARGV[23], ARGV[13], ARGV[14], ARGV[15], ARGV[16])
+  set('state', state, 'try', ARGV[4], 'rev', tonumber(ARGV[2]) + 1, 'len', number, 't' .. number, line)
+  redis.call('XADD', KEYS[6], 'MAXLEN', '~', ARGV[17], '*', 'id', id, 'lane', ARGV[18], 'at', ms,
+    'state', state, 'try', ARGV[13], 'code', ARGV[14], 'rule', ARGV[15])
+end
+if ARGV[6] ~= '' then set('due', ARGV[6]) elseif due then drop('due') end
+if ARGV[11] ~= '' then
+  set('own', ARGV[11], 'beg', ms)
+  drop('ext')
+end
+if state == 'delivered' and told then drop('own', 'beg') end
+if ARGV[21] ~= '' then set('why', ARGV[21]) end
+if ARGV[22] ~= '' then set('cnt', ARGV[22]) end
+if #gone > 0 then redis.call('HDEL', KEYS[1], unpack(gone)) end
+if ARGV[10] ~= '' and ARGV[10] ~= external and ARGV[13] == ARGV[4] then
+  external = ARGV[10]
+  set('ext', external)
   redis.call('SET', KEYS[11], id .. ':' .. ARGV[13], 'PX', ARGV[9])
 end
-if ARGV[24] == '1' then
-  local ext = redis.call('HGET', KEYS[1], 'ext')
-  if ext then redis.call('UNLINK', 'sms:x:' .. ext) end
-end
+if #fields > 0 then redis.call('HSET', KEYS[1], unpack(fields)) end
+if ARGV[24] == '1' and external then redis.call('UNLINK', 'sms:x:' .. external) end
+
+if wake == 'never' then redis.call('ZREM', KEYS[3], id)
+elseif wake ~= 'keep' then redis.call('ZADD', KEYS[3], wake, id) end
+
+-- Only a queued message can be in an outbox, or put off by a halt.
+if ARGV[25] == '1' then redis.call('SADD', KEYS[10], id)
+elseif wake ~= 'keep' and before == 'queued' then redis.call('SREM', KEYS[10], id) end
+-- A half: not the first publication, see lost.lua.
+if ARGV[7] == '1' then redis.call('ZADD', KEYS[4], redis.call('INCR', KEYS[5]) + 0.5, id)
+elseif wake ~= 'keep' and before == 'queued' then redis.call('ZREM', KEYS[4], id) end
+
 if ARGV[19] == '1' then redis.call('HINCRBY', KEYS[7], ARGV[14], 1) end
-local list = (ARGV[3] == 'failed' or ARGV[3] == 'unknown') and 8 or ARGV[3] == 'expired' and 9
-for _, other in ipairs({8, 9}) do
-  if other ~= list then redis.call('ZREM', KEYS[other], id) end
-end
-if list then
-  if ARGV[5] ~= 'keep' then redis.call('ZADD', KEYS[list], string.format('%.0f', now), id) end
-  redis.call('ZREMRANGEBYSCORE', KEYS[list], '-inf', string.format('%.0f', now - tonumber(ARGV[9])))
+local lists = {failed = 8, unknown = 8, expired = 9}
+local was, is = lists[before], lists[state]
+if was and was ~= is then redis.call('ZREM', KEYS[was], id) end
+if is then
+  if wake ~= 'keep' then redis.call('ZADD', KEYS[is], ms, id) end
+  redis.call('ZREMRANGEBYSCORE', KEYS[is], '-inf', string.format('%.0f', now - tonumber(ARGV[9])))
 end
 if ARGV[8] ~= '1' then redis.call('UNLINK', KEYS[2]) end
-if ARGV[5] == 'never' then redis.call('PEXPIRE', KEYS[1], ARGV[9])
-elseif ARGV[5] ~= 'keep' then redis.call('PERSIST', KEYS[1]) end
+if wake == 'never' then redis.call('PEXPIRE', KEYS[1], ARGV[9])
+elseif wake ~= 'keep' and (lists[before] or before == 'delivered' or before == 'cancelled') then redis.call('PERSIST', KEYS[1]) end
 return {now, ARGV[10] ~= '' and redis.call('EXISTS', KEYS[12]) or 0}

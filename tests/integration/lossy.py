@@ -1,9 +1,10 @@
-"""A way to a Redis that loses one answer: the first ``1`` of a script. What was asked was done; who asked hears a reset.
+"""A way to a Redis that loses one answer: the first by which store.lua says that it applied something. What was asked was done; who asked hears a reset.
 
 Enters: the server's port. Leaves: a port that leads there. Everything is closed on leaving the context.
 """
 
 import contextlib
+import re
 import selectors
 import socket
 import socketserver
@@ -12,7 +13,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-_APPLIED = b":1\r\n"
+_APPLIED = re.compile(rb"\*2\r\n:\d+\r\n:[01]\r\n")
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER of zero seconds: closing sends RST
 
 
@@ -53,7 +54,7 @@ def _pump(client: socket.socket, server: socket.socket, lost: threading.Event) -
                 chunk = key.fileobj.recv(1 << 16)  # type: ignore[union-attr]
                 if key.fileobj is client:
                     asked = chunk
-                elif chunk == _APPLIED and b"EVALSHA" in asked and not lost.is_set():
+                elif _APPLIED.fullmatch(chunk) and b"EVALSHA" in asked and not lost.is_set():
                     lost.set()
                     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
                     return
