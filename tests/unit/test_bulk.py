@@ -43,7 +43,9 @@ def test_empty_parameters_at_the_end_are_none_and_in_the_middle_are_refused() ->
     assert list(reasons("to,p1,p2", NUMBER, "", "b")) == ["params.0"]
 
 
-@pytest.mark.parametrize(("cell", "params"), [('["394021", "5"]', ("394021", "5")), ("394021", ("394021",)), ("[]", ()), ("", ())])
+@pytest.mark.parametrize(
+    ("cell", "params"), [('["394021", "5"]', ("394021", "5")), ("394021", ("394021",)), ("[]", ()), ("", ())]
+)
 def test_a_params_cell_is_a_json_list_or_one_value(cell: str, params: tuple[str, ...]) -> None:
     assert job("to,params", NUMBER, cell).params == params
 
