@@ -96,19 +96,14 @@ class Enqueuer:
                 made = self._made(batch)
                 draft = self._outbox.draft(_messages(made))
                 done, under_way = under_way, None
-                recorded = [] if done is None else done.recorded()
-                under_way = _Batch(place, made, self._outbox.begin(draft))  # the store works on it while the rest goes on
-                self._wake(recorded)
-                if done is not None:
-                    yield from done.results(recorded)
-            if under_way is not None:
-                done, under_way = under_way, None
-                recorded = done.recorded()
-                self._wake(recorded)
-                yield from done.results(recorded)
+                # Published before the next begins, behind which a Redis that is broker too would make it wait.
+                results = self._finish(done)
+                under_way = _Batch(place, made, self._outbox.begin(draft))  # while the results are used and the next is made
+                yield from results
+            done, under_way = under_way, None
+            yield from self._finish(done)
         finally:
-            if under_way is not None:  # nobody reads its results any more; it is recorded, and the workers shall know
-                self._wake(under_way.recorded())
+            self._finish(under_way)  # nobody reads its results any more; it is recorded, and the workers shall know
 
     def enqueue_all(self, jobs: Iterable[SendJob]) -> list[Accepted]:
         """Accept all of a list that fits into memory, or none: when one is wrong, ``Rejection`` names it by its place.
@@ -167,6 +162,14 @@ class Enqueuer:
             except Rejection as rejection:
                 made.append(rejection)
         return made
+
+    def _finish(self, batch: "_Batch | None") -> Iterable[Accepted | Refused]:
+        """Wait until a batch is recorded, publish it, and tell its results."""
+        if batch is None:
+            return ()
+        recorded = batch.recorded()
+        self._wake(recorded)
+        return batch.results(recorded)
 
     def _wake(self, recorded: Sequence[Recorded]) -> None:
         for lane in Lane:

@@ -72,6 +72,15 @@ def test_the_commands_at_a_desk_tell_the_story_that_the_readme_shows(relay: Rela
     assert _shell(settings + status, clean_environment(), tmp_path).startswith("submitting\n")
 
 
+def test_the_campaign_of_the_readme_is_accepted_once(redis: Redis, valkey_url: str, tmp_path: Path) -> None:
+    [campaign] = [block for block in blocks("README.md", "sh") if "smsrelay bulk" in block]
+    given = {"BROKER_URL": valkey_url, "STORE_URL": valkey_url, "SECRET": "0123456789abcdef"}
+    environment = clean_environment() | {f"SMSRELAY_{name}": value for name, value in given.items()}
+    assert _shell(campaign, environment, tmp_path) in blocks("README.md", "text")
+    assert _shell(campaign, environment, tmp_path) == "2 rows: 0 accepted, 2 accepted before, 0 refused\n"
+    assert redis.zcard(keys.AGENDA) == 2
+
+
 def test_a_job_written_by_hand_as_the_contract_shows_is_delivered(relay: RelayProcess) -> None:
     [envelope] = [block for block in blocks("docs/wire-contract.md", "json") if '"body"' in block]
     relay.redis.lpush("sms.otp", envelope)

@@ -47,6 +47,8 @@ RUN_BY = {
     "make lint": CI,
     "make up": UP,  # which is `smsrelay up`, says the Makefile
     "set -a; . .smsrelay/env; set +a": DESK,
+    "printf 'to,p1\\n13912345678,Anna\\n13912345679,Ben\\n' > spring.csv": DESK,
+    ".venv/bin/smsrelay bulk spring.csv --template 0000000 --lane marketing": DESK,
     ".venv/bin/smsrelay send --to 13815030001 --template 0000000 --param 394021 --lane otp --reference order-4711": DESK,
     ".venv/bin/smsrelay show 428912e6-7d84-58f4-b67b-a3fe7fc2cea5": DESK,
     ".venv/bin/smsrelay why 428912e6-7d84-58f4-b67b-a3fe7fc2cea5": DESK,
