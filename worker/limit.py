@@ -29,7 +29,7 @@ from worker.store_clock import StoreClock
 __all__ = ["Circuit", "Grant", "Halt", "Limit", "RateState", "Refusal", "Slot"]
 
 _VOID = 0.020  # seconds after its begin, or a quarter of the interval when that is more
-_LOW = 0.015  # seconds still ahead when bulk asks again, as limit.lua has it
+_LOW = 0.020  # seconds still ahead when bulk asks again, as limit.lua has it
 _LONGEST_PAUSE = 600.0  # seconds that a vendor may ask for
 _SHUT = {-1: Refusal.HALTED, -2: Refusal.CIRCUIT}
 
