@@ -20,6 +20,7 @@ from worker.begun import Ended
 from worker.limit import Limit
 from worker.outcome import Outcome
 from worker.policy import Action, Policy
+from worker.put_off import PutOff
 from worker.status import Reports
 from worker.store import Change, Decide, Reading, Store
 from worker.transition import Transition
@@ -36,10 +37,19 @@ class Answers:
     """Records attempts that ended; safe to share between threads."""
 
     def __init__(
-        self, store: Store, limit: Limit, policy: Policy, reports: Reports, roll: Callable[[], float], throttled: float
+        self,
+        *,
+        store: Store,
+        limit: Limit,
+        put_off: PutOff,
+        policy: Policy,
+        reports: Reports,
+        roll: Callable[[], float],
+        throttled: float,
     ) -> None:
         self._store = store
         self._limit = limit
+        self._put_off = put_off
         self._policy = policy
         self._reports = reports
         self._roll = roll
@@ -112,7 +122,9 @@ class Answers:
         probes = [self._well(ended.answer) for ended in batch if ended.begun.slot.probe]
         if batch:
             probe = all(probes) if probes else None
-            self._limit.settled(answered=len(asked) - len(failed), failed=len(failed), probe=probe)
+            reopened = self._limit.settled(answered=len(asked) - len(failed), failed=len(failed), probe=probe)
+            if reopened:
+                self._put_off.wake_put_off()
 
     def _well(self, answer: Answer) -> bool:
         """Whether the vendor took a probe for what it is."""

@@ -15,7 +15,7 @@ local PACE = 0.985      -- of the rate: what is late on its way crowds what foll
 local SHARE = 0.06      -- a floor, of the current rate
 local CLIMB = 60e6      -- µs from nothing back to the configured rate
 local HORIZON = {otp = 50e3, notice = 45e3, marketing = 40e3}
-local LOW = 15e3        -- µs still ahead when bulk asks again
+local LOW = 20e3        -- µs still ahead when bulk asks again
 local CATCH_UP = 100e3  -- µs for which a floor that was not taken is kept
 local clock = redis.call('TIME')
 local now = tonumber(clock[1]) * 1e6 + tonumber(clock[2])
@@ -39,9 +39,7 @@ local known, changed = {}, {}
 local all = redis.call('HGETALL', KEYS[1])
 for i = 1, #all, 2 do known[all[i]] = tonumber(all[i + 1]) end
 local function set(field, value)
-  known[field] = value
-  changed[#changed + 1] = field
-  changed[#changed + 1] = string.format('%.0f', value)
+  known[field], changed[field] = value, true
 end
 
 local rate = tonumber(redis.call('HGET', KEYS[2], 'rate') or ARGV[1])
@@ -105,8 +103,13 @@ end
 
 answer[3] = start
 if granted_all > 0 then set('next', start) end
-if #changed > 0 then
-  redis.call('HSET', KEYS[1], unpack(changed))
+if next(changed) then
+  local fields = {}
+  for field in pairs(changed) do
+    fields[#fields + 1] = field
+    fields[#fields + 1] = string.format('%.0f', known[field])
+  end
+  redis.call('HSET', KEYS[1], unpack(fields))
   redis.call('PEXPIRE', KEYS[1], 900000)
 end
 return answer

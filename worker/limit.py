@@ -30,7 +30,7 @@ __all__ = ["Circuit", "Grant", "Halt", "Limit", "RateState", "Refusal", "Slot"]
 
 _VOID = 0.020  # seconds after its begin, or a quarter of the interval when that is more
 _CROWD = 0.02 / 12_000  # seconds late that do no harm, per submit a second of the rate: nobody's workers do more than these
-_LOW = 0.015  # seconds still ahead when bulk asks again, as limit.lua has it
+_LOW = 0.020  # seconds still ahead when bulk asks again, as limit.lua has it
 _LONGEST_PAUSE = 600.0  # seconds that a vendor may ask for
 _SHUT = {-1: Refusal.HALTED, -2: Refusal.CIRCUIT}
 
@@ -106,15 +106,15 @@ class Limit:
             begin = slot
         self._give_back.run([keys.RATE], [f"{begin.begins:.0f}", f"{run[-1].ends:.0f}"])
 
-    def settled(self, *, answered: int, failed: int, probe: bool | None = None) -> None:
+    def settled(self, *, answered: int, failed: int, probe: bool | None = None) -> bool:
         """What came of submits: ``failed`` found no vendor, or one that fails; ``probe``: whether a probe was answered well.
 
-        Asks nothing of the store while nothing fails.
+        True when that ended a halt or closed the circuit. Asks nothing of the store while nothing fails.
         """
         with self._lock:
             told = self._outcomes.add(answered, failed, self._monotonic())
         if probe is None and told is None:
-            return
+            return False
         said = {None: "", True: "good", False: "bad"}[probe]
         named = [keys.OUTCOMES, keys.CIRCUIT, keys.HALTED]
         came = self._settled.run(named, [*(told or (0, 0)), said, self._halt_probe])
@@ -122,6 +122,7 @@ class Limit:
             log.error("circuit opened: the vendor fails")
         elif came == "closed":
             log.warning("submits go on: a probe was answered")
+        return bool(came == "closed")
 
     def throttled(self, retry_after: float) -> None:
         """The vendor throttled: halve the shared rate, at most once a second, and let nobody submit for so many seconds."""

@@ -22,11 +22,6 @@ class Overview:
     dead: int  # failed or ended unknown, within the retention
     unlisted: Mapping[str, int]  # reports by status codes that the policy does not know
 
-    @property
-    def halted(self) -> bool:
-        """Whether the vendor refuses everything."""
-        return self.rate.halted is not None
-
     @classmethod
     def read(cls, store: Store, limit: Limit) -> "Overview":
         """As things stand now."""

@@ -59,6 +59,7 @@ class Relay:
         """Build every part from the settings."""
         redis = open_store(settings.store_url, settings.concurrency + 16)
         store = Store(redis, settings.retention_hours * 3600)
+        put_off = PutOff(redis)
         limit = Limit(redis, settings.rate, settings.halt_probe)
         policy = load_policy(settings.policy)
         adapter = vendor(settings)
@@ -71,7 +72,15 @@ class Relay:
         submits = Submits(
             vendor=adapter,
             limit=limit,
-            answers=Answers(store, limit, policy, reports, roll, waits.throttled),
+            answers=Answers(
+                store=store,
+                limit=limit,
+                put_off=put_off,
+                policy=policy,
+                reports=reports,
+                roll=roll,
+                throttled=waits.throttled,
+            ),
             concurrency=settings.concurrency,
             secret=settings.secret_bytes,
             callback_base=settings.callback_url,
@@ -92,7 +101,6 @@ class Relay:
         inbox = Inbox(redis)
         agenda = Agenda(store, enqueuer, reconciler, inbox, reports, policy)
         lost = LostWakeUps(store, enqueuer, inbox, publisher)
-        put_off = PutOff(redis)
         return cls(store, limit, policy, enqueuer, reports, inbox, sender, reconciler, agenda, lost, put_off)
 
 

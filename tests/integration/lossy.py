@@ -1,4 +1,6 @@
-"""A way to a Redis that loses one answer: the first by which store.lua says that it applied something. What was asked was done; who asked hears a reset.
+"""A way to a Redis that loses one answer: the first by which store.lua says what it applied.
+
+What was asked was done; who asked hears a reset.
 
 Enters: the server's port. Leaves: a port that leads there. Everything is closed on leaving the context.
 """

@@ -18,6 +18,7 @@ from worker.limit import Limit
 from worker.pace import Pace
 from worker.policy import Policy
 from worker.policy_file import load_policy
+from worker.put_off import PutOff
 from worker.reconcile import Reconciler
 from worker.send import Sender
 from worker.status import Reports
@@ -72,7 +73,15 @@ def sending(
     submits = Submits(
         vendor=vendor,
         limit=limit,
-        answers=Answers(store, limit, POLICY, reports, lambda: 0.5, waits.throttled),
+        answers=Answers(
+            store=store,
+            limit=limit,
+            put_off=PutOff(redis),
+            policy=POLICY,
+            reports=reports,
+            roll=lambda: 0.5,
+            throttled=waits.throttled,
+        ),
         concurrency=concurrency,
         secret=SECRET,
         callback_base=None,
