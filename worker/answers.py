@@ -91,9 +91,9 @@ class Answers:
         owed = [(Reading(ended.begun.record, None, ended.now), self._decide(ended)) for ended in batch]
         changes = self._store.change_many(owed)
         self._settle(batch)
-        for ended, change in zip(batch, changes, strict=True):
-            outcome = change.transition.state.value if change and change.transition else "no such message"
-            _tell(ended, outcome)
+        outcomes = [change.transition.state.value if change and change.transition else "no such message" for change in changes]
+        _tell(batch, outcomes)
+        for ended, change, outcome in zip(batch, changes, outcomes, strict=True):
             self._heed(ended.answer, change)
             record = ended.begun.record
             text = f"{outcome} ({ended.answer.code})"
@@ -131,7 +131,23 @@ class Answers:
             self._reports.apply_parked(answer.external_id)
 
 
-def _tell(ended: Ended, outcome: str) -> None:
+def _tell(batch: Sequence[Ended], outcomes: Sequence[str]) -> None:
+    """Log each attempt; those that were submitted and recorded together in one line: lines cost much."""
+    told = list(zip(batch, outcomes, strict=True))
+    together = [ended for ended, outcome in told if outcome == State.SUBMITTED] if len(batch) > 1 else []
+    if together:
+        log.info("submitted to the vendor", submits=[_brief(ended) for ended in together])
+    for ended, outcome in told:
+        if not together or outcome != State.SUBMITTED:
+            _tell_one(ended, outcome)
+
+
+def _brief(ended: Ended) -> str:
+    record, answer = ended.begun.record, ended.answer
+    return f"{record.message_id} {record.lane.value} attempt {record.attempt} {answer.code} {answer.request_id or ''}".rstrip()
+
+
+def _tell_one(ended: Ended, outcome: str) -> None:
     record, answer = ended.begun.record, ended.answer
     log.info(
         "submitted to the vendor" if outcome == State.SUBMITTED else "attempt ended",

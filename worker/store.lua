@@ -9,13 +9,15 @@
 --      8 sms:dead         sorted set: id by the instant it failed or ended unknown; swept after the retention
 --      9 sms:x:EXTERNAL   string, lives for the retention; absent, with the next, when the transition brings no external id
 --      10 sms:parked:EXTERNAL  list: reports that came before this id was known; lives for the retention
--- ARGV 1 id  2 revision it was decided on  3 state  4 attempt  5 wake (ms, 'keep' or 'never')  6 due (ms or '')
+-- ARGV 1 a JSON list of texts, one in place of twenty-four that a client would have to write singly:
+--      1 id  2 revision it was decided on  3 state  4 attempt  5 wake (ms, 'keep' or 'never')  6 due (ms or '')
 --      7 '1' into the outbox  8 '1' keep the payload  9 retention (ms)  10 external id or ''
 --      11 owner or ''  12 '1' silent  13 line: attempt  14 line: code  15 line: rule  16 line: updated_on or ''
 --      17 stream cap  18 lane  19 '1' count the code as unlisted  20 lines folded into this one
 --      21 why or ''  22 counts or ''  23 state as a line spells it  24 '1' forget sms:x: of the external id it has by now
 -- Returns {now (ms), 1 when reports wait for the external id} when applied; nothing in it when the record has moved on or is gone.
 -- The record it leaves is the one that Transition.applied_to tells.
+local ARGV = cjson.decode(ARGV[1])
 local id = ARGV[1]
 local known = redis.call('HMGET', KEYS[1], 'rev', 'len', 'ext', 'exp', 'at')
 if known[1] ~= ARGV[2] then return {} end
