@@ -8,6 +8,7 @@ logged with its trace and kept from its neighbours.
 """
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
@@ -27,6 +28,8 @@ from worker.vendor.answer import Answer, Kind
 
 STALLED = "worker_stalled"  # surely not sent: by us
 _AT_MOST = 100  # a round trip
+_WORTH_IT = 16  # a round trip; for fewer, a moment is waited for more to come …
+_LINGER = 0.005  # … of so many seconds; a lone message is recorded at once
 _FAILED = {Kind.UNREACHABLE, Kind.UNCERTAIN}
 
 log = structlog.get_logger()
@@ -36,7 +39,14 @@ class Answers:
     """Records attempts that ended; safe to share between threads."""
 
     def __init__(
-        self, store: Store, limit: Limit, policy: Policy, reports: Reports, roll: Callable[[], float], throttled: float
+        self,
+        store: Store,
+        limit: Limit,
+        policy: Policy,
+        reports: Reports,
+        roll: Callable[[], float],
+        throttled: float,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._store = store
         self._limit = limit
@@ -44,6 +54,7 @@ class Answers:
         self._reports = reports
         self._roll = roll
         self._throttled = throttled
+        self._sleep = sleep
         self._gathered: deque[Ended] = deque()
         self._turn = threading.Lock()
 
@@ -53,6 +64,8 @@ class Answers:
         # Looked at again after each turn: what came while the turn was ending has nobody else.
         while self._gathered and self._turn.acquire(blocking=False):
             try:
+                if len(self._gathered) < _WORTH_IT:
+                    self._sleep(_LINGER)
                 self._record_gathered()
             finally:
                 self._turn.release()
