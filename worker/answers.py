@@ -8,6 +8,7 @@ logged with its trace and kept from its neighbours.
 """
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
@@ -28,6 +29,8 @@ from worker.vendor.answer import Answer, Kind
 
 STALLED = "worker_stalled"  # surely not sent: by us
 _AT_MOST = 100  # a round trip
+_WORTH_IT = 16  # a round trip; for fewer, a moment is waited for more to come …
+_LINGER = 0.005  # … of so many seconds; a lone message is recorded at once
 _FAILED = {Kind.UNREACHABLE, Kind.UNCERTAIN}
 
 log = structlog.get_logger()
@@ -46,6 +49,7 @@ class Answers:
         reports: Reports,
         roll: Callable[[], float],
         throttled: float,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._store = store
         self._limit = limit
@@ -54,6 +58,7 @@ class Answers:
         self._reports = reports
         self._roll = roll
         self._throttled = throttled
+        self._sleep = sleep
         self._gathered: deque[Ended] = deque()
         self._turn = threading.Lock()
 
@@ -63,6 +68,8 @@ class Answers:
         # Looked at again after each turn: what came while the turn was ending has nobody else.
         while self._gathered and self._turn.acquire(blocking=False):
             try:
+                if len(self._gathered) < _WORTH_IT:
+                    self._sleep(_LINGER)
                 self._record_gathered()
             finally:
                 self._turn.release()
@@ -101,9 +108,9 @@ class Answers:
         owed = [(Reading(ended.begun.record, None, ended.now), self._decide(ended)) for ended in batch]
         changes = self._store.change_many(owed)
         self._settle(batch)
-        for ended, change in zip(batch, changes, strict=True):
-            outcome = change.transition.state.value if change and change.transition else "no such message"
-            _tell(ended, outcome)
+        outcomes = [change.transition.state.value if change and change.transition else "no such message" for change in changes]
+        _tell(batch, outcomes)
+        for ended, change, outcome in zip(batch, changes, outcomes, strict=True):
             self._heed(ended.answer, change)
             record = ended.begun.record
             text = f"{outcome} ({ended.answer.code})"
@@ -143,7 +150,23 @@ class Answers:
             self._reports.apply_parked(answer.external_id)
 
 
-def _tell(ended: Ended, outcome: str) -> None:
+def _tell(batch: Sequence[Ended], outcomes: Sequence[str]) -> None:
+    """Log each attempt; those that were submitted and recorded together in one line: lines cost much."""
+    told = list(zip(batch, outcomes, strict=True))
+    together = [ended for ended, outcome in told if outcome == State.SUBMITTED] if len(batch) > 1 else []
+    if together:
+        log.info("submitted to the vendor", submits=[_brief(ended) for ended in together])
+    for ended, outcome in told:
+        if not together or outcome != State.SUBMITTED:
+            _tell_one(ended, outcome)
+
+
+def _brief(ended: Ended) -> str:
+    record, answer = ended.begun.record, ended.answer
+    return f"{record.message_id} {record.lane.value} attempt {record.attempt} {answer.code} {answer.request_id or ''}".rstrip()
+
+
+def _tell_one(ended: Ended, outcome: str) -> None:
     record, answer = ended.begun.record, ended.answer
     log.info(
         "submitted to the vendor" if outcome == State.SUBMITTED else "attempt ended",

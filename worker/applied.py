@@ -3,6 +3,7 @@
 Enters: a record and the transition decided on it. Leaves: the call of the script; and its answer, read. Nothing here fails.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -30,36 +31,34 @@ def read_applied(answer: Sequence[int]) -> Applied | None:
 def applying(record: Record, transition: Transition, retention: int) -> Call:
     """The call that applies a transition to the record it was decided on; ``retention`` in ms."""
     wake, due = transition.wake, transition.due
-    return Call(
-        _keys(record, transition.external_id),
-        [
-            record.message_id,
-            record.revision,
-            transition.state.value,
-            transition.attempt,
-            wake.value if isinstance(wake, Wake) else wake,
-            "" if due is None else due,
-            int(transition.publish),
-            int(transition.keeps_payload),
-            retention,
-            transition.external_id or "",
-            transition.owner or "",
-            int(transition.silent),
-            transition.line_attempt,
-            transition.code,
-            transition.rule,
-            relative(transition.updated_on, record.created_at),
-            EVENTS_CAP,
-            record.lane.value,
-            int(transition.rule == UNLISTED),
-            transition.folded(record),
-            transition.why or "",
-            encode_counts(transition.counts or {}),
-            transition.state.letter,
-            int(transition.forgets_external),
-            int(transition.halted),
-        ],
-    )
+    told: list[object] = [
+        record.message_id,
+        record.revision,
+        transition.state.value,
+        transition.attempt,
+        wake.value if isinstance(wake, Wake) else wake,
+        "" if due is None else due,
+        int(transition.publish),
+        int(transition.keeps_payload),
+        retention,
+        transition.external_id or "",
+        transition.owner or "",
+        int(transition.silent),
+        transition.line_attempt,
+        transition.code,
+        transition.rule,
+        relative(transition.updated_on, record.created_at),
+        EVENTS_CAP,
+        record.lane.value,
+        int(transition.rule == UNLISTED),
+        transition.folded(record),
+        transition.why or "",
+        encode_counts(transition.counts or {}),
+        transition.state.letter,
+        int(transition.forgets_external),
+        int(transition.halted),
+    ]
+    return Call(_keys(record, transition.external_id), [json.dumps([str(one) for one in told])])
 
 
 def _keys(record: Record, external_id: str | None) -> list[str]:

@@ -16,6 +16,7 @@ class Room:
     def __init__(self, places: int) -> None:
         self._places = places
         self._free = places
+        self._awaited = 1  # free places at which the one who waits goes on
         self._changed = threading.Condition()
         self._line = threading.Lock()  # one waits at a time, so that places are not handed out singly to many
 
@@ -25,9 +26,8 @@ class Room:
             return 0
         try:
             with self._changed:
-                if self._changed.wait_for(lambda: self._free > 0, patience):
-                    enough = min(wanted, max(1, self._places // _SHARE))
-                    self._changed.wait_for(lambda: self._free >= enough, _LINGER)
+                if self._wait(1, patience):
+                    self._wait(min(wanted, max(1, self._places // _SHARE)), _LINGER)
                 taken = min(wanted, self._free)
                 self._free -= taken
                 return taken
@@ -38,4 +38,9 @@ class Room:
         """Give places back."""
         with self._changed:
             self._free += places
-            self._changed.notify()
+            if self._free >= self._awaited:  # not for each place: to wake somebody costs more than to free it
+                self._changed.notify()
+
+    def _wait(self, awaited: int, patience: float) -> bool:
+        self._awaited = awaited
+        return self._changed.wait_for(lambda: self._free >= awaited, patience)
