@@ -13,7 +13,7 @@ if ARGV[3] == 'good' then
 end
 local wait = tonumber(redis.call('HGET', KEYS[2], 'wait'))
 if ARGV[3] == 'bad' then
-  if wait then redis.call('HSET', KEYS[2], 'wait', ms(math.min(60e3, 2 * wait)), 'probe', ms(now + math.min(60e3, 2 * wait))) end
+  if wait then redis.call('HSET', KEYS[2], 'wait', ms(math.min(20e3, 2 * wait)), 'probe', ms(now + math.min(20e3, 2 * wait))) end
   if redis.call('EXISTS', KEYS[3]) == 1 then redis.call('HSET', KEYS[3], 'probe', ms(now + tonumber(ARGV[4]))) end
   return ''
 end

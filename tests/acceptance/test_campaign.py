@@ -38,7 +38,7 @@ def campaign(relay: RelayProcess) -> set[str]:
     jobs = [
         SendJob(to=f"+8618611{number:06d}", template=TEMPLATE, params=("now",), lane=Lane.MARKETING) for number in range(CAMPAIGN)
     ]
-    relay.relay.enqueuer.enqueue_many(jobs)
+    relay.relay.enqueuer.enqueue_all(jobs)
     eventually(lambda: relay.simulator.stats().submits > RATE, "the campaign is under way")
     return {job.to for job in jobs}
 

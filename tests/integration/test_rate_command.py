@@ -65,7 +65,7 @@ def test_a_rate_that_is_none_ends_with_2(environment: Mapping[str, str], tmp_pat
 def test_status_tells_people_and_machines_the_same(
     redis: Redis, valkey_url: str, environment: Mapping[str, str], tmp_path: Path
 ) -> None:
-    enqueuer(redis, valkey_url).enqueue_many([job(Lane.MARKETING) for _ in range(3)])
+    enqueuer(redis, valkey_url).enqueue_all([job(Lane.MARKETING) for _ in range(3)])
     limit = Limit(redis, 100)
     limit.settled(answered=0, failed=20)
     code, lines = run(environment, tmp_path, "status")
