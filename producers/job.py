@@ -25,6 +25,7 @@ from pydantic import (
 from producers.lanes import Lane
 from producers.message import Message, fresh_id, referenced_id
 from producers.number import e164
+from producers.record import DEFAULT_APP
 from producers.rejection import Problem, Rejection
 from producers.template import Registry
 
@@ -61,7 +62,7 @@ class SendJob(BaseModel):
         description="Values for {0}, {1}, …; without , ' [ ] 【 】, control characters or blanks at the ends.",
     )
     lane: Lane | None = Field(default=None, strict=False, description="Optional when the registered template has one.")
-    app: str = Field(default="default", pattern=r"^[A-Za-z0-9_.\-]{1,64}$", description="Who is sending.")
+    app: str = Field(default=DEFAULT_APP, pattern=r"^[A-Za-z0-9_.\-]{1,64}$", description="Who is sending.")
     reference: str | None = Field(
         default=None,
         min_length=1,

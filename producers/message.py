@@ -3,6 +3,7 @@
 Pure: instants come in as arguments, milliseconds since the Unix epoch, UTC.
 """
 
+import base64
 import hashlib
 import hmac
 import json
@@ -35,7 +36,12 @@ class Message:
         return _compact({"to": self.to, "params": self.params})
 
     def fingerprint(self, secret: bytes) -> str:
-        """Keyed digest of the content: tells "the same job again" from "another job under the same reference"."""
+        """Keyed digest of the content: tells "the same job again" from "another job under the same reference".
+
+        Empty without a reference: then the id is this job's alone.
+        """
+        if self.reference is None:
+            return ""
         content = _spaced([self.to, self.lane, self.template, self.params])
         return keyed(secret, "content", content)
 
@@ -64,4 +70,4 @@ def _uuid(bits: int, version: int) -> str:
 
 def keyed(secret: bytes, purpose: str, text: str) -> str:
     """Digest that nobody without the secret can look up a number by, nor compare between purposes."""
-    return hmac.digest(secret, f"{purpose}:{text}".encode(), hashlib.sha256).hex()[:24]
+    return base64.urlsafe_b64encode(hmac.digest(secret, f"{purpose}:{text}".encode(), hashlib.sha256)[:9]).decode("ascii")

@@ -9,7 +9,7 @@
 -- ARGV 1 stream cap
 --      2 JSON: lanes, in the order of KEYS
 --      3 JSON: for each message, in the order of KEYS: id  payload  expires_at (ms)  not_before (ms, or empty)  fingerprint  lane
---        template  app  who  reference (or empty); one argument, for packing and unpacking ten a message costs more than the rest
+--        template  app (empty for the usual one)  who  reference (or empty); one argument, for packing and unpacking ten a message costs more than the rest
 -- Returns a line "place|new|fingerprint|state" for each message (place from 0) that was known before or waits for its time; the
 -- others were recorded now and are queued.
 local clock = redis.call('TIME')
@@ -21,15 +21,17 @@ for number, message in ipairs(cjson.decode(ARGV[3])) do
   local record, payload = KEYS[2 + #lanes + 2 * number], KEYS[3 + #lanes + 2 * number]
   local id, content, expires_at, not_before, fp, lane, tpl, app, who, ref = unpack(message)
   local known = redis.call('HMGET', record, 'fp', 'state')
-  if known[1] then
-    answer[#answer + 1] = string.format('%d|0|%s|%s', number - 1, known[1], known[2])
+  if known[2] then
+    answer[#answer + 1] = string.format('%d|0|%s|%s', number - 1, known[1] or '', known[2])
   else
     local waits = not_before ~= '' and not_before > now
     local rule = waits and 'not_before' or 'enqueued'
-    local fields = {'state', 'queued', 'try', 0, 'rev', 1, 'len', 1, 'at', now, 'exp', expires_at, 'fp', fp, 'lane', lane,
-      't1', '+0|q|0||' .. rule .. '|', 'tpl', tpl, 'app', app, 'who', who}
-    if ref ~= '' then fields[#fields + 1] = 'ref'; fields[#fields + 1] = ref end
-    if waits then fields[#fields + 1] = 'due'; fields[#fields + 1] = not_before end
+    local fields = {'state', 'queued', 'try', 0, 'rev', 1, 'len', 1, 'at', now, 'exp', expires_at, 'lane', lane,
+      't1', waits and '+0|q|0||not_before' or '+0|q|0', 'tpl', tpl, 'who', who}
+    local function set(name, value) fields[#fields + 1] = name; fields[#fields + 1] = value end
+    if app ~= '' then set('app', app) end
+    if ref ~= '' then set('ref', ref); set('fp', fp) end
+    if waits then set('due', not_before) end
     redis.call('HSET', record, unpack(fields))
     redis.call('SET', payload, content, 'PXAT', expires_at)
     due[#due + 1] = waits and not_before or expires_at

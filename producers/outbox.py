@@ -13,7 +13,7 @@ from redis import Redis
 from producers import keys
 from producers.clock import StoreClock
 from producers.message import Message
-from producers.record import State
+from producers.record import DEFAULT_APP, State
 from producers.script import Call, Script
 
 EVENTS_CAP = 100_000
@@ -83,7 +83,7 @@ class Outbox:
             fingerprint,
             message.lane,
             message.template,
-            message.app,
+            "" if message.app == DEFAULT_APP else message.app,
             message.recipient_hash(self._secret),
             message.reference or "",
         )

@@ -14,6 +14,8 @@ from typing import Self
 
 from producers.lanes import Lane
 
+DEFAULT_APP = "default"  # of a job that names none; a record of it leaves the field out
+
 
 class State(StrEnum):
     """Where a message is; docs/guarantees.md draws the arrows."""
@@ -42,6 +44,9 @@ class State(StrEnum):
 
 _LETTERS = dict(zip(State, "qbsurdfnec", strict=True))  # b: begun, n: not known
 _STATES = {letter: state for state, letter in _LETTERS.items()} | {state.value: state for state in State}
+_PLAIN = {State.QUEUED: "enqueued", State.SUBMITTING: "begun"}  # rules that a line leaves out
+_BY_CODE = {"submit.": "^", "status.": "="}  # rules that end with the line's code
+_RULES = {short: rule for rule, short in _BY_CODE.items()}
 _FINAL = {State.DELIVERED, State.FAILED, State.UNKNOWN, State.EXPIRED, State.CANCELLED}
 
 
@@ -58,15 +63,17 @@ class Entry:
 
     def encode(self, created_at: int) -> str:
         """One line, parts joined by ``|``; none of them can hold one. Instants count from the message's acceptance."""
-        when = relative(self.updated_on, created_at)
-        return f"{self.at - created_at:+d}|{self.state.letter}|{self.attempt}|{self.code}|{self.rule}|{when}"
+        rule = "" if self.rule == _PLAIN.get(self.state) else _BY_CODE.get(self.rule.removesuffix(self.code), self.rule)
+        parts = (f"{self.at - created_at:+d}", self.state.letter, str(self.attempt), self.code, rule)
+        return "|".join((*parts, relative(self.updated_on, created_at))).rstrip("|")
 
     @classmethod
     def decode(cls, line: str, created_at: int) -> Self:
         """Read what ``encode`` wrote, or a line with whole instants and words."""
-        at, state, attempt, code, rule, when = line.split("|")
-        moment = _instant(when, created_at) if when else None
-        return cls(_instant(at, created_at), _STATES[state], int(attempt), code, rule, moment)
+        at, letter, attempt, code, rule, when = [*line.split("|"), "", "", ""][:6]
+        state = _STATES[letter]
+        said = _RULES[rule] + code if rule in _RULES else rule or _PLAIN.get(state, "")
+        return cls(_instant(at, created_at), state, int(attempt), code, said, _instant(when, created_at) if when else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +108,11 @@ class Record:
             message_id=message_id,
             lane=Lane(fields["lane"]),
             template=fields["tpl"],
-            app=fields["app"],
+            app=fields.get("app", DEFAULT_APP),
             reference=fields.get("ref"),
             created_at=created_at,
             expires_at=int(fields["exp"]),
-            fingerprint=fields["fp"],
+            fingerprint=fields.get("fp", ""),
             recipient_hash=fields["who"],
             state=State(fields["state"]),
             attempt=int(fields["try"]),

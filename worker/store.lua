@@ -42,7 +42,12 @@ end
 if told then
   local number = tonumber(length) + 1 - tonumber(ARGV[20])
   for folded = number + 1, tonumber(length) do drop('t' .. folded) end
-  local line = string.format('%+.0f|%s|%s|%s|%s|%s', now - tonumber(accepted_at), ARGV[23], ARGV[13], ARGV[14], ARGV[15], ARGV[16])
+  local code, rule = ARGV[14], ARGV[15]
+  if rule == (state == 'queued' and 'enqueued' or state == 'submitting' and 'begun') then rule = ''
+  elseif rule == 'submit.' .. code then rule = '^'
+  elseif rule == 'status.' .. code then rule = '=' end
+  local line = string.format('%+.0f|%s|%s|%s|%s|%s', now - tonumber(accepted_at), ARGV[23], ARGV[13], code, rule, ARGV[16])
+  line = string.gsub(line, '|+$', '')
   set('state', state, 'try', ARGV[4], 'rev', tonumber(ARGV[2]) + 1, 'len', number, 't' .. number, line)
   redis.call('XADD', KEYS[6], 'MAXLEN', '~', ARGV[17], '*', 'id', id, 'lane', ARGV[18], 'at', ms,
     'state', state, 'try', ARGV[13], 'code', ARGV[14], 'rule', ARGV[15])

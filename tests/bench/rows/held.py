@@ -56,15 +56,16 @@ def _run(conditions: Conditions) -> tuple[dict[str, float], dict[str, float]]:
 def _call_back(ground: Ground, port: int) -> None:
     """One report on each submit, as the vendor sends it."""
     ids = [key.removeprefix("sms:m:") for key in ground.redis.scan_iter("sms:m:*", count=1000)]
+    submits = [(one, str(ground.redis.hget(f"sms:m:{one}", "ext"))) for one in ids]
     with ThreadPoolExecutor(_CALLERS) as callers:
-        list(callers.map(lambda place: _report(port, ids[place::_CALLERS]), range(_CALLERS)))
+        list(callers.map(lambda place: _report(port, submits[place::_CALLERS]), range(_CALLERS)))
 
 
-def _report(port: int, ids: Sequence[str]) -> None:
+def _report(port: int, submits: Sequence[tuple[str, str]]) -> None:
     with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
-        for message_id in ids:
+        for message_id, external_id in submits:
             report = {
-                "external_id": "5122f7d8a93f11ea8b6700163e02db87",
+                "external_id": external_id,
                 "status": {"updated_on": time.time_ns() // 10**6, "code": 200},
             }
             connection.request("POST", CallbackToken(message_id, 1).path(SECRET.encode()), json.dumps(report))
