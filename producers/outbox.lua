@@ -27,11 +27,11 @@ for number, message in ipairs(cjson.decode(ARGV[3])) do
     local waits = not_before ~= '' and not_before > now
     local rule = waits and 'not_before' or 'enqueued'
     local fields = {'state', 'queued', 'try', 0, 'rev', 1, 'len', 1, 'at', now, 'exp', expires_at, 'lane', lane,
-      't1', waits and '+0|q|0||not_before' or '+0|q|0', 'tpl', tpl, 'who', who}
+      'tpl', tpl, 'who', who}
     local function set(name, value) fields[#fields + 1] = name; fields[#fields + 1] = value end
     if app ~= '' then set('app', app) end
     if ref ~= '' then set('ref', ref); set('fp', fp) end
-    if waits then set('due', not_before) end
+    if waits then set('due', not_before); set('t1', '+0|q|0||not_before') end
     redis.call('HSET', record, unpack(fields))
     redis.call('SET', payload, content, 'PXAT', expires_at)
     due[#due + 1] = waits and not_before or expires_at

@@ -12,9 +12,9 @@ from typing import Any, Self
 from kombu import Connection
 from kombu.exceptions import KombuError
 from kombu.pools import ProducerPool
-from kombu.transport import redis
 
 from producers.broker import broker_queue, is_rabbitmq, transport_options
+from producers.channel import OneClientTransport
 from producers.confirm import Confirms, Unconfirmed
 from producers.lanes import STATUS_QUEUE
 from producers.task import TaskMessage
@@ -24,23 +24,6 @@ _PATIENCE = 10  # seconds to wait for a connection of the pool, and for RabbitMQ
 
 class BrokerUnavailable(ConnectionError):
     """The broker did not answer; what was to be published may or may not be there."""
-
-
-class _Channel(redis.Channel):  # type: ignore[misc]
-    """kombu's, with one client for all publishes: kombu makes one for each, a quarter of publishing's time."""
-
-    _kept: Any = None
-
-    def _create_client(self, asynchronous: bool = False) -> Any:
-        if asynchronous:
-            return super()._create_client(asynchronous=True)
-        if self._kept is None:
-            self._kept = super()._create_client()
-        return self._kept
-
-
-class _Transport(redis.Transport):  # type: ignore[misc]
-    Channel = _Channel
 
 
 class Publisher:
@@ -53,7 +36,9 @@ class Publisher:
             options |= {"on_open": _impatient, "on_blocked": _blocked}
         else:
             options |= {"max_retries": 1, "interval_start": 0.1, "interval_step": 0.1}  # the outbox waits, not the app
-        transport = _Transport if broker_url.startswith("redis://") else None  # what rediss:// adds, kombu knows by name only
+        transport = (
+            OneClientTransport if broker_url.startswith("redis://") else None
+        )  # what rediss:// adds, kombu knows by name only
         self._connection = Connection(broker_url, transport=transport, transport_options=options, connect_timeout=5)
         self._connections = self._connection.Pool(connections)
         self._producers = ProducerPool(self._connections, limit=connections)

@@ -46,6 +46,8 @@ _LETTERS = dict(zip(State, "qbsurdfnec", strict=True))  # b: begun, n: not known
 _STATES = {letter: state for state, letter in _LETTERS.items()} | {state.value: state for state in State}
 _PLAIN = {State.QUEUED: "enqueued", State.SUBMITTING: "begun"}  # rules that a line leaves out
 _BY_CODE = {"submit.": "^", "status.": "="}  # rules that end with the line's code
+_EMPTY = ("", "", "", "")  # parts at the end of a line that say nothing are left out
+_FIRST = "+0|q|0"  # the first line of nearly every timeline, which a record leaves out
 _RULES = {short: rule for rule, short in _BY_CODE.items()}
 _FINAL = {State.DELIVERED, State.FAILED, State.UNKNOWN, State.EXPIRED, State.CANCELLED}
 
@@ -64,16 +66,18 @@ class Entry:
     def encode(self, created_at: int) -> str:
         """One line, parts joined by ``|``; none of them can hold one. Instants count from the message's acceptance."""
         rule = "" if self.rule == _PLAIN.get(self.state) else _BY_CODE.get(self.rule.removesuffix(self.code), self.rule)
-        parts = (f"{self.at - created_at:+d}", self.state.letter, str(self.attempt), self.code, rule)
+        attempt = "" if self.attempt == 1 else str(self.attempt)
+        parts = (f"{self.at - created_at:+d}", self.state.letter, attempt, self.code, rule)
         return "|".join((*parts, relative(self.updated_on, created_at))).rstrip("|")
 
     @classmethod
     def decode(cls, line: str, created_at: int) -> Self:
         """Read what ``encode`` wrote, or a line with whole instants and words."""
-        at, letter, attempt, code, rule, when = [*line.split("|"), "", "", ""][:6]
+        at, letter, attempt, code, rule, when = [*line.split("|"), *_EMPTY][:6]
         state = _STATES[letter]
         said = _RULES[rule] + code if rule in _RULES else rule or _PLAIN.get(state, "")
-        return cls(_instant(at, created_at), state, int(attempt), code, said, _instant(when, created_at) if when else None)
+        moment = _instant(when, created_at) if when else None
+        return cls(_instant(at, created_at), state, int(attempt or 1), code, said, moment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,7 @@ class Record:
     app: str
     reference: str | None
     created_at: int
-    expires_at: int
+    expires_at: int  # 0 once it is delivered, for then it is not kept
     fingerprint: str
     recipient_hash: str
     state: State
@@ -104,6 +108,7 @@ class Record:
     def decode(cls, message_id: str, fields: Mapping[str, str]) -> Self:
         """Read a message's hash."""
         length, created_at = int(fields["len"]), int(fields["at"])
+        lines = {"t1": _FIRST, **fields}
         return cls(
             message_id=message_id,
             lane=Lane(fields["lane"]),
@@ -111,7 +116,7 @@ class Record:
             app=fields.get("app", DEFAULT_APP),
             reference=fields.get("ref"),
             created_at=created_at,
-            expires_at=int(fields["exp"]),
+            expires_at=int(fields.get("exp", "0")),
             fingerprint=fields.get("fp", ""),
             recipient_hash=fields["who"],
             state=State(fields["state"]),
@@ -123,7 +128,7 @@ class Record:
             why=fields.get("why"),
             counts=_counts(fields.get("cnt", "")),
             revision=int(fields["rev"]),
-            timeline=tuple(Entry.decode(fields[f"t{number}"], created_at) for number in range(1, length + 1)),
+            timeline=tuple(Entry.decode(lines[f"t{number}"], created_at) for number in range(1, length + 1)),
         )
 
 

@@ -10,6 +10,7 @@ from kombu.transport import redis as kombu_redis
 from redis import Redis
 
 from producers.broker import QUEUES
+from producers.channel import OneClientChannel
 from worker.item import readable
 
 
@@ -26,7 +27,7 @@ class CheckingRedis(Redis):
         return (key, readable(bytes(item), queue)) if queue in QUEUES else answer
 
 
-class CheckingChannel(kombu_redis.Channel):  # type: ignore[misc]
+class CheckingChannel(OneClientChannel):
     """A channel that reads through ``CheckingRedis``; a key prefix, which we never set, keeps kombu's own client."""
 
     def _get_client(self) -> Any:

@@ -112,7 +112,7 @@ def _as_json(record: Record, lines: list[Line]) -> dict[str, object]:
         "state": record.state.value,
         "attempts": record.attempt,
         "created_at": record.created_at,
-        "expires_at": record.expires_at,
+        "expires_at": record.expires_at or None,
         "due": record.due,
         "external_id": record.external_id,
     }

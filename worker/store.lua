@@ -46,7 +46,8 @@ if told then
   if rule == (state == 'queued' and 'enqueued' or state == 'submitting' and 'begun') then rule = ''
   elseif rule == 'submit.' .. code then rule = '^'
   elseif rule == 'status.' .. code then rule = '=' end
-  local line = string.format('%+.0f|%s|%s|%s|%s|%s', now - tonumber(accepted_at), ARGV[23], ARGV[13], code, rule, ARGV[16])
+  local line = string.format('%+.0f|%s|%s|%s|%s|%s', now - tonumber(accepted_at), ARGV[23], ARGV[13] == '1' and '' or ARGV[13], code, rule,
+    ARGV[16])
   line = string.gsub(line, '|+$', '')
   set('state', state, 'try', ARGV[4], 'rev', tonumber(ARGV[2]) + 1, 'len', number, 't' .. number, line)
   redis.call('XADD', KEYS[6], 'MAXLEN', '~', ARGV[17], '*', 'id', id, 'lane', ARGV[18], 'at', ms,
@@ -57,7 +58,7 @@ if ARGV[11] ~= '' then
   set('own', ARGV[11], 'beg', ms)
   drop('ext')
 end
-if state == 'delivered' and told then drop('own', 'beg') end
+if state == 'delivered' and told then drop('own', 'beg', 'exp') end
 if ARGV[21] ~= '' then set('why', ARGV[21]) end
 if ARGV[22] ~= '' then set('cnt', ARGV[22]) end
 if #gone > 0 then redis.call('HDEL', KEYS[1], unpack(gone)) end

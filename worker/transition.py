@@ -61,7 +61,7 @@ class Transition:
         if self.silent:
             return known
         if self.state is State.DELIVERED:  # nothing leaves it: nobody asks for these any more
-            known = replace(known, owner=None, begun_at=None)
+            known = replace(known, owner=None, begun_at=None, expires_at=0)
         line = Entry(at, self.state, self.line_attempt, self.code, self.rule, self.updated_on)
         kept = record.timeline[: len(record.timeline) - self.folded(record)]
         return replace(known, state=self.state, attempt=self.attempt, revision=record.revision + 1, timeline=(*kept, line))
