@@ -13,7 +13,7 @@
 -- each three: {µs until it is worth asking again, 0 when all was granted, start of slot (µs), …}}.
 local PACE = 0.985      -- of the rate: what is late on its way crowds what follows
 local SHARE = 0.06      -- a floor, of the current rate
-local CLIMB = 60e6      -- µs from nothing back to the configured rate
+local CLIMB = 20e6      -- µs from nothing back to the configured rate
 local HORIZON = {otp = 50e3, notice = 45e3, marketing = 40e3}
 local LOW = 20e3        -- µs still ahead when bulk asks again
 local CATCH_UP = 100e3  -- µs for which a floor that was not taken is kept

@@ -13,7 +13,7 @@ from redis import Redis
 from producers import keys
 from producers.connection import store_answers
 
-_CLIMB = 60.0  # seconds from nothing back to the configured rate, as limit.lua has it
+_CLIMB = 20.0  # seconds from nothing back to the configured rate, as limit.lua has it
 _TEMPLATE = "template:"
 
 

@@ -10,6 +10,6 @@ redis.call('HSET', KEYS[1], 'pause', micros(math.max(tonumber(pause or 0), now +
 redis.call('PEXPIRE', KEYS[1], 3600000)
 local apart = now - tonumber(halved_at or 0)
 if apart >= 0 and apart < 1e6 then return 0 end
-local current = math.min(1, tonumber(share or 1) + math.max(0, now - tonumber(share_at or 0)) / 60e6)
+local current = math.min(1, tonumber(share or 1) + math.max(0, now - tonumber(share_at or 0)) / 20e6)
 redis.call('HSET', KEYS[1], 'share', math.max(1 / 64, current / 2), 'share_at', micros(now), 'halved_at', micros(now))
 return 1

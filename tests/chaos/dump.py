@@ -43,7 +43,7 @@ def _told(case: Case, diary: Sequence[tuple[int, str]]) -> Iterator[str]:
 
 def _lines(case: Case, diary: Sequence[tuple[int, str]]) -> Iterator[tuple[float, str]]:
     for line in case.record.timeline if case.record else ():
-        yield line.at, f"store      {line.encode().partition('|')[2]}"
+        yield line.at, f"store      {line.encode(case.record.created_at if case.record else 0).partition('|')[2]}"
     for submit in case.submits:
         seen = submit.seen
         yield seen.at * 1000, f"simulator  submit {submit.attempt}: {seen.answer}, {seen.outcome} {seen.external_id}"

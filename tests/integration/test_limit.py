@@ -117,8 +117,8 @@ def test_throttling_halves_the_rate_at_most_once_a_second_and_it_climbs_back(red
     limit.throttled(0)
     assert 0.25 <= float(redis.hget(keys.RATE, "share") or 0) < 0.3
     assert 250 <= limit.state().current < 1000
-    assert set(gaps(take(limit, many=5).slots)) <= set(range(3000, 4062))
-    redis.hset(keys.RATE, "share_at", store_micros(redis) - 30_000_000)
+    assert set(gaps(take(limit, many=5).slots)) <= set(range(2700, 4062))
+    redis.hset(keys.RATE, "share_at", store_micros(redis) - 10_000_000)
     assert 750 <= limit.state().current < 1000
     redis.hset(keys.RATE, "share_at", store_micros(redis) - 60_000_000)
     assert limit.state().current == 1000
