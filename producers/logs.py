@@ -42,3 +42,5 @@ def set_up(level: str = "INFO") -> None:
     logging.getLogger("celery.pool").setLevel("INFO")  # at DEBUG it prints whole arguments
     logging.getLogger("amqp").setLevel("WARNING")
     logging.getLogger("kombu").setLevel("WARNING")
+    for chatty in ("celery.worker.strategy", "celery.app.trace"):  # two lines a task; ours say what became of each message
+        logging.getLogger(chatty).setLevel("WARNING")
