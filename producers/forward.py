@@ -9,7 +9,7 @@ seen the broker again: nobody waits for a connection that was just refused. Rais
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -62,14 +62,14 @@ class _Batch:
 
 
 class Forwarder:
-    """For one event loop. ``publish`` may block; ``broker_down`` is set here and cleared by the drain.
+    """For one event loop. ``broker_down`` is set here and cleared by the drain.
 
     ``patience``: seconds the broker has to answer; ``answer_within``: seconds a caller waits at most.
     """
 
     def __init__(
         self,
-        publish: Callable[[Sequence[StatusEvent]], None],
+        publish: Callable[[Sequence[StatusEvent]], Awaitable[None]],
         spool: Spool,
         broker_down: threading.Event,
         patience: float = _PATIENCE,
@@ -83,7 +83,6 @@ class Forwarder:
         self._turn = asyncio.Lock()
         self._gathering: _Batch | None = None
         self._flushes: set[asyncio.Task[Kept]] = set()  # the loop itself holds tasks weakly
-        self._publishing = ThreadPoolExecutor(_PUBLISHING, "publish")
         self._spooling = ThreadPoolExecutor(1, "spool")
 
     async def keep(self, event: StatusEvent) -> Kept:
@@ -123,12 +122,22 @@ class Forwarder:
         """Whether the broker has them for certain. One that answers too late has them as well: reports may come twice."""
         try:
             async with asyncio.timeout(self._patience):
-                await asyncio.get_running_loop().run_in_executor(self._publishing, self._publish, events)
+                await self._publish(events)
         except (BrokerUnavailable, TimeoutError) as error:
             self._broker_down.set()
             _log.error("broker.down", reason=str(error) or f"no answer in {self._patience} s")
             return False
         return True
+
+
+def in_threads(publish: Callable[[Sequence[StatusEvent]], None]) -> Callable[[Sequence[StatusEvent]], Awaitable[None]]:
+    """``publish`` for an event loop, where it may block; who stops waiting for it does not stop it."""
+    threads = ThreadPoolExecutor(_PUBLISHING, "publish")
+
+    async def publish_in_thread(events: Sequence[StatusEvent]) -> None:
+        await asyncio.get_running_loop().run_in_executor(threads, publish, events)
+
+    return publish_in_thread
 
 
 def _named(event: StatusEvent) -> str:

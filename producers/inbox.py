@@ -7,7 +7,7 @@ Fails with ``StoreUnavailable``: then each event was recorded or not, and record
 
 import json
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from redis import Redis
 
@@ -33,11 +33,14 @@ class Inbox:
 
     def record(self, events: Sequence[StatusEvent]) -> list[TaskMessage]:
         """Record reports in one round trip; returns the tasks that apply them."""
-        named = [keys.REPORTS, keys.REPORTS_OUTBOX, keys.PLACE, keys.REPORTS_KEYS]
-        texts = [event.encode_text() for event in events]  # once, for the store and for the queue
-        pairs = [part for event, text in zip(events, texts, strict=True) for part in (report_key(event), text)]
-        self._record.run_many([Call(named, part) for part in _parts(pairs, 2 * _AT_ONCE)])
-        return _status_tasks(events, texts)
+        calls, tasks = _recording(events)
+        self._record.run_many(calls)
+        return tasks
+
+    def recording(self, events: Sequence[StatusEvent]) -> tuple[list[tuple[Any, ...]], list[TaskMessage]]:
+        """What ``record`` sends, as commands for a connection, and what it returns; nothing is sent here."""
+        calls, tasks = _recording(events)
+        return self._record.commands(calls), tasks
 
     def tasks(self, report_keys: Sequence[str]) -> list[TaskMessage]:
         """The tasks of reports that are still here, to be published again."""
@@ -70,6 +73,13 @@ class Inbox:
 def report_key(event: StatusEvent) -> str:
     """The same for the same report, however often the vendor sends it; begins with what it is looked for by."""
     return _key_of(event.message_id or "", event.attempt or "", event.external_id or "", event.code, event.updated_on or "")
+
+
+def _recording(events: Sequence[StatusEvent]) -> tuple[list[Call], list[TaskMessage]]:
+    named = [keys.REPORTS, keys.REPORTS_OUTBOX, keys.PLACE, keys.REPORTS_KEYS]
+    texts = [event.encode_text() for event in events]  # once, for the store and for the queue
+    pairs = [part for event, text in zip(events, texts, strict=True) for part in (report_key(event), text)]
+    return [Call(named, part) for part in _parts(pairs, 2 * _AT_ONCE)], _status_tasks(events, texts)
 
 
 def _status_tasks(events: Sequence[StatusEvent], texts: Sequence[str]) -> list[TaskMessage]:

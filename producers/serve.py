@@ -14,8 +14,9 @@ from producers import logs
 from producers.connection import StoreUnavailable, open_store
 from producers.drain import Drain
 from producers.event import StatusEvent
-from producers.forward import Forwarder
+from producers.forward import Forwarder, in_threads
 from producers.inbox import Inbox
+from producers.pipe import Pipe
 from producers.publish import BrokerUnavailable, Publisher
 from producers.receiver import create_app
 from producers.settings import ProducerSettings
@@ -40,9 +41,12 @@ def serve_receiver(settings: ProducerSettings, host: str, port: int) -> None:
                 raise BrokerUnavailable(str(error)) from None  # to the receiver they are one: the report is spooled
             publisher.publish_many(tasks)
 
+        straight = in_threads(publish)
+        if settings.broker_url == settings.store_url:  # and so it is a Redis
+            straight = Pipe(settings.store_url, inbox, otherwise=straight).publish
         drain = Drain(spool, publish, publisher.reachable, broker_down)
         app = create_app(
-            Forwarder(publish, spool, broker_down).keep,
+            Forwarder(straight, spool, broker_down).keep,
             lambda: drain.alive and (spool.has_room() or publisher.reachable()),
             settings.secret_bytes,
             lambda: time.time_ns() // 1_000_000,

@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 _PREFIX = "/callback"
 _MAC_BYTES = 16
@@ -43,5 +44,12 @@ def verify(secret: bytes, message_id: str, attempt: str, mac: str) -> CallbackTo
 
 
 def _mac(secret: bytes, message_id: str, attempt: str) -> str:
-    digest = hmac.digest(secret, f"callback:{message_id}:{attempt}".encode("utf-8", "replace"), hashlib.sha256)
-    return base64.urlsafe_b64encode(digest[:_MAC_BYTES]).rstrip(b"=").decode()
+    proof = _keyed(secret).copy()
+    proof.update(f"callback:{message_id}:{attempt}".encode("utf-8", "replace"))
+    return base64.urlsafe_b64encode(proof.digest()[:_MAC_BYTES]).rstrip(b"=").decode()
+
+
+@lru_cache(4)
+def _keyed(secret: bytes) -> hmac.HMAC:
+    """The proof of nothing yet, to be copied: putting the secret in costs as much as all the rest."""
+    return hmac.new(secret, digestmod=hashlib.sha256)

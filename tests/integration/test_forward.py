@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from producers.drain import Drain
 from producers.event import StatusEvent
-from producers.forward import Forwarder, Kept
+from producers.forward import Forwarder, Kept, in_threads
 from producers.publish import BrokerUnavailable
 from producers.spool import Spool, SpoolFull, SpoolUnavailable
 
@@ -63,7 +63,7 @@ class Rig:
     broker_down: threading.Event = field(default_factory=threading.Event)
 
     def forwarder(self, patience: float = DEADLINE) -> Forwarder:
-        return Forwarder(self.broker.publish, self.spool, self.broker_down, patience)
+        return Forwarder(in_threads(self.broker.publish), self.spool, self.broker_down, patience)
 
     def drain(self) -> Drain:
         return Drain(self.spool, self.broker.publish, self.broker.reachable, self.broker_down)
@@ -173,7 +173,7 @@ def test_a_caller_that_goes_away_does_not_stop_the_others_flush(rig: Rig) -> Non
 
 def test_a_caller_is_told_when_it_takes_too_long_and_the_flush_goes_on(rig: Rig) -> None:
     async def scene() -> Kept | BaseException:
-        forwarder = Forwarder(rig.broker.publish, rig.spool, rig.broker_down, DEADLINE, answer_within=0.05)
+        forwarder = Forwarder(in_threads(rig.broker.publish), rig.spool, rig.broker_down, DEADLINE, answer_within=0.05)
         rig.broker.answers.clear()
         [told] = await keep_all(forwarder, [0])
         rig.broker.answers.set()
@@ -189,7 +189,7 @@ def test_a_fault_of_ours_reaches_every_caller(rig: Rig) -> None:
     def publish(events: Sequence[StatusEvent]) -> None:
         raise ZeroDivisionError
 
-    forwarder = Forwarder(publish, rig.spool, rig.broker_down)
+    forwarder = Forwarder(in_threads(publish), rig.spool, rig.broker_down)
     assert [type(told) for told in asyncio.run(keep_all(forwarder, range(3)))] == [ZeroDivisionError] * 3
 
 

@@ -1,0 +1,65 @@
+"""Pipe: reports into the inbox and onto the queue in one round trip, where broker and store are one Redis.
+
+Enters: status events, in an event loop. Leaves: nothing; when ``publish`` returns, the inbox and then the queue have them.
+When anything fails, both are done again the long way: by ``otherwise``, which opens what was closed, gives a store its script, or
+raises ``BrokerUnavailable``. What was done twice is applied once.
+
+No thread stands behind it: in one, each answer would wait for the interpreter while the loop computes, 5 ms each time.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from itertools import groupby
+from typing import Any
+
+from redis.asyncio import ConnectionPool
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from producers.envelope import envelope
+from producers.event import StatusEvent
+from producers.inbox import Inbox
+from producers.task import TaskMessage
+
+_CONNECT_WITHIN = 1.0  # seconds; then the long way has another second of the caller's patience
+
+Publish = Callable[[Sequence[StatusEvent]], Awaitable[None]]
+
+
+class Pipe:
+    """For one event loop. ``url`` names the Redis that is broker and store."""
+
+    def __init__(self, url: str, inbox: Inbox, otherwise: Publish) -> None:
+        self._pool = ConnectionPool.from_url(url, socket_connect_timeout=_CONNECT_WITHIN, retry=Retry(NoBackoff(), 0))
+        self._inbox = inbox
+        self._otherwise = otherwise
+        self._idle: list[Any] = []  # connections
+
+    async def publish(self, events: Sequence[StatusEvent]) -> None:
+        """Into the inbox first: the queue alone may lose a report that was answered with 200."""
+        record, tasks = self._inbox.recording(events)
+        try:
+            await self._talk([*record, *_pushes(tasks)])
+        except (RedisError, OSError):
+            await self._otherwise(events)
+
+    async def close(self) -> None:
+        """Close what is open."""
+        while self._idle:
+            await self._idle.pop().disconnect()
+
+    async def _talk(self, commands: Sequence[tuple[Any, ...]]) -> None:
+        connection = self._idle.pop() if self._idle else self._pool.make_connection()
+        try:
+            await connection.send_packed_command(connection.pack_commands(commands))
+            for _ in commands:
+                await connection.read_response()
+        except BaseException:
+            await connection.disconnect(nowait=True)  # with all that was still to come on it
+            raise
+        self._idle.append(connection)
+
+
+def _pushes(tasks: Sequence[TaskMessage]) -> list[tuple[str, ...]]:
+    """Commands that put tasks on their queues."""
+    return [("LPUSH", queue, *map(envelope, some)) for queue, some in groupby(tasks, lambda task: task.queue)]
