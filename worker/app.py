@@ -41,6 +41,7 @@ app.conf.update(
     timezone="UTC",
     enable_utc=True,
     result_backend=None,
+    result_backend_thread_safe=True,  # there is none; else each thread looks through all installed packages for it
     task_ignore_result=True,
     task_queues=[broker_queue(name, settings.broker_url) for name in QUEUES],
     task_default_queue=QUEUES[0],
