@@ -1,5 +1,5 @@
 """Callbacks that one receiver process takes, durable before the 200, beside Flask under gunicorn; and how long they take at half
-of each side's own peak, and at one load for both, half of the baseline's peak. No worker runs: what is measured ends on the queue."""
+of each side's own peak, and at half of the baseline's for both. No worker runs: what is measured ends on the queue."""
 
 import json
 from dataclasses import dataclass
