@@ -1,6 +1,6 @@
 """Envelope: a task as kombu writes it into a Redis list, for those who write it beside other commands in one round trip.
 
-Enters: a ``TaskMessage`` of a queue that is reached by the default exchange. Leaves: JSON text, which any consumer of kombu reads.
+Enters: a ``TaskMessage``, for the default exchange. Leaves: JSON text, which any consumer of kombu reads.
 Nothing fails here. What kombu itself writes is compared in the tests, field by field.
 """
 

@@ -30,7 +30,7 @@ class Pipe:
     """For one event loop. ``url`` names the Redis that is broker and store."""
 
     def __init__(self, url: str, inbox: Inbox, otherwise: Publish) -> None:
-        self._pool = ConnectionPool.from_url(url, socket_connect_timeout=_CONNECT_WITHIN, retry=Retry(NoBackoff(), 0))
+        self._pool: Any = ConnectionPool.from_url(url, socket_connect_timeout=_CONNECT_WITHIN, retry=Retry(NoBackoff(), 0))
         self._inbox = inbox
         self._otherwise = otherwise
         self._idle: list[Any] = []  # connections

@@ -4,6 +4,7 @@ Enters: settings, address. Leaves: nothing; returns when the server was stopped 
 A broker or a disk that is away at the start keeps nothing from starting: callbacks are kept wherever they can be.
 """
 
+import gc
 import threading
 import time
 from collections.abc import Sequence
@@ -54,6 +55,8 @@ def serve_receiver(settings: ProducerSettings, host: str, port: int) -> None:
             unsigned=settings.unsigned_callbacks,
         )
         # No access log: its lines would hold the callback paths, and with them the tokens.
+        gc.collect()
+        gc.freeze()  # what the imports left is never garbage; looking through it stops every open call
         with drain:
             uvicorn.run(
                 app,
