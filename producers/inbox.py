@@ -37,6 +37,11 @@ class Inbox:
         self._record.run_many(calls)
         return tasks
 
+    @property
+    def script(self) -> str:
+        """Source of the script that records."""
+        return self._record.source
+
     def recording(self, events: Sequence[StatusEvent]) -> tuple[list[tuple[Any, ...]], list[TaskMessage]]:
         """What ``record`` sends, as commands for a connection, and what it returns; nothing is sent here."""
         calls, tasks = _recording(events)

@@ -49,7 +49,10 @@ class Pipe:
             await self._idle.pop().disconnect()
 
     async def _talk(self, commands: Sequence[tuple[Any, ...]]) -> None:
-        connection = self._idle.pop() if self._idle else self._pool.make_connection()
+        if self._idle:
+            connection = self._idle.pop()
+        else:  # a server may be new too, and then the queue would have reports twice: from here, and by the long way
+            connection, commands = self._pool.make_connection(), [("SCRIPT", "LOAD", self._inbox.script), *commands]
         try:
             await connection.send_packed_command(connection.pack_commands(commands))
             for _ in commands:

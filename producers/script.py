@@ -30,6 +30,11 @@ class Script:
         self._redis = redis
         self._script = redis.register_script(files(package).joinpath(name).read_text(encoding="utf-8"))
 
+    @property
+    def source(self) -> str:
+        """What the server is given to know it."""
+        return str(self._script.script)
+
     def run(self, keys: Sequence[str], args: Sequence[str | int | float]) -> Any:
         """Run once, in one round trip."""
         return self.begin([Call(keys, args)]).answers()[0]  # past the client, whose way costs more than the script's run

@@ -115,14 +115,28 @@ def test_a_flush_costs_two_calls_of_the_store(redis: Redis, valkey_url: str, inb
     assert (cost["evalsha"], cost["lpush"]) == (1, 1), cost
 
 
-def test_a_store_that_forgot_the_script_is_given_it_the_long_way_and_used_directly_after(
-    redis: Redis, valkey_url: str, inbox: Inbox
-) -> None:
+def test_a_store_that_never_saw_the_script_is_given_it_first(redis: Redis, valkey_url: str, inbox: Inbox) -> None:
     redis.script_flush()
     long_way = LongWay(inbox)
     send(valkey_url, inbox, long_way, [report(1), report(2)], [report(3)])
-    assert long_way.came == [2]
+    assert long_way.came == []
     assert redis.hlen(keys.REPORTS) == 3
+    assert len(queued(redis)) == 2
+
+
+def test_a_store_that_forgot_the_script_meanwhile_is_given_it_the_long_way(redis: Redis, valkey_url: str, inbox: Inbox) -> None:
+    long_way = LongWay(inbox)
+
+    async def run() -> None:
+        async with a_pipe(valkey_url, inbox, long_way) as pipe:
+            await pipe.publish([report(1)])
+            redis.script_flush()
+            await pipe.publish([report(2), report(3)])
+            await pipe.publish([report(4)])
+
+    asyncio.run(run())
+    assert long_way.came == [2]
+    assert redis.hlen(keys.REPORTS) == 4
 
 
 def test_a_connection_that_died_while_it_lay_idle_costs_one_long_way(redis: Redis, valkey_url: str, inbox: Inbox) -> None:
