@@ -24,6 +24,7 @@ log = structlog.get_logger()
 
 _HEARTBEAT = 20  # seconds; a RabbitMQ that is silent for two of them is gone
 _RECONNECT = 2  # seconds between tries
+_CONNECT_WITHIN = 4  # seconds, which is Celery's default
 
 
 class MaskedConsumer(Consumer):  # type: ignore[misc]
@@ -50,6 +51,8 @@ class MaskedConsumer(Consumer):  # type: ignore[misc]
     def __init__(self, *args: Any, **options: Any) -> None:
         # Only here, and not for every connection of the app: Flower sends none while events keep it busy, and would be cut off.
         super().__init__(*args, **{**options, "amqheartbeat": _HEARTBEAT})
+        # Celery has just unset it because of what an old gevent did with time-outs: a silent host would be waited for for ever.
+        self.app.conf.broker_connection_timeout = _CONNECT_WITHIN
 
     def ensure_connected(self, conn: Any) -> Any:
         """Try every two seconds for as long as it takes; Celery's pauses grow to half a minute. On Redis, look before reading."""

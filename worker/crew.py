@@ -133,7 +133,7 @@ def _show_as(name: str) -> None:
 
 
 def _end_with_parent(child_end: int) -> None:
-    os.read(child_end, 1)
+    select.select([child_end], [], [])  # and not read: a read may hold the whole process, where threads are greenlets
     log.warning("the parent process is gone, so this one ends")
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(_ORPHAN)

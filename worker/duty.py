@@ -18,19 +18,24 @@ from worker.boot import AgendaStep
 
 @dataclass(frozen=True, slots=True)
 class Duty:
-    """One queue. ``threads``: at most so many tasks at once; None: as many as SMSRELAY_CONCURRENCY says."""
+    """One queue, or all. ``tasks``: at most so many at once; None: as many as SMSRELAY_CONCURRENCY says."""
 
     name: str
-    queue: str
-    threads: int | None = None
-    prefetch: int | None = None  # tasks in hand for each thread, beside those that run; None: the broker's usual
+    queues: tuple[str, ...]
+    tasks: int | None = None
+    prefetch: int | None = None  # tasks in hand for each that runs; None: the broker's usual
+
+    @property
+    def title(self) -> str:
+        """What the process is called in ps."""
+        return self.queues[0] if len(self.queues) == 1 else "sms.*"
 
 
 DUTIES = (
-    Duty("otp", Lane.OTP.queue),
-    Duty("notice", Lane.NOTICE.queue, threads=16, prefetch=1),  # a task may be a chunk of a bulk: few of them in hand
-    Duty("marketing", Lane.MARKETING.queue, threads=16, prefetch=1),
-    Duty("status", STATUS_QUEUE, threads=16),
+    Duty("otp", (Lane.OTP.queue,)),
+    Duty("notice", (Lane.NOTICE.queue,), tasks=16, prefetch=1),  # a task may be a chunk of a bulk: few of them in hand
+    Duty("marketing", (Lane.MARKETING.queue,), tasks=16, prefetch=1),
+    Duty("status", (STATUS_QUEUE,), tasks=16),
 )
 _KEEPERS = ("otp", "status")
 
@@ -40,16 +45,21 @@ def keep_agenda(duties: tuple[Duty, ...]) -> tuple[Duty, ...]:
     return tuple(duty for duty in duties if duty.name in _KEEPERS) or duties[:1]
 
 
+def together_as(duties: tuple[Duty, ...]) -> Duty:
+    """All of the duties in one."""
+    return Duty("", tuple(queue for duty in duties for queue in duty.queues))
+
+
 def serve(app: Celery, duty: Duty, name: str, *, events: bool, agenda: bool) -> int:
-    """Work on the duty's queue until a signal comes; the exit code."""
+    """Work on the duty's queues until a signal comes; the exit code."""
     if not agenda:
         app.steps["worker"].discard(AgendaStep)
-    threads = min(duty.threads or app.conf.worker_concurrency, app.conf.worker_concurrency)
-    worker = _Restartable(
+    tasks = min(duty.tasks or app.conf.worker_concurrency, app.conf.worker_concurrency)
+    worker = _Process(
         app=app,
-        hostname=f"{name}-{duty.name}@{socket.gethostname()}",
-        queues=[duty.queue],
-        concurrency=threads,
+        hostname=f"{'-'.join(filter(None, (name, duty.name)))}@{socket.gethostname()}",
+        queues=list(duty.queues),
+        concurrency=tasks,
         prefetch_multiplier=duty.prefetch,
         loglevel="INFO",
         quiet=True,
@@ -61,9 +71,14 @@ def serve(app: Celery, duty: Duty, name: str, *, events: bool, agenda: bool) -> 
     return int(worker.exitcode or 0)
 
 
-class _Restartable(Worker):  # type: ignore[misc]
-    """Ends at SIGHUP, and is started again by its parent; Celery's own answer would start a second parent in its place."""
+class _Process(Worker):  # type: ignore[misc]
+    """Celery's worker, as a child of ours."""
+
+    def should_use_eventloop(self) -> bool:
+        """Among greenlets too: one place to wait for tasks, remote control and timers, where acknowledgements are gathered."""
+        return True
 
     def install_platform_tweaks(self, worker: Any) -> None:
+        """Let SIGHUP end it, for the parent starts it again; Celery's own answer would start a second parent in its place."""
         super().install_platform_tweaks(worker)
         signal.signal(signal.SIGHUP, signal.getsignal(signal.SIGTERM))

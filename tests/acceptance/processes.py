@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PARENT = "[smsrelay worker]"
+TOGETHER = "[sms.*]"  # the one child of a worker that was started with --together
 _PROC = Path("/proc")
 
 

@@ -32,7 +32,7 @@ raise SystemExit(Crew([Seat("short", lambda: 3)]).run().name)
 """
 _IMPORTED = """
 import os, threading
-import worker.app, worker.run
+import worker.app, worker.process
 kinds = [os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{fd}")]
 print(threading.active_count(), sum(kind.startswith("socket:") for kind in kinds))
 """

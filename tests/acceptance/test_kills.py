@@ -14,12 +14,12 @@ from producers.job import SendJob
 from producers.lanes import Lane
 from producers.record import State
 from tests.acceptance.guide_report import guide_report
-from tests.acceptance.processes import kill_9, processes_of
+from tests.acceptance.processes import TOGETHER, kill_9, processes_of
 from tests.acceptance.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient, running_relay
 from tests.acceptance.waiting import eventually
 
 _BACK = 60.0  # seconds until everything goes on after a kill
-WORKER, BROKER = "-A worker.app worker", "valkey-server"
+WORKER, BROKER = TOGETHER, "valkey-server"
 
 
 @pytest.fixture(scope="module")

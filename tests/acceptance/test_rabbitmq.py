@@ -10,13 +10,13 @@ import pytest
 from producers.job import SendJob
 from producers.lanes import Lane
 from producers.record import State
-from tests.acceptance.processes import kill_9, pids
+from tests.acceptance.processes import TOGETHER, kill_9, pids
 from tests.acceptance.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient, running_relay
 from tests.acceptance.waiting import eventually
 from tests.integration.rabbitmq import RabbitMQ, running_rabbitmq
 
 BACK = 120.0  # seconds until everything goes on after a fault
-WORKER, RECEIVER = "-A worker.app worker", "receiver --port"
+WORKER, RECEIVER = TOGETHER, "receiver --port"
 PATIENT_VENDOR = ("--callback-retries", ",".join(["2"] * 60))  # calls back for two minutes
 SETTINGS = {"SMSRELAY_CONCURRENCY": "8", "SMSRELAY_RATE": "20"}  # a worker has much in hand, and a bulk takes seconds
 

@@ -14,14 +14,14 @@ from producers import keys
 from producers.broker import QUEUES
 from producers.lanes import Lane
 from producers.record import State
-from tests.acceptance.processes import processes_of
+from tests.acceptance.processes import TOGETHER, processes_of
 from tests.acceptance.relay_process import RelayProcess, a_recipient, running_relay
 from tests.acceptance.waiting import eventually
 from tests.integration.valkey import running_valkey
 from worker.item import readable
 from worker.stack import free_port
 
-WORKER = "-A worker.app worker"
+WORKER = TOGETHER
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,6 @@ from typing import Protocol
 from producers.lanes import Lane
 from tests.bench.ground import Ground
 from tests.bench.processes import Process, clean_environment, python
-from worker.run import worker as worker_command
 from worker.stack import free_port
 
 UNLIMITED = 100_000  # submits a second: the setting's own maximum
@@ -167,9 +166,8 @@ def workers(side: Side, ground: Ground, lanes: Sequence[Lane], count: int = 1) -
 
 
 def _queues(lanes: Sequence[Lane]) -> list[str]:
-    """Options that make a worker one process for these lanes; a version without the option is one process for all of them."""
-    one_duty = lanes and any(option.name == "queues" for option in worker_command.params)
-    return ["--queues", ",".join(lane.value for lane in lanes)] if one_duty else []
+    """Options that make a worker one process for these lanes."""
+    return ["--queues", ",".join(lane.value for lane in lanes)] if lanes else []
 
 
 def _filled(ground: Ground, command: Sequence[str], environment: dict[str, str]) -> Filled:

@@ -1,0 +1,69 @@
+"""A worker's first process, ``python -m gevent.monkey … --module worker.process``, which is what ``smsrelay worker`` becomes.
+
+Enters: options. Leaves: an exit code, when its children have ended; after SIGHUP, itself anew. Wrong settings, a wrong policy or
+an unknown queue end it with 2 before it has a child.
+"""
+
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+import gevent
+
+from producers import logs
+from producers.cli import Refused, told
+from worker.become import become
+from worker.crew import Crew, Seat
+from worker.duty import DUTIES, Duty, keep_agenda, serve, together_as
+from worker.policy_file import PolicyError
+from worker.settings import WorkerSettings
+
+_ALL = ",".join(duty.name for duty in DUTIES)
+
+
+@click.command()
+@click.option("--name", default="worker", show_default=True, help="First part of the name Flower shows; unique on a host.")
+@click.option("--queues", default=_ALL, show_default=True, help="Which queues to work on; a process each.")
+@click.option("--together", is_flag=True, help="One process for all of them: less memory, and they wait for each other.")
+@click.option("--events/--no-events", default=True, show_default=True, help="Send the task events that Flower shows.")
+def main(name: str, queues: str, together: bool, events: bool) -> None:
+    """Attempt messages, apply reports, keep the agenda."""
+    duties = _duties(queues)
+    if together:
+        duties = (together_as(duties),)
+    with told():
+        WorkerSettings()
+    app, keepers = _wired(), keep_agenda(duties)
+    os.register_at_fork(after_in_child=gevent.reinit)  # a child that shared its parent's event loop would hear for it
+    crew = Crew([Seat(duty.title, _work(app, duty, name, events, duty in keepers)) for duty in duties])
+    logs.set_up()
+    if crew.run() is signal.SIGHUP and not sys.stdout.isatty():  # else its terminal was closed
+        become(*sys.orig_argv[1:])  # with settings, policy and code as they are now
+
+
+def _duties(queues: str) -> tuple[Duty, ...]:
+    named = [word.strip().removeprefix("sms.") for word in queues.split(",")]
+    if unknown := set(named) - {duty.name for duty in DUTIES}:
+        raise click.BadParameter(f"no queue {', '.join(sorted(unknown))}; there are {_ALL}", param_hint="--queues")
+    return tuple(duty for duty in DUTIES if duty.name in named)
+
+
+def _work(app: Any, duty: Duty, name: str, events: bool, agenda: bool) -> Callable[[], int]:
+    return lambda: serve(app, duty, name, events=events, agenda=agenda)
+
+
+def _wired() -> Any:
+    """The Celery app; importing it wires everything, so no other command does."""
+    try:
+        with told():
+            return importlib.import_module("worker.app").app
+    except PolicyError as error:
+        raise Refused(str(error)) from None
+
+
+if __name__ == "__main__":
+    main(prog_name="smsrelay worker")
