@@ -49,7 +49,7 @@ app.conf.update(
     task_acks_late=True,
     task_reject_on_worker_lost=True,
     worker_consumer="worker.consumer:MaskedConsumer",
-    worker_pool="threads",
+    worker_pool="threads",  # greenlets, under the patches with which `smsrelay worker` starts
     worker_concurrency=settings.concurrency,
     worker_soft_shutdown_timeout=15,
     worker_enable_soft_shutdown_on_idle=True,
