@@ -14,6 +14,7 @@ from typing import Any
 from redis.asyncio import ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from producers.envelope import envelope
@@ -54,13 +55,20 @@ class Pipe:
         else:  # a server may be new too, and then the queue would have reports twice: from here, and by the long way
             connection, commands = self._pool.make_connection(), [("SCRIPT", "LOAD", self._inbox.script), *commands]
         try:
-            await connection.send_packed_command(connection.pack_commands(commands))
+            await _send(connection, commands)
             for _ in commands:
                 await connection.read_response()
         except BaseException:
             await connection.disconnect(nowait=True)  # with all that was still to come on it
             raise
         self._idle.append(connection)
+
+
+async def _send(connection: Any, commands: Sequence[tuple[Any, ...]]) -> None:
+    try:
+        await connection.send_packed_command(connection.pack_commands(commands))
+    except RuntimeError as closed:  # what uvloop says of a connection that it has seen closed, and asyncio's own loop does not
+        raise RedisConnectionError(str(closed)) from None
 
 
 def _pushes(tasks: Sequence[TaskMessage]) -> list[tuple[str, ...]]:

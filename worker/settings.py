@@ -43,7 +43,9 @@ class WorkerSettings(ProducerSettings):
         default=1.0, description="Questions a second about silent submits, when the policy asks at all (pull_after_s)."
     )
     policy: Path | None = Field(default=None, description="Policy file in place of the packaged one.")
-    concurrency: Annotated[int, Field(ge=1, le=500)] = Field(default=64, description="Tasks, and submits, that one worker process has under way at once.")
+    concurrency: Annotated[int, Field(ge=1, le=500)] = Field(
+        default=64, description="Tasks, and submits, that one worker process has under way at once."
+    )
     retention_hours: _Seconds = Field(default=72.0, description="Hours a final message is kept.")
     flower_auth: SecretStr | None = Field(default=None, description="user:password of Flower; without it Flower does not start.")
 
