@@ -7,6 +7,8 @@ What requests does for any call and a submit does not need is left out by the pl
 certificates again, cookies, and a second packet for the body.
 """
 
+import select
+import socket
 from collections.abc import Iterable, Mapping
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
@@ -54,10 +56,22 @@ class Answered(requests.Response):
 class _OnePacket:
     """Connects, and then writes head and body at once: the body is asked for when the connection stands, never earlier."""
 
+    sock: socket.socket | None
     _held: bytearray | None = None
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether nothing came on an idle connection: the far end's close, most likely."""
+        if self.sock is None:
+            return False
+        try:
+            came, _, _ = select.select([self.sock], [], [], 0)
+        except ValueError:  # select knows the first 1024 files only
+            return bool(super().is_connected)  # type: ignore[misc]  # as good, but among greenlets eight times as dear
+        return not came
+
     def request(self, *args: Any, **options: Any) -> None:
-        if self.sock is None:  # type: ignore[attr-defined]
+        if self.sock is None:
             self.connect()  # type: ignore[attr-defined]
         self._held = bytearray()
         try:
