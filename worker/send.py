@@ -43,7 +43,10 @@ class Sender:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._stopping = threading.Event()
-        self._doors = Doors(store, limit, submits, reports, enqueuer, tariff, policy, waits, self._stopping.is_set, monotonic)
+        stopping = self._stopping
+        self._doors = Doors(
+            store, limit, submits, reports, enqueuer, tariff, policy, waits, stopping.is_set, stopping.wait, monotonic
+        )
 
     def attempt(self, message_ids: Sequence[str]) -> list[Outcome]:
         """Attempt each message that waits to be attempted; raises ``StoreUnavailable``."""
