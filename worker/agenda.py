@@ -13,6 +13,7 @@ from producers.enqueue import Enqueuer
 from producers.inbox import Inbox
 from producers.lanes import Lane
 from worker import lifecycle
+from worker.outcome import Outcome
 from worker.policy import Policy
 from worker.reconcile import Reconciler
 from worker.status import Reports
@@ -58,7 +59,7 @@ class Agenda:
             return False
         waiting = self._inbox.waiting(record.message_id, record.external_id)
         outcomes = self._reports.apply_each(waiting)
-        applied = [event for event, outcome in zip(waiting, outcomes, strict=True) if outcome is not None]
+        applied = [event for event, outcome in zip(waiting, outcomes, strict=True) if isinstance(outcome, Outcome)]
         self._inbox.applied(applied, in_turn=False)
         return bool(applied)
 

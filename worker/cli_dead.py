@@ -23,8 +23,9 @@ from worker.dead import DeadLetters, Filter, last_code, obstacle_to_replay
 from worker.kept import KeptJobs
 from worker.relay import Relay
 from worker.settings import WorkerSettings
-from worker.store import Reading, Undecodable
+from worker.store import Reading
 from worker.story import clock, story
+from worker.undecodable import Undecodable
 
 _DONE = ("queued", "would be queued")
 _FILTERS = (

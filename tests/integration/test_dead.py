@@ -17,7 +17,8 @@ from producers.lanes import STATUS_QUEUE, Lane
 from producers.record import Record, State
 from tests.integration.messages import POLICY, RETENTION, SECRET, answer, begin, changed, enqueuer, job
 from worker import lifecycle
-from worker.store import Store, Undecodable
+from worker.store import Store
+from worker.undecodable import Undecodable
 from worker.vendor.answer import Answer, Kind
 
 
