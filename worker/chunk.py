@@ -32,6 +32,7 @@ from worker.store import Change, Decide, Reading, Store
 from worker.submit import Submits
 from worker.tariff import Tariff
 from worker.transition import Transition
+from worker.unread import Unread
 from worker.waits import Waits
 
 _PATIENCE = 1.0  # seconds to wait for a place before the clock is looked at again
@@ -49,6 +50,7 @@ class Doors:
     limit: Limit
     submits: Submits
     reports: Reports
+    unread: Unread
     enqueuer: Enqueuer
     tariff: Tariff
     policy: Policy
@@ -102,6 +104,8 @@ class Chunk:
                 continue
             if reading.parked:
                 doors.reports.apply_parked(message_id)
+            if reading.reported:
+                doors.unread.apply(reading.record)  # when it decides, the begin finds that the record has moved on
             if reading.record.state is State.QUEUED:
                 self._waiting[message_id] = reading
             else:

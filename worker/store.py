@@ -43,7 +43,8 @@ class Reading:
     record: Record
     payload: Payload | None
     now: int
-    parked: bool = False  # reports wait for this message; only a claim looks
+    parked: bool = False  # reports came before this message; only a claim looks
+    reported: bool = False  # reports on an earlier attempt wait in the inbox; only a claim looks
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ class Store:
         """Take wake-ups into the hands of a worker for ``HOLD`` seconds, and read their messages, in one round trip."""
         calls = [
             Call(
-                [keys.message(one), keys.payload(one), keys.AGENDA, keys.parked(one)],
+                [keys.message(one), keys.payload(one), keys.AGENDA, keys.parked(one), keys.REPORTS_KEYS],
                 [one, int(HOLD * 1000)],
             )
             for one in message_ids
@@ -275,12 +276,12 @@ class Store:
 
 
 def _claimed(message_id: str, answer: Sequence[Any]) -> Reading | None:
-    wire, payload, now, parked = answer
+    wire, payload, now, parked, reported = answer
     fields = json.loads(wire)  # one text in place of thirty: what a client spends on a claim is reading its answer
     if not fields:
         return None
     named = dict(zip(fields[::2], fields[1::2], strict=True))
-    return Reading(Record.decode(message_id, named), _payload(payload), int(now), bool(parked))
+    return Reading(Record.decode(message_id, named), _payload(payload), int(now), bool(parked), bool(reported))
 
 
 def _submit(wire: Any) -> tuple[str, int] | None:

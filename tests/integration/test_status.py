@@ -292,3 +292,46 @@ def test_a_report_that_is_in_no_inbox_is_kept_at_once_for_nobody_would_try_it_ag
     relay.inbox.applied([event])
     tasks.status(events=wires(event))
     assert len(relay.store.undecodable()) == 1
+
+
+def asked_again(relay: Relay, door: Enqueuer, redis: Redis) -> str:
+    """An uncertain otp that the agenda has decided to submit again."""
+    message_id = uncertain_otp(relay, door, redis)
+    assert relay.agenda.turn() == 1
+    assert record_of(relay, message_id).state is State.QUEUED
+    return message_id
+
+
+@pytest.mark.parametrize(
+    ("code", "state"), [(200, State.DELIVERED), (503, State.RETRYING), (500, State.FAILED), (203, State.SUBMITTED)]
+)
+def test_a_report_that_comes_before_the_second_begin_decides_in_its_place(
+    relay: Relay, tasks: Tasks, door: Enqueuer, redis: Redis, code: int, state: State
+) -> None:
+    message_id = asked_again(relay, door, redis)
+    relay.inbox.record([report("another"), report(message_id, code)])
+    said = tasks.attempt([message_id])
+    assert record_of(relay, message_id).state is state
+    assert record_of(relay, message_id).attempt == 1
+    assert f"nothing to start: {state.value}" in said
+    assert relay.inbox.waiting(message_id, None) == []
+
+
+def test_a_report_by_the_vendors_id_decides_before_the_second_begin_too(
+    relay: Relay, tasks: Tasks, door: Enqueuer, redis: Redis
+) -> None:
+    [message_id] = submitted(relay, door)
+    relay.reports.apply(report(message_id, 503))
+    redis.hset(keys.message(message_id), "due", 1)
+    redis.zadd(keys.AGENDA, {message_id: 1})
+    relay.agenda.turn()
+    assert record_of(relay, message_id).state is State.QUEUED
+    relay.inbox.record([report(None, 200, external_id="e0")])
+    assert "nothing to start: delivered" in tasks.attempt([message_id])
+
+
+def test_a_first_attempt_does_not_look_into_the_inbox(relay: Relay, door: Enqueuer, redis: Redis) -> None:
+    first, again = door.enqueue(job()).message_id, asked_again(relay, door, redis)
+    looks = [spent(redis, lambda one=one: relay.store.claim([one])) for one in (first, again)]
+    assert [cost["evalsha"] for cost in looks] == [1, 1]
+    assert looks[1]["zrange"] - looks[0]["zrange"] == 1
