@@ -160,10 +160,10 @@ class Chunk:
             if started is not None:
                 begun.append(started)
             else:
-                unused.append(slot)
+                unused.append((slot, price))
                 self._end(reading.record, _not_begun(change))
         if unused:
-            doors.limit.give_back(unused)
+            doors.limit.give_back(first.template, unused)
         return begun
 
     def _settled(self, owed: Sequence[tuple[Reading, Decide]]) -> list[Change | None]:

@@ -13,9 +13,9 @@ import click
 from producers.cli import Refused, told
 from worker.limit import RateState
 from worker.metrics import serve_metrics
+from worker.operator import Operator
 from worker.overview import Overview
-from worker.relay import Relay
-from worker.settings import WorkerSettings
+from worker.settings import OperatorSettings
 from worker.story import clock
 
 _SHORTEST, _LONGEST = 0.01, 100_000
@@ -26,8 +26,8 @@ _SHORTEST, _LONGEST = 0.01, 100_000
 def status(as_json: bool) -> None:
     """Say how fast submits go and why, what waits in each lane, and what needs a person."""
     with told():
-        relay = Relay.wire(WorkerSettings())
-        overview = Overview.read(relay.store, relay.limit)
+        operator = Operator.wire(OperatorSettings())
+        overview = Overview.read(operator.store, operator.limit)
     if as_json:
         click.echo(json.dumps(asdict(overview), ensure_ascii=False, indent=2))
     else:
@@ -38,9 +38,9 @@ def status(as_json: bool) -> None:
 def resume() -> None:
     """Submit again after a halt, or while the circuit is open, and at once what a halt put off."""
     with told():
-        relay = Relay.wire(WorkerSettings())
-        resumed = relay.limit.resume()
-        woken = relay.put_off.wake_put_off()
+        operator = Operator.wire(OperatorSettings())
+        resumed = operator.limit.resume()
+        woken = operator.put_off.wake_put_off()
     click.echo("resumed" if resumed else "was not halted")
     if woken:
         click.echo(f"put off by the halt and due now: {woken}")
@@ -55,7 +55,7 @@ def rate(value: str | None, template: str | None) -> None:
     VALUE is a number a second; `default` takes a command's rate back, so that SMSRELAY_RATE holds, and `off` that of a template.
     """
     with told():
-        limit = Relay.wire(WorkerSettings()).limit
+        limit = Operator.wire(OperatorSettings()).limit
         if value is not None:
             limit.set_rate(_rate_of(value, template), template)
         state = limit.state()
@@ -68,9 +68,8 @@ def rate(value: str | None, template: str | None) -> None:
 def metrics(host: str, port: int) -> None:
     """Serve what `status` shows to Prometheus, read at each scrape."""
     with told():
-        settings = WorkerSettings()
-        relay = Relay.wire(settings)
-        serve_metrics(relay.store, relay.limit, host, port, lambda bound: click.echo(f"http://{host}:{bound}/metrics"))
+        operator = Operator.wire(OperatorSettings())
+        serve_metrics(operator.store, operator.limit, host, port, lambda bound: click.echo(f"http://{host}:{bound}/metrics"))
 
 
 def _rate_of(value: str, template: str | None) -> float | None:
