@@ -24,6 +24,7 @@
 | sms:outcomes | hash: submits answered and failed, by second | 11 s after the last failure |
 | sms:circuit | hash: since, probe, wait (ms) | until a probe is answered or an operator resumes |
 | sms:unlisted | hash: code → reports seen | for ever |
+| sms:workers | sorted set: worker process (JSON) by the instant (ms) it was last alive | seconds after the last one |
 | sms:dead | sorted set: id by the instant (ms) it failed or ended unknown | swept after the retention |
 | sms:expired | sorted set: id by the instant (ms) it expired | swept after the retention |
 | sms:undecodable | list: jobs and tasks nobody could read, as JSON | capped; until retention after the last |
@@ -48,6 +49,7 @@ PUT_OFF = "sms:put_off"
 OUTCOMES = "sms:outcomes"
 CIRCUIT = "sms:circuit"
 UNLISTED = "sms:unlisted"
+WORKERS = "sms:workers"
 DEAD = "sms:dead"
 EXPIRED = "sms:expired"
 UNDECODABLE = "sms:undecodable"

@@ -24,10 +24,10 @@ _SHORTEST, _LONGEST = 0.01, 100_000
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def status(as_json: bool) -> None:
-    """Say how fast submits go and why, what waits in each lane, and what needs a person."""
+    """Say how fast submits go and why, what waits in each lane, who works on it, and what needs a person."""
     with told():
         operator = Operator.wire(OperatorSettings())
-        overview = Overview.read(operator.store, operator.limit)
+        overview = Overview.read(operator.store, operator.limit, operator.muster)
     if as_json:
         click.echo(json.dumps(asdict(overview), ensure_ascii=False, indent=2))
     else:
@@ -69,7 +69,8 @@ def metrics(host: str, port: int) -> None:
     """Serve what `status` shows to Prometheus, read at each scrape."""
     with told():
         operator = Operator.wire(OperatorSettings())
-        serve_metrics(operator.store, operator.limit, host, port, lambda bound: click.echo(f"http://{host}:{bound}/metrics"))
+        parts = (operator.store, operator.limit, operator.muster)
+        serve_metrics(*parts, host, port, lambda bound: click.echo(f"http://{host}:{bound}/metrics"))
 
 
 def _rate_of(value: str, template: str | None) -> float | None:
@@ -93,6 +94,10 @@ def _status_lines(overview: Overview) -> Iterator[str]:
     yield f"all lanes: {overview.agenda} not final: waiting, put off, in flight, or awaiting a report"
     yield f"reports: {overview.reports} not applied yet"
     yield f"dead: {overview.dead} failed or ended unknown"
+    if not overview.workers:
+        yield "workers: none is alive; smsrelay worker starts one"
+    for one in overview.workers:
+        yield f"worker {one.name}: {', '.join(one.queues)}; process {one.pid} on {one.host} since {clock(one.since)}"
     for code, count in sorted(overview.unlisted.items()):
         yield f"unlisted status code {code}: {count} reports"
 

@@ -20,6 +20,7 @@ from worker.agenda import Agenda
 from worker.answers import Answers
 from worker.limit import Limit
 from worker.lost import LostWakeUps
+from worker.muster import Muster
 from worker.pace import Pace
 from worker.policy import Policy
 from worker.policy_file import load_policy
@@ -54,6 +55,7 @@ class Relay:
     agenda: Agenda
     lost: LostWakeUps
     put_off: PutOff
+    muster: Muster
 
     @classmethod
     def wire(cls, settings: WorkerSettings) -> Self:
@@ -104,7 +106,7 @@ class Relay:
         reconciler = Reconciler(store, pace, adapter, reports, publisher, policy, clock=lambda: time.time_ns() // 1_000_000)
         agenda = Agenda(store, enqueuer, reconciler, unread, policy)
         lost = LostWakeUps(store, enqueuer, inbox, publisher)
-        return cls(store, limit, policy, enqueuer, reports, inbox, sender, reconciler, agenda, lost, put_off)
+        return cls(store, limit, policy, enqueuer, reports, inbox, sender, reconciler, agenda, lost, put_off, Muster(redis))
 
 
 def vendor(settings: WorkerSettings) -> Vendor:
