@@ -13,6 +13,7 @@
 | sms:parked:ID | list: reports whose message, or whose submit by the vendor's id, is not recorded yet | until retention |
 | sms:reports | hash: report (JSON) by its key | one entry a report not applied yet |
 | sms:reports:keys | sorted set: the same keys in the order of their letters, to find those of one message | as sms:reports |
+| sms:reports:tries | hash: how often a report brought out a fault of ours; -1: it is kept | until retention after the last |
 | sms:outbox:status, sms:taken:status, sms:marks:status | as those of a lane, for reports | |
 | sms:events | stream: every transition | capped |
 | sms:rate | hash: the next slot (µs), floors, who waits, what throttling left | minutes after the last submit |
@@ -23,6 +24,7 @@
 | sms:outcomes | hash: submits answered and failed, by second | 11 s after the last failure |
 | sms:circuit | hash: since, probe, wait (ms) | until a probe is answered or an operator resumes |
 | sms:unlisted | hash: code → reports seen | for ever |
+| sms:workers | sorted set: worker process (JSON) by the instant (ms) it was last alive | seconds after the last one |
 | sms:dead | sorted set: id by the instant (ms) it failed or ended unknown | swept after the retention |
 | sms:expired | sorted set: id by the instant (ms) it expired | swept after the retention |
 | sms:undecodable | list: jobs and tasks nobody could read, as JSON | capped; until retention after the last |
@@ -35,6 +37,7 @@ EVENTS = "sms:events"
 PLACE = "sms:place"
 REPORTS = "sms:reports"
 REPORTS_KEYS = "sms:reports:keys"
+REPORTS_TRIES = "sms:reports:tries"
 REPORTS_OUTBOX = "sms:outbox:status"
 REPORTS_TAKEN = "sms:taken:status"
 REPORTS_MARKS = "sms:marks:status"
@@ -46,6 +49,7 @@ PUT_OFF = "sms:put_off"
 OUTCOMES = "sms:outcomes"
 CIRCUIT = "sms:circuit"
 UNLISTED = "sms:unlisted"
+WORKERS = "sms:workers"
 DEAD = "sms:dead"
 EXPIRED = "sms:expired"
 UNDECODABLE = "sms:undecodable"

@@ -46,10 +46,20 @@ class BrokerSettings(BaseSettings):
         return with_scheme(url, "redis://", "rediss://", "redis+socket://", "amqp://", "amqps://")
 
 
-class ProducerSettings(BrokerSettings):
-    """What apps and the receiver need to know."""
+class StoreSettings(BrokerSettings):
+    """Where records live as well."""
 
     store_url: str = Field(default=LOCAL_REDIS, repr=False, description="Where records live: redis://.")
+
+    @field_validator("store_url")
+    @classmethod
+    def _known_store(cls, url: str) -> str:
+        return with_scheme(url, "redis://", "rediss://", "unix://")
+
+
+class ProducerSettings(StoreSettings):
+    """What apps and the receiver need to know."""
+
     secret: SecretStr = Field(description="Key of callback tokens and of the hashes that stand for numbers; 16+ characters.")
     templates: Path | None = Field(default=None, description="Template registry, a TOML file.")
     data: Path = Field(default=Path(".smsrelay"), description="Folder of the embedded broker and of the spool.")
@@ -71,11 +81,6 @@ class ProducerSettings(BrokerSettings):
         if len(secret.get_secret_value()) < 16:
             raise ValueError("must have at least 16 characters")
         return secret
-
-    @field_validator("store_url")
-    @classmethod
-    def _known_store(cls, url: str) -> str:
-        return with_scheme(url, "redis://", "rediss://", "unix://")
 
     @property
     def secret_bytes(self) -> bytes:

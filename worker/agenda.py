@@ -10,14 +10,13 @@ Fails with ``StoreUnavailable`` or ``BrokerUnavailable``; the next turn does wha
 from collections import defaultdict
 
 from producers.enqueue import Enqueuer
-from producers.inbox import Inbox
 from producers.lanes import Lane
 from worker import lifecycle
 from worker.policy import Policy
 from worker.reconcile import Reconciler
-from worker.status import Reports
 from worker.store import Reading, Store
 from worker.transition import Transition
+from worker.unread import Unread
 
 _AT_MOST = 500  # messages a turn
 
@@ -25,14 +24,11 @@ _AT_MOST = 500  # messages a turn
 class Agenda:
     """What is due, in turns."""
 
-    def __init__(
-        self, store: Store, enqueuer: Enqueuer, reconciler: Reconciler, inbox: Inbox, reports: Reports, policy: Policy
-    ) -> None:
+    def __init__(self, store: Store, enqueuer: Enqueuer, reconciler: Reconciler, unread: Unread, policy: Policy) -> None:
         self._store = store
         self._enqueuer = enqueuer
         self._reconciler = reconciler
-        self._inbox = inbox
-        self._reports = reports
+        self._unread = unread
         self._policy = policy
 
     def turn(self) -> int:
@@ -53,14 +49,8 @@ class Agenda:
 
     def _was_reported(self, reading: Reading) -> bool:
         """Whether a report that a message is about to be given up on lies in the inbox; it is applied, and it decides."""
-        record = reading.record
-        if not lifecycle.gives_up_on_reports(record, self._policy, reading.now):
-            return False
-        waiting = self._inbox.waiting(record.message_id, record.external_id)
-        outcomes = self._reports.apply_each(waiting)
-        applied = [event for event, outcome in zip(waiting, outcomes, strict=True) if outcome is not None]
-        self._inbox.applied(applied, in_turn=False)
-        return bool(applied)
+        gives_up = lifecycle.gives_up_on_reports(reading.record, self._policy, reading.now)
+        return gives_up and self._unread.apply(reading.record)
 
     def _wake(self, reading: Reading) -> Lane | None:
         """Do what the time means for a message; its lane when a worker has to be told."""

@@ -12,7 +12,7 @@ from celery.signals import setup_logging, worker_shutting_down
 
 from producers import logs
 from producers.broker import QUEUES, broker_queue
-from worker.boot import AgendaStep
+from worker.boot import AgendaStep, MusterStep
 from worker.broker import broker_settings
 from worker.relay import Relay
 from worker.settings import WorkerSettings
@@ -60,6 +60,6 @@ app.conf.update(
     **broker_settings(settings.broker_url, settings.concurrency),
 )
 app.relay = Relay.wire(settings)
-app.steps["worker"].add(AgendaStep)
+app.steps["worker"].update((AgendaStep, MusterStep))
 worker_shutting_down.connect(_stop, weak=False)  # what is not begun goes to other workers
 Tasks(app.relay).register(app)

@@ -1,11 +1,15 @@
-"""AgendaStep: runs the agenda, and the look for lost tasks, beside the consumer of every worker process, from start to stop.
+"""AgendaStep: runs the agenda, and the look for lost tasks, beside the consumer of a worker process, from start to stop.
+MusterStep: says all the while that the process is alive.
 
 A turn that fails because store or broker are away is done again a second later. Anything else is a fault of ours: it is logged
 with its trace and the agenda goes on, because the other messages are still owed their times.
 """
 
+import os
+import socket
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -13,6 +17,7 @@ from celery import bootsteps
 
 from producers.connection import StoreUnavailable
 from producers.publish import BrokerUnavailable
+from worker.muster import BEAT, WorkerProcess
 
 TURN = 1.0  # seconds between turns
 _LOST_EVERY = 2  # turns
@@ -62,3 +67,42 @@ class AgendaStep(bootsteps.StartStopStep):  # type: ignore[misc]
             log.warning("agenda waits", reason=str(error))
         except Exception:
             log.exception("agenda turn failed")
+
+
+class MusterStep(bootsteps.StartStopStep):  # type: ignore[misc]
+    """One more thread, in every worker process."""
+
+    def __init__(self, worker: Any, **options: Any) -> None:
+        super().__init__(worker, **options)
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self, worker: Any) -> None:
+        """Begin to say so."""
+        queues = tuple(sorted(worker.app.amqp.queues.consume_from))
+        process = WorkerProcess(worker.hostname, socket.gethostname(), os.getpid(), queues, time.time_ns() // 1_000_000)
+        self._thread = threading.Thread(target=self._run, args=(worker.app.relay, process), name="muster", daemon=True)
+        self._thread.start()
+
+    def stop(self, worker: Any) -> None:
+        """Say that it ends."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join(timeout=5)
+
+    def terminate(self, worker: Any) -> None:
+        """As ``stop``: without the word it is gone a little later."""
+        self.stop(worker)
+
+    def _run(self, relay: Any, process: WorkerProcess) -> None:
+        stopping = False
+        while not stopping:
+            self._tell(relay.muster.alive, process)
+            stopping = self._stopping.wait(BEAT)
+        self._tell(relay.muster.leaves, process)
+
+    def _tell(self, tell: Callable[[WorkerProcess], None], process: WorkerProcess) -> None:
+        try:
+            tell(process)
+        except StoreUnavailable as error:
+            log.debug("not told that this worker is alive", reason=str(error))

@@ -5,6 +5,7 @@ Enters: ids. Leaves: an ``Outcome`` for each. The steps, until nothing waits any
 2. take places for submits, then slots in the shared rate; without a slot the messages are put off, which is no attempt;
 3. begin those with a slot, in one round trip, and hand them to the submits, which go on while the next slots are waited for;
 4. what is not begun after a while, or when the process is to stop, is given back: another worker is told of it.
+A store that goes away in the middle of a begin is asked again until it answers: what it began after all was surely not submitted.
 Fails with ``StoreUnavailable``, after what is under way has ended: what was not begun is as it was, what was, its lease decides.
 """
 
@@ -15,6 +16,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
+from producers.connection import StoreUnavailable
 from producers.enqueue import Enqueuer
 from producers.lanes import Lane
 from producers.publish import BrokerUnavailable
@@ -26,13 +28,16 @@ from worker.outcome import Outcome
 from worker.policy import Policy
 from worker.slot import Refusal, Slot
 from worker.status import Reports
-from worker.store import Change, Reading, Store
+from worker.store import Change, Decide, Reading, Store
 from worker.submit import Submits
 from worker.tariff import Tariff
 from worker.transition import Transition
+from worker.unread import Unread
 from worker.waits import Waits
 
 _PATIENCE = 1.0  # seconds to wait for a place before the clock is looked at again
+_BREATH = 1.0  # seconds before a store that did not answer is asked again
+_OURS = {State.SUBMITTING, State.UNCERTAIN}  # what an attempt can have become that its owner begun and did nothing with
 
 log = structlog.get_logger()
 
@@ -45,11 +50,13 @@ class Doors:
     limit: Limit
     submits: Submits
     reports: Reports
+    unread: Unread
     enqueuer: Enqueuer
     tariff: Tariff
     policy: Policy
     waits: Waits
     stopping: Callable[[], bool]
+    rest: Callable[[float], bool]  # for so many seconds; True, and at once, when the process is to stop
     monotonic: Callable[[], float]
 
 
@@ -97,6 +104,8 @@ class Chunk:
                 continue
             if reading.parked:
                 doors.reports.apply_parked(message_id)
+            if reading.reported:
+                doors.unread.apply(reading.record)  # when it decides, the begin finds that the record has moved on
             if reading.record.state is State.QUEUED:
                 self._waiting[message_id] = reading
             else:
@@ -143,7 +152,7 @@ class Chunk:
             return lifecycle.begin(reading.record, reading.now, lease, owner, doors.policy)
 
         granted = [self._current(one) for one in readings[: len(grant.slots)]]
-        changes = doors.store.change_many([(one, begin) for one in granted])
+        changes = self._settled([(one, begin) for one in granted])
         begun, unused = [], []
         for reading, slot, price, change in zip(granted, grant.slots, costs, changes, strict=False):
             started = _started(change, owner, asked, slot, price)
@@ -151,11 +160,25 @@ class Chunk:
             if started is not None:
                 begun.append(started)
             else:
-                unused.append(slot)
+                unused.append((slot, price))
                 self._end(reading.record, _not_begun(change))
         if unused:
-            doors.limit.give_back(unused)
+            doors.limit.give_back(first.template, unused)
         return begun
+
+    def _settled(self, owed: Sequence[tuple[Reading, Decide]]) -> list[Change | None]:
+        """What became of begins, however long the store stays away; raises ``StoreUnavailable`` when the process is to stop.
+
+        A store that does not answer may have begun some of them, and only who holds the owner's token knows that nothing was
+        submitted. Asked again, it says which are ours; the stall keeps those begun too long ago from the vendor.
+        """
+        while True:
+            try:
+                return self._doors.store.change_many(owed)
+            except StoreUnavailable as error:
+                log.warning("begins not answered, asked again", messages=len(owed), reason=str(error))
+                if self._doors.rest(_BREATH):
+                    raise
 
     def _put_off(self, refused: Refusal, readings: Sequence[Reading]) -> None:
         """Put off who got no slot; all that wait, when nothing at all may be submitted."""
@@ -207,8 +230,8 @@ def _started(change: Change | None, owner: str, asked: float, slot: Slot, cost: 
     if change is None:
         return None
     record = change.after
-    # Without a transition too: the store's answer to our own begin may have been lost on the way.
-    if record.state is not State.SUBMITTING or record.owner != owner or record.begun_at is None:
+    # Without a transition too: the store's answer to our own begin may have been lost on the way, for longer than the lease.
+    if record.state not in _OURS or record.owner != owner or record.begun_at is None:
         return None
     return Begun(record, change.reading.payload, record.begun_at, asked, slot, cost)
 

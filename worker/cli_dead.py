@@ -14,17 +14,23 @@ import click
 from rich.table import Table
 
 from producers.cli import Refused, told
+from producers.connection import open_store
+from producers.enqueue import Enqueuer
+from producers.inbox import Inbox
 from producers.lanes import Lane
 from producers.record import State
 from producers.template import load_registry
 from worker.cli_messages import print_message
-from worker.console import wide_console
-from worker.dead import DeadLetters, Filter, last_code, obstacle_to_replay
+from worker.console import escaped, wide_console
+from worker.dead import DeadLetters, Filter, dead_letters, last_code, obstacle_to_replay
 from worker.kept import KeptJobs
-from worker.relay import Relay
-from worker.settings import WorkerSettings
-from worker.store import Reading, Undecodable
+from worker.operator import Operator
+from worker.policy import Policy
+from worker.policy_file import load_policy
+from worker.settings import OperatorSettings, ReplaySettings
+from worker.store import Reading, Store
 from worker.story import clock, story
+from worker.undecodable import Undecodable
 
 _DONE = ("queued", "would be queued")
 _FILTERS = (
@@ -64,18 +70,18 @@ def list_dead(expired: bool, limit: int, as_json: bool, **filters: Any) -> None:
             raise Refused("--expired and --state exclude each other")
         wanted = replace(wanted, state=State.EXPIRED)
     with told():
-        relay = Relay.wire(WorkerSettings())
-        found = [reading for reading, _ in zip(_letters(relay).find(wanted), range(limit + 1), strict=False)]
-        kept = [one for one in relay.store.undecodable() if one.at >= wanted.since]
-        count = relay.store.count_expired()
+        store, policy = _opened(OperatorSettings())
+        found = [reading for reading, _ in zip(dead_letters(store, wanted), range(limit + 1), strict=False)]
+        kept = [one for one in store.undecodable() if one.at >= wanted.since]
+        count = store.count_expired()
     shown = kept if wanted.about_records == () else []
     if as_json:
         for reading in found[:limit]:
-            click.echo(json.dumps(_as_json(reading, relay), ensure_ascii=False))
+            click.echo(json.dumps(_as_json(reading, policy), ensure_ascii=False))
         for one in shown[:limit]:
             click.echo(json.dumps({name: value for name, value in asdict(one).items() if name != "body"}, ensure_ascii=False))
     else:
-        _print(found[:limit], shown[:limit], relay, "nothing is dead" if wanted == Filter() else "nothing matches")
+        _print(found[:limit], shown[:limit], policy, "nothing is dead" if wanted == Filter() else "nothing matches")
     hidden = _Hidden(len(found) > limit, len(kept) - len(shown[:limit]), 0 if expired else count)
     for line in hidden.told(wanted):
         click.echo(line, err=as_json)
@@ -87,15 +93,17 @@ def list_dead(expired: bool, limit: int, as_json: bool, **filters: Any) -> None:
 def show_dead(any_id: str, body: bool) -> None:
     """Show a message with its timeline, or a job nobody could read, by the id that the list gives it."""
     with told():
-        relay = Relay.wire(WorkerSettings())
-        kept = next((one for one in relay.store.undecodable() if one.kept_id == any_id), None)
-        reading = relay.store.read(any_id) if kept is None else None
+        store, policy = _opened(OperatorSettings())
+        kept = next((one for one in store.undecodable() if one.kept_id == any_id), None)
+        reading = store.read(any_id) if kept is None else None
     if kept is not None:
-        click.echo(f"kept     {kept.kept_id} at {clock(kept.at)}\nqueue    {kept.queue}\nreason   {kept.reason}")
+        click.echo(
+            f"kept     {kept.kept_id} at {clock(kept.at)}\nqueue    {escaped(kept.queue)}\nreason   {escaped(kept.reason)}"
+        )
         if body:
-            click.echo(kept.body)
+            click.echo(escaped(kept.body))
     elif reading is not None:
-        print_message(reading.record, story(reading.record, relay.policy), relay.policy)
+        print_message(reading.record, story(reading.record, policy), policy)
         click.echo(f"replay    {obstacle_to_replay(reading) or 'possible'}")
     else:
         raise click.ClickException("no such message or kept job, or its retention is over")
@@ -115,15 +123,16 @@ def replay(ids: tuple[str, ...], everything: bool, dry_run: bool, **filters: Any
         raise Refused("name ids, or filters, or --all")
     wanted = _filter(**filters)
     with told():
-        relay = Relay.wire(settings := WorkerSettings())
-        jobs = KeptJobs(relay.store, relay.enqueuer, relay.inbox, load_registry(settings.templates), _now)
+        store, _ = _opened(settings := ReplaySettings())
+        letters = DeadLetters(store, enqueuer := Enqueuer.connect(settings))
+        jobs = KeptJobs(store, enqueuer, Inbox(open_store(settings.store_url, 1)), load_registry(settings.templates), _now)
         kept = {one.kept_id: one for one in jobs.find(wanted.since)}
-        chosen = ids or [reading.record.message_id for reading in _letters(relay).find(wanted)]
+        chosen = ids or [reading.record.message_id for reading in dead_letters(store, wanted)]
         if not ids and wanted.about_records == ():
             chosen = [*chosen, *kept]
         results = {}
         for one in chosen:
-            results[one] = jobs.read_again(kept[one], dry_run) if one in kept else _replay(relay, one, dry_run)
+            results[one] = jobs.read_again(kept[one], dry_run) if one in kept else letters.replay(one, dry_run)
             click.echo(f"{one}  {results[one]}")
     left = len(kept) if not ids and wanted.about_records else 0
     raise SystemExit(_sum_up(list(results.values()), left))
@@ -162,14 +171,8 @@ def _sum_up(results: list[str], left: int) -> int:
     return 0 if done == len(results) else 1
 
 
-def _replay(relay: Relay, message_id: str, dry_run: bool) -> str:
-    if dry_run:
-        return obstacle_to_replay(relay.store.read(message_id)) or "would be queued"
-    return _letters(relay).replay(message_id)
-
-
-def _letters(relay: Relay) -> DeadLetters:
-    return DeadLetters(relay.store, relay.enqueuer)
+def _opened(settings: OperatorSettings) -> tuple[Store, Policy]:
+    return Operator.wire(settings).store, load_policy(settings.policy)
 
 
 def _now() -> int:
@@ -183,7 +186,7 @@ def _filter(
     return Filter(since, State(state) if state else None, Lane(lane) if lane else None, code, app, template)
 
 
-def _as_json(reading: Reading, relay: Relay) -> dict[str, object]:
+def _as_json(reading: Reading, policy: Policy) -> dict[str, object]:
     record = reading.record
     return {
         "message_id": record.message_id,
@@ -192,21 +195,21 @@ def _as_json(reading: Reading, relay: Relay) -> dict[str, object]:
         "attempts": record.attempt,
         "code": last_code(record),
         "at": record.timeline[-1].at,
-        "why": story(record, relay.policy)[-1].text,
+        "why": story(record, policy)[-1].text,
         "replayable": obstacle_to_replay(reading) is None,
     }
 
 
-def _print(found: list[Reading], kept: list[Undecodable], relay: Relay, nothing: str) -> None:
+def _print(found: list[Reading], kept: list[Undecodable], policy: Policy, nothing: str) -> None:
     console = wide_console()
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for title in ("message", "ended (UTC)", "lane", "state", "why", "replay"):
         table.add_column(title, overflow="fold")
     for reading in found:
-        row = _as_json(reading, relay)
+        row = _as_json(reading, policy)
         ended = clock(reading.record.timeline[-1].at)
         possible = obstacle_to_replay(reading) or "possible"
         table.add_row(str(row["message_id"]), ended, str(row["lane"]), str(row["state"]), str(row["why"]), possible)
     for one in kept:
-        table.add_row(one.kept_id, clock(one.at), "", "unread", f"{one.queue}: {one.reason}", "reads it again")
+        table.add_row(one.kept_id, clock(one.at), "", "unread", escaped(f"{one.queue}: {one.reason}"), "reads it again")
     console.print(table if found or kept else nothing)

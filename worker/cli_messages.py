@@ -14,10 +14,11 @@ from producers.cli import told
 from producers.record import Record, State
 from worker import lifecycle
 from worker.console import wide_console
+from worker.operator import Operator
 from worker.policy import Policy
+from worker.policy_file import load_policy
 from worker.policy_text import explain
-from worker.relay import Relay
-from worker.settings import WorkerSettings
+from worker.settings import OperatorSettings
 from worker.story import Line, ahead, clock, story
 
 _STYLES = {
@@ -36,15 +37,15 @@ _STYLES = {
 def show(message_id: str, as_json: bool) -> None:
     """Tell what happened to a message, and why."""
     with told():
-        relay = Relay.wire(WorkerSettings())
-        reading = relay.store.read(message_id)
+        settings = OperatorSettings()
+        reading, policy = Operator.wire(settings).store.read(message_id), load_policy(settings.policy)
     if reading is None:
         raise click.ClickException("no such message, or its retention is over")
-    lines = story(reading.record, relay.policy)
+    lines = story(reading.record, policy)
     if as_json:
         click.echo(json.dumps(_as_json(reading.record, lines), ensure_ascii=False, indent=2))
     else:
-        print_message(reading.record, lines, relay.policy)
+        print_message(reading.record, lines, policy)
 
 
 @click.command()
@@ -52,14 +53,14 @@ def show(message_id: str, as_json: bool) -> None:
 def why(message_id: str) -> None:
     """Tell every decision on a message: what was known, the rule that decided, and what that rule says."""
     with told():
-        relay = Relay.wire(WorkerSettings())
-        reading = relay.store.read(message_id)
+        settings = OperatorSettings()
+        reading, policy = Operator.wire(settings).store.read(message_id), load_policy(settings.policy)
     if reading is None:
         raise click.ClickException("no such message, or its retention is over")
-    for line in story(reading.record, relay.policy):
+    for line in story(reading.record, policy):
         click.echo(f"{clock(line.at)}  {line.state.value:<10}  {line.text}")
-        click.echo(f"{'':25}rule {line.rule}: {_ruling(line.rule, relay.policy)}")
-    following = ahead(reading.record, relay.policy)
+        click.echo(f"{'':25}rule {line.rule}: {_ruling(line.rule, policy)}")
+    following = ahead(reading.record, policy)
     if following:
         click.echo(f"next: {following}")
 
@@ -69,7 +70,7 @@ def why(message_id: str) -> None:
 def cancel(message_id: str) -> None:
     """Withdraw a message that nobody has submitted yet."""
     with told():
-        change = Relay.wire(WorkerSettings()).store.change(message_id, lambda reading: lifecycle.cancelled(reading.record))
+        change = Operator.wire(OperatorSettings()).store.change(message_id, lambda reading: lifecycle.cancelled(reading.record))
     if change is None:
         raise click.ClickException("no such message, or its retention is over")
     if change.transition is None and change.record.state is not State.CANCELLED:  # perhaps by this very call, its answer lost

@@ -13,9 +13,9 @@ import click
 from producers.cli import Refused, told
 from worker.limit import RateState
 from worker.metrics import serve_metrics
+from worker.operator import Operator
 from worker.overview import Overview
-from worker.relay import Relay
-from worker.settings import WorkerSettings
+from worker.settings import OperatorSettings
 from worker.story import clock
 
 _SHORTEST, _LONGEST = 0.01, 100_000
@@ -24,10 +24,10 @@ _SHORTEST, _LONGEST = 0.01, 100_000
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def status(as_json: bool) -> None:
-    """Say how fast submits go and why, what waits in each lane, and what needs a person."""
+    """Say how fast submits go and why, what waits in each lane, who works on it, and what needs a person."""
     with told():
-        relay = Relay.wire(WorkerSettings())
-        overview = Overview.read(relay.store, relay.limit)
+        operator = Operator.wire(OperatorSettings())
+        overview = Overview.read(operator.store, operator.limit, operator.muster)
     if as_json:
         click.echo(json.dumps(asdict(overview), ensure_ascii=False, indent=2))
     else:
@@ -38,9 +38,9 @@ def status(as_json: bool) -> None:
 def resume() -> None:
     """Submit again after a halt, or while the circuit is open, and at once what a halt put off."""
     with told():
-        relay = Relay.wire(WorkerSettings())
-        resumed = relay.limit.resume()
-        woken = relay.put_off.wake_put_off()
+        operator = Operator.wire(OperatorSettings())
+        resumed = operator.limit.resume()
+        woken = operator.put_off.wake_put_off()
     click.echo("resumed" if resumed else "was not halted")
     if woken:
         click.echo(f"put off by the halt and due now: {woken}")
@@ -55,7 +55,7 @@ def rate(value: str | None, template: str | None) -> None:
     VALUE is a number a second; `default` takes a command's rate back, so that SMSRELAY_RATE holds, and `off` that of a template.
     """
     with told():
-        limit = Relay.wire(WorkerSettings()).limit
+        limit = Operator.wire(OperatorSettings()).limit
         if value is not None:
             limit.set_rate(_rate_of(value, template), template)
         state = limit.state()
@@ -68,9 +68,9 @@ def rate(value: str | None, template: str | None) -> None:
 def metrics(host: str, port: int) -> None:
     """Serve what `status` shows to Prometheus, read at each scrape."""
     with told():
-        settings = WorkerSettings()
-        relay = Relay.wire(settings)
-        serve_metrics(relay.store, relay.limit, host, port, lambda bound: click.echo(f"http://{host}:{bound}/metrics"))
+        operator = Operator.wire(OperatorSettings())
+        parts = (operator.store, operator.limit, operator.muster)
+        serve_metrics(*parts, host, port, lambda bound: click.echo(f"http://{host}:{bound}/metrics"))
 
 
 def _rate_of(value: str, template: str | None) -> float | None:
@@ -94,6 +94,10 @@ def _status_lines(overview: Overview) -> Iterator[str]:
     yield f"all lanes: {overview.agenda} not final: waiting, put off, in flight, or awaiting a report"
     yield f"reports: {overview.reports} not applied yet"
     yield f"dead: {overview.dead} failed or ended unknown"
+    if not overview.workers:
+        yield "workers: none is alive; smsrelay worker starts one"
+    for one in overview.workers:
+        yield f"worker {one.name}: {', '.join(one.queues)}; process {one.pid} on {one.host} since {clock(one.since)}"
     for code, count in sorted(overview.unlisted.items()):
         yield f"unlisted status code {code}: {count} reports"
 

@@ -42,26 +42,27 @@ class Filter:
         return all(wanted is None or wanted == found for wanted, found in zip(asked, has, strict=True))
 
 
+def dead_letters(store: Store, wanted: Filter) -> Iterator[Reading]:
+    """The dead letters that fit, newest first; those that expired only when their state is asked for."""
+    for message_id in store.dead(wanted.since, expired=wanted.state is State.EXPIRED):
+        reading = store.read(message_id)
+        if reading is not None and wanted.fits(reading.record):
+            yield reading
+
+
 class DeadLetters:
-    """The messages that ended without a delivery. What expired is apart: nothing can be done about it."""
+    """Tries once more what ended without a delivery."""
 
     def __init__(self, store: Store, enqueuer: Enqueuer) -> None:
         self._store = store
         self._enqueuer = enqueuer
 
-    def find(self, wanted: Filter) -> Iterator[Reading]:
-        """The dead letters that fit, newest first; those that expired only when their state is asked for."""
-        for message_id in self._store.dead(wanted.since, expired=wanted.state is State.EXPIRED):
-            reading = self._store.read(message_id)
-            if reading is not None and wanted.fits(reading.record):
-                yield reading
-
-    def replay(self, message_id: str) -> str:
-        """Queue one for another attempt; says what became of it."""
+    def replay(self, message_id: str, dry_run: bool = False) -> str:
+        """Queue one for another attempt; says what became of it, or would."""
         reading = self._store.read(message_id)
         obstacle = obstacle_to_replay(reading)
-        if obstacle is not None:
-            return obstacle
+        if obstacle is not None or dry_run:
+            return obstacle or "would be queued"
         change = self._store.change(message_id, _replayed, reading)
         if change is None:
             return "its retention is over"

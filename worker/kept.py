@@ -18,7 +18,8 @@ from producers.job import SendJob
 from producers.lanes import STATUS_QUEUE
 from producers.rejection import Rejection
 from producers.template import Registry
-from worker.store import Store, Undecodable
+from worker.store import Store
+from worker.undecodable import Undecodable
 
 
 class KeptJobs:

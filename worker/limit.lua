@@ -2,7 +2,8 @@
 -- the last one ends (GCRA without a burst), and nobody reserves further ahead than the horizon of the lane, so that bulk leaves room
 -- in front of it for a code. A lane that waits for slots says so until it asks again; the lanes below then get their floor alone.
 -- KEYS 1 sms:rate     hash; lives 15 minutes past its last use. In µs of this clock: next (where the next slot begins), pause (nobody
---                     before), wants:LANE (waits until), floor:LANE (when its floor is due), next:TEMPLATE; and share with share_at:
+--                     before), wants:LANE (waits until), floor:LANE (when its floor is due), next:TEMPLATE,
+--                     back:TEMPLATE (give_back.lua); and share with share_at:
 --                     of the configured rate, since a throttled answer
 --      2 sms:rates    hash, no lifetime: rate and template:ID as a command set them (a second)
 --      3 sms:halted   hash; until resumed: since, code, probe (ms), see shut()

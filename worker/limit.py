@@ -93,18 +93,19 @@ class Limit:
         self._sleep(max(0.0, slot.at - self._monotonic()))
         return self._monotonic() <= slot.until
 
-    def give_back(self, grant_slots: Sequence[Slot]) -> None:
-        """Let others have slots that nobody will use; does nothing for those that cannot be given back."""
-        last = [slot for slot in grant_slots if slot.ends and not slot.probe]
-        if not last:
+    def give_back(self, template: str, unused: Sequence[tuple[Slot, int]]) -> None:
+        """Let others have slots of a template, each with its cost, that nobody will use; does nothing where that cannot be."""
+        back = [(slot, cost) for slot, cost in unused if slot.ends and not slot.probe]
+        if not back:
             return
-        run = sorted(last, key=lambda slot: slot.begins)
+        run = sorted((slot for slot, _ in back), key=lambda slot: slot.begins)
         begin = run[-1]
         for slot in reversed(run[:-1]):
             if abs(slot.ends - begin.begins) > 5:
                 break
             begin = slot
-        self._give_back.run([keys.RATE], [f"{begin.begins:.0f}", f"{run[-1].ends:.0f}"])
+        costs = sum(cost for _, cost in back)
+        self._give_back.run([keys.RATE, keys.RATES], [f"{begin.begins:.0f}", f"{run[-1].ends:.0f}", template, costs])
 
     def settled(self, *, answered: int, failed: int, probe: bool | None = None) -> bool:
         """What came of submits: ``failed`` found no vendor, or one that fails; ``probe``: whether a probe was answered well.

@@ -1,17 +1,19 @@
 """Metrics: what ``smsrelay status`` shows, for Prometheus, read from the store at each scrape.
 
-Enters: a scrape. Leaves: gauges; labels are lanes, template ids and status codes, never a number or a parameter. While the store
-does not answer the scrape succeeds and says only that.
+Enters: a scrape. Leaves: gauges; labels are lanes, queues, template ids and status codes, never a number or a parameter.
+While the store does not answer the scrape succeeds and says only that.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from producers.broker import QUEUES
 from producers.connection import StoreUnavailable
 from worker.limit import Limit, RateState
+from worker.muster import Muster, WorkerProcess
 from worker.overview import Overview
 from worker.store import Store
 
@@ -19,14 +21,15 @@ from worker.store import Store
 class RelayCollector(Collector):
     """Reads the overview when it is asked."""
 
-    def __init__(self, store: Store, limit: Limit) -> None:
+    def __init__(self, store: Store, limit: Limit, muster: Muster) -> None:
         self._store = store
         self._limit = limit
+        self._muster = muster
 
     def collect(self) -> Iterator[Metric]:
         """One scrape."""
         try:
-            overview = Overview.read(self._store, self._limit)
+            overview = Overview.read(self._store, self._limit, self._muster)
         except StoreUnavailable:
             yield _gauge("store_up", "Whether the store answered this scrape.", 0)
             return
@@ -41,6 +44,7 @@ class RelayCollector(Collector):
         yield _gauge("not_final", "Messages that are not final.", overview.agenda)
         yield _gauge("reports_not_applied", "Reports received and not applied yet.", overview.reports)
         yield _gauge("dead", "Messages that failed or ended unknown, within the retention.", overview.dead)
+        yield _by("workers", "Worker processes that are alive.", "queue", _by_queue(overview.workers))
         yield _by("unlisted_reports", "Reports whose code the policy does not know.", "code", overview.unlisted)
 
     def describe(self) -> Iterator[Metric]:
@@ -48,10 +52,10 @@ class RelayCollector(Collector):
         return iter(())
 
 
-def serve_metrics(store: Store, limit: Limit, host: str, port: int, serving: Callable[[int], None]) -> None:
+def serve_metrics(store: Store, limit: Limit, muster: Muster, host: str, port: int, serving: Callable[[int], None]) -> None:
     """Serve until the process is stopped; ``serving`` is told the port. Raises ``OSError`` for an address that is taken."""
     registry = CollectorRegistry()
-    registry.register(RelayCollector(store, limit))
+    registry.register(RelayCollector(store, limit, muster))
     server, thread = start_http_server(port, host, registry)
     serving(server.server_port)
     thread.join()
@@ -63,6 +67,11 @@ def _of_rate(state: RateState) -> Iterator[Metric]:
     yield _by("rate_template", "Submits a second that a template is allowed.", "template", state.templates)
     yield _gauge("halted", "Whether the vendor refuses everything.", int(state.halted is not None))
     yield _gauge("circuit_open", "Whether nothing is submitted because the vendor fails.", int(state.circuit is not None))
+
+
+def _by_queue(workers: Sequence[WorkerProcess]) -> dict[str, float]:
+    """How many work on each queue, those on which nobody does among them."""
+    return {queue: sum(queue in one.queues for one in workers) for queue in QUEUES}
 
 
 def _gauge(name: str, meaning: str, value: float) -> Metric:

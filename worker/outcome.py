@@ -26,3 +26,13 @@ def summary(outcomes: Sequence[Outcome]) -> str:
         return str(outcomes[0])
     counts = Counter(f"{outcome.lane} {outcome.text}".strip() for outcome in outcomes)
     return f"{len(outcomes)} messages: " + ", ".join(f"{count} × {text}" for text, count in counts.most_common())
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A fault of ours that something brought out, by the name of its exception: texts of exceptions may hold anything."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"brought out a fault of ours ({self.name})"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from producers.lanes import Lane
 from worker.limit import Limit, RateState
+from worker.muster import Muster, WorkerProcess
 from worker.store import Store
 
 
@@ -21,9 +22,11 @@ class Overview:
     reports: int  # received and not applied yet
     dead: int  # failed or ended unknown, within the retention
     unlisted: Mapping[str, int]  # reports by status codes that the policy does not know
+    workers: tuple[WorkerProcess, ...]  # that are alive
 
     @classmethod
-    def read(cls, store: Store, limit: Limit) -> "Overview":
+    def read(cls, store: Store, limit: Limit, muster: Muster) -> "Overview":
         """As things stand now."""
         waiting = {lane: store.waiting(lane) for lane in Lane}
-        return cls(limit.state(), waiting, store.timed(), store.reports(), store.dead_count(), store.unlisted())
+        counts = (store.timed(), store.reports(), store.dead_count(), store.unlisted())
+        return cls(limit.state(), waiting, *counts, muster.processes())

@@ -20,6 +20,7 @@ from worker.agenda import Agenda
 from worker.answers import Answers
 from worker.limit import Limit
 from worker.lost import LostWakeUps
+from worker.muster import Muster
 from worker.pace import Pace
 from worker.policy import Policy
 from worker.policy_file import load_policy
@@ -31,6 +32,7 @@ from worker.status import Reports
 from worker.store import Store
 from worker.submit import Submits
 from worker.tariff import Tariff
+from worker.unread import Unread
 from worker.vendor.answer import Vendor
 from worker.vendor.credentials import AppCode, AppKey, Credentials
 from worker.vendor.session import open_session
@@ -53,6 +55,7 @@ class Relay:
     agenda: Agenda
     lost: LostWakeUps
     put_off: PutOff
+    muster: Muster
 
     @classmethod
     def wire(cls, settings: WorkerSettings) -> Self:
@@ -68,6 +71,8 @@ class Relay:
         enqueuer = Enqueuer(Outbox(redis, settings.secret_bytes), publisher, registry)
         roll = secrets.SystemRandom().random
         reports = Reports(store, policy, roll)
+        inbox = Inbox(redis)
+        unread = Unread(inbox, reports)
         waits = Waits(lease=settings.lease)
         submits = Submits(
             vendor=adapter,
@@ -91,6 +96,7 @@ class Relay:
             limit=limit,
             submits=submits,
             reports=reports,
+            unread=unread,
             enqueuer=enqueuer,
             tariff=Tariff(registry, settings.rate_unit == "segments"),
             policy=policy,
@@ -98,10 +104,9 @@ class Relay:
         )
         pace = Pace(redis, settings.pull_rate)
         reconciler = Reconciler(store, pace, adapter, reports, publisher, policy, clock=lambda: time.time_ns() // 1_000_000)
-        inbox = Inbox(redis)
-        agenda = Agenda(store, enqueuer, reconciler, inbox, reports, policy)
+        agenda = Agenda(store, enqueuer, reconciler, unread, policy)
         lost = LostWakeUps(store, enqueuer, inbox, publisher)
-        return cls(store, limit, policy, enqueuer, reports, inbox, sender, reconciler, agenda, lost, put_off)
+        return cls(store, limit, policy, enqueuer, reports, inbox, sender, reconciler, agenda, lost, put_off, Muster(redis))
 
 
 def vendor(settings: WorkerSettings) -> Vendor:

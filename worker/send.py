@@ -23,6 +23,7 @@ from worker.status import Reports
 from worker.store import Store
 from worker.submit import Submits
 from worker.tariff import Tariff
+from worker.unread import Unread
 from worker.waits import Waits
 
 
@@ -36,6 +37,7 @@ class Sender:
         limit: Limit,
         submits: Submits,
         reports: Reports,
+        unread: Unread,
         enqueuer: Enqueuer,
         tariff: Tariff,
         policy: Policy,
@@ -43,7 +45,10 @@ class Sender:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._stopping = threading.Event()
-        self._doors = Doors(store, limit, submits, reports, enqueuer, tariff, policy, waits, self._stopping.is_set, monotonic)
+        stopping = self._stopping
+        self._doors = Doors(
+            store, limit, submits, reports, unread, enqueuer, tariff, policy, waits, stopping.is_set, stopping.wait, monotonic
+        )
 
     def attempt(self, message_ids: Sequence[str]) -> list[Outcome]:
         """Attempt each message that waits to be attempted; raises ``StoreUnavailable``."""

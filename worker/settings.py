@@ -5,13 +5,28 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
-from producers.settings import BrokerSettings, ProducerSettings, with_scheme
+from producers.settings import BrokerSettings, ProducerSettings, StoreSettings, with_scheme
 
 _Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 _SerialiserName = Literal["plain", "quoted"]
 
 
-class WorkerSettings(ProducerSettings):
+class OperatorSettings(StoreSettings):
+    """What a person's commands read: nothing that is secret beside the URLs."""
+
+    rate: Annotated[float, Field(gt=0, le=100_000)] = Field(default=100.0, description="Submits a second, all workers together.")
+    halt_probe: Annotated[float, Field(ge=0, le=86_400)] = Field(
+        default=300.0, description="Seconds between submits that test whether a halted vendor is back; 0 never tests."
+    )
+    policy: Path | None = Field(default=None, description="Policy file in place of the packaged one.")
+    retention_hours: _Seconds = Field(default=72.0, description="Hours a final message is kept.")
+
+
+class ReplaySettings(OperatorSettings, ProducerSettings):
+    """What it takes to read kept jobs again: they are enqueued as an app would."""
+
+
+class WorkerSettings(ReplaySettings):
     """What workers and the stack at a desk need to know."""
 
     vendor_url: str = Field(
@@ -32,21 +47,15 @@ class WorkerSettings(ProducerSettings):
     callback_url: str | None = Field(
         default=None, description="Public base URL of the receiver; without it no report ever comes."
     )
-    rate: Annotated[float, Field(gt=0, le=100_000)] = Field(default=100.0, description="Submits a second, all workers together.")
     rate_unit: Literal["submits", "segments"] = Field(
         default="submits", description="What SMSRELAY_RATE counts: submits, or SMS segments (of registered templates)."
-    )
-    halt_probe: Annotated[float, Field(ge=0, le=86_400)] = Field(
-        default=300.0, description="Seconds between submits that test whether a halted vendor is back; 0 never tests."
     )
     pull_rate: Annotated[float, Field(gt=0, le=1000)] = Field(
         default=1.0, description="Questions a second about silent submits, when the policy asks at all (pull_after_s)."
     )
-    policy: Path | None = Field(default=None, description="Policy file in place of the packaged one.")
     concurrency: Annotated[int, Field(ge=1, le=500)] = Field(
         default=64, description="Tasks, and submits, that one worker process has under way at once."
     )
-    retention_hours: _Seconds = Field(default=72.0, description="Hours a final message is kept.")
     flower_auth: SecretStr | None = Field(default=None, description="user:password of Flower; without it Flower does not start.")
 
     @field_validator("app_secret")

@@ -19,7 +19,7 @@ import structlog
 from producers.connection import StoreUnavailable
 from producers.event import StatusEvent
 from producers.record import Record
-from worker.outcome import Outcome
+from worker.outcome import Fault, Outcome
 from worker.policy import Policy
 from worker.report import reported
 from worker.store import Reading, Store
@@ -67,10 +67,10 @@ class Reports:
         [outcome] = self._apply([event])
         return outcome
 
-    def apply_each(self, events: Sequence[StatusEvent]) -> list[Outcome | None]:
+    def apply_each(self, events: Sequence[StatusEvent]) -> list[Outcome | Fault]:
         """Apply reports, whatever becomes of their neighbours; raises ``StoreUnavailable``.
 
-        None for one that brought out a fault of ours, which is logged: it is not applied, and still owed.
+        A ``Fault`` for one that brought out a fault of ours, which is logged: it is not applied, and still owed.
         """
         if not events:
             return []
@@ -78,11 +78,11 @@ class Reports:
             return list(self._apply(events))
         except StoreUnavailable:
             raise
-        except Exception:
+        except Exception as error:
             if len(events) == 1:
                 [event] = events
                 log.exception("report not applied", message_id=event.message_id, attempt=event.attempt, code=event.code)
-                return [None]
+                return [Fault(type(error).__name__)]
         return [outcome for event in events for outcome in self.apply_each([event])]
 
     def apply_parked(self, any_id: str) -> None:

@@ -6,10 +6,8 @@ Fails with ``StoreUnavailable``: the transition was applied whole or not at all.
 """
 
 import json
-import secrets
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from redis import Redis
@@ -17,13 +15,16 @@ from redis import Redis
 from producers import keys
 from producers.connection import store_answers
 from producers.event import StatusEvent
-from producers.lanes import Lane
+from producers.inbox import report_key
+from producers.lanes import STATUS_QUEUE, Lane
 from producers.record import Record
 from producers.script import Call, Script
 from worker.applied import Applied, applying, read_applied
 from worker.transition import Transition
+from worker.undecodable import UNDECODABLE_CAP, Undecodable
 
 _TAKEN_FOR = 10_000  # ms; who took an agenda entry has this long to act before it is due again
+REPORT_TRIES = 5  # of a report that brings out a fault of ours, before it is kept for a person
 HOLD = 12.0  # seconds that a claim keeps a wake-up from being called lost
 
 
@@ -36,24 +37,14 @@ class Payload:
 
 
 @dataclass(frozen=True, slots=True)
-class Undecodable:
-    """A job or task nobody could read, kept with the reason; its repr does not show the body."""
-
-    kept_id: str
-    at: int  # ms, by the clock of the worker that kept it
-    queue: str
-    reason: str
-    body: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
 class Reading:
     """A record, and the store's clock (ms) when it was read."""
 
     record: Record
     payload: Payload | None
     now: int
-    parked: bool = False  # reports wait for this message; only a claim looks
+    parked: bool = False  # reports came before this message; only a claim looks
+    reported: bool = False  # reports on an earlier attempt wait in the inbox; only a claim looks
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +82,7 @@ class Store:
         self._lost = Script(redis, "worker", "lost.lua")
         self._park = Script(redis, "worker", "park.lua")
         self._claim = Script(redis, "worker", "claim.lua")
+        self._failed = Script(redis, "worker", "failed.lua")
 
     def read(self, message_id: str) -> Reading | None:
         """One message with its payload and the clock, in one round trip; None when there is no such message."""
@@ -108,7 +100,7 @@ class Store:
         """Take wake-ups into the hands of a worker for ``HOLD`` seconds, and read their messages, in one round trip."""
         calls = [
             Call(
-                [keys.message(one), keys.payload(one), keys.AGENDA, keys.parked(one)],
+                [keys.message(one), keys.payload(one), keys.AGENDA, keys.parked(one), keys.REPORTS_KEYS],
                 [one, int(HOLD * 1000)],
             )
             for one in message_ids
@@ -157,6 +149,13 @@ class Store:
     def take_due(self, at_most: int) -> list[str]:
         """Ids of messages at which something is due; theirs is the caller's for ten seconds, then they are due again."""
         return list(self._take.run([keys.AGENDA], [at_most, _TAKEN_FOR]))
+
+    def count_failed(self, event: StatusEvent, reason: str) -> bool:
+        """A report brought out a fault of ours once more; True when it is kept for a person by now, and not tried again."""
+        named = [keys.REPORTS, keys.REPORTS_OUTBOX, keys.REPORTS_KEYS, keys.REPORTS_TRIES, keys.UNDECODABLE]
+        kept = Undecodable.now(STATUS_QUEUE, f"{reason} in {REPORT_TRIES} tries; the log says where", event.encode_text())
+        told = (report_key(event), REPORT_TRIES, kept.encode(), UNDECODABLE_CAP, self._retention)
+        return bool(self._failed.run(named, told))
 
     def forget_due(self, message_id: str) -> None:
         """Remove an agenda entry whose message is gone."""
@@ -235,10 +234,9 @@ class Store:
 
     def keep_undecodable(self, queue: str, reason: str, body: str) -> None:
         """Keep a task nobody could read, for a person to look at."""
-        kept = Undecodable(secrets.token_hex(4), time.time_ns() // 1_000_000, queue, reason, body[:65536])
         with store_answers(), self._redis.pipeline() as pipeline:
-            pipeline.lpush(keys.UNDECODABLE, json.dumps(asdict(kept)))
-            pipeline.ltrim(keys.UNDECODABLE, 0, 9999)
+            pipeline.lpush(keys.UNDECODABLE, Undecodable.now(queue, reason, body).encode())
+            pipeline.ltrim(keys.UNDECODABLE, 0, UNDECODABLE_CAP - 1)
             pipeline.pexpire(keys.UNDECODABLE, self._retention)  # they hold numbers, so they do not stay for ever
             pipeline.execute()
 
@@ -246,12 +244,12 @@ class Store:
         """Every task kept because nobody could read it, newest first."""
         with store_answers():
             lines = self._redis.lrange(keys.UNDECODABLE, 0, -1)
-        return [Undecodable(**json.loads(line)) for line in lines]
+        return [Undecodable.decode(str(line)) for line in lines]
 
     def drop_undecodable(self, kept: Undecodable) -> None:
         """Let go of one that was dealt with."""
         with store_answers():
-            self._redis.lrem(keys.UNDECODABLE, 1, json.dumps(asdict(kept)))
+            self._redis.lrem(keys.UNDECODABLE, 1, kept.encode())
 
     def read_many(self, message_ids: Sequence[str]) -> list[Reading | None]:
         """Messages without their payloads, in one round trip; None for each that there is not."""
@@ -278,12 +276,12 @@ class Store:
 
 
 def _claimed(message_id: str, answer: Sequence[Any]) -> Reading | None:
-    wire, payload, now, parked = answer
+    wire, payload, now, parked, reported = answer
     fields = json.loads(wire)  # one text in place of thirty: what a client spends on a claim is reading its answer
     if not fields:
         return None
     named = dict(zip(fields[::2], fields[1::2], strict=True))
-    return Reading(Record.decode(message_id, named), _payload(payload), int(now), bool(parked))
+    return Reading(Record.decode(message_id, named), _payload(payload), int(now), bool(parked), bool(reported))
 
 
 def _submit(wire: Any) -> tuple[str, int] | None:

@@ -1,8 +1,8 @@
 """The Celery tasks: a few lines each, between the queue and the doors ``Sender`` and ``Reports``.
 
 Enters: ids, status events, and whole jobs of apps without our library. Leaves: what Flower shows as the result: lane, attempt and
-outcome. When the store does not answer, a task goes back to its queue after a breath. A job that is refused, or an event that
-cannot be read, is kept for a person to look at.
+outcome. When the store does not answer, a task goes back to its queue after a breath. A job that is refused, an event that
+cannot be read, or one that failed too often is kept for a person to look at.
 """
 
 import json
@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from celery import Celery, Task
 from celery.exceptions import Reject
 
@@ -21,14 +22,16 @@ from producers.job import SendJob
 from producers.lanes import STATUS_QUEUE
 from producers.rejection import Rejection
 from producers.task import ATTEMPT, PULL, SEND, STATUS
-from worker.outcome import Outcome, summary
+from worker.outcome import Fault, Outcome, summary
 from worker.relay import Relay
 
 _BREATH = 1.0  # seconds; without it a task would spin between a living broker and a dead store
 
+log = structlog.get_logger()
+
 
 class ReportsNotApplied(Exception):
-    """Some reports of a task brought out a fault of ours. They stay in the inbox, and are published again as if lost."""
+    """Some reports of a task brought out a fault of ours. They stay in the inbox, and are published again a few times."""
 
 
 class MaskedTask(Task):  # type: ignore[misc]
@@ -95,12 +98,20 @@ class Tasks:
         read = [self._read(wire) for wire in wires]
         events = [event for event in read if isinstance(event, StatusEvent)]
         outcomes = self.relay.reports.apply_each(events)
-        applied = [event for event, outcome in zip(events, outcomes, strict=True) if outcome is not None]
-        self.relay.inbox.applied(applied)
-        if len(applied) < len(events):
-            raise ReportsNotApplied(f"{len(events) - len(applied)} of {len(wires)} reports; the log says why")
+        ended = list(zip(events, outcomes, strict=True))
+        self.relay.inbox.applied([event for event, outcome in ended if isinstance(outcome, Outcome)])
+        owed = [event for event, outcome in ended if isinstance(outcome, Fault) and not self._kept(event, outcome)]
+        if owed:
+            raise ReportsNotApplied(f"{len(owed)} of {len(wires)} reports; the log says why")
         refused = [said for said in read if isinstance(said, str)]
         return "; ".join([*map(str, outcomes), *refused])
+
+    def _kept(self, event: StatusEvent, fault: Fault) -> bool:
+        """Whether a report has failed so often that it is kept for a person."""
+        kept = self.relay.store.count_failed(event, str(fault))
+        if kept:
+            log.error("a report nobody can apply is kept under sms:undecodable", message_id=event.message_id, code=event.code)
+        return kept
 
     def _read(self, wire: object) -> StatusEvent | str:
         """An event, or what became of what is none."""

@@ -26,6 +26,7 @@ from worker.store import Change, Reading, Store
 from worker.submit import Submits
 from worker.tariff import Tariff
 from worker.transition import Transition
+from worker.unread import Unread
 from worker.vendor.answer import Answer, Kind, Vendor
 from worker.vendor.credentials import AppCode
 from worker.vendor.session import open_session
@@ -54,7 +55,7 @@ def reconciler(redis: Redis, url: str, vendor_url: str = "http://127.0.0.1:9", p
 def agenda(redis: Redis, url: str, door: Enqueuer, policy: Policy = POLICY) -> Agenda:
     store = Store(redis, RETENTION)
     reports = Reports(store, policy, lambda: 0.5)
-    return Agenda(store, door, reconciler(redis, url, policy=policy), Inbox(redis), reports, policy)
+    return Agenda(store, door, reconciler(redis, url, policy=policy), Unread(Inbox(redis), reports), policy)
 
 
 def sending(
@@ -93,6 +94,7 @@ def sending(
         limit=limit,
         submits=submits,
         reports=reports,
+        unread=Unread(Inbox(redis), reports),
         enqueuer=enqueuer(redis, url),
         tariff=Tariff({}),
         policy=POLICY,

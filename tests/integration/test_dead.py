@@ -17,7 +17,8 @@ from producers.lanes import STATUS_QUEUE, Lane
 from producers.record import Record, State
 from tests.integration.messages import POLICY, RETENTION, SECRET, answer, begin, changed, enqueuer, job
 from worker import lifecycle
-from worker.store import Store, Undecodable
+from worker.store import Store
+from worker.undecodable import Undecodable
 from worker.vendor.answer import Answer, Kind
 
 
@@ -37,7 +38,6 @@ def dead(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         "SMSRELAY_BROKER_URL": url,
         "SMSRELAY_STORE_URL": url,
         "SMSRELAY_SECRET": SECRET.decode(),
-        "SMSRELAY_APPCODE": "code",
     }
     command = [sys.executable, "-m", "worker", "dead", *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
@@ -110,6 +110,14 @@ def test_a_job_nobody_could_read_is_kept_shown_and_read_again(store: Store, redi
     assert dead(valkey_url, "replay", kept.kept_id).returncode == 0
     assert redis.llen(Lane.OTP.queue) == 1
     assert store.undecodable() == []
+
+
+def test_what_a_terminal_would_act_on_is_shown_and_not_obeyed(store: Store, valkey_url: str) -> None:
+    store.keep_undecodable("sms.send", "no \x1b[2Jjob", "\x1b]0;owned\x07您的\u3000验证码\r\n\tend\x9b5m\u202e\rover")
+    said = dead(valkey_url, "show", only_kept(store).kept_id, "--body").stdout
+    assert said.endswith("\\x1b]0;owned\\x07您的\u3000验证码\n\tend\\x9b5m\\u202e\\rover\n")
+    assert "reason   no \\x1b[2Jjob" in said
+    assert "\x1b" not in dead(valkey_url, "list").stdout
 
 
 JOB = {"to": "13800138000", "template": "0000000", "params": ["4711"], "lane": "notice"}

@@ -232,13 +232,25 @@ def test_slots_that_nobody_uses_are_given_back_when_they_are_the_last_ones(redis
     limit, other = Limit(redis, 1), Limit(redis, 1)
     [slot] = take(limit).slots
     assert take(other).refused is Refusal.LATE
-    limit.give_back([slot])
-    limit.give_back([slot])
-    limit.give_back([])
+    limit.give_back("t", [(slot, 1)])
+    limit.give_back("t", [(slot, 1)])
+    limit.give_back("t", [])
     [taken] = take(other).slots
-    limit.give_back([slot])  # somebody else's end now
+    limit.give_back("t", [(slot, 1)])  # somebody else's end now
     assert take(limit).refused is Refusal.LATE
     assert taken.begins >= slot.begins
+
+
+def test_a_slot_given_back_is_given_back_to_the_templates_own_rate_too(redis: Redis) -> None:
+    limit = Limit(redis, 1000)
+    limit.set_rate(0.1, "t")
+    [slot] = take(limit, template="t").slots
+    assert take(limit, template="t").refused is Refusal.LATE
+    assert take(limit, template="another").slots, "so that its slot is not the last one of all"
+    limit.give_back("t", [(slot, 1)])
+    limit.give_back("t", [(slot, 1)])  # as when the store's answer was lost
+    assert take(limit, template="t").slots
+    assert take(limit, template="t").refused is Refusal.LATE
 
 
 def test_those_who_wait_are_told_when_the_store_is_away(closed_port: int) -> None:

@@ -16,8 +16,10 @@ from producers.lanes import STATUS_QUEUE, Lane
 from producers.record import Record, State
 from tests.integration.commands import reads, spent
 from tests.integration.messages import ACCEPTED, answer, begin, enqueuer, job
+from worker.kept import KeptJobs
 from worker.relay import Relay
 from worker.settings import WorkerSettings
+from worker.store import REPORT_TRIES
 from worker.tasks import ReportsNotApplied, Tasks
 
 UPDATED = 1591590009873
@@ -235,3 +237,101 @@ def test_a_message_whose_report_waits_unapplied_does_not_end_as_unknown(relay: R
         State.UNKNOWN,
     ]
     assert redis.get(keys.REPORTS_TAKEN) is None
+
+
+def poisoned(relay: Relay, door: Enqueuer, redis: Redis) -> StatusEvent:
+    """A report in the inbox, on a record that cannot be read."""
+    [message_id] = submitted(relay, door)
+    redis.hset(keys.message(message_id), "len", "many")
+    event = report(message_id)
+    relay.inbox.record([event])
+    return event
+
+
+def fail(tasks: Tasks, event: StatusEvent, times: int) -> None:
+    for _ in range(times):
+        with pytest.raises(ReportsNotApplied):
+            tasks.status(events=wires(event))
+
+
+def test_a_report_that_brings_out_a_fault_time_and_again_is_kept_for_a_person(
+    relay: Relay, tasks: Tasks, door: Enqueuer, redis: Redis
+) -> None:
+    event = poisoned(relay, door, redis)
+    fail(tasks, event, REPORT_TRIES - 1)
+    assert relay.store.undecodable() == []
+    assert "fault of ours (ValueError)" in tasks.status(events=wires(event))
+    [kept] = relay.store.undecodable()
+    assert kept.queue == STATUS_QUEUE
+    assert kept.reason.startswith("brought out a fault of ours (ValueError) in 5 tries")
+    assert not redis.exists(keys.REPORTS, keys.REPORTS_OUTBOX, keys.REPORTS_KEYS)
+    tasks.status(events=wires(event))  # a copy that was still on the queue
+    assert relay.store.undecodable() == [kept]
+
+
+def test_a_kept_report_is_applied_when_it_is_replayed_and_the_fault_is_gone(
+    relay: Relay, tasks: Tasks, door: Enqueuer, redis: Redis
+) -> None:
+    event = poisoned(relay, door, redis)
+    fail(tasks, event, REPORT_TRIES - 1)
+    tasks.status(events=wires(event))
+    [kept] = relay.store.undecodable()
+    jobs = KeptJobs(relay.store, relay.enqueuer, relay.inbox, {}, lambda: 0)
+    assert jobs.read_again(kept, dry_run=False).startswith("queued: a report")
+    fail(tasks, event, 1)  # it has all its tries again
+    redis.hset(keys.message(event.message_id or ""), "len", 3)
+    tasks.status(events=wires(event))
+    assert record_of(relay, event.message_id or "").state is State.DELIVERED
+    assert relay.store.undecodable() == []
+
+
+def test_a_report_that_is_in_no_inbox_is_kept_at_once_for_nobody_would_try_it_again(
+    relay: Relay, tasks: Tasks, door: Enqueuer, redis: Redis
+) -> None:
+    event = poisoned(relay, door, redis)
+    relay.inbox.applied([event])
+    tasks.status(events=wires(event))
+    assert len(relay.store.undecodable()) == 1
+
+
+def asked_again(relay: Relay, door: Enqueuer, redis: Redis) -> str:
+    """An uncertain otp that the agenda has decided to submit again."""
+    message_id = uncertain_otp(relay, door, redis)
+    assert relay.agenda.turn() == 1
+    assert record_of(relay, message_id).state is State.QUEUED
+    return message_id
+
+
+@pytest.mark.parametrize(
+    ("code", "state"), [(200, State.DELIVERED), (503, State.RETRYING), (500, State.FAILED), (203, State.SUBMITTED)]
+)
+def test_a_report_that_comes_before_the_second_begin_decides_in_its_place(
+    relay: Relay, tasks: Tasks, door: Enqueuer, redis: Redis, code: int, state: State
+) -> None:
+    message_id = asked_again(relay, door, redis)
+    relay.inbox.record([report("another"), report(message_id, code)])
+    said = tasks.attempt([message_id])
+    assert record_of(relay, message_id).state is state
+    assert record_of(relay, message_id).attempt == 1
+    assert f"nothing to start: {state.value}" in said
+    assert relay.inbox.waiting(message_id, None) == []
+
+
+def test_a_report_by_the_vendors_id_decides_before_the_second_begin_too(
+    relay: Relay, tasks: Tasks, door: Enqueuer, redis: Redis
+) -> None:
+    [message_id] = submitted(relay, door)
+    relay.reports.apply(report(message_id, 503))
+    redis.hset(keys.message(message_id), "due", 1)
+    redis.zadd(keys.AGENDA, {message_id: 1})
+    relay.agenda.turn()
+    assert record_of(relay, message_id).state is State.QUEUED
+    relay.inbox.record([report(None, 200, external_id="e0")])
+    assert "nothing to start: delivered" in tasks.attempt([message_id])
+
+
+def test_a_first_attempt_does_not_look_into_the_inbox(relay: Relay, door: Enqueuer, redis: Redis) -> None:
+    first, again = door.enqueue(job()).message_id, asked_again(relay, door, redis)
+    looks = [spent(redis, lambda one=one: relay.store.claim([one])) for one in (first, again)]
+    assert [cost["evalsha"] for cost in looks] == [1, 1]
+    assert looks[1]["zrange"] - looks[0]["zrange"] == 1

@@ -1,0 +1,34 @@
+"""Real worker processes as ``smsrelay status`` lists them: all of them, one that was killed no more, its successor instead."""
+
+import json
+from pathlib import Path
+
+from producers.broker import QUEUES
+from tests.acceptance.processes import kill_9
+from tests.acceptance.relay_process import RelayProcess, running_relay
+from tests.acceptance.waiting import eventually
+
+_BACK = 90.0  # seconds until everything goes on after a kill
+
+
+def listed(relay: RelayProcess) -> dict[str, list[int]]:
+    """The processes of each queue, by the command."""
+    workers = json.loads(relay.cli("status", "--json").stdout)["workers"]
+    return {queue: [one["pid"] for one in workers if queue in one["queues"]] for queue in QUEUES}
+
+
+def one_each(relay: RelayProcess) -> dict[str, list[int]] | None:
+    found = listed(relay)
+    return found if all(len(pids) == 1 for pids in found.values()) else None
+
+
+def test_status_lists_the_processes_that_are_alive(tmp_path: Path) -> None:
+    with running_relay(tmp_path / "relay", together=False) as relay:
+        before = eventually(lambda: one_each(relay), "a process for each queue is listed", _BACK)
+        killed = kill_9(relay.data, "[sms.notice]")
+        after = eventually(
+            lambda: found if (found := one_each(relay)) and found != before else None, "only its successor is listed", _BACK
+        )
+    changed = {queue for queue in QUEUES if before[queue] != after[queue]}
+    assert changed == {"sms.notice"}
+    assert before["sms.notice"] == [killed]

@@ -1,0 +1,57 @@
+"""What a person's commands need of the environment: the store, and no secret of the vendor's or of ours."""
+
+import subprocess
+import sys
+
+import pytest
+from redis import Redis
+
+from tests.integration.messages import RETENTION, SECRET, answer, begin, enqueuer, job
+from worker.store import Store
+from worker.vendor.answer import Answer, Kind
+
+BROKEN = {"SMSRELAY_CONCURRENCY": "none", "SMSRELAY_VENDOR_URL": "nowhere", "SMSRELAY_SECRET": "short"}
+
+
+def run(url: str, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": "/usr/bin:/bin", "SMSRELAY_STORE_URL": url, **settings}
+    command = [sys.executable, "-m", "worker", *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def failed(redis: Redis, valkey_url: str) -> str:
+    """A message that the vendor refused."""
+    store, message_id = Store(redis, RETENTION), enqueuer(redis, valkey_url).enqueue(job()).message_id
+    begin(store, message_id)
+    answer(store, message_id, 1, Answer(Kind.ANSWERED, "i005"))
+    return message_id
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["status", "status --json", "rate", "rate 50", "resume", "show ID", "why ID", "dead list", "dead show ID"],
+)
+def test_a_command_needs_only_the_store_even_where_other_settings_are_wrong(failed: str, valkey_url: str, command: str) -> None:
+    said = run(valkey_url, *command.replace("ID", failed).split(), **BROKEN)
+    assert said.returncode == 0, said.stderr
+
+
+def test_cancel_needs_only_the_store(redis: Redis, valkey_url: str) -> None:
+    message_id = enqueuer(redis, valkey_url).enqueue(job()).message_id
+    assert run(valkey_url, "cancel", message_id).stdout == "cancelled\n"
+
+
+def test_metrics_needs_only_the_store(valkey_url: str) -> None:
+    environment = {"PATH": "/usr/bin:/bin", "SMSRELAY_STORE_URL": valkey_url}
+    command = [sys.executable, "-m", "worker", "metrics", "--port", "0"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as serving:
+        assert serving.stdout is not None
+        assert serving.stdout.readline().startswith("http://127.0.0.1:")
+        serving.terminate()
+
+
+def test_a_replay_needs_what_an_app_needs_and_no_key_of_the_vendor(failed: str, valkey_url: str) -> None:
+    said = run(valkey_url, "dead", "replay", failed, SMSRELAY_BROKER_URL=valkey_url, SMSRELAY_SECRET=SECRET.decode())
+    assert (said.returncode, said.stdout) == (0, f"{failed}  queued\n"), said.stderr
+    assert "SMSRELAY_SECRET" in run(valkey_url, "dead", "replay", failed).stderr
