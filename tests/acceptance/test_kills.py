@@ -15,7 +15,7 @@ from producers.lanes import Lane
 from producers.record import State
 from tests.acceptance.guide_report import guide_report
 from tests.acceptance.processes import kill_9, processes_of
-from tests.acceptance.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient, running_relay
+from tests.acceptance.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient, a_reference, running_relay
 from tests.acceptance.waiting import eventually
 
 _BACK = 120.0  # seconds until everything goes on after a kill
@@ -78,7 +78,7 @@ def test_a_report_around_a_kill_of_the_broker_is_never_answered_500_and_comes_th
 
 
 def _job(**fields: Any) -> SendJob:
-    return SendJob(to=a_recipient(), template=TEMPLATE, params=[a_code()], lane=Lane.OTP, reference=a_code(), **fields)
+    return SendJob(to=a_recipient(), template=TEMPLATE, params=[a_code()], lane=Lane.OTP, reference=a_reference(), **fields)
 
 
 def _accepted(relay: RelayProcess, job: SendJob) -> Accepted:

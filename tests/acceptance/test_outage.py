@@ -19,7 +19,7 @@ from producers.job import SendJob
 from producers.lanes import Lane
 from producers.record import State
 from tests.acceptance.arrivals import each_arrived_once
-from tests.acceptance.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient, running_relay
+from tests.acceptance.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient, a_reference, running_relay
 from tests.acceptance.waiting import eventually
 from tests.chaos.gate import Gate
 from worker.local import Ports
@@ -113,7 +113,7 @@ def _submitted(cut: Cut) -> None:
 
 
 def _job() -> SendJob:
-    return SendJob(to=a_recipient(), template=TEMPLATE, params=[a_code()], lane=Lane.NOTICE, reference=a_code())
+    return SendJob(to=a_recipient(), template=TEMPLATE, params=[a_code()], lane=Lane.NOTICE, reference=a_reference())
 
 
 def _accepted(cut: Cut, job: SendJob) -> Accepted | None:

@@ -121,7 +121,11 @@ def test_without_the_broker_send_succeeds_and_warns_of_what_is_owed(tmp_path: Pa
 
 
 def test_wrong_settings_end_with_2_and_no_value(tmp_path: Path) -> None:
-    wrong = {"SMSRELAY_STORE_URL": "mysql://:pass-walrus@host", "SMSRELAY_SECRET": "short-otter", "SMSRELAY_BROKER_URL": "pass-heron"}
+    wrong = {
+        "SMSRELAY_STORE_URL": "mysql://:pass-walrus@host",
+        "SMSRELAY_SECRET": "short-otter",
+        "SMSRELAY_BROKER_URL": "pass-heron",
+    }
     ended = Shell(tmp_path, wrong).run("send", *JOB)
     assert (ended.code, ended.output, sorted(ended.named())) == (2, "", sorted(wrong))
     assert not any(value in ended.errors for value in ("walrus", "otter", "heron", NUMBER, CODE))
