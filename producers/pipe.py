@@ -54,13 +54,20 @@ class Pipe:
         else:  # a server may be new too, and then the queue would have reports twice: from here, and by the long way
             connection, commands = self._pool.make_connection(), [("SCRIPT", "LOAD", self._inbox.script), *commands]
         try:
-            await connection.send_packed_command(connection.pack_commands(commands))
+            await self._send(connection, commands)
             for _ in commands:
                 await connection.read_response()
         except BaseException:
             await connection.disconnect(nowait=True)  # with all that was still to come on it
             raise
         self._idle.append(connection)
+
+    async def _send(self, connection: Any, commands: Sequence[tuple[Any, ...]]) -> None:
+        packed = connection.pack_commands(commands)
+        try:
+            await connection.send_packed_command(packed)
+        except RuntimeError as gone:  # uvloop's word for a connection that was reset while it lay idle
+            raise ConnectionResetError("reset while it lay idle") from gone
 
 
 def _pushes(tasks: Sequence[TaskMessage]) -> list[tuple[str, ...]]:

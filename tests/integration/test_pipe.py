@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+import uvloop
 from kombu import Connection
 from redis import Redis
 
@@ -18,6 +19,7 @@ from producers.inbox import BATCH, Inbox
 from producers.lanes import STATUS_QUEUE
 from producers.pipe import Pipe
 from producers.publish import BrokerUnavailable, Publisher
+from tests.chaos.gate import Gate
 from tests.integration.commands import spent
 
 STORED = (keys.REPORTS, keys.REPORTS_OUTBOX, keys.REPORTS_KEYS)
@@ -151,6 +153,28 @@ def test_a_connection_that_died_while_it_lay_idle_costs_one_long_way(redis: Redi
             await pipe.publish([report(3)])
 
     asyncio.run(run())
+    assert long_way.came == [1]
+    assert redis.hlen(keys.REPORTS) == 4
+
+
+@pytest.mark.parametrize("loop", [asyncio, uvloop], ids=["asyncio", "uvloop"])  # the receiver runs on uvloop
+def test_a_connection_that_was_reset_while_it_lay_idle_costs_one_long_way(redis: Redis, inbox: Inbox, loop: Any) -> None:
+    inbox.record([report(0)])
+    gate, long_way = Gate({"redis": [redis.connection_pool.connection_kwargs["port"]]}), LongWay(inbox)
+    gate.start()
+
+    async def run() -> None:
+        async with a_pipe(f"redis://127.0.0.1:{gate.port('redis')}/0", inbox, long_way) as pipe:
+            await pipe.publish([report(1)])
+            await asyncio.to_thread(gate.tell, "redis", "refuse")
+            await pipe.publish([report(2)])
+            await asyncio.to_thread(gate.tell, "redis", "open")
+            await pipe.publish([report(3)])
+
+    try:
+        loop.run(run())
+    finally:
+        gate.stop()
     assert long_way.came == [1]
     assert redis.hlen(keys.REPORTS) == 4
 
