@@ -141,7 +141,7 @@ def test_a_command_killed_in_the_middle_and_run_again_makes_one_message_of_each_
         eventually(lambda: redis.zcard(keys.AGENDA), "the first rows are recorded")
         process.kill()
     recorded = redis.zcard(keys.AGENDA)
-    assert 0 < recorded < MANY
+    assert recorded > 0  # all, if this process stood still for seconds; then the second run finds nothing to do
     again = shell.run("bulk", path, *SAME)
     assert again.output == f"{MANY:,} rows: {MANY - recorded:,} accepted, {recorded:,} accepted before, 0 refused\n"
     published = published_ids(redis, Lane.MARKETING)
