@@ -14,7 +14,6 @@ from typing import Any
 from redis.asyncio import ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from producers.envelope import envelope
@@ -55,7 +54,7 @@ class Pipe:
         else:  # a server may be new too, and then the queue would have reports twice: from here, and by the long way
             connection, commands = self._pool.make_connection(), [("SCRIPT", "LOAD", self._inbox.script), *commands]
         try:
-            await _send(connection, commands)
+            await self._send(connection, commands)
             for _ in commands:
                 await connection.read_response()
         except BaseException:
@@ -63,12 +62,12 @@ class Pipe:
             raise
         self._idle.append(connection)
 
-
-async def _send(connection: Any, commands: Sequence[tuple[Any, ...]]) -> None:
-    try:
-        await connection.send_packed_command(connection.pack_commands(commands))
-    except RuntimeError as closed:  # what uvloop says of a connection that it has seen closed, and asyncio's own loop does not
-        raise RedisConnectionError(str(closed)) from None
+    async def _send(self, connection: Any, commands: Sequence[tuple[Any, ...]]) -> None:
+        packed = connection.pack_commands(commands)
+        try:
+            await connection.send_packed_command(packed)
+        except RuntimeError as gone:  # uvloop's word for a connection that was reset while it lay idle
+            raise ConnectionResetError("reset while it lay idle") from gone
 
 
 def _pushes(tasks: Sequence[TaskMessage]) -> list[tuple[str, ...]]:

@@ -11,6 +11,7 @@ import re
 import secrets
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -139,7 +140,7 @@ def running_relay(
     """
     desk = Desk(data, ports or Ports(free_port(), free_port(), free_port(), free_port()), report_delay=0.1)
     policy = write_shortened_policy(data.with_suffix(".policy.toml"))
-    given = clean_environment() | {"SMSRELAY_POLICY": str(policy), "SMSRELAY_READ_TIMEOUT": "3"}
+    given = clean_environment() | {"SMSRELAY_POLICY": str(policy), "SMSRELAY_READ_TIMEOUT": "6"}
     environment = desk.environment(given) | dict(settings or {})
     more = {"simulator": tuple(simulator_options), "worker": ("--name", "worker", *(("--together",) if together else ()))}
     parts = [
@@ -165,6 +166,11 @@ def settings_of(environment: Mapping[str, str]) -> WorkerSettings:
 def a_recipient() -> str:
     """A mainland mobile number nobody else has; never one whose digits are a script to the simulator (138…)."""
     return f"+86{secrets.choice(('135', '137', '139', '150', '186'))}{secrets.randbelow(10**8):08d}"
+
+
+def a_reference() -> str:
+    """An app's name for a message that nobody else has; of codes, a run has so many that two may be the same."""
+    return uuid.uuid4().hex
 
 
 def a_code() -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from worker.policy_file import load_policy, packaged_source
 
 PATIENT_CODE = 291  # not in the guide; its retry waits for PATIENT seconds
-PATIENT = 5.0
+PATIENT = 8.0
 OTP_WINDOW = 3.0
 
 _HALF_A_SECOND = "base_s = 0.5, factor = 1, cap_s = 0.5, jitter = 0.2"

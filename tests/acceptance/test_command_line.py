@@ -10,7 +10,7 @@ from producers import keys
 from producers.lanes import Lane
 from producers.message import referenced_id
 from producers.record import State
-from tests.acceptance.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient
+from tests.acceptance.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient, a_reference
 
 NUMBER = "+8613900112233445"  # too long to be one
 NOBODY = "019ab000-0000-7000-8000-000000000000"
@@ -31,7 +31,7 @@ def test_send_prints_the_message_id(relay: RelayProcess) -> None:
 
 def test_send_as_json_says_whether_the_reference_is_new(relay: RelayProcess) -> None:
     command = ["send", "--to", a_recipient(), "--template", TEMPLATE, "--param", "1", "--lane", "notice"]
-    reference = a_code()
+    reference = a_reference()
     answers = [json.loads(relay.cli(*command, "--app", "shop", "--reference", reference, "--json").stdout) for _ in range(2)]
     expected = {"message_id": referenced_id("shop", reference), "lane": "notice"}
     assert answers == [expected | {"new": True}, expected | {"new": False}]
@@ -68,7 +68,7 @@ def test_a_wrong_send_names_the_field_and_quotes_nothing(relay: RelayProcess, ar
 
 
 def test_another_content_under_a_known_reference_is_refused(relay: RelayProcess) -> None:
-    reference = a_code()
+    reference = a_reference()
     first = relay.cli(*_send(a_recipient(), "--reference", reference))
     second = relay.cli(*_send(a_recipient(), "--reference", reference))
     assert (first.returncode, second.returncode) == (0, 2)

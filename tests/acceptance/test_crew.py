@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from producers.broker import QUEUES
 from producers.job import SendJob
 from producers.lanes import STATUS_QUEUE, Lane
 from producers.record import State
+from tests.acceptance.arrivals import each_arrived_once
 from tests.acceptance.processes import PARENT, children_of, kill_9, pids
 from tests.acceptance.relay_process import ROOT, TEMPLATE, RelayProcess, a_code, a_recipient, run_smsrelay, running_relay
 from tests.acceptance.waiting import eventually
@@ -74,10 +74,7 @@ def test_a_killed_parent_leaves_no_worker_behind_and_everything_is_submitted_onc
     os.kill(parent, signal.SIGKILL)
     ids += [relay.relay.enqueuer.enqueue(job).message_id for job in jobs[30:]]
     eventually(lambda: not set(left) & set(pids(relay.data, "--name worker")), "its processes ended by themselves", _BACK)
-    for message_id in (id_of_slow, *ids):
-        assert relay.wait_final(message_id, _BACK).state is State.DELIVERED
-    numbers = {slow, *(job.to for job in jobs)}
-    assert Counter(submit.recipient for submit in relay.simulator.submits() if submit.recipient in numbers) == Counter(numbers)
+    each_arrived_once(relay, {id_of_slow: slow} | {one: job.to for one, job in zip(ids, jobs, strict=True)}, _BACK)
     [again] = pids(relay.data, PARENT)
     assert len(children_of(again)) == len(QUEUES)
 

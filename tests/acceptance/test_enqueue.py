@@ -9,15 +9,15 @@ from producers import ReferenceTaken
 from producers.job import SendJob
 from producers.lanes import Lane
 from producers.record import State
-from tests.acceptance.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient
-from tests.acceptance.shortened_policy import PATIENT_CODE
+from tests.acceptance.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient, a_reference
+from tests.acceptance.shortened_policy import PATIENT, PATIENT_CODE
 from tests.acceptance.waiting import eventually
 
 BULK = 300
 
 
 def test_the_same_reference_sends_once(relay: RelayProcess) -> None:
-    to, reference = a_recipient(), a_code()
+    to, reference = a_recipient(), a_reference()
     job = SendJob(to=to, template=TEMPLATE, params=["1"], lane=Lane.OTP, app="shop", reference=reference)
     first, second = relay.relay.enqueuer.enqueue(job), relay.relay.enqueuer.enqueue(job)
     relay.wait_state(first.message_id, State.DELIVERED)
@@ -30,7 +30,7 @@ def test_the_same_reference_sends_once(relay: RelayProcess) -> None:
 
 
 def test_the_same_reference_for_other_content_is_refused(relay: RelayProcess) -> None:
-    to, reference = a_recipient(), a_code()
+    to, reference = a_recipient(), a_reference()
     message_id = relay.send(to, params=["1"], reference=reference)
     with pytest.raises(ReferenceTaken) as refused:
         relay.send(to, params=["2"], reference=reference)
@@ -40,7 +40,7 @@ def test_the_same_reference_for_other_content_is_refused(relay: RelayProcess) ->
 
 
 def test_a_message_is_not_submitted_before_its_time(relay: RelayProcess) -> None:
-    not_before = datetime.now(UTC) + timedelta(seconds=2)
+    not_before = datetime.now(UTC) + timedelta(seconds=5)
     to, message_id = relay.scripted({"submits": ["200"]}, not_before=not_before)
     assert relay.record(message_id).state is State.QUEUED
     relay.wait_state(message_id, State.DELIVERED)
@@ -49,7 +49,7 @@ def test_a_message_is_not_submitted_before_its_time(relay: RelayProcess) -> None
 
 
 def test_a_retry_past_the_deadline_is_not_submitted(relay: RelayProcess) -> None:
-    to, message_id = relay.scripted({"submits": [str(PATIENT_CODE), "200"]}, expires_in=3)
+    to, message_id = relay.scripted({"submits": [str(PATIENT_CODE), "200"]}, expires_in=int(PATIENT) - 1)
     record = relay.wait_final(message_id)
     assert (record.state, record.attempt) == (State.EXPIRED, 1)
     assert len(relay.simulator.submits(to)) == 1

@@ -15,22 +15,24 @@ from producers.lanes import Lane
 from producers.record import State
 from tests.acceptance.guide_report import guide_report
 from tests.acceptance.processes import TOGETHER, kill_9, processes_of
-from tests.acceptance.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient, running_relay
+from tests.acceptance.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient, a_reference, running_relay
 from tests.acceptance.waiting import eventually
 
-_BACK = 60.0  # seconds until everything goes on after a kill
+_BACK = 120.0  # seconds until everything goes on after a kill
+_SLOW = 8.0  # seconds of the vendor: time enough to kill whoever waits for its answer
 WORKER, BROKER = TOGETHER, "valkey-server"
 
 
 @pytest.fixture(scope="module")
 def killed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RelayProcess]:
-    with running_relay(tmp_path_factory.mktemp("kills") / "relay") as running:
+    settings = {"SMSRELAY_READ_TIMEOUT": str(2 * _SLOW)}
+    with running_relay(tmp_path_factory.mktemp("kills") / "relay", settings=settings) as running:
         yield running
 
 
 @pytest.mark.parametrize("lane", [Lane.OTP, Lane.NOTICE])
 def test_an_attempt_cut_short_by_a_killed_worker_is_not_submitted_again(killed: RelayProcess, lane: Lane) -> None:
-    slow = {"delay": 2, "reports": [{"code": 200, "after": 5}]}
+    slow = {"delay": _SLOW, "reports": [{"code": 200, "after": 1.5 * _SLOW}]}
     to, message_id = killed.scripted({"submits": [slow]}, lane)
     eventually(lambda: killed.simulator.submits(to), "the submit is under way")
     pid = kill_9(killed.data, WORKER)
@@ -45,7 +47,7 @@ def test_an_attempt_cut_short_by_a_killed_worker_is_not_submitted_again(killed: 
 
 
 def test_messages_accepted_around_a_kill_of_the_broker_are_delivered_once(killed: RelayProcess) -> None:
-    soon = datetime.now(UTC) + timedelta(seconds=6)
+    soon = datetime.now(UTC) + timedelta(seconds=12)  # time enough to kill the broker before
     before = [_job(not_before=soon) for _ in range(10)]
     ids = [one.message_id for one in killed.relay.enqueuer.enqueue_all(before)]
     _on_disk(killed.redis)
@@ -76,7 +78,7 @@ def test_a_report_around_a_kill_of_the_broker_is_never_answered_500_and_comes_th
 
 
 def _job(**fields: Any) -> SendJob:
-    return SendJob(to=a_recipient(), template=TEMPLATE, params=[a_code()], lane=Lane.OTP, reference=a_code(), **fields)
+    return SendJob(to=a_recipient(), template=TEMPLATE, params=[a_code()], lane=Lane.OTP, reference=a_reference(), **fields)
 
 
 def _accepted(relay: RelayProcess, job: SendJob) -> Accepted:

@@ -66,7 +66,7 @@ def test_a_code_that_stays_temporary_uses_up_its_retries(relay: RelayProcess) ->
 
 
 def test_a_submit_whose_answer_never_came_is_settled_by_its_report(relay: RelayProcess) -> None:
-    late = {"answer": "timeout_after", "delay": 20, "reports": [{"code": 200, "after": 4.5}]}  # the worker reads for 3 s
+    late = {"answer": "timeout_after", "delay": 20, "reports": [{"code": 200, "after": 9}]}  # the worker reads for 6 s
     to, message_id = relay.scripted({"submits": [late]})
     record = relay.wait_final(message_id)
     assert [line.state for line in record.timeline] == [State.QUEUED, State.SUBMITTING, State.UNCERTAIN, State.DELIVERED]

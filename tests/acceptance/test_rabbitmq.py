@@ -2,7 +2,6 @@
 
 import os
 import signal
-from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from producers.job import SendJob
 from producers.lanes import Lane
 from producers.record import State
+from tests.acceptance.arrivals import each_arrived_once
 from tests.acceptance.processes import TOGETHER, kill_9, pids
 from tests.acceptance.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient, running_relay
 from tests.acceptance.waiting import eventually
@@ -65,8 +65,8 @@ def test_a_worker_killed_with_its_hands_full_loses_and_doubles_nothing(relay_ove
     ids = accepted(relay, jobs[:100]) + [relay.relay.enqueuer.enqueue(job).message_id for job in jobs[100:]]
     eventually(lambda: relay.simulator.submits(jobs[0].to), "a submit is under way")
     killed = kill_9(relay.data, WORKER)
-    eventually(lambda: set(pids(relay.data, WORKER)) - {killed}, "the supervisor restarted the worker")
-    delivered_once(relay, jobs, ids)
+    eventually(lambda: set(pids(relay.data, WORKER)) - {killed}, "the supervisor restarted the worker", BACK)
+    each_arrived_once(relay, recipients(jobs, ids), BACK)
 
 
 def test_a_kill_of_rabbitmq_under_load_loses_and_doubles_nothing(relay_over_rabbitmq: RelayProcess, rabbitmq: RabbitMQ) -> None:
@@ -134,9 +134,11 @@ def accepted(relay: RelayProcess, jobs: Sequence[SendJob]) -> list[str]:
 def delivered_once(relay: RelayProcess, jobs: Sequence[SendJob], ids: Sequence[str]) -> None:
     for message_id in ids:
         assert relay.wait_final(message_id, BACK).state is State.DELIVERED
-    numbers = [job.to for job in jobs]
-    arrivals = Counter(submit.recipient for submit in relay.simulator.submits() if submit.recipient in set(numbers))
-    assert arrivals == Counter(numbers)
+    each_arrived_once(relay, recipients(jobs, ids), BACK)
+
+
+def recipients(jobs: Sequence[SendJob], ids: Sequence[str]) -> dict[str, str]:
+    return {message_id: job.to for message_id, job in zip(ids, jobs, strict=True)}
 
 
 def log(relay: RelayProcess) -> str:

@@ -13,7 +13,7 @@ UNLISTED = 999
 
 
 def test_a_report_that_comes_before_the_answer_is_recorded_counts(relay: RelayProcess) -> None:
-    early = {"delay": 1.5, "reports": [{"code": 200, "before_answer": True}]}
+    early = {"delay": 4, "reports": [{"code": 200, "before_answer": True}]}
     to, message_id = relay.scripted({"submits": [early]})
     record = relay.wait(
         message_id, lambda record: record.external_id and len(record.timeline) == 4, "report and answer are there"
@@ -24,7 +24,7 @@ def test_a_report_that_comes_before_the_answer_is_recorded_counts(relay: RelayPr
 
 
 def test_a_temporary_code_before_the_answer_leads_to_one_further_attempt(relay: RelayProcess) -> None:
-    early = {"delay": 1.5, "reports": [{"code": 503, "before_answer": True}]}
+    early = {"delay": 4, "reports": [{"code": 503, "before_answer": True}]}
     to, message_id = relay.scripted({"submits": [early, "200"]})
     record = relay.wait_final(message_id)
     assert (record.state, record.attempt) == (State.DELIVERED, 2)

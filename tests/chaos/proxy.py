@@ -23,7 +23,7 @@ class Route:
     """One listening port and where it leads."""
 
     def __init__(self, listen: int, targets: list[int]) -> None:
-        self.listen = listen
+        self._listen = listen
         self._targets = targets
         self._next = itertools.count()
         self._flowing = asyncio.Event()
@@ -36,7 +36,7 @@ class Route:
         """Take connections and forward."""
         self._flowing.set()
         if self._server is None:
-            self._server = await asyncio.start_server(self._connected, "127.0.0.1", self.listen, backlog=1024)
+            self._server = await asyncio.start_server(self._connected, "127.0.0.1", self._listen, backlog=1024)
 
     async def cut(self) -> None:
         """Reset what is open."""

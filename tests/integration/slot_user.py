@@ -29,8 +29,13 @@ def store_offset(redis: Redis) -> float:
 
 
 def use(url: str, rate: float, lane: str, begin: float, end: float, threads: int, chunk: int) -> dict[str, Any]:
-    redis = open_store(url, threads + 2)
-    limit, offset = Limit(redis, rate), store_offset(redis)
+    redis, looked = open_store(url, threads + 2), threading.local()
+
+    def clock() -> float:
+        looked.at = time.monotonic()
+        return float(looked.at)
+
+    limit, offset = Limit(redis, rate, monotonic=clock), store_offset(redis)
     used: list[float] = []
     void: list[float] = []
 
@@ -39,7 +44,8 @@ def use(url: str, rate: float, lane: str, begin: float, end: float, threads: int
         while time.monotonic() < end + offset:
             for slot in limit.acquire(Lane(lane), "0000000", [1] * chunk, 1.0).slots:
                 kept = limit.wait_for(slot)
-                (used if kept else void).append(time.monotonic() - offset)
+                # The instant that it was judged by: a thread may stand still right behind it.
+                (used if kept else void).append(looked.at - offset)
 
     running = [threading.Thread(target=run) for _ in range(threads)]
     for thread in running:

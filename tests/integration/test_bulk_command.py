@@ -128,9 +128,9 @@ def test_a_named_campaign_goes_on_from_a_changed_file_and_another_name_is_anothe
 
 
 def test_a_reference_used_for_other_content_is_named_by_its_line(shell: Shell, file: Path) -> None:
-    ended = shell.run("bulk", written(file, "to,reference,p1", "13800138000,r-4711,a", "13800138000,r-4711,b"), *SAME)
+    ended = shell.run("bulk", written(file, "to,reference,p1", "13800138000,r-walrus,a", "13800138000,r-walrus,b"), *SAME)
     assert (ended.code, ended.errors.split(":")[0]) == (1, "line 3")
-    assert "4711" not in ended.errors
+    assert "walrus" not in ended.errors
 
 
 def test_a_command_killed_in_the_middle_and_run_again_makes_one_message_of_each_row(
@@ -141,7 +141,7 @@ def test_a_command_killed_in_the_middle_and_run_again_makes_one_message_of_each_
         eventually(lambda: redis.zcard(keys.AGENDA), "the first rows are recorded")
         process.kill()
     recorded = redis.zcard(keys.AGENDA)
-    assert 0 < recorded < MANY
+    assert recorded > 0  # all, if this process stood still for seconds; then the second run finds nothing to do
     again = shell.run("bulk", path, *SAME)
     assert again.output == f"{MANY:,} rows: {MANY - recorded:,} accepted, {recorded:,} accepted before, 0 refused\n"
     published = published_ids(redis, Lane.MARKETING)

@@ -3,11 +3,10 @@
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 import uvloop
@@ -20,9 +19,8 @@ from producers.inbox import BATCH, Inbox
 from producers.lanes import STATUS_QUEUE
 from producers.pipe import Pipe
 from producers.publish import BrokerUnavailable, Publisher
-from tests.chaos.proxy import Route
+from tests.chaos.gate import Gate
 from tests.integration.commands import spent
-from worker.stack import free_port
 
 STORED = (keys.REPORTS, keys.REPORTS_OUTBOX, keys.REPORTS_KEYS)
 
@@ -159,27 +157,24 @@ def test_a_connection_that_died_while_it_lay_idle_costs_one_long_way(redis: Redi
     assert redis.hlen(keys.REPORTS) == 4
 
 
-@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
-def test_a_connection_that_was_reset_while_it_lay_idle_costs_one_long_way(
-    redis: Redis, valkey_url: str, inbox: Inbox, loop: Callable[[], asyncio.AbstractEventLoop]
-) -> None:
+@pytest.mark.parametrize("loop", [asyncio, uvloop], ids=["asyncio", "uvloop"])  # the receiver runs on uvloop
+def test_a_connection_that_was_reset_while_it_lay_idle_costs_one_long_way(redis: Redis, inbox: Inbox, loop: Any) -> None:
     inbox.record([report(0)])
-    long_way = LongWay(inbox)
-    way = Route(free_port(), [int(urlsplit(valkey_url).port or 0)])
+    gate, long_way = Gate({"redis": [redis.connection_pool.connection_kwargs["port"]]}), LongWay(inbox)
+    gate.start()
 
     async def run() -> None:
-        await way.open()
-        async with a_pipe(f"redis://127.0.0.1:{way.listen}/0", inbox, long_way) as pipe:
+        async with a_pipe(f"redis://127.0.0.1:{gate.port('redis')}/0", inbox, long_way) as pipe:
             await pipe.publish([report(1)])
-            await way.cut()
-            for _ in range(20):  # in which the loop sees that the connection is closed
-                await asyncio.sleep(0.01)
+            await asyncio.to_thread(gate.tell, "redis", "refuse")
             await pipe.publish([report(2)])
+            await asyncio.to_thread(gate.tell, "redis", "open")
             await pipe.publish([report(3)])
-        await way.refuse()
 
-    with asyncio.Runner(loop_factory=loop) as runner:
-        runner.run(run())
+    try:
+        loop.run(run())
+    finally:
+        gate.stop()
     assert long_way.came == [1]
     assert redis.hlen(keys.REPORTS) == 4
 

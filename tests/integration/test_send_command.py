@@ -97,34 +97,38 @@ def test_a_file_that_is_no_job_ends_with_2(shell: Shell, given: bytes) -> None:
 
 
 def test_a_taken_reference_ends_with_2_and_is_not_quoted(shell: Shell) -> None:
-    assert shell.run("send", *JOB, "--reference", "r-4711").code == 0
-    ended = shell.run("send", *JOB, "--param", "more", "--reference", "r-4711")
+    assert shell.run("send", *JOB, "--reference", "r-walrus").code == 0
+    ended = shell.run("send", *JOB, "--param", "more", "--reference", "r-walrus")
     assert (ended.code, ended.output, ended.named()) == (2, "", ["reference"])
-    assert "4711" not in ended.errors
+    assert "walrus" not in ended.errors
 
 
 def test_without_the_store_send_ends_with_3(tmp_path: Path, valkey_url: str, closed_port: int) -> None:
-    urls = {"SMSRELAY_STORE_URL": f"redis://:pass-4711@127.0.0.1:{closed_port}/0", "SMSRELAY_BROKER_URL": valkey_url}
+    urls = {"SMSRELAY_STORE_URL": f"redis://:pass-walrus@127.0.0.1:{closed_port}/0", "SMSRELAY_BROKER_URL": valkey_url}
     ended = Shell(tmp_path, urls | {"SMSRELAY_SECRET": SECRET}).run("send", *JOB)
     assert (ended.code, ended.output) == (3, "")
     assert "the store did not answer" in ended.errors
-    assert not any(value in ended.errors for value in ("4711", NUMBER, CODE))
+    assert not any(value in ended.errors for value in ("walrus", NUMBER, CODE))
 
 
 def test_without_the_broker_send_succeeds_and_warns_of_what_is_owed(tmp_path: Path, valkey_url: str, closed_port: int) -> None:
-    urls = {"SMSRELAY_STORE_URL": valkey_url, "SMSRELAY_BROKER_URL": f"redis://:pass-4711@127.0.0.1:{closed_port}/0"}
+    urls = {"SMSRELAY_STORE_URL": valkey_url, "SMSRELAY_BROKER_URL": f"redis://:pass-walrus@127.0.0.1:{closed_port}/0"}
     ended = Shell(tmp_path, urls | {"SMSRELAY_SECRET": SECRET}).run("send", *JOB, "--reference", "r")
     assert (ended.code, ended.output) == (0, referenced_id("default", "r") + "\n")
     [warning] = ended.errors.splitlines()
     assert json.loads(warning)["event"].startswith("publish owed: lane otp, 1 messages")
-    assert not any(value in ended.errors for value in ("4711", NUMBER, CODE))
+    assert not any(value in ended.errors for value in ("walrus", NUMBER, CODE))
 
 
 def test_wrong_settings_end_with_2_and_no_value(tmp_path: Path) -> None:
-    wrong = {"SMSRELAY_STORE_URL": "mysql://:pass-4711@host", "SMSRELAY_SECRET": "short-0815", "SMSRELAY_BROKER_URL": "pass-0816"}
+    wrong = {
+        "SMSRELAY_STORE_URL": "mysql://:pass-walrus@host",
+        "SMSRELAY_SECRET": "short-otter",
+        "SMSRELAY_BROKER_URL": "pass-heron",
+    }
     ended = Shell(tmp_path, wrong).run("send", *JOB)
     assert (ended.code, ended.output, sorted(ended.named())) == (2, "", sorted(wrong))
-    assert not any(value in ended.errors for value in ("4711", "0815", "0816", NUMBER, CODE))
+    assert not any(value in ended.errors for value in ("walrus", "otter", "heron", NUMBER, CODE))
 
 
 @pytest.mark.parametrize("registry", [None, "[[template"])

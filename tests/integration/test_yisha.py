@@ -143,7 +143,7 @@ def test_what_the_gateway_answers_is_never_taken_for_the_vendor(
     script.reaction = answer(ACCEPTED, *headers, status=status)
     answered = submit(script.url)
     assert answered == Answer(kind, expected, request_id="gw-1")
-    assert "138" not in repr(answered)
+    assert NUMBER[-8:] not in repr(answered)
 
 
 @pytest.mark.parametrize("location", ["http://127.0.0.1:1/elsewhere", "://", "http://[", "//", ""])

@@ -51,7 +51,7 @@ def test_a_submit_is_accepted_and_read_as_it_was_meant(
 def test_wrong_credentials_halt(simulator: Simulator, credentials: AppCode | AppKey) -> None:
     answered = _submit(simulator, credentials=credentials)
     assert answered.kind is Kind.HALTED
-    assert "138" not in repr(answered)
+    assert NUMBER[-8:] not in repr(answered)  # fewer digits may stand in a request's id by accident
 
 
 @pytest.mark.parametrize("name", PRESETS)
