@@ -5,12 +5,13 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
 from redis import Redis
 
-from producers import keys
+from producers import keys, outbox
 from producers.enqueue import CHUNK, Accepted, Enqueuer, ReferenceTaken, Refused
 from producers.job import SendJob
 from producers.lanes import Lane
@@ -18,6 +19,7 @@ from producers.outbox import PER_CALL
 from producers.record import State
 from producers.settings import ProducerSettings
 from tests.integration.commands import reads, spent
+from tests.integration.lossy import losing_one_answer
 from tests.integration.queues import published_ids, queued
 
 LANE = Lane.NOTICE
@@ -139,6 +141,19 @@ def test_a_connection_that_died_while_it_lay_idle_costs_no_job(enqueuer: Enqueue
     redis.delete(LANE.queue)
     accepted = enqueuer.enqueue(job())
     assert published_ids(redis, LANE) == [accepted.message_id]
+
+
+def test_a_job_whose_answer_is_lost_is_one_message(valkey_url: str, redis: Redis) -> None:
+    port = int(valkey_url.rpartition(":")[2].partition("/")[0])
+    with losing_one_answer(port, b"EVALSHA") as lossy:
+        url = f"redis://127.0.0.1:{lossy.port}/0"
+        redis.script_load(Path(outbox.__file__).with_suffix(".lua").read_text("utf-8"))  # so that the answer lost is no complaint
+        with connected(url, url) as door:
+            accepted = door.enqueue(job())
+        assert lossy.lost.is_set()
+    assert redis.zrange(keys.outbox(LANE), 0, -1) == redis.zrange(keys.AGENDA, 0, -1) == [accepted.message_id]
+    assert redis.xlen(keys.EVENTS) == 1
+    assert set(published_ids(redis, LANE)) == {accepted.message_id}
 
 
 def _in_an_hour() -> str:
