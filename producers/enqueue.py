@@ -3,7 +3,8 @@
 Enters: ``SendJob`` values. Leaves: message ids. The life of a job here:
 1. it becomes a message (id, deadline), or is refused with ``Rejection``;
 2. the outbox records it; from here on it is accepted and will end in exactly one final state;
-3. its id is published to its lane. When that fails the job is accepted all the same: the workers find the record and publish it.
+3. its id is published to its lane: in the same step where broker and store are one Redis, else in one of its own. When that one
+   fails, the job is accepted all the same: the workers find the record and publish it.
 Fails with ``StoreUnavailable`` before it was accepted; calling again with the same reference is always safe.
 """
 
@@ -19,7 +20,7 @@ from producers.connection import open_store
 from producers.job import SendJob
 from producers.lanes import Lane
 from producers.message import Message
-from producers.outbox import Outbox, Recorded
+from producers.outbox import Outbox, Recorded, WakeUp
 from producers.publish import BrokerUnavailable, Publisher
 from producers.rejection import Problem, Rejection
 from producers.settings import ProducerSettings
@@ -64,21 +65,26 @@ class Enqueuer:
         publisher: Publisher,
         registry: Registry,
         random_bits: Callable[[], int] = lambda: secrets.randbits(74),
+        *,
+        one_redis: bool = False,
     ) -> None:
+        """``one_redis``: the outbox and the publisher are of the same database."""
         self._outbox = outbox
         self._publisher = publisher
         self._registry = registry
         self._random_bits = random_bits
+        self._wake_up = _attempt if one_redis else None
 
     @classmethod
     def connect(cls, settings: ProducerSettings) -> Self:
         """An enqueuer of its own connections; nothing is sent before the first job."""
         outbox = Outbox(open_store(settings.store_url), settings.secret_bytes)
-        return cls(outbox, Publisher(settings.broker_url), load_registry(settings.templates))
+        registry = load_registry(settings.templates)
+        return cls(outbox, Publisher(settings.broker_url), registry, one_redis=settings.one_redis)
 
     def enqueue(self, job: SendJob) -> Accepted:
         """Accept one job and tell the workers; raises ``Rejection``, ``ReferenceTaken`` or ``StoreUnavailable``."""
-        recorded = self.record(job)
+        recorded = self._recorded(job, self._wake_up)
         self._wake([recorded])
         return _accepted(recorded)
 
@@ -94,7 +100,7 @@ class Enqueuer:
         try:
             for place, batch in _batches(jobs):
                 made = self._made(batch)
-                draft = self._outbox.draft(_messages(made))
+                draft = self._outbox.draft(_messages(made), self._wake_up)
                 done, under_way = under_way, None
                 # Published before the next begins, behind which a Redis that is broker too would make it wait.
                 results = self._finish(done)
@@ -113,7 +119,7 @@ class Enqueuer:
         messages = self._messages(list(jobs))
         recorded: list[Recorded] = []
         for start in range(0, len(messages), _BATCH):
-            part = self._outbox.record(messages[start : start + _BATCH])
+            part = self._outbox.record(messages[start : start + _BATCH], self._wake_up)
             self._wake(part)
             recorded += part
         taken = [place for place, one in enumerate(recorded) if not one.same]
@@ -123,11 +129,7 @@ class Enqueuer:
 
     def record(self, job: SendJob) -> Recorded:
         """Record a job without publishing it, for a worker that goes on with it itself; raises like ``enqueue``."""
-        message = job.accept(self._outbox.now(), self._registry, self._random_bits)
-        [recorded] = self._outbox.record([message])
-        if not recorded.same:
-            raise ReferenceTaken.of("reference", _TAKEN)
-        return recorded
+        return self._recorded(job, None)
 
     def publish(self, lane: Lane, message_ids: Sequence[str]) -> None:
         """Tell the workers of messages that are recorded; raises ``BrokerUnavailable``."""
@@ -144,6 +146,13 @@ class Enqueuer:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+    def _recorded(self, job: SendJob, wake_up: WakeUp | None) -> Recorded:
+        message = job.accept(self._outbox.now(), self._registry, self._random_bits)
+        [recorded] = self._outbox.record([message], wake_up)
+        if not recorded.same:
+            raise ReferenceTaken.of("reference", _TAKEN)
+        return recorded
 
     def _messages(self, jobs: Sequence[SendJob]) -> list[Message]:
         taken = self._made(jobs)
@@ -172,15 +181,16 @@ class Enqueuer:
         return batch.results(recorded)
 
     def _wake(self, recorded: Sequence[Recorded]) -> None:
-        for lane in Lane:
-            owed = [one.message.message_id for one in recorded if one.wake and one.same and one.message.lane is lane]
-            if not owed:
-                continue
+        owed: dict[Lane, list[str]] = {}
+        for one in recorded:
+            if one.wake and one.same:
+                owed.setdefault(one.message.lane, []).append(one.message.message_id)
+        for lane in filter(owed.get, Lane):
             try:
-                self.publish(lane, owed)
+                self.publish(lane, owed[lane])
             except BrokerUnavailable as error:
                 # Accepted all the same: the outbox holds them, and the workers publish what lies there too long.
-                log.warning("publish owed: lane %s, %d messages: %s", lane.value, len(owed), error)
+                log.warning("publish owed: lane %s, %d messages: %s", lane.value, len(owed[lane]), error)
 
 
 def _attempt(lane: Lane, message_ids: Sequence[str]) -> TaskMessage:

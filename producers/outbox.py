@@ -1,4 +1,4 @@
-"""Outbox: records accepted messages before anything is published.
+"""Outbox: records accepted messages before anything is published; or together with it, where broker and store are one Redis.
 
 Enters: ``Message`` values. Leaves: for each, whether it is ours, and whether a worker still has to be told.
 Fails with ``StoreUnavailable``: then each message was recorded whole or not at all, and recording it again is harmless.
@@ -6,15 +6,20 @@ Fails with ``StoreUnavailable``: then each message was recorded whole or not at 
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from redis import Redis
 
 from producers import keys
 from producers.clock import StoreClock
+from producers.envelope import envelope
+from producers.lanes import Lane
 from producers.message import Message
 from producers.record import DEFAULT_APP, State
 from producers.script import Call, Script
+from producers.task import TaskMessage
+
+WakeUp = Callable[[Lane, Sequence[str]], TaskMessage]  # the task that tells the workers of messages
 
 EVENTS_CAP = 100_000
 PER_CALL = 50  # messages a run of the script: half a millisecond of the store's, in which nobody else is served
@@ -29,7 +34,7 @@ class Recorded:
     message: Message
     new: bool
     same: bool  # False: another job stands under this id
-    wake: bool  # a worker has to be told
+    wake: bool  # a worker still has to be told
 
 
 class Outbox:
@@ -45,16 +50,21 @@ class Outbox:
         """The store's clock, in ms; raises ``StoreUnavailable``."""
         return self._clock.now()
 
-    def record(self, messages: Sequence[Message]) -> list[Recorded]:
+    def record(self, messages: Sequence[Message], wake_up: WakeUp | None = None) -> list[Recorded]:
         """Record every message in one round trip; raises ``StoreUnavailable``."""
-        draft = self.draft(messages)
+        draft = self.draft(messages, wake_up)
         return draft.recorded(self._record.run_many(draft.calls))
 
-    def draft(self, messages: Sequence[Message]) -> "Draft":
-        """Messages made ready: all of the work of recording that needs no store."""
+    def draft(self, messages: Sequence[Message], wake_up: WakeUp | None = None) -> "Draft":
+        """Messages made ready: all of the work of recording that needs no store.
+
+        With ``wake_up``, which only a store that is broker too may be given, its tasks are on the queues when their messages are
+        recorded. A task of which one message needs none is left out; its others still have to be told of.
+        """
         parts = [messages[start : start + PER_CALL] for start in range(0, len(messages), PER_CALL)]
         prints = [[message.fingerprint(self._secret) for message in part] for part in parts]
-        return Draft(parts, prints, [self._call(part, of_part) for part, of_part in zip(parts, prints, strict=True)])
+        calls = [self._call(part, of_part, wake_up) for part, of_part in zip(parts, prints, strict=True)]
+        return Draft(parts, prints, calls, wake_up is not None)
 
     def begin(self, draft: "Draft") -> Callable[[], list[Recorded]]:
         """Record in two steps: the store begins now, and the call that is returned waits for it. It has to be called."""
@@ -65,14 +75,16 @@ class Outbox:
         """Release every connection."""
         self._redis.close()
 
-    def _call(self, messages: Sequence[Message], fingerprints: Sequence[str]) -> Call:
+    def _call(self, messages: Sequence[Message], fingerprints: Sequence[str], wake_up: WakeUp | None) -> Call:
         lanes = list(dict.fromkeys(message.lane for message in messages))
         named = [keys.AGENDA, keys.EVENTS, keys.PLACE, *(keys.outbox(lane) for lane in lanes)]
         rows = []
         for message, fingerprint in zip(messages, fingerprints, strict=True):
             named += (keys.message(message.message_id), keys.payload(message.message_id))
             rows.append(self._row(message, fingerprint))
-        return Call(named, [EVENTS_CAP, _json(lanes), _json(rows)])
+        tasks = [] if wake_up is None else [wake_up(lane, _ids(messages, lane)) for lane in lanes]
+        queues = [task.queue for task in tasks]
+        return Call([*named, *queues], [EVENTS_CAP, _json(lanes), _json(rows), *map(envelope, tasks)])
 
     def _row(self, message: Message, fingerprint: str) -> tuple[str | int, ...]:
         return (
@@ -96,10 +108,15 @@ class Draft:
     parts: Sequence[Sequence[Message]]
     prints: Sequence[Sequence[str]]
     calls: Sequence[Call]
+    tells: bool  # the calls bring the tasks
 
     def recorded(self, answers: Sequence[Iterable[str]]) -> list[Recorded]:
         """What the store's answers to the calls mean for each message."""
-        return [one for part in zip(self.parts, self.prints, answers, strict=True) for one in _recorded(*part)]
+        recorded: list[Recorded] = []
+        for messages, fingerprints, answer in zip(self.parts, self.prints, answers, strict=True):
+            part = _recorded(messages, fingerprints, answer)
+            recorded += _told(part) if self.tells else part
+        return recorded
 
 
 def _recorded(messages: Sequence[Message], fingerprints: Sequence[str], answer: Iterable[str]) -> list[Recorded]:
@@ -111,3 +128,13 @@ def _recorded(messages: Sequence[Message], fingerprints: Sequence[str], answer: 
         same = new == "1" or known == fingerprints[at]
         recorded[at] = Recorded(messages[at], new=new == "1", same=same, wake=state == State.QUEUED)
     return recorded
+
+
+def _told(recorded: Sequence[Recorded]) -> list[Recorded]:
+    """What is left to be told of after a run that had the tasks with it; it left out the tasks of silent lanes."""
+    silent = {one.message.lane for one in recorded if not (one.wake and one.same)}
+    return [one if one.message.lane in silent else replace(one, wake=False) for one in recorded]
+
+
+def _ids(messages: Sequence[Message], lane: Lane) -> list[str]:
+    return [message.message_id for message in messages if message.lane is lane]

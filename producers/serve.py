@@ -43,7 +43,7 @@ def serve_receiver(settings: ProducerSettings, host: str, port: int) -> None:
             publisher.publish_many(tasks)
 
         straight = in_threads(publish)
-        if settings.broker_url == settings.store_url:  # and so it is a Redis
+        if settings.one_redis:
             straight = Pipe(settings.store_url, inbox, otherwise=straight).publish
         drain = Drain(spool, publish, publisher.reachable, broker_down)
         app = create_app(

@@ -88,6 +88,11 @@ class ProducerSettings(StoreSettings):
         return self.secret.get_secret_value().encode()
 
     @property
+    def one_redis(self) -> bool:
+        """Whether the broker is a Redis and the very database of the store; what is spelled otherwise counts as another."""
+        return self.broker_url == self.store_url
+
+    @property
     def spool_folder(self) -> Path:
         """Where the receiver spools."""
         return self.spool or self.data / "spool"

@@ -142,8 +142,10 @@ class Limit:
 
     def resume(self) -> bool:
         """Submit again; False when nothing was halted and no circuit was open."""
+        shut = (keys.HALTED, keys.CIRCUIT)
         with store_answers():
-            return bool(self._redis.delete(keys.HALTED, keys.CIRCUIT))
+            was_shut = self._redis.exists(*shut)  # asked first: a delete whose answer was lost is done again, and finds nothing
+            return bool(self._redis.delete(*shut) or was_shut)
 
     def halted(self) -> Halt | None:
         """Why nothing is submitted, if so."""

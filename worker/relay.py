@@ -68,7 +68,7 @@ class Relay:
         adapter = vendor(settings)
         publisher = Publisher(settings.broker_url)
         registry = load_registry(settings.templates)
-        enqueuer = Enqueuer(Outbox(redis, settings.secret_bytes), publisher, registry)
+        enqueuer = Enqueuer(Outbox(redis, settings.secret_bytes), publisher, registry, one_redis=settings.one_redis)
         roll = secrets.SystemRandom().random
         reports = Reports(store, policy, roll)
         inbox = Inbox(redis)

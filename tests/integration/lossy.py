@@ -1,4 +1,4 @@
-"""A way to a Redis that loses one answer: the first by which store.lua says what it applied.
+"""A way to a Redis that loses one answer: of our scripts the first by which store.lua says what it applied, or one that is named.
 
 What was asked was done; who asked hears a reset.
 
@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 _APPLIED = re.compile(rb"\*2\r\n:\d+\r\n:[01]\r\n")
+_ANY = re.compile(rb".*", re.DOTALL)
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER of zero seconds: closing sends RST
 
 
@@ -28,13 +29,14 @@ class Lossy:
 
 
 @contextlib.contextmanager
-def losing_one_answer(target: int) -> Iterator[Lossy]:
-    """Open for the time of the context."""
+def losing_one_answer(target: int, command: bytes | None = None) -> Iterator[Lossy]:
+    """Open for the time of the context; ``command``: the one whose first answer is lost, in place of store.lua's."""
+    lose = (b"EVALSHA", _APPLIED) if command is None else (b"\r\n" + command + b"\r\n", _ANY)
 
     class Connection(socketserver.BaseRequestHandler):
         def handle(self) -> None:
             with socket.create_connection(("127.0.0.1", target)) as server:
-                _pump(self.request, server, lossy.lost)
+                _pump(self.request, server, lossy.lost, *lose)
 
     class Server(socketserver.ThreadingTCPServer):
         daemon_threads = True
@@ -46,7 +48,7 @@ def losing_one_answer(target: int) -> Iterator[Lossy]:
         server.shutdown()
 
 
-def _pump(client: socket.socket, server: socket.socket, lost: threading.Event) -> None:
+def _pump(client: socket.socket, server: socket.socket, lost: threading.Event, command: bytes, answer: re.Pattern[bytes]) -> None:
     asked = b""
     with selectors.DefaultSelector() as both:
         both.register(client, selectors.EVENT_READ, server)
@@ -56,7 +58,7 @@ def _pump(client: socket.socket, server: socket.socket, lost: threading.Event) -
                 chunk = key.fileobj.recv(1 << 16)  # type: ignore[union-attr]
                 if key.fileobj is client:
                     asked = chunk
-                elif _APPLIED.fullmatch(chunk) and b"EVALSHA" in asked and not lost.is_set():
+                elif chunk and answer.fullmatch(chunk) and command in asked and not lost.is_set():
                     lost.set()
                     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
                     return

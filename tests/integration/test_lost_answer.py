@@ -10,6 +10,7 @@ from producers.lanes import Lane
 from producers.record import State
 from tests.integration.lossy import losing_one_answer
 from tests.integration.messages import RETENTION, SECRET, answer, begin, enqueuer, job
+from worker.limit import Limit
 from worker.store import Store
 from worker.vendor.answer import Answer, Kind
 
@@ -19,10 +20,10 @@ def store(redis: Redis) -> Store:
     return Store(redis, RETENTION)
 
 
-def run(valkey_url: str, *arguments: str) -> str:
+def run(valkey_url: str, *arguments: str, losing: bytes | None = None) -> str:
     """What the command says with the store behind a way that loses one answer."""
     port = int(valkey_url.rpartition(":")[2].partition("/")[0])
-    with losing_one_answer(port) as lossy:
+    with losing_one_answer(port, losing) as lossy:
         environment = {
             "PATH": "/usr/bin:/bin",
             "SMSRELAY_BROKER_URL": valkey_url,
@@ -55,3 +56,10 @@ def test_a_replay_whose_answer_is_lost_is_queued_and_published(store: Store, red
     reading = store.read(message_id)
     assert reading is not None
     assert [line.rule for line in reading.record.timeline].count("replay") == 1
+
+
+def test_a_resume_whose_answer_is_lost_says_that_it_resumed(redis: Redis, valkey_url: str) -> None:
+    limit = Limit(redis, 100)
+    limit.halt("A403")
+    assert run(valkey_url, "resume", losing=b"DEL") == "resumed\n"
+    assert limit.halted() is None

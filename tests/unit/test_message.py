@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given
 
 from producers.lanes import Lane
-from producers.message import Message, fresh_id, referenced_id
+from producers.message import Message, fresh_id, keyed, referenced_id
 
 SECRET = b"0123456789abcdef"
 ONE = Message(
@@ -127,3 +127,9 @@ def test_the_payload_carries_recipient_and_parameters_unchanged(params: tuple[st
 
 def test_the_repr_shows_neither_number_nor_parameters_nor_reference() -> None:
     assert not any(part in repr(ONE) for part in ("138", "7391", "5512"))
+
+
+def test_a_recipients_digest_is_the_beginning_of_the_longer_one_in_older_records() -> None:
+    digest = ONE.recipient_hash(SECRET)
+    assert len(digest) == 8
+    assert keyed(SECRET, "recipient", ONE.to).startswith(digest)
