@@ -15,7 +15,7 @@ _FEW = 1_000
 
 def measure(conditions: Conditions) -> list[Figure]:
     """Runs on the large backlog alternate with runs on a small one; the large one is filled once."""
-    many = 100_000 if conditions.quick else 1_000_000
+    many = 30_000 if conditions.quick else 1_000_000
     side = RelaySide()
     large, small = [], []
     with a_ground(conditions) as ground:

@@ -37,7 +37,7 @@ def measure(conditions: Conditions) -> list[Figure]:
 
 
 def _run(conditions: Conditions) -> tuple[dict[str, float], dict[str, float]]:
-    count = 1_000 if conditions.quick else 10_000
+    count = 2_000 if conditions.quick else 10_000
     side = RelaySide()
     with a_ground(conditions, latency=0.0) as ground:
         ground.redis.config_set("latency-tracking", "no")  # its histogram takes 40 KB for every command once used

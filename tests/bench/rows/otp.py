@@ -45,7 +45,7 @@ def measure(conditions: Conditions) -> list[Figure]:
 
 
 def _run(conditions: Conditions, backlog: int) -> Run:
-    codes, seconds = (25, 5.0) if conditions.quick else (200, 30.0)
+    codes, seconds = (25, 4.0) if conditions.quick else (200, 30.0)
     side = RelaySide(rate=_RATE)
     with a_ground(conditions) as ground:
         fill_together(side, ground, "bulk", backlog)

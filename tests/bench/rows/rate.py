@@ -30,8 +30,8 @@ class Seen:
 
 def measure(conditions: Conditions) -> list[Figure]:
     """Two rates, one to eight processes."""
-    counts = [2] if conditions.quick else [1, 2, 4, 8]
-    settings = [Setting(rate, count) for rate in (100, 1000) for count in counts]
+    rates, counts = ([1000], [2]) if conditions.quick else ([100, 1000], [1, 2, 4, 8])
+    settings = [Setting(rate, count) for rate in rates for count in counts]
     runs = [{setting: _run(conditions, setting) for setting in settings} for _ in range(conditions.runs)]
     return [figure for setting in settings for figure in _figures(setting, [run[setting] for run in runs])]
 

@@ -14,7 +14,7 @@ _FULL = 0.95  # share of the machine's cores at work
 
 def measure(conditions: Conditions) -> list[Figure]:
     """Share of n times one process's rate that n processes reach."""
-    counts = [1, 2] if conditions.quick else [1, 2, 3, 4]
+    counts = [1, 2] if conditions.quick else [1, 2, 4]
     runs = [{count: _run(conditions, RelaySide(), count) for count in counts} for _ in range(conditions.runs)]
     plain = [] if conditions.quick else [_run(conditions, BaselineSide(), counts[-1]) for _ in range(conditions.runs)]
     return [
@@ -46,5 +46,5 @@ def _run(conditions: Conditions, side: Side, count: int) -> Watched:
     backlog = count * (3_000 if conditions.quick else 30_000)
     seconds = 3.0 if conditions.quick else 8.0
     with a_ground(conditions) as ground:
-        fill_together(side, ground, "bulk", backlog if isinstance(side, RelaySide) else backlog // 3)
+        fill_together(side, ground, "bulk", backlog if isinstance(side, RelaySide) else backlog // 6)
         return watch(ground, workers(side, ground, [Lane.MARKETING], count), seconds, backlog)
