@@ -14,7 +14,7 @@ from worker.become import become
 from worker.settings import FlowerSettings
 
 _COLUMNS = "--tasks_columns=name,state,kwargs,result,received,uuid"  # lane, attempt and outcome at a glance
-_GREEN = ("-m", "gevent.monkey", "--no-os", "--no-signal", "--no-subprocess", "--module")  # the crew forks and reaps by itself
+GREEN = ("-m", "gevent.monkey", "--no-os", "--no-signal", "--no-subprocess", "--module")  # the crew forks and reaps by itself
 
 
 @click.command(add_help_option=False, context_settings={"ignore_unknown_options": True})
@@ -23,7 +23,7 @@ def worker(arguments: tuple[str, ...]) -> None:
     """Attempt messages, apply reports, keep the agenda; --help says more."""
     # What waits in a worker are greenlets: threads spent more on handing the interpreter to each other than on their work. Their
     # patches come before any import, or half of a library waits one way and half the other.
-    become(*_GREEN, "worker.process", *arguments)
+    become(*GREEN, "worker.process", *arguments)
 
 
 @click.command()

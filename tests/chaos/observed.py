@@ -1,4 +1,4 @@
-"""``smsrelay`` with two observers, which write down what a worker process holds: ``python -m tests.chaos.observed worker``.
+"""A worker with two observers, which write down what its processes hold; started as ``smsrelay worker`` starts ``worker.process``.
 
 Enters: the environment of a worker, and the folder CHAOS_HELD. Leaves: a file for each process, named by its pid, with a line for
 each task that was received (``ms + task ids``) or is over (``ms - task``), written at once, so that a killed process leaves what
@@ -13,7 +13,7 @@ from typing import Any, TextIO
 
 from celery.signals import task_postrun, task_received
 
-from worker.cli import main
+from worker.process import main
 
 
 @lru_cache
@@ -38,4 +38,4 @@ def _over(task_id: str, **_: Any) -> None:
 if __name__ == "__main__":
     task_received.connect(_received, weak=False)
     task_postrun.connect(_over, weak=False)
-    main(prog_name="smsrelay")
+    main(prog_name="smsrelay worker")

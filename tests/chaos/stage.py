@@ -34,6 +34,7 @@ from tests.chaos.windows import short_policy
 from tests.simulator.client import Simulator
 from tests.simulator.process import running_simulator
 from worker.embedded import command as valkey_command
+from worker.run import GREEN
 from worker.settings import WorkerSettings
 from worker.stack import free_port
 
@@ -159,7 +160,7 @@ class Stage:
         return self._part(f"receiver{place}", command, SMSRELAY_DATA=str(data))
 
     def _worker(self, name: str) -> Part:
-        command = [sys.executable, "-m", "tests.chaos.observed", "worker", "--name", name, "--no-events"]
+        command = [sys.executable, *GREEN, "tests.chaos.observed", "--name", name, "--no-events"]
         return self._part(name, command, CHAOS_HELD=str(self._held))
 
     def _variables(self, policy: Path) -> dict[str, str]:
