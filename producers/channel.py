@@ -7,6 +7,7 @@ acknowledgement and each note of a delivery, a quarter of publishing time and mo
 from typing import Any
 
 from kombu.transport import redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 
 class OneClientChannel(redis.Channel):  # type: ignore[misc]
@@ -15,6 +16,9 @@ class OneClientChannel(redis.Channel):  # type: ignore[misc]
     _kept: Any = None
 
     def _create_client(self, asynchronous: bool = False) -> Any:
+        if self.connection is None or self.connection.client is None:
+            # Kombu's own way ends in an AttributeError, for which Celery ends the process: it takes it for a fault of its own.
+            raise RedisConnectionError("the connection is closed")
         if asynchronous:
             return super()._create_client(asynchronous=True)
         if self._kept is None or self._kept.connection_pool is not self.pool:  # kombu drops the pool with the connection

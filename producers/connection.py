@@ -18,8 +18,13 @@ class StoreUnavailable(ConnectionError):
     """The store did not answer; what was asked was done whole or not at all."""
 
 
-def open_store(url: str, connections: int = 32) -> Redis:
-    """A client for ``url``. A write may be replayed once when its answer was lost, so every script is idempotent."""
+def open_store(url: str, connections: int = 32, *, patient: bool = False) -> Redis:
+    """A client for ``url``. A write may be replayed when its answer was lost, so every script is idempotent.
+
+    A store that is silent is given up after 5 s. ``patient``, for workers, who hold answers of the vendor in their hands: it
+    is asked again, for up to 45 s.
+    """
+    lost = (RedisConnectionError, RedisTimeoutError) if patient else (RedisConnectionError,)
     pool = BlockingConnectionPool.from_url(
         url,
         max_connections=connections,
@@ -29,7 +34,7 @@ def open_store(url: str, connections: int = 32) -> Redis:
         socket_connect_timeout=3,
         socket_keepalive=True,
         health_check_interval=15,
-        retry=Retry(ExponentialBackoff(cap=0.2, base=0.02), retries=2),
+        retry=Retry(ExponentialBackoff(cap=0.2, base=0.02), retries=2, supported_errors=lost),
     )
     return Redis.from_pool(pool)  # so that closing the client closes the pool
 

@@ -30,6 +30,7 @@ from producers.rejection import Problem, Rejection
 from producers.template import Registry
 
 MAX_LIFETIME = 7 * 24 * 3600  # seconds; beyond it nobody wants the SMS any more
+TEMPLATE_ID = r"^[A-Za-z0-9_\-]{1,32}$"
 _DELIMITERS = re.compile(r"[,'\[\]【】\x00-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]")  # no escape rule exists [V]
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -53,7 +54,7 @@ class SendJob(BaseModel):
 
     v: Literal[1] = Field(default=1, description="Version of this contract.")
     to: str = Field(max_length=32, repr=False, description="E.164; a mainland number also without +86.")
-    template: str = Field(pattern=r"^[A-Za-z0-9_\-]{1,32}$", description="A string: leading zeros matter.")
+    template: str = Field(pattern=TEMPLATE_ID, description="A string: leading zeros matter.")
     params: tuple[Parameter, ...] = Field(
         default=(),
         max_length=20,

@@ -143,8 +143,7 @@ class Answers:
         action = self._policy.for_answer(answer.kind, answer.code).action
         if action is Action.DEFER:
             self._limit.throttled(max(self._throttled, answer.retry_after or 0.0))
-        if action is Action.HALT:
-            self._limit.halt(answer.code)
+        if action is Action.HALT and self._limit.halt(answer.code):
             log.error("halted: the vendor refuses everything", code=answer.code, request_id=answer.request_id)
         if answer.external_id is not None and change is not None and change.applied is not None and change.applied.parked:
             self._reports.apply_parked(answer.external_id)

@@ -5,12 +5,14 @@ absent store with 3.
 """
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import asdict
 
 import click
 
 from producers.cli import Refused, told
+from producers.job import TEMPLATE_ID
 from worker.limit import RateState
 from worker.metrics import serve_metrics
 from worker.operator import Operator
@@ -27,7 +29,7 @@ def status(as_json: bool) -> None:
     """Say how fast submits go and why, what waits in each lane, who works on it, and what needs a person."""
     with told():
         operator = Operator.wire(OperatorSettings())
-        overview = Overview.read(operator.store, operator.limit, operator.muster)
+        overview = Overview.read(operator)
     if as_json:
         click.echo(json.dumps(asdict(overview), ensure_ascii=False, indent=2))
     else:
@@ -57,7 +59,7 @@ def rate(value: str | None, template: str | None) -> None:
     with told():
         limit = Operator.wire(OperatorSettings()).limit
         if value is not None:
-            limit.set_rate(_rate_of(value, template), template)
+            limit.set_rate(_rate_of(value, template), _checked(template))
         state = limit.state()
     click.echo("\n".join(_rate_lines(state)))
 
@@ -69,15 +71,20 @@ def metrics(host: str, port: int) -> None:
     """Serve what `status` shows to Prometheus, read at each scrape."""
     with told():
         operator = Operator.wire(OperatorSettings())
-        parts = (operator.store, operator.limit, operator.muster)
-        serve_metrics(*parts, host, port, lambda bound: click.echo(f"http://{host}:{bound}/metrics"))
+        serve_metrics(operator, host, port, lambda bound: click.echo(f"http://{host}:{bound}/metrics"))
+
+
+def _checked(template: str | None) -> str | None:
+    if template is not None and re.fullmatch(TEMPLATE_ID, template) is None:
+        raise Refused("--template: a template id has 1 to 32 letters, digits, hyphens or underscores")
+    return template
 
 
 def _rate_of(value: str, template: str | None) -> float | None:
     if value == ("default" if template is None else "off"):
         return None
     try:
-        number = float(value)
+        number = float(value) if value.isascii() else 0.0
     except ValueError:
         number = 0.0
     if not _SHORTEST <= number <= _LONGEST:
@@ -91,6 +98,8 @@ def _status_lines(overview: Overview) -> Iterator[str]:
     yield from _rate_lines(overview.rate)
     for lane, count in overview.waiting.items():
         yield f"{lane.value}: {count} waiting"
+    if overview.put_off:
+        yield f"put off by the halt: {overview.put_off}"
     yield f"all lanes: {overview.agenda} not final: waiting, put off, in flight, or awaiting a report"
     yield f"reports: {overview.reports} not applied yet"
     yield f"dead: {overview.dead} failed or ended unknown"

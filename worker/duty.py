@@ -4,16 +4,22 @@ Enters: the app and a duty. Leaves: an exit code, when the worker was told to st
 own, so that a campaign can hold no thread, and no prefetched task, that a login code or a report would need.
 """
 
+import os
 import signal
 import socket
+import threading
+import time
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from celery import Celery
 from celery.apps.worker import Worker
 
 from producers.lanes import STATUS_QUEUE, Lane
 from worker.boot import AgendaStep
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +85,31 @@ class _Process(Worker):  # type: ignore[misc]
         return True
 
     def install_platform_tweaks(self, worker: Any) -> None:
-        """Let SIGHUP end it, for the parent starts it again; Celery's own answer would start a second parent in its place."""
+        """Let every signal do what SIGTERM does, and SIGQUIT and a second SIGINT set a bound to it.
+
+        Celery's own answers wait inside of the signal, which greenlets cannot, and SIGHUP's would start a second parent.
+        """
         super().install_platform_tweaks(worker)
-        signal.signal(signal.SIGHUP, signal.getsignal(signal.SIGTERM))
+        warm, hurry = signal.getsignal(signal.SIGTERM), threading.Event()
+        bound = float(worker.app.conf.worker_soft_shutdown_timeout)
+        threading.Thread(target=_end_at_last, args=(hurry, bound), name="hurry", daemon=True).start()
+
+        def quit_soon(*signalled: Any) -> None:
+            hurry.set()
+            warm(*signalled)
+
+        def interrupted(*signalled: Any) -> None:
+            signal.signal(signal.SIGINT, quit_soon)
+            warm(*signalled)
+
+        signal.signal(signal.SIGHUP, warm)
+        signal.signal(signal.SIGQUIT, quit_soon)
+        signal.signal(signal.SIGINT, interrupted)
+
+
+def _end_at_last(hurry: threading.Event, bound: float) -> None:
+    """Once in a hurry, end the process after so many seconds as a kill would; leases and the broker hold what it had in hand."""
+    hurry.wait()
+    time.sleep(bound)
+    log.error("not done in time, so this process ends with what it had in hand", seconds=bound)
+    os._exit(1)

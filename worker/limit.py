@@ -131,14 +131,14 @@ class Limit:
         if self._throttled.run([keys.RATE], [int(pause * 1_000_000)]):
             log.warning("slowed down: the vendor throttled", rate=round(self.state().current, 2), pause=pause)
 
-    def halt(self, code: str) -> None:
-        """Stop every submit until ``resume`` or a probe. The first reason is kept."""
+    def halt(self, code: str) -> bool:
+        """Stop every submit until ``resume`` or a probe; False when that was so already. The first reason is kept."""
         with store_answers():
             seconds, _ = self._redis.time()
             with self._redis.pipeline(transaction=True) as pipeline:
                 pipeline.hsetnx(keys.HALTED, "code", code)
                 pipeline.hsetnx(keys.HALTED, "since", str(int(seconds) * 1000))
-                pipeline.execute()
+                return bool(pipeline.execute()[0])
 
     def resume(self) -> bool:
         """Submit again; False when nothing was halted and no circuit was open."""

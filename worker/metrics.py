@@ -12,24 +12,22 @@ from prometheus_client.registry import Collector
 
 from producers.broker import QUEUES
 from producers.connection import StoreUnavailable
-from worker.limit import Limit, RateState
-from worker.muster import Muster, WorkerProcess
+from worker.limit import RateState
+from worker.muster import WorkerProcess
+from worker.operator import Operator
 from worker.overview import Overview
-from worker.store import Store
 
 
 class RelayCollector(Collector):
     """Reads the overview when it is asked."""
 
-    def __init__(self, store: Store, limit: Limit, muster: Muster) -> None:
-        self._store = store
-        self._limit = limit
-        self._muster = muster
+    def __init__(self, operator: Operator) -> None:
+        self._operator = operator
 
     def collect(self) -> Iterator[Metric]:
         """One scrape."""
         try:
-            overview = Overview.read(self._store, self._limit, self._muster)
+            overview = Overview.read(self._operator)
         except StoreUnavailable:
             yield _gauge("store_up", "Whether the store answered this scrape.", 0)
             return
@@ -41,6 +39,7 @@ class RelayCollector(Collector):
             "lane",
             {lane.value: count for lane, count in overview.waiting.items()},
         )
+        yield _gauge("put_off", "Messages that a halt put off.", overview.put_off)
         yield _gauge("not_final", "Messages that are not final.", overview.agenda)
         yield _gauge("reports_not_applied", "Reports received and not applied yet.", overview.reports)
         yield _gauge("dead", "Messages that failed or ended unknown, within the retention.", overview.dead)
@@ -52,10 +51,10 @@ class RelayCollector(Collector):
         return iter(())
 
 
-def serve_metrics(store: Store, limit: Limit, muster: Muster, host: str, port: int, serving: Callable[[int], None]) -> None:
+def serve_metrics(operator: Operator, host: str, port: int, serving: Callable[[int], None]) -> None:
     """Serve until the process is stopped; ``serving`` is told the port. Raises ``OSError`` for an address that is taken."""
     registry = CollectorRegistry()
-    registry.register(RelayCollector(store, limit, muster))
+    registry.register(RelayCollector(operator))
     server, thread = start_http_server(port, host, registry)
     serving(server.server_port)
     thread.join()

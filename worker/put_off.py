@@ -21,11 +21,14 @@ class PutOff:
         self._redis = redis
         self._wake = Script(redis, "worker", "wake.lua")
 
+    def count(self) -> int:
+        """How many messages a halt put off; raises ``StoreUnavailable``."""
+        with store_answers():
+            return int(self._redis.scard(keys.PUT_OFF))
+
     def wake_put_off(self) -> int:
         """Make everything due that a halt put off, and say how much that was; raises ``StoreUnavailable``."""
-        with store_answers():
-            owed = int(self._redis.scard(keys.PUT_OFF))
-        looked_at = 0
+        owed, looked_at = self.count(), 0
         while looked_at < owed:  # and no further: after a new halt they come back as fast as they are woken
             step = int(self._wake.run([keys.PUT_OFF, keys.AGENDA], [min(_CHUNK, owed - looked_at)]))
             if step == 0:

@@ -60,7 +60,7 @@ class Relay:
     @classmethod
     def wire(cls, settings: WorkerSettings) -> Self:
         """Build every part from the settings."""
-        redis = open_store(settings.store_url, settings.concurrency + 16)
+        redis = open_store(settings.store_url, settings.concurrency + 16, patient=True)
         store = Store(redis, settings.retention_hours * 3600)
         put_off = PutOff(redis)
         limit = Limit(redis, settings.rate, settings.halt_probe)

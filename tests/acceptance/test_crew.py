@@ -104,6 +104,20 @@ def test_a_worker_of_some_queues_starts_no_process_for_the_others(relay: RelayPr
     assert some.returncode == 0
 
 
+@pytest.mark.parametrize("signals", [[signal.SIGQUIT], [signal.SIGINT, signal.SIGINT]], ids=["quit", "interrupted twice"])
+def test_a_worker_in_a_hurry_ends_in_order_when_it_has_nothing_in_hand(relay: RelayProcess, signals: list[signal.Signals]) -> None:
+    command = [sys.executable, "-m", "worker", "worker", "--name", "hurry", "--queues", "marketing"]
+    with subprocess.Popen(command, cwd=ROOT, env=dict(relay.environment), stderr=subprocess.PIPE, stdout=subprocess.PIPE) as hurry:
+        lines: list[bytes] = []
+        eventually(lambda: lines.append(_line(hurry)) or b" ready." in lines[-1], "it is ready", _BACK)
+        for number in signals:
+            hurry.send_signal(number)
+        _, said = hurry.communicate(timeout=_BACK)
+    assert hurry.returncode == 0
+    assert b"Unrecoverable" not in said
+    assert json.loads(said.splitlines()[-1]) | {"event": "worker process ended", "code": 0} == json.loads(said.splitlines()[-1])
+
+
 def test_a_child_that_does_not_last_is_replaced_after_longer_and_longer_pauses() -> None:
     command = [sys.executable, "-c", _SHORT_LIVED]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE) as parent:

@@ -12,6 +12,8 @@ from producers import keys
 from worker.limit import Limit
 from worker.metrics import RelayCollector
 from worker.muster import GONE, Muster, WorkerProcess
+from worker.operator import Operator
+from worker.put_off import PutOff
 from worker.store import Store
 
 OTP = WorkerProcess("worker-otp@host", "host", 7, ("sms.otp",), 1_800_000_000_000)
@@ -58,6 +60,6 @@ def test_metrics_count_the_processes_of_each_queue(muster: Muster, redis: Redis)
     muster.alive(OTP)
     muster.alive(ALL)
     registry = CollectorRegistry()
-    registry.register(RelayCollector(Store(redis, 60), Limit(redis, 1), muster))
+    registry.register(RelayCollector(Operator(Store(redis, 60), Limit(redis, 1), PutOff(redis), muster)))
     found = {queue: registry.get_sample_value("smsrelay_workers", {"queue": queue}) for queue in ("sms.otp", "sms.notice")}
     assert found == {"sms.otp": 2, "sms.notice": 0}

@@ -1,5 +1,7 @@
 """What a person's commands need of the environment: the store, and no secret of the vendor's or of ours."""
 
+import contextlib
+import socket
 import subprocess
 import sys
 
@@ -55,3 +57,17 @@ def test_a_replay_needs_what_an_app_needs_and_no_key_of_the_vendor(failed: str, 
     said = run(valkey_url, "dead", "replay", failed, SMSRELAY_BROKER_URL=valkey_url, SMSRELAY_SECRET=SECRET.decode())
     assert (said.returncode, said.stdout) == (0, f"{failed}  queued\n"), said.stderr
     assert "SMSRELAY_SECRET" in run(valkey_url, "dead", "replay", failed).stderr
+
+
+def test_a_silent_store_is_given_up_after_one_try() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # connections wait in its queue, and nobody ever answers
+        said = run(f"redis://127.0.0.1:{silent.getsockname()[1]}/0", "status")
+        assert (said.returncode, said.stdout) == (3, ""), said.stderr
+        assert "did not answer" in said.stderr
+        silent.settimeout(0)
+        tries = 0
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                silent.accept()[0].close()
+                tries += 1
+    assert tries == 1

@@ -240,3 +240,13 @@ def under_a_loop(taker: Taker) -> Callable[[], None]:
     taker.connection.register_with_event_loop(hub)
     [settle] = [tick for tick in hub.on_tick - before if getattr(tick, "__self__", None) is taker.connection.transport]
     return cast(Callable[[], None], settle)
+
+
+def test_a_channel_of_a_closed_connection_says_that_the_broker_is_away(valkey_url: str) -> None:
+    with taking(valkey_url, 10, QUEUE) as taker, Publisher(valkey_url) as publisher:
+        publisher.publish_many([TaskMessage(name=ATTEMPT, queue=QUEUE, kwargs={"ids": ["m1"]}, shown="one")])
+        taker.take(1)
+        channel, away = taker.channel, taker.connection.connection_errors
+        taker.connection.collect()
+        with pytest.raises(away, match="closed"):
+            channel.qos.restore_unacked()  # as at the end of a worker's connection that broke
