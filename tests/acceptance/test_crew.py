@@ -105,9 +105,10 @@ def test_a_worker_of_some_queues_starts_no_process_for_the_others(relay: RelayPr
 
 
 @pytest.mark.parametrize("signals", [[signal.SIGQUIT], [signal.SIGINT, signal.SIGINT]], ids=["quit", "interrupted twice"])
-def test_a_worker_in_a_hurry_ends_in_order_when_it_has_nothing_in_hand(relay: RelayProcess, signals: list[signal.Signals]) -> None:
+def test_a_worker_in_a_hurry_ends_in_order_when_its_hands_are_empty(relay: RelayProcess, signals: list[signal.Signals]) -> None:
     command = [sys.executable, "-m", "worker", "worker", "--name", "hurry", "--queues", "marketing"]
-    with subprocess.Popen(command, cwd=ROOT, env=dict(relay.environment), stderr=subprocess.PIPE, stdout=subprocess.PIPE) as hurry:
+    nowhere, environment = subprocess.DEVNULL, dict(relay.environment)
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, stdout=nowhere) as hurry:
         lines: list[bytes] = []
         eventually(lambda: lines.append(_line(hurry)) or b" ready." in lines[-1], "it is ready", _BACK)
         for number in signals:
