@@ -90,7 +90,8 @@ class _Process(Worker):  # type: ignore[misc]
         Celery's own answers wait inside of the signal, which greenlets cannot, and SIGHUP's would start a second parent.
         """
         super().install_platform_tweaks(worker)
-        warm, hurry = signal.getsignal(signal.SIGTERM), threading.Event()
+        warm: Any = signal.getsignal(signal.SIGTERM)
+        hurry = threading.Event()
         bound = float(worker.app.conf.worker_soft_shutdown_timeout)
         threading.Thread(target=_end_at_last, args=(hurry, bound), name="hurry", daemon=True).start()
 
