@@ -30,6 +30,13 @@ from worker.crew import Crew, Seat
 logs.set_up()
 raise SystemExit(Crew([Seat("short", lambda: 3)]).run().name)
 """
+# Whoever runs the tests may have switched these off, as a shell does for what it starts in the background, and a worker obeys.
+_HEARING = """
+import os, signal, sys
+for number in (signal.SIGINT, signal.SIGQUIT):
+    signal.signal(number, signal.SIG_DFL)
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
 _IMPORTED = """
 import os, threading
 import worker.app, worker.process
@@ -106,14 +113,16 @@ def test_a_worker_of_some_queues_starts_no_process_for_the_others(relay: RelayPr
 
 @pytest.mark.parametrize("signals", [[signal.SIGQUIT], [signal.SIGINT, signal.SIGINT]], ids=["quit", "interrupted twice"])
 def test_a_worker_in_a_hurry_ends_in_order_when_its_hands_are_empty(relay: RelayProcess, signals: list[signal.Signals]) -> None:
-    command = [sys.executable, "-m", "worker", "worker", "--name", "hurry", "--queues", "marketing"]
+    command = [sys.executable, "-c", _HEARING, "-m", "worker", "worker", "--name", "hurry", "--queues", "marketing"]
     nowhere, environment = subprocess.DEVNULL, dict(relay.environment)
     with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, stdout=nowhere) as hurry:
-        lines: list[bytes] = []
-        eventually(lambda: lines.append(_line(hurry)) or b" ready." in lines[-1], "it is ready", _BACK)
-        for number in signals:
-            hurry.send_signal(number)
-        _, said = hurry.communicate(timeout=_BACK)
+        try:
+            eventually(lambda: b" ready." in _line(hurry), "it is ready", _BACK)
+            for number in signals:
+                hurry.send_signal(number)
+            _, said = hurry.communicate(timeout=_BACK)
+        finally:
+            hurry.kill()
     assert hurry.returncode == 0
     assert b"Unrecoverable" not in said
     assert json.loads(said.splitlines()[-1]) | {"event": "worker process ended", "code": 0} == json.loads(said.splitlines()[-1])
