@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from producers import logs
 from producers.connection import StoreUnavailable, open_store
@@ -54,18 +55,21 @@ def serve_receiver(settings: ProducerSettings, host: str, port: int) -> None:
             max_body=settings.callback_max_bytes,
             unsigned=settings.unsigned_callbacks,
         )
-        # No access log: its lines would hold the callback paths, and with them the tokens.
-        gc.collect()
-        gc.freeze()  # what the imports left is never garbage; looking through it stops every open call
         with drain:
-            uvicorn.run(
-                app,
-                host=host,
-                port=port,
-                access_log=False,
-                log_config=None,
-                lifespan="off",
-                server_header=False,
-                proxy_headers=False,  # nobody asks who called
-                timeout_graceful_shutdown=_GRACE,
-            )
+            _run(app, host, port)
+
+
+def _run(app: ASGIApp, host: str, port: int) -> None:
+    gc.collect()
+    gc.freeze()  # what the imports left is never garbage; looking through it stops every open call
+    uvicorn.run(
+        app,
+        host=host,
+        port=port,
+        access_log=False,  # its lines would hold the callback paths, and with them the tokens
+        log_config=None,
+        lifespan="off",
+        server_header=False,
+        proxy_headers=False,  # nobody asks who called
+        timeout_graceful_shutdown=_GRACE,
+    )

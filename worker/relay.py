@@ -74,18 +74,13 @@ class Relay:
         inbox = Inbox(redis)
         unread = Unread(inbox, reports)
         waits = Waits(lease=settings.lease)
+        answers = Answers(
+            store=store, limit=limit, put_off=put_off, policy=policy, reports=reports, roll=roll, throttled=waits.throttled
+        )
         submits = Submits(
             vendor=adapter,
             limit=limit,
-            answers=Answers(
-                store=store,
-                limit=limit,
-                put_off=put_off,
-                policy=policy,
-                reports=reports,
-                roll=roll,
-                throttled=waits.throttled,
-            ),
+            answers=answers,
             concurrency=settings.concurrency,
             secret=settings.secret_bytes,
             callback_base=settings.callback_url,
