@@ -22,9 +22,9 @@ from worker.limit import Limit
 from worker.outcome import Outcome
 from worker.policy import Action, Policy
 from worker.put_off import PutOff
-from worker.status import Reports
 from worker.store import Change, Decide, Reading, Store
 from worker.transition import Transition
+from worker.unread import Unread
 from worker.vendor.answer import Answer, Kind
 
 STALLED = "worker_stalled"  # surely not sent: by us
@@ -46,7 +46,7 @@ class Answers:
         limit: Limit,
         put_off: PutOff,
         policy: Policy,
-        reports: Reports,
+        unread: Unread,
         roll: Callable[[], float],
         throttled: float,
         sleep: Callable[[float], None] = time.sleep,
@@ -55,7 +55,7 @@ class Answers:
         self._limit = limit
         self._put_off = put_off
         self._policy = policy
-        self._reports = reports
+        self._unread = unread
         self._roll = roll
         self._throttled = throttled
         self._sleep = sleep
@@ -146,7 +146,7 @@ class Answers:
         if action is Action.HALT and self._limit.halt(answer.code):
             log.error("halted: the vendor refuses everything", code=answer.code, request_id=answer.request_id)
         if answer.external_id is not None and change is not None and change.applied is not None and change.applied.parked:
-            self._reports.apply_parked(answer.external_id)
+            self._unread.apply_parked(answer.external_id)
 
 
 def _tell(batch: Sequence[Ended], outcomes: Sequence[str]) -> None:

@@ -27,7 +27,6 @@ from worker.limit import Limit
 from worker.outcome import Outcome
 from worker.policy import Policy
 from worker.slot import Refusal, Slot
-from worker.status import Reports
 from worker.store import Change, Decide, Reading, Store
 from worker.submit import Submits
 from worker.tariff import Tariff
@@ -49,7 +48,6 @@ class Doors:
     store: Store
     limit: Limit
     submits: Submits
-    reports: Reports
     unread: Unread
     enqueuer: Enqueuer
     tariff: Tariff
@@ -103,7 +101,7 @@ class Chunk:
                 self._outcomes[message_id] = Outcome("no such message", message_id)
                 continue
             if reading.parked:
-                doors.reports.apply_parked(message_id)
+                doors.unread.apply_parked(message_id)
             if reading.reported:
                 doors.unread.apply(reading.record)  # when it decides, the begin finds that the record has moved on
             if reading.record.state is State.QUEUED:

@@ -72,10 +72,10 @@ class Relay:
         roll = secrets.SystemRandom().random
         reports = Reports(store, policy, roll)
         inbox = Inbox(redis)
-        unread = Unread(inbox, reports)
+        unread = Unread(store, inbox, reports)
         waits = Waits(lease=settings.lease)
         answers = Answers(
-            store=store, limit=limit, put_off=put_off, policy=policy, reports=reports, roll=roll, throttled=waits.throttled
+            store=store, limit=limit, put_off=put_off, policy=policy, unread=unread, roll=roll, throttled=waits.throttled
         )
         submits = Submits(
             vendor=adapter,
@@ -90,7 +90,6 @@ class Relay:
             store=store,
             limit=limit,
             submits=submits,
-            reports=reports,
             unread=unread,
             enqueuer=enqueuer,
             tariff=Tariff(registry, settings.rate_unit == "segments"),

@@ -19,7 +19,6 @@ from worker.chunk import Chunk, Doors
 from worker.limit import Limit
 from worker.outcome import Outcome
 from worker.policy import Policy
-from worker.status import Reports
 from worker.store import Store
 from worker.submit import Submits
 from worker.tariff import Tariff
@@ -36,7 +35,6 @@ class Sender:
         store: Store,
         limit: Limit,
         submits: Submits,
-        reports: Reports,
         unread: Unread,
         enqueuer: Enqueuer,
         tariff: Tariff,
@@ -47,7 +45,7 @@ class Sender:
         self._stopping = threading.Event()
         stopping = self._stopping
         self._doors = Doors(
-            store, limit, submits, reports, unread, enqueuer, tariff, policy, waits, stopping.is_set, stopping.wait, monotonic
+            store, limit, submits, unread, enqueuer, tariff, policy, waits, stopping.is_set, stopping.wait, monotonic
         )
 
     def attempt(self, message_ids: Sequence[str]) -> list[Outcome]:

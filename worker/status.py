@@ -85,13 +85,6 @@ class Reports:
                 return [Fault(type(error).__name__)]
         return [outcome for event in events for outcome in self.apply_each([event])]
 
-    def apply_parked(self, any_id: str) -> None:
-        """Apply the reports that came before their message or the vendor's id was recorded; raises ``StoreUnavailable``."""
-        parked = self._store.parked(any_id)
-        if parked:
-            self._apply(parked)
-            self._store.unpark(any_id)
-
     def _apply(self, events: Sequence[StatusEvent]) -> list[Outcome]:
         todo = _Round(events, left=dict.fromkeys(range(len(events))))
         while todo.left:

@@ -55,7 +55,7 @@ def reconciler(redis: Redis, url: str, vendor_url: str = "http://127.0.0.1:9", p
 def agenda(redis: Redis, url: str, door: Enqueuer, policy: Policy = POLICY) -> Agenda:
     store = Store(redis, RETENTION)
     reports = Reports(store, policy, lambda: 0.5)
-    return Agenda(store, door, reconciler(redis, url, policy=policy), Unread(Inbox(redis), reports), policy)
+    return Agenda(store, door, reconciler(redis, url, policy=policy), Unread(store, Inbox(redis), reports), policy)
 
 
 def sending(
@@ -70,7 +70,8 @@ def sending(
     waits: Waits = WAITS,
 ) -> Sender:
     """A sender; ``url`` is the broker's, for what is given back."""
-    limit, reports = Limit(redis, rate, monotonic=monotonic), Reports(store, POLICY, lambda: 0.5)
+    limit = Limit(redis, rate, monotonic=monotonic)
+    unread = Unread(store, Inbox(redis), Reports(store, POLICY, lambda: 0.5))
     submits = Submits(
         vendor=vendor,
         limit=limit,
@@ -79,7 +80,7 @@ def sending(
             limit=limit,
             put_off=PutOff(redis),
             policy=POLICY,
-            reports=reports,
+            unread=unread,
             roll=lambda: 0.5,
             throttled=waits.throttled,
         ),
@@ -93,8 +94,7 @@ def sending(
         store=store,
         limit=limit,
         submits=submits,
-        reports=reports,
-        unread=Unread(Inbox(redis), reports),
+        unread=unread,
         enqueuer=enqueuer(redis, url),
         tariff=Tariff({}),
         policy=POLICY,

@@ -12,6 +12,7 @@ from redis import Redis
 from producers import keys
 from producers.enqueue import Enqueuer
 from producers.event import StatusEvent
+from producers.inbox import Inbox
 from producers.job import SendJob
 from producers.lanes import Lane
 from producers.record import Record, State
@@ -140,6 +141,23 @@ def test_a_report_by_the_vendors_id_that_came_first_is_applied_with_the_answer(
     with sender(store, redis, script) as sending_out:
         sending_out.attempt([message_id])
     assert record_of(store, message_id).state is State.DELIVERED
+
+
+@pytest.mark.parametrize("waited_for", ["the message", "the vendor's id"])
+def test_a_parked_report_that_brings_out_a_fault_holds_up_neither_its_message_nor_the_other_reports(
+    store: Store, door: Enqueuer, redis: Redis, script: Script, waited_for: str
+) -> None:
+    [message_id, broken] = enqueued(door, 2)
+    redis.hset(keys.message(broken), "len", "many")
+    fault = StatusEvent(message_id=broken, attempt=1, code="200", updated_on=1, received_at=1)
+    good = StatusEvent(message_id=message_id, attempt=1, code="200", updated_on=1, received_at=1)
+    parked = keys.parked(message_id if waited_for == "the message" else "ext-1")
+    redis.rpush(parked, *(event.encode_text() for event in (fault, good)))
+    with sender(store, redis, script) as sending_out:
+        sending_out.attempt([message_id])
+    assert record_of(store, message_id).state is State.DELIVERED
+    assert not redis.exists(parked)
+    assert Inbox(redis).waiting(broken, None) == [fault], "it is owed, and its tries are counted"
 
 
 def test_a_fault_of_ours_in_one_message_neither_loses_nor_blocks_its_neighbours(
