@@ -25,8 +25,8 @@ _LOST_EVERY = 2  # turns
 log = structlog.get_logger()
 
 
-class AgendaStep(bootsteps.StartStopStep):  # type: ignore[misc]
-    """One thread a worker process."""
+class _BesideStep(bootsteps.StartStopStep):  # type: ignore[misc]
+    """One thread beside the consumer of a worker process, from start to stop."""
 
     def __init__(self, worker: Any, **options: Any) -> None:
         super().__init__(worker, **options)
@@ -34,23 +34,29 @@ class AgendaStep(bootsteps.StartStopStep):  # type: ignore[misc]
         self._thread: threading.Thread | None = None
 
     def start(self, worker: Any) -> None:
-        """Begin turning."""
-        relay = worker.app.relay
-        self._thread = threading.Thread(target=self._run, args=(relay,), name="agenda", daemon=True)
+        """Begin."""
+        self._thread = threading.Thread(target=self._run, args=(worker,), name=type(self).__name__, daemon=True)
         self._thread.start()
 
     def stop(self, worker: Any) -> None:
-        """Finish the turn under way."""
+        """Finish what is under way."""
         self._stopping.set()
         if self._thread is not None:
             self._thread.join(timeout=5)
 
     def terminate(self, worker: Any) -> None:
-        """As ``stop``: a turn cut short loses nothing."""
+        """As ``stop``: what is cut short is done by another process, or loses nothing."""
         self.stop(worker)
 
-    def _run(self, relay: Any) -> None:
-        turns = 0
+    def _run(self, worker: Any) -> None:
+        raise NotImplementedError
+
+
+class AgendaStep(_BesideStep):
+    """Turns the agenda."""
+
+    def _run(self, worker: Any) -> None:
+        relay, turns = worker.app.relay, 0
         while not self._stopping.wait(TURN):
             started = time.monotonic()
             self._turn(relay, look_for_lost=turns % _LOST_EVERY == 0)
@@ -69,37 +75,18 @@ class AgendaStep(bootsteps.StartStopStep):  # type: ignore[misc]
             log.exception("agenda turn failed")
 
 
-class MusterStep(bootsteps.StartStopStep):  # type: ignore[misc]
-    """One more thread, in every worker process."""
+class MusterStep(_BesideStep):
+    """Says every few seconds that the process is alive, and at its end that it leaves."""
 
-    def __init__(self, worker: Any, **options: Any) -> None:
-        super().__init__(worker, **options)
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
-
-    def start(self, worker: Any) -> None:
-        """Begin to say so."""
+    def _run(self, worker: Any) -> None:
+        muster = worker.app.relay.muster
         queues = tuple(sorted(worker.app.amqp.queues.consume_from))
         process = WorkerProcess(worker.hostname, socket.gethostname(), os.getpid(), queues, time.time_ns() // 1_000_000)
-        self._thread = threading.Thread(target=self._run, args=(worker.app.relay, process), name="muster", daemon=True)
-        self._thread.start()
-
-    def stop(self, worker: Any) -> None:
-        """Say that it ends."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join(timeout=5)
-
-    def terminate(self, worker: Any) -> None:
-        """As ``stop``: without the word it is gone a little later."""
-        self.stop(worker)
-
-    def _run(self, relay: Any, process: WorkerProcess) -> None:
         stopping = False
         while not stopping:
-            self._tell(relay.muster.alive, process)
+            self._tell(muster.alive, process)
             stopping = self._stopping.wait(BEAT)
-        self._tell(relay.muster.leaves, process)
+        self._tell(muster.leaves, process)
 
     def _tell(self, tell: Callable[[WorkerProcess], None], process: WorkerProcess) -> None:
         try:

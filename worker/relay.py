@@ -61,35 +61,22 @@ class Relay:
     def wire(cls, settings: WorkerSettings) -> Self:
         """Build every part from the settings."""
         redis = open_store(settings.store_url, settings.concurrency + 16, patient=True)
-        store = Store(redis, settings.retention_hours * 3600)
-        put_off = PutOff(redis)
-        limit = Limit(redis, settings.rate, settings.halt_probe)
-        policy = load_policy(settings.policy)
-        adapter = vendor(settings)
-        publisher = Publisher(settings.broker_url)
-        registry = load_registry(settings.templates)
+        store, inbox = Store(redis, settings.retention_hours * 3600), Inbox(redis)
+        put_off, limit = PutOff(redis), Limit(redis, settings.rate, settings.halt_probe)
+        policy, registry = load_policy(settings.policy), load_registry(settings.templates)
+        adapter, publisher = vendor(settings), Publisher(settings.broker_url)
         enqueuer = Enqueuer(Outbox(redis, settings.secret_bytes), publisher, registry, one_redis=settings.one_redis)
         roll = secrets.SystemRandom().random
         reports = Reports(store, policy, roll)
-        inbox = Inbox(redis)
         unread = Unread(store, inbox, reports)
         waits = Waits(lease=settings.lease)
         answers = Answers(
             store=store, limit=limit, put_off=put_off, policy=policy, unread=unread, roll=roll, throttled=waits.throttled
         )
-        submits = Submits(
-            vendor=adapter,
-            limit=limit,
-            answers=answers,
-            concurrency=settings.concurrency,
-            secret=settings.secret_bytes,
-            callback_base=settings.callback_url,
-            waits=waits,
-        )
         sender = Sender(
             store=store,
             limit=limit,
-            submits=submits,
+            submits=_submits(settings, adapter, limit, answers, waits),
             unread=unread,
             enqueuer=enqueuer,
             tariff=Tariff(registry, settings.rate_unit == "segments"),
@@ -101,6 +88,18 @@ class Relay:
         agenda = Agenda(store, enqueuer, reconciler, unread, policy)
         lost = LostWakeUps(store, enqueuer, inbox, publisher)
         return cls(store, limit, policy, enqueuer, reports, inbox, sender, reconciler, agenda, lost, put_off, Muster(redis))
+
+
+def _submits(settings: WorkerSettings, adapter: Vendor, limit: Limit, answers: Answers, waits: Waits) -> Submits:
+    return Submits(
+        vendor=adapter,
+        limit=limit,
+        answers=answers,
+        concurrency=settings.concurrency,
+        secret=settings.secret_bytes,
+        callback_base=settings.callback_url,
+        waits=waits,
+    )
 
 
 def vendor(settings: WorkerSettings) -> Vendor:
