@@ -9,8 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,20 +19,13 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from producers.event import StatusEvent
 from producers.lanes import STATUS_QUEUE
 from producers.token import CallbackToken
+from tests.waiting import eventually
 from worker.stack import free_port
 
 SECRET = "a secret of sixteen characters"
 VENDOR_PATIENCE = 5.0  # seconds: what the vendor's guide allows a callback
 _ROOT = Path(__file__).parents[2]
 _DEADLINE = 60.0
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for a condition."""
-    deadline = time.monotonic() + _DEADLINE
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come about in time"
-        time.sleep(0.02)
 
 
 @dataclass
@@ -72,7 +63,7 @@ class Broker:
 
     def start(self) -> None:
         self.process.start()
-        until(self._answers)
+        eventually(self._answers)
         with Redis.from_url(self.url) as client:
             # With "everysec" the server holds back the write of what it has acknowledged, for up to two seconds, while a sync
             # is under way; a kill then loses it (seen). That promise is the broker's; here the receiver's is judged.
@@ -110,7 +101,7 @@ class Receiver:
 
     def start(self) -> None:
         self.process.start()
-        until(self._alive)
+        eventually(self._alive)
 
     def ready(self) -> bool:
         return self._http.get(self._url("/readyz"), timeout=_DEADLINE).status_code == 200

@@ -25,8 +25,8 @@ from producers.lanes import Lane
 from producers.record import Record, State
 from producers.settings import PREFIX
 from tests.acceptance.shortened_policy import write_shortened_policy
-from tests.acceptance.waiting import PATIENCE, eventually
 from tests.simulator.client import JsonScript, Simulator
+from tests.waiting import PATIENCE, eventually
 from worker.local import Desk, Ports
 from worker.relay import Relay
 from worker.settings import WorkerSettings

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from producers import keys
 from tests.acceptance.relay_process import SMSRELAY, TEMPLATE, a_recipient, running_relay
-from tests.acceptance.waiting import eventually
+from tests.waiting import eventually
 
 ROWS = 1_200
 RATE = "1000"

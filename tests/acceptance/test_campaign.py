@@ -13,7 +13,7 @@ from producers.job import SendJob
 from producers.lanes import Lane
 from producers.record import State
 from tests.acceptance.relay_process import TEMPLATE, RelayProcess, a_recipient, running_relay
-from tests.acceptance.waiting import eventually
+from tests.waiting import eventually
 
 CAMPAIGN = 12_000  # two minutes, so that it outlasts the tests on a slow machine too
 RATE = 100

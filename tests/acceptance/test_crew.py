@@ -18,7 +18,7 @@ from producers.record import State
 from tests.acceptance.arrivals import each_arrived_once
 from tests.acceptance.processes import PARENT, children_of, kill_9, pids
 from tests.acceptance.relay_process import ROOT, TEMPLATE, RelayProcess, a_code, a_recipient, run_smsrelay, running_relay
-from tests.acceptance.waiting import eventually
+from tests.waiting import eventually
 
 _BACK = 90.0  # seconds until everything goes on after a kill
 _SLOW = {"submits": [{"delay": 2, "reports": [{"code": 200, "after": 5}]}]}

@@ -11,7 +11,7 @@ from producers.lanes import Lane
 from producers.record import State
 from tests.acceptance.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient, a_reference
 from tests.acceptance.shortened_policy import PATIENT, PATIENT_CODE
-from tests.acceptance.waiting import eventually
+from tests.waiting import eventually
 
 BULK = 300
 

@@ -17,7 +17,7 @@ from producers import keys
 from producers.message import referenced_id
 from producers.record import State
 from tests.acceptance.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient
-from tests.acceptance.waiting import eventually
+from tests.waiting import eventually
 
 CELERY_NODE = "celery-node@0.5.9"
 SCRIPT = Path(__file__).with_name("foreign_client.mjs")

@@ -7,7 +7,7 @@ import pytest
 from producers.lanes import Lane
 from producers.record import State
 from tests.acceptance.relay_process import RelayProcess, a_recipient
-from tests.acceptance.waiting import eventually
+from tests.waiting import eventually
 
 
 @pytest.fixture

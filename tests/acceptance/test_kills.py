@@ -16,7 +16,7 @@ from producers.record import State
 from tests.acceptance.guide_report import guide_report
 from tests.acceptance.processes import TOGETHER, kill_9, processes_of
 from tests.acceptance.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient, a_reference, running_relay
-from tests.acceptance.waiting import eventually
+from tests.waiting import eventually
 
 _BACK = 120.0  # seconds until everything goes on after a kill
 _SLOW = 8.0  # seconds of the vendor: time enough to kill whoever waits for its answer

@@ -6,7 +6,7 @@ from pathlib import Path
 from producers.broker import QUEUES
 from tests.acceptance.processes import kill_9
 from tests.acceptance.relay_process import RelayProcess, running_relay
-from tests.acceptance.waiting import eventually
+from tests.waiting import eventually
 
 _BACK = 90.0  # seconds until everything goes on after a kill
 

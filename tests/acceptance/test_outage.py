@@ -20,8 +20,8 @@ from producers.lanes import Lane
 from producers.record import State
 from tests.acceptance.arrivals import each_arrived_once
 from tests.acceptance.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient, a_reference, running_relay
-from tests.acceptance.waiting import eventually
 from tests.chaos.gate import Gate
+from tests.waiting import eventually
 from worker.local import Ports
 from worker.stack import free_port
 

@@ -12,8 +12,8 @@ from producers.record import State
 from tests.acceptance.arrivals import each_arrived_once
 from tests.acceptance.processes import TOGETHER, kill_9, pids
 from tests.acceptance.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient, running_relay
-from tests.acceptance.waiting import eventually
 from tests.integration.rabbitmq import RabbitMQ, running_rabbitmq
+from tests.waiting import eventually
 
 BACK = 120.0  # seconds until everything goes on after a fault
 WORKER, RECEIVER = TOGETHER, "receiver --port"

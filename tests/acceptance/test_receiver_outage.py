@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.acceptance.callback_path import Broker, Receiver, until
+from tests.acceptance.callback_path import Broker, Receiver
+from tests.waiting import eventually
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def answers(receiver: Receiver, numbers: range) -> list[int]:
 
 def brought(broker: Broker, count: int) -> list[int]:
     """The queue once ``count`` different reports stand there, each at its first place."""
-    until(lambda: len(set(broker.reports())) >= count)
+    eventually(lambda: len(set(broker.reports())) >= count)
     return list(dict.fromkeys(broker.reports()))
 
 
@@ -127,7 +128,7 @@ def test_a_full_spool_asks_the_vendor_to_call_again_until_the_broker_is_back(
     assert not receiver.ready()
     broker.start()
     assert brought(broker, 5) == list(range(5))
-    until(receiver.ready)
+    eventually(receiver.ready)
     assert receiver.report(5).status_code == 200
     assert brought(broker, 6) == list(range(6))
 
@@ -159,6 +160,6 @@ def test_without_a_disk_reports_go_to_the_broker_and_without_either_the_vendor_c
     assert answers(receiver, range(3, 6)) == [503] * 3
     assert not receiver.ready()
     broker.start()
-    until(lambda: receiver.report(6).status_code == 200)
+    eventually(lambda: receiver.report(6).status_code == 200)
     assert set(brought(broker, 4)) >= {0, 1, 2, 6}
     assert "spool.unavailable" in receiver.log.read_text()

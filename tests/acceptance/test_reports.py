@@ -7,7 +7,7 @@ from producers.record import Record, State
 from tests.acceptance.guide_report import guide_report
 from tests.acceptance.relay_process import RelayProcess
 from tests.acceptance.shortened_policy import PATIENT_CODE
-from tests.acceptance.waiting import eventually
+from tests.waiting import eventually
 
 UNLISTED = 999
 

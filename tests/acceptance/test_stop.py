@@ -13,8 +13,8 @@ from producers.record import State
 from tests.acceptance.arrivals import each_arrived_once
 from tests.acceptance.processes import PARENT, pids
 from tests.acceptance.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient, running_relay
-from tests.acceptance.waiting import eventually
 from tests.integration.queues import published_ids
+from tests.waiting import eventually
 
 BACK = 120.0  # seconds until everything has ended well
 BULK = 300  # six tasks, far more than are submitted before the worker is told to stop

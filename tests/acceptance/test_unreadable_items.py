@@ -16,8 +16,8 @@ from producers.lanes import Lane
 from producers.record import State
 from tests.acceptance.processes import TOGETHER, processes_of
 from tests.acceptance.relay_process import RelayProcess, a_recipient, running_relay
-from tests.acceptance.waiting import eventually
 from tests.integration.valkey import running_valkey
+from tests.waiting import eventually
 from worker.item import readable
 from worker.stack import free_port
 

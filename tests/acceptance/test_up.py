@@ -15,7 +15,7 @@ import requests
 from producers.broker import QUEUES
 from tests.acceptance.processes import pids, processes_of
 from tests.acceptance.relay_process import ROOT, SMSRELAY, a_recipient, clean_environment, run_smsrelay
-from tests.acceptance.waiting import eventually
+from tests.waiting import eventually
 from worker.stack import free_port
 
 _UP = 90.0  # seconds; five processes start

@@ -20,7 +20,7 @@ from producers.record import Record, State
 from tests.acceptance.guide_report import guide_report
 from tests.acceptance.processes import PARENT, pids
 from tests.acceptance.relay_process import ROOT, TEMPLATE, RelayProcess, a_code, a_recipient, running_relay
-from tests.acceptance.waiting import eventually
+from tests.waiting import eventually
 
 _BOUND = 60.0  # seconds: 15 are promised; half of the broker's visibility timeout, which nothing may wait for, shows as much
 _BACK = 90.0  # seconds until everything has ended well, on a machine that may stand still for many of them

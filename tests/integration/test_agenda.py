@@ -1,5 +1,3 @@
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -15,6 +13,7 @@ from producers.publish import Publisher
 from producers.record import State
 from tests.integration import messages
 from tests.integration.messages import ACCEPTED, POLICY, RETENTION, answer, begin, enqueuer, job
+from tests.waiting import eventually
 from worker.agenda import Agenda
 from worker.lost import LostWakeUps
 from worker.policy import Policy
@@ -45,13 +44,6 @@ def lost(store: Store, door: Enqueuer, redis: Redis) -> LostWakeUps:
 def url_of(redis: Redis) -> str:
     known = redis.connection_pool.connection_kwargs
     return f"redis://{known['host']}:{known['port']}/{known['db']}"
-
-
-def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true in time"
-        time.sleep(0.01)
 
 
 def due_now(redis: Redis, message_id: str) -> None:
@@ -114,7 +106,7 @@ def test_a_wake_up_that_was_overtaken_is_published_again(store: Store, door: Enq
     store.claim([later])
     looking = lost(store, door, redis)
     assert looking.find() == 0
-    until(lambda: looking.find() == 1)
+    eventually(lambda: looking.find() == 1)
     assert redis.llen(Lane.NOTICE.queue) == 3
     assert looking.find() == 0
 
@@ -124,7 +116,7 @@ def test_wake_ups_that_are_left_over_in_an_empty_lane_are_published_again(store:
     redis.delete(Lane.NOTICE.queue)
     looking = lost(store, door, redis)
     assert looking.find() == 0
-    until(lambda: looking.find() == 1200)
+    eventually(lambda: looking.find() == 1200)
     assert redis.llen(Lane.NOTICE.queue) == 1200 / CHUNK
 
 
@@ -132,7 +124,7 @@ def test_a_backlog_that_only_waits_its_turn_is_not_published_again(store: Store,
     accepted = door.enqueue_all([job() for _ in range(200)])
     store.claim([one.message_id for one in accepted[:50]])
     looking = lost(store, door, redis)
-    until(lambda: looking.find() == 0 and redis.llen(keys.marks(Lane.NOTICE)) == 4)
+    eventually(lambda: looking.find() == 0 and redis.llen(keys.marks(Lane.NOTICE)) == 4)
     assert looking.find() == 0
 
 
@@ -142,7 +134,7 @@ def test_a_late_copy_of_a_wake_up_published_again_does_not_call_the_backlog_lost
     held, later, *backlog = [one.message_id for one in door.enqueue_all([job() for _ in range(100)])]
     store.claim([later])
     looking = lost(store, door, redis)
-    until(lambda: looking.find() == 1)
+    eventually(lambda: looking.find() == 1)
     store.claim([held])
     marks, found = redis.llen(keys.marks(Lane.NOTICE)), []
 
@@ -150,7 +142,7 @@ def test_a_late_copy_of_a_wake_up_published_again_does_not_call_the_backlog_lost
         found.append(looking.find())
         return bool(redis.llen(keys.marks(Lane.NOTICE)) == marks + 4)
 
-    until(looked_long_enough)
+    eventually(looked_long_enough)
     assert sum(found) == 0
     assert store.waiting(Lane.NOTICE) == len(backlog)
 
@@ -163,7 +155,7 @@ def test_an_agenda_entry_without_its_message_goes(store: Store, door: Enqueuer, 
 
 def test_a_queued_message_expires_when_nobody_begins_it(store: Store, door: Enqueuer, redis: Redis) -> None:
     message_id = door.enqueue(job(expires_in=1)).message_id
-    until(lambda: agenda(store, door, redis).turn() == 1)
+    eventually(lambda: agenda(store, door, redis).turn() == 1)
     reading = store.read(message_id)
     assert reading is not None
     assert reading.record.state is State.EXPIRED
@@ -198,7 +190,7 @@ def test_a_report_whose_task_was_lost_is_published_again_until_it_is_applied(sto
     event = StatusEvent(message_id="m", attempt=1, code="200", received_at=1)
     inbox.record([event, event])
     assert looking.find() == 0
-    until(lambda: looking.find() == 1)
+    eventually(lambda: looking.find() == 1)
     assert redis.llen(STATUS_QUEUE) == 1
     inbox.applied([event])
     assert redis.hlen(keys.REPORTS) == 0

@@ -9,9 +9,9 @@ from redis import Redis
 from producers import keys
 from producers.lanes import Lane
 from producers.message import referenced_id
-from tests.acceptance.waiting import eventually
 from tests.integration.queues import published_ids
 from tests.integration.shell import Shell
+from tests.waiting import eventually
 
 SECRET = "tops-ecre-tkey-0815"
 CODE = "739148"

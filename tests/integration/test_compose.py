@@ -17,7 +17,7 @@ from tests.integration.compose_file import COMPOSE, ROOT, raw, services
 from tests.integration.compose_image import sent, stages
 from tests.integration.compose_local import Local, Place, running
 from tests.simulator.client import Simulator
-from tests.simulator.rig import eventually
+from tests.waiting import eventually
 from worker.local import Desk, Ports
 from worker.settings import WorkerSettings
 
@@ -188,7 +188,7 @@ def test_a_message_sent_as_the_file_says_is_delivered_through_the_services(up: d
     sent = worker.run(*documented("send"))
     assert sent.returncode == 0, sent.stderr
     show = [sent.stdout.strip() if word == "ID" else word for word in documented("show")]
-    eventually(lambda: json.loads(worker.run(*show, "--json").stdout)["state"] == "delivered", 30)
+    eventually(lambda: json.loads(worker.run(*show, "--json").stdout)["state"] == "delivered")
     assert "delivered" in worker.run(*show).stdout
     with Simulator(place.url(9100)) as simulator:
         assert [submit.outcome for submit in simulator.submits(RECIPIENT)] == ["accepted"]

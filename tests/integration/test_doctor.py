@@ -19,11 +19,11 @@ from producers.connection import open_store
 from producers.event import StatusEvent
 from producers.settings import ProducerSettings
 from producers.spool import Spool
-from tests.acceptance.waiting import eventually
 from tests.integration import messages
 from tests.integration.conftest import free_port
 from tests.integration.rabbitmq import running_rabbitmq
 from tests.integration.valkey import running_valkey
+from tests.waiting import eventually
 from worker.doctor import examine_store
 from worker.doctor_server import count_parked
 from worker.finding import Severity

@@ -22,8 +22,8 @@ from producers.outbox import Outbox
 from producers.record import Entry, Record, State
 from producers.rejection import Rejection
 from producers.settings import ProducerSettings
-from tests.acceptance.waiting import eventually
 from tests.integration.queues import published_ids, queued
+from tests.waiting import eventually
 
 SECRET = "0123456789abcdef"
 NUMBER, CODE = "+8613800138000", "739148"

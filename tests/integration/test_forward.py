@@ -2,8 +2,7 @@
 
 import asyncio
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from producers.event import StatusEvent
 from producers.forward import Forwarder, Kept, in_threads
 from producers.publish import BrokerUnavailable
 from producers.spool import Spool, SpoolFull, SpoolUnavailable
+from tests.waiting import eventually
 
 LIMIT = 250
 DEADLINE = 10.0
@@ -82,13 +82,6 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
 
 async def keep_all(forwarder: Forwarder, numbers: Sequence[int]) -> list[Kept | BaseException]:
     return await asyncio.gather(*(forwarder.keep(report(number)) for number in numbers), return_exceptions=True)
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DEADLINE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_what_arrives_during_a_flush_goes_out_in_one(rig: Rig) -> None:
@@ -231,10 +224,10 @@ def test_the_drain_runs_by_itself_and_sees_the_broker_come_back(rig: Rig) -> Non
     rig.spool.put([report(number) for number in range(3)])
     rig.broker.refuses = True
     with rig.drain():
-        until(rig.broker_down.is_set)
+        eventually(rig.broker_down.is_set)
         rig.broker.refuses = False
-        until(lambda: not rig.broker_down.is_set())
-        until(lambda: rig.spooled == [])
+        eventually(lambda: not rig.broker_down.is_set())
+        eventually(lambda: rig.spooled == [])
     assert rig.broker.taken == [0, 1, 2]
 
 
@@ -247,13 +240,13 @@ def test_a_drain_that_an_unforeseen_error_ended_says_so(rig: Rig, monkeypatch: p
 
     rig.spool.put([report(1)])
     with Drain(rig.spool, publish, rig.broker.reachable, rig.broker_down) as drain:
-        until(lambda: bool(ended))
-        until(lambda: not drain.alive)
+        eventually(lambda: bool(ended))
+        eventually(lambda: not drain.alive)
     assert rig.spooled == [1]
 
 
 def test_a_broker_that_is_back_is_seen_with_nothing_spooled(rig: Rig) -> None:
     rig.broker_down.set()
     with rig.drain():
-        until(lambda: not rig.broker_down.is_set())
+        eventually(lambda: not rig.broker_down.is_set())
     assert rig.broker.asked == 0

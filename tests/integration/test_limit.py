@@ -9,7 +9,7 @@ from redis import Redis
 from producers import keys
 from producers.connection import StoreUnavailable, open_store
 from producers.lanes import Lane
-from tests.acceptance.waiting import eventually
+from tests.waiting import eventually
 from worker.limit import Grant, Limit, Refusal, Slot
 
 TEMPLATE = "0000000"

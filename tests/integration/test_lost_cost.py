@@ -20,7 +20,7 @@ from tests.integration.messages import POLICY, RETENTION, WAITS, answer, begin, 
 from tests.integration.queues import published_ids
 from tests.integration.scripted_vendor import ACCEPTED, Script, scripted_vendor, yisha
 from tests.integration.scripted_vendor import answer as answered
-from tests.integration.test_agenda import until
+from tests.waiting import eventually
 from worker.lost import LostWakeUps
 from worker.send import Sender
 from worker.store import Store
@@ -99,7 +99,7 @@ def test_what_is_lost_in_a_long_backlog_is_found_and_nothing_else(store: Store, 
         found.extend(store.take_lost(Lane.NOTICE, GRACE, 500, queue_is_empty=False))
         return bool(found)
 
-    until(look)
+    eventually(look)
     assert found == lost
     assert store.take_lost(Lane.NOTICE, GRACE, 500, queue_is_empty=False) == []
     assert store.waiting(Lane.NOTICE) == MANY

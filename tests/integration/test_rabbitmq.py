@@ -1,8 +1,7 @@
 """Publishing to a real RabbitMQ: what a returned call promises, and every way in which RabbitMQ can fail to take a task."""
 
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from amqp import Connection, Message
@@ -13,6 +12,7 @@ from producers.lanes import STATUS_QUEUE, Lane
 from producers.publish import BrokerUnavailable, Publisher
 from producers.task import ATTEMPT, TaskMessage
 from tests.integration.rabbitmq import RabbitMQ, running_rabbitmq
+from tests.waiting import eventually
 
 OTP, NOTICE = Lane.OTP.queue, Lane.NOTICE.queue
 RETURNS = 50  # more often than RabbitMQ 4 stands by default
@@ -43,13 +43,6 @@ def a_task(queue: str = OTP) -> TaskMessage:
     return TaskMessage(name=ATTEMPT, queue=queue, kwargs={"ids": []}, shown="a task")
 
 
-def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true in time"
-        time.sleep(0.05)
-
-
 def test_what_was_published_outlives_a_kill_of_rabbitmq(rabbitmq: RabbitMQ, publisher: Publisher) -> None:
     publisher.publish_many([a_task(NOTICE) for _ in range(300)])
     publisher.publish(a_task(OTP))
@@ -58,8 +51,8 @@ def test_what_was_published_outlives_a_kill_of_rabbitmq(rabbitmq: RabbitMQ, publ
     rabbitmq.start()
     counts: list[int | None] = []
     with Publisher(rabbitmq.url) as other:
-        until(lambda: counts.append(counted(other, NOTICE)) or counts[-1] == 300, 60)
-        until(lambda: counted(other, OTP) == 1)
+        eventually(lambda: counts.append(counted(other, NOTICE)) or counts[-1] == 300)
+        eventually(lambda: counted(other, OTP) == 1)
     assert 0 not in counts  # which RabbitMQ itself says while the queue has no leader; who believed it would publish all again
 
 
@@ -80,7 +73,7 @@ def test_without_rabbitmq_publishing_fails_and_goes_on_when_it_is_back(rabbitmq:
     assert not publisher.reachable()
     rabbitmq.start()
     publisher.publish(a_task())
-    until(lambda: publisher.queue_length(OTP) == 2)
+    eventually(lambda: publisher.queue_length(OTP) == 2)
 
 
 def test_a_rabbitmq_with_its_alarm_on_is_unavailable_and_taken_back_afterwards(rabbitmq: RabbitMQ, publisher: Publisher) -> None:
@@ -99,7 +92,7 @@ def test_a_frozen_rabbitmq_holds_nobody_up_for_ever(rabbitmq: RabbitMQ, publishe
         for call in (lambda: publisher.queue_length(OTP), lambda: publisher.publish(a_task())):
             with pytest.raises(BrokerUnavailable):
                 call()
-    until(publisher.reachable)
+    eventually(publisher.reachable)
     publisher.publish(a_task())
 
 
@@ -141,8 +134,8 @@ def test_a_task_that_comes_back_again_and_again_is_kept(rabbitmq: RabbitMQ, publ
     with rabbitmq.connection() as connection:
         channel = connection.channel()
         for _ in range(RETURNS):
-            until(lambda: returned(channel))
-        until(lambda: channel.basic_get(STATUS_QUEUE, no_ack=True))
+            eventually(lambda: returned(channel))
+        eventually(lambda: channel.basic_get(STATUS_QUEUE, no_ack=True))
 
 
 def test_counting_a_queue_that_is_not_there_declares_it(rabbitmq: RabbitMQ, publisher: Publisher) -> None:
@@ -152,7 +145,7 @@ def test_counting_a_queue_that_is_not_there_declares_it(rabbitmq: RabbitMQ, publ
     with rabbitmq.connection() as connection:
         channel = connection.channel()
         channel.basic_publish(Message("{}"), routing_key=OTP)
-        until(lambda: publisher.queue_length(OTP) == 1)
+        eventually(lambda: publisher.queue_length(OTP) == 1)
 
 
 def counted(publisher: Publisher, name: str) -> int | None:

@@ -20,8 +20,8 @@ from producers.message import referenced_id
 from producers.record import State
 from producers.settings import PREFIX
 from tests.acceptance.relay_process import RelayProcess, clean_environment, running_relay
-from tests.acceptance.waiting import eventually
 from tests.pages import ROOT, blocks, commands
+from tests.waiting import eventually
 
 _INSTALLED = ".venv/bin/smsrelay"
 _COLUMNS = "110"

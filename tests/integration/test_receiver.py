@@ -3,7 +3,6 @@
 import json
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from producers.forward import Kept
 from producers.receiver import create_app
 from producers.spool import SpoolFull
 from producers.token import CallbackToken
+from tests.waiting import eventually
 
 SECRET = b"0123456789abcdef"
 NOW = 1_700_000_000_000
@@ -88,10 +88,7 @@ def serve(unsigned: bool = False) -> Iterator[Served]:
 
 
 def _port(server: uvicorn.Server) -> int:
-    deadline = time.monotonic() + DEADLINE
-    while not server.started:
-        assert time.monotonic() < deadline, "the receiver did not start"
-        time.sleep(0.01)
+    eventually(lambda: server.started, "the receiver starts")
     return int(server.servers[0].sockets[0].getsockname()[1])
 
 
@@ -194,10 +191,7 @@ def test_a_caller_that_hangs_up_half_way_enqueues_nothing_and_harms_nobody(recei
     with capture_logs() as logs:
         with socket.create_connection(("127.0.0.1", receiver.port), timeout=DEADLINE) as connection:
             connection.sendall(head.encode() + BODY[:-1])
-        deadline = time.monotonic() + DEADLINE
-        while not any(entry["event"] == "callback.cut_off" for entry in logs):
-            assert time.monotonic() < deadline, "the receiver did not notice"
-            time.sleep(0.01)
+        eventually(lambda: any(entry["event"] == "callback.cut_off" for entry in logs), "the receiver notices")
     assert receiver.keeper.events == []
     assert receiver.post().status_code == 200
 

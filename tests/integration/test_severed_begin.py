@@ -11,10 +11,10 @@ from redis import Redis
 
 from producers.connection import StoreUnavailable, open_store
 from producers.record import Record, State
-from tests.acceptance.waiting import eventually
 from tests.integration.messages import POLICY, RETENTION, WAITS, begin, enqueuer, job, sending
 from tests.integration.scripted_vendor import Script, scripted_vendor, yisha
 from tests.integration.severed import Severed, severed_in_a_begin
+from tests.waiting import eventually
 from worker import lifecycle
 from worker.outcome import Outcome
 from worker.send import Sender

@@ -8,7 +8,8 @@ import requests
 
 from tests.simulator.client import Simulator
 from tests.simulator.process import running_simulator
-from tests.simulator.rig import RECIPIENT, Client, eventually, running_receiver, scripted
+from tests.simulator.rig import RECIPIENT, Client, running_receiver, scripted
+from tests.waiting import eventually
 
 
 def test_a_submit_that_fails_once_is_reported_and_recorded_from_end_to_end():

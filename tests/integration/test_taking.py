@@ -19,7 +19,7 @@ from producers.lanes import Lane
 from producers.publish import Publisher
 from producers.task import ATTEMPT, TaskMessage
 from tests.acceptance.callback_path import Broker
-from tests.acceptance.waiting import eventually
+from tests.waiting import eventually
 from worker.channel import CheckingTransport
 from worker.item import WRAPPED
 

@@ -5,8 +5,7 @@ Enters: URLs. Leaves: what was answered, what was posted.
 
 import json
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,14 +14,6 @@ from typing import Any
 import requests
 
 RECIPIENT = "+8613912345678"
-
-
-def eventually(holds: Callable[[], Any], seconds: float = 15.0) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (result := holds()):
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.01)
-    return result
 
 
 @dataclass

@@ -4,7 +4,8 @@ import pytest
 import requests
 
 from tests.simulator.rate import busiest_second
-from tests.simulator.rig import RECIPIENT, eventually, scripted
+from tests.simulator.rig import RECIPIENT, scripted
+from tests.waiting import eventually
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ import pytest
 import requests
 
 from tests.simulator.preset import PRESETS
-from tests.simulator.rig import RECIPIENT, eventually, scripted
+from tests.simulator.rig import RECIPIENT, scripted
+from tests.waiting import eventually
 
 
 @pytest.mark.parametrize("name", sorted(PRESETS))

@@ -1,6 +1,7 @@
 """Status reports as scripted: when, how often, in which shape, to whom."""
 
-from tests.simulator.rig import RECIPIENT, eventually, scripted
+from tests.simulator.rig import RECIPIENT, scripted
+from tests.waiting import eventually
 
 
 def test_steps_follow_the_submits_and_the_last_one_repeats(client, simulator):

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.simulator.rig import RECIPIENT, eventually, scripted
+from tests.simulator.rig import RECIPIENT, scripted
+from tests.waiting import eventually
 
 
 def test_an_accepted_submit_is_answered_as_the_vendor_does_and_reported_delivered(client, simulator, receiver):

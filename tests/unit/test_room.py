@@ -2,7 +2,7 @@
 
 import threading
 
-from tests.acceptance.waiting import eventually
+from tests.waiting import eventually
 from worker.room import Room
 
 PATIENCE = 40.0  # seconds; a shared machine may stand still for many of them

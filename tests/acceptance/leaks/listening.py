@@ -8,7 +8,8 @@ from typing import Any
 
 from celery import Celery
 
-from tests.acceptance.leaks.stage import Stage, eventually
+from tests.acceptance.leaks.stage import Stage
+from tests.waiting import eventually
 
 
 class Heard:

@@ -19,7 +19,8 @@ from tests.acceptance.leaks import foreign, places, scenes
 from tests.acceptance.leaks.needles import Person, abroad, mainland
 from tests.acceptance.leaks.places import Places
 from tests.acceptance.leaks.scenes import SCENES, signature_refused, unreadable_callbacks
-from tests.acceptance.leaks.stage import Stage, eventually
+from tests.acceptance.leaks.stage import Stage
+from tests.waiting import eventually
 
 SLOW = 2.0  # seconds of an answer, long enough to look at tasks while they run
 

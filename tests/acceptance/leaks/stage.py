@@ -7,8 +7,7 @@ password: Valkey's default user takes any, so it is a key like the others.
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from producers.connection import open_store
 from producers.enqueue import Enqueuer
 from producers.settings import ProducerSettings
 from tests.simulator.client import Simulator
+from tests.waiting import eventually
 from worker.limit import Limit
 from worker.local import Desk, Ports
 from worker.policy_file import packaged_source
@@ -109,14 +109,6 @@ def staged(folder: Path) -> Iterator[Stage]:
         stage = Stage(desk, environment, redis, enqueuer, simulator, flower)
         eventually(lambda: len(flower.get(f"{stage.flower_url}/api/workers?refresh=1", timeout=10).json()) == 2, "two workers")
         yield stage
-
-
-def eventually(condition: Callable[[], object], what: str, within: float = DEADLINE) -> None:
-    """Wait until the condition holds; raises ``AssertionError`` naming what did not come."""
-    until = time.monotonic() + within
-    while not condition():
-        assert time.monotonic() < until, f"not within {within:.0f} s: {what}"
-        time.sleep(0.1)
 
 
 def _chosen(desk: Desk, folder: Path) -> dict[str, str]:

@@ -4,11 +4,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-PATIENCE = 40.0  # seconds; a shared machine may stand still for many of them
+PATIENCE = 60.0  # seconds; a shared machine may stand still for many of them
 _POLL = 0.05
 
 
-def eventually(holds: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
+def eventually(holds: Callable[[], Any], what: str = "what was waited for", seconds: float = PATIENCE) -> Any:
     """The first truthy value of ``holds``; fails naming ``what`` never happened."""
     until = time.monotonic() + seconds
     while not (found := holds()):
