@@ -29,26 +29,34 @@ class TaskMessage:
 
     @property
     def headers(self) -> dict[str, Any]:
-        """Celery protocol 2 headers; ``ignore_result`` because the record, not a result backend, is the truth."""
-        return {
-            "lang": "py",
-            "task": self.name,
-            "id": self.task_id,
-            "root_id": self.task_id,
-            "parent_id": None,
-            "group": None,
-            "eta": None,
-            "expires": None,
-            "retries": 0,
-            "timelimit": [None, None],
-            "argsrepr": "()",
-            "kwargsrepr": self.shown,
-            "origin": ORIGIN,
-            "ignore_result": True,
-        }
+        """Celery protocol 2 headers."""
+        return protocol_headers(self.name, self.task_id, args="()", kwargs=self.shown, origin=ORIGIN)
 
     @property
     def body(self) -> str:
         """Celery protocol 2 body, in JSON: args, kwargs, embedded callbacks."""
         kwargs = self.kwargs if isinstance(self.kwargs, str) else json.dumps(self.kwargs)
         return f'[[], {kwargs}, {{"callbacks": null, "errbacks": null, "chain": null, "chord": null}}]'
+
+
+def protocol_headers(task: object, task_id: str, *, args: str, kwargs: str, origin: str) -> dict[str, Any]:
+    """Headers of Celery's protocol 2, with ``args`` and ``kwargs`` as they are shown.
+
+    ``ignore_result`` because the record, not a result backend, is the truth.
+    """
+    return {
+        "lang": "py",
+        "task": task,
+        "id": task_id,
+        "root_id": task_id,
+        "parent_id": None,
+        "group": None,
+        "eta": None,
+        "expires": None,
+        "retries": 0,
+        "timelimit": [None, None],
+        "argsrepr": args,
+        "kwargsrepr": kwargs,
+        "origin": origin,
+        "ignore_result": True,
+    }

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from producers.task import ORIGIN
+from producers.task import ORIGIN, protocol_headers
 
 _NAMESPACE = uuid.UUID("2f5b6c1e-4a0d-5f3e-9a57-7b8a4f0d6c21")
 Body = tuple[list[Any], dict[str, Any], dict[str, Any]]
@@ -42,22 +42,7 @@ def is_ours(headers: Mapping[str, Any]) -> bool:
 def foreign_headers(headers: Mapping[str, Any]) -> dict[str, Any]:
     """Headers for a message of another client. An id that is no UUID, which may be a number, becomes one, always the same."""
     task_id = _uuid_of(str(headers["id"]))
-    return {
-        "lang": "py",
-        "task": headers["task"],
-        "id": task_id,
-        "root_id": task_id,
-        "parent_id": None,
-        "group": None,
-        "eta": None,
-        "expires": None,
-        "retries": 0,
-        "timelimit": [None, None],
-        "argsrepr": "(not shown)",
-        "kwargsrepr": "(not shown)",
-        "origin": "foreign",
-        "ignore_result": True,
-    }
+    return protocol_headers(headers["task"], task_id, args="(not shown)", kwargs="(not shown)", origin="foreign")
 
 
 def foreign_body(payload: Any) -> Body:

@@ -5,8 +5,11 @@ from collections.abc import Iterator
 import pytest
 from redis import Redis
 
+from producers.enqueue import Enqueuer
+from tests.integration.messages import RETENTION, enqueuer
 from tests.integration.valkey import running_valkey
 from worker.stack import free_port
+from worker.store import Store
 
 
 @pytest.fixture(scope="session")
@@ -30,6 +33,19 @@ def redis(valkey_url: str) -> Iterator[Redis]:
     """A client of the same database, answering in text."""
     with Redis.from_url(valkey_url, decode_responses=True) as client:
         yield client
+
+
+@pytest.fixture
+def store(redis: Redis) -> Store:
+    """The records in it."""
+    return Store(redis, RETENTION)
+
+
+@pytest.fixture
+def door(redis: Redis, valkey_url: str) -> Iterator[Enqueuer]:
+    """An app's way in, with the same server as broker."""
+    with enqueuer(redis, valkey_url) as opened:
+        yield opened
 
 
 @pytest.fixture

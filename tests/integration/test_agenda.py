@@ -1,7 +1,6 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-import pytest
 from redis import Redis
 
 from producers import keys
@@ -12,7 +11,7 @@ from producers.lanes import STATUS_QUEUE, Lane
 from producers.publish import Publisher
 from producers.record import State
 from tests.integration import messages
-from tests.integration.messages import ACCEPTED, POLICY, RETENTION, answer, begin, enqueuer, job
+from tests.integration.messages import ACCEPTED, POLICY, answer, begin, job
 from tests.waiting import eventually
 from worker.agenda import Agenda
 from worker.lost import LostWakeUps
@@ -21,16 +20,6 @@ from worker.store import Store
 from worker.vendor.answer import Answer, Kind
 
 UNREACHABLE = Answer(Kind.UNREACHABLE, "connect_error")
-
-
-@pytest.fixture
-def store(redis: Redis) -> Store:
-    return Store(redis, RETENTION)
-
-
-@pytest.fixture
-def door(redis: Redis, valkey_url: str) -> Enqueuer:
-    return enqueuer(redis, valkey_url)
 
 
 def agenda(store: Store, door: Enqueuer, redis: Redis, policy: Policy = POLICY) -> Agenda:

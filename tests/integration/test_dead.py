@@ -15,21 +15,11 @@ from producers.enqueue import Enqueuer
 from producers.event import StatusEvent
 from producers.lanes import STATUS_QUEUE, Lane
 from producers.record import Record, State
-from tests.integration.messages import POLICY, RETENTION, SECRET, answer, begin, changed, enqueuer, job
+from tests.integration.messages import POLICY, SECRET, answer, begin, changed, job
 from worker import lifecycle
 from worker.store import Store
 from worker.undecodable import Undecodable
 from worker.vendor.answer import Answer, Kind
-
-
-@pytest.fixture
-def store(redis: Redis) -> Store:
-    return Store(redis, RETENTION)
-
-
-@pytest.fixture
-def door(redis: Redis, valkey_url: str) -> Enqueuer:
-    return enqueuer(redis, valkey_url)
 
 
 def dead(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:

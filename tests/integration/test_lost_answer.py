@@ -3,21 +3,15 @@
 import subprocess
 import sys
 
-import pytest
 from redis import Redis
 
 from producers.lanes import Lane
 from producers.record import State
 from tests.integration.lossy import losing_one_answer
-from tests.integration.messages import RETENTION, SECRET, answer, begin, enqueuer, job
+from tests.integration.messages import SECRET, answer, begin, enqueuer, job
 from worker.limit import Limit
 from worker.store import Store
 from worker.vendor.answer import Answer, Kind
-
-
-@pytest.fixture
-def store(redis: Redis) -> Store:
-    return Store(redis, RETENTION)
 
 
 def run(valkey_url: str, *arguments: str, losing: bytes | None = None) -> str:

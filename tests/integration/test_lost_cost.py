@@ -16,7 +16,7 @@ from producers.lanes import Lane
 from producers.publish import Publisher
 from producers.record import Record, State
 from tests.integration import messages
-from tests.integration.messages import POLICY, RETENTION, WAITS, answer, begin, enqueuer, job, sending
+from tests.integration.messages import POLICY, WAITS, answer, begin, enqueuer, job, sending
 from tests.integration.queues import published_ids
 from tests.integration.scripted_vendor import ACCEPTED, Script, scripted_vendor, yisha
 from tests.integration.scripted_vendor import answer as answered
@@ -30,17 +30,6 @@ FEW, MANY = 200, 200_000
 GRACE = 0.6
 YEAR = 365 * 86_400.0  # seconds
 OUTBOXES = (*((keys.marks(lane), keys.outbox(lane)) for lane in Lane), (keys.REPORTS_MARKS, keys.REPORTS_OUTBOX))
-
-
-@pytest.fixture
-def store(redis: Redis) -> Store:
-    return Store(redis, RETENTION)
-
-
-@pytest.fixture
-def door(redis: Redis, valkey_url: str) -> Iterator[Enqueuer]:
-    with enqueuer(redis, valkey_url) as opened:
-        yield opened
 
 
 def backlog(redis: Redis, lane: Lane, messages: int) -> None:

@@ -7,7 +7,7 @@ from producers import keys
 from producers.enqueue import Enqueuer
 from producers.lanes import Lane
 from producers.record import State
-from tests.integration.messages import POLICY, RETENTION, answer, begin, changed, enqueuer, job
+from tests.integration.messages import POLICY, answer, begin, changed, job
 from worker import lifecycle
 from worker.put_off import PutOff
 from worker.store import Store
@@ -15,16 +15,6 @@ from worker.vendor.answer import Answer, Kind
 
 HOUR = 3_600_000
 WRONG_APPCODE = Answer(Kind.HALTED, "A400AC")
-
-
-@pytest.fixture
-def store(redis: Redis) -> Store:
-    return Store(redis, RETENTION)
-
-
-@pytest.fixture
-def door(redis: Redis, valkey_url: str) -> Enqueuer:
-    return enqueuer(redis, valkey_url)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from producers.inbox import Inbox
 from producers.job import SendJob
 from producers.lanes import Lane
 from producers.record import Record, State
-from tests.integration.messages import POLICY, RETENTION, WAITS, enqueuer, job, sending
+from tests.integration.messages import POLICY, WAITS, job, sending
 from tests.integration.queues import published_ids
 from tests.integration.scripted_vendor import ACCEPTED, Script, answer, scripted_vendor, yisha
 from worker import lifecycle
@@ -27,17 +27,6 @@ from worker.store import Store
 from worker.vendor.answer import Answer, Kind, Submission, Vendor
 
 FORGETFUL = replace(WAITS, in_hand=-1.0)  # every chunk has been in hand for too long at once
-
-
-@pytest.fixture
-def store(redis: Redis) -> Store:
-    return Store(redis, RETENTION)
-
-
-@pytest.fixture
-def door(redis: Redis, valkey_url: str) -> Iterator[Enqueuer]:
-    with enqueuer(redis, valkey_url) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Reports in batches, from the task to the record: order, neighbours, cost."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +14,7 @@ from producers.inbox import BATCH
 from producers.lanes import STATUS_QUEUE, Lane
 from producers.record import Record, State
 from tests.integration.commands import reads, spent
-from tests.integration.messages import ACCEPTED, answer, begin, enqueuer, job
+from tests.integration.messages import ACCEPTED, answer, begin, job
 from worker.kept import KeptJobs
 from worker.relay import Relay
 from worker.settings import WorkerSettings
@@ -37,12 +36,6 @@ def relay(valkey_url: str) -> Relay:
 @pytest.fixture
 def tasks(relay: Relay) -> Tasks:
     return Tasks(relay)
-
-
-@pytest.fixture
-def door(redis: Redis, valkey_url: str) -> Iterator[Enqueuer]:
-    with enqueuer(redis, valkey_url) as opened:
-        yield opened
 
 
 def submitted(relay: Relay, door: Enqueuer, count: int = 1) -> list[str]:

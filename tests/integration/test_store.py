@@ -8,23 +8,13 @@ from producers.enqueue import Enqueuer
 from producers.event import StatusEvent
 from producers.lanes import Lane
 from producers.record import State
-from tests.integration.messages import ACCEPTED, POLICY, RETENTION, answer, begin, changed, enqueuer, job
+from tests.integration.messages import ACCEPTED, POLICY, RETENTION, answer, begin, changed, job
 from worker import lifecycle
 from worker.report import reported
 from worker.status import Reports
 from worker.store import HOLD, Reading, Store
 from worker.transition import Transition
 from worker.vendor.answer import Answer, Kind
-
-
-@pytest.fixture
-def store(redis: Redis) -> Store:
-    return Store(redis, RETENTION)
-
-
-@pytest.fixture
-def door(redis: Redis, valkey_url: str) -> Enqueuer:
-    return enqueuer(redis, valkey_url)
 
 
 def state(store: Store, message_id: str) -> State:
