@@ -66,7 +66,7 @@ class Chunk:
         self._outcomes: dict[str, Outcome | None] = dict.fromkeys(message_ids)
         self._waiting: dict[str, Reading] = {}
         self._flights: list[Future[Ended]] = []
-        self._taken_at = self._claimed_at = doors.monotonic()
+        self._taken_at = self._claimed_at = self._read_at = doors.monotonic()
 
     def attempt(self) -> list[Outcome]:
         """Attempt each message that waits to be attempted; raises ``StoreUnavailable``."""
@@ -95,7 +95,9 @@ class Chunk:
         """Claim, and keep those that wait to be begun."""
         doors = self._doors
         self._claimed_at = doors.monotonic()
-        for message_id, reading in zip(message_ids, doors.store.claim(message_ids), strict=True):
+        readings = doors.store.claim(message_ids)
+        self._read_at = doors.monotonic()  # a claim may reach the store late; nothing may expire early for it
+        for message_id, reading in zip(message_ids, readings, strict=True):
             self._waiting.pop(message_id, None)
             if reading is None:
                 self._outcomes[message_id] = Outcome("no such message", message_id)
@@ -216,8 +218,8 @@ class Chunk:
             log.warning("given back, not published", lane=lane.value, messages=len(message_ids), reason=str(error))
 
     def _current(self, reading: Reading) -> Reading:
-        """The reading with the store's clock as it is now."""
-        return replace(reading, now=reading.now + int((self._doors.monotonic() - self._claimed_at) * 1000))
+        """The reading with the store's clock as it is now, or a little behind it."""
+        return replace(reading, now=reading.now + int((self._doors.monotonic() - self._read_at) * 1000))
 
     def _end(self, record: Record, text: str) -> None:
         self._outcomes[record.message_id] = Outcome(text, record.message_id, record.lane.value, record.attempt)

@@ -1,8 +1,9 @@
 """A sender over a real store and a vendor at a real socket: what becomes of a wake-up's messages, and what it costs."""
 
 import json
+import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -16,14 +17,14 @@ from producers.inbox import Inbox
 from producers.job import SendJob
 from producers.lanes import Lane
 from producers.record import Record, State
-from tests.integration.messages import POLICY, WAITS, job, sending
+from tests.integration.messages import POLICY, RETENTION, WAITS, job, sending
 from tests.integration.queues import published_ids
 from tests.integration.scripted_vendor import ACCEPTED, Script, answer, scripted_vendor, yisha
 from worker import lifecycle
 from worker.limit import Limit
 from worker.send import Sender
 from worker.status import Reports
-from worker.store import Store
+from worker.store import Reading, Store
 from worker.vendor.answer import Answer, Kind, Submission, Vendor
 
 FORGETFUL = replace(WAITS, in_hand=-1.0)  # every chunk has been in hand for too long at once
@@ -91,6 +92,24 @@ def test_a_chunk_of_any_templates_lanes_and_states_ends_well(store: Store, door:
         "nothing to start: cancelled": 1,
         "no such message": 1,
     }
+
+
+def test_a_claim_that_reaches_the_store_late_makes_nothing_expire_early(door: Enqueuer, redis: Redis, script: Script) -> None:
+    late = [0.0]
+
+    class LateStore(Store):
+        """The claim is three seconds on its way, and its message has no more time than that."""
+
+        def claim(self, message_ids: Sequence[str]) -> list[Reading | None]:
+            late[0] += 3.0
+            return super().claim(message_ids)
+
+    store = LateStore(redis, RETENTION)
+    message_id = door.enqueue(job(expires_in=3)).message_id
+    with sender(store, redis, script, monotonic=lambda: time.monotonic() + late[0]) as sending_out:
+        sending_out.attempt([message_id])
+    assert states(store, [message_id]) == {"submitted": 1}
+    assert len(script.received) == 1
 
 
 def test_two_wake_ups_for_the_same_messages_submit_each_once(store: Store, door: Enqueuer, redis: Redis, script: Script) -> None:
