@@ -75,7 +75,14 @@ class Relay:
         unread = Unread(inbox, reports)
         waits = Waits(lease=settings.lease)
         answers = Answers(
-            store=store, limit=limit, put_off=put_off, policy=policy, reports=reports, roll=roll, throttled=waits.throttled
+            store=store,
+            limit=limit,
+            put_off=put_off,
+            policy=policy,
+            reports=reports,
+            roll=roll,
+            throttled=waits.throttled,
+            lease=waits.lease,
         )
         submits = Submits(
             vendor=adapter,

@@ -86,10 +86,15 @@ class Reports:
         return [outcome for event in events for outcome in self.apply_each([event])]
 
     def apply_parked(self, any_id: str) -> None:
-        """Apply the reports that came before their message or the vendor's id was recorded; raises ``StoreUnavailable``."""
+        """Apply the reports that came before their message or the vendor's id was recorded; raises ``StoreUnavailable``.
+
+        One that brings out a fault of ours is kept for a person: it must not stop the message that it is about.
+        """
         parked = self._store.parked(any_id)
-        if parked:
-            self._apply(parked)
+        outcomes = self.apply_each(parked)
+        faults = [(event, one) for event, one in zip(parked, outcomes, strict=True) if isinstance(one, Fault)]
+        kept = [self._store.count_failed(event, str(fault)) for event, fault in faults]
+        if parked and all(kept):
             self._store.unpark(any_id)
 
     def _apply(self, events: Sequence[StatusEvent]) -> list[Outcome]:

@@ -82,6 +82,8 @@ def sending(
             reports=reports,
             roll=lambda: 0.5,
             throttled=waits.throttled,
+            lease=waits.lease,
+            monotonic=monotonic,
         ),
         concurrency=concurrency,
         secret=SECRET,

@@ -281,3 +281,36 @@ def _used(redis: Redis) -> int:
         held = sum(pipeline.execute())
     tables = redis.memory_stats().get("db.0", {})  # absent while it is empty
     return int(held) + sum(int(part) for part in tables.values())
+
+
+def test_a_message_that_cannot_be_read_does_not_stop_its_neighbours(
+    store: Store, door: Enqueuer, redis: Redis, script: Script
+) -> None:
+    ids = enqueued(door, 10)
+    redis.hset(keys.message(ids[4]), "len", "many")
+    with sender(store, redis, script) as sending_out:
+        outcomes = sending_out.attempt(ids)
+    others = [one for one in ids if one != ids[4]]
+    assert states(store, others) == {"submitted": 9}
+    assert [outcome.text for outcome in outcomes if outcome.message_id == ids[4]] == ["brought out a fault of ours (ValueError)"]
+
+
+def test_a_parked_report_that_brings_out_a_fault_is_kept_and_does_not_stop_its_message(
+    store: Store, door: Enqueuer, redis: Redis
+) -> None:
+    early = StatusEvent(external_id="ext-1", code="200", updated_on=1, received_at=1)
+    assert store.park(early)
+    [message_id] = enqueued(door, 1)
+
+    def fault() -> float:
+        raise ZeroDivisionError
+
+    begun = store.change(message_id, lambda reading: lifecycle.begin(reading.record, reading.now, 60_000, "me", POLICY))
+    assert begun is not None
+    answered = Answer(Kind.ANSWERED, "0000", external_id="ext-1")
+    store.change(message_id, lambda reading: lifecycle.answered(reading.record, 1, answered, POLICY, reading.now, 0.5))
+    Reports(store, POLICY, fault).apply_parked("ext-1")
+    assert store.parked("ext-1") == []
+    [kept] = store.undecodable()
+    assert "fault of ours (ZeroDivisionError)" in kept.reason
+    assert record_of(store, message_id).state is State.SUBMITTED
