@@ -4,13 +4,18 @@ Enters: the passing of time. Leaves: transitions (retry due, lease over, report 
 Before a message is submitted again, or ended, because no report came, the inbox is looked into: the queue may be behind.
 Every worker process runs one; nobody is the leader, because acting is idempotent. A process killed in between loses nothing: an
 entry stays in the agenda until the message's next transition, and a published id stays in the outbox until it is begun.
-Fails with ``StoreUnavailable`` or ``BrokerUnavailable``; the next turn does what this one could not.
+Fails with ``StoreUnavailable`` or ``BrokerUnavailable``; the next turn does what this one could not. A message that brings out a
+fault of ours is logged and looked at again ten seconds later; those behind it are not kept waiting.
 """
 
 from collections import defaultdict
 
+import structlog
+
+from producers.connection import StoreUnavailable
 from producers.enqueue import Enqueuer
 from producers.lanes import Lane
+from producers.publish import BrokerUnavailable
 from worker import lifecycle
 from worker.policy import Policy
 from worker.reconcile import Reconciler
@@ -19,6 +24,8 @@ from worker.transition import Transition
 from worker.unread import Unread
 
 _AT_MOST = 500  # messages a turn
+
+log = structlog.get_logger()
 
 
 class Agenda:
@@ -36,16 +43,32 @@ class Agenda:
         due = self._store.take_due(_AT_MOST)
         owed: dict[Lane, list[str]] = defaultdict(list)
         for message_id in due:
-            reading = self._store.read(message_id)
-            if reading is None:
-                self._store.forget_due(message_id)
-            elif self._reconciler.concerns(reading):
-                self._reconciler.look_after(reading)
-            elif not self._was_reported(reading) and (lane := self._wake(reading)) is not None:
+            lane = self._look_at(message_id)
+            if lane is not None:
                 owed[lane].append(message_id)
         for lane, message_ids in owed.items():
             self._enqueuer.publish(lane, message_ids)
         return len(due)
+
+    def _look_at(self, message_id: str) -> Lane | None:
+        """Do what is due for one message; its lane when a worker has to be told. A fault of ours must not stop the others."""
+        try:
+            return self._act(message_id)
+        except (StoreUnavailable, BrokerUnavailable):
+            raise
+        except Exception:
+            log.exception("nothing done for a message that is due", message_id=message_id)
+            return None
+
+    def _act(self, message_id: str) -> Lane | None:
+        reading = self._store.read(message_id)
+        if reading is None:
+            self._store.forget_due(message_id)
+        elif self._reconciler.concerns(reading):
+            self._reconciler.look_after(reading)
+        elif not self._was_reported(reading):
+            return self._wake(reading)
+        return None
 
     def _was_reported(self, reading: Reading) -> bool:
         """Whether a report that a message is about to be given up on lies in the inbox; it is applied, and it decides."""

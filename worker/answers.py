@@ -3,7 +3,8 @@
 Enters: attempts that ended. Leaves: their records moved on, each attempt's ``recorded`` set, and the limit told of success,
 failure, throttling and halting. The record is known since the begin, so nothing is read first; when a report or the lease's end
 was faster, the record is read and decided on again.
-Fails with ``StoreUnavailable`` for every attempt it was to record; the leases decide then. A fault of ours in one attempt is
+A store that is away is asked again until the leases are over. Fails with ``StoreUnavailable`` for every attempt it was to record
+then; the leases decide. A fault of ours in one attempt is
 logged with its trace and kept from its neighbours.
 """
 
@@ -26,10 +27,12 @@ from worker.store import Change, Decide, Reading, Store
 from worker.transition import Transition
 from worker.unread import Unread
 from worker.vendor.answer import Answer, Kind
+from worker.waits import Waits
 
 STALLED = "worker_stalled"  # surely not sent: by us
 _AT_MOST = 100  # a round trip
 _WORTH_IT = 16  # a round trip; for fewer, a moment is waited for more to come …
+_BREATH = 1.0  # seconds before a store that did not answer is asked again
 _LINGER = 0.005  # … of so many seconds; a lone message is recorded at once
 _FAILED = {Kind.UNREACHABLE, Kind.UNCERTAIN}
 
@@ -39,7 +42,7 @@ log = structlog.get_logger()
 class Answers:
     """Records attempts that ended; safe to share between threads."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  the composition root hands over every collaborator by name
         self,
         *,
         store: Store,
@@ -48,8 +51,9 @@ class Answers:
         policy: Policy,
         unread: Unread,
         roll: Callable[[], float],
-        throttled: float,
+        waits: Waits,
         sleep: Callable[[float], None] = time.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._limit = limit
@@ -57,8 +61,9 @@ class Answers:
         self._policy = policy
         self._unread = unread
         self._roll = roll
-        self._throttled = throttled
+        self._waits = waits
         self._sleep = sleep
+        self._monotonic = monotonic
         self._gathered: deque[Ended] = deque()
         self._turn = threading.Lock()
 
@@ -106,7 +111,7 @@ class Answers:
 
     def _record(self, batch: Sequence[Ended]) -> None:
         owed = [(Reading(ended.begun.record, None, ended.now), self._decide(ended)) for ended in batch]
-        changes = self._store.change_many(owed)
+        changes = self._settled(batch, owed)
         self._settle(batch)
         outcomes = [change.transition.state.value if change and change.transition else "no such message" for change in changes]
         _tell(batch, outcomes)
@@ -116,9 +121,27 @@ class Answers:
             text = f"{outcome} ({ended.answer.code})"
             ended.recorded.set_result(Outcome(text, record.message_id, record.lane.value, record.attempt))
 
+    def _settled(self, batch: Sequence[Ended], owed: Sequence[tuple[Reading, Decide]]) -> list[Change | None]:
+        """What became of attempts; a store that is away is asked again while a lease lasts. Raises ``StoreUnavailable`` then.
+
+        Nobody else knows what the vendor answered: without it an attempt is uncertain, and an otp would be submitted again.
+        """
+        until = max((ended.begun.asked + self._waits.lease for ended in batch), default=0.0)
+        while True:
+            try:
+                return self._store.change_many(owed)
+            except StoreUnavailable as error:
+                if self._monotonic() + _BREATH > until:
+                    raise
+                log.warning("answers not recorded, tried again", messages=len(batch), reason=str(error))
+                self._sleep(_BREATH)
+
     def _decide(self, ended: Ended) -> Decide:
         def answered(reading: Reading) -> Transition | None:
             attempt, answer = ended.begun.record.attempt, ended.answer
+            # Put off by this very answer, when the store's word of it was lost, the attempt may have been begun anew since.
+            if reading.record.state is State.SUBMITTING and reading.record.owner != ended.begun.record.owner:
+                return lifecycle.noted(reading.record, attempt, "answer of an earlier begin", answer.code)
             return lifecycle.answered(reading.record, attempt, answer, self._policy, reading.now, self._roll())
 
         return answered
@@ -142,7 +165,7 @@ class Answers:
         """What one answer means for everybody else, and for reports that were waiting for it."""
         action = self._policy.for_answer(answer.kind, answer.code).action
         if action is Action.DEFER:
-            self._limit.throttled(max(self._throttled, answer.retry_after or 0.0))
+            self._limit.throttled(max(self._waits.throttled, answer.retry_after or 0.0))
         if action is Action.HALT and self._limit.halt(answer.code):
             log.error("halted: the vendor refuses everything", code=answer.code, request_id=answer.request_id)
         if answer.external_id is not None and change is not None and change.applied is not None and change.applied.parked:

@@ -24,7 +24,7 @@ from producers.record import Record, State
 from worker import lifecycle
 from worker.begun import Begun, Ended
 from worker.limit import Limit
-from worker.outcome import Outcome
+from worker.outcome import Fault, Outcome
 from worker.policy import Policy
 from worker.slot import Refusal, Slot
 from worker.store import Change, Decide, Reading, Store
@@ -92,9 +92,24 @@ class Chunk:
             self._start_some()
 
     def _claim(self, message_ids: Sequence[str]) -> None:
-        """Claim, and keep those that wait to be begun."""
+        """Claim, and keep those that wait to be begun; one that brings out a fault of ours does not stop its neighbours."""
+        self._claimed_at = self._doors.monotonic()
+        try:
+            self._claim_together(message_ids)
+        except StoreUnavailable:
+            raise
+        except Exception as error:
+            if len(message_ids) > 1:
+                for message_id in message_ids:
+                    self._claim([message_id])
+                return
+            [message_id] = message_ids
+            log.exception("message not attempted", message_id=message_id)
+            self._waiting.pop(message_id, None)
+            self._outcomes[message_id] = Outcome(str(Fault(type(error).__name__)), message_id)
+
+    def _claim_together(self, message_ids: Sequence[str]) -> None:
         doors = self._doors
-        self._claimed_at = doors.monotonic()
         readings = doors.store.claim(message_ids)
         self._read_at = doors.monotonic()  # a claim may reach the store late; nothing may expire early for it
         for message_id, reading in zip(message_ids, readings, strict=True):

@@ -70,9 +70,7 @@ class Relay:
         reports = Reports(store, policy, roll)
         unread = Unread(store, inbox, reports)
         waits = Waits(lease=settings.lease)
-        answers = Answers(
-            store=store, limit=limit, put_off=put_off, policy=policy, unread=unread, roll=roll, throttled=waits.throttled
-        )
+        answers = Answers(store=store, limit=limit, put_off=put_off, policy=policy, unread=unread, roll=roll, waits=waits)
         sender = Sender(
             store=store,
             limit=limit,

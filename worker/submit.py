@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
+from producers.connection import StoreUnavailable
 from worker.answers import STALLED, Answers
 from worker.begun import Begun, Ended
 from worker.limit import Limit
@@ -88,7 +89,10 @@ class Submits:
 
     def _another(self, begun: Begun, patience: float) -> Slot | None:
         record = begun.record
-        grant = self._limit.acquire(record.lane, record.template, [begun.cost], patience)
+        try:
+            grant = self._limit.acquire(record.lane, record.template, [begun.cost], patience)
+        except StoreUnavailable:  # nothing has left the house, and who records the answer asks the store for longer
+            return None
         return grant.slots[0] if grant.slots else None
 
     def _wait_until(self, at: float) -> None:

@@ -101,7 +101,8 @@ def _findings(run: Run, stage: Stage, hand: Hand, load: Load, sent: list[Sent], 
 
 
 def _offences(cases: list[Case], drained: Drained) -> list[Offence]:
-    return judge(cases, read_rows(short_policy())) + [Offence(4, "", f"left over: {what}") for what in drained.left]
+    nothing = [] if any(case.submits for case in cases) else [Offence(1, "", "nothing was submitted: the run shows nothing")]
+    return nothing + judge(cases, read_rows(short_policy())) + [Offence(4, "", f"left over: {what}") for what in drained.left]
 
 
 def _load(stage: Stage) -> Load:

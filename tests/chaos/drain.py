@@ -63,6 +63,7 @@ def _leftovers(stage: Stage) -> list[str]:
         counts = {
             "tasks at the broker or in somebody's hands": stage.queued(),
             "entries in the agenda": int(redis.zcard(keys.AGENDA)),
+            "reports not applied": int(redis.hlen(keys.REPORTS)),
             "messages in the outbox": sum(int(redis.zcard(keys.outbox(lane))) for lane in Lane),
         }
     return [f"{count} {what}" for what, count in counts.items() if count]

@@ -18,6 +18,7 @@ from tests.chaos.evidence import Case
 from tests.chaos.rows import Rows
 
 _REPORTS = ("status.", "report")
+_TOLERANCE = 1.0  # seconds between the clock of a worker that decided and the store's
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +86,22 @@ def _allowed(line: Entry, case: Case, rows: Rows) -> bool:
     if line.rule.startswith("replay"):
         return True
     if line.rule.startswith("uncertain."):
-        return rows.resends[line.rule.removeprefix("uncertain.")] > 0
+        return _waited(line, case, rows)
     if line.rule not in rows.retries:
         return False
     if line.rule.startswith("status."):
         return (line.attempt, line.rule.removeprefix("status.")) in case.tried
     of_it = [submit.seen.outcome for submit in case.submits if submit.attempt == line.attempt and submit.executed]
     return all(outcome == "unreachable" for outcome in of_it)  # said to be surely not sent
+
+
+def _waited(line: Entry, case: Case, rows: Rows) -> bool:
+    """Whether the lane submits again, and did so only after its window."""
+    lane, record = line.rule.removeprefix("uncertain."), case.record
+    if record is None or lane != record.lane.value or rows.resends[lane] == 0:
+        return False
+    since = [one.at for one in record.timeline if one.state is State.UNCERTAIN and one.attempt == line.attempt]
+    return bool(since) and line.at - since[0] >= 1000 * (rows.windows[lane] - _TOLERANCE)
 
 
 def _too_often(timeline: tuple[Entry, ...], rows: Rows) -> Iterator[str]:

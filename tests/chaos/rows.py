@@ -15,6 +15,7 @@ class Rows:
     outcome: Mapping[str, str]
     retries: Mapping[str, int | None]
     resends: Mapping[str, int]  # by lane
+    windows: Mapping[str, float]  # seconds an uncertain attempt waits for its report, by lane
 
     def decisive(self, code: str) -> bool:
         """Whether a report with this code settles an attempt."""
@@ -32,4 +33,5 @@ def read_rows(text: str) -> Rows:
                 allowed = row.get("retries", default)
                 retries[f"{table}.{code}"] = allowed if isinstance(allowed, int) else None
     resends = {lane: row.get("retries", 0) if row["resend"] else 0 for lane, row in tables["uncertain"].items()}
-    return Rows({code: row["outcome"] for code, row in tables["status"].items()}, retries, resends)
+    windows = {lane: row.get("window_s", 0) for lane, row in tables["uncertain"].items()}
+    return Rows({code: row["outcome"] for code, row in tables["status"].items()}, retries, resends, windows)

@@ -13,7 +13,7 @@ from tests.chaos.judge import judge
 from tests.chaos.load import Cancel, Sent
 from tests.chaos.plan import Planned, plan
 from tests.chaos.rows import read_rows
-from tests.chaos.windows import short_policy
+from tests.chaos.windows import UNCERTAIN_OTP, short_policy
 from tests.simulator.record import CallbackRecord, SubmitRecord
 from tests.simulator.script import Script
 from tests.unit.records import ID, NOW, queued
@@ -25,6 +25,7 @@ QUEUED = (State.QUEUED, 0, "", "enqueued")
 BEGUN = (State.SUBMITTING, 1, "", "begun")
 ACCEPTED = (State.SUBMITTED, 1, "0000", "submit.0000")
 DELIVERED = (State.DELIVERED, 1, "200", "status.200")
+DELIVERED_2 = (State.DELIVERED, 2, "200", "status.200")
 
 
 def record(*lines: tuple[State, int, str, str], lane: Lane = Lane.NOTICE) -> Record:
@@ -117,6 +118,15 @@ def test_a_further_attempt_without_a_reason_that_holds_is_found(reason: tuple[St
     told = record(QUEUED, BEGUN, reason, (State.SUBMITTING, 2, "", "begun"), (State.DELIVERED, 2, "200", "status.200"))
     found = offences(case(told, submit(1), submit(2), report(200, 2)))
     assert any("attempt 2 has no reason that holds" in text for text in found)
+
+
+@pytest.mark.parametrize(("waited", "holds"), [(UNCERTAIN_OTP, True), (UNCERTAIN_OTP - 2, False)])
+def test_an_uncertain_otp_is_submitted_again_after_its_window_only(waited: float, holds: bool) -> None:
+    uncertain, again = (State.UNCERTAIN, 1, "read_timeout", "class.uncertain"), (State.QUEUED, 1, "", "uncertain.otp")
+    told = record(QUEUED, BEGUN, uncertain, again, (State.SUBMITTING, 2, "", "begun"), DELIVERED_2, lane=Lane.OTP)
+    later = tuple(replace(line, at=line.at + int(1000 * waited) * (place > 2)) for place, line in enumerate(told.timeline))
+    found = offences(case(replace(told, timeline=later), submit(1), submit(2), report(200, 2)))
+    assert any("no reason that holds" in text for text in found) is not holds
 
 
 def test_a_message_that_no_call_accepted_may_be_absent() -> None:

@@ -12,6 +12,7 @@ from producers.publish import Publisher
 from producers.record import State
 from tests.integration import messages
 from tests.integration.messages import ACCEPTED, POLICY, answer, begin, job
+from tests.integration.queues import published_ids
 from tests.waiting import eventually
 from worker.agenda import Agenda
 from worker.lost import LostWakeUps
@@ -184,3 +185,19 @@ def test_a_report_whose_task_was_lost_is_published_again_until_it_is_applied(sto
     inbox.applied([event])
     assert redis.hlen(keys.REPORTS) == 0
     assert redis.zcard(keys.REPORTS_OUTBOX) == redis.zcard(keys.REPORTS_KEYS) == 0
+
+
+def test_a_message_that_brings_out_a_fault_of_ours_does_not_keep_those_behind_it_waiting(
+    store: Store, door: Enqueuer, redis: Redis
+) -> None:
+    ids = [door.enqueue(job()).message_id for _ in range(5)]
+    for message_id in ids:
+        begin(store, message_id)
+        answer(store, message_id, 1, UNREACHABLE)
+        due_now(redis, message_id)
+    redis.delete(Lane.NOTICE.queue)
+    poison, *others = sorted(ids)
+    redis.hset(keys.message(poison), "len", "many")
+    assert agenda(store, door, redis).turn() == 5
+    assert set(published_ids(redis, Lane.NOTICE)) == set(others)
+    assert float(redis.zscore(keys.AGENDA, poison) or 0) > 1, "it is looked at again"

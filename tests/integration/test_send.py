@@ -307,3 +307,15 @@ def _used(redis: Redis) -> int:
         held = sum(pipeline.execute())
     tables = redis.memory_stats().get("db.0", {})  # absent while it is empty
     return int(held) + sum(int(part) for part in tables.values())
+
+
+def test_a_message_that_cannot_be_read_does_not_stop_its_neighbours(
+    store: Store, door: Enqueuer, redis: Redis, script: Script
+) -> None:
+    ids = enqueued(door, 10)
+    redis.hset(keys.message(ids[4]), "len", "many")
+    with sender(store, redis, script) as sending_out:
+        outcomes = sending_out.attempt(ids)
+    others = [one for one in ids if one != ids[4]]
+    assert states(store, others) == {"submitted": 9}
+    assert [outcome.text for outcome in outcomes if outcome.message_id == ids[4]] == ["brought out a fault of ours (ValueError)"]

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import settings
@@ -17,7 +18,7 @@ from tests.integration.messages import LEASE, POLICY, RETENTION, enqueuer, job
 from worker import lifecycle
 from worker.policy import GUIDE_CODES, Action
 from worker.report import reported
-from worker.store import Reading, Store
+from worker.store import HOLD, Reading, Store
 from worker.transition import Transition
 from worker.vendor.answer import Answer, Kind
 
@@ -43,6 +44,7 @@ class OneMessage(RuleBasedStateMachine):
         self.begun: Counter[int] = Counter()
         self.in_flight: set[int] = set()
         self.delivered = False
+        self.old: Record | None = None
 
     @initialize(lane=st.sampled_from(Lane), lifetime=st.sampled_from([60, 3600, 86400]))
     def accept(self, lane: Lane, lifetime: int) -> None:
@@ -60,6 +62,30 @@ class OneMessage(RuleBasedStateMachine):
         if begun is not None and begun.state is State.SUBMITTING:
             self.begun[begun.attempt] += 1
             self.in_flight.add(begun.attempt)
+
+    @rule(delay=st.sampled_from([1000, 5000, HOUR]))
+    def a_worker_finds_no_slot(self, delay: int) -> None:
+        self.store.claim([self.message_id])
+        self.change(lambda record, now: lifecycle.deferred(record, now, delay, "rate", POLICY))
+
+    @rule()
+    def a_worker_gives_it_back(self) -> None:
+        self.store.claim([self.message_id])
+        self.change(lambda record, now: lifecycle.given_back(record, now, POLICY))
+
+    @rule()
+    def somebody_reads_it(self) -> None:
+        self.old = self.record()
+
+    @precondition(lambda self: self.old is not None and self.old.revision != self.record().revision)
+    @rule()
+    def a_begin_that_was_decided_on_an_old_record_changes_nothing(self) -> None:
+        assert self.old is not None
+        before = self.record()
+        begun = lifecycle.begin(replace(self.old, state=State.QUEUED, due=None), self.old.created_at, LEASE, "late", POLICY)
+        assert begun is not None
+        assert self.store.apply(self.old, begun) is None
+        assert self.record() == before
 
     @precondition(lambda self: self.in_flight)
     @rule(answer=ANSWERS, data=st.data())
@@ -112,6 +138,14 @@ class OneMessage(RuleBasedStateMachine):
     def only_a_queued_message_waits_in_the_outbox(self) -> None:
         if self.redis.zscore(keys.outbox(self.lane), self.message_id) is not None:
             assert self.record().state is State.QUEUED
+
+    @invariant()
+    def a_queued_message_is_published_held_or_has_its_time(self) -> None:
+        """Nobody would look for any other before it expires."""
+        record, wakes = self.record(), self.redis.zscore(keys.AGENDA, self.message_id)
+        if record.state is State.QUEUED and self.redis.zscore(keys.outbox(self.lane), self.message_id) is None:
+            assert wakes is not None
+            assert wakes <= max(record.due or 0, self.now() - self.passed + HOLD * 1000)
 
     @invariant()
     def the_dead_are_those_who_failed_or_ended_unknown(self) -> None:
