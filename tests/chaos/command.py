@@ -42,6 +42,7 @@ class Run:
     seed: int
     rate: float
     faults: str  # kinds whose name begins so; "none": none
+    apart: bool  # broker and store at two URLs
     folder: Path = field(repr=False)
     keep: bool  # the folder of a run in which every condition held
 
@@ -66,10 +67,10 @@ def main() -> None:
 def play(run: Run) -> tuple[Findings, list[tuple[int, str]]]:
     """Load and faults, the drain, the judgement."""
     seconds = run.minutes * 60
-    stage = Stage(run.folder)
+    stage = Stage(run.folder, run.apart)
     with stage.running():
         hand, load = Hand(stage), _load(stage)
-        faults = [] if run.faults == "none" else schedule(run.seed, seconds - _TAIL, run.faults)
+        faults = [] if run.faults == "none" else schedule(run.seed, seconds - _TAIL, run.faults, run.apart)
         breaking = threading.Thread(target=hand.play, args=(faults,))
         breaking.start()
         sent = load.play(plan(run.seed, seconds, run.rate), seconds + 30)
@@ -88,7 +89,7 @@ def _findings(run: Run, stage: Stage, hand: Hand, load: Load, sent: list[Sent], 
     return Findings(
         seed=run.seed,
         minutes=run.minutes,
-        load=f"{run.rate:g} messages a second, {len(stage.workers)} workers of four processes, {len(stage.receivers)} receivers",
+        load=_size(run, stage),
         valkey=valkey,
         cases=cases,
         offences=_offences(cases, drained),
@@ -98,6 +99,11 @@ def _findings(run: Run, stage: Stage, hand: Hand, load: Load, sent: list[Sent], 
         asked_again=load.asked_again,
         waits=waits(cases, stage.grips(hand.kills)),
     )
+
+
+def _size(run: Run, stage: Stage) -> str:
+    parts = f"{len(stage.workers)} workers of four processes, {len(stage.receivers)} receivers"
+    return f"{run.rate:g} messages a second, {parts}, broker and store {'at two URLs' if run.apart else 'at one URL'}"
 
 
 def _offences(cases: list[Case], drained: Drained) -> list[Offence]:
@@ -121,10 +127,11 @@ def _run() -> Run:
     parser.add_argument("--seed", type=int, default=None, help="of load and faults; default: a new one")
     parser.add_argument("--rate", type=float, default=50.0, help="messages a second")
     parser.add_argument("--faults", default="", help="only kinds whose name begins so, or none")
+    parser.add_argument("--apart", action="store_true", help="reach broker and store at two URLs, each with faults of its own")
     parser.add_argument(
         "--folder", type=Path, default=None, help="for data and logs, kept; default: a new one, kept when something failed"
     )
     given = parser.parse_args()
     seed = secrets.randbelow(1_000_000) if given.seed is None else given.seed
     folder = given.folder or Path(tempfile.mkdtemp(prefix="smsrelay-chaos-"))
-    return Run(given.minutes, seed, given.rate, given.faults, folder, keep=given.folder is not None)
+    return Run(given.minutes, seed, given.rate, given.faults, given.apart, folder, keep=given.folder is not None)

@@ -61,10 +61,10 @@ class Fault:
     pick: float
 
 
-def schedule(seed: int, seconds: float, only: str = "") -> list[Fault]:
-    """Every fault of a run; ``only`` keeps the kinds whose name begins so."""
+def schedule(seed: int, seconds: float, only: str, apart: bool) -> list[Fault]:
+    """Every fault of a run; ``only`` keeps the kinds whose name begins so, ``apart`` those of a broker with a way of its own."""
     random = Random(f"{seed} faults")
-    kinds = [kind for kind in KINDS if kind.name.startswith(only)]
+    kinds = [kind for kind in KINDS if kind.name.startswith(only) and (apart or not kind.name.startswith("broker"))]
     faults, at = [], _QUIET
     while at < seconds:
         kind = random.choices(kinds, [kind.weight for kind in kinds])[0]

@@ -50,15 +50,17 @@ class Size:
 
     workers: int = 2
     receivers: int = 2
-    rate: int = 150  # submits a second
+    rate: int = 400  # submits a second, less what random throttling takes: most of it
     threads: int = 24
 
 
 class Stage:
     """Everything that runs. Used as a context: nothing outlives it."""
 
-    def __init__(self, folder: Path, size: Size = Size()) -> None:
+    def __init__(self, folder: Path, apart: bool, size: Size = Size()) -> None:
+        """``apart``: the broker is reached on a way of its own, at a URL of its own; else it is the store's, as at a desk."""
         self.folder = folder
+        self._broker = "broker" if apart else "store"
         self.ended: Counter[str] = Counter()  # parts that ended by themselves
         self._held = folder / "held"
         self._held.mkdir(parents=True, exist_ok=True)
@@ -166,7 +168,7 @@ class Stage:
     def _variables(self, policy: Path) -> dict[str, str]:
         own = {name: value for name, value in os.environ.items() if not name.startswith("SMSRELAY_")}
         return own | {
-            "SMSRELAY_BROKER_URL": f"redis://127.0.0.1:{self.gate.port('broker')}/0",
+            "SMSRELAY_BROKER_URL": f"redis://127.0.0.1:{self.gate.port(self._broker)}/0",
             "SMSRELAY_STORE_URL": f"redis://127.0.0.1:{self.gate.port('store')}/0",
             "SMSRELAY_CALLBACK_URL": f"http://127.0.0.1:{self.gate.port('callback')}",
             "SMSRELAY_VENDOR_URL": self.simulator.url,
