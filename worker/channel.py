@@ -8,7 +8,6 @@ an item that was waited for is noted together with the next ones, which are take
 between two looks at the queue goes out in one. What is noted, and how, stays kombu's, so that any other consumer can restore it.
 """
 
-import time
 from collections import deque
 from importlib.resources import files
 from typing import Any
@@ -78,15 +77,15 @@ class GatheringQoS(kombu_redis.QoS):  # type: ignore[misc]
             self._owed.extend(tags)
             raise
 
-    def take(self, message: dict[str, Any], queue: str) -> list[dict[str, Any]]:
-        """Note a message that came from a queue, and take so many more of it as there is room for."""
+    def take(self, message: dict[str, Any], queue: str, alone: bool) -> list[dict[str, Any]]:
+        """Note a message that came from a queue; when that is ``alone``, take so many more of it as there is room for."""
         tag = message["properties"]["delivery_tag"]
         room = self.can_consume_max_estimate()
-        more = _AT_ONCE if room is None else max(0, min(room - 1, _AT_ONCE))
+        more = (_AT_ONCE if room is None else max(0, min(room - 1, _AT_ONCE))) if alone else 0
         with self.channel.conn_or_acquire() as client:
             named = [self.unacked_index_key, self.unacked_key, queue]
             noted = dumps([message, "", queue])
-            taken = self.channel.taking(client)(keys=named, args=[time.time(), more, queue, tag, noted])
+            taken = self.channel.taking(client)(keys=named, args=[more, queue, tag, noted])
         self._noted.add(tag)
         return [self._whole(bytes(item), tag.decode(), queue) for tag, item in zip(taken[::2], taken[1::2], strict=True)]
 
@@ -112,9 +111,9 @@ class CheckingChannel(OneClientChannel):
             self._taking = client.register_script(_TAKE)
         return self._taking
 
-    def takes(self, queue: str) -> bool:
-        """Whether more of a queue may be taken. A consumer of several takes singly: one must not fill the room of the others."""
-        return not self._closing and self.active_queues == [queue]
+    def take(self, message: dict[str, Any], queue: str) -> list[dict[str, Any]]:
+        """Note a message, and take more of its queue. A consumer of several takes singly: one must not fill the others' room."""
+        return [] if self._closing else self.qos.take(message, queue, alone=self.active_queues == [queue])
 
     def settle(self) -> None:
         """Tell the broker of what was acknowledged. When it does not answer, the next turn tells it; at the end, nobody."""
@@ -152,8 +151,8 @@ class CheckingTransport(kombu_redis.Transport):  # type: ignore[misc]
 
     def _deliver(self, message: dict[str, Any], queue: str) -> None:
         """Deliver a message, and the next ones of its queue."""
-        channel = next((channel for channel in self.channels if channel.takes(queue)), None)
-        more = channel.qos.take(message, queue) if channel else []
+        channel = next((channel for channel in self.channels if queue in channel.active_queues), None)
+        more = channel.take(message, queue) if channel else []
         for each in (message, *more):
             super()._deliver(each, queue)
 

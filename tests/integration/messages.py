@@ -122,3 +122,8 @@ def answer(store: Store, message_id: str, attempt: int, answer: Answer) -> Chang
 
 def changed(store: Store, message_id: str, decide: Callable[[Reading], Transition | None]) -> Change | None:
     return store.change(message_id, decide)
+
+
+def store_clock(redis: Redis) -> int:
+    seconds, micros = redis.time()
+    return int(seconds) * 1000 + int(micros) // 1000

@@ -16,7 +16,7 @@ from producers.lanes import Lane
 from producers.publish import Publisher
 from producers.record import Record, State
 from tests.integration import messages
-from tests.integration.messages import POLICY, WAITS, answer, begin, enqueuer, job, sending
+from tests.integration.messages import POLICY, WAITS, answer, begin, enqueuer, job, sending, store_clock
 from tests.integration.queues import published_ids
 from tests.integration.scripted_vendor import ACCEPTED, Script, scripted_vendor, yisha
 from tests.integration.scripted_vendor import answer as answered
@@ -40,11 +40,6 @@ def backlog(redis: Redis, lane: Lane, messages: int) -> None:
             part = range(start, min(start + 10_000, first + messages))
             pipeline.zadd(keys.outbox(lane), {f"nobody {place}": place for place in part})
         pipeline.execute()
-
-
-def store_clock(redis: Redis) -> int:
-    seconds, micros = redis.time()
-    return int(seconds) * 1000 + int(micros) // 1000
 
 
 def commands(redis: Redis) -> Counter[str]:

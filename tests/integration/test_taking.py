@@ -1,6 +1,7 @@
 """A worker's channel on a real broker: what it takes together, notes, and lets go of. The consumer is kombu's own."""
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from typing import Any, cast
 import pytest
 from kombu import Connection, Message
 from kombu.asynchronous import Hub
+from kombu.transport import redis as kombu_redis
 from kombu.transport.redis import Transport
 from redis import Redis
 from structlog.testing import capture_logs
@@ -19,6 +21,7 @@ from producers.lanes import Lane
 from producers.publish import Publisher
 from producers.task import ATTEMPT, TaskMessage
 from tests.acceptance.callback_path import Broker
+from tests.integration.messages import store_clock
 from tests.waiting import eventually
 from worker.channel import CheckingTransport
 from worker.item import WRAPPED
@@ -171,6 +174,22 @@ def test_a_taken_item_that_has_to_be_wrapped_leaves_no_note_under_its_old_tag(re
         assert old not in noted(redis)
         wrapped.ack()
         assert {one.delivery_tag for one in taker.held if one is not wrapped} == set(noted(redis))
+
+
+@pytest.mark.parametrize("queues", [(QUEUE,), (QUEUE, Lane.OTP.queue)])
+def test_what_is_taken_is_noted_by_the_brokers_clock_on_a_host_whose_own_is_an_hour_ahead(
+    redis: Redis, valkey_url: str, queues: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(valkey_url, *numbered(3))
+    right = time.time
+    for module in (time, kombu_redis):
+        monkeypatch.setattr(module, "time", lambda: right() + 3600)
+    before = store_clock(redis)
+    with taking(valkey_url, 3, *queues) as taker:
+        taker.take(3)
+        noted_at = [int(at * 1000) for _, at in redis.zrange("unacked_index", 0, -1, withscores=True)]
+    assert len(noted_at) == 3
+    assert before <= min(noted_at) <= max(noted_at) <= store_clock(redis)
 
 
 def test_what_is_held_at_the_end_goes_back_and_what_was_acknowledged_does_not(redis: Redis, valkey_url: str) -> None:
