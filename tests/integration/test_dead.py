@@ -149,6 +149,14 @@ def test_a_replay_that_nothing_fits_says_so(valkey_url: str) -> None:
     assert (said.returncode, said.stdout, said.stderr) == (0, "", "nothing matches\n")
 
 
+@pytest.mark.parametrize("wrong", [("--hours", "nan"), ("--hours", "inf"), ("--hours", "-1"), ("--limit", "-1")])
+def test_a_wrong_number_is_refused(valkey_url: str, wrong: tuple[str, str]) -> None:
+    said = dead(valkey_url, "list", *wrong)
+    assert (said.returncode, said.stdout) == (2, "")
+    assert wrong[0] in said.stderr
+    assert "Traceback" not in said.stderr
+
+
 def test_filters_leave_kept_jobs_out_and_count_them(store: Store, door: Enqueuer, valkey_url: str) -> None:
     refused(store, door)
     kept = keep(store, JOB)
