@@ -5,6 +5,7 @@ standard output. What the environment does not name gets a value for a desk: an 
 made once and kept in the data folder, readable by its owner alone.
 """
 
+import ipaddress
 import os
 import secrets
 import shlex
@@ -14,6 +15,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 from dotenv import dotenv_values
@@ -120,6 +122,8 @@ def up(simulator: bool, data: Path, **ports: int) -> None:
     os.environ.update(environment)
     with told():
         settings = _checked()
+        if simulator:
+            _refuse_to_play_with(settings)
         if "SMSRELAY_BROKER_URL" in given and not _answers(settings):
             raise Refused("the broker that SMSRELAY_BROKER_URL names does not answer; without that variable `up` brings its own")
     _write_env(data / "env", environment)
@@ -149,6 +153,23 @@ def _checked() -> WorkerSettings:
     FlowerSettings()
     Relay.wire(settings)
     return settings
+
+
+def _refuse_to_play_with(settings: WorkerSettings) -> None:
+    """Nobody's jobs but those of this host are played: they would be told to be delivered, and no SMS would have left."""
+    for name, url in (("SMSRELAY_BROKER_URL", settings.broker_url), ("SMSRELAY_STORE_URL", settings.store_url)):
+        if not _of_this_host(urlsplit(url).hostname or "localhost"):
+            elsewhere = (
+                f"{name} names another host, whose jobs the simulator would play: delivered, it would be said, and no SMS sent"
+            )
+            raise Refused(f"{elsewhere}; take --no-simulator, or no {name}")
+
+
+def _of_this_host(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _answers(settings: WorkerSettings) -> bool:

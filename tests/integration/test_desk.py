@@ -51,6 +51,18 @@ def test_up_starts_nothing_when_a_part_would_end_at_once(tmp_path: Path, variabl
     assert not (tmp_path / ".smsrelay" / "supervisord.conf").exists()
 
 
+@pytest.mark.parametrize(
+    "named",
+    [{"SMSRELAY_BROKER_URL": REDIS}, {"SMSRELAY_BROKER_URL": RABBITMQ}, {"SMSRELAY_STORE_URL": REDIS}],
+    ids=["redis", "amqp", "store"],
+)
+def test_up_plays_no_jobs_of_another_host(tmp_path: Path, named: dict[str, str]) -> None:
+    said = Shell(tmp_path, named).run("up")
+    assert (said.code, said.output) == (2, "")
+    assert f"{next(iter(named))} names another host" in said.errors
+    assert "guest:guest" not in said.errors
+
+
 @pytest.mark.parametrize("options", [("--receiver-port", "70000"), ("--flower-port", "0")])
 def test_a_port_that_is_none_is_refused(tmp_path: Path, options: tuple[str, str]) -> None:
     said = Shell(tmp_path, {}).run("up", *options)
@@ -99,5 +111,5 @@ def test_up_names_the_password_that_flower_asks_for(tmp_path: Path) -> None:
 
 
 def test_up_says_that_jobs_of_a_named_broker_are_played(tmp_path: Path) -> None:
-    assert "goes to the simulator" in _announced(Desk(tmp_path, Ports()), BROKER_URL=REDIS)
+    assert "goes to the simulator" in _announced(Desk(tmp_path, Ports()), BROKER_URL="redis://127.0.0.1:6379/0")
     assert "goes to the simulator" not in _announced(Desk(tmp_path, Ports()))
