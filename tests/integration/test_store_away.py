@@ -110,7 +110,7 @@ def ended(store: Store, message_id: str, owner: str, answer: Answer) -> Ended:
     change = begin(store, message_id, owner)
     assert change is not None
     assert change.after.begun_at is not None
-    return Ended(Begun(change.after, None, change.after.begun_at, 0.0, Slot(0.0, 1.0), 1), answer, change.after.begun_at)
+    return Ended(Begun(change.after, None, change.after.begun_at, 0.0, Slot(0.0, 1.0), 1), answer)
 
 
 def recording(store: Store, redis: Redis) -> Answers:
