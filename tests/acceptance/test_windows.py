@@ -3,7 +3,6 @@
 How long a lost task stays lost is told by the timeline's instants and printed; both are of the store's clock.
 """
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -20,13 +19,11 @@ from producers.record import Record, State
 from tests.acceptance.guide_report import guide_report
 from tests.acceptance.processes import PARENT, pids
 from tests.acceptance.relay_process import ROOT, TEMPLATE, RelayProcess, a_code, a_recipient, running_relay
+from tests.acceptance.second_worker import BACK, FIRST, PROCESSES, SECOND, frozen, kill, second_worker, starts_of
 from tests.waiting import eventually
 
 _BOUND = 60.0  # seconds: 15 are promised; half of the broker's visibility timeout, which nothing may wait for, shows as much
-_BACK = 90.0  # seconds until everything has ended well, on a machine that may stand still for many of them
 _WAVE = 100  # singles
-_FIRST, _SECOND = "--name worker ", "--name worker2 "
-_PROCESSES = 4  # of a worker, beside their parent
 
 # An app that dies between record and publish, by its own hand, so that it dies nowhere else.
 _DYING_APP = """
@@ -46,7 +43,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 @pytest.fixture(scope="module")
 def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RelayProcess]:
     with running_relay(tmp_path_factory.mktemp("windows") / "relay", settings={"SMSRELAY_RATE": "50"}, together=False) as running:
-        eventually(lambda: _starts(running, "worker") == _PROCESSES, "the worker is ready", _BACK)
+        eventually(lambda: starts_of(running, "worker") == PROCESSES, "the worker is ready", BACK)
         yield running
 
 
@@ -58,65 +55,65 @@ def test_what_an_app_recorded_and_died_before_publishing_is_begun(relay: RelayPr
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=_BACK,
+        timeout=BACK,
         check=False,
     )
     assert app.returncode == -signal.SIGKILL, app.stderr
-    record = relay.wait_state(app.stdout.strip(), State.DELIVERED, _BACK)
+    record = relay.wait_state(app.stdout.strip(), State.DELIVERED, BACK)
     _within_the_bound("record without publish", _begun(record) - record.created_at)
     assert len(relay.simulator.submits(to)) == 1
 
 
 def test_a_task_that_a_pop_lost_is_begun_once(relay: RelayProcess) -> None:
     to = a_recipient()
-    with _frozen(relay, _FIRST):
+    with frozen(relay, FIRST):
         message_id = relay.send(to)
         lost_at = _lose(relay, Lane.OTP.queue)
-    record = relay.wait_state(message_id, State.DELIVERED, _BACK)
+    record = relay.wait_state(message_id, State.DELIVERED, BACK)
     _within_the_bound("task lost by a pop", _begun(record) - lost_at)
     assert len(relay.simulator.submits(to)) == 1
 
 
 def test_a_report_whose_task_was_lost_after_its_200_is_applied(relay: RelayProcess) -> None:
     to, message_id = relay.scripted({"submits": ["never"]})
-    relay.wait_state(message_id, State.SUBMITTED, _BACK)
-    with _frozen(relay, _FIRST):
+    relay.wait_state(message_id, State.SUBMITTED, BACK)
+    with frozen(relay, FIRST):
         assert relay.report(to, guide_report(200)) == 200
         lost_at = _lose(relay, STATUS_QUEUE)
-    record = relay.wait_state(message_id, State.DELIVERED, _BACK)
+    record = relay.wait_state(message_id, State.DELIVERED, BACK)
     _within_the_bound("report's task lost", record.timeline[-1].at - lost_at)
     eventually(lambda: relay.redis.hlen(keys.REPORTS) == 0, "the report is let go of")
 
 
 def test_wake_ups_that_a_killed_worker_had_claimed_are_begun_once_by_another(relay: RelayProcess) -> None:
     jobs = [_job(Lane.NOTICE) for _ in range(20)]
-    with _second_worker(relay) as second, _frozen(relay, _FIRST, _SECOND):
+    with second_worker(relay) as second, frozen(relay, FIRST, SECOND):
         ids = [one.message_id for one in relay.relay.enqueuer.enqueue_all(jobs)]
         relay.relay.limit.throttled(6)  # as after a throttled answer, so that what is claimed waits for a slot
-        for pid in pids(relay.data, _SECOND):
+        for pid in pids(relay.data, SECOND):
             os.kill(pid, signal.SIGCONT)
-        eventually(lambda: relay.relay.store.waiting(Lane.NOTICE) == 0, "the second worker claimed them", _BACK)
-        _kill(relay, second)
+        eventually(lambda: relay.relay.store.waiting(Lane.NOTICE) == 0, "the second worker claimed them", BACK)
+        kill(relay, second)
         killed_at = _now(relay)
         assert {relay.record(one).state for one in ids} == {State.QUEUED}
-    records = [relay.wait_state(one, State.DELIVERED, _BACK) for one in ids]
+    records = [relay.wait_state(one, State.DELIVERED, BACK) for one in ids]
     _within_the_bound("claimed by a killed worker", max(map(_begun, records)) - killed_at)
     assert _submits(relay, jobs) == Counter(job.to for job in jobs)
 
 
 def test_a_rolling_restart_under_load_submits_everything_once(relay: RelayProcess) -> None:
     jobs = [_job(list(Lane)[number % 3]) for number in range(3 * _WAVE)]
-    with _second_worker(relay) as second:
-        starts = _starts(relay, "worker")
+    with second_worker(relay) as second:
+        starts = starts_of(relay, "worker")
         ids = _enqueued(relay, jobs[:_WAVE])
-        [parent] = pids(relay.data, PARENT, _FIRST)
+        [parent] = pids(relay.data, PARENT, FIRST)
         os.kill(parent, signal.SIGTERM)
         ids += _enqueued(relay, jobs[_WAVE : 2 * _WAVE])
-        eventually(lambda: _starts(relay, "worker") == starts + _PROCESSES, "the first worker is back", _BACK)
+        eventually(lambda: starts_of(relay, "worker") == starts + PROCESSES, "the first worker is back", BACK)
         ids += _enqueued(relay, jobs[2 * _WAVE :])
         second.terminate()
-        assert second.wait(_BACK) == 0
-    records = [relay.wait_final(one, _BACK) for one in ids]
+        assert second.wait(BACK) == 0
+    records = [relay.wait_final(one, BACK) for one in ids]
     assert Counter((record.state, record.attempt) for record in records) == {(State.DELIVERED, 1): 3 * _WAVE}
     assert _submits(relay, jobs) == Counter(job.to for job in jobs)
 
@@ -127,52 +124,6 @@ def _job(lane: Lane) -> SendJob:
 
 def _enqueued(relay: RelayProcess, jobs: Sequence[SendJob]) -> list[str]:
     return [relay.relay.enqueuer.enqueue(job).message_id for job in jobs]
-
-
-@contextlib.contextmanager
-def _second_worker(relay: RelayProcess) -> Iterator["subprocess.Popen[bytes]"]:
-    """One more worker, not restarted by anybody, ready to work; killed at the end when it still runs."""
-    starts = _starts(relay, "worker2")
-    with (relay.data / "worker2.log").open("ab") as log:
-        command = [sys.executable, "-m", "worker", "worker", "--name", "worker2"]
-        second = subprocess.Popen(command, cwd=ROOT, env=dict(relay.environment), stdout=log, stderr=log)
-    try:
-        eventually(lambda: _starts(relay, "worker2") == starts + _PROCESSES, "the second worker is ready", _BACK)
-        yield second
-    finally:
-        _kill(relay, second)
-
-
-def _kill(relay: RelayProcess, second: "subprocess.Popen[bytes]") -> None:
-    """The second worker with all its processes, none of which gets to know of the others' end."""
-    for pid in pids(relay.data, _SECOND):
-        os.kill(pid, signal.SIGKILL)
-    second.wait()
-
-
-@contextlib.contextmanager
-def _frozen(relay: RelayProcess, *workers: str) -> Iterator[None]:
-    """Stop all workers, and have the broker give up on their blocking pops, so that no task falls into their hands any more."""
-    stopped = [pid for words in workers for pid in pids(relay.data, words)]
-    for pid in stopped:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        eventually(lambda: not _popping(relay), "the stopped workers' pops are over", _BACK)
-        yield
-    finally:
-        for pid in stopped:
-            with contextlib.suppress(ProcessLookupError):  # killed meanwhile
-                os.kill(pid, signal.SIGCONT)
-
-
-def _popping(relay: RelayProcess) -> bool:
-    return any("b" in client["flags"] for client in relay.redis.client_list())
-
-
-def _starts(relay: RelayProcess, name: str) -> int:
-    """How often a process of a worker of this name has become ready."""
-    log = relay.data / f"{name}.log"
-    return log.read_text("utf-8", "replace").count(" ready.") if log.exists() else 0
 
 
 def _lose(relay: RelayProcess, queue: str) -> int:

@@ -1,0 +1,84 @@
+"""A way to a Redis that stops one command: on its way there, or its answer on the way back. Everything else passes.
+
+Enters: the server's port, and the gate. Leaves: a port that leads there. What is stopped stays stopped, so that who asked can be
+killed while it waits; a command that was stopped on its way never arrives. Everything is closed on leaving the context.
+"""
+
+import contextlib
+import hashlib
+import selectors
+import socket
+import socketserver
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from importlib.resources import files
+
+_AT_ONCE = 1 << 20  # bytes: more than any request here, so that one comes in one piece
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """The first command that holds all ``words`` is stopped; with ``answer``, the first reply to such a one that holds it."""
+
+    words: tuple[bytes, ...]
+    answer: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sluice:
+    """Where it listens, and whether the command is stopped by now."""
+
+    port: int
+    stopped: threading.Event = field(default_factory=threading.Event)
+    closed: threading.Event = field(default_factory=threading.Event)
+
+
+def script(package: str, name: str) -> bytes:
+    """What EVALSHA calls one of our scripts."""
+    source = files(package).joinpath(name).read_text(encoding="utf-8")
+    return hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest().encode()
+
+
+@contextlib.contextmanager
+def sluice(target: int, gate: Gate) -> Iterator[Sluice]:
+    """Open for the time of the context."""
+
+    class Connection(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", target)) as server:  # killed
+                if _pump(self.request, server, gate, opened.stopped):
+                    opened.closed.wait()
+
+    class Server(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+        block_on_close = False
+
+    with Server(("127.0.0.1", 0), Connection) as server:
+        opened = Sluice(server.server_address[1])
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        yield opened
+        opened.closed.set()
+        server.shutdown()
+
+
+def _pump(client: socket.socket, server: socket.socket, gate: Gate, stopped: threading.Event) -> bool:
+    """Pass on what comes until an end closes, or until the gate falls: then True."""
+    asked = False
+    with selectors.DefaultSelector() as both:
+        both.register(client, selectors.EVENT_READ, server)
+        both.register(server, selectors.EVENT_READ, client)
+        while True:
+            for key, _ in both.select():
+                chunk: bytes = key.fileobj.recv(_AT_ONCE)  # type: ignore[union-attr]
+                if not chunk:
+                    return False
+                if key.fileobj is client:
+                    asked = all(word in chunk for word in gate.words)
+                    falls = asked and gate.answer is None
+                else:
+                    falls = asked and gate.answer is not None and gate.answer in chunk
+                if falls and not stopped.is_set():
+                    stopped.set()
+                    return True
+                key.data.sendall(chunk)
