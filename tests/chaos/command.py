@@ -5,6 +5,7 @@ timelines, and a folder with all of them and the logs of every process.
 """
 
 import argparse
+import logging
 import secrets
 import shutil
 import sys
@@ -123,6 +124,7 @@ def _load(stage: Stage) -> Load:
 
 def _logs(file: Path) -> None:
     """What the app of the load logs goes to a file."""
+    logging.basicConfig(filename=file, format="%(asctime)s %(message)s")
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(file.open("a", encoding="utf-8")))
 
 
