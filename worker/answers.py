@@ -12,6 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import structlog
 
@@ -125,11 +126,14 @@ class Answers:
         """What became of attempts; a store that is away is asked again while a lease lasts. Raises ``StoreUnavailable`` then.
 
         Nobody else knows what the vendor answered: without it an attempt is uncertain, and an otp would be submitted again.
+        What then waits for a report waits from now on: reports that came meanwhile lie on a receiver's disk, and need a moment.
         """
+        began = self._monotonic()
         until = max((ended.begun.asked + self._waits.lease for ended in batch), default=0.0)
         while True:
+            late = int((self._monotonic() - began) * 1000)
             try:
-                return self._store.change_many(owed)
+                return self._store.change_many([(replace(reading, now=reading.now + late), decide) for reading, decide in owed])
             except StoreUnavailable as error:
                 if self._monotonic() + _BREATH > until:
                     raise
