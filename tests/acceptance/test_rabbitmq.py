@@ -136,6 +136,21 @@ def test_a_kill_of_rabbitmq_under_load_loses_and_doubles_nothing(relay_over_rabb
     assert pids(relay.data, WORKER) + pids(relay.data, RECEIVER) == before  # nobody was restarted
 
 
+def test_a_rabbitmq_that_falls_silent_under_load_loses_and_doubles_nothing(
+    relay_over_rabbitmq: RelayProcess, rabbitmq: RabbitMQ
+) -> None:
+    relay = relay_over_rabbitmq
+    before = pids(relay.data, WORKER) + pids(relay.data, RECEIVER)
+    jobs = a_bulk(60)
+    ids = accepted(relay, jobs)
+    eventually(lambda: relay.simulator.submits(jobs[0].to), "the bulk is under way")
+    with rabbitmq.frozen():
+        meanwhile = a_bulk(20)
+        ids += accepted(relay, meanwhile)  # after ten seconds without RabbitMQ's word; the outbox owes their wake-ups
+    delivered_once(relay, [*jobs, *meanwhile], ids)
+    assert pids(relay.data, WORKER) + pids(relay.data, RECEIVER) == before
+
+
 def test_a_restart_of_rabbitmq_in_order_loses_and_doubles_nothing(relay_over_rabbitmq: RelayProcess, rabbitmq: RabbitMQ) -> None:
     relay = relay_over_rabbitmq
     before = pids(relay.data, WORKER) + pids(relay.data, RECEIVER)
