@@ -5,6 +5,7 @@ an absent store or broker with 3.
 """
 
 import json
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -34,6 +35,15 @@ class Away(click.ClickException):
     """Store or broker do not answer."""
 
     exit_code = 3
+
+
+def refuse_taken(host: str, port: int) -> None:
+    """Raises ``Refused`` for an address at which nobody can listen now; those who listen say it with a traceback, or in a log."""
+    try:
+        with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
+            return
+    except OSError as error:
+        raise Refused(f"cannot listen at {host}, port {port}: {error.strerror}") from None
 
 
 @contextmanager
@@ -84,7 +94,9 @@ def send(job: Any, as_json: bool, app_: str | None, params: tuple[str, ...], **f
 def receiver(host: str, port: int) -> None:
     """Take the vendor's status callbacks and put them on the queue."""
     with told():
-        serve_receiver(ProducerSettings(), host, port)
+        settings = ProducerSettings()
+        refuse_taken(host, port)
+        serve_receiver(settings, host, port)
 
 
 @click.command()

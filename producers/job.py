@@ -21,6 +21,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic.config import JsonDict
 
 from producers.lanes import Lane
 from producers.message import Message, fresh_id, referenced_id
@@ -43,14 +44,24 @@ def _no_bare_number(instant: object) -> object:
     return instant
 
 
-Parameter = Annotated[str, Field(min_length=1, max_length=500)]
+# What the schema says for other languages; here the validators say it, in words. In the syntax that all of them read.
+_PARAMETER_PATTERN = r"^(?!\s)[^,'\[\]【】\u0000-\u001f\u007f\u0085\u2028\u2029]+(?<!\s)$"
+_ONE_DEADLINE: JsonDict = {
+    "not": {
+        "required": ["expires_at", "expires_in"],
+        "properties": {"expires_at": {"type": "string"}, "expires_in": {"type": "integer"}},
+    }
+}
+Parameter = Annotated[str, Field(min_length=1, max_length=500, json_schema_extra={"pattern": _PARAMETER_PATTERN})]
 Instant = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_no_bare_number)]
 
 
 class SendJob(BaseModel):
     """One SMS an app wants sent."""
 
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        strict=True, frozen=True, extra="forbid", hide_input_in_errors=True, json_schema_extra=_ONE_DEADLINE
+    )
 
     v: Literal[1] = Field(default=1, description="Version of this contract.")
     to: str = Field(max_length=32, repr=False, description="E.164; a mainland number also without +86.")

@@ -12,7 +12,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import structlog
 
@@ -111,8 +110,7 @@ class Answers:
                 _fail([ended], error)
 
     def _record(self, batch: Sequence[Ended]) -> None:
-        owed = [(Reading(ended.begun.record, None, ended.now), self._decide(ended)) for ended in batch]
-        changes = self._settled(batch, owed)
+        changes = self._settled(batch)
         self._settle(batch)
         outcomes = [change.transition.state.value if change and change.transition else "no such message" for change in changes]
         _tell(batch, outcomes)
@@ -122,20 +120,19 @@ class Answers:
             text = f"{outcome} ({ended.answer.code})"
             ended.recorded.set_result(Outcome(text, record.message_id, record.lane.value, record.attempt))
 
-    def _settled(self, batch: Sequence[Ended], owed: Sequence[tuple[Reading, Decide]]) -> list[Change | None]:
+    def _settled(self, batch: Sequence[Ended]) -> list[Change | None]:
         """What became of attempts; a store that is away is asked again while a lease lasts. Raises ``StoreUnavailable`` then.
 
         Nobody else knows what the vendor answered: without it an attempt is uncertain, and an otp would be submitted again.
-        What then waits for a report waits from now on: reports that came meanwhile lie on a receiver's disk, and need a moment.
         """
-        began = self._monotonic()
         until = max((ended.begun.asked + self._waits.lease for ended in batch), default=0.0)
         while True:
-            late = int((self._monotonic() - began) * 1000)
+            now = self._monotonic()
+            owed = [(Reading(ended.begun.record, None, ended.begun.store_time(now)), self._decide(ended)) for ended in batch]
             try:
-                return self._store.change_many([(replace(reading, now=reading.now + late), decide) for reading, decide in owed])
+                return self._store.change_many(owed)
             except StoreUnavailable as error:
-                if self._monotonic() + _BREATH > until:
+                if now + _BREATH > until:
                     raise
                 log.warning("answers not recorded, tried again", messages=len(batch), reason=str(error))
                 self._sleep(_BREATH)

@@ -25,6 +25,10 @@ class Begun:
     slot: Slot
     cost: int  # of its slot
 
+    def store_time(self, now: float) -> int:
+        """The store's clock (ms) at an instant of the monotonic one; ahead by what the begin was on its way, never behind."""
+        return self.at + int((now - self.asked) * 1000)
+
     def submission(self, secret: bytes, callback_base: str | None) -> Submission:
         """What the vendor is given; raises ``LookupError`` for a message without its payload."""
         record, payload = self.record, self.payload
@@ -48,5 +52,4 @@ class Ended:
 
     begun: Begun
     answer: Answer
-    now: int  # ms, on the store's clock
     recorded: "Future[Outcome]" = field(default_factory=Future)

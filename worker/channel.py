@@ -104,6 +104,7 @@ class CheckingChannel(OneClientChannel):
 
     QoS = GatheringQoS
     _taking: Any = None
+    _unheard = False
 
     def taking(self, client: Any) -> Any:
         """The script that takes."""
@@ -120,7 +121,11 @@ class CheckingChannel(OneClientChannel):
         try:
             self.qos.settle()
         except self.connection_errors as error:
-            log.warning("the broker did not hear what was acknowledged", reason=type(error).__name__)
+            if not self._unheard:  # there are many turns in an outage
+                log.warning("the broker did not hear what was acknowledged", reason=type(error).__name__)
+            self._unheard = True
+        else:
+            self._unheard = False
 
     def close(self) -> None:
         """Close; what was acknowledged is told before."""

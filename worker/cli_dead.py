@@ -32,6 +32,7 @@ from worker.store import Reading, Store
 from worker.story import clock, story
 from worker.undecodable import Undecodable
 
+_LONGEST = 1_000_000  # hours, a century
 _DONE = ("queued", "would be queued")
 _FILTERS = (
     click.option("--state", type=click.Choice([State.FAILED.value, State.UNKNOWN.value])),
@@ -57,7 +58,9 @@ def dead() -> None:
 @dead.command("list")
 @_filtered
 @click.option("--expired", is_flag=True, help="What its deadline overtook, in place of what failed; none of it can be replayed.")
-@click.option("--limit", default=50, show_default=True, help="At most so many messages, and so many kept jobs.")
+@click.option(
+    "--limit", type=click.IntRange(0), default=50, show_default=True, help="At most so many messages, and so many kept jobs."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def list_dead(expired: bool, limit: int, as_json: bool, **filters: Any) -> None:
     """List messages that failed or ended unknown, newest first, and jobs nobody could read.
@@ -182,6 +185,8 @@ def _now() -> int:
 def _filter(
     state: str | None, lane: str | None, code: str | None, app: str | None, template: str | None, hours: float | None
 ) -> Filter:
+    if hours is not None and not 0 < hours <= _LONGEST:
+        raise Refused(f"--hours: a number above 0, and at most {_LONGEST}")
     since = 0 if hours is None else _now() - int(hours * 3_600_000)
     return Filter(since, State(state) if state else None, Lane(lane) if lane else None, code, app, template)
 

@@ -11,7 +11,7 @@ from dataclasses import asdict
 
 import click
 
-from producers.cli import Refused, told
+from producers.cli import Refused, refuse_taken, told
 from producers.job import TEMPLATE_ID
 from worker.limit import RateState
 from worker.metrics import serve_metrics
@@ -71,6 +71,7 @@ def metrics(host: str, port: int) -> None:
     """Serve what `status` shows to Prometheus, read at each scrape."""
     with told():
         operator = Operator.wire(OperatorSettings())
+        refuse_taken(host, port)
         serve_metrics(operator, host, port, lambda bound: click.echo(f"http://{host}:{bound}/metrics"))
 
 

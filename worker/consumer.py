@@ -85,13 +85,18 @@ class MaskedConsumer(Consumer):  # type: ignore[misc]
         raw = message.body
         body = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else str(raw)
         try:
-            self.app.relay.store.keep_undecodable(queue, reason, body)
+            self.app.relay.store.keep_undecodable(queue, reason, body, _task_id(message))
         except StoreUnavailable as error:
             log.error("a task nobody can read goes back to its queue", queue=queue, reason=str(error))
             message.requeue()
             return
         log.error("a task nobody can read is kept under sms:undecodable", queue=queue, reason=reason)
         message.ack()
+
+
+def _task_id(message: Any) -> str | None:
+    named = (message.headers or {}).get("id")
+    return named if isinstance(named, str) else None
 
 
 def _reason_to_keep(message: Any) -> str | None:

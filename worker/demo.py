@@ -4,6 +4,7 @@ Enters: nothing. Leaves: a table of what really happened, and exit code 0 only w
 on free ports in a folder of its own; both are gone at the end.
 """
 
+import contextlib
 import os
 import secrets
 import tempfile
@@ -35,6 +36,8 @@ from worker.story import story
 
 _DEADLINE = 120.0  # seconds
 _POLL = 0.2
+_COLUMNS = ("the vendor was told", "message", "lane", "attempts", "codes", "state", "why", "")
+_WIDE = 120  # characters in a line; fewer have no room for all columns unfolded
 _PACKAGED_LATER = "base_s = 120, factor = 3, cap_s = 3600"
 _DEMO_LATER = "base_s = 2, factor = 1, cap_s = 2"
 
@@ -95,7 +98,8 @@ def demo() -> None:
         console = wide_console()
         console.print("starting broker, simulator, receiver, worker and Flower …")
         try:
-            with told(), Stack(desk.parts(own), data, environment).running():
+            # Away from an .env file, whose spool, rate or templates would be this demo's.
+            with contextlib.chdir(data), told(), Stack(desk.parts(own), data, environment).running():
                 readings = _play(Relay.wire(WorkerSettings()), f"http://127.0.0.1:{desk.ports.simulator}", console)
                 right = _print(readings, Relay.wire(WorkerSettings()), console)
         except StackFailed as error:
@@ -145,12 +149,7 @@ def _watch(relay: Relay, ids: list[str], console: Console) -> list[Reading | Non
 
 
 def _print(readings: list[Reading | None], relay: Relay, console: Console) -> bool:
-    table = Table(title="what happened")
-    for title in ("the vendor was told", "message", "lane", "attempts", "codes", "state"):
-        table.add_column(title, no_wrap=True)
-    table.add_column("why", overflow="fold", min_width=12)
-    table.add_column("", no_wrap=True)
-    verdicts = []
+    table, verdicts = _table(console.width < _WIDE), []
     for scene, reading in zip(SCENES, readings, strict=True):
         record = reading.record if reading else None
         right = record is not None and _as_it_should(scene, record)
@@ -160,6 +159,16 @@ def _print(readings: list[Reading | None], relay: Relay, console: Console) -> bo
         table.add_row(scene.title, record.message_id[:8] if record else "", *cells, mark)
     console.print(table)
     return all(verdicts)
+
+
+def _table(narrow: bool) -> Table:
+    """The table's head; where there is no room for lines between cells, long cells are folded and none is cut off."""
+    look: dict[str, Any] = {"box": None, "pad_edge": False, "padding": (0, 1, 0, 0), "leading": 1} if narrow else {}
+    table = Table(title="what happened", **look)
+    for title in _COLUMNS:
+        folds = title == "why" or (narrow and title in {"the vendor was told", "codes"})
+        table.add_column(title, no_wrap=not folds, overflow="fold")
+    return table
 
 
 def _as_it_should(scene: Scene, record: Record) -> bool:

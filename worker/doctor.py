@@ -56,7 +56,7 @@ def examine(wall_clock: Clock = time.time) -> list[Finding]:
 
 def examine_settings(settings: WorkerSettings, used: Collection[str] = ()) -> list[Finding]:
     """What the settings alone tell; ``used`` are the templates seen lately."""
-    real = _is_real(settings)
+    real = is_real(settings)
     longest = CHUNK * (Waits().slot + settings.connect_timeout + settings.read_timeout)
     return [
         *account(settings),
@@ -255,7 +255,7 @@ def _same_server(settings: ProducerSettings) -> bool:
     return (broker.scheme.startswith("redis") and broker.netloc == store.netloc != "") or broker == store
 
 
-def _is_real(settings: WorkerSettings) -> bool:
+def is_real(settings: WorkerSettings) -> bool:
     """Whether the vendor is the real one: out on the internet, not the simulator of a desk or of compose."""
     return not (_is_local(settings.vendor_url) and _is_local(settings.vendor_intl_url))
 

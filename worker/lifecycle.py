@@ -241,6 +241,9 @@ def _wake_submitted(record: Record, policy: Policy, now: int) -> Transition:
 
 def _wake_uncertain(record: Record, policy: Policy, now: int) -> Transition:
     if _may_resend(record, policy) and now < record.expires_at:
+        over = _uncertain_since(record) + _ms(policy.uncertain[record.lane].window)
+        if now < over:  # it was recorded long after it was decided: the store was away
+            return Transition(State.UNCERTAIN, record.attempt, over, record.attempt, silent=True)
         rule, attempt = policy.uncertain[record.lane].name, record.attempt
         counts = _counted(record, rule, attempt)
         queued = Transition(State.QUEUED, attempt, record.expires_at, attempt, rule=rule, publish=True)
@@ -248,6 +251,11 @@ def _wake_uncertain(record: Record, policy: Policy, now: int) -> Transition:
     if now >= _deadline(record, policy):
         return Transition(State.UNKNOWN, record.attempt, Wake.NEVER, record.attempt, rule="no report in time")
     return Transition(State.UNCERTAIN, record.attempt, _deadline(record, policy), record.attempt, silent=True)
+
+
+def _uncertain_since(record: Record) -> int:
+    """When the last attempt was recorded to be uncertain: from then on a report of it can be applied."""
+    return next((line.at for line in record.timeline if (line.state, line.attempt) == (State.UNCERTAIN, record.attempt)), 0)
 
 
 def _may_resend(record: Record, policy: Policy) -> bool:

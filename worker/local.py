@@ -5,6 +5,7 @@ standard output. What the environment does not name gets a value for a desk: an 
 made once and kept in the data folder, readable by its owner alone.
 """
 
+import ipaddress
 import os
 import secrets
 import shlex
@@ -14,6 +15,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 from dotenv import dotenv_values
@@ -21,9 +23,12 @@ from dotenv import dotenv_values
 from producers.broker import is_rabbitmq
 from producers.cli import Refused, told
 from producers.publish import Publisher
-from worker.settings import WorkerSettings
+from worker.doctor import callback, is_real
+from worker.relay import Relay
+from worker.settings import FlowerSettings, WorkerSettings
 from worker.stack import Part, Stack, StackFailed
 
+_PORT = click.IntRange(1, 65535)
 _SMSRELAY = (sys.executable, "-m", "worker")
 _LONGEST_WORKER_STOP = 60  # seconds: an answer of the vendor under way, and its record
 
@@ -104,10 +109,10 @@ class Desk:
 @click.option(
     "--data", type=click.Path(path_type=Path), default=Path(".smsrelay"), show_default=True, help="Folder for data and logs."
 )
-@click.option("--broker-port", default=Ports.broker, show_default=True)
-@click.option("--receiver-port", default=Ports.receiver, show_default=True)
-@click.option("--flower-port", default=Ports.flower, show_default=True)
-@click.option("--simulator-port", default=Ports.simulator, show_default=True)
+@click.option("--broker-port", type=_PORT, default=Ports.broker, show_default=True)
+@click.option("--receiver-port", type=_PORT, default=Ports.receiver, show_default=True)
+@click.option("--flower-port", type=_PORT, default=Ports.flower, show_default=True)
+@click.option("--simulator-port", type=_PORT, default=Ports.simulator, show_default=True)
 def up(simulator: bool, data: Path, **ports: int) -> None:
     """Run the whole relay at a desk until Ctrl-C."""
     chosen = Ports(**{name.removesuffix("_port"): port for name, port in ports.items()})
@@ -116,7 +121,9 @@ def up(simulator: bool, data: Path, **ports: int) -> None:
     environment = desk.environment(given)
     os.environ.update(environment)
     with told():
-        settings = WorkerSettings()
+        settings = _checked()
+        if simulator:
+            _refuse_to_play_with(settings)
         if "SMSRELAY_BROKER_URL" in given and not _answers(settings):
             raise Refused("the broker that SMSRELAY_BROKER_URL names does not answer; without that variable `up` brings its own")
     _write_env(data / "env", environment)
@@ -126,7 +133,7 @@ def up(simulator: bool, data: Path, **ports: int) -> None:
     stack = Stack(desk.parts(given), data, environment)
     try:
         with stack.running():
-            click.echo(_told(desk))
+            click.echo(announcement(desk, settings, given))
             while not stopped.wait(1) and not stack.ended():
                 continue
             click.echo("stopping: the worker first finishes what it has submitted …")
@@ -136,8 +143,33 @@ def up(simulator: bool, data: Path, **ports: int) -> None:
 
 def named_by_the_user() -> dict[str, str]:
     """The environment, with the ``.env`` file behind it."""
-    written = {name: value for name, value in dotenv_values(".env").items() if value}
-    return {**written, **os.environ}
+    everything = (*dotenv_values(".env").items(), *os.environ.items())
+    return {name: value for name, value in everything if value}
+
+
+def _checked() -> WorkerSettings:
+    """The settings, when every part starts with them: one that ends at once would be started again for ever."""
+    settings = WorkerSettings()
+    FlowerSettings()
+    Relay.wire(settings)
+    return settings
+
+
+def _refuse_to_play_with(settings: WorkerSettings) -> None:
+    """Nobody's jobs but those of this host are played: they would be told to be delivered, and no SMS would have left."""
+    for name, url in (("SMSRELAY_BROKER_URL", settings.broker_url), ("SMSRELAY_STORE_URL", settings.store_url)):
+        if not _of_this_host(urlsplit(url).hostname or "localhost"):
+            elsewhere = (
+                f"{name} names another host, whose jobs the simulator would play: delivered, it would be said, and no SMS sent"
+            )
+            raise Refused(f"{elsewhere}; take --no-simulator, or no {name}")
+
+
+def _of_this_host(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _answers(settings: WorkerSettings) -> bool:
@@ -153,14 +185,20 @@ def _write_env(path: Path, environment: Mapping[str, str]) -> None:
     path.write_text("".join(f"{name}={shlex.quote(value)}\n" for name, value in sorted(named.items())), encoding="utf-8")
 
 
-def _told(desk: Desk) -> str:
-    ports = desk.ports
+def announcement(desk: Desk, settings: WorkerSettings, given: Mapping[str, str]) -> str:
+    """What a person is told once everything is up, and what keeps the vendor's reports from coming."""
+    ports, named = desk.ports, "user and password as in SMSRELAY_FLOWER_AUTH"
+    own = f"user admin, password in {desk.data / 'flower-password'}"
     lines = [
         f"receiver   http://127.0.0.1:{ports.receiver}",
-        f"Flower     http://127.0.0.1:{ports.flower}  user admin, password in {desk.data / 'flower-password'}",
+        f"Flower     http://127.0.0.1:{ports.flower}  {named if 'SMSRELAY_FLOWER_AUTH' in given else own}",
         f"logs       {desk.data}/*.log",
     ]
     if desk.simulator:
         lines.insert(0, f"simulator  http://127.0.0.1:{ports.simulator}/control/submits")
+    if desk.simulator and "SMSRELAY_BROKER_URL" in given:
+        lines.append("broker     as in SMSRELAY_BROKER_URL: what waits there goes to the simulator")
     lines.append(f"elsewhere  set -a; . {desk.data / 'env'}; set +a   then: smsrelay send …")
+    findings = [] if desk.simulator else callback(settings.callback_url, is_real(settings))
+    lines += [f"{one.severity.value:<11}{one.problem} → {one.remedy}" for one in findings]
     return "\n".join(["up; Ctrl-C stops everything", *lines])

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from producers.lanes import Lane
+from producers.settings import SettingsError
 from worker.policy import CLASSES, GUIDE_CODES, SUBMIT_CODES, Policy
 from worker.policy_rows import SECONDS, RuleReader, read_backoff, read_retry_default, read_uncertain
 from worker.toml_lines import TomlLines
@@ -21,7 +22,7 @@ _VERSION = Range(1, 1, whole=True)
 _SYNTAX_LINE = re.compile(r"at line (\d+)")
 
 
-class PolicyError(ValueError):
+class PolicyError(SettingsError):
     """A policy file that was refused; ``problems`` holds every reason, by line."""
 
     def __init__(self, file: str, problems: Collection[FileProblem]) -> None:

@@ -15,11 +15,10 @@ import click
 import gevent
 
 from producers import logs
-from producers.cli import Refused, told
+from producers.cli import told
 from worker.become import become
 from worker.crew import Crew, Seat
 from worker.duty import DUTIES, Duty, keep_agenda, serve, together_as
-from worker.policy_file import PolicyError
 from worker.settings import WorkerSettings
 
 _ALL = ",".join(duty.name for duty in DUTIES)
@@ -58,11 +57,8 @@ def _work(app: Any, duty: Duty, name: str, events: bool, agenda: bool) -> Callab
 
 def _wired() -> Any:
     """The Celery app; importing it wires everything, so no other command does."""
-    try:
-        with told():
-            return importlib.import_module("worker.app").app
-    except PolicyError as error:
-        raise Refused(str(error)) from None
+    with told():
+        return importlib.import_module("worker.app").app
 
 
 if __name__ == "__main__":

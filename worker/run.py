@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from producers.cli import Refused, told
+from producers.cli import Refused, refuse_taken, told
 from worker.become import become
 from worker.settings import FlowerSettings
 
@@ -33,6 +33,7 @@ def flower(host: str, port: int) -> None:
     """Show the tasks and workers on a page; needs SMSRELAY_FLOWER_AUTH (user:password)."""
     with told():
         settings = FlowerSettings()
+        refuse_taken(host, port)
     os.environ["FLOWER_BASIC_AUTH"] = settings.flower_auth.get_secret_value()
     os.environ["CELERY_BROKER_URL"] = settings.broker_url  # Flower needs no more of us, so it holds no key to the vendor
     address = (f"--address={host}", f"--port={port}")

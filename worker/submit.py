@@ -71,8 +71,7 @@ class Submits:
         return ended
 
     def _ended(self, begun: Begun) -> Ended:
-        answer = self._answer(begun)
-        return Ended(begun, answer, begun.at + int((self._monotonic() - begun.asked) * 1000))
+        return Ended(begun, self._answer(begun))
 
     def _answer(self, begun: Begun) -> Answer:
         submission = begun.submission(self._secret, self._callback_base)

@@ -63,9 +63,8 @@ class Tasks:
         """Record a whole job, given as the only argument, as ``job=`` or as its own fields, and go on with it."""
         if len(args) + bool(kwargs) != 1 or (len(kwargs) > 1 and "job" in kwargs):
             with self._requeued_without_store():
-                return self._keep(
-                    SEND, "needs one job: the only argument, or job=, or its own fields", {"args": args, "kwargs": kwargs}
-                )
+                reason = "needs one job: the only argument, or job=, or its own fields"
+                return self._keep(SEND, reason, {"args": args, "kwargs": kwargs}, task.request.id)
         wire = args[0] if args else kwargs.get("job", kwargs)
         with self._requeued_without_store():
             return self._send(wire, task.request.id)
@@ -87,7 +86,7 @@ class Tasks:
                 job = job.model_copy(update={"reference": f"task {task_id}"[:128]})
             recorded = self.relay.enqueuer.record(job)
         except Rejection as rejection:
-            return self._keep(SEND, str(rejection), wire)
+            return self._keep(SEND, str(rejection), wire, task_id)
         message_id = recorded.message.message_id
         if not recorded.wake:
             return str(Outcome("accepted before, or not due yet", message_id, recorded.message.lane.value))
@@ -120,8 +119,8 @@ class Tasks:
         except Rejection as rejection:
             return self._keep(STATUS_QUEUE, str(rejection), wire)
 
-    def _keep(self, queue: str, reason: str, wire: object) -> str:
-        self.relay.store.keep_undecodable(queue, reason, json.dumps(wire, default=repr))
+    def _keep(self, queue: str, reason: str, wire: object, task_id: str | None = None) -> str:
+        self.relay.store.keep_undecodable(queue, reason, json.dumps(wire, default=repr), task_id)
         return f"refused: {reason}"
 
     @contextmanager

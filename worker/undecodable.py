@@ -3,6 +3,7 @@
 A pure value and its wire form. A wrong line raises ``ValueError`` or ``TypeError``; none is written but by ``encode``.
 """
 
+import hashlib
 import json
 import secrets
 import time
@@ -24,9 +25,10 @@ class Undecodable:
     body: str = field(repr=False)
 
     @classmethod
-    def now(cls, queue: str, reason: str, body: str) -> Self:
-        """One that is kept now."""
-        return cls(secrets.token_hex(4), time.time_ns() // 1_000_000, queue, reason, body[:_LONGEST])
+    def now(cls, queue: str, reason: str, body: str, task_id: str | None = None) -> Self:
+        """One that is kept now. The same task, brought again by a broker that did not hear of it, has the same id."""
+        kept_id = secrets.token_hex(4) if task_id is None else hashlib.sha256(task_id.encode()).hexdigest()[:8]
+        return cls(kept_id, time.time_ns() // 1_000_000, queue, reason, body[:_LONGEST])
 
     def encode(self) -> str:
         """One line of the list."""

@@ -1,20 +1,24 @@
 """``smsrelay up`` and ``smsrelay demo``: whole stacks that a person starts, and that leave nothing behind."""
 
 import os
+import secrets
 import select
 import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import requests
+from dotenv import dotenv_values
 
 from producers.broker import QUEUES
 from tests.acceptance.processes import pids, processes_of
 from tests.acceptance.relay_process import ROOT, SMSRELAY, a_recipient, clean_environment, run_smsrelay
+from tests.simulator.process import running_simulator
 from tests.waiting import eventually
 from worker.stack import free_port
 
@@ -44,12 +48,8 @@ class Up:
 def up(tmp_path: Path) -> Iterator[Up]:
     """On free ports, at a terminal of its own."""
     desk, ports = tmp_path / "desk", {part: free_port() for part in PARTS}
-    command = [str(SMSRELAY), "up", "--data", str(desk), *(f"--{part}-port={port}" for part, port in ports.items())]
-    with subprocess.Popen(
-        command, cwd=ROOT, env=clean_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
-    ) as process:
+    with _started(ROOT, "--data", str(desk), *_ports(ports)) as process:
         yield Up(process, desk, ports)
-        process.terminate()
 
 
 def test_up_prints_its_urls_sends_and_ends_clean_at_ctrl_c(up: Up) -> None:
@@ -82,12 +82,56 @@ def test_up_killed_outright_takes_its_parts_along_in_order(up: Up) -> None:
     assert "stopped: worker (exit status 0)" in log
 
 
-def test_demo_ends_with_0_and_leaves_nothing(tmp_path: Path) -> None:
-    ended = run_smsrelay(clean_environment() | {"TMPDIR": str(tmp_path)}, "demo")
+def test_up_without_the_simulator_submits_to_the_vendor_that_the_env_file_names(tmp_path: Path) -> None:
+    ports, code = {part: free_port() for part in PARTS}, "the-one-appcode"
+    settings = {"APPCODE": code, "SECRET": secrets.token_hex(16), "FLOWER_AUTH": "somebody:her-password"}
+    with running_simulator(appcode=code, report_delay=0.05) as vendor:
+        settings |= {"VENDOR_URL": vendor.url, "VENDOR_INTL_URL": vendor.url}
+        (tmp_path / ".env").write_text("".join(f"SMSRELAY_{name}={value}\n" for name, value in settings.items()))
+        with _started(tmp_path, "--no-simulator", *_ports(ports)) as process:
+            told = _told(process)
+            _delivered(clean_environment() | dotenv_values(tmp_path / ".smsrelay" / "env"))
+            pages = f"http://127.0.0.1:{ports['flower']}"
+            _answer(pages, 401)
+            _answer(pages, 200, ("somebody", "her-password"))
+            process.send_signal(signal.SIGINT)
+            rest, _ = process.communicate(timeout=120)
+        assert len(vendor.submits()) == 1
+    assert process.returncode == 0, rest.decode()
+    assert "simulator" not in told
+    assert "user and password as in SMSRELAY_FLOWER_AUTH" in told
+    assert processes_of(tmp_path) == {}
+
+
+def test_demo_ends_with_0_and_leaves_nothing_nor_touches_what_an_env_file_names(tmp_path: Path) -> None:
+    """An .env file for real work: its spool holds real reports, its rate and templates are not the demo's. On 80 columns."""
+    folder, temporary, spool = tmp_path / "folder", tmp_path / "tmp", tmp_path / "spool"
+    for made in (folder, temporary, spool):
+        made.mkdir()
+    (folder / ".env").write_text(f"SMSRELAY_SPOOL={spool}\nSMSRELAY_RATE=0.01\nSMSRELAY_TEMPLATES=/nowhere.toml\n")
+    environment = clean_environment() | {"TMPDIR": str(temporary), "COLUMNS": "80"}
+    command = [str(SMSRELAY), "demo"]
+    ended = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=180, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "every row is what it should be" in ended.stdout
-    assert processes_of(tmp_path) == {}
-    assert list(tmp_path.iterdir()) == []
+    assert processes_of(temporary) == {}
+    assert [list(made.iterdir()) for made in (temporary, spool)] == [[], []]
+    table = ended.stdout.partition("what happened")[2]
+    assert "…" not in table  # nothing is cut off
+    assert "已送达手机" in table
+    assert "http_429" in table
+
+
+@contextmanager
+def _started(folder: Path, *options: str) -> Iterator[subprocess.Popen[bytes]]:
+    command, both = [str(SMSRELAY), "up", *options], {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with subprocess.Popen(command, cwd=folder, env=clean_environment(), start_new_session=True, **both) as process:
+        yield process
+        process.terminate()
+
+
+def _ports(ports: Mapping[str, int]) -> list[str]:
+    return [f"--{part}-port={port}" for part, port in ports.items()]
 
 
 def _told(process: subprocess.Popen[bytes]) -> str:
@@ -101,10 +145,10 @@ def _told(process: subprocess.Popen[bytes]) -> str:
     return text
 
 
-def _answer(url: str, status: int) -> None:
+def _answer(url: str, status: int, auth: tuple[str, str] | None = None) -> None:
     with requests.Session() as session:
         session.trust_env = False
-        assert session.get(url, timeout=10).status_code == status
+        assert session.get(url, timeout=10, auth=auth).status_code == status
 
 
 def _delivered(environment: dict[str, str]) -> None:

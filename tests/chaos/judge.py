@@ -16,7 +16,6 @@ from producers.record import Entry, Record, State
 from tests.chaos.agreement import disagreements
 from tests.chaos.evidence import Case
 from tests.chaos.rows import Rows
-from tests.chaos.windows import READ_TIMEOUT
 
 _REPORTS = ("status.", "report")
 _TOLERANCE = 1.0  # seconds between the clock of a worker that decided and the store's
@@ -101,16 +100,8 @@ def _waited(line: Entry, case: Case, rows: Rows) -> bool:
     lane, record = line.rule.removeprefix("uncertain."), case.record
     if record is None or lane != record.lane.value or rows.resends[lane] == 0:
         return False
-    since = [_known(one, case) for one in record.timeline if one.state is State.UNCERTAIN and one.attempt == line.attempt]
+    since = [one.at for one in record.timeline if one.state is State.UNCERTAIN and one.attempt == line.attempt]
     return bool(since) and line.at - since[0] >= 1000 * (rows.windows[lane] - _TOLERANCE)
-
-
-def _known(line: Entry, case: Case) -> float:
-    """Since when (ms) the worker knew, at the earliest: a store that was silent then wrote it down later."""
-    seen = [1000 * submit.seen.at for submit in case.submits if submit.attempt == line.attempt]
-    if not line.code or not seen:  # the lease ran out: known by the store itself
-        return line.at
-    return min(line.at, max(seen) + 1000 * READ_TIMEOUT * (line.code == "read_timeout"))
 
 
 def _too_often(timeline: tuple[Entry, ...], rows: Rows) -> Iterator[str]:

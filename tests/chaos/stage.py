@@ -33,7 +33,7 @@ from tests.chaos.gate import Gate
 from tests.chaos.grip import Grip, read_grips
 from tests.chaos.node import Node
 from tests.chaos.part import Killed, Part
-from tests.chaos.windows import READ_TIMEOUT, short_policy
+from tests.chaos.windows import short_policy
 from tests.simulator.client import Simulator
 from tests.simulator.process import running_simulator
 from worker.embedded import command as valkey_command
@@ -202,7 +202,7 @@ class Stage:
             "SMSRELAY_RATE": str(self._size.rate),
             "SMSRELAY_CONCURRENCY": str(self._size.threads),
             "SMSRELAY_CONNECT_TIMEOUT": "2",
-            "SMSRELAY_READ_TIMEOUT": str(READ_TIMEOUT),
+            "SMSRELAY_READ_TIMEOUT": "3",
             "SMSRELAY_DATA": str(self.folder / "data"),
         }
 

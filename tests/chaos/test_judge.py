@@ -13,7 +13,7 @@ from tests.chaos.judge import judge
 from tests.chaos.load import Cancel, Sent
 from tests.chaos.plan import Planned, plan
 from tests.chaos.rows import read_rows
-from tests.chaos.windows import READ_TIMEOUT, UNCERTAIN_OTP, short_policy
+from tests.chaos.windows import UNCERTAIN_OTP, short_policy
 from tests.simulator.record import CallbackRecord, SubmitRecord
 from tests.simulator.script import Script
 from tests.unit.records import ID, NOW, queued
@@ -125,19 +125,6 @@ def test_an_uncertain_otp_is_submitted_again_after_its_window_only(waited: float
     uncertain, again = (State.UNCERTAIN, 1, "read_timeout", "class.uncertain"), (State.QUEUED, 1, "", "uncertain.otp")
     told = record(QUEUED, BEGUN, uncertain, again, (State.SUBMITTING, 2, "", "begun"), DELIVERED_2, lane=Lane.OTP)
     later = tuple(replace(line, at=line.at + int(1000 * waited) * (place > 2)) for place, line in enumerate(told.timeline))
-    found = offences(case(replace(told, timeline=later), submit(1), submit(2), report(200, 2)))
-    assert any("no reason that holds" in text for text in found) is not holds
-
-
-@pytest.mark.parametrize(("code", "holds"), [("read_timeout", True), ("", False)])
-def test_the_window_of_an_uncertain_otp_counts_from_its_time_out_when_a_silent_store_noted_it_late(
-    code: str, holds: bool
-) -> None:
-    uncertain, again = (State.UNCERTAIN, 1, code, "class.uncertain"), (State.QUEUED, 1, "", "uncertain.otp")
-    told = record(QUEUED, BEGUN, uncertain, again, (State.SUBMITTING, 2, "", "begun"), DELIVERED_2, lane=Lane.OTP)
-    noted, resent = 1000 * (READ_TIMEOUT + UNCERTAIN_OTP - 1), 1000 * (READ_TIMEOUT + UNCERTAIN_OTP)
-    late = [0, 0, noted, resent, resent, resent]
-    later = tuple(replace(line, at=line.at + wait) for line, wait in zip(told.timeline, late, strict=True))
     found = offences(case(replace(told, timeline=later), submit(1), submit(2), report(200, 2)))
     assert any("no reason that holds" in text for text in found) is not holds
 

@@ -9,7 +9,6 @@ from worker.policy_file import packaged_source
 
 REPORT_DEADLINE = 45  # seconds
 UNCERTAIN_OTP = 5
-READ_TIMEOUT = 3  # of the workers
 _CHANGES = (
     (r"deadline_s = 259200", f"deadline_s = {REPORT_DEADLINE}"),
     (r"soon +=.*", "soon = { base_s = 0.5, factor = 2, cap_s = 2, jitter = 0.2 }"),

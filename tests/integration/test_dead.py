@@ -16,6 +16,7 @@ from producers.event import StatusEvent
 from producers.lanes import STATUS_QUEUE, Lane
 from producers.record import Record, State
 from tests.integration.messages import POLICY, SECRET, answer, begin, changed, job
+from tests.integration.queues import published_ids
 from worker import lifecycle
 from worker.store import Store
 from worker.undecodable import Undecodable
@@ -88,6 +89,17 @@ def test_what_is_not_dead_or_has_expired_is_not_replayed(store: Store, door: Enq
     assert dead(valkey_url, "replay").returncode == 2
 
 
+def test_a_job_that_was_kept_twice_because_its_worker_died_in_between_is_replayed_as_one_message(
+    store: Store, redis: Redis, valkey_url: str
+) -> None:
+    body = json.dumps({"to": "13800138000", "template": "0000000", "params": ["4711"], "lane": "otp"})
+    for _ in range(2):
+        store.keep_undecodable("sms.send", "lane: was wrong then", body, "the task's id")
+    assert [dead(valkey_url, "replay", "--all").returncode for _ in range(2)] == [0, 0]
+    assert len(set(published_ids(redis, Lane.OTP))) == 1
+    assert store.undecodable() == []
+
+
 def test_a_job_nobody_could_read_is_kept_shown_and_read_again(store: Store, redis: Redis, valkey_url: str) -> None:
     body = {"to": "13800138000", "template": "0000000", "params": ["4711"], "lane": "otp"}
     store.keep_undecodable("sms.send", "lane: was wrong then", json.dumps(body))
@@ -135,6 +147,14 @@ def test_all_replays_messages_and_kept_jobs_and_says_what_it_did_and_what_it_did
 def test_a_replay_that_nothing_fits_says_so(valkey_url: str) -> None:
     said = dead(valkey_url, "replay", "--all")
     assert (said.returncode, said.stdout, said.stderr) == (0, "", "nothing matches\n")
+
+
+@pytest.mark.parametrize("wrong", [("--hours", "nan"), ("--hours", "inf"), ("--hours", "-1"), ("--limit", "-1")])
+def test_a_wrong_number_is_refused(valkey_url: str, wrong: tuple[str, str]) -> None:
+    said = dead(valkey_url, "list", *wrong)
+    assert (said.returncode, said.stdout) == (2, "")
+    assert wrong[0] in said.stderr
+    assert "Traceback" not in said.stderr
 
 
 def test_filters_leave_kept_jobs_out_and_count_them(store: Store, door: Enqueuer, valkey_url: str) -> None:

@@ -4,11 +4,13 @@ import contextlib
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from redis import Redis
 
 from tests.integration.messages import RETENTION, SECRET, answer, begin, enqueuer, job
+from tests.integration.shell import Shell
 from worker.store import Store
 from worker.vendor.answer import Answer, Kind
 
@@ -71,3 +73,14 @@ def test_a_silent_store_is_given_up_after_one_try() -> None:
                 silent.accept()[0].close()
                 tries += 1
     assert tries == 1
+
+
+@pytest.mark.parametrize("command", ["receiver", "flower", "metrics"])
+def test_a_port_that_is_taken_is_said_so_in_a_sentence(tmp_path: Path, valkey_url: str, command: str) -> None:
+    named = {"STORE_URL": valkey_url, "BROKER_URL": valkey_url, "SECRET": "0123456789abcdef", "FLOWER_AUTH": "me:a password"}
+    shell = Shell(tmp_path, {f"SMSRELAY_{name}": value for name, value in named.items()})
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        said = shell.run(command, "--port", str(port))
+    assert (said.code, said.errors.count("\n")) == (2, 1)
+    assert said.errors.startswith(f"Error: cannot listen at 127.0.0.1, port {port}: Address already in use")

@@ -22,6 +22,7 @@ from worker.store import REPORT_TRIES
 from worker.tasks import ReportsNotApplied, Tasks
 
 UPDATED = 1591590009873
+WINDOW = 20_000  # ms, of an otp in the packaged policy
 
 
 @pytest.fixture
@@ -187,6 +188,7 @@ def uncertain_otp(relay: Relay, door: Enqueuer, redis: Redis) -> str:
         redis.zadd(keys.AGENDA, {message_id: 1})
         if record_of(relay, message_id).state is State.SUBMITTING:
             relay.agenda.turn()
+    redis.hincrby(keys.message(message_id), "at", -WINDOW)  # its timeline's instants count from there
     redis.delete(Lane.OTP.queue)
     assert record_of(relay, message_id).state is State.UNCERTAIN
     return message_id

@@ -130,14 +130,14 @@ def test_an_uncertain_otp_waits_for_its_report_from_when_the_store_is_back(redis
     reading = store.read(message_id)
     assert reading is not None
     assert reading.record.state is State.UNCERTAIN
-    assert redis.zscore(keys.AGENDA, message_id) == reset.now + 1000 * (_AWAY + POLICY.uncertain[Lane.OTP].window)
+    assert redis.zscore(keys.AGENDA, message_id) == reset.begun.at + 1000 * (_AWAY + POLICY.uncertain[Lane.OTP].window)
 
 
 def ended(store: Store, message_id: str, owner: str, answer: Answer) -> Ended:
     change = begin(store, message_id, owner)
     assert change is not None
     assert change.after.begun_at is not None
-    return Ended(Begun(change.after, None, change.after.begun_at, 0.0, Slot(0.0, 1.0), 1), answer, change.after.begun_at)
+    return Ended(Begun(change.after, None, change.after.begun_at, 0.0, Slot(0.0, 1.0), 1), answer)
 
 
 def recording(store: Store, redis: Redis, waits: Waits = WAITS, **clock: Any) -> Answers:

@@ -10,6 +10,7 @@ from typing import Any
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given
+from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
 from producers.job import MAX_LIFETIME, SendJob
@@ -24,6 +25,7 @@ SECOND, DAY = 1000, 86_400_000
 WIRE: dict[str, Any] = {"v": 1, "to": "+8613800138000", "template": "0000000", "lane": "otp"}
 MARK = "\N{SNOWMAN}"  # stands in no text of ours
 FIELDS = tuple(SendJob.model_fields)
+SCHEMA = Draft202012Validator(SendJob.model_json_schema())
 
 zones = st.integers(-840, 840).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 instants = st.builds(
@@ -293,6 +295,27 @@ def test_any_value_on_the_wire_is_a_job_or_is_refused(wire: object) -> None:
     except Rejection:
         return
     assert re.fullmatch(r"\+[1-9]\d{6,14}", read.to)
+
+
+@given(jobs)
+def test_the_schema_takes_every_job_of_ours(sent: SendJob) -> None:
+    SCHEMA.validate(sent.encode())
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        *({"params": [value]} for value in ("a,b", "'a", "[", "a】", "a\nb", "", " a", "a ", "x" * 501, 5)),
+        *({"lane": value} for value in ("OTP", 1)),
+        *({"template": value} for value in (7, "a b", "x" * 33)),
+        *({"expires_in": value} for value in (0, 604_801, 1.5)),
+        *({"v": 2}, {"app": "a b"}, {"reference": ""}, {"params": ["x"] * 21}, {"params": "394021"}, {"nonsense": 1}),
+        {"expires_in": 60, "expires_at": "2027-01-15T08:00:00Z"},
+    ],
+)
+def test_what_needs_neither_clock_nor_numbering_tables_the_schema_refuses_as_the_door_does(fields: dict[str, Any]) -> None:
+    assert refused(fields)
+    assert not SCHEMA.is_valid(WIRE | fields)
 
 
 @pytest.mark.parametrize("wire", [None, 5, "text", [], [WIRE], float("nan"), object(), {1: 2}, {"to": {1, 2}}])

@@ -122,6 +122,16 @@ def test_an_uncertain_code_is_submitted_once_more_after_its_window_and_then_neve
     assert moved(lifecycle.woken(record, POLICY, wake_at(second))).state is State.UNKNOWN
 
 
+def test_an_uncertain_code_whose_answer_was_recorded_late_has_its_whole_window_from_then() -> None:
+    record = begun(queued(Lane.OTP))
+    late = NOW + 15_000  # the store was away
+    record = after(record, answered(record, Answer(Kind.UNCERTAIN, "read_timeout"), NOW), late)
+    waits = moved(lifecycle.woken(record, POLICY, NOW + 20_000))
+    assert (waits.state, waits.silent, waits.wake) == (State.UNCERTAIN, True, late + 20_000)
+    assert not lifecycle.gives_up_on_reports(record, POLICY, NOW + 20_000)
+    assert moved(lifecycle.woken(record, POLICY, late + 20_000)).state is State.QUEUED
+
+
 @pytest.mark.parametrize("lane", [Lane.NOTICE, Lane.MARKETING])
 def test_an_uncertain_notice_waits_for_its_report_and_ends_unknown(lane: Lane) -> None:
     record = begun(queued(lane))
