@@ -15,10 +15,11 @@ test: $(VENV)/.dev        ## every test, on real processes
 	$(BIN)/pytest -n 3 --dist loadfile
 
 CHAOS_MINUTES ?= 5
+CHAOS ?=
 CHAOS_SEED ?= $(shell od -An -N2 -tu2 /dev/urandom)
 
-chaos: $(VENV)/.dev       ## kill, cut and freeze everything under load; CHAOS_MINUTES=30 longer, CHAOS_SEED=7 the same again
-	$(BIN)/python -m tests.chaos --minutes $(CHAOS_MINUTES) --seed $(strip $(CHAOS_SEED))
+chaos: $(VENV)/.dev       ## kill, cut and freeze everything under load; CHAOS_MINUTES=30 longer, CHAOS_SEED=7 the same again, CHAOS="--broker rabbitmq"
+	$(BIN)/python -m tests.chaos --minutes $(CHAOS_MINUTES) --seed $(strip $(CHAOS_SEED)) $(CHAOS)
 
 BENCH ?=
 

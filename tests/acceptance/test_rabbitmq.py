@@ -1,24 +1,31 @@
 """The whole relay over RabbitMQ: what works over Redis works here, and survives what RabbitMQ and its workers may suffer."""
 
+import contextlib
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 
 import pytest
 
+from producers.connection import StoreUnavailable
+from producers.enqueue import Accepted
 from producers.job import SendJob
 from producers.lanes import Lane
 from producers.record import State
 from tests.acceptance.arrivals import each_arrived_once
-from tests.acceptance.processes import TOGETHER, kill_9, pids
-from tests.acceptance.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient, running_relay
+from tests.acceptance.processes import PARENT, TOGETHER, kill_9, pids
+from tests.acceptance.relay_process import ROOT, TEMPLATE, RelayProcess, a_code, a_recipient, a_reference, running_relay
 from tests.integration.rabbitmq import RabbitMQ, running_rabbitmq
 from tests.waiting import eventually
 
 BACK = 120.0  # seconds until everything goes on after a fault
-WORKER, RECEIVER = TOGETHER, "receiver --port"
+WORKER, RECEIVER, STORE = TOGETHER, "receiver --port", "valkey-server"
 PATIENT_VENDOR = ("--callback-retries", ",".join(["2"] * 60))  # calls back for two minutes
 SETTINGS = {"SMSRELAY_CONCURRENCY": "8", "SMSRELAY_RATE": "20"}  # a worker has much in hand, and a bulk takes seconds
+WAVE = 40  # singles: seconds of work
+SLOW = 8.0  # seconds of the vendor, more than the relay waits: time enough to kill the worker that waits for its answer
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +76,52 @@ def test_a_worker_killed_with_its_hands_full_loses_and_doubles_nothing(relay_ove
     each_arrived_once(relay, recipients(jobs, ids), BACK)
 
 
+def test_an_attempt_cut_short_by_a_killed_worker_is_not_submitted_again(relay_over_rabbitmq: RelayProcess) -> None:
+    relay = relay_over_rabbitmq
+    script = {"submits": [{"delay": SLOW, "reports": [{"code": 200, "after": 1.5 * SLOW}]}]}
+    under_way = dict(relay.scripted(script, lane) for lane in (Lane.OTP, Lane.NOTICE))
+    eventually(lambda: all(relay.simulator.submits(to) for to in under_way), "the submits are under way", BACK)
+    killed = kill_9(relay.data, WORKER)
+    assert {relay.record(one).state for one in under_way.values()} == {State.SUBMITTING}
+    eventually(lambda: set(pids(relay.data, WORKER)) - {killed}, "the supervisor restarted the worker", BACK)
+    for lane in (Lane.OTP, Lane.NOTICE):  # behind the wake-ups that RabbitMQ gave back at the kill
+        relay.wait_state(relay.send(a_recipient(), lane), State.DELIVERED, BACK)
+    for to, message_id in under_way.items():
+        record = relay.wait_final(message_id, BACK)
+        assert (record.state, record.attempt) == (State.DELIVERED, 1)
+        assert len(relay.simulator.submits(to)) == 1
+
+
+def test_a_rolling_restart_under_load_submits_everything_once(relay_over_rabbitmq: RelayProcess) -> None:
+    relay = relay_over_rabbitmq
+    jobs = [job for _ in range(WAVE) for lane in Lane for job in a_bulk(1, lane)]
+    with second_worker(relay) as second:
+        starts = log(relay).count(" ready.")
+        ids = one_by_one(relay, jobs[:WAVE])
+        [parent] = pids(relay.data, PARENT, "--name worker ")
+        os.kill(parent, signal.SIGTERM)
+        ids += one_by_one(relay, jobs[WAVE : 2 * WAVE])
+        eventually(lambda: log(relay).count(" ready.") > starts, "the first worker is back", BACK)
+        ids += one_by_one(relay, jobs[2 * WAVE :])
+        second.terminate()
+        assert second.wait(BACK) == 0
+    delivered_once(relay, jobs, ids)
+    assert {relay.record(one).attempt for one in ids} == {1}
+
+
+def test_a_kill_of_the_store_under_load_loses_and_doubles_nothing(relay_over_rabbitmq: RelayProcess) -> None:
+    relay = relay_over_rabbitmq
+    before = pids(relay.data, WORKER) + pids(relay.data, RECEIVER)
+    jobs = a_bulk(100)
+    ids = accepted(relay, jobs)
+    eventually(lambda: relay.simulator.submits(jobs[0].to), "the bulk is under way")
+    kill_9(relay.data, STORE)
+    jobs += a_bulk(10)
+    ids += [asked_again(relay, job).message_id for job in jobs[100:]]
+    each_arrived_once(relay, recipients(jobs, ids), BACK)
+    assert pids(relay.data, WORKER) + pids(relay.data, RECEIVER) == before
+
+
 def test_a_kill_of_rabbitmq_under_load_loses_and_doubles_nothing(relay_over_rabbitmq: RelayProcess, rabbitmq: RabbitMQ) -> None:
     relay = relay_over_rabbitmq
     before = pids(relay.data, WORKER) + pids(relay.data, RECEIVER)
@@ -81,6 +134,21 @@ def test_a_kill_of_rabbitmq_under_load_loses_and_doubles_nothing(relay_over_rabb
     rabbitmq.start()
     delivered_once(relay, [*jobs, *meanwhile], ids)
     assert pids(relay.data, WORKER) + pids(relay.data, RECEIVER) == before  # nobody was restarted
+
+
+def test_a_rabbitmq_that_falls_silent_under_load_loses_and_doubles_nothing(
+    relay_over_rabbitmq: RelayProcess, rabbitmq: RabbitMQ
+) -> None:
+    relay = relay_over_rabbitmq
+    before = pids(relay.data, WORKER) + pids(relay.data, RECEIVER)
+    jobs = a_bulk(60)
+    ids = accepted(relay, jobs)
+    eventually(lambda: relay.simulator.submits(jobs[0].to), "the bulk is under way")
+    with rabbitmq.frozen():
+        meanwhile = a_bulk(20)
+        ids += accepted(relay, meanwhile)  # after ten seconds without RabbitMQ's word; the outbox owes their wake-ups
+    delivered_once(relay, [*jobs, *meanwhile], ids)
+    assert pids(relay.data, WORKER) + pids(relay.data, RECEIVER) == before
 
 
 def test_a_restart_of_rabbitmq_in_order_loses_and_doubles_nothing(relay_over_rabbitmq: RelayProcess, rabbitmq: RabbitMQ) -> None:
@@ -124,11 +192,45 @@ def test_a_worker_told_to_stop_gives_back_what_it_has_not_begun(relay_over_rabbi
 
 
 def a_bulk(messages: int, lane: Lane = Lane.NOTICE) -> list[SendJob]:
-    return [SendJob(to=a_recipient(), template=TEMPLATE, params=[a_code()], lane=lane) for _ in range(messages)]
+    return [
+        SendJob(to=a_recipient(), template=TEMPLATE, params=[a_code()], lane=lane, reference=a_reference())
+        for _ in range(messages)
+    ]
 
 
 def accepted(relay: RelayProcess, jobs: Sequence[SendJob]) -> list[str]:
     return [one.message_id for one in relay.relay.enqueuer.enqueue_all(jobs)]
+
+
+def one_by_one(relay: RelayProcess, jobs: Sequence[SendJob]) -> list[str]:
+    return [relay.relay.enqueuer.enqueue(job).message_id for job in jobs]
+
+
+def asked_again(relay: RelayProcess, job: SendJob) -> Accepted:
+    """As an app does: calls again, under the same reference, until the store answers."""
+
+    def answer() -> Accepted | None:
+        try:
+            return relay.relay.enqueuer.enqueue(job)
+        except StoreUnavailable:
+            return None
+
+    accepted: Accepted = eventually(answer, "the store takes the job", BACK)
+    return accepted
+
+
+@contextlib.contextmanager
+def second_worker(relay: RelayProcess) -> Iterator["subprocess.Popen[bytes]"]:
+    """One more worker, not restarted by anybody, ready to work; it is told to stop at the end when it still runs."""
+    with (relay.data / "worker2.log").open("ab") as written:
+        command = [sys.executable, "-m", "worker", "worker", "--name", "worker2", "--together"]
+        second = subprocess.Popen(command, cwd=ROOT, env=dict(relay.environment), stdout=written, stderr=written)
+    try:
+        eventually(lambda: " ready." in log(relay, "worker2"), "the second worker is ready", BACK)
+        yield second
+    finally:
+        second.terminate()
+        second.wait(BACK)
 
 
 def delivered_once(relay: RelayProcess, jobs: Sequence[SendJob], ids: Sequence[str]) -> None:
@@ -141,5 +243,5 @@ def recipients(jobs: Sequence[SendJob], ids: Sequence[str]) -> dict[str, str]:
     return {message_id: job.to for message_id, job in zip(ids, jobs, strict=True)}
 
 
-def log(relay: RelayProcess) -> str:
-    return (relay.data / "worker.log").read_text("utf-8", "replace")
+def log(relay: RelayProcess, name: str = "worker") -> str:
+    return (relay.data / f"{name}.log").read_text("utf-8", "replace")

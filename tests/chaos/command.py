@@ -5,6 +5,7 @@ timelines, and a folder with all of them and the logs of every process.
 """
 
 import argparse
+import logging
 import secrets
 import shutil
 import sys
@@ -19,9 +20,10 @@ from producers.enqueue import Enqueuer
 from tests.chaos.drain import Drained, drain
 from tests.chaos.dump import dump
 from tests.chaos.evidence import Case, gather
-from tests.chaos.faults import Hand, schedule
+from tests.chaos.faults import Hand, kinds_of, schedule
 from tests.chaos.judge import Offence, judge
 from tests.chaos.load import Load, Sent
+from tests.chaos.node import Node
 from tests.chaos.plan import plan
 from tests.chaos.recovery import waits
 from tests.chaos.rows import read_rows
@@ -43,6 +45,7 @@ class Run:
     rate: float
     faults: str  # kinds whose name begins so; "none": none
     apart: bool  # broker and store at two URLs
+    rabbitmq: bool  # the broker is RabbitMQ; then they are apart
     folder: Path = field(repr=False)
     keep: bool  # the folder of a run in which every condition held
 
@@ -67,10 +70,11 @@ def main() -> None:
 def play(run: Run) -> tuple[Findings, list[tuple[int, str]]]:
     """Load and faults, the drain, the judgement."""
     seconds = run.minutes * 60
-    stage = Stage(run.folder, run.apart)
+    stage = Stage(run.folder, run.apart, Node(run.folder) if run.rabbitmq else None)
     with stage.running():
         hand, load = Hand(stage), _load(stage)
-        faults = [] if run.faults == "none" else schedule(run.seed, seconds - _TAIL, run.faults, run.apart)
+        kinds = kinds_of(run.faults, apart=run.apart, rabbitmq=run.rabbitmq)
+        faults = [] if run.faults == "none" else schedule(run.seed, seconds - _TAIL, kinds)
         breaking = threading.Thread(target=hand.play, args=(faults,))
         breaking.start()
         sent = load.play(plan(run.seed, seconds, run.rate), seconds + 30)
@@ -91,6 +95,7 @@ def _findings(run: Run, stage: Stage, hand: Hand, load: Load, sent: list[Sent], 
         minutes=run.minutes,
         load=_size(run, stage),
         valkey=valkey,
+        rabbitmq=stage.node.version() if stage.node else None,
         cases=cases,
         offences=_offences(cases, drained),
         drained=drained,
@@ -103,7 +108,8 @@ def _findings(run: Run, stage: Stage, hand: Hand, load: Load, sent: list[Sent], 
 
 def _size(run: Run, stage: Stage) -> str:
     parts = f"{len(stage.workers)} workers of four processes, {len(stage.receivers)} receivers"
-    return f"{run.rate:g} messages a second, {parts}, broker and store {'at two URLs' if run.apart else 'at one URL'}"
+    ways = "broker RabbitMQ, store Valkey" if run.rabbitmq else f"broker and store at {'two URLs' if run.apart else 'one URL'}"
+    return f"{run.rate:g} messages a second, {parts}, {ways}"
 
 
 def _offences(cases: list[Case], drained: Drained) -> list[Offence]:
@@ -118,6 +124,7 @@ def _load(stage: Stage) -> Load:
 
 def _logs(file: Path) -> None:
     """What the app of the load logs goes to a file."""
+    logging.basicConfig(filename=file, format="%(asctime)s %(message)s")
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(file.open("a", encoding="utf-8")))
 
 
@@ -128,10 +135,14 @@ def _run() -> Run:
     parser.add_argument("--rate", type=float, default=50.0, help="messages a second")
     parser.add_argument("--faults", default="", help="only kinds whose name begins so, or none")
     parser.add_argument("--apart", action="store_true", help="reach broker and store at two URLs, each with faults of its own")
+    parser.add_argument("--broker", choices=("valkey", "rabbitmq"), default="valkey", help="rabbitmq: a node of it, always apart")
     parser.add_argument(
         "--folder", type=Path, default=None, help="for data and logs, kept; default: a new one, kept when something failed"
     )
     given = parser.parse_args()
     seed = secrets.randbelow(1_000_000) if given.seed is None else given.seed
     folder = given.folder or Path(tempfile.mkdtemp(prefix="smsrelay-chaos-"))
-    return Run(given.minutes, seed, given.rate, given.faults, given.apart, folder, keep=given.folder is not None)
+    rabbitmq = given.broker == "rabbitmq"
+    return Run(
+        given.minutes, seed, given.rate, given.faults, given.apart or rabbitmq, rabbitmq, folder, keep=given.folder is not None
+    )

@@ -48,6 +48,9 @@ KINDS = (
     Kind("broker unreachable, refused", 3, (1.0, 8.0)),
     Kind("broker unreachable, silent", 3, (1.0, 8.0)),
     Kind("vendor slow", 5, (1.0, 4.0)),
+    Kind("RabbitMQ killed -9", 9, (0.0, 5.0)),
+    Kind("RabbitMQ stopped by SIGTERM", 2, (0.5, 5.0)),
+    Kind("RabbitMQ frozen", 4, (0.5, 7.0)),
 )
 
 
@@ -61,10 +64,15 @@ class Fault:
     pick: float
 
 
-def schedule(seed: int, seconds: float, only: str, apart: bool) -> list[Fault]:
-    """Every fault of a run; ``only`` keeps the kinds whose name begins so, ``apart`` those of a broker with a way of its own."""
+def kinds_of(only: str, *, apart: bool, rabbitmq: bool) -> list[Kind]:
+    """The kinds whose name begins with ``only``; those of a broker of its own (``apart``) or of RabbitMQ where there is one."""
+    absent = [name for name, there in (("broker", apart), ("RabbitMQ", rabbitmq)) if not there]
+    return [kind for kind in KINDS if kind.name.startswith(only) and not kind.name.startswith(tuple(absent))]
+
+
+def schedule(seed: int, seconds: float, kinds: Sequence[Kind]) -> list[Fault]:
+    """Every fault of a run."""
     random = Random(f"{seed} faults")
-    kinds = [kind for kind in KINDS if kind.name.startswith(only) and (apart or not kind.name.startswith("broker"))]
     faults, at = [], _QUIET
     while at < seconds:
         kind = random.choices(kinds, [kind.weight for kind in kinds])[0]
@@ -96,9 +104,18 @@ class Hand:
             "broker unreachable, silent": lambda fault: self._told("broker", "silence", fault),
             "vendor slow": self._slow,
         }
+        if stage.node is not None:
+            self._do |= self._to_rabbitmq(stage.node.part)
         self.done: Counter[str] = Counter()
         self.kills: list[Killed] = []
         self.diary: list[tuple[int, str]] = []  # epoch ms, what was done
+
+    def _to_rabbitmq(self, part: Part) -> dict[str, Callable[[Fault], bool]]:
+        return {
+            "RabbitMQ killed -9": lambda fault: self._killed(part, fault) is not None,
+            "RabbitMQ stopped by SIGTERM": lambda fault: self._stopped(part, fault),
+            "RabbitMQ frozen": lambda fault: self._frozen(part, fault),
+        }
 
     def play(self, faults: Sequence[Fault]) -> None:
         """Do every fault at its time; returns when the last one is over."""

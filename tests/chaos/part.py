@@ -30,8 +30,12 @@ class Killed:
 class Part:
     """One process at a time under one name. Every call may come from any thread."""
 
-    def __init__(self, name: str, command: Sequence[str], environment: Mapping[str, str], logs: Path) -> None:
+    def __init__(
+        self, name: str, command: Sequence[str], environment: Mapping[str, str], logs: Path, *, group: bool = False
+    ) -> None:
+        """``group``: it is a script with processes of its own, all of which every signal reaches."""
         self.name = name
+        self._group = group
         self.life = 0
         self._command = command
         self._environment = environment
@@ -53,7 +57,14 @@ class Part:
             self.life += 1
             with self._log.open("ab") as log:
                 log.write(f"--- life {self.life}\n".encode())
-                self._process = subprocess.Popen(self._command, cwd=_ROOT, env=dict(self._environment), stdout=log, stderr=log)
+                self._process = subprocess.Popen(
+                    self._command,
+                    cwd=_ROOT,
+                    env=dict(self._environment),
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=self._group,
+                )
             self._down_on_purpose = False
 
     def kill(self) -> Killed | None:
@@ -62,7 +73,7 @@ class Part:
             if not self.alive or self._process is None:
                 return None
             self._down_on_purpose = True
-            self._process.kill()
+            self._tell(self._process, signal.SIGKILL)
             self._process.wait()
             return Killed(self._process.pid, _now())
 
@@ -111,11 +122,11 @@ class Part:
                 return False
             self._down_on_purpose = True
             process = self._process
-            process.terminate()
+            self._tell(process, signal.SIGTERM)
         try:
             process.wait(within)
         except subprocess.TimeoutExpired:
-            process.kill()
+            self._tell(process, signal.SIGKILL)
             process.wait()
         return True
 
@@ -147,8 +158,15 @@ class Part:
         with self._lock:
             if not self.alive or self._process is None:
                 return False
-            self._process.send_signal(number)
+            self._tell(self._process, number)
             return True
+
+    def _tell(self, process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+        if self._group:
+            with contextlib.suppress(ProcessLookupError):  # all of them have ended
+                os.killpg(process.pid, number)
+        else:
+            process.send_signal(number)
 
 
 def _now() -> int:

@@ -3,6 +3,8 @@
     app ──▶ store ◀── workers ──────────────▶ simulator          ▶ and ◀ between app, workers, receivers and the
                        workers ◀── broker ◀── receivers ◀── ┘      Valkey server, and before the receivers, pass the proxy
 
+The broker is that Valkey server too, or a RabbitMQ node.
+
 Enters: a folder and the number of processes. Leaves: running parts, their settings, and a store that is read past the proxy.
 Raises ``RuntimeError`` when a part does not come up.
 """
@@ -24,11 +26,12 @@ from pathlib import Path
 from redis import Redis
 from redis.exceptions import RedisError
 
-from producers.lanes import STATUS_QUEUE, Lane
+from producers.broker import QUEUES
 from producers.settings import PREFIX
 from tests.acceptance.processes import pids
 from tests.chaos.gate import Gate
 from tests.chaos.grip import Grip, read_grips
+from tests.chaos.node import Node
 from tests.chaos.part import Killed, Part
 from tests.chaos.windows import short_policy
 from tests.simulator.client import Simulator
@@ -41,7 +44,7 @@ from worker.stack import free_port
 ROUTES = ("broker", "store", "callback")
 _SUPERVISE = 0.5  # seconds between looks at processes that ended by themselves
 _READY = 30.0
-_QUEUES = (*(lane.queue for lane in Lane), STATUS_QUEUE)
+_NODE_READY = 120.0  # seconds; RabbitMQ takes its time, more so after a kill
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +60,21 @@ class Size:
 class Stage:
     """Everything that runs. Used as a context: nothing outlives it."""
 
-    def __init__(self, folder: Path, apart: bool, size: Size = Size()) -> None:
-        """``apart``: the broker is reached on a way of its own, at a URL of its own; else it is the store's, as at a desk."""
+    def __init__(self, folder: Path, apart: bool, node: Node | None = None, size: Size = Size()) -> None:
+        """``apart``: the broker is reached on a way of its own, at a URL of its own; else it is the store's, as at a desk.
+
+        ``node``: the broker, in Valkey's place; always apart.
+        """
         self.folder = folder
-        self._broker = "broker" if apart else "store"
+        self.node = node
+        self._broker = "broker" if apart or node else "store"
         self.ended: Counter[str] = Counter()  # parts that ended by themselves
         self._held = folder / "held"
         self._held.mkdir(parents=True, exist_ok=True)
         self._valkey_port = free_port()
         ports = [free_port() for _ in range(size.receivers)]
-        self.gate = Gate({"broker": [self._valkey_port], "store": [self._valkey_port], "callback": ports})
+        broker_port = node.port if node else self._valkey_port
+        self.gate = Gate({"broker": [broker_port], "store": [self._valkey_port], "callback": ports})
         self._size = size
         self._ports = ports
         self._environment: dict[str, str] = {}
@@ -88,8 +96,10 @@ class Stage:
                 yield self
             finally:
                 self._stopping.set()
-                for part in [*self.workers, *self.receivers, self.valkey]:
+                for part in reversed(self._parts()):
                     part.end()
+                if self.node is not None:
+                    self.node.end()
                 for pid in pids(self.folder, "tests.chaos.observed"):  # their parents were killed
                     with contextlib.suppress(ProcessLookupError):  # it has just ended
                         os.kill(pid, signal.SIGKILL)
@@ -116,8 +126,10 @@ class Stage:
 
     def queued(self) -> int:
         """Tasks that wait at the broker or are in somebody's hands."""
+        if self.node is not None:
+            return self.node.queued()
         with self.redis() as redis:
-            return sum(int(redis.llen(name)) for name in _QUEUES) + int(redis.hlen("unacked"))
+            return sum(int(redis.llen(name)) for name in QUEUES) + int(redis.hlen("unacked"))
 
     def grips(self, kills: Sequence[Killed]) -> list[Grip]:
         """Every time a worker process had a message in hand."""
@@ -129,10 +141,15 @@ class Stage:
         """End every fault that may still last, and have every part up."""
         for route in ROUTES:
             self.gate.tell(route, "open")
-        for part in [self.valkey, *self.workers, *self.receivers]:
+        for part in self._parts():
             part.thaw_all()
             part.start()
+        if self.node is not None:
+            _until(self.node.answers, "rabbitmq", _NODE_READY)
         self.simulator.latency(0)
+
+    def _parts(self) -> list[Part]:
+        return [self.valkey, *([self.node.part] if self.node else []), *self.workers, *self.receivers]
 
     def _start(self) -> None:
         policy = self.folder / "policy.toml"
@@ -143,6 +160,9 @@ class Stage:
         (self.folder / "valkey").mkdir(exist_ok=True)
         self.valkey.start()
         _until(self._valkey_answers, "valkey")
+        if self.node is not None:
+            self.node.start()
+            _until(self.node.answers, "rabbitmq", _NODE_READY)
         for place, port in enumerate(self._ports, 1):
             self.receivers.append(self._receiver(place, port))
         for place in range(1, self._size.workers + 1):
@@ -151,6 +171,9 @@ class Stage:
             part.start()
         for port in self._ports:
             _until(lambda port=port: _receiver_answers(port), "receiver")
+        if self.node is not None:
+            _until(self.node.declared, "a queue of rabbitmq", _NODE_READY)
+            self.node.settle()
 
     def _part(self, name: str, command: Sequence[str], **more: str) -> Part:
         return Part(name, command, {**self._environment, **more}, self.folder)
@@ -168,7 +191,7 @@ class Stage:
     def _variables(self, policy: Path) -> dict[str, str]:
         own = {name: value for name, value in os.environ.items() if not name.startswith("SMSRELAY_")}
         return own | {
-            "SMSRELAY_BROKER_URL": f"redis://127.0.0.1:{self.gate.port(self._broker)}/0",
+            "SMSRELAY_BROKER_URL": self._broker_url(),
             "SMSRELAY_STORE_URL": f"redis://127.0.0.1:{self.gate.port('store')}/0",
             "SMSRELAY_CALLBACK_URL": f"http://127.0.0.1:{self.gate.port('callback')}",
             "SMSRELAY_VENDOR_URL": self.simulator.url,
@@ -183,6 +206,10 @@ class Stage:
             "SMSRELAY_DATA": str(self.folder / "data"),
         }
 
+    def _broker_url(self) -> str:
+        port = self.gate.port(self._broker)
+        return f"amqp://guest:guest@127.0.0.1:{port}//" if self.node else f"redis://127.0.0.1:{port}/0"
+
     def _valkey_answers(self) -> bool:
         with self.redis() as redis:
             try:
@@ -192,7 +219,7 @@ class Stage:
 
     def _supervise(self) -> None:
         while not self._stopping.wait(_SUPERVISE):
-            for part in [self.valkey, *self.workers, *self.receivers]:
+            for part in self._parts():
                 code = part.revive()
                 if code is not None:
                     self.ended[f"{part.name} ended by itself with {code}"] += 1
@@ -206,8 +233,8 @@ def _receiver_answers(port: int) -> bool:
         return False
 
 
-def _until(ready: Callable[[], bool], name: str) -> None:
-    deadline = time.monotonic() + _READY
+def _until(ready: Callable[[], bool], name: str, within: float = _READY) -> None:
+    deadline = time.monotonic() + within
     while not ready():
         if time.monotonic() > deadline:
             raise RuntimeError(f"{name} did not come up")

@@ -35,6 +35,7 @@ class Findings:
     minutes: float
     load: str
     valkey: str
+    rabbitmq: str | None  # its version, where it is the broker
     cases: Sequence[Case]
     offences: Sequence[Offence]
     drained: Drained
@@ -79,7 +80,7 @@ def _numbers(findings: Findings) -> Iterator[str]:
     yield f"| seed, minutes of faults | {findings.seed}, {findings.minutes:g} |"
     yield f"| load | {findings.load} |"
     yield f"| machine | {_machine()} |"
-    yield f"| versions | {_versions(findings.valkey)} |"
+    yield f"| versions | {_versions(findings)} |"
     yield f"| accepted (a call returned) | {sum(case.owed for case in cases)}; the app asked {findings.asked_again} times again |"
     yield f"| **lost** | **{_counted(findings, 'lost')}** |"
     yield f"| **submitted twice** | **{_counted(findings, 'was submitted', 'times')}** |"
@@ -126,6 +127,7 @@ def _machine() -> str:
     return f"{os.cpu_count()} cores {names[0] if names else platform.machine()}, {platform.system()} {platform.release()}"
 
 
-def _versions(valkey: str) -> str:
+def _versions(findings: Findings) -> str:
     named = ", ".join(f"{name} {version(name)}" for name in ("celery", "kombu", "redis"))
-    return f"Python {platform.python_version()}, {named}, Valkey {valkey} (AOF, always)"
+    broker = f", RabbitMQ {findings.rabbitmq}" if findings.rabbitmq else ""
+    return f"Python {platform.python_version()}, {named}, Valkey {findings.valkey} (AOF, always){broker}"

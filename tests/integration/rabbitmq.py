@@ -58,19 +58,28 @@ class RabbitMQ:
     def url(self) -> str:
         return f"amqp://guest:guest@127.0.0.1:{self.port}//"
 
-    def start(self) -> None:
-        """Start it and wait until it answers."""
+    @property
+    def command(self) -> list[str]:
+        """What starts it, once it is prepared, in ``environment`` and in a session of its own."""
+        return [str(_SERVER)]
+
+    def prepare(self) -> None:
+        """Write its configuration and start its port mapper."""
         self.folder.mkdir(parents=True, exist_ok=True)
         config = self.folder / "rabbitmq.conf"
         config.write_text(_CONFIG.format(port=self.port) + self.more, encoding="ascii")
         if self._mapper is None:
             mapper = ["epmd", "-port", str(self._epmd), "-address", "127.0.0.1"]
-            self._mapper = subprocess.Popen(mapper, env=self._environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            self._mapper = subprocess.Popen(mapper, env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        self.prepare()
         with (self.folder / "rabbitmq.log").open("ab") as log:
             # A session of its own: the script, the node and the node's helpers end together.
             self._server = subprocess.Popen(
-                [str(_SERVER)],
-                env=self._environment(),
+                self.command,
+                env=self.environment,
                 cwd=self.folder,
                 stdout=log,
                 stderr=log,
@@ -96,7 +105,7 @@ class RabbitMQ:
     def control(self, *arguments: str) -> str:
         """Run ``rabbitmqctl`` against it, and say what it said."""
         command = [str(_BIN / "rabbitmqctl"), "-n", self.name, "-q", *arguments]
-        return subprocess.run(command, env=self._environment(), stdout=subprocess.PIPE, check=True, text=True).stdout
+        return subprocess.run(command, env=self.environment, stdout=subprocess.PIPE, check=True, text=True).stdout
 
     def close_connections(self) -> None:
         """Close every client's connection, and wait until they are closed: the command only asks for it."""
@@ -159,7 +168,9 @@ class RabbitMQ:
                 raise RuntimeError("RabbitMQ did not come up:\n" + (self.folder / "rabbitmq.log").read_text("utf-8")[-3000:])
             time.sleep(0.1)
 
-    def _environment(self) -> dict[str, str]:
+    @property
+    def environment(self) -> dict[str, str]:
+        """Its variables: whatever it writes, it writes to its folder."""
         folder = str(self.folder)
         ours = {name: value for name, value in os.environ.items() if not name.startswith("RABBITMQ_")}
         return ours | {
@@ -175,6 +186,7 @@ class RabbitMQ:
             "RABBITMQ_DIST_PORT": str(self._dist),
             "RABBITMQ_MNESIA_BASE": str(self.folder / "mnesia"),
             "RABBITMQ_LOG_BASE": str(self.folder / "log"),
+            "ERL_CRASH_DUMP": str(self.folder / "erl_crash.dump"),
             "RABBITMQ_PID_FILE": str(self.folder / "pid"),
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 2 -kernel inet_dist_use_interface {127,0,0,1}",
         }
@@ -194,11 +206,16 @@ def running_rabbitmq(folder: Path, more: str = "") -> Iterator[RabbitMQ]:
 
 def installed_or_skipped() -> None:
     """Make sure that RabbitMQ is installed, or end the test."""
-    if _SERVER.exists() or _installed_now():
+    if installed():
         return
     if os.environ.get("CI"):
         pytest.fail("RabbitMQ is not installed and cannot be; install rabbitmq-server")
     pytest.skip("needs rabbitmq-server of Debian, or the right to install it")
+
+
+def installed() -> bool:
+    """Whether it is there, or could be installed just now."""
+    return _SERVER.exists() or _installed_now()
 
 
 def _installed_now() -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -30,6 +31,7 @@ from worker.unread import Unread
 from worker.vendor.answer import Answer, Kind
 from worker.waits import Waits
 
+_AWAY = 60.0  # seconds
 _TRIES = 2 * 3  # the client itself tries three times
 
 
@@ -106,6 +108,31 @@ def test_an_answer_recorded_twice_takes_nothing_from_who_began_the_attempt_since
     assert (reading.record.state, reading.record.attempt, reading.record.owner) == (State.SUBMITTING, 1, "second")
 
 
+def test_an_uncertain_otp_waits_for_its_report_from_when_the_store_is_back(redis: Redis, valkey_url: str) -> None:
+    store, clock = Store(redis, RETENTION), [0.0]
+    with enqueuer(redis, valkey_url) as door:
+        message_id = door.enqueue(job(Lane.OTP)).message_id
+    reset = ended(store, message_id, "worker", Answer(Kind.UNCERTAIN, "connection_reset"))
+    address, _, database = valkey_url.rpartition("/")
+    with (
+        severed_in_a_begin(int(address.rpartition(":")[2])) as severed,
+        open_store(f"redis://127.0.0.1:{severed.port}/{database}") as far,
+    ):
+        severed.was_cut = True
+        severed.cut.set()
+
+        def away(_: float) -> None:
+            clock[0] += _AWAY
+            severed.mend()
+
+        patient = replace(WAITS, lease=2 * _AWAY)
+        recording(Store(far, RETENTION), redis, sleep=away, monotonic=lambda: clock[0], waits=patient).record(reset)
+    reading = store.read(message_id)
+    assert reading is not None
+    assert reading.record.state is State.UNCERTAIN
+    assert redis.zscore(keys.AGENDA, message_id) == reset.begun.at + 1000 * (_AWAY + POLICY.uncertain[Lane.OTP].window)
+
+
 def ended(store: Store, message_id: str, owner: str, answer: Answer) -> Ended:
     change = begin(store, message_id, owner)
     assert change is not None
@@ -113,7 +140,7 @@ def ended(store: Store, message_id: str, owner: str, answer: Answer) -> Ended:
     return Ended(Begun(change.after, None, change.after.begun_at, 0.0, Slot(0.0, 1.0), 1), answer)
 
 
-def recording(store: Store, redis: Redis) -> Answers:
+def recording(store: Store, redis: Redis, waits: Waits = WAITS, **clock: Any) -> Answers:
     return Answers(
         store=store,
         limit=Limit(redis, 100_000.0),
@@ -121,5 +148,6 @@ def recording(store: Store, redis: Redis) -> Answers:
         policy=POLICY,
         unread=Unread(store, Inbox(redis), Reports(store, POLICY, lambda: 0.5)),
         roll=lambda: 0.5,
-        waits=WAITS,
+        waits=waits,
+        **clock,
     )
