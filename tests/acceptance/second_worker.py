@@ -21,11 +21,11 @@ PROCESSES = 4  # of a worker, beside their parent
 
 
 @contextlib.contextmanager
-def second_worker(relay: RelayProcess) -> Iterator["subprocess.Popen[bytes]"]:
+def second_worker(relay: RelayProcess, *options: str) -> Iterator["subprocess.Popen[bytes]"]:
     """A second worker, ready to work."""
-    starts = starts_of(relay, "worker2")
-    with second_worker_started(relay) as second:
-        eventually(lambda: starts_of(relay, "worker2") == starts + PROCESSES, "the second worker is ready", BACK)
+    ready = starts_of(relay, "worker2") + (1 if "--together" in options else PROCESSES)
+    with second_worker_started(relay, *options) as second:
+        eventually(lambda: starts_of(relay, "worker2") == ready, "the second worker is ready", BACK)
         yield second
 
 

@@ -1,10 +1,7 @@
 """The whole relay over RabbitMQ: what works over Redis works here, and survives what RabbitMQ and its workers may suffer."""
 
-import contextlib
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 
 import pytest
@@ -16,7 +13,8 @@ from producers.lanes import Lane
 from producers.record import State
 from tests.acceptance.arrivals import each_arrived_once
 from tests.acceptance.processes import PARENT, TOGETHER, kill_9, pids
-from tests.acceptance.relay_process import ROOT, TEMPLATE, RelayProcess, a_code, a_recipient, a_reference, running_relay
+from tests.acceptance.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient, a_reference, running_relay
+from tests.acceptance.second_worker import second_worker
 from tests.integration.rabbitmq import RabbitMQ, running_rabbitmq
 from tests.waiting import eventually
 
@@ -95,7 +93,7 @@ def test_an_attempt_cut_short_by_a_killed_worker_is_not_submitted_again(relay_ov
 def test_a_rolling_restart_under_load_submits_everything_once(relay_over_rabbitmq: RelayProcess) -> None:
     relay = relay_over_rabbitmq
     jobs = [job for _ in range(WAVE) for lane in Lane for job in a_bulk(1, lane)]
-    with second_worker(relay) as second:
+    with second_worker(relay, "--together") as second:
         starts = log(relay).count(" ready.")
         ids = one_by_one(relay, jobs[:WAVE])
         [parent] = pids(relay.data, PARENT, "--name worker ")
@@ -217,20 +215,6 @@ def asked_again(relay: RelayProcess, job: SendJob) -> Accepted:
 
     accepted: Accepted = eventually(answer, "the store takes the job", BACK)
     return accepted
-
-
-@contextlib.contextmanager
-def second_worker(relay: RelayProcess) -> Iterator["subprocess.Popen[bytes]"]:
-    """One more worker, not restarted by anybody, ready to work; it is told to stop at the end when it still runs."""
-    with (relay.data / "worker2.log").open("ab") as written:
-        command = [sys.executable, "-m", "worker", "worker", "--name", "worker2", "--together"]
-        second = subprocess.Popen(command, cwd=ROOT, env=dict(relay.environment), stdout=written, stderr=written)
-    try:
-        eventually(lambda: " ready." in log(relay, "worker2"), "the second worker is ready", BACK)
-        yield second
-    finally:
-        second.terminate()
-        second.wait(BACK)
 
 
 def delivered_once(relay: RelayProcess, jobs: Sequence[SendJob], ids: Sequence[str]) -> None:
