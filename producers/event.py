@@ -4,11 +4,12 @@ Enters: what the receiver could read of a callback. Leaves: a strict, versioned 
 field. A wrong event raises ``Rejection``; nothing is guessed here, leniency ends in ``producers.callback``.
 """
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from producers.rejection import Rejection
+from producers.version import Version
 
 Code = Annotated[str, Field(min_length=1, max_length=24, pattern=r"^[A-Za-z0-9_.\-]+$")]
 Identifier = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.\-]+$")]
@@ -19,7 +20,7 @@ class StatusEvent(BaseModel):
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    v: Literal[1] = 1
+    v: Version = 1
     message_id: Identifier | None = Field(default=None, description="From the callback path: our message.")
     attempt: Annotated[int, Field(ge=1, le=999_999)] | None = Field(default=None, description="From the callback path.")
     external_id: Identifier | None = Field(default=None, description="The vendor's id of the submit.")

@@ -7,7 +7,7 @@ reason and what is allowed, and never the value: it may be a number or a code.
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import (
     AwareDatetime,
@@ -29,6 +29,7 @@ from producers.number import e164
 from producers.record import DEFAULT_APP
 from producers.rejection import Problem, Rejection
 from producers.template import Registry
+from producers.version import Version
 
 MAX_LIFETIME = 7 * 24 * 3600  # seconds; beyond it nobody wants the SMS any more
 TEMPLATE_ID = r"^[A-Za-z0-9_\-]{1,32}$"
@@ -63,7 +64,7 @@ class SendJob(BaseModel):
         strict=True, frozen=True, extra="forbid", hide_input_in_errors=True, json_schema_extra=_ONE_DEADLINE
     )
 
-    v: Literal[1] = Field(default=1, description="Version of this contract.")
+    v: Version = Field(default=1, description="Version of this contract.")
     to: str = Field(max_length=32, repr=False, description="E.164; a mainland number also without +86.")
     template: str = Field(pattern=TEMPLATE_ID, description="A string: leading zeros matter.")
     params: tuple[Parameter, ...] = Field(

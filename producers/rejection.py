@@ -12,6 +12,10 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 _FIELD_NAME = re.compile(r"[A-Za-z_]{1,32}")
+_IN_WORDS_OF_JSON = {
+    "tuple_type": "must be a list",
+    "model_type": "must be an object with the fields of this value",
+}
 _LONGEST = 10_000  # no list of ours holds as many; beyond it an index is somebody's key
 
 
@@ -55,7 +59,7 @@ def _problem(found: ErrorDetails) -> Problem:
     field = ".".join(_shown(part) for part in found["loc"] if part != "[key]") or "(whole)"
     if found["type"] == "extra_forbidden":
         return Problem(field, "is not a field of this value; docs/wire-contract.md lists them")
-    return Problem(field, found["msg"].removeprefix("Value error, "))
+    return Problem(field, _IN_WORDS_OF_JSON.get(found["type"]) or found["msg"].removeprefix("Value error, "))
 
 
 def _shown(part: str | int) -> str:

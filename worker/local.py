@@ -65,7 +65,8 @@ class Desk:
         if self.simulator:
             vendor = f"http://127.0.0.1:{self.ports.simulator}"
             played = {"SMSRELAY_VENDOR_URL": vendor, "SMSRELAY_VENDOR_INTL_URL": vendor, "SMSRELAY_APPCODE": "simulator"}
-            return {**desk, **given, **played}
+            # Reports that are played go to our own receiver, never to the public one that an .env file names.
+            return {**desk, **given, **played, "SMSRELAY_CALLBACK_URL": desk["SMSRELAY_CALLBACK_URL"]}
         return {**desk, **given}
 
     def parts(self, given: Mapping[str, str]) -> tuple[Part, ...]:

@@ -53,7 +53,8 @@ def policy(context: click.Context, file: Path | None, markdown: bool) -> None:
 def explain_code(group_file: Path | None, file: Path | None, code: str) -> None:
     """Say what happens on CODE, and when.
 
-    CODE is a status code (503), a submit code (0000), a class (throttled) or a rule's name (uncertain.otp).
+    CODE is a status code (503), a submit code (0000), a class (throttled), a code of the gateway or of the network (http_429,
+    connection_reset) or a rule's name (uncertain.otp).
     """
     click.echo(explain(_load(file or group_file), code))
 

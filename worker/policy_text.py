@@ -10,6 +10,7 @@ from itertools import chain
 
 from worker.policy import DEFAULT, Action, Policy, Rule, UncertainRule
 from worker.retry import Backoff
+from worker.vendor.meaning import kinds_of
 
 _MIDDLE = 0.5  # the roll that adds and takes nothing
 _LISTED = 4  # delays written out before "and so on"
@@ -49,11 +50,13 @@ def markdown_table(policy: Policy) -> str:
 def explain(policy: Policy, code: str) -> str:
     """What happens on a code and when, a line for each row of that name.
 
-    ``code`` is a status code, a submit code, a class, or a rule's name as a timeline shows it ("uncertain.otp").
+    ``code`` is a status code, a submit code, a class, a rule's name as a timeline shows it ("uncertain.otp"), or a code of the
+    gateway or of the way to it ("http_429"), which has no row of its own: its class has.
     """
     listed = chain(policy.status.values(), policy.submit.values(), policy.classes.values())
     found = [_explained(policy, rule) for rule in listed if code in (rule.code, rule.name)]
     found += [f"{code}: {_lane(rule)}." for rule in policy.uncertain.values() if rule.name == code]
+    found = found or [f"{code} is of {_explained(policy, policy.classes[kind])}" for kind in kinds_of(code)]
     return "\n".join(found) or _unlisted(policy, code)
 
 

@@ -5,6 +5,7 @@ an unknown queue end it with 2 before it has a child.
 """
 
 import importlib
+import logging
 import os
 import signal
 import sys
@@ -40,6 +41,7 @@ def main(name: str, queues: str, together: bool, events: bool) -> None:
     os.register_at_fork(after_in_child=gevent.reinit)  # a child that shared its parent's event loop would hear for it
     crew = Crew([Seat(duty.title, _work(app, duty, name, events, duty in keepers)) for duty in duties])
     logs.set_up()
+    logging.captureWarnings(True)  # a line of JSON, too, is what Celery says to root
     if crew.run() is signal.SIGHUP and not sys.stdout.isatty():  # else its terminal was closed
         become(*sys.orig_argv[1:])  # with settings, policy and code as they are now
 

@@ -29,6 +29,14 @@ def test_send_prints_the_message_id(relay: RelayProcess) -> None:
     assert len(relay.simulator.submits(to)) == 1
 
 
+@pytest.mark.parametrize("part", ["worker", "receiver"])
+def test_every_line_of_a_log_is_json_with_an_event_and_a_time(relay: RelayProcess, part: str) -> None:
+    relay.wait_state(relay.send(a_recipient()), State.DELIVERED)
+    *whole, _being_written = (relay.data / f"{part}.log").read_text("utf-8").split("\n")
+    assert whole
+    assert [line for line in whole if not {"event", "level", "timestamp"} <= set(json.loads(line))] == []
+
+
 def test_send_as_json_says_whether_the_reference_is_new(relay: RelayProcess) -> None:
     command = ["send", "--to", a_recipient(), "--template", TEMPLATE, "--param", "1", "--lane", "notice"]
     reference = a_reference()

@@ -35,6 +35,12 @@ def test_a_desk_embeds_a_server_where_a_broker_or_a_store_is_missing(
     assert any(part.name == "broker" for part in desk.parts(given)) is embedded
 
 
+def test_reports_that_are_played_go_to_the_desks_own_receiver_whatever_an_env_file_names(tmp_path: Path) -> None:
+    given = {"SMSRELAY_CALLBACK_URL": "https://sms.example.com"}
+    assert Desk(tmp_path, Ports(receiver=4712)).environment(given)["SMSRELAY_CALLBACK_URL"] == "http://127.0.0.1:4712"
+    assert Desk(tmp_path, Ports(), simulator=False).environment(given)["SMSRELAY_CALLBACK_URL"] == "https://sms.example.com"
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "reason"),
     [

@@ -46,6 +46,7 @@ def test_the_wire_form_leaves_absent_fields_out_and_names_its_version() -> None:
     ("change", "field"),
     [
         ({"v": 2}, "v"),
+        ({"v": True}, "v"),
         ({"code": 200}, "code"),
         ({"code": ""}, "code"),
         ({"code": "20 0"}, "code"),

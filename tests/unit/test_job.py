@@ -309,13 +309,27 @@ def test_the_schema_takes_every_job_of_ours(sent: SendJob) -> None:
         *({"lane": value} for value in ("OTP", 1)),
         *({"template": value} for value in (7, "a b", "x" * 33)),
         *({"expires_in": value} for value in (0, 604_801, 1.5)),
-        *({"v": 2}, {"app": "a b"}, {"reference": ""}, {"params": ["x"] * 21}, {"params": "394021"}, {"nonsense": 1}),
+        *(
+            {"v": 2},
+            {"v": True},
+            {"app": "a b"},
+            {"reference": ""},
+            {"params": ["x"] * 21},
+            {"params": "394021"},
+            {"nonsense": 1},
+        ),
         {"expires_in": 60, "expires_at": "2027-01-15T08:00:00Z"},
     ],
 )
 def test_what_needs_neither_clock_nor_numbering_tables_the_schema_refuses_as_the_door_does(fields: dict[str, Any]) -> None:
     assert refused(fields)
     assert not SCHEMA.is_valid(WIRE | fields)
+
+
+def test_a_wrong_shape_is_told_in_words_of_json() -> None:
+    assert refused({"params": "394021"}) == {"params": "must be a list"}
+    with pytest.raises(Rejection, match="must be an object"):
+        SendJob.decode([WIRE])
 
 
 @pytest.mark.parametrize("wire", [None, 5, "text", [], [WIRE], float("nan"), object(), {1: 2}, {"to": {1, 2}}])

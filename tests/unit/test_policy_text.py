@@ -4,9 +4,13 @@ import dataclasses
 
 import pytest
 
+from tests.simulator.preset import PRESETS
+from worker.answers import STALLED
 from worker.policy import GUIDE_CODES, Policy
 from worker.policy_file import load_policy, packaged_source, parse_policy
 from worker.policy_text import explain, markdown_table, rows
+from worker.vendor.gateway import FAULTS, OTHER_ERROR, RESPONSES
+from worker.vendor.meaning import kinds_of
 
 POLICY = load_policy(None)
 
@@ -57,6 +61,35 @@ def test_an_unlisted_code_is_explained_for_reports_and_for_answers(code):
     assert text.startswith(f"{code} is not listed")
     assert "changes no state, and is counted" in text
     assert "submit.default: the message is failed" in text
+
+
+@pytest.mark.parametrize(
+    ("code", "classes"),
+    [
+        ("http_429", ["throttled"]),
+        ("T429ID", ["throttled"]),
+        ("B403MQ", ["halted"]),
+        ("I400MP", ["refused"]),
+        ("http_503", ["unreachable"]),
+        ("D503", ["unreachable"]),
+        ("D504TO", ["uncertain"]),
+        ("D504CO", ["unreachable", "uncertain"]),
+        ("quota_exhausted", ["halted"]),
+        ("connect_timeout", ["unreachable", "uncertain"]),
+        ("connection_reset", ["unreachable", "uncertain"]),
+        ("other_error", ["unreachable", "uncertain"]),
+        ("unparsable", ["uncertain"]),
+    ],
+)
+def test_a_code_of_the_gateway_or_the_network_is_explained_by_its_class(code, classes):
+    lines = [f"{code} is of {explain(POLICY, name)}" for name in classes]
+    assert explain(POLICY, code).splitlines() == lines
+
+
+def test_every_code_that_a_timeline_can_show_without_the_vendor_has_a_class():
+    own = {fault.code for fault in FAULTS} | {row.name for row in RESPONSES} - {""} | {STALLED, OTHER_ERROR}
+    own |= {preset.code for preset in PRESETS.values()} - {""}
+    assert {code for code in own if not kinds_of(code)} == set()
 
 
 def test_a_code_with_rows_in_two_tables_is_explained_for_both():
