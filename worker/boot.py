@@ -9,7 +9,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import structlog
@@ -17,10 +17,11 @@ from celery import bootsteps
 
 from producers.connection import StoreUnavailable
 from producers.publish import BrokerUnavailable
-from worker.muster import BEAT, WorkerProcess
+from worker.muster import BEAT, GONE, WorkerProcess
 
 TURN = 1.0  # seconds between turns
 _LOST_EVERY = 2  # turns
+_HEARD_FROM_ALL = int(GONE / BEAT) + 2  # beats, after which a predecessor that was killed is no longer listed
 
 log = structlog.get_logger()
 
@@ -81,10 +82,20 @@ class MusterStep(_BesideStep):
     def _run(self, worker: Any) -> None:
         muster = worker.app.relay.muster
         queues = tuple(sorted(worker.app.amqp.queues.consume_from))
-        process = WorkerProcess(worker.hostname, socket.gethostname(), os.getpid(), queues, time.time_ns() // 1_000_000)
-        stopping = False
+        process = WorkerProcess(
+            worker.hostname,
+            socket.gethostname(),
+            os.getpid(),
+            queues,
+            time.time_ns() // 1_000_000,
+            worker.app.relay.configuration,
+        )
+        turns, stopping = 0, False
         while not stopping:
             self._tell(muster.alive, process)
+            turns += 1
+            if turns == _HEARD_FROM_ALL:
+                self._tell(lambda one: _warn_of_namesakes(muster.processes(), one), process)
             stopping = self._stopping.wait(BEAT)
         self._tell(muster.leaves, process)
 
@@ -93,3 +104,11 @@ class MusterStep(_BesideStep):
             tell(process)
         except StoreUnavailable as error:
             log.debug("not told that this worker is alive", reason=str(error))
+
+
+def _warn_of_namesakes(processes: Sequence[WorkerProcess], own: WorkerProcess) -> None:
+    """Celery addresses workers by name, so two of one name answer for each other, and Flower shows them as one."""
+    others = [one for one in processes if one.name == own.name and one != own]
+    if others:
+        found = [f"process {one.pid} on {one.host}" for one in others]
+        log.warning("another worker has this name", name=own.name, others=found)

@@ -13,10 +13,11 @@ import click
 
 from producers.cli import Refused, refuse_taken, told
 from producers.job import TEMPLATE_ID
+from worker.doctor_workers import sentence
 from worker.limit import RateState
 from worker.metrics import serve_metrics
 from worker.operator import Operator
-from worker.overview import Overview
+from worker.overview import Overview, given_rate
 from worker.settings import OperatorSettings
 from worker.story import clock
 
@@ -57,10 +58,10 @@ def rate(value: str | None, template: str | None) -> None:
     VALUE is a number a second; `default` takes a command's rate back, so that SMSRELAY_RATE holds, and `off` that of a template.
     """
     with told():
-        limit = Operator.wire(OperatorSettings()).limit
+        operator = Operator.wire(OperatorSettings())
         if value is not None:
-            limit.set_rate(_rate_of(value, template), _checked(template))
-        state = limit.state()
+            operator.limit.set_rate(_rate_of(value, template), _checked(template))
+        state = operator.limit.state(given_rate(operator.muster.processes()))
     click.echo("\n".join(_rate_lines(state)))
 
 
@@ -108,6 +109,8 @@ def _status_lines(overview: Overview) -> Iterator[str]:
         yield "workers: none is alive; smsrelay worker starts one"
     for one in overview.workers:
         yield f"worker {one.name}: {', '.join(one.queues)}; process {one.pid} on {one.host} since {clock(one.since)}"
+    for apart in overview.differences:
+        yield f"the workers differ in {sentence(apart)}"
     for code, count in sorted(overview.unlisted.items()):
         yield f"unlisted status code {code}: {count} reports"
 

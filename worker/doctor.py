@@ -24,8 +24,11 @@ from producers.rejection import Rejection
 from producers.settings import ProducerSettings, SettingsError
 from producers.spool import Spool, SpoolUnavailable
 from producers.template import Approval, Registry, load_registry
+from worker.configuration import Configuration
 from worker.doctor_server import clocks, examine_messages, examine_server, recent_templates
+from worker.doctor_workers import examine_workers
 from worker.finding import Finding, error, note, warning
+from worker.muster import Muster
 from worker.policy_file import PolicyError, load_policy
 from worker.relay import vendor
 from worker.settings import WorkerSettings
@@ -51,7 +54,8 @@ def examine(wall_clock: Clock = time.time) -> list[Finding]:
     except SettingsError as problems:
         return [*_wrong_settings(str(problems)), *_examine_without_worker(wall_clock)]
     used, at_store = examine_store(settings, wall_clock)
-    return [*examine_settings(settings, used), *at_store, *examine_broker(settings), *examine_spool(settings)]
+    elsewhere = [*examine_broker(settings), *examine_spool(settings), *_workers(settings)]
+    return [*examine_settings(settings, used), *at_store, *elsewhere]
 
 
 def examine_settings(settings: WorkerSettings, used: Collection[str] = ()) -> list[Finding]:
@@ -219,6 +223,17 @@ def _examine_without_worker(wall_clock: Clock) -> list[Finding]:
     except SettingsError:
         return []  # its problems are among the worker's
     return [*examine_store(settings, wall_clock)[1], *examine_broker(settings), *examine_spool(settings)]
+
+
+def _workers(settings: WorkerSettings) -> list[Finding]:
+    """Of living workers; a file that cannot be read, and a store that is away, are findings of other checks."""
+    redis = open_store(settings.store_url, 2)
+    try:
+        return examine_workers(Muster(redis).processes(), Configuration.of(settings))
+    except (StoreUnavailable, OSError):
+        return []
+    finally:
+        redis.close()
 
 
 def _wrong_settings(problems: str) -> list[Finding]:

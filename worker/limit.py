@@ -155,9 +155,9 @@ class Limit:
         """Set the rate of all, or of one template; None takes it back. Raises ``ValueError`` for a rate that is none."""
         self._rates.set(rate, template)
 
-    def state(self) -> RateState:
-        """Rates, and what is shut."""
-        return self._rates.state()
+    def state(self, given: float | None = None) -> RateState:
+        """Rates, and what is shut; ``given``: the rate that the workers were given, when it is known."""
+        return self._rates.state(given)
 
     def _wait(self, waiter: Waiter, until: float) -> None:
         waiter.called.wait(max(0.0, min(until, waiter.until) - self._monotonic()))

@@ -11,6 +11,7 @@ from redis import Redis
 
 from producers import keys
 from producers.script import Script
+from worker.configuration import Configuration
 
 BEAT = 5.0  # seconds between two words of a process
 GONE = 20.0  # seconds of silence
@@ -25,6 +26,7 @@ class WorkerProcess:
     pid: int
     queues: tuple[str, ...]
     since: int  # ms, by the clock of its host
+    given: Configuration | None = None  # None: of a version that reports none
 
     def encode(self) -> str:
         """As the store keeps it; the same each time."""
@@ -34,7 +36,8 @@ class WorkerProcess:
     def decode(cls, line: str) -> "WorkerProcess":
         """Read what ``encode`` wrote."""
         told = json.loads(line)
-        return cls(**{**told, "queues": tuple(told["queues"])})
+        given = Configuration.decode(told.get("given"))
+        return cls(told["name"], told["host"], told["pid"], tuple(told["queues"]), told["since"], given)
 
 
 class Muster:

@@ -3,10 +3,11 @@
 Enters: what operators look at. Leaves: one frozen value; nothing in it names a person. Fails with ``StoreUnavailable``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from producers.lanes import Lane
+from worker.configuration import Difference, differences
 from worker.limit import RateState
 from worker.muster import WorkerProcess
 from worker.operator import Operator
@@ -24,6 +25,7 @@ class Overview:
     dead: int  # failed or ended unknown, within the retention
     unlisted: Mapping[str, int]  # reports by status codes that the policy does not know
     workers: tuple[WorkerProcess, ...]  # that are alive
+    differences: tuple[Difference, ...]  # settings that the workers do not share
 
     @classmethod
     def read(cls, operator: Operator) -> "Overview":
@@ -31,4 +33,11 @@ class Overview:
         store = operator.store
         waiting = {lane: store.waiting(lane) for lane in Lane}
         counts = (operator.put_off.count(), store.timed(), store.reports(), store.dead_count(), store.unlisted())
-        return cls(operator.limit.state(), waiting, *counts, operator.muster.processes())
+        workers = operator.muster.processes()
+        apart = differences((one.name, one.given) for one in workers)
+        return cls(operator.limit.state(given_rate(workers)), waiting, *counts, workers, apart)
+
+
+def given_rate(workers: Sequence[WorkerProcess]) -> float | None:
+    """The rate (a second) that the living workers were given, the highest when they differ; None when none of them says."""
+    return max((one.given.rate for one in workers if one.given is not None), default=None)

@@ -66,15 +66,15 @@ class Rate:
             else:
                 self._redis.hset(keys.RATES, field, repr(float(rate)))
 
-    def state(self) -> RateState:
-        """All of it, in one round trip."""
+    def state(self, given: float | None = None) -> RateState:
+        """All of it, in one round trip; ``given``: the rate that the workers were given, when it is known."""
         with store_answers(), self._redis.pipeline(transaction=False) as pipeline:
             for key in (keys.RATE, keys.RATES, keys.HALTED, keys.CIRCUIT):
                 pipeline.hgetall(key)
             pipeline.time()
             rate, rates, halted, circuit, (seconds, micros) = pipeline.execute()
         now = int(seconds) * 1_000_000 + int(micros)
-        configured = float(rates.get("rate", self._rate))
+        configured = float(rates.get("rate", self._rate if given is None else given))
         pause = int(rate.get("pause", 0))
         return RateState(
             configured,

@@ -18,6 +18,7 @@ from producers.settings import SettingsError
 from producers.template import load_registry
 from worker.agenda import Agenda
 from worker.answers import Answers
+from worker.configuration import Configuration
 from worker.limit import Limit
 from worker.lost import LostWakeUps
 from worker.muster import Muster
@@ -56,6 +57,7 @@ class Relay:
     lost: LostWakeUps
     put_off: PutOff
     muster: Muster
+    configuration: Configuration
 
     @classmethod
     def wire(cls, settings: WorkerSettings) -> Self:
@@ -84,8 +86,22 @@ class Relay:
         pace = Pace(redis, settings.pull_rate)
         reconciler = Reconciler(store, pace, adapter, reports, publisher, policy, clock=lambda: time.time_ns() // 1_000_000)
         agenda = Agenda(store, enqueuer, reconciler, unread, policy)
-        lost = LostWakeUps(store, enqueuer, inbox, publisher)
-        return cls(store, limit, policy, enqueuer, reports, inbox, sender, reconciler, agenda, lost, put_off, Muster(redis))
+        lost, muster = LostWakeUps(store, enqueuer, inbox, publisher), Muster(redis)
+        return cls(
+            store,
+            limit,
+            policy,
+            enqueuer,
+            reports,
+            inbox,
+            sender,
+            reconciler,
+            agenda,
+            lost,
+            put_off,
+            muster,
+            Configuration.of(settings),
+        )
 
 
 def _submits(settings: WorkerSettings, adapter: Vendor, limit: Limit, answers: Answers, waits: Waits) -> Submits:

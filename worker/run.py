@@ -13,6 +13,7 @@ from producers.cli import Refused, refuse_taken, told
 from worker.become import become
 from worker.settings import FlowerSettings
 
+_TASKS = "--max_tasks=10000"  # about 11 KB each, so that Flower stays below 200 MB
 _COLUMNS = "--tasks_columns=name,state,kwargs,result,received,uuid"  # lane, attempt and outcome at a glance
 GREEN = ("-m", "gevent.monkey", "--no-os", "--no-signal", "--no-subprocess", "--module")  # the crew forks and reaps by itself
 
@@ -38,7 +39,7 @@ def flower(host: str, port: int) -> None:
     os.environ["CELERY_BROKER_URL"] = settings.broker_url  # Flower needs no more of us, so it holds no key to the vendor
     address = (f"--address={host}", f"--port={port}")
     # Read only: a page that can shut down workers or drop tasks is no page to leave open.
-    become("-m", "celery", "flower", *address, "--read_only=True", "--natural_time=False", _COLUMNS)
+    become("-m", "celery", "flower", *address, "--read_only=True", "--natural_time=False", _TASKS, _COLUMNS)
 
 
 @click.command(context_settings={"ignore_unknown_options": True})

@@ -1,4 +1,6 @@
-"""Real worker processes as ``smsrelay status`` lists them: all of them, one that was killed no more, its successor instead."""
+"""Real worker processes as ``smsrelay status`` lists them: all of them, one that was killed no more, its successor instead;
+and what is said of workers that should not run side by side as they do.
+"""
 
 import json
 from pathlib import Path
@@ -6,6 +8,7 @@ from pathlib import Path
 from producers.broker import QUEUES
 from tests.acceptance.processes import kill_9
 from tests.acceptance.relay_process import RelayProcess, running_relay
+from tests.acceptance.second_worker import second_worker_started
 from tests.waiting import eventually
 
 _BACK = 90.0  # seconds until everything goes on after a kill
@@ -32,3 +35,20 @@ def test_status_lists_the_processes_that_are_alive(tmp_path: Path) -> None:
     changed = {queue for queue in QUEUES if before[queue] != after[queue]}
     assert changed == {"sms.notice"}
     assert before["sms.notice"] == [killed]
+
+
+def test_workers_of_one_name_or_of_different_rates_are_told_apart(tmp_path: Path) -> None:
+    with running_relay(tmp_path / "relay", settings={"SMSRELAY_RATE": "50"}) as relay:
+        same_name = ("--together", "--name", "worker")
+        with second_worker_started(relay, *same_name, settings={"SMSRELAY_RATE": "7"}):
+            logs = (relay.data / "worker.log", relay.data / "worker2.log")
+            eventually(
+                lambda: "the workers differ in SMSRELAY_RATE: 50 (worker@" in relay.cli("status").stdout,
+                "status tells of the two rates",
+                _BACK,
+            )
+            told = relay.cli("doctor", "--json").stdout
+            assert [one["problem"] for one in json.loads(told)["findings"] if one["check"] == "workers"]
+            eventually(
+                lambda: all("another worker has this name" in log.read_text("utf-8") for log in logs), "both logs warn", _BACK
+            )

@@ -3,12 +3,14 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from prometheus_client import CollectorRegistry
 from redis import Redis
 
 from producers import keys
+from worker.configuration import Configuration
 from worker.limit import Limit
 from worker.metrics import RelayCollector
 from worker.muster import GONE, Muster, WorkerProcess
@@ -16,8 +18,9 @@ from worker.operator import Operator
 from worker.put_off import PutOff
 from worker.store import Store
 
-OTP = WorkerProcess("worker-otp@host", "host", 7, ("sms.otp",), 1_800_000_000_000)
-ALL = WorkerProcess("worker@other", "other", 8, ("sms.otp", "sms.status"), 1_800_000_000_000)
+GIVEN = Configuration("0.1.0", 100.0, "submits", 300.0, 72.0, "0011aabb", "none")
+OTP = WorkerProcess("worker-otp@host", "host", 7, ("sms.otp",), 1_800_000_000_000, GIVEN)
+ALL = WorkerProcess("worker@other", "other", 8, ("sms.otp", "sms.status"), 1_800_000_000_000, GIVEN)
 
 
 @pytest.fixture
@@ -63,3 +66,28 @@ def test_metrics_count_the_processes_of_each_queue(muster: Muster, redis: Redis)
     registry.register(RelayCollector(Operator(Store(redis, 60), Limit(redis, 1), PutOff(redis), muster)))
     found = {queue: registry.get_sample_value("smsrelay_workers", {"queue": queue}) for queue in ("sms.otp", "sms.notice")}
     assert found == {"sms.otp": 2, "sms.notice": 0}
+
+
+def test_the_rate_shown_is_the_workers_and_not_the_shells(muster: Muster, valkey_url: str) -> None:
+    assert "rate: 100 a second (SMSRELAY_RATE)" in status(valkey_url)
+    muster.alive(replace(OTP, given=replace(GIVEN, rate=37.5)))
+    assert "rate: 37.5 a second (SMSRELAY_RATE)" in status(valkey_url)
+
+
+def test_status_names_what_the_workers_do_not_share(muster: Muster, valkey_url: str) -> None:
+    muster.alive(OTP)
+    assert "differ" not in status(valkey_url)
+    muster.alive(replace(ALL, given=replace(GIVEN, rate=200.0, policy="ffff0000")))
+    shown = status(valkey_url)
+    assert "the workers differ in SMSRELAY_RATE: 100 (worker-otp@host), 200 (worker@other)" in shown
+    assert "the workers differ in the policy (SMSRELAY_POLICY): 0011aabb (worker-otp@host), ffff0000 (worker@other)" in shown
+    told = json.loads(status(valkey_url, "--json"))["differences"]
+    assert [one["setting"] for one in told] == ["SMSRELAY_RATE", "the policy (SMSRELAY_POLICY)"]
+
+
+def test_a_process_of_a_version_that_reports_no_configuration_is_listed_all_the_same(muster: Muster, redis: Redis) -> None:
+    muster.alive(OTP)
+    [line] = redis.zrange(keys.WORKERS, 0, -1)
+    older = {name: value for name, value in json.loads(line).items() if name != "given"} | {"pid": 9}
+    redis.zadd(keys.WORKERS, {json.dumps(older): redis.zscore(keys.WORKERS, line) or 0})
+    assert [(one.pid, one.given) for one in muster.processes()] == [(7, GIVEN), (9, None)]
