@@ -151,7 +151,8 @@ class Chunk:
             for one in begun:  # alone: no other thread has to be waited for
                 self._outcomes[one.record.message_id] = submits.here(one)
         else:
-            self._flights += [submits.start(one) for one in begun]
+            for one in begun:  # one by one: those that are under way are waited for, even if the next one cannot be started
+                self._flights.append(submits.start(one))
 
     def _begun(self, readings: Sequence[Reading]) -> list[Begun]:
         """Those of the first messages for which there are slots that were begun by us, right now."""
@@ -177,9 +178,15 @@ class Chunk:
             else:
                 unused.append((slot, price))
                 self._end(reading.record, _not_begun(change))
-        if unused:
-            doors.limit.give_back(first.template, unused)
+        self._give_back_slots(first.template, unused)
         return begun
+
+    def _give_back_slots(self, template: str, unused: Sequence[tuple[Slot, int]]) -> None:
+        """Let others have slots; those that the store does not hear of lapse, which keeps nobody from submitting what is begun."""
+        try:
+            self._doors.limit.give_back(template, unused)
+        except StoreUnavailable as error:
+            log.warning("slots not given back", slots=len(unused), reason=str(error))
 
     def _settled(self, owed: Sequence[tuple[Reading, Decide]]) -> list[Change | None]:
         """What became of begins, however long the store stays away; raises ``StoreUnavailable`` when the process is to stop.

@@ -47,7 +47,7 @@ class Submits:
         self._waits = waits
         self._sleep = sleep
         self._monotonic = monotonic
-        self._threads = ThreadPoolExecutor(concurrency + 1, "submit")  # one of them may be recording
+        self._threads = ThreadPoolExecutor(concurrency, "submit")
         self.room = Room(concurrency)  # who starts an attempt has taken a place for it; the attempt leaves it
 
     def here(self, begun: Begun) -> Outcome:
