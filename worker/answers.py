@@ -114,7 +114,7 @@ class Answers:
             owed = [(Reading(ended.begun.record, None, ended.begun.store_time(now)), self._decide(ended)) for ended in batch]
             return self._store.change_many(owed)
 
-        return self._while_leased(batch, settle, "answers not recorded, tried again")
+        return self._while_leased(batch, settle)
 
     def _follow_up(self, batch: list[Ended], changes: Sequence[Change | None]) -> None:
         """Do what follows from answers that are recorded. If it fails they are recorded all the same, and not once more."""
@@ -122,14 +122,14 @@ class Answers:
         steps += [partial(self._heed, ended.answer, change) for ended, change in zip(batch, changes, strict=True)]
         for step in steps:
             try:
-                self._while_leased(batch, step, "answers recorded, what follows from them tried again")
+                self._while_leased(batch, step)
             except StoreUnavailable as error:
                 log.warning("answers recorded, what follows from them is not done", messages=len(batch), reason=str(error))
                 return
             except Exception:
                 log.exception("an answer is recorded, but what follows from it failed")
 
-    def _while_leased(self, batch: Sequence[Ended], ask: Callable[[], _Asked], said: str) -> _Asked:
+    def _while_leased(self, batch: Sequence[Ended], ask: Callable[[], _Asked]) -> _Asked:
         """Ask the store, once more every second while it is away and a lease lasts; raises ``StoreUnavailable`` after that."""
         while True:
             try:
@@ -138,7 +138,7 @@ class Answers:
                 until = max((ended.begun.asked + self._waits.lease for ended in batch), default=0.0)
                 if self._monotonic() + _BREATH > until:
                     raise
-                log.warning(said, messages=len(batch), reason=str(error))
+                log.warning("answers not recorded, tried again", messages=len(batch), reason=str(error))
                 self._sleep(_BREATH)
 
     def _decide(self, ended: Ended) -> Decide:

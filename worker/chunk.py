@@ -182,7 +182,7 @@ class Chunk:
         return begun
 
     def _give_back_slots(self, template: str, unused: Sequence[tuple[Slot, int]]) -> None:
-        """Let others have slots; those that the store does not hear of lapse, which keeps nobody from submitting what is begun."""
+        """Let others have slots. Those that the store does not hear of lapse; what is begun is submitted all the same."""
         try:
             self._doors.limit.give_back(template, unused)
         except StoreUnavailable as error:
