@@ -154,7 +154,10 @@ class Answers:
     def _settle(self, batch: Sequence[Ended]) -> None:
         asked = [ended for ended in batch if ended.answer.code != STALLED]
         failed = [ended for ended in asked if ended.answer.kind in _FAILED]
-        probes = [self._well(ended.answer) for ended in batch if ended.begun.slot.probe]
+        probes = [self._well(ended.answer) for ended in asked if ended.begun.slot.probe]
+        for ended in batch:
+            if ended.begun.slot.probe and ended.answer.code == STALLED:  # it says nothing of the vendor; another one tests
+                self._limit.give_back(ended.begun.record.template, [(ended.begun.slot, ended.begun.cost)])
         if batch:
             probe = all(probes) if probes else None
             reopened = self._limit.settled(answered=len(asked) - len(failed), failed=len(failed), probe=probe)

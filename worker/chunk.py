@@ -160,7 +160,7 @@ class Chunk:
         costs = [doors.tariff.of(one) for one in readings]
         grant = doors.limit.acquire(first.lane, first.template, costs, doors.waits.slot)
         if grant.refused is not None and not grant.slots:
-            self._put_off(grant.refused, readings)
+            self._put_off(grant.refused, readings, grant.again)
         asked, owner = doors.monotonic(), secrets.token_urlsafe(6)
         lease = int(doors.waits.lease * 1000)
 
@@ -202,10 +202,12 @@ class Chunk:
                 if self._doors.rest(_BREATH):
                     raise
 
-    def _put_off(self, refused: Refusal, readings: Sequence[Reading]) -> None:
-        """Put off who got no slot; all that wait, when nothing at all may be submitted."""
+    def _put_off(self, refused: Refusal, readings: Sequence[Reading], again: float | None) -> None:
+        """Put off who got no slot; all that wait, when nothing at all may be submitted, but not beyond the next test."""
         doors, rule = self._doors, refused.value
         wait = doors.waits.put_off if refused is Refusal.LATE else doors.waits.halted
+        if again is not None:
+            wait = min(wait, max(again, _BREATH))
         owed = readings if refused is Refusal.LATE else list(self._waiting.values())
 
         def put_off(reading: Reading) -> Transition | None:
