@@ -10,6 +10,7 @@ Enters: a scene, which starts its threads and may return a check for the end. Fa
 fails, when a thread raises what it should not, or when all that are left wait for ever.
 """
 
+import math
 import sys
 import threading
 from collections import deque
@@ -81,7 +82,7 @@ class Schedule:
             raise _Abandoned
         if thread is None:  # the scene itself, before or after its threads
             return ready is None or ready()
-        thread.ready, thread.until = ready, None if seconds is None else self.now + seconds
+        thread.ready, thread.until = ready, None if seconds in {None, math.inf} else self.now + (seconds or 0.0)
         self._go_on(thread)
         return not thread.timed_out
 
