@@ -1,5 +1,6 @@
 """SlotQueue, in every order in which its threads can take their steps: nobody waits in vain, and no slot is lost."""
 
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import count
@@ -22,8 +23,9 @@ Reply = Callable[[Sequence[Ask]], Answer]
 class Crowd:
     """Callers of one queue, and what became of each slot. The store answers by ``replies``, and then grants everything."""
 
-    def __init__(self, schedule: Schedule, *replies: Reply) -> None:
+    def __init__(self, schedule: Schedule, *replies: Reply, patience: float = PATIENCE) -> None:
         self.schedule = schedule
+        self.patience = patience
         self.replies = list(replies)
         self.numbers = count(1)
         self.made: list[Slot] = []
@@ -74,7 +76,7 @@ class Crowd:
 
     def call(self, lane: Lane) -> None:
         try:
-            grant = self.queue.acquire(lane, "t", [1], PATIENCE)
+            grant = self.queue.acquire(lane, "t", [1], self.patience)
         except (StoreUnavailable, ValueError) as failure:
             self.came.append(failure)
             return
@@ -120,8 +122,19 @@ def test_everybody_comes_back_and_no_slot_is_lost(first: str, lanes: Sequence[La
         crowd.come(callers, lanes)
         return crowd.each_came_back_and_no_slot_is_lost(callers)
 
-    callers = 3 if len(lanes) == 1 else 2
+    callers = 3 if len(lanes) == 1 and first != "none" else 2
     assert every_schedule(scene, preemptions=4 - callers) > 50
+
+
+@pytest.mark.parametrize("first", ["none", "one", "fails"])
+def test_who_waits_for_ever_gets_a_slot_or_the_failure(first: str) -> None:
+    def scene(schedule: Schedule) -> Check:
+        crowd = Crowd(schedule, patience=math.inf)
+        crowd.replies = [{"none": crowd.grant(0), "one": crowd.grant(1), "fails": fails}[first]]
+        crowd.come(2, (Lane.OTP, Lane.NOTICE))
+        return crowd.each_came_back_and_no_slot_is_lost(2)
+
+    assert every_schedule(scene, preemptions=2) > 50
 
 
 @pytest.mark.parametrize("first", ["one", "fails"])
