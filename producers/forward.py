@@ -54,12 +54,6 @@ class _Batch:
             else:
                 waiter.set_result(flush.result())
 
-    def give_up(self) -> None:
-        """Tell everybody who still waits that it takes too long; the flush goes on."""
-        for waiter in self.waiting:
-            if not waiter.done():
-                waiter.set_exception(SpoolUnavailable("neither broker nor disk answered"))
-
 
 class Forwarder:
     """For one event loop. ``broker_down`` is set here and cleared by the drain.
@@ -88,17 +82,20 @@ class Forwarder:
     async def keep(self, event: StatusEvent) -> Kept:
         """Make ``event`` durable; raises ``SpoolUnavailable``, and then it may or may not be."""
         batch = self._gathering or self._gather()
-        waiter: asyncio.Future[Kept] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[Kept] = loop.create_future()
         batch.events.append(event)
         batch.waiting.append(waiter)
-        return await waiter  # its own: one caller's end is not the end of the others' flush
+        too_late = loop.call_later(self._answer_within, _give_up, waiter)  # not one for the batch, which may be joined late
+        try:
+            return await waiter  # its own: one caller's end is not the end of the others' flush
+        finally:
+            too_late.cancel()
 
     def _gather(self) -> _Batch:
         """Begin a batch, to be flushed as soon as it is its turn."""
         loop, batch = asyncio.get_running_loop(), _Batch()
         flush = loop.create_task(self._flush(batch))
-        too_late = loop.call_later(self._answer_within, batch.give_up)
-        flush.add_done_callback(lambda _: too_late.cancel())
         flush.add_done_callback(batch.settle)
         flush.add_done_callback(self._flushes.discard)
         self._flushes.add(flush)
@@ -128,6 +125,12 @@ class Forwarder:
             _log.error("broker.down", reason=str(error) or f"no answer in {self._patience} s")
             return False
         return True
+
+
+def _give_up(waiter: asyncio.Future[Kept]) -> None:
+    """Tell a caller that it takes too long; the flush goes on."""
+    if not waiter.done():
+        waiter.set_exception(SpoolUnavailable("neither broker nor disk answered"))
 
 
 def in_threads(publish: Callable[[Sequence[StatusEvent]], None]) -> Callable[[Sequence[StatusEvent]], Awaitable[None]]:

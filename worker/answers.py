@@ -1,23 +1,23 @@
-"""Answers: records what submits brought, gathered: whoever comes first records for all who came meanwhile.
+"""Answers: records what submits brought, those that come meanwhile together (``worker.batcher``).
 
 Enters: attempts that ended. Leaves: their records moved on, each attempt's ``recorded`` set, and the limit told of success,
 failure, throttling and halting. The record is known since the begin, so nothing is read first; when a report or the lease's end
 was faster, the record is read and decided on again.
 A store that is away is asked again until the leases are over. Fails with ``StoreUnavailable`` for every attempt it was to record
-then; the leases decide. A fault of ours in one attempt is
-logged with its trace and kept from its neighbours.
+then; the leases decide. An unexpected exception in one attempt is logged with its trace and kept from its neighbours.
 """
 
-import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TypeVar
 
 import structlog
 
 from producers.connection import StoreUnavailable
 from producers.record import State
 from worker import lifecycle
+from worker.batcher import Batcher
 from worker.begun import Ended
 from worker.limit import Limit
 from worker.outcome import Outcome
@@ -30,11 +30,10 @@ from worker.vendor.answer import Answer, Kind
 from worker.waits import Waits
 
 STALLED = "worker_stalled"  # surely not sent: by us
-_AT_MOST = 100  # a round trip
-_WORTH_IT = 16  # a round trip; for fewer, a moment is waited for more to come …
 _BREATH = 1.0  # seconds before a store that did not answer is asked again
-_LINGER = 0.005  # … of so many seconds; a lone message is recorded at once
 _FAILED = {Kind.UNREACHABLE, Kind.UNCERTAIN}
+
+_Asked = TypeVar("_Asked")
 
 log = structlog.get_logger()
 
@@ -64,75 +63,80 @@ class Answers:
         self._waits = waits
         self._sleep = sleep
         self._monotonic = monotonic
-        self._gathered: deque[Ended] = deque()
-        self._turn = threading.Lock()
+        self._batcher: Batcher[Ended] = Batcher(self._record_batch, sleep=sleep)
 
     def hand_in(self, ended: Ended) -> None:
-        """Have it recorded, by this thread or by the one that is recording now; does not wait for that one."""
-        self._gathered.append(ended)
-        # Looked at again after each turn: what came while the turn was ending has nobody else.
-        while self._gathered and self._turn.acquire(blocking=False):
-            try:
-                if len(self._gathered) < _WORTH_IT:
-                    self._sleep(_LINGER)
-                self._record_gathered()
-            finally:
-                self._turn.release()
+        """Have it recorded by another thread, and do not wait for that."""
+        self._batcher.put(ended)
 
     def record(self, ended: Ended) -> Outcome:
         """Have it recorded and wait for that; raises ``StoreUnavailable``."""
-        self._gathered.append(ended)
-        with self._turn:
-            while not ended.recorded.done():
-                self._record_gathered()
+        self._batcher.process_now(ended)
         return ended.recorded.result()
 
-    def _record_gathered(self) -> None:
-        batch: list[Ended] = []
-        while self._gathered and len(batch) < _AT_MOST:
-            batch.append(self._gathered.popleft())
+    def _record_batch(self, batch: list[Ended]) -> None:
+        """Record answers; whatever happens, nobody who waits for one of them waits any longer."""
         try:
             self._record(batch)
         except StoreUnavailable as error:
             _fail(batch, error)
-        except Exception:
-            log.exception("recording answers failed; each is recorded alone")
-            self._record_each([ended for ended in batch if not ended.recorded.done()])
+        except Exception as error:
+            left = [ended for ended in batch if not ended.recorded.done()]
+            if len(left) == 1:
+                log.exception("recording an answer failed", message_id=left[0].begun.record.message_id)
+                _fail(left, error)
+            else:
+                log.exception("recording answers failed; each is recorded alone")
+                for ended in left:
+                    self._record_batch([ended])
+        finally:
+            _fail(batch, RuntimeError("not recorded: the thread that was recording it was ended"))
 
-    def _record_each(self, batch: Sequence[Ended]) -> None:
-        for ended in batch:
-            try:
-                self._record([ended])
-            except StoreUnavailable as error:
-                _fail([ended], error)
-            except Exception as error:
-                log.exception("recording an answer failed", message_id=ended.begun.record.message_id)
-                _fail([ended], error)
-
-    def _record(self, batch: Sequence[Ended]) -> None:
+    def _record(self, batch: list[Ended]) -> None:
         changes = self._settled(batch)
-        self._settle(batch)
         outcomes = [change.transition.state.value if change and change.transition else "no such message" for change in changes]
+        self._follow_up(batch, changes)
         _tell(batch, outcomes)
-        for ended, change, outcome in zip(batch, changes, outcomes, strict=True):
-            self._heed(ended.answer, change)
+        for ended, outcome in zip(batch, outcomes, strict=True):
             record = ended.begun.record
             text = f"{outcome} ({ended.answer.code})"
             ended.recorded.set_result(Outcome(text, record.message_id, record.lane.value, record.attempt))
 
-    def _settled(self, batch: Sequence[Ended]) -> list[Change | None]:
-        """What became of attempts; a store that is away is asked again while a lease lasts. Raises ``StoreUnavailable`` then.
+    def _settled(self, batch: list[Ended]) -> list[Change | None]:
+        """What became of attempts. Raises ``StoreUnavailable``.
 
         Nobody else knows what the vendor answered: without it an attempt is uncertain, and an otp would be submitted again.
         """
-        until = max((ended.begun.asked + self._waits.lease for ended in batch), default=0.0)
-        while True:
+
+        def settle() -> list[Change | None]:
             now = self._monotonic()
+            batch.extend(self._batcher.take())  # those that came while the store was away, whose leases run out as well
             owed = [(Reading(ended.begun.record, None, ended.begun.store_time(now)), self._decide(ended)) for ended in batch]
+            return self._store.change_many(owed)
+
+        return self._while_leased(batch, settle)
+
+    def _follow_up(self, batch: list[Ended], changes: Sequence[Change | None]) -> None:
+        """Do what follows from answers that are recorded. If it fails they are recorded all the same, and not once more."""
+        steps: list[Callable[[], None]] = [partial(self._settle, batch)]
+        steps += [partial(self._heed, ended.answer, change) for ended, change in zip(batch, changes, strict=True)]
+        for step in steps:
             try:
-                return self._store.change_many(owed)
+                self._while_leased(batch, step)
             except StoreUnavailable as error:
-                if now + _BREATH > until:
+                log.warning("answers recorded, what follows from them is not done", messages=len(batch), reason=str(error))
+                return
+            except Exception:
+                log.exception("an answer is recorded, but what follows from it failed")
+
+    def _while_leased(self, batch: Sequence[Ended], ask: Callable[[], _Asked]) -> _Asked:
+        """Ask the store, once more every second while it is away and a lease lasts; raises ``StoreUnavailable`` after that."""
+        while True:
+            try:
+                return ask()
+            except StoreUnavailable as error:
+                until = max((ended.begun.asked + self._waits.lease for ended in batch), default=0.0)
+                if self._monotonic() + _BREATH > until:
                     raise
                 log.warning("answers not recorded, tried again", messages=len(batch), reason=str(error))
                 self._sleep(_BREATH)
@@ -150,7 +154,10 @@ class Answers:
     def _settle(self, batch: Sequence[Ended]) -> None:
         asked = [ended for ended in batch if ended.answer.code != STALLED]
         failed = [ended for ended in asked if ended.answer.kind in _FAILED]
-        probes = [self._well(ended.answer) for ended in batch if ended.begun.slot.probe]
+        probes = [self._well(ended.answer) for ended in asked if ended.begun.slot.probe]
+        for ended in batch:
+            if ended.begun.slot.probe and ended.answer.code == STALLED:  # it says nothing of the vendor; another one tests
+                self._limit.give_back(ended.begun.record.template, [(ended.begun.slot, ended.begun.cost)])
         if batch:
             probe = all(probes) if probes else None
             reopened = self._limit.settled(answered=len(asked) - len(failed), failed=len(failed), probe=probe)

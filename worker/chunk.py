@@ -151,7 +151,8 @@ class Chunk:
             for one in begun:  # alone: no other thread has to be waited for
                 self._outcomes[one.record.message_id] = submits.here(one)
         else:
-            self._flights += [submits.start(one) for one in begun]
+            for one in begun:  # one by one: those that are under way are waited for, even if the next one cannot be started
+                self._flights.append(submits.start(one))
 
     def _begun(self, readings: Sequence[Reading]) -> list[Begun]:
         """Those of the first messages for which there are slots that were begun by us, right now."""
@@ -159,7 +160,7 @@ class Chunk:
         costs = [doors.tariff.of(one) for one in readings]
         grant = doors.limit.acquire(first.lane, first.template, costs, doors.waits.slot)
         if grant.refused is not None and not grant.slots:
-            self._put_off(grant.refused, readings)
+            self._put_off(grant.refused, readings, grant.again)
         asked, owner = doors.monotonic(), secrets.token_urlsafe(6)
         lease = int(doors.waits.lease * 1000)
 
@@ -177,9 +178,15 @@ class Chunk:
             else:
                 unused.append((slot, price))
                 self._end(reading.record, _not_begun(change))
-        if unused:
-            doors.limit.give_back(first.template, unused)
+        self._give_back_slots(first.template, unused)
         return begun
+
+    def _give_back_slots(self, template: str, unused: Sequence[tuple[Slot, int]]) -> None:
+        """Let others have slots. Those that the store does not hear of lapse; what is begun is submitted all the same."""
+        try:
+            self._doors.limit.give_back(template, unused)
+        except StoreUnavailable as error:
+            log.warning("slots not given back", slots=len(unused), reason=str(error))
 
     def _settled(self, owed: Sequence[tuple[Reading, Decide]]) -> list[Change | None]:
         """What became of begins, however long the store stays away; raises ``StoreUnavailable`` when the process is to stop.
@@ -195,10 +202,12 @@ class Chunk:
                 if self._doors.rest(_BREATH):
                     raise
 
-    def _put_off(self, refused: Refusal, readings: Sequence[Reading]) -> None:
-        """Put off who got no slot; all that wait, when nothing at all may be submitted."""
+    def _put_off(self, refused: Refusal, readings: Sequence[Reading], again: float | None) -> None:
+        """Put off who got no slot; all that wait, when nothing at all may be submitted, but not beyond the next test."""
         doors, rule = self._doors, refused.value
         wait = doors.waits.put_off if refused is Refusal.LATE else doors.waits.halted
+        if again is not None:
+            wait = min(wait, max(again, _BREATH))
         owed = readings if refused is Refusal.LATE else list(self._waiting.values())
 
         def put_off(reading: Reading) -> Transition | None:

@@ -3,7 +3,9 @@
 Enters: seats, each a name and the work of one process. Leaves: the signal that ended it, once every child is gone. Its life:
 1. the parent forks a child for each seat; it has no threads and no connections, so that a child begins with nothing shared;
 2. a child that ends although nobody stopped the parent is replaced, after a pause that grows while it does not last;
-3. SIGTERM, SIGINT and SIGQUIT are passed on to every child, SIGHUP as SIGTERM; each does what Celery does, and the parent waits.
+3. SIGTERM, SIGINT and SIGQUIT are passed on to every child, SIGHUP as SIGTERM; each does what Celery does, and the parent waits;
+4. a child that stops, because it was told to or by itself, has so many seconds to end, and is killed after them. A child says
+   that it stops by closing its end of a pipe, so that one which froze later on is found too.
 Children have sessions of their own: what a terminal sends reaches the parent alone, or they would hear Ctrl-C twice, which means
 "at once". When the parent is killed, each child's end of a pipe says so, and the child ends as after SIGTERM.
 """
@@ -17,6 +19,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 import structlog
 
@@ -28,28 +31,37 @@ PASSED_ON = {
 }
 _PAUSE, _LONGEST_PAUSE = 0.25, 4.0  # seconds before a child is replaced; doubled each time it did not last
 _LASTED = 30.0  # seconds after which an end is the first again
-_ORPHAN = 60.0  # seconds a child without a parent may take to finish
+Work = Callable[[Callable[[], None]], int]
 
 log = structlog.get_logger()
 
 
 @dataclass(slots=True)
 class Seat:
-    """What one child does. ``work`` runs in the child, and its return value is the exit code."""
+    """What one child does. ``work`` runs in the child, and its return value is the exit code; it calls what it is given to say
+    that it stops."""
 
     name: str
-    work: Callable[[], int]
+    work: Work
     pid: int | None = field(default=None, init=False)
+    word: int | None = field(default=None, init=False)  # the pipe whose other end the child closes when it stops
+    stops_since: float = field(default=0.0, init=False)  # monotonic; counts with the next one
+    end_by: float | None = field(default=None, init=False)  # monotonic: when a child that stops is killed
     since: float = field(default=0.0, init=False)  # monotonic
     due: float = field(default=0.0, init=False)  # monotonic: when it is to be taken
     ends: int = field(default=0, init=False)  # in a row, none of which had lasted
 
 
 class Crew:
-    """The parent."""
+    """The parent. A child that stops is killed after ``stop_within`` seconds, and after ``hurry_within`` when in a hurry: after
+    SIGQUIT, or a second SIGINT.
+    """
 
-    def __init__(self, seats: Sequence[Seat]) -> None:
+    def __init__(self, seats: Sequence[Seat], stop_within: float, hurry_within: float) -> None:
         self._seats = seats
+        self._stop_within = stop_within
+        self._hurry_within = hurry_within
+        self._interrupted = False
         self._ears, self._mouth = os.pipe()  # numbers of signals
         self._child_end, self._parent_end = os.pipe()  # nothing is ever written; it is over when the parent is
 
@@ -66,6 +78,7 @@ class Crew:
                     ended_by = signalled
                 self._pass_on(signalled)
             self._reap(expected=ended_by is not None)
+            self._kill_late()
         return ended_by
 
     def _fill(self, heard: Sequence[signal.Signals]) -> None:
@@ -74,6 +87,7 @@ class Crew:
                 self._take(seat, heard)
 
     def _take(self, seat: Seat, heard: Sequence[signal.Signals]) -> None:
+        seat.word, child_word = os.pipe()
         signal.pthread_sigmask(signal.SIG_BLOCK, heard)  # between fork and its own handlers a child would answer for the parent
         seat.since, seat.pid = time.monotonic(), os.fork()
         if seat.pid == 0:
@@ -81,32 +95,71 @@ class Crew:
             signal.set_wakeup_fd(-1)
             for number in heard:
                 signal.signal(number, signal.SIG_DFL)
-            for end in (self._ears, self._mouth, self._parent_end):
+            for end in (self._ears, self._mouth, self._parent_end, seat.word):
                 os.close(end)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, heard)
         if seat.pid == 0:
-            _show_as(seat.name)
-            threading.Thread(target=_end_with_parent, args=(self._child_end,), name="parent", daemon=True).start()
-            raise SystemExit(seat.work())
+            self._work(seat, child_word)
+        os.close(child_word)
+
+    def _work(self, seat: Seat, word: int) -> NoReturn:
+        """In the child."""
+        _show_as(seat.name)
+        bound = self._stop_within
+        threading.Thread(target=_end_with_parent, args=(self._child_end, bound), name="parent", daemon=True).start()
+        open_words = [word]
+
+        def stops() -> None:
+            while open_words:
+                os.close(open_words.pop())
+
+        raise SystemExit(seat.work(stops))
 
     def _wait(self) -> list[signal.Signals]:
-        """The signals to pass on, as soon as any signal comes or a seat is due."""
-        due = [max(0.0, seat.due - time.monotonic()) for seat in self._seats if seat.pid is None]
-        ready, _, _ = select.select([self._ears], [], [], min(due, default=_LONGEST_PAUSE))
-        numbers = os.read(self._ears, 512) if ready else b""
+        """The signals to pass on, as soon as any signal comes, a child stops or has to be killed, or a seat is due."""
+        due = [seat.due for seat in self._seats if seat.pid is None]
+        due += [seat.end_by for seat in self._seats if seat.pid is not None and seat.end_by is not None]
+        words = [seat.word for seat in self._seats if seat.word is not None]
+        wait = max(0.0, min(due, default=float("inf")) - time.monotonic())
+        ready, _, _ = select.select([self._ears, *words], [], [], min(wait, _LONGEST_PAUSE))
+        for seat in self._seats:
+            if seat.word in ready:
+                self._stops(seat, self._stop_within)
+        numbers = os.read(self._ears, 512) if self._ears in ready else b""
         return [signal.Signals(number) for number in numbers if number in PASSED_ON]
 
     def _pass_on(self, signalled: signal.Signals) -> None:
+        hurry = signalled is signal.SIGQUIT or (signalled is signal.SIGINT and self._interrupted)
+        self._interrupted = self._interrupted or signalled is signal.SIGINT
         for seat in self._seats:
             if seat.pid is not None:
                 os.kill(seat.pid, PASSED_ON[signalled])  # one that has ended is there until it is reaped
+                self._stops(seat, self._hurry_within if hurry else self._stop_within)
+
+    def _stops(self, seat: Seat, within: float) -> None:
+        """A child stops: from now on its time counts, and nothing more is heard of it but its end."""
+        now = time.monotonic()
+        if seat.end_by is None:
+            seat.stops_since, seat.end_by = now, now + within
+        seat.end_by = min(seat.end_by, now + within)
+        _hang_up(seat)
+
+    def _kill_late(self) -> None:
+        """Kill the children that have not ended in time."""
+        for seat in self._seats:
+            if seat.pid is not None and seat.end_by is not None and time.monotonic() >= seat.end_by:
+                stopping = round(time.monotonic() - seat.stops_since, 1)
+                log.error("worker process did not end in time and is killed", queue=seat.name, pid=seat.pid, seconds=stopping)
+                os.kill(seat.pid, signal.SIGKILL)
+                seat.end_by = None
 
     def _reap(self, expected: bool) -> None:
         for seat in self._seats:
             pid, status = os.waitpid(seat.pid, os.WNOHANG) if seat.pid is not None else (0, 0)
             if pid == 0:
                 continue
-            lasted, seat.pid = time.monotonic() - seat.since, None
+            lasted, seat.pid, seat.end_by = time.monotonic() - seat.since, None, None
+            _hang_up(seat)
             code = os.waitstatus_to_exitcode(status)
             if expected:
                 log.info("worker process ended", queue=seat.name, code=code)
@@ -132,9 +185,16 @@ def _show_as(name: str) -> None:
         Path("/proc/self/comm").write_text(name, encoding="ascii")
 
 
-def _end_with_parent(child_end: int) -> None:
+def _hang_up(seat: Seat) -> None:
+    if seat.word is not None:
+        os.close(seat.word)
+        seat.word = None
+
+
+def _end_with_parent(child_end: int, within: float) -> None:
     select.select([child_end], [], [])  # and not read: a read may hold the whole process, where threads are greenlets
     log.warning("the parent process is gone, so this one ends")
     os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(_ORPHAN)
+    time.sleep(within)
+    log.error("not done in time, so this process ends with what it had in hand", seconds=within)
     os.kill(os.getpid(), signal.SIGKILL)

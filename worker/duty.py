@@ -9,12 +9,14 @@ import signal
 import socket
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 from celery import Celery
 from celery.apps.worker import Worker
+from celery.signals import worker_shutting_down
 
 from producers.lanes import STATUS_QUEUE, Lane
 from worker.boot import AgendaStep
@@ -56,8 +58,8 @@ def together_as(duties: tuple[Duty, ...]) -> Duty:
     return Duty("", tuple(queue for duty in duties for queue in duty.queues))
 
 
-def serve(app: Celery, duty: Duty, name: str, *, events: bool, agenda: bool) -> int:
-    """Work on the duty's queues until a signal comes; the exit code."""
+def serve(app: Celery, duty: Duty, name: str, stops: Callable[[], None], *, events: bool, agenda: bool) -> int:
+    """Work on the duty's queues until a signal comes; the exit code. ``stops`` is called as soon as the worker stops."""
     if not agenda:
         app.steps["worker"].discard(AgendaStep)
     tasks = min(duty.tasks or app.conf.worker_concurrency, app.conf.worker_concurrency)
@@ -73,12 +75,34 @@ def serve(app: Celery, duty: Duty, name: str, *, events: bool, agenda: bool) -> 
         without_gossip=True,  # workers need know nothing of each other
         without_mingle=True,
     )
-    worker.start()
+    worker.stops = stops
+    worker_shutting_down.connect(worker.is_stopping, weak=False)
+    try:
+        worker.start()
+    finally:
+        worker.is_stopping()
     return int(worker.exitcode or 0)
 
 
 class _Process(Worker):  # type: ignore[misc]
     """Celery's worker, as a child of ours."""
+
+    stops: Callable[[], None]
+
+    def is_stopping(self, **_: Any) -> None:
+        """Say that it stops: that limits the time it has, and what is not begun goes to other workers."""
+        self.stops()
+        self.app.relay.sender.stop()
+
+    def stop(self, *args: Any, **options: Any) -> None:
+        """Stop, for whatever reason: Celery comes here as well after a failure of its own."""
+        self.is_stopping()
+        super().stop(*args, **options)
+
+    def terminate(self, *args: Any, **options: Any) -> None:
+        """Stop without waiting for tasks."""
+        self.is_stopping()
+        super().terminate(*args, **options)
 
     def should_use_eventloop(self) -> bool:
         """Among greenlets too: one place to wait for tasks, remote control and timers, where acknowledgements are gathered."""

@@ -6,35 +6,39 @@
 --                     back:TEMPLATE (give_back.lua); and share with share_at:
 --                     of the configured rate, since a throttled answer
 --      2 sms:rates    hash, no lifetime: rate and template:ID as a command set them (a second)
---      3 sms:halted   hash; until resumed: since, code, probe (ms), see shut()
---      4 sms:circuit  hash; until a probe succeeds: since, probe, wait (ms)
+--      3 sms:halted   hash; until resumed: since, code, probe (ms), slot, see shut()
+--      4 sms:circuit  hash; until a probe succeeds: since, probe, wait (ms), slot (where the newest probe's begins, µs)
 -- ARGV 1 rate of the environment (a second)  2 ms between probes of a halt, 0 for none
 --      3… by three: lane, template, costs like 1,1,2; the most urgent lane first
--- Returns {-1} halted, {-2} circuit open, or {1 or 2 when the only slot granted is a probe of that else 0, now, next, interval (µs), and for
--- each three: {µs until it is worth asking again, 0 when all was granted, start of slot (µs), …}}.
+-- Returns {-1, ms} halted, {-2, ms} circuit open, with the time until the next probe (-1: none); or {1 or 2 when the only slot granted is
+-- a probe of that else 0, now, next, interval (µs), and for each three: {µs until it is worth asking again, 0 when all was granted,
+-- start of slot (µs), …}}.
 local PACE = 0.985      -- of the rate: what is late on its way crowds what follows
 local SHARE = 0.06      -- a floor, of the current rate
 local CLIMB = 20e6      -- µs from nothing back to the configured rate
 local HORIZON = {otp = 50e3, notice = 45e3, marketing = 40e3}
 local LOW = 20e3        -- µs still ahead when bulk asks again
 local CATCH_UP = 100e3  -- µs for which a floor that was not taken is kept
+local UNHEARD = {60e3, 10e3} -- ms after a probe of a halt, or of the circuit, of which nothing is heard: its worker may be dead
 local clock = redis.call('TIME')
 local now = tonumber(clock[1]) * 1e6 + tonumber(clock[2])
 
--- nil when submits may pass, false when not, true when the caller's next one is the probe.
+-- nil when submits may pass, else the ms until the caller's next one is the probe, -1 for never; and the ms between probes.
 local function shut(key, wait)
   local since, probe, own = unpack(redis.call('HMGET', key, 'since', 'probe', 'wait'))
   if not since then return nil end
   wait = tonumber(own or wait)
-  if wait == 0 or now / 1e3 < (tonumber(probe) or tonumber(since) + wait) then return false end
-  redis.call('HSET', key, 'probe', string.format('%.0f', now / 1e3 + wait))
-  return true
+  if wait == 0 then return -1 end
+  local left = math.max(0, math.ceil((tonumber(probe) or tonumber(since) + wait) - now / 1e3))
+  if own and left > wait then left = 0 end -- this clock was set back
+  return left, wait
 end
-local probe = shut(KEYS[3], ARGV[2])
-if probe == false then return {-1} end
-local shut_by = 1
-if probe == nil then probe, shut_by = shut(KEYS[4], 0), 2 end
-if probe == false then return {-2} end
+local shut_by, left, wait = 1, shut(KEYS[3], ARGV[2])
+if not left then
+  shut_by, left, wait = 2, shut(KEYS[4], 0)
+end
+if left and left ~= 0 then return {-shut_by, left} end
+local probe = left == 0
 
 local known, changed = {}, {}
 local all = redis.call('HGETALL', KEYS[1])
@@ -77,7 +81,7 @@ local function wait_of(lane, left, granted)
   return math.max(1e3, wait)
 end
 
-local answer, granted_all = {probe and shut_by or 0, now, 0, tostring(interval)}, 0
+local answer, granted_all, first = {probe and shut_by or 0, now, 0, tostring(interval)}, 0, start
 for i = 3, #ARGV, 3 do
   local lane, template = ARGV[i], ARGV[i + 1]
   local own = tonumber(redis.call('HGET', KEYS[2], 'template:' .. template) or nil)
@@ -102,6 +106,11 @@ for i = 3, #ARGV, 3 do
   answer[#answer + 1] = mine
 end
 
+if probe and granted_all == 0 then return {-shut_by, 1000} end -- a pause, or the template's own rate: nobody tests now
+if probe then
+  redis.call('HSET', KEYS[2 + shut_by], 'probe', string.format('%.0f', now / 1e3 + math.min(wait, UNHEARD[shut_by])),
+    'slot', string.format('%.0f', math.floor(first)))
+end
 answer[3] = start
 if granted_all > 0 then set('next', start) end
 if next(changed) then

@@ -1,36 +1,32 @@
 """Limit: the one rate for all workers together, and what stops every submit: a halt, or an open circuit.
 
-Enters: a wish to submit some messages. Leaves: slots, after waiting until there is one; or why there is none. The steps:
-1. who wants slots stands in line, by lane and template;
-2. one of the line, the asker, asks the store for all that is wanted in one call, when it is worth asking;
-3. slots are handed out in order; who has some leaves, and the next one is the asker.
-A halt, an open circuit or another rate is noticed within a second by those that wait.
+Enters: a wish to submit some messages. Leaves: slots, after waiting until there is one (``worker.slot_queue``); or why there is
+none. A halt, an open circuit or another rate is noticed within a second by those that wait.
 Fails with ``StoreUnavailable``, for everybody who waits; slots may then be lost, which slows and never speeds.
 """
 
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import structlog
 from redis import Redis
 
 from producers import keys
-from producers.connection import StoreUnavailable, store_answers
+from producers.connection import store_answers
 from producers.lanes import Lane
 from producers.script import Script
-from worker.line import Ask, Line, Waiter
+from worker.line import Ask
 from worker.outcomes import Outcomes
 from worker.rate import Circuit, Halt, Rate, RateState
 from worker.slot import Grant, Refusal, Slot
+from worker.slot_queue import Answer, Offer, SlotQueue
 from worker.store_clock import StoreClock
 
 __all__ = ["Circuit", "Grant", "Halt", "Limit", "RateState", "Refusal", "Slot"]
 
 _VOID = 0.020  # seconds after its begin, or a quarter of the interval when that is more
 _CROWD = 0.02 / 12_000  # seconds late that do no harm, per submit a second of the rate: nobody's workers do more than these
-_LOW = 0.020  # seconds still ahead when bulk asks again, as limit.lua has it
 _LONGEST_PAUSE = 600.0  # seconds that a vendor may ask for
 _SHUT = {-1: Refusal.HALTED, -2: Refusal.CIRCUIT}
 
@@ -56,12 +52,12 @@ class Limit:
         self._sleep = sleep
         self._grant = Script(redis, "worker", "limit.lua")
         self._give_back = Script(redis, "worker", "give_back.lua")
+        self._untested = Script(redis, "worker", "untested.lua")
         self._throttled = Script(redis, "worker", "throttled.lua")
         self._settled = Script(redis, "worker", "settled.lua")
-        self._lock = threading.Lock()  # over all that follows
-        self._line = Line()
-        self._asker: Waiter | None = None
-        self._clock = StoreClock()
+        self._queue = SlotQueue(self._ask, self.give_back, monotonic=monotonic)
+        self._clock = StoreClock()  # used by whoever asks, one at a time
+        self._lock = threading.Lock()  # over what follows
         self._outcomes = Outcomes()
 
     def acquire(self, lane: Lane, template: str, costs: Sequence[int], patience: float) -> Grant:
@@ -69,24 +65,7 @@ class Limit:
 
         Raises ``StoreUnavailable``.
         """
-        waiter = Waiter(lane, template, tuple(costs), self._monotonic() + patience)
-        with self._lock:
-            self._line.join(waiter)
-            if self._asker is None:
-                self._asker = waiter
-            else:
-                self._asker.called.set()
-        try:
-            while not waiter.served:
-                if self._asker is waiter:
-                    self._ask_when_due(waiter)
-                else:
-                    self._wait(waiter, waiter.until)
-        finally:
-            self._go(waiter)
-        if waiter.failure is not None:
-            raise StoreUnavailable(str(waiter.failure))
-        return waiter.grant or Grant((), Refusal.LATE)
+        return self._queue.acquire(lane, template, costs, patience)
 
     def wait_for(self, slot: Slot) -> bool:
         """Sleep until the slot's time; False when it is void by then."""
@@ -94,7 +73,13 @@ class Limit:
         return self._monotonic() <= slot.until
 
     def give_back(self, template: str, unused: Sequence[tuple[Slot, int]]) -> None:
-        """Let others have slots of a template, each with its cost, that nobody will use; does nothing where that cannot be."""
+        """Let others have slots of a template, each with its cost, that nobody will use; does nothing where that cannot be.
+
+        Raises ``StoreUnavailable``.
+        """
+        for slot, _ in unused:
+            if slot.probe:
+                self._untested.run([keys.HALTED, keys.CIRCUIT], [f"{slot.begins:.0f}"])
         back = [(slot, cost) for slot, cost in unused if slot.ends and not slot.probe]
         if not back:
             return
@@ -159,90 +144,24 @@ class Limit:
         """Rates, and what is shut; ``given``: the rate that the workers were given, when it is known."""
         return self._rates.state(given)
 
-    def _wait(self, waiter: Waiter, until: float) -> None:
-        waiter.called.wait(max(0.0, min(until, waiter.until) - self._monotonic()))
-        waiter.called.clear()
-        if not waiter.served and self._monotonic() >= waiter.until:
-            with self._lock:
-                waiter.grant = waiter.grant or Grant((), Refusal.LATE)
-
-    def _ask_when_due(self, waiter: Waiter) -> None:
-        now = self._monotonic()
-        with self._lock:
-            asks = self._line.asks(now)
-            due = now if asks else self._line.due()
-        if not asks:
-            self._wait(waiter, due)
-            return
+    def _ask(self, asks: Sequence[Ask]) -> Answer:
         wanted = [part for ask in asks for part in (ask.lane.value, ask.template, ",".join(map(str, ask.costs)))]
-        try:
-            answer = self._grant.run(
-                [keys.RATE, keys.RATES, keys.HALTED, keys.CIRCUIT], [repr(self._rate), self._halt_probe, *wanted]
-            )
-        except StoreUnavailable as failure:
-            with self._lock:
-                self._fail(failure)
-        else:
-            with self._lock:
-                self._answered(asks, answer, now)
-
-    def _answered(self, asks: Sequence[Ask], answer: Sequence[Any], asked: float) -> None:
+        named = [keys.RATE, keys.RATES, keys.HALTED, keys.CIRCUIT]
+        asked = self._monotonic()
+        answer = self._grant.run(named, [repr(self._rate), self._halt_probe, *wanted])
         if answer[0] < 0:
-            self._refuse(_SHUT[answer[0]])
-            return
+            return Answer(refused=Grant((), _SHUT[answer[0]], answer[1] / 1000 if answer[1] >= 0 else None))
         probe, store_now, following, interval, *groups = answer
-        now = self._monotonic()
-        self._clock.observe(asked, now, store_now)
-        ahead = (following - store_now) / 1e6
+        self._clock.observe(asked, self._monotonic(), store_now)
+        offers = []
         for ask, (wait, *begins) in zip(asks, groups, strict=True):
-            slots = [
-                self._slot(begin, cost * float(interval), bool(probe)) for begin, cost in zip(begins, ask.costs, strict=False)
-            ]
-            self._hand_out(ask, slots, now + wait / 1e6)
-            if wait:
-                self._line.wait(ask.lane, ask.template, now + wait / 1e6, now)
-            if ask.lane is not Lane.OTP:
-                self._line.wait(ask.lane, None, now + ahead - _LOW, now)
-        if probe:
-            self._refuse(_SHUT[-probe])
+            pairs = zip(begins, ask.costs, strict=False)
+            slots = [self._slot(begin, cost * float(interval), bool(probe)) for begin, cost in pairs]
+            offers.append(Offer(slots, wait / 1e6))
+        return Answer(offers, (following - store_now) / 1e6, Grant((), _SHUT[-probe]) if probe else None)
 
     def _slot(self, begin: float, lasts: float, probe: bool) -> Slot:
         at = self._clock.at(begin)
         # Ten processes' worth of submits, so many seconds late, are still less than 2 % of a high rate.
         harmless = _CROWD * 1e6 / lasts
         return Slot(at, at + max(_VOID, lasts / 4e6, harmless), probe, begin, begin + lasts)
-
-    def _hand_out(self, ask: Ask, slots: Sequence[Slot], next_at: float) -> None:
-        """Slots to their waiters in order; one that will not live to see the next is told so now."""
-        taken = 0
-        for waiter in ask.waiters:
-            mine = tuple(slots[taken : taken + len(waiter.costs)])
-            taken += len(mine)
-            if mine and not waiter.served:
-                self._serve(waiter, Grant(mine))
-            elif not mine and not waiter.served and next_at > waiter.until:
-                self._serve(waiter, Grant((), Refusal.LATE))
-
-    def _serve(self, waiter: Waiter, grant: Grant) -> None:
-        waiter.grant = grant
-        self._line.leave(waiter)
-        waiter.called.set()
-
-    def _refuse(self, refusal: Refusal) -> None:
-        for waiter in self._line.everybody():
-            self._serve(waiter, Grant((), refusal))
-
-    def _fail(self, failure: StoreUnavailable) -> None:
-        for waiter in self._line.everybody():
-            waiter.failure = failure
-            self._line.leave(waiter)
-            waiter.called.set()
-
-    def _go(self, waiter: Waiter) -> None:
-        """Leave, and let the next one ask."""
-        with self._lock:
-            self._line.leave(waiter)
-            if self._asker is waiter:
-                self._asker = next(self._line.everybody(), None)
-                if self._asker is not None:
-                    self._asker.called.set()

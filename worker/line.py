@@ -7,6 +7,7 @@ first. A lane, or a template of it, that was told to wait is not asked for befor
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from producers.connection import StoreUnavailable
 from producers.lanes import Lane
@@ -17,6 +18,19 @@ _AT_ONCE = float("-inf")
 _AGAIN = 0.5  # seconds after which everybody is asked for, whatever was said: the rate may have been raised, or all halted
 
 
+class Event(Protocol):
+    """threading.Event, or what stands for it."""
+
+    def set(self) -> None:
+        """Wake who waits, now or later."""
+
+    def clear(self) -> None:
+        """Take that back."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until it is set; False when the time was over before."""
+
+
 @dataclass(slots=True, eq=False)
 class Waiter:
     """One caller that waits until ``until`` (monotonic seconds) for slots of these costs."""
@@ -25,7 +39,7 @@ class Waiter:
     template: str
     costs: Sequence[int]
     until: float
-    called: threading.Event = field(default_factory=threading.Event)  # look at the rest again
+    called: Event = field(default_factory=threading.Event)  # look at the rest again
     grant: Grant | None = None
     failure: StoreUnavailable | None = None
 

@@ -30,7 +30,7 @@ from worker.stack import Part, Stack, StackFailed
 
 _PORT = click.IntRange(1, 65535)
 _SMSRELAY = (sys.executable, "-m", "worker")
-_LONGEST_WORKER_STOP = 60  # seconds: an answer of the vendor under way, and its record
+_LONGEST_WORKER_STOP = 109  # seconds; more than a worker allows its own processes (WorkerSettings.stop_within)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import click
@@ -18,11 +17,12 @@ import gevent
 from producers import logs
 from producers.cli import told
 from worker.become import become
-from worker.crew import Crew, Seat
+from worker.crew import Crew, Seat, Work
 from worker.duty import DUTIES, Duty, keep_agenda, serve, together_as
 from worker.settings import WorkerSettings
 
 _ALL = ",".join(duty.name for duty in DUTIES)
+_LAST_WORDS = 5.0  # seconds for a child in a hurry beyond its own bound, after which it ends by itself
 
 
 @click.command()
@@ -36,10 +36,11 @@ def main(name: str, queues: str, together: bool, events: bool) -> None:
     if together:
         duties = (together_as(duties),)
     with told():
-        WorkerSettings()
+        settings = WorkerSettings()
     app, keepers = _wired(), keep_agenda(duties)
     os.register_at_fork(after_in_child=gevent.reinit)  # a child that shared its parent's event loop would hear for it
-    crew = Crew([Seat(duty.title, _work(app, duty, name, events, duty in keepers)) for duty in duties])
+    seats = [Seat(duty.title, _work(app, duty, name, events, duty in keepers)) for duty in duties]
+    crew = Crew(seats, settings.stop_within, app.conf.worker_soft_shutdown_timeout + _LAST_WORDS)
     logs.set_up()
     logging.captureWarnings(True)  # a line of JSON, too, is what Celery says to root
     if crew.run() is signal.SIGHUP and not sys.stdout.isatty():  # else its terminal was closed
@@ -53,8 +54,8 @@ def _duties(queues: str) -> tuple[Duty, ...]:
     return tuple(duty for duty in DUTIES if duty.name in named)
 
 
-def _work(app: Any, duty: Duty, name: str, events: bool, agenda: bool) -> Callable[[], int]:
-    return lambda: serve(app, duty, name, events=events, agenda=agenda)
+def _work(app: Any, duty: Duty, name: str, events: bool, agenda: bool) -> Work:
+    return lambda stops: serve(app, duty, name, stops, events=events, agenda=agenda)
 
 
 def _wired() -> Any:

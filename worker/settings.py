@@ -56,6 +56,10 @@ class WorkerSettings(ReplaySettings):
     concurrency: Annotated[int, Field(ge=1, le=500)] = Field(
         default=64, description="Tasks, and submits, that one worker process has under way at once."
     )
+    stop_timeout: _Seconds | None = Field(
+        default=None,
+        description="Seconds a worker process that stops may take, before its parent kills it; without: both time-outs and 78.",
+    )
     flower_auth: SecretStr | None = Field(default=None, description="user:password of Flower; without it Flower does not start.")
 
     @field_validator("app_secret")
@@ -77,6 +81,12 @@ class WorkerSettings(ReplaySettings):
     def lease(self) -> float:
         """Seconds an attempt may take before it counts as abandoned: both time-outs, and time to write the answer down."""
         return self.connect_timeout + self.read_timeout + 30
+
+    @property
+    def stop_within(self) -> float:
+        """Seconds a worker process that stops may take: it asks a store that is away for what is left of a lease to record the
+        vendor's answers, the last time for up to 45 s, when the store is silent."""
+        return self.stop_timeout or self.lease + 48
 
 
 class FlowerSettings(BrokerSettings):

@@ -29,3 +29,4 @@ class Grant:
 
     slots: tuple[Slot, ...]
     refused: Refusal | None = None
+    again: float | None = None  # seconds until a submit tests the vendor that refuses or fails; None: unknown, or never

@@ -20,7 +20,7 @@ from pathlib import Path
 import requests
 
 _READY = 60.0  # seconds a part may take to come up on a slow machine
-_STOP = 120.0  # seconds; more than the longest shutdown below
+_LEEWAY = 30.0  # seconds the supervisor may take to stop, beyond what its parts may
 _POLL = 0.1
 _PORTS = range(10_000, 32_000)
 
@@ -90,7 +90,7 @@ class Stack:
             return
         self._supervisor.send_signal(signal.SIGTERM)
         try:
-            self._supervisor.wait(_STOP)
+            self._supervisor.wait(sum(part.stop_within for part in self._parts) + _LEEWAY)
         except subprocess.TimeoutExpired:
             self._supervisor.kill()
             raise StackFailed("the stack did not stop in time") from None

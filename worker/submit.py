@@ -11,6 +11,7 @@ A fault of ours in one attempt ends in its own future; its neighbours go on, and
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 
 from producers.connection import StoreUnavailable
 from worker.answers import STALLED, Answers
@@ -47,7 +48,7 @@ class Submits:
         self._waits = waits
         self._sleep = sleep
         self._monotonic = monotonic
-        self._threads = ThreadPoolExecutor(concurrency + 1, "submit")  # one of them may be recording
+        self._threads = ThreadPoolExecutor(concurrency, "submit")
         self.room = Room(concurrency)  # who starts an attempt has taken a place for it; the attempt leaves it
 
     def here(self, begun: Begun) -> Outcome:
@@ -71,24 +72,30 @@ class Submits:
         return ended
 
     def _ended(self, begun: Begun) -> Ended:
-        return Ended(begun, self._answer(begun))
+        slot, answer = self._answer(begun)
+        return Ended(begun if slot is begun.slot else replace(begun, slot=slot), answer)
 
-    def _answer(self, begun: Begun) -> Answer:
+    def _answer(self, begun: Begun) -> tuple[Slot, Answer]:
+        """The answer, and the slot it was asked in."""
         submission = begun.submission(self._secret, self._callback_base)
         slot: Slot | None = begun.slot
+        last = begun.slot
         while slot is not None:
+            last = slot
             self._wait_until(slot.at)
             now = self._monotonic()
             if now - begun.asked > self._waits.stall:
                 break
             if now <= slot.until:
-                return self._vendor.submit(submission)
-            slot = self._another(begun, self._waits.stall - (now - begun.asked))
-        return Answer(Kind.UNREACHABLE, STALLED)
+                return slot, self._vendor.submit(submission)
+            slot = self._another(begun, slot, self._waits.stall - (now - begun.asked))
+        return last, Answer(Kind.UNREACHABLE, STALLED)
 
-    def _another(self, begun: Begun, patience: float) -> Slot | None:
+    def _another(self, begun: Begun, void: Slot, patience: float) -> Slot | None:
         record = begun.record
         try:
+            if void.probe:  # else everybody would wait for a test that nobody makes
+                self._limit.give_back(record.template, [(void, begun.cost)])
             grant = self._limit.acquire(record.lane, record.template, [begun.cost], patience)
         except StoreUnavailable:  # nothing has left the house, and who records the answer asks the store for longer
             return None

@@ -1,8 +1,10 @@
 """``smsrelay worker`` as a parent with a process for each queue: any of them may be killed, and signals mean what they say."""
 
+import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from celery import Celery
 
 from producers.broker import QUEUES
 from producers.job import SendJob
@@ -18,9 +21,12 @@ from producers.record import State
 from tests.acceptance.arrivals import each_arrived_once
 from tests.acceptance.processes import PARENT, children_of, kill_9, pids
 from tests.acceptance.relay_process import ROOT, TEMPLATE, RelayProcess, a_code, a_recipient, run_smsrelay, running_relay
+from tests.acceptance.second_worker import FIRST, SECOND, frozen, second_worker_started, starts_of
 from tests.waiting import eventually
 
 _BACK = 90.0  # seconds until everything goes on after a kill
+_KILLED, _ENDED = "worker process did not end in time and is killed", "worker process ended"
+_REPLACED = "worker process ended and is replaced"
 _SLOW = {"submits": [{"delay": 2, "reports": [{"code": 200, "after": 5}]}]}
 
 # A crew whose only child never lasts, until its parent is told to stop.
@@ -28,7 +34,24 @@ _SHORT_LIVED = """
 from producers import logs
 from worker.crew import Crew, Seat
 logs.set_up()
-raise SystemExit(Crew([Seat("short", lambda: 3)]).run().name)
+raise SystemExit(Crew([Seat("short", lambda stops: 3)], 60, 60).run().name)
+"""
+# A crew whose child ignores signals and never ends; "by itself", it says that it stops.
+_STUCK = """
+import signal, sys, threading, time
+from producers import logs
+from worker.crew import Crew, Seat
+logs.set_up()
+def stuck(stops):
+    for number in (signal.SIGTERM, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_IGN)
+    print("ready", flush=True)
+    if sys.argv[1] == "by itself":
+        stops()
+    threading.Event().wait()
+within = {"SIGTERM": (0.5, 600), "SIGQUIT": (600, 0.5), "by itself": (0.5, 600)}[sys.argv[1]]
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+Crew([Seat("stuck", stuck)], *within).run()
 """
 # Whoever runs the tests may have switched these off, as a shell does for what it starts in the background, and a worker obeys.
 _HEARING = """
@@ -138,6 +161,55 @@ def test_a_child_that_does_not_last_is_replaced_after_longer_and_longer_pauses()
     assert told[0]["pause"] < told[1]["pause"] < told[2]["pause"]
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT], ids=lambda number: number.name)
+@pytest.mark.parametrize("frozen", [False, True], ids=["stuck", "frozen"])
+def test_a_child_that_does_not_end_when_it_is_told_to_is_killed_and_the_parent_ends(number: signal.Signals, frozen: bool) -> None:
+    with _crew_of_a_stuck_child(number.name) as (parent, child):
+        if frozen:
+            os.kill(child, signal.SIGSTOP)
+        parent.send_signal(number)
+        told = [json.loads(line) for line in parent.communicate(timeout=_BACK)[1].splitlines()]
+    assert parent.returncode == 0
+    assert [(line["event"], line["queue"], line.get("code")) for line in told] == [
+        (_KILLED, "stuck", None),
+        (_ENDED, "stuck", -9),
+    ]
+
+
+def test_a_child_that_stops_by_itself_and_does_not_end_is_killed_and_replaced() -> None:
+    with _crew_of_a_stuck_child("by itself") as (parent, child):
+        told = [json.loads(_line(parent)) for _ in range(2)]
+        assert [(line["event"], line["queue"]) for line in told] == [(_KILLED, "stuck"), (_REPLACED, "stuck")]
+        assert told[0]["pid"] == child
+        eventually(lambda: children_of(parent.pid) not in ([], [child]), "another child is there")
+
+
+def test_a_worker_told_to_stop_ends_in_time_though_a_process_of_it_is_frozen(relay: RelayProcess) -> None:
+    with second_worker_started(relay, settings={"SMSRELAY_STOP_TIMEOUT": "3"}) as second:
+        eventually(lambda: starts_of(relay, "worker2") >= len(QUEUES), "it is ready", _BACK)
+        [child] = pids(relay.data, f"[{Lane.OTP.queue}]", SECOND)
+        os.kill(child, signal.SIGSTOP)
+        second.terminate()
+        assert second.wait(_BACK) == 0
+    assert _killed(relay) == [Lane.OTP.queue]
+
+
+def test_a_process_that_celery_stops_by_itself_with_a_submit_that_does_not_end_is_replaced(relay: RelayProcess) -> None:
+    lane, settings = Lane.MARKETING, {"SMSRELAY_STOP_TIMEOUT": "3", "SMSRELAY_READ_TIMEOUT": "600"}
+    ready = starts_of(relay, "worker2") + 1
+    with frozen(relay, FIRST), second_worker_started(relay, "--queues", "marketing", settings=settings):
+        eventually(lambda: starts_of(relay, "worker2") == ready, "it is ready", _BACK)
+        [child] = pids(relay.data, f"[{lane.queue}]", SECOND)
+        to, message_id = relay.scripted({"submits": [{"answer": "timeout_after", "delay": 600}]}, lane)
+        eventually(lambda: relay.simulator.submits(to), "its submit is under way")
+        with Celery(broker=relay.environment["SMSRELAY_BROKER_URL"]) as remote:
+            remote.control.shutdown(destination=[f"worker2-marketing@{socket.gethostname()}"])
+        eventually(lambda: starts_of(relay, "worker2") == ready + 1, "it is replaced", _BACK)
+        assert child not in pids(relay.data, SECOND)
+        assert relay.record(message_id).state is State.SUBMITTING, "its lease decides"
+    assert _killed(relay)[-1] == lane.queue
+
+
 @pytest.mark.parametrize("wrong", ["SMSRELAY_POLICY", "SMSRELAY_TEMPLATES"])
 def test_a_wrong_file_ends_the_parent_before_it_has_children(relay: RelayProcess, tmp_path: Path, wrong: str) -> None:
     file = tmp_path / "wrong.toml"
@@ -159,6 +231,28 @@ def test_nothing_is_connected_and_no_thread_runs_before_the_fork(relay: RelayPro
         command, cwd=ROOT, env=dict(relay.environment), capture_output=True, text=True, timeout=_BACK, check=True
     )
     assert said.stdout.split() == ["1", "0"]
+
+
+@contextlib.contextmanager
+def _crew_of_a_stuck_child(way: str) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
+    """The parent, and its child once that is stuck."""
+    command = [sys.executable, "-c", _STUCK, way]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
+        try:
+            assert parent.stdout is not None
+            assert parent.stdout.readline() == b"ready\n"
+            [child] = children_of(parent.pid)
+            yield parent, child
+        finally:
+            for pid in (parent.pid, *children_of(parent.pid)):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
+
+def _killed(relay: RelayProcess) -> list[str]:
+    """The queues whose process the second worker had to kill."""
+    lines = (relay.data / "worker2.log").read_text("utf-8", "replace").splitlines()
+    return [json.loads(line)["queue"] for line in lines if _KILLED in line]
 
 
 def _job(lane: Lane) -> SendJob:

@@ -110,7 +110,8 @@ def test_parts_wait_until_what_they_need_is_healthy() -> None:
 
 def test_a_worker_gets_more_time_to_stop_than_it_ever_takes(tmp_path: Path) -> None:
     (worker,) = (part for part in Desk(tmp_path, Ports()).parts({}) if part.name == "worker")
-    assert services(DEMO)["worker"].grace > worker.stop_within
+    allowed = WorkerSettings(secret="a secret of sixteen characters", appcode="code").stop_within
+    assert services(DEMO)["worker"].grace > worker.stop_within > allowed
 
 
 def test_only_the_receiver_can_be_reached_from_elsewhere() -> None:

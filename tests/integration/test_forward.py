@@ -178,6 +178,27 @@ def test_a_caller_is_told_when_it_takes_too_long_and_the_flush_goes_on(rig: Rig)
     assert rig.broker.taken == [0]
 
 
+def test_one_that_joins_those_who_were_told_already_is_told_in_time_too(rig: Rig) -> None:
+    """While the flush before it hangs: there is one batch that waits, and it may be older than its newest report."""
+
+    async def scene() -> list[Kept | BaseException]:
+        forwarder = Forwarder(in_threads(rig.broker.publish), rig.spool, rig.broker_down, DEADLINE, answer_within=0.05)
+        rig.broker.answers.clear()
+        hangs = asyncio.create_task(keep_all(forwarder, [0]))
+        while not rig.broker.asked:
+            await asyncio.sleep(0.01)
+        told = await keep_all(forwarder, [1])
+        try:
+            async with asyncio.timeout(DEADLINE / 2):
+                return [*await hangs, *told, *await keep_all(forwarder, [2])]
+        finally:
+            rig.broker.answers.set()
+            while len(rig.broker.taken) < 3:
+                await asyncio.sleep(0.01)
+
+    assert [type(told) for told in asyncio.run(scene())] == [SpoolUnavailable] * 3
+
+
 def test_a_fault_of_ours_reaches_every_caller(rig: Rig) -> None:
     def publish(events: Sequence[StatusEvent]) -> None:
         raise ZeroDivisionError

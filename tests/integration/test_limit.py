@@ -214,7 +214,7 @@ def test_some_failures_among_many_answers_open_nothing_and_answers_alone_ask_not
 
 
 def test_an_open_circuit_is_tested_ever_more_rarely_and_closes_on_an_answer(redis: Redis) -> None:
-    limit = Limit(redis, 100)
+    limit = Limit(redis, 10_000)
     limit.settled(answered=0, failed=20)
     waits = []
     for _ in range(5):

@@ -12,6 +12,7 @@ from producers.settings import ProducerSettings, SettingsError
 from worker.settings import WorkerSettings
 from worker.vendor.serialiser import SERIALISERS
 
+PATIENT = 45  # seconds for which a store that is silent is asked
 SECRET = "tops-ecre-tkey-0815"
 APPCODE = {"SMSRELAY_SECRET": SECRET, "SMSRELAY_APPCODE": "app-code-4711"}
 
@@ -175,3 +176,8 @@ def test_the_setting_names_exactly_the_serialisers_there_are() -> None:
 def test_a_lease_outlives_both_time_outs(environ: Environ) -> None:
     settings = environ.worker(SMSRELAY_CONNECT_TIMEOUT="3", SMSRELAY_READ_TIMEOUT="4")
     assert settings.lease > 3 + 4
+
+
+def test_a_worker_that_stops_has_time_to_record_what_the_vendor_answered_while_the_store_is_silent(environ: Environ) -> None:
+    assert environ.worker().stop_within > environ.worker().lease + PATIENT
+    assert environ.worker(SMSRELAY_STOP_TIMEOUT="7").stop_within == 7
