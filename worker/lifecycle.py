@@ -51,10 +51,8 @@ def given_back(record: Record, now: int, policy: Policy) -> Transition | None:
     return Transition(State.QUEUED, record.attempt, record.expires_at, record.attempt, publish=True, silent=True)
 
 
-def answered(record: Record, attempt: int, answer: Answer, policy: Policy, now: int, roll: float) -> Transition | None:
-    """Apply what a submit brought. When a report or the lease's end was faster, the answer still adds what it knows."""
-    if record.attempt != attempt or record.state not in {State.SUBMITTING, State.UNCERTAIN}:
-        return noted(record, attempt, "answer after report", answer.code, external_id=answer.external_id)
+def answered(record: Record, attempt: int, answer: Answer, policy: Policy, now: int, roll: float) -> Transition:
+    """Apply what a submit brought to a record that waits for it (``worker.attempt_answer`` says which one does)."""
     rule = policy.for_answer(answer.kind, answer.code)
     decision = decide(rule, times_retried(record, rule, attempt), roll)
     if decision.action in {Action.DEFER, Action.HALT}:

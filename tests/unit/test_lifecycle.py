@@ -14,8 +14,8 @@ def begun(record: Record, now: int = NOW) -> Record:
     return after(record, lifecycle.begin(record, now, LEASE, "me", POLICY), now)
 
 
-def answered(record: Record, answer: Answer, now: int = NOW, attempt: int | None = None) -> Transition | None:
-    return lifecycle.answered(record, attempt or record.attempt, answer, POLICY, now, 0.5)
+def answered(record: Record, answer: Answer, now: int = NOW) -> Transition | None:
+    return lifecycle.answered(record, record.attempt, answer, POLICY, now, 0.5)
 
 
 def accepted(external_id: str = "e1") -> Answer:
@@ -163,15 +163,6 @@ def test_a_lease_that_runs_out_leaves_the_attempt_uncertain() -> None:
 def test_an_answer_after_the_lease_still_counts() -> None:
     record = after(begun(queued()), lifecycle.woken(begun(queued()), POLICY, NOW + LEASE))
     assert moved(answered(record, accepted())).state is State.SUBMITTED
-
-
-def test_an_answer_to_an_attempt_that_was_replaced_only_adds_what_it_knows() -> None:
-    record = begun(queued(Lane.OTP))
-    record = after(record, lifecycle.woken(record, POLICY, NOW + LEASE))
-    record = after(record, lifecycle.woken(record, POLICY, NOW + LEASE + 20_000))
-    record = begun(record)
-    late = moved(answered(record, accepted("e1"), attempt=1))
-    assert (late.state, late.attempt, late.external_id, late.wake) == (State.SUBMITTING, 2, "e1", Wake.KEEP)
 
 
 def test_a_retry_is_queued_when_it_is_due_and_expires_when_it_is_too_late() -> None:
