@@ -27,10 +27,11 @@ from worker.put_off import PutOff
 from worker.store import Change, Decide, Reading, Store
 from worker.transition import Transition, Wake
 from worker.unread import Unread
-from worker.vendor.answer import Answer, Kind
+from worker.vendor.answer import DEADLINE_PASSED, Answer, Kind
 from worker.waits import Waits
 
 STALLED = "worker_stalled"  # surely not sent: by us
+_UNTRIED = {STALLED, DEADLINE_PASSED}  # codes of attempts that say nothing of the vendor
 _AT_MOST = 100  # a round trip
 _WORTH_IT = 16  # a round trip; for fewer, a moment is waited for more to come …
 _BREATH = 1.0  # seconds before a store that did not answer is asked again
@@ -152,9 +153,9 @@ class Answers:
         return _decided(change) or attempt_answer.counts(change.record, ended.begun.record, ended.answer, self._policy)
 
     def _settle(self, batch: Sequence[Ended]) -> None:
-        asked = [ended for ended in batch if ended.answer.code != STALLED]
+        asked = [ended for ended in batch if ended.answer.code not in _UNTRIED]
         failed = [ended for ended in asked if ended.answer.kind in _FAILED]
-        probes = [self._well(ended.answer) for ended in batch if ended.begun.slot.probe]
+        probes = [self._well(ended.answer) for ended in asked if ended.begun.slot.probe]
         if batch:
             probe = all(probes) if probes else None
             reopened = self._limit.settled(answered=len(asked) - len(failed), failed=len(failed), probe=probe)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from producers.record import Record, State
 from worker.policy import Action, Decision, Policy, Rule, decide
 from worker.transition import Transition, Wake
-from worker.vendor.answer import Answer
+from worker.vendor.answer import DEADLINE_PASSED, Answer, Kind
 
 REPLAY = "replay"
 HALTED = "halted"
@@ -53,6 +53,8 @@ def given_back(record: Record, now: int, policy: Policy) -> Transition | None:
 
 def answered(record: Record, attempt: int, answer: Answer, policy: Policy, now: int, roll: float) -> Transition:
     """Apply what a submit brought to a record that waits for it (``worker.attempt_answer`` says which one does)."""
+    if (answer.kind, answer.code) == (Kind.UNREACHABLE, DEADLINE_PASSED):
+        return _overdue(record, attempt, policy, now)
     rule = policy.for_answer(answer.kind, answer.code)
     decision = decide(rule, times_retried(record, rule, attempt), roll)
     if decision.action in {Action.DEFER, Action.HALT}:
@@ -215,6 +217,16 @@ def _put_off(record: Record, due: int, attempt: int, rule: str) -> Transition:
     folds = _folds(record, rule, State.QUEUED, State.SUBMITTING)
     wake = min(due, record.expires_at)
     return Transition(State.QUEUED, attempt, wake, attempt, rule=rule, due=due, folds=folds, silent=again)
+
+
+def _overdue(record: Record, attempt: int, policy: Policy, now: int) -> Transition:
+    """Begun, and not submitted because of the deadline: no attempt. It expires, by the store's clock and never before."""
+    as_before = replace(record, state=State.QUEUED, attempt=attempt - 1)
+    if now >= record.expires_at:
+        ended = expired(as_before, policy)
+    else:
+        ended = _put_off(record, record.expires_at, attempt - 1, "too late")
+    return replace(ended, line_attempt=attempt, code=DEADLINE_PASSED)
 
 
 def _wake_waiting(record: Record, now: int, policy: Policy) -> Transition:

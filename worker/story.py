@@ -20,6 +20,7 @@ _PLAIN = {
     "rate": "put off: no slot in the shared rate; no attempt was made",
     "lease ran out": "the worker never recorded an answer; the SMS may have been sent, so a report is awaited",
     "no report in time": "no report came within the deadline",
+    "too late": "its deadline came before its submit; nothing was sent",
     "expired": "past its deadline; not submitted any more",
     "replay": "an operator asked for another attempt",
     "by the app": "withdrawn by the app before anything was submitted",

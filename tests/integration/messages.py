@@ -117,7 +117,7 @@ def ended(store: Store, message_id: str, owner: str, answer: Answer, *, probe: b
     change = begin(store, message_id, owner)
     assert change is not None
     assert change.after.begun_at is not None
-    return Ended(Begun(change.after, None, change.after.begun_at, 0.0, Slot(0.0, 1.0, probe), 1), answer)
+    return Ended(Begun(change.after, None, change.after.begun_at, 0.0, Slot(0.0, 1.0, probe), 1, 0.0), answer)
 
 
 def job(lane: Lane = Lane.NOTICE, **fields: object) -> SendJob:
