@@ -65,6 +65,11 @@ def answered(record: Record, attempt: int, answer: Answer, policy: Policy, now: 
     return replace(moved, code=answer.code, external_id=answer.external_id)
 
 
+def is_leased(record: Record, now: int, lease: int) -> bool:
+    """Whether an attempt is under way whose ``lease`` (ms) is not over."""
+    return record.state is State.SUBMITTING and record.begun_at is not None and now < record.begun_at + lease
+
+
 def woken(record: Record, policy: Policy, now: int) -> Transition | None:
     """What the agenda's time means for this message; None when it is final and the entry has only to go."""
     match record.state:

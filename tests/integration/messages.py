@@ -55,10 +55,10 @@ def reconciler(redis: Redis, url: str, vendor_url: str = "http://127.0.0.1:9", p
     return Reconciler(store, Pace(redis, 1.0), vendor, reports, Publisher(url), policy, lambda: time.time_ns() // 1_000_000)
 
 
-def agenda(redis: Redis, url: str, door: Enqueuer, policy: Policy = POLICY) -> Agenda:
-    store = Store(redis, RETENTION)
+def agenda(redis: Redis, url: str, door: Enqueuer, policy: Policy = POLICY, store: Store | None = None) -> Agenda:
+    store = store or Store(redis, RETENTION)
     reports = Reports(store, policy, lambda: 0.5)
-    return Agenda(store, door, reconciler(redis, url, policy=policy), Unread(store, Inbox(redis), reports), policy)
+    return Agenda(store, door, reconciler(redis, url, policy=policy), Unread(store, Inbox(redis), reports), policy, WAITS.lease)
 
 
 def sending(
