@@ -34,11 +34,13 @@ def begin(record: Record, now: int, lease: int, owner: str, policy: Policy) -> T
 
 
 def deferred(record: Record, now: int, delay: int, rule: str, policy: Policy) -> Transition | None:
-    """Put a queued message off by ``delay`` ms; neither an attempt nor an error."""
+    """Put a queued message off by ``delay`` ms; neither an attempt nor an error. None when it was put off for longer since."""
     if record.state is not State.QUEUED:
         return None
     if now >= record.expires_at:
         return expired(record, policy)
+    if record.due is not None and record.due > now + delay:
+        return None
     return replace(_put_off(record, now + delay, record.attempt, rule), halted=rule == HALTED)
 
 

@@ -93,6 +93,12 @@ def test_a_throttled_answer_is_heeded_as_long_as_it_asks() -> None:
     assert deferred.due == NOW + 120_000
 
 
+def test_who_finds_no_slot_does_not_shorten_a_throttling_that_another_begin_met_since() -> None:
+    throttled = after(begun(queued()), answered(begun(queued()), Answer(Kind.THROTTLED, "T429", retry_after=120.0)))
+    assert lifecycle.deferred(throttled, NOW + 1000, 5000, "rate", POLICY) is None
+    assert moved(lifecycle.deferred(throttled, NOW + 119_000, 5000, "rate", POLICY)).due == NOW + 124_000
+
+
 def test_the_same_deferral_again_does_not_lengthen_the_timeline() -> None:
     once = after(queued(), lifecycle.deferred(queued(), NOW, 5000, "halted", POLICY))
     again = moved(lifecycle.deferred(once, NOW + 5000, 5000, "halted", POLICY))
