@@ -6,8 +6,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from producers.enqueue import Enqueuer
 from producers.lanes import Lane
 from producers.record import Record, State
 from tests.integration import messages
+from tests.integration.full_backlog import full_backlog
 from tests.integration.messages import POLICY, RETENTION, begin, changed, job, recording, sending, store_clock
 from tests.integration.scripted_vendor import SUBMISSION, Script, scripted_vendor, yisha
 from tests.waiting import eventually
@@ -148,9 +148,9 @@ def test_a_connection_that_stands_after_the_deadline_is_not_written_to(
         outcome = thread.submit(sending(store, redis, vendor).attempt, [accepted.message_id])
         eventually(lambda: record_of(store, accepted.message_id).state is State.SUBMITTING, "begun")
         wait_past(redis, accepted.expires_at)
-        gate.open()
-        outcome.result()
-        assert gate.read_from_the_next() == b""
+        with gate.open() as connection:
+            outcome.result()
+            assert connection.recv(1) == b""
     record = at_rest(store, door, redis, valkey_url, accepted.message_id)
     assert (record.state, record.timeline[2].code) == (State.EXPIRED, DEADLINE_PASSED)
 
@@ -231,41 +231,7 @@ def test_the_deadline_on_the_monotonic_clock_is_never_late_and_the_stores_time_n
     begun = Begun(change.after, None, change.after.begun_at, 100.0, Slot(0.0, 1.0), 1, 100.5)
     lived = (accepted.expires_at - change.after.begun_at) / 1000
     assert 100.0 + lived - 0.002 < begun.not_after < 100.0 + lived
-    assert begun.store_time(100.5 + lived) == accepted.expires_at
-
-
-@dataclass
-class FullBacklog:
-    """A server that is up, and so full that a client's connection does not come to stand."""
-
-    listening: socket.socket
-    fillers: list[socket.socket] = field(default_factory=list)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.listening.getsockname()[1]}"
-
-    def open(self) -> None:
-        """Take those before, so that the next connection stands when its client asks again."""
-        for _ in self.fillers:
-            self.listening.accept()[0].close()
-
-    def read_from_the_next(self) -> bytes:
-        connection, _ = self.listening.accept()
-        with connection:
-            return connection.recv(1)
-
-
-@contextmanager
-def full_backlog() -> Iterator[FullBacklog]:
-    with socket.create_server(("127.0.0.1", 0), backlog=0) as listening:
-        gate = FullBacklog(listening)
-        gate.fillers.append(socket.create_connection(listening.getsockname()))
-        try:
-            yield gate
-        finally:
-            for filler in gate.fillers:
-                filler.close()
+    assert accepted.expires_at - 1 <= begun.store_time(100.5 + lived) <= accepted.expires_at
 
 
 def self_signed(folder: Path) -> Path:
