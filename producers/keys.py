@@ -20,6 +20,7 @@
 | sms:rates | hash: rate, template:ID, as commands set them | for ever |
 | sms:rate:pull | string: when the next question about a silent submit may be asked (µs) | seconds after it |
 | sms:halted | hash: since, code, probe | until a probe is answered or an operator resumes |
+| sms:resumed | string: when submits went on after a halt or an open circuit (ms) | for ever |
 | sms:put_off | set: id of a message that waits because of a halt | until it moves on |
 | sms:outcomes | hash: submits answered and failed, by second | 11 s after the last failure |
 | sms:circuit | hash: since, probe, wait (ms) | until a probe is answered or an operator resumes |
@@ -45,6 +46,7 @@ RATE = "sms:rate"
 RATES = "sms:rates"
 PULL_RATE = "sms:rate:pull"
 HALTED = "sms:halted"
+RESUMED = "sms:resumed"
 PUT_OFF = "sms:put_off"
 OUTCOMES = "sms:outcomes"
 CIRCUIT = "sms:circuit"

@@ -31,12 +31,15 @@ log = structlog.get_logger()
 class Agenda:
     """What is due, in turns."""
 
-    def __init__(self, store: Store, enqueuer: Enqueuer, reconciler: Reconciler, unread: Unread, policy: Policy) -> None:
+    def __init__(
+        self, store: Store, enqueuer: Enqueuer, reconciler: Reconciler, unread: Unread, policy: Policy, lease: float
+    ) -> None:
         self._store = store
         self._enqueuer = enqueuer
         self._reconciler = reconciler
         self._unread = unread
         self._policy = policy
+        self._lease = int(lease * 1000)
 
     def turn(self) -> int:
         """Do what is due now and return how much that was; raises ``StoreUnavailable`` or ``BrokerUnavailable``."""
@@ -82,4 +85,6 @@ class Agenda:
         return reading.record.lane if owed else None
 
     def _woken(self, reading: Reading) -> Transition | None:
+        if lifecycle.is_leased(reading.record, reading.now, self._lease):
+            return None  # what was due is over: the attempt began since, and has a time of its own
         return lifecycle.woken(reading.record, self._policy, reading.now)

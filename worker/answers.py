@@ -2,7 +2,8 @@
 
 Enters: attempts that ended. Leaves: their records moved on, each attempt's ``recorded`` set, and the limit told of success,
 failure, throttling and halting. The record is known since the begin, so nothing is read first; when a report or the lease's end
-was faster, the record is read and decided on again.
+was faster, the record is read and decided on again. An answer that is not of the record's last begin is noted, and means nothing
+for anybody else.
 A store that is away is asked again until the leases are over. Fails with ``StoreUnavailable`` for every attempt it was to record
 then; the leases decide. An unexpected exception in one attempt is logged with its trace and kept from its neighbours.
 """
@@ -16,7 +17,7 @@ import structlog
 
 from producers.connection import StoreUnavailable
 from producers.record import State
-from worker import lifecycle
+from worker import attempt_answer
 from worker.batcher import Batcher
 from worker.begun import Ended
 from worker.limit import Limit
@@ -24,12 +25,13 @@ from worker.outcome import Outcome
 from worker.policy import Action, Policy
 from worker.put_off import PutOff
 from worker.store import Change, Decide, Reading, Store
-from worker.transition import Transition
+from worker.transition import Transition, Wake
 from worker.unread import Unread
-from worker.vendor.answer import Answer, Kind
+from worker.vendor.answer import DEADLINE_PASSED, Answer, Kind
 from worker.waits import Waits
 
 STALLED = "worker_stalled"  # surely not sent: by us
+_UNTRIED = {STALLED, DEADLINE_PASSED}  # codes of attempts that say nothing of the vendor
 _BREATH = 1.0  # seconds before a store that did not answer is asked again
 _FAILED = {Kind.UNREACHABLE, Kind.UNCERTAIN}
 
@@ -94,7 +96,7 @@ class Answers:
 
     def _record(self, batch: list[Ended]) -> None:
         changes = self._settled(batch)
-        outcomes = [change.transition.state.value if change and change.transition else "no such message" for change in changes]
+        outcomes = [_became(change) for change in changes]
         self._follow_up(batch, changes)
         _tell(batch, outcomes)
         for ended, outcome in zip(batch, outcomes, strict=True):
@@ -118,8 +120,10 @@ class Answers:
 
     def _follow_up(self, batch: list[Ended], changes: Sequence[Change | None]) -> None:
         """Do what follows from answers that are recorded. If it fails they are recorded all the same, and not once more."""
-        steps: list[Callable[[], None]] = [partial(self._settle, batch)]
-        steps += [partial(self._heed, ended.answer, change) for ended, change in zip(batch, changes, strict=True)]
+        ended_and_changed = list(zip(batch, changes, strict=True))
+        counted = [ended for ended, change in ended_and_changed if self._counts(ended, change)]
+        steps: list[Callable[[], None]] = [partial(self._settle, counted)]
+        steps += [partial(self._heed, ended, change) for ended, change in ended_and_changed]
         for step in steps:
             try:
                 self._while_leased(batch, step)
@@ -143,20 +147,23 @@ class Answers:
 
     def _decide(self, ended: Ended) -> Decide:
         def answered(reading: Reading) -> Transition | None:
-            attempt, answer = ended.begun.record.attempt, ended.answer
-            # Put off by this very answer, when the store's word of it was lost, the attempt may have been begun anew since.
-            if reading.record.state is State.SUBMITTING and reading.record.owner != ended.begun.record.owner:
-                return lifecycle.noted(reading.record, attempt, "answer of an earlier begin", answer.code)
-            return lifecycle.answered(reading.record, attempt, answer, self._policy, reading.now, self._roll())
+            begun, answer = ended.begun.record, ended.answer
+            return attempt_answer.answered(reading.record, begun, answer, self._policy, reading.now, self._roll())
 
         return answered
 
+    def _counts(self, ended: Ended, change: Change | None) -> bool:
+        """Whether an answer tells of the vendor, and of a probe: not when it is of an earlier begin, or nobody's any more."""
+        if change is None:
+            return False
+        return _decided(change) or attempt_answer.counts(change.record, ended.begun.record, ended.answer, self._policy)
+
     def _settle(self, batch: Sequence[Ended]) -> None:
-        asked = [ended for ended in batch if ended.answer.code != STALLED]
+        asked = [ended for ended in batch if ended.answer.code not in _UNTRIED]
         failed = [ended for ended in asked if ended.answer.kind in _FAILED]
         probes = [self._well(ended.answer) for ended in asked if ended.begun.slot.probe]
         for ended in batch:
-            if ended.begun.slot.probe and ended.answer.code == STALLED:  # it says nothing of the vendor; another one tests
+            if ended.begun.slot.probe and ended.answer.code in _UNTRIED:  # another one tests the vendor
                 self._limit.give_back(ended.begun.record.template, [(ended.begun.slot, ended.begun.cost)])
         if batch:
             probe = all(probes) if probes else None
@@ -169,15 +176,33 @@ class Answers:
         halts = self._policy.for_answer(answer.kind, answer.code).action is Action.HALT
         return answer.kind in {Kind.ANSWERED, Kind.REFUSED} and not halts
 
-    def _heed(self, answer: Answer, change: Change | None) -> None:
-        """What one answer means for everybody else, and for reports that were waiting for it."""
+    def _heed(self, ended: Ended, change: Change | None) -> None:
+        """What one answer means for everybody else, and for reports that were waiting for it.
+
+        One that was applied before, and the store's word of it lost, means nothing any more: who submits next is told the same.
+        """
+        answer = ended.answer
         action = self._policy.for_answer(answer.kind, answer.code).action
-        if action is Action.DEFER:
-            self._limit.throttled(max(self._waits.throttled, answer.retry_after or 0.0))
-        if action is Action.HALT and self._limit.halt(answer.code):
-            log.error("halted: the vendor refuses everything", code=answer.code, request_id=answer.request_id)
+        if change is not None and _decided(change):
+            if action is Action.DEFER:
+                self._limit.throttled(max(self._waits.throttled, answer.retry_after or 0.0))
+            if action is Action.HALT and self._limit.halt(answer.code, ended.begun.at):
+                log.error("halted: the vendor refuses everything", code=answer.code, request_id=answer.request_id)
         if answer.external_id is not None and change is not None and change.applied is not None and change.applied.parked:
             self._unread.apply_parked(answer.external_id)
+
+
+def _decided(change: Change) -> bool:
+    """Whether the answer made something of its message: it was applied, and not only noted."""
+    return change.transition is not None and change.transition.wake is not Wake.KEEP
+
+
+def _became(change: Change | None) -> str:
+    if change is None:
+        return "no such message"
+    if change.transition is None:  # it was applied before
+        return change.record.state.value
+    return change.transition.state.value if _decided(change) else f"noted, {change.record.state.value}"
 
 
 def _tell(batch: Sequence[Ended], outcomes: Sequence[str]) -> None:

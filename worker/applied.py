@@ -30,7 +30,7 @@ def read_applied(answer: Sequence[int]) -> Applied | None:
 
 def applying(record: Record, transition: Transition, retention: int) -> Call:
     """The call that applies a transition to the record it was decided on; ``retention`` in ms."""
-    wake, due = transition.wake, transition.due
+    wake, due, external_id = transition.wake, transition.due, transition.linked_external
     told: list[object] = [
         record.message_id,
         record.revision,
@@ -41,7 +41,7 @@ def applying(record: Record, transition: Transition, retention: int) -> Call:
         int(transition.publish),
         int(transition.keeps_payload),
         retention,
-        transition.external_id or "",
+        external_id or "",
         transition.owner or "",
         int(transition.silent),
         transition.line_attempt,
@@ -57,8 +57,10 @@ def applying(record: Record, transition: Transition, retention: int) -> Call:
         transition.state.letter,
         int(transition.forgets_external),
         int(transition.halted),
+        record.owner or "",
+        int(transition.takes_external),
     ]
-    return Call(_keys(record, transition.external_id), [json.dumps([str(one) for one in told])])
+    return Call(_keys(record, external_id), [json.dumps([str(one) for one in told])])
 
 
 def _keys(record: Record, external_id: str | None) -> list[str]:

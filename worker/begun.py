@@ -24,10 +24,16 @@ class Begun:
     asked: float  # instant before the begin was asked for, on the monotonic clock: the lease is not older
     slot: Slot
     cost: int  # of its slot
+    told: float  # instant after the store's word of the begin, on the monotonic clock
 
     def store_time(self, now: float) -> int:
-        """The store's clock (ms) at an instant of the monotonic one; ahead by what the begin was on its way, never behind."""
-        return self.at + int((now - self.asked) * 1000)
+        """The store's clock (ms) at an instant of the monotonic one: never ahead, behind by less than the begin's round trip."""
+        return self.at + int((now - self.told) * 1000)
+
+    @property
+    def not_after(self) -> float:
+        """Where the message's deadline lies on the monotonic clock: never late, early by less than the begin's round trip."""
+        return self.asked + (self.record.expires_at - self.at - 1) / 1000  # a whole ms was cut from the begin's instant
 
     def submission(self, secret: bytes, callback_base: str | None) -> Submission:
         """What the vendor is given; raises ``LookupError`` for a message without its payload."""
@@ -43,6 +49,7 @@ class Begun:
             template=record.template,
             params=payload.params,
             callback_url=callback_base.rstrip("/") + path if callback_base else None,
+            not_after=self.not_after,
         )
 
 

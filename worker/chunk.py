@@ -169,9 +169,9 @@ class Chunk:
 
         granted = [self._current(one) for one in readings[: len(grant.slots)]]
         changes = self._settled([(one, begin) for one in granted])
-        begun, unused = [], []
+        told, begun, unused = doors.monotonic(), [], []
         for reading, slot, price, change in zip(granted, grant.slots, costs, changes, strict=False):
-            started = _started(change, owner, asked, slot, price)
+            started = _started(change, owner, (asked, told), slot, price)
             del self._waiting[reading.record.message_id]
             if started is not None:
                 begun.append(started)
@@ -249,15 +249,16 @@ class Chunk:
         self._outcomes[record.message_id] = Outcome(text, record.message_id, record.lane.value, record.attempt)
 
 
-def _started(change: Change | None, owner: str, asked: float, slot: Slot, cost: int) -> Begun | None:
-    """The attempt that a begin started; None when it is not ours."""
+def _started(change: Change | None, owner: str, span: tuple[float, float], slot: Slot, cost: int) -> Begun | None:
+    """The attempt that a begin started, in the span from its question to its answer; None when it is not ours."""
     if change is None:
         return None
     record = change.after
     # Without a transition too: the store's answer to our own begin may have been lost on the way, for longer than the lease.
     if record.state not in _OURS or record.owner != owner or record.begun_at is None:
         return None
-    return Begun(record, change.reading.payload, record.begun_at, asked, slot, cost)
+    asked, told = span
+    return Begun(record, change.reading.payload, record.begun_at, asked, slot, cost, told)
 
 
 def _not_begun(change: Change | None) -> str:

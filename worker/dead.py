@@ -13,7 +13,7 @@ from producers.lanes import Lane
 from producers.publish import BrokerUnavailable
 from producers.record import Record, State
 from worker import lifecycle
-from worker.store import Reading, Store
+from worker.store import Decide, Reading, Store
 from worker.transition import Transition
 
 
@@ -63,7 +63,7 @@ class DeadLetters:
         obstacle = obstacle_to_replay(reading)
         if obstacle is not None or dry_run:
             return obstacle or "would be queued"
-        change = self._store.change(message_id, _replayed, reading)
+        change = self._store.change(message_id, _replayed_after(reading), reading)
         if change is None:
             return "its retention is over"
         # Without a transition it may be our own, whose answer was lost on the way.
@@ -92,5 +92,12 @@ def last_code(record: Record) -> str | None:
     return next((line.code for line in reversed(record.timeline) if line.code), None)
 
 
-def _replayed(reading: Reading) -> Transition | None:
-    return lifecycle.replayed(reading.record, reading.now)
+def _replayed_after(seen: Reading | None) -> Decide:
+    """Replays what was seen, and not what has failed anew since: that may be this very replay, its answer lost on the way."""
+
+    def replayed(reading: Reading) -> Transition | None:
+        if seen is not None and reading.record.attempt != seen.record.attempt:
+            return None
+        return lifecycle.replayed(reading.record, reading.now)
+
+    return replayed

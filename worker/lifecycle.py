@@ -11,7 +11,7 @@ from dataclasses import replace
 from producers.record import Record, State
 from worker.policy import Action, Decision, Policy, Rule, decide
 from worker.transition import Transition, Wake
-from worker.vendor.answer import Answer
+from worker.vendor.answer import DEADLINE_PASSED, Answer, Kind
 
 REPLAY = "replay"
 HALTED = "halted"
@@ -34,11 +34,13 @@ def begin(record: Record, now: int, lease: int, owner: str, policy: Policy) -> T
 
 
 def deferred(record: Record, now: int, delay: int, rule: str, policy: Policy) -> Transition | None:
-    """Put a queued message off by ``delay`` ms; neither an attempt nor an error."""
+    """Put a queued message off by ``delay`` ms; neither an attempt nor an error. None when it was put off for longer since."""
     if record.state is not State.QUEUED:
         return None
     if now >= record.expires_at:
         return expired(record, policy)
+    if record.due is not None and record.due > now + delay:
+        return None
     return replace(_put_off(record, now + delay, record.attempt, rule), halted=rule == HALTED)
 
 
@@ -51,10 +53,10 @@ def given_back(record: Record, now: int, policy: Policy) -> Transition | None:
     return Transition(State.QUEUED, record.attempt, record.expires_at, record.attempt, publish=True, silent=True)
 
 
-def answered(record: Record, attempt: int, answer: Answer, policy: Policy, now: int, roll: float) -> Transition | None:
-    """Apply what a submit brought. When a report or the lease's end was faster, the answer still adds what it knows."""
-    if record.attempt != attempt or record.state not in {State.SUBMITTING, State.UNCERTAIN}:
-        return noted(record, attempt, "answer after report", answer.code, external_id=answer.external_id)
+def answered(record: Record, attempt: int, answer: Answer, policy: Policy, now: int, roll: float) -> Transition:
+    """Apply what a submit brought to a record that waits for it (``worker.attempt_answer`` says which one does)."""
+    if (answer.kind, answer.code) == (Kind.UNREACHABLE, DEADLINE_PASSED):
+        return _overdue(record, attempt, policy, now)
     rule = policy.for_answer(answer.kind, answer.code)
     decision = decide(rule, times_retried(record, rule, attempt), roll)
     if decision.action in {Action.DEFER, Action.HALT}:
@@ -63,6 +65,11 @@ def answered(record: Record, attempt: int, answer: Answer, policy: Policy, now: 
         return replace(put_off, line_attempt=attempt, code=answer.code, halted=decision.action is Action.HALT)
     moved = outcome(record, attempt, decision, policy, now)
     return replace(moved, code=answer.code, external_id=answer.external_id)
+
+
+def is_leased(record: Record, now: int, lease: int) -> bool:
+    """Whether an attempt is under way whose ``lease`` (ms) is not over."""
+    return record.state is State.SUBMITTING and record.begun_at is not None and now < record.begun_at + lease
 
 
 def woken(record: Record, policy: Policy, now: int) -> Transition | None:
@@ -217,6 +224,16 @@ def _put_off(record: Record, due: int, attempt: int, rule: str) -> Transition:
     folds = _folds(record, rule, State.QUEUED, State.SUBMITTING)
     wake = min(due, record.expires_at)
     return Transition(State.QUEUED, attempt, wake, attempt, rule=rule, due=due, folds=folds, silent=again)
+
+
+def _overdue(record: Record, attempt: int, policy: Policy, now: int) -> Transition:
+    """Begun, and not submitted because of the deadline: no attempt. It expires, by the store's clock and never before."""
+    as_before = replace(record, state=State.QUEUED, attempt=attempt - 1)
+    if now >= record.expires_at:
+        ended = expired(as_before, policy)
+    else:
+        ended = _put_off(record, record.expires_at, attempt - 1, "too late")
+    return replace(ended, line_attempt=attempt, code=DEADLINE_PASSED)
 
 
 def _wake_waiting(record: Record, now: int, policy: Policy) -> Transition:

@@ -102,7 +102,7 @@ class Limit:
         if probe is None and told is None:
             return False
         said = {None: "", True: "good", False: "bad"}[probe]
-        named = [keys.OUTCOMES, keys.CIRCUIT, keys.HALTED]
+        named = [keys.OUTCOMES, keys.CIRCUIT, keys.HALTED, keys.RESUMED]
         came = self._settled.run(named, [*(told or (0, 0)), said, self._halt_probe])
         if came == "opened":
             log.error("circuit opened: the vendor fails")
@@ -116,10 +116,19 @@ class Limit:
         if self._throttled.run([keys.RATE], [int(pause * 1_000_000)]):
             log.warning("slowed down: the vendor throttled", rate=round(self.state().current, 2), pause=pause)
 
-    def halt(self, code: str) -> bool:
-        """Stop every submit until ``resume`` or a probe; False when that was so already. The first reason is kept."""
+    def halt(self, code: str, begun_at: int | None = None) -> bool:
+        """Stop every submit until ``resume`` or a probe; False when that was so already. The first reason is kept.
+
+        ``begun_at``: when the attempt began (ms, store's clock) whose answer says so. One from before the last ``resume`` or good
+        probe stops nobody.
+        """
         with store_answers():
-            seconds, _ = self._redis.time()
+            with self._redis.pipeline(transaction=True) as pipeline:
+                pipeline.time()
+                pipeline.get(keys.RESUMED)
+                (seconds, _), resumed = pipeline.execute()
+            if begun_at is not None and begun_at <= int(resumed or 0):
+                return False
             with self._redis.pipeline(transaction=True) as pipeline:
                 pipeline.hsetnx(keys.HALTED, "code", code)
                 pipeline.hsetnx(keys.HALTED, "since", str(int(seconds) * 1000))
@@ -130,7 +139,11 @@ class Limit:
         shut = (keys.HALTED, keys.CIRCUIT)
         with store_answers():
             was_shut = self._redis.exists(*shut)  # asked first: a delete whose answer was lost is done again, and finds nothing
-            return bool(self._redis.delete(*shut) or was_shut)
+            seconds, micros = self._redis.time()
+            with self._redis.pipeline(transaction=True) as pipeline:
+                pipeline.delete(*shut)
+                pipeline.set(keys.RESUMED, int(seconds) * 1000 + int(micros) // 1000)
+                return bool(pipeline.execute()[0] or was_shut)
 
     def halted(self) -> Halt | None:
         """Why nothing is submitted, if so."""

@@ -85,7 +85,7 @@ class Relay:
         )
         pace = Pace(redis, settings.pull_rate)
         reconciler = Reconciler(store, pace, adapter, reports, publisher, policy, clock=lambda: time.time_ns() // 1_000_000)
-        agenda = Agenda(store, enqueuer, reconciler, unread, policy)
+        agenda = Agenda(store, enqueuer, reconciler, unread, policy, waits.lease)
         lost, muster = LostWakeUps(store, enqueuer, inbox, publisher), Muster(redis)
         return cls(
             store,

@@ -55,7 +55,7 @@ def _moved(record: Record, attempt: int, event: StatusEvent, policy: Policy, now
 def _progress(record: Record, attempt: int, rule: Rule, policy: Policy, now: int) -> Transition:
     waiting = record.state in {State.SUBMITTING, State.UNCERTAIN} and attempt == record.attempt
     # A begin lost with the store's last second, or a resend not begun yet: the vendor has it after all.
-    unknown_to_us = record.state is State.QUEUED and attempt > record.attempt
+    unknown_to_us = attempt > record.attempt and not record.state.final
     resend = attempt == record.attempt and resend_under_way(record, policy)
     if not (waiting or unknown_to_us or resend):
         return noted(record, attempt, rule.name, rule.code)
@@ -70,7 +70,7 @@ def _why_it_does_not_count(record: Record, attempt: int, event: StatusEvent, rul
         return _AFTER_END
     if weights and _weight(event.updated_on, rule) <= max(weights):
         return _OLDER
-    if replay_under_way(record):
+    if attempt == record.attempt and replay_under_way(record):
         return _EARLIER_ATTEMPT  # a person knew how it ended and asked for another attempt
     retry_under_way = record.state is State.RETRYING or (
         record.state is State.QUEUED and not resend_under_way(record, policy)  # that one knew nothing of a report

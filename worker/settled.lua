@@ -2,6 +2,7 @@
 -- KEYS 1 sms:outcomes  hash: answered and failed by second (aSECOND, fSECOND); lives 11 s
 --      2 sms:circuit   hash: since, probe, wait (ms); until a probe is answered
 --      3 sms:halted    hash: since, code, probe (ms); until resumed
+--      4 sms:resumed   string: when submits last went on (ms); no lifetime
 -- ARGV 1 answered  2 failed  3 'good' or 'bad' probe, or ''  4 ms between probes of a halt
 -- Returns 'opened', 'closed' or ''.
 local clock = redis.call('TIME')
@@ -9,7 +10,9 @@ local second, now = tonumber(clock[1]), tonumber(clock[1]) * 1e3 + math.floor(to
 local function ms(value) return string.format('%.0f', value) end
 if ARGV[3] == 'good' then
   redis.call('DEL', KEYS[1])
-  return redis.call('DEL', KEYS[2], KEYS[3]) > 0 and 'closed' or ''
+  if redis.call('DEL', KEYS[2], KEYS[3]) == 0 then return '' end
+  redis.call('SET', KEYS[4], ms(now))
+  return 'closed'
 end
 local wait = tonumber(redis.call('HGET', KEYS[2], 'wait'))
 if ARGV[3] == 'bad' then

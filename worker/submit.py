@@ -2,8 +2,8 @@
 
 Enters: attempts that are begun, each with its slot. Leaves: their outcomes, once recorded. The steps:
 1. wait for the slot; one that is void by now is replaced, because the message is begun already;
-2. a worker that stood still since the begin submits nothing: the lease may be somebody else's;
-3. submit; the vendor's adapter turns whatever happens into an answer;
+2. a worker that stood still since the begin submits nothing: the lease may be somebody else's; and nothing is submitted late;
+3. submit; the vendor's adapter turns whatever happens into an answer, and looks at the deadline once more when it is connected;
 4. hand the answer in, to be recorded with others.
 A fault of ours in one attempt ends in its own future; its neighbours go on, and its lease decides.
 """
@@ -20,7 +20,7 @@ from worker.limit import Limit
 from worker.outcome import Outcome
 from worker.room import Room
 from worker.slot import Slot
-from worker.vendor.answer import Answer, Kind, Vendor
+from worker.vendor.answer import DEADLINE_PASSED, Answer, Kind, Vendor
 from worker.waits import Waits
 
 
@@ -82,14 +82,20 @@ class Submits:
         last = begun.slot
         while slot is not None:
             last = slot
-            self._wait_until(slot.at)
+            self._wait_until(min(slot.at, begun.not_after))
             now = self._monotonic()
-            if now - begun.asked > self._waits.stall:
+            left = min(begun.asked + self._waits.stall, begun.not_after) - now
+            if left <= 0:
                 break
             if now <= slot.until:
                 return slot, self._vendor.submit(submission)
-            slot = self._another(begun, slot, self._waits.stall - (now - begun.asked))
-        return last, Answer(Kind.UNREACHABLE, STALLED)
+            slot = self._another(begun, slot, left)
+        return last, Answer(Kind.UNREACHABLE, self._why_unsent(begun))
+
+    def _why_unsent(self, begun: Begun) -> str:
+        """The deadline, when it was the nearer bound; but after a stall nobody here knows how late it is."""
+        stalls_at = begun.asked + self._waits.stall
+        return DEADLINE_PASSED if begun.not_after <= stalls_at and self._monotonic() <= stalls_at else STALLED
 
     def _another(self, begun: Begun, void: Slot, patience: float) -> Slot | None:
         record = begun.record

@@ -36,12 +36,23 @@ class Transition:
     folds: int = 0  # last lines of the timeline that this one stands for as well
     halted: bool = False  # put off because everything is halted
     forgets_external: bool = False  # no report will come by the vendor's id
+    of_earlier_begin: bool = False  # what the line tells: the vendor's id leads to the message, and is not the record's
     silent: bool = False  # only times move, the timeline already says why
 
     @property
     def keeps_payload(self) -> bool:
         """Whether recipient and parameters may still be needed; a failed message can be sent again until it expires."""
         return self.state not in {State.DELIVERED, State.EXPIRED, State.CANCELLED}
+
+    @property
+    def takes_external(self) -> bool:
+        """Whether the vendor's id is the one of the record's last attempt."""
+        return bool(self.external_id) and self.line_attempt == self.attempt and not self.of_earlier_begin
+
+    @property
+    def linked_external(self) -> str | None:
+        """The vendor's id that leads to the attempt from now on."""
+        return self.external_id if self.takes_external or self.of_earlier_begin else None
 
     def folded(self, record: Record) -> int:
         """How many last lines of the record's timeline the new line stands for as well."""
@@ -67,6 +78,6 @@ class Transition:
         return replace(known, state=self.state, attempt=self.attempt, revision=record.revision + 1, timeline=(*kept, line))
 
     def _external_id(self, record: Record) -> str | None:
-        if self.external_id and self.line_attempt == self.attempt:
+        if self.takes_external:
             return self.external_id
         return None if self.owner else record.external_id

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 from redis import Redis
 
@@ -14,6 +15,7 @@ from producers.publish import Publisher
 from worker import lifecycle
 from worker.agenda import Agenda
 from worker.answers import Answers
+from worker.begun import Begun, Ended
 from worker.limit import Limit
 from worker.pace import Pace
 from worker.policy import Policy
@@ -21,6 +23,7 @@ from worker.policy_file import load_policy
 from worker.put_off import PutOff
 from worker.reconcile import Reconciler
 from worker.send import Sender
+from worker.slot import Slot
 from worker.status import Reports
 from worker.store import Change, Reading, Store
 from worker.submit import Submits
@@ -52,10 +55,10 @@ def reconciler(redis: Redis, url: str, vendor_url: str = "http://127.0.0.1:9", p
     return Reconciler(store, Pace(redis, 1.0), vendor, reports, Publisher(url), policy, lambda: time.time_ns() // 1_000_000)
 
 
-def agenda(redis: Redis, url: str, door: Enqueuer, policy: Policy = POLICY) -> Agenda:
-    store = Store(redis, RETENTION)
+def agenda(redis: Redis, url: str, door: Enqueuer, policy: Policy = POLICY, store: Store | None = None) -> Agenda:
+    store = store or Store(redis, RETENTION)
     reports = Reports(store, policy, lambda: 0.5)
-    return Agenda(store, door, reconciler(redis, url, policy=policy), Unread(store, Inbox(redis), reports), policy)
+    return Agenda(store, door, reconciler(redis, url, policy=policy), Unread(store, Inbox(redis), reports), policy, WAITS.lease)
 
 
 def sending(
@@ -75,16 +78,7 @@ def sending(
     submits = Submits(
         vendor=vendor,
         limit=limit,
-        answers=Answers(
-            store=store,
-            limit=limit,
-            put_off=PutOff(redis),
-            policy=POLICY,
-            unread=unread,
-            roll=lambda: 0.5,
-            waits=waits,
-            monotonic=monotonic,
-        ),
+        answers=recording(store, redis, waits, limit, monotonic=monotonic),
         concurrency=concurrency,
         secret=SECRET,
         callback_base=None,
@@ -102,6 +96,28 @@ def sending(
         waits=waits,
         monotonic=monotonic,
     )
+
+
+def recording(store: Store, redis: Redis, waits: Waits = WAITS, limit: Limit | None = None, **clock: Any) -> Answers:
+    """What records answers; with a limit of its own unless one is given."""
+    return Answers(
+        store=store,
+        limit=limit or Limit(redis, 100_000.0),
+        put_off=PutOff(redis),
+        policy=POLICY,
+        unread=Unread(store, Inbox(redis), Reports(store, POLICY, lambda: 0.5)),
+        roll=lambda: 0.5,
+        waits=waits,
+        **clock,
+    )
+
+
+def ended(store: Store, message_id: str, owner: str, answer: Answer, *, probe: bool = False) -> Ended:
+    """The next attempt of a message, begun now by ``owner`` and answered; not recorded yet."""
+    change = begin(store, message_id, owner)
+    assert change is not None
+    assert change.after.begun_at is not None
+    return Ended(Begun(change.after, None, change.after.begun_at, 0.0, Slot(0.0, 1.0, probe), 1, 0.0), answer)
 
 
 def job(lane: Lane = Lane.NOTICE, **fields: object) -> SendJob:

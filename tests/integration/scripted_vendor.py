@@ -7,6 +7,7 @@ import socket
 import socketserver
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -155,7 +156,12 @@ def scripted_vendor() -> Iterator[Script]:
 
 @contextmanager
 def yisha(
-    url: str, *, nonce: Callable[[], str] | None = None, wall_ms: Callable[[], int] = lambda: 1700000000000, **account: Any
+    url: str,
+    *,
+    nonce: Callable[[], str] | None = None,
+    wall_ms: Callable[[], int] = lambda: 1700000000000,
+    measure: Callable[[], float] = time.monotonic,
+    **account: Any,
 ) -> Iterator[Yisha]:
     """An adapter for both routes of one server; nonces count up unless given."""
     settings: dict[str, Any] = {"credentials": AppCode("code"), "connect_timeout": 5.0, "read_timeout": 5.0, **account}
@@ -166,6 +172,7 @@ def yisha(
             session,
             nonce=nonce or (lambda: f"nonce-{next(numbers)}"),
             wall_ms=wall_ms,
+            measure=measure,
         )
 
 

@@ -1,6 +1,7 @@
 """A way to a Redis that is cut in the middle of the first begins of attempts, and stays cut until it is mended.
 
 The server gets the first half of several begins, and does what stands in it whole, or a lone one; who asked hears a reset.
+Or it is cut after another command, one that holds some words: the server does it, and nobody hears so.
 
 Enters: the server's port. Leaves: a port that leads there. Everything is closed on leaving the context.
 """
@@ -36,12 +37,19 @@ class Severed:
 @contextlib.contextmanager
 def severed_in_a_begin(target: int) -> Iterator[Severed]:
     """Open for the time of the context."""
+    with severed_after(target, _BEGIN) as severed:
+        yield severed
+
+
+@contextlib.contextmanager
+def severed_after(target: int, words: bytes) -> Iterator[Severed]:
+    """Open for the time of the context; cut after the first command that holds ``words``, before its answer."""
 
     class Connection(socketserver.BaseRequestHandler):
         def handle(self) -> None:
             if not severed.cut.is_set():
                 with socket.create_connection(("127.0.0.1", target)) as server:
-                    _pump(self.request, server, severed)
+                    _pump(self.request, server, severed, words)
             else:
                 severed.refused += 1
             self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
@@ -60,7 +68,7 @@ def severed_in_a_begin(target: int) -> Iterator[Severed]:
         server.shutdown()
 
 
-def _pump(client: socket.socket, server: socket.socket, severed: Severed) -> None:
+def _pump(client: socket.socket, server: socket.socket, severed: Severed, words: bytes) -> None:
     with selectors.DefaultSelector() as both:
         both.register(client, selectors.EVENT_READ, server)
         both.register(server, selectors.EVENT_READ, client)
@@ -69,8 +77,8 @@ def _pump(client: socket.socket, server: socket.socket, severed: Severed) -> Non
                 chunk = key.fileobj.recv(1 << 20)  # type: ignore[union-attr]
                 if not chunk or severed.cut.is_set():
                     return
-                if key.fileobj is client and _BEGIN in chunk and not severed.was_cut:
-                    server.sendall(chunk[: len(chunk) // 2] if chunk.count(_BEGIN) > 1 else chunk)
+                if key.fileobj is client and words in chunk and not severed.was_cut:
+                    server.sendall(chunk[: len(chunk) // 2] if chunk.count(words) > 1 else chunk)
                     server.settimeout(_TOO_LONG)
                     server.recv(1)
                     severed.was_cut = True

@@ -11,7 +11,7 @@ from producers.lanes import STATUS_QUEUE, Lane
 from producers.publish import Publisher
 from producers.record import State
 from tests.integration import messages
-from tests.integration.messages import ACCEPTED, POLICY, answer, begin, job
+from tests.integration.messages import ACCEPTED, LEASE, POLICY, RETENTION, answer, begin, job
 from tests.integration.queues import published_ids
 from tests.waiting import eventually
 from worker.agenda import Agenda
@@ -73,6 +73,30 @@ def test_an_entry_taken_by_an_agenda_that_was_killed_is_due_again(store: Store, 
     assert store.take_due(10) == [message_id]
     assert store.take_due(10) == []
     assert float(redis.zscore(keys.AGENDA, message_id) or 0) > 1
+
+
+def test_an_attempt_that_begins_while_an_agenda_has_its_message_in_hand_keeps_its_lease(
+    store: Store, door: Enqueuer, redis: Redis
+) -> None:
+    message_id = door.enqueue(job(Lane.OTP)).message_id
+
+    class Slow(Store):
+        """A turn is long: a worker begins what was taken before it is looked at."""
+
+        def take_due(self, at_most: int) -> list[str]:
+            taken = super().take_due(at_most)
+            if taken:
+                begin(store, message_id)
+            return taken
+
+    store.claim([message_id])
+    redis.zadd(keys.AGENDA, {message_id: 1})  # the claim has run out
+    assert messages.agenda(redis, url_of(redis), door, store=Slow(redis, RETENTION)).turn() == 1
+    reading = store.read(message_id)
+    assert reading is not None
+    assert reading.record.state is State.SUBMITTING
+    assert reading.record.begun_at is not None
+    assert redis.zscore(keys.AGENDA, message_id) == reading.record.begun_at + LEASE
 
 
 def test_a_message_with_a_time_of_its_own_waits_in_the_agenda_and_not_in_a_queue(

@@ -15,10 +15,13 @@ from producers.enqueue import Enqueuer
 from producers.event import StatusEvent
 from producers.lanes import STATUS_QUEUE, Lane
 from producers.record import Record, State
-from tests.integration.messages import POLICY, SECRET, answer, begin, changed, job
+from tests.integration.messages import POLICY, RETENTION, SECRET, answer, begin, changed, job
 from tests.integration.queues import published_ids
 from worker import lifecycle
+from worker.applied import Applied
+from worker.dead import DeadLetters
 from worker.store import Store
+from worker.transition import Transition
 from worker.undecodable import Undecodable
 from worker.vendor.answer import Answer, Kind
 
@@ -63,6 +66,27 @@ def test_a_dry_run_says_what_a_replay_would_do_and_does_nothing(store: Store, do
     said = dead(valkey_url, "replay", "--all", "--dry-run")
     assert (said.returncode, said.stdout.split()) == (0, [message_id, "would", "be", "queued"])
     assert state(store, message_id) is State.FAILED
+
+
+def test_a_replay_whose_answer_was_lost_and_that_failed_meanwhile_is_not_replayed_once_more(
+    store: Store, door: Enqueuer, redis: Redis
+) -> None:
+    message_id = refused(store, door)
+
+    class Lossy(Store):
+        """The store's word of the replay is lost, and a worker is quick."""
+
+        def apply(self, record: Record, transition: Transition) -> Applied | None:
+            super().apply(record, transition)
+            begin(store, message_id)
+            answer(store, message_id, 2, Answer(Kind.ANSWERED, "i005"))
+            return None
+
+    said = DeadLetters(Lossy(redis, RETENTION), door).replay(message_id)
+    assert said == "somebody was faster: it is failed"
+    reading = store.read(message_id)
+    assert reading is not None
+    assert (reading.record.state, reading.record.attempt) == (State.FAILED, 2)
 
 
 def test_a_replay_is_a_new_attempt_with_its_reason_in_the_timeline(

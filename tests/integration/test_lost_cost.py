@@ -167,7 +167,7 @@ def test_a_worker_that_stood_still_after_it_began_submits_nothing_and_the_attemp
 
 @contextmanager
 def sender(store: Store, redis: Redis, script: Script, monotonic: Callable[[], float]) -> Iterator[Sender]:
-    with yisha(script.url) as vendor:
+    with yisha(script.url, measure=monotonic) as vendor:
         yield sending(store, redis, vendor, monotonic)
 
 

@@ -3,7 +3,7 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -37,9 +37,11 @@ def script() -> Iterator[Script]:
 
 
 @contextmanager
-def sender(store: Store, redis: Redis, script: Script, **settings: object) -> Iterator[Sender]:
-    with yisha(script.url) as vendor:
-        yield sending(store, redis, vendor, **settings)  # type: ignore[arg-type]
+def sender(
+    store: Store, redis: Redis, script: Script, monotonic: Callable[[], float] = time.monotonic, **settings: object
+) -> Iterator[Sender]:
+    with yisha(script.url, measure=monotonic) as vendor:
+        yield sending(store, redis, vendor, monotonic, **settings)  # type: ignore[arg-type]
 
 
 class Clumsy:

@@ -14,7 +14,7 @@ from producers.inbox import BATCH
 from producers.lanes import STATUS_QUEUE, Lane
 from producers.record import Record, State
 from tests.integration.commands import reads, spent
-from tests.integration.messages import ACCEPTED, answer, begin, job
+from tests.integration.messages import ACCEPTED, LEASE, answer, begin, job
 from worker.kept import KeptJobs
 from worker.relay import Relay
 from worker.settings import WorkerSettings
@@ -184,6 +184,7 @@ def uncertain_otp(relay: Relay, door: Enqueuer, redis: Redis) -> str:
     """An otp whose answer never came, at the end of its window."""
     message_id = door.enqueue(job(Lane.OTP)).message_id
     begin(relay.store, message_id)
+    redis.hincrby(keys.message(message_id), "beg", -LEASE)
     for _ in range(2):  # the lease is over, then the window
         redis.zadd(keys.AGENDA, {message_id: 1})
         if record_of(relay, message_id).state is State.SUBMITTING:

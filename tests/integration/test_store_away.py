@@ -5,29 +5,20 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
 
 import pytest
 from redis import Redis
 
 from producers import keys
 from producers.connection import StoreUnavailable, open_store
-from producers.inbox import Inbox
 from producers.lanes import Lane
 from producers.record import Record, State
-from tests.integration.messages import POLICY, RETENTION, WAITS, begin, enqueuer, job, sending
+from tests.integration.messages import POLICY, RETENTION, WAITS, begin, ended, enqueuer, job, recording, sending
 from tests.integration.scripted_vendor import ACCEPTED, Script, answer, scripted_vendor, yisha
 from tests.integration.severed import Severed, severed_in_a_begin
 from tests.waiting import eventually
-from worker.answers import Answers
-from worker.begun import Begun, Ended
-from worker.limit import Limit
 from worker.outcome import Outcome
-from worker.put_off import PutOff
-from worker.slot import Slot
-from worker.status import Reports
 from worker.store import Store
-from worker.unread import Unread
 from worker.vendor.answer import Answer, Kind
 from worker.waits import Waits
 
@@ -131,23 +122,3 @@ def test_an_uncertain_otp_waits_for_its_report_from_when_the_store_is_back(redis
     assert reading is not None
     assert reading.record.state is State.UNCERTAIN
     assert redis.zscore(keys.AGENDA, message_id) == reset.begun.at + 1000 * (_AWAY + POLICY.uncertain[Lane.OTP].window)
-
-
-def ended(store: Store, message_id: str, owner: str, answer: Answer) -> Ended:
-    change = begin(store, message_id, owner)
-    assert change is not None
-    assert change.after.begun_at is not None
-    return Ended(Begun(change.after, None, change.after.begun_at, 0.0, Slot(0.0, 1.0), 1), answer)
-
-
-def recording(store: Store, redis: Redis, waits: Waits = WAITS, **clock: Any) -> Answers:
-    return Answers(
-        store=store,
-        limit=Limit(redis, 100_000.0),
-        put_off=PutOff(redis),
-        policy=POLICY,
-        unread=Unread(store, Inbox(redis), Reports(store, POLICY, lambda: 0.5)),
-        roll=lambda: 0.5,
-        waits=waits,
-        **clock,
-    )

@@ -16,6 +16,7 @@ from producers.lanes import Lane
 from producers.record import Record, State
 from tests.integration.messages import LEASE, POLICY, RETENTION, enqueuer, job
 from worker import lifecycle
+from worker.attempt_answer import answered
 from worker.policy import GUIDE_CODES, Action
 from worker.report import reported
 from worker.store import HOLD, Reading, Store
@@ -42,7 +43,9 @@ class OneMessage(RuleBasedStateMachine):
         self.store = Store(self.redis, RETENTION)
         self.passed = 0  # ms
         self.begun: Counter[int] = Counter()
-        self.in_flight: set[int] = set()
+        self.in_flight: list[Record] = []
+        self.given: list[tuple[Record, Answer]] = []
+        self.owners = 0
         self.delivered = False
         self.old: Record | None = None
 
@@ -58,10 +61,11 @@ class OneMessage(RuleBasedStateMachine):
     @rule()
     def a_worker_is_woken(self) -> None:
         self.store.claim([self.message_id])
-        begun = self.change(lambda record, now: lifecycle.begin(record, now, LEASE, "me", POLICY))
+        self.owners += 1
+        begun = self.change(lambda record, now: lifecycle.begin(record, now, LEASE, f"worker {self.owners}", POLICY))
         if begun is not None and begun.state is State.SUBMITTING:
             self.begun[begun.attempt] += 1
-            self.in_flight.add(begun.attempt)
+            self.in_flight.append(self.record())
 
     @rule(delay=st.sampled_from([1000, 5000, HOUR]))
     def a_worker_finds_no_slot(self, delay: int) -> None:
@@ -90,12 +94,22 @@ class OneMessage(RuleBasedStateMachine):
     @precondition(lambda self: self.in_flight)
     @rule(answer=ANSWERS, data=st.data())
     def the_vendor_answers(self, answer: Answer, data: st.DataObject) -> None:
-        attempt = data.draw(st.sampled_from(sorted(self.in_flight)))
-        self.in_flight.discard(attempt)
-        before = self.record()
-        self.change(lambda record, now: lifecycle.answered(record, attempt, answer, POLICY, now, 0.5))
-        if answer.kind in DEFERRALS and before.attempt == attempt and self.record().attempt == attempt - 1:
-            self.begun[attempt] -= 1  # not executed, so not an attempt
+        begun = data.draw(st.sampled_from(self.in_flight))
+        self.in_flight.remove(begun)
+        self.given.append((begun, answer))
+        self.change(lambda record, now: answered(record, begun, answer, POLICY, now, 0.5))
+        if answer.kind in DEFERRALS and self.record().attempt == begun.attempt - 1:
+            self.begun[begun.attempt] -= 1  # not executed, so not an attempt
+
+    @precondition(lambda self: self.given)
+    @rule(data=st.data())
+    def an_answer_is_given_again(self, data: st.DataObject) -> None:
+        """The store's word of it was lost; whoever began the attempt since, or whatever became of it, is left alone."""
+        begun, answer = data.draw(st.sampled_from(self.given))
+        before, held = self.record(), self.held()
+        self.change(lambda record, now: answered(record, begun, answer, POLICY, now, 0.5))
+        assert replace(self.record(), timeline=(), revision=0) == replace(before, timeline=(), revision=0)
+        assert self.held() == held
 
     @precondition(lambda self: self.in_flight)
     @rule()
@@ -174,6 +188,11 @@ class OneMessage(RuleBasedStateMachine):
         record = self.record()
         if record.state in {State.QUEUED, State.RETRYING, State.SUBMITTING, State.UNCERTAIN}:
             assert self.redis.exists(keys.payload(self.message_id))
+
+    def held(self) -> list[object]:
+        """What the store keeps of the message beside its record."""
+        sets = [keys.AGENDA, keys.outbox(self.lane), keys.DEAD, keys.EXPIRED]
+        return [*(self.redis.zscore(one, self.message_id) for one in sets), self.redis.smembers(keys.PUT_OFF)]
 
     def record(self) -> Record:
         reading = self.store.read(self.message_id)

@@ -5,7 +5,7 @@ from producers.record import Record, State
 from tests.unit.records import HOUR, NOW, POLICY, after, queued, wake_at
 from worker import lifecycle
 from worker.transition import Transition, Wake
-from worker.vendor.answer import Answer, Kind
+from worker.vendor.answer import DEADLINE_PASSED, Answer, Kind
 
 LEASE = 60_000
 
@@ -14,8 +14,8 @@ def begun(record: Record, now: int = NOW) -> Record:
     return after(record, lifecycle.begin(record, now, LEASE, "me", POLICY), now)
 
 
-def answered(record: Record, answer: Answer, now: int = NOW, attempt: int | None = None) -> Transition | None:
-    return lifecycle.answered(record, attempt or record.attempt, answer, POLICY, now, 0.5)
+def answered(record: Record, answer: Answer, now: int = NOW) -> Transition | None:
+    return lifecycle.answered(record, record.attempt, answer, POLICY, now, 0.5)
 
 
 def accepted(external_id: str = "e1") -> Answer:
@@ -93,6 +93,12 @@ def test_a_throttled_answer_is_heeded_as_long_as_it_asks() -> None:
     assert deferred.due == NOW + 120_000
 
 
+def test_who_finds_no_slot_does_not_shorten_a_throttling_that_another_begin_met_since() -> None:
+    throttled = after(begun(queued()), answered(begun(queued()), Answer(Kind.THROTTLED, "T429", retry_after=120.0)))
+    assert lifecycle.deferred(throttled, NOW + 1000, 5000, "rate", POLICY) is None
+    assert moved(lifecycle.deferred(throttled, NOW + 119_000, 5000, "rate", POLICY)).due == NOW + 124_000
+
+
 def test_the_same_deferral_again_does_not_lengthen_the_timeline() -> None:
     once = after(queued(), lifecycle.deferred(queued(), NOW, 5000, "halted", POLICY))
     again = moved(lifecycle.deferred(once, NOW + 5000, 5000, "halted", POLICY))
@@ -165,15 +171,6 @@ def test_an_answer_after_the_lease_still_counts() -> None:
     assert moved(answered(record, accepted())).state is State.SUBMITTED
 
 
-def test_an_answer_to_an_attempt_that_was_replaced_only_adds_what_it_knows() -> None:
-    record = begun(queued(Lane.OTP))
-    record = after(record, lifecycle.woken(record, POLICY, NOW + LEASE))
-    record = after(record, lifecycle.woken(record, POLICY, NOW + LEASE + 20_000))
-    record = begun(record)
-    late = moved(answered(record, accepted("e1"), attempt=1))
-    assert (late.state, late.attempt, late.external_id, late.wake) == (State.SUBMITTING, 2, "e1", Wake.KEEP)
-
-
 def test_a_retry_is_queued_when_it_is_due_and_expires_when_it_is_too_late() -> None:
     record = begun(queued(expires_in=HOUR))
     record = after(record, answered(record, Answer(Kind.UNREACHABLE, "connect_error")))
@@ -241,3 +238,35 @@ def test_only_another_submit_or_the_end_for_want_of_a_report_gives_up_on_reports
     assert not gives_up(submitted, NOW + HOUR)
     assert gives_up(submitted, NOW + 72 * HOUR)
     assert not gives_up(queued(), NOW + 72 * HOUR)
+
+
+LATE = Answer(Kind.UNREACHABLE, DEADLINE_PASSED)
+
+
+def test_an_attempt_that_its_deadline_overtook_before_the_submit_expires_and_is_none() -> None:
+    record = begun(queued(expires_in=1000))
+    late = moved(answered(record, LATE, NOW + 1000))
+    assert (late.state, late.attempt, late.line_attempt, late.rule) == (State.EXPIRED, 0, 1, "expired")
+    assert (late.code, late.keeps_payload) == (DEADLINE_PASSED, False)
+
+
+def test_it_does_not_expire_before_its_deadline_however_late_its_worker_thinks_it_is() -> None:
+    record = begun(queued(expires_in=1000))
+    waits = moved(answered(record, LATE, NOW + 999))
+    assert (waits.state, waits.attempt, waits.due, waits.wake) == (State.QUEUED, 0, NOW + 1000, NOW + 1000)
+    record = after(record, waits)
+    assert lifecycle.begin(record, NOW + 999, LEASE, "me", POLICY) is None
+    assert moved(lifecycle.woken(record, POLICY, NOW + 1000)).state is State.EXPIRED
+
+
+@pytest.mark.parametrize("told_at", [NOW + 29_999, NOW + 30_000])
+def test_a_resend_that_its_deadline_overtook_goes_back_to_its_uncertain_attempt(told_at: int) -> None:
+    record = begun(queued(Lane.OTP, expires_in=30_000))
+    record = after(record, answered(record, Answer(Kind.UNCERTAIN, "read_timeout")))
+    record = after(record, lifecycle.woken(record, POLICY, NOW + 20_000), NOW + 20_000)
+    record = begun(record, NOW + 20_000)
+    record = after(record, answered(record, LATE, told_at), told_at)
+    if record.state is State.QUEUED:
+        record = after(record, lifecycle.woken(record, POLICY, NOW + 30_000), NOW + 30_000)
+    assert (record.state, record.attempt) == (State.UNCERTAIN, 1)
+    assert not lifecycle.gives_up_on_reports(record, POLICY, NOW + HOUR)

@@ -9,6 +9,7 @@ from worker.answers import STALLED
 from worker.policy import GUIDE_CODES, Policy
 from worker.policy_file import load_policy, packaged_source, parse_policy
 from worker.policy_text import explain, markdown_table, rows
+from worker.vendor.answer import DEADLINE_PASSED
 from worker.vendor.gateway import FAULTS, OTHER_ERROR, RESPONSES
 from worker.vendor.meaning import kinds_of
 
@@ -87,7 +88,7 @@ def test_a_code_of_the_gateway_or_the_network_is_explained_by_its_class(code, cl
 
 
 def test_every_code_that_a_timeline_can_show_without_the_vendor_has_a_class():
-    own = {fault.code for fault in FAULTS} | {row.name for row in RESPONSES} - {""} | {STALLED, OTHER_ERROR}
+    own = {fault.code for fault in FAULTS} | {row.name for row in RESPONSES} - {""} | {STALLED, DEADLINE_PASSED, OTHER_ERROR}
     own |= {preset.code for preset in PRESETS.values()} - {""}
     assert {code for code in own if not kinds_of(code)} == set()
 

@@ -8,7 +8,7 @@ from producers.event import StatusEvent
 from producers.lanes import Lane
 from producers.record import Record, State
 from tests.unit.records import HOUR, NOW, POLICY, after, event, queued
-from worker import lifecycle
+from worker import attempt_answer, lifecycle
 from worker.policy import GUIDE_CODES
 from worker.report import TIMELINE_CAP, reported
 from worker.transition import Wake
@@ -141,7 +141,7 @@ def test_a_report_before_the_answer_settles_the_attempt_and_the_answer_adds_its_
     record = apply(submitting(), event(504))
     assert record.state is State.FAILED
     answer = Answer(Kind.ANSWERED, "0000", external_id="e9")
-    record = after(record, lifecycle.answered(record, 1, answer, POLICY, NOW, 0.5))
+    record = after(record, attempt_answer.answered(record, submitting(), answer, POLICY, NOW, 0.5))
     assert (record.state, record.external_id) == (State.FAILED, "e9")
 
 
@@ -185,6 +185,27 @@ def test_a_report_on_an_attempt_the_store_lost_counts_as_that_attempt() -> None:
     assert (record.state, record.attempt) == (State.FAILED, 1)
 
 
+def retrying() -> Record:
+    return apply(submitted(), event(503))
+
+
+def replaying() -> Record:
+    failed = apply(submitted(), event(504))
+    return after(failed, lifecycle.replayed(failed, NOW))
+
+
+@pytest.mark.parametrize("known", [submitted(), uncertain(), resend(), retrying(), replaying()])
+@pytest.mark.parametrize(
+    ("code", "state"), [(203, State.SUBMITTED), (503, State.RETRYING), (504, State.FAILED), (200, State.DELIVERED)]
+)
+def test_a_report_on_an_attempt_the_store_lost_counts_whatever_the_message_waits_for(
+    known: Record, code: int, state: State
+) -> None:
+    record = apply(known, event(code, attempt=2))
+    assert (record.state, record.attempt) == (state, 2)
+    assert lifecycle.begin(record, NOW, 60_000, "me", POLICY) is None
+
+
 def test_a_report_after_a_refusal_or_a_deadline_changes_nothing_unless_it_is_a_delivery() -> None:
     record = submitting()
     refused = after(record, lifecycle.answered(record, 1, Answer(Kind.ANSWERED, "i005"), POLICY, NOW, 0.5))
@@ -213,7 +234,7 @@ reports = st.builds(
     st.sampled_from([*GUIDE_CODES, "999"]),
     st.one_of(st.none(), st.integers(NOW - 3, NOW + 3)),
 )
-starts = st.sampled_from([submitting(), submitted(), uncertain(), uncertain(Lane.NOTICE), resend()])
+starts = st.sampled_from([queued(), submitting(), submitted(), uncertain(), uncertain(Lane.NOTICE), resend()])
 
 
 @given(starts, st.lists(reports, max_size=6), st.data())
@@ -230,8 +251,6 @@ def test_every_order_of_a_progress_a_retry_and_a_failure_ends_alike() -> None:
 
 
 def test_a_waiting_replay_is_cancelled_by_a_late_delivery_and_by_nothing_else() -> None:
-    failed = apply(submitted(), event(504))
-    replaying = after(failed, lifecycle.replayed(failed, NOW))
-    assert apply(replaying, event(506, NOW + 9)).state is State.QUEUED
-    assert apply(replaying, event(203, NOW + 9)).state is State.QUEUED
-    assert apply(replaying, event(200, NOW - 9)).state is State.DELIVERED
+    assert apply(replaying(), event(506, NOW + 9)).state is State.QUEUED
+    assert apply(replaying(), event(203, NOW + 9)).state is State.QUEUED
+    assert apply(replaying(), event(200, NOW - 9)).state is State.DELIVERED

@@ -4,11 +4,14 @@ Enters: a ``Submission``. Leaves: an ``Answer``. An adapter's ``submit`` never r
 did: each such thing is one of the six kinds.
 """
 
+import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
 from producers.lanes import Lane
+
+DEADLINE_PASSED = "deadline_passed"  # code of an attempt whose message's deadline came before the request was written
 
 
 class Kind(StrEnum):
@@ -33,6 +36,7 @@ class Submission:
     template: str
     params: tuple[str, ...] = field(repr=False)
     callback_url: str | None = field(repr=False)
+    not_after: float = math.inf  # seconds of time.monotonic(); from then on the request is not to be written
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,11 @@ class Vendor(Protocol):
     """One SMS vendor's interface."""
 
     def submit(self, submission: Submission) -> Answer:
-        """Submit one attempt; never raises for network or vendor faults."""
+        """Submit one attempt; never raises for network or vendor faults.
+
+        Looks at ``not_after`` when the connection stands, right before the request is written. What is late is not written, and
+        answered ``UNREACHABLE`` with the code ``DEADLINE_PASSED``.
+        """
         ...
 
     def pull(self, external_id: str) -> bytes | None:

@@ -7,7 +7,7 @@ first; none of a code that neither the gateway, nor the way to it, nor we oursel
 import re
 from collections.abc import Iterator
 
-from worker.vendor.answer import Kind
+from worker.vendor.answer import DEADLINE_PASSED, Kind
 from worker.vendor.gateway import FAULTS, OTHER_ERROR, RESPONSES, Head, classify_response
 
 _GATEWAY = re.compile(r"[A-Z]([2-5]\d\d)[A-Z]{0,2}")
@@ -16,6 +16,7 @@ _OURS = {
     "unparsable": (Kind.UNCERTAIN,),
     "ambiguous_params": (Kind.REFUSED,),
     "worker_stalled": (Kind.UNREACHABLE,),
+    DEADLINE_PASSED: (Kind.UNREACHABLE,),
     OTHER_ERROR: (Kind.UNREACHABLE, Kind.UNCERTAIN),
 }
 

@@ -6,7 +6,7 @@ only settings that cannot work raise, when the adapter is built. Nothing here lo
 1. +86 goes to the domestic route, every other number to the international one.
 2. The form is built. Values that the vendor's list cannot carry: refused, nothing is sent.
 3. Nonce and timestamp are drawn, the credentials add their headers.
-4. One POST, no retry, no redirect.
+4. One POST, no retry, no redirect; none when the deadline has passed by the time the connection stands.
 5. The gateway's headers or the status name who answered; only then is the body read, and no more of it than 64 KiB.
 """
 
@@ -20,9 +20,9 @@ from urllib.parse import urlsplit
 import requests
 from urllib3.exceptions import HTTPError
 
-from worker.vendor.answer import Answer, Kind, Submission
+from worker.vendor.answer import DEADLINE_PASSED, Answer, Kind, Submission
 from worker.vendor.credentials import ACCEPT, CONTENT_TYPE, Call, Credentials
-from worker.vendor.form import Form
+from worker.vendor.form import Form, TooLate
 from worker.vendor.gateway import Head, classify_fault, classify_response
 from worker.vendor.nonce import Nonces
 from worker.vendor.reply import parse_reply, safe_id
@@ -104,7 +104,8 @@ class Yisha:
             fields = self._fields(submission)
         except AmbiguousParamsError:
             return Answer(Kind.REFUSED, "ambiguous_params")
-        answer = self._post(self._route(submission.to), fields)
+        form = Form(fields, submission.not_after, self._measure)
+        answer = self._post(self._route(submission.to), fields, form)
         return _without_number(answer, submission.to)
 
     def pull(self, external_id: str) -> bytes | None:
@@ -134,12 +135,14 @@ class Yisha:
         call = Call(path, fields, self._nonce(), self._wall_ms())
         return {"Accept": ACCEPT, "Content-Type": CONTENT_TYPE, **self._account.credentials.headers(call)}
 
-    def _post(self, route: "_Route", fields: dict[str, str]) -> Answer:
-        form, request_id = Form(fields), None
+    def _post(self, route: "_Route", fields: dict[str, str], form: Form) -> Answer:
+        request_id = None
         try:
             with self._open(route, fields, form) as response:
                 request_id = safe_id(response.headers.get("X-Ca-Request-Id"))
                 return self._answer(response, request_id)
+        except TooLate:
+            return Answer(Kind.UNREACHABLE, DEADLINE_PASSED)
         # requests lets some of urllib3's through, and the body is read from urllib3 itself.
         except (OSError, HTTPError, HTTPException) as error:
             verdict = classify_fault(error, begun=form.begun)

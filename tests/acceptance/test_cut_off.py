@@ -1,0 +1,34 @@
+"""A worker is cut off from Redis when its answer is applied, before it hears so; another begins the same attempt meanwhile."""
+
+import contextlib
+
+import pytest
+
+from producers import keys
+from producers.lanes import Lane
+from producers.record import State
+from tests.acceptance.relay_process import RelayProcess
+from tests.acceptance.second_worker import BACK, FIRST, frozen, second_worker_started
+from tests.integration.severed import severed_after
+from worker.attempt_answer import EARLIER
+
+
+@pytest.mark.parametrize(("answer", "words"), [("throttled_429", b'"class.throttled"'), ("bad_appcode", b'"class.halted"')])
+def test_the_answer_it_gives_again_is_only_noted(relay: RelayProcess, answer: str, words: bytes) -> None:
+    before, _, after = relay.environment["SMSRELAY_STORE_URL"].rpartition(":")
+    port, _, database = after.partition("/")
+    with contextlib.ExitStack() as up:
+        severed = up.enter_context(severed_after(int(port), words))
+        way = {"SMSRELAY_STORE_URL": f"{before}:{severed.port}/{database}"}
+        with frozen(relay, FIRST):
+            to, message_id = relay.scripted({"submits": [answer, "http_500", "200"]}, Lane.NOTICE)
+            up.enter_context(second_worker_started(relay, "--together", settings=way))
+            assert severed.cut.wait(BACK), "the second worker's answer was never applied"
+            assert (relay.record(message_id).state, relay.record(message_id).attempt) == (State.QUEUED, 0)
+        uncertain = relay.wait_state(message_id, State.UNCERTAIN, BACK)
+        severed.mend()
+        record = relay.wait(message_id, lambda record: record.timeline[-1].rule == EARLIER, "the answer is given again", BACK)
+    assert (record.state, record.attempt, record.owner) == (State.UNCERTAIN, 1, uncertain.owner)
+    assert len(relay.simulator.submits(to)) == 2
+    assert relay.relay.limit.halted() is None
+    assert relay.redis.hget(keys.RATE, "share") is None, "nobody is slowed down"
