@@ -116,6 +116,13 @@ def test_a_body_that_unpacks_to_gigabytes_is_not_unpacked(script: Script) -> Non
     assert submit(script.url) == Answer(Kind.UNCERTAIN, "unparsable")
 
 
+def test_a_success_with_the_gateways_ok_is_the_vendors_answer_and_its_body_is_read(script: Script) -> None:
+    script.reaction = answer(ACCEPTED, "X-Ca-Error-Message: OK", "X-Ca-Request-Id: gw-1")
+    assert submit(script.url) == Answer(Kind.ANSWERED, "0000", "ext-1", "req-1")
+    with yisha(script.url) as vendor:
+        assert vendor.pull("ext-1") == ACCEPTED
+
+
 GATEWAY = [
     ("429 Too Many", "", "", Kind.THROTTLED, "http_429"),
     ("429 Too Many", "T429ID", "", Kind.THROTTLED, "T429ID"),
