@@ -149,8 +149,8 @@ RESPONSES = (
     Row(Kind.UNCERTAIN, statuses={408}),  # the server tired of waiting; for what, it does not say
     # The route is fixed, so a missing one speaks of the URL or of a deploy over there, never of this message.
     Row(Kind.UNREACHABLE, statuses={404, 405, 410, 421, 451}),
-    # Every 403 that the gateway is known to answer speaks of account, route or flow. One that nobody knows fails no message: it is
-    # tried again, and a wave of them opens the circuit.
+    # Every 403 that the gateway is known to answer speaks of account, route or flow. One that nobody knows fails no message: it
+    # is tried again, and a wave of them opens the circuit.
     Row(Kind.UNREACHABLE, statuses={403}, by_gateway=True),
     Row(Kind.REFUSED, statuses=_4XX),
     Row(Kind.UNREACHABLE, statuses={503}),

@@ -1,8 +1,8 @@
 """The classic gateway's table: every message it answers with and no error code, and what each leads to.
 
-Sources: Alibaba Cloud API Gateway, "Error codes" (document 43906), the part on classic instances, in the versions of 2017 to 2023:
-the copies at developer.aliyun.com/ask/278260 (client errors) and /278259 (server errors), and in the public API pages of market
-vendors, which differ in the status of Empty Signature and in one letter of the GROUP row.
+Sources: Alibaba Cloud API Gateway, "Error codes" (document 43906), the part on classic instances, as it was until 2023: copies
+at developer.aliyun.com/ask/278260 (client errors) and /278259 (server errors), and in public API pages of market vendors. They
+differ in the status of Empty Signature and in one letter of the GROUP row.
 """
 
 import pytest
