@@ -159,12 +159,12 @@ class Answers:
 
     def _well(self, answer: Answer) -> bool:
         """Whether the vendor took a probe for what it is."""
-        halts = self._policy.for_answer(answer.kind, answer.code).action is Action.HALT
+        halts = self._policy.for_answer(answer).action is Action.HALT
         return answer.kind in {Kind.ANSWERED, Kind.REFUSED} and not halts
 
     def _heed(self, answer: Answer, change: Change | None) -> None:
         """What one answer means for everybody else, and for reports that were waiting for it."""
-        action = self._policy.for_answer(answer.kind, answer.code).action
+        action = self._policy.for_answer(answer).action
         if action is Action.DEFER:
             self._limit.throttled(max(self._waits.throttled, answer.retry_after or 0.0))
         if action is Action.HALT and self._limit.halt(answer.code):
@@ -200,6 +200,7 @@ def _tell_one(ended: Ended, outcome: str) -> None:
         code=answer.code,
         request_id=answer.request_id,
         outcome=outcome,
+        **({"vendor_message": answer.message} if answer.message else {}),
     )
 
 

@@ -55,14 +55,15 @@ def answered(record: Record, attempt: int, answer: Answer, policy: Policy, now: 
     """Apply what a submit brought. When a report or the lease's end was faster, the answer still adds what it knows."""
     if record.attempt != attempt or record.state not in {State.SUBMITTING, State.UNCERTAIN}:
         return noted(record, attempt, "answer after report", answer.code, external_id=answer.external_id)
-    rule = policy.for_answer(answer.kind, answer.code)
+    rule = policy.for_answer(answer)
     decision = decide(rule, times_retried(record, rule, attempt), roll)
     if decision.action in {Action.DEFER, Action.HALT}:
         delay = max(decision.delay or 0.0, answer.retry_after or 0.0)
         put_off = _put_off(record, now + _ms(delay), attempt - 1, rule.name)
-        return replace(put_off, line_attempt=attempt, code=answer.code, halted=decision.action is Action.HALT)
+        halted = decision.action is Action.HALT
+        return replace(put_off, line_attempt=attempt, code=answer.code, message=answer.message, halted=halted)
     moved = outcome(record, attempt, decision, policy, now)
-    return replace(moved, code=answer.code, external_id=answer.external_id)
+    return replace(moved, code=answer.code, message=answer.message, external_id=answer.external_id)
 
 
 def woken(record: Record, policy: Policy, now: int) -> Transition | None:

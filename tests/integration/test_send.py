@@ -298,6 +298,30 @@ def test_bytes_of_a_waiting_and_of_a_delivered_message(store: Store, door: Enque
     assert delivered <= 400
 
 
+def test_bytes_of_a_message_that_was_refused_with_a_reason(store: Store, door: Enqueuer, redis: Redis, script: Script) -> None:
+    number = 500
+    empty = _used(redis)
+    ids = enqueued(door, number)
+    script.reaction = answer(
+        json.dumps(
+            {"code": "i005", "msg": "模板参数与模板不匹配，请检查参数个数与模板中的占位符是否一致，或联系客服处理"}
+        ).encode()
+    )
+    with sender(store, redis, script, concurrency=16) as sending_out:
+        for start in range(0, number, 50):
+            sending_out.attempt(ids[start : start + 50])
+    assert states(store, ids) == {"failed": number}
+    said = record_of(store, ids[0]).vendor_message
+    assert said is not None
+    assert len(said.text.encode()) > 54  # as long as one can be, but for a character
+    assert {redis.object("encoding", keys.message(one)) for one in ids} == {"listpack"}
+    held = redis.memory_usage(keys.message(ids[0]), samples=0)
+    # Its payload lives until its deadline, and it stands in a list of the dead.
+    redis.delete(keys.EVENTS, *(keys.payload(one) for one in ids), *(lane.queue for lane in Lane))
+    print(f"bytes: {(_used(redis) - empty) / number:.0f} refused, {held} of its record")
+    assert (_used(redis) - empty) / number <= 560
+
+
 def _used(redis: Redis) -> int:
     """Bytes of the keys, all that they hold and their table; what a server keeps for clients and scripts depends on its past."""
     named = [key for key in redis.scan_iter(count=1000) if key != keys.EVENTS]
