@@ -5,6 +5,7 @@ Enters: a reaction to each request, in bytes and in what becomes of the connecti
 
 import socket
 import socketserver
+import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator
@@ -101,6 +102,15 @@ class Script:
 
 class Connection(socketserver.BaseRequestHandler):
     script: Script
+    tls: ssl.SSLContext | None = None
+
+    def setup(self) -> None:
+        if self.tls is not None:
+            self.request = self.tls.wrap_socket(self.request, server_side=True)
+
+    def finish(self) -> None:
+        if self.tls is not None:
+            self.request.close()  # the server closes only what it handed over
 
     def handle(self) -> None:
         self.script.connections += 1
@@ -137,10 +147,10 @@ class Server(socketserver.ThreadingTCPServer):
 
 
 @contextmanager
-def scripted_vendor() -> Iterator[Script]:
-    """Run one on a free port."""
+def scripted_vendor(tls: ssl.SSLContext | None = None) -> Iterator[Script]:
+    """Run one on a free port, in clear or with ``tls``."""
     script = Script()
-    handler = type("ScriptedConnection", (Connection,), {"script": script})
+    handler = type("ScriptedConnection", (Connection,), {"script": script, "tls": tls})
     with Server(("127.0.0.1", 0), handler) as server:
         server.block_on_close = False
         script.url = f"http://127.0.0.1:{server.server_address[1]}"
@@ -155,12 +165,17 @@ def scripted_vendor() -> Iterator[Script]:
 
 @contextmanager
 def yisha(
-    url: str, *, nonce: Callable[[], str] | None = None, wall_ms: Callable[[], int] = lambda: 1700000000000, **account: Any
+    url: str,
+    *,
+    nonce: Callable[[], str] | None = None,
+    wall_ms: Callable[[], int] = lambda: 1700000000000,
+    proxy: str | None = None,
+    **account: Any,
 ) -> Iterator[Yisha]:
     """An adapter for both routes of one server; nonces count up unless given."""
     settings: dict[str, Any] = {"credentials": AppCode("code"), "connect_timeout": 5.0, "read_timeout": 5.0, **account}
     numbers = count(1)
-    with open_session(8) as session:
+    with open_session(8, proxy) as session:
         yield Yisha(
             YishaAccount(url, f"{url}/", **settings),
             session,
