@@ -108,6 +108,7 @@ def settings(stage: Stage) -> Places:
         "SMSRELAY_BROKER_URL": f"http://admin:{password}@127.0.0.1/0",
         "SMSRELAY_STORE_URL": f"amqp://admin:{password}@127.0.0.1/0",
         "SMSRELAY_VENDOR_URL": f"ftp://{code}@127.0.0.1",
+        "SMSRELAY_VENDOR_PROXY": f"http://{code}:{password}:{secret}@127.0.0.1:port",
         "SMSRELAY_APP_KEY": code,
         "SMSRELAY_RATE": code,
         "SMSRELAY_CONCURRENCY": secret,
