@@ -16,7 +16,7 @@ from producers.event import StatusEvent
 from producers.inbox import Inbox
 from producers.job import SendJob
 from producers.lanes import Lane
-from producers.record import Record, State
+from producers.record import Record, State, VendorMessage
 from tests.integration.messages import POLICY, RETENTION, WAITS, job, sending
 from tests.integration.queues import published_ids
 from tests.integration.scripted_vendor import ACCEPTED, Script, answer, scripted_vendor, yisha
@@ -269,6 +269,37 @@ def test_a_chunk_shares_its_round_trips(store: Store, door: Enqueuer, redis: Red
 def _reads(redis: Redis) -> int:
     """How often the server has read something a client sent."""
     return int(redis.info("stats")["total_reads_processed"])
+
+
+def test_a_gateway_that_says_ok_beside_the_vendors_answer_opens_no_circuit(
+    store: Store, door: Enqueuer, redis: Redis, script: Script
+) -> None:
+    ids = enqueued(door, 30, Lane.OTP)
+    numbers = iter(range(30))
+
+    def accepted(connection: object) -> bool:
+        body = json.dumps({"code": "0000", "externalId": f"e{next(numbers)}"}).encode()
+        return answer(body, "X-Ca-Error-Message: OK")(connection)  # type: ignore[arg-type]
+
+    script.reaction = accepted
+    with sender(store, redis, script) as sending_out:
+        sending_out.attempt(ids)
+    assert states(store, ids) == {"submitted": 30}
+    assert not redis.exists(keys.CIRCUIT)
+
+
+def test_an_answer_that_nobody_knows_but_for_its_id_is_waited_for(
+    store: Store, door: Enqueuer, redis: Redis, script: Script
+) -> None:
+    script.reaction = answer(json.dumps({"code": "x777", "msg": "排队中", "externalId": "e777"}).encode())
+    [message_id] = enqueued(door, 1)
+    with sender(store, redis, script) as sending_out:
+        sending_out.attempt([message_id])
+    record = record_of(store, message_id)
+    assert (record.state, record.external_id) == (State.UNCERTAIN, "e777")
+    assert record.timeline[-1].rule == "submit.default_with_id"
+    assert record.vendor_message == VendorMessage(1, "排队中")
+    assert store.submit_of("e777") == (message_id, 1)
 
 
 def test_bytes_of_a_waiting_and_of_a_delivered_message(store: Store, door: Enqueuer, redis: Redis, script: Script) -> None:
