@@ -3,7 +3,7 @@
 Pure values with their wire form: one Redis hash a message, every field short, so that Redis keeps it in its compact encoding.
 Instants are milliseconds since the Unix epoch on Redis's clock.
 
-Fields of the hash: lane tpl app ref at exp nb fp who (set once) · state try due ext own beg why cnt rev len (move) ·
+Fields of the hash: lane tpl app ref at exp nb fp who (set once) · state try due ext own beg why cnt rev len msg (move) ·
 t1 … tn (timeline).
 """
 
@@ -81,6 +81,24 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class VendorMessage:
+    """What may be kept of the vendor's own words about an attempt (``worker.vendor.masking``), which it did not just accept."""
+
+    attempt: int
+    text: str
+
+    def encode(self) -> str:
+        """One field of the hash; longer than 64 bytes it would cost Redis its compact encoding."""
+        return f"{self.attempt}:{self.text}"
+
+    @classmethod
+    def decode(cls, wire: str) -> Self:
+        """Read what ``encode`` wrote."""
+        attempt, _, text = wire.partition(":")
+        return cls(int(attempt), text)
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """One message as the store knows it."""
 
@@ -103,6 +121,7 @@ class Record:
     counts: Mapping[str, tuple[int, int]]  # how often a rule did so, and for which attempt last
     revision: int  # grows with every transition; a transition names the one it was decided on
     timeline: tuple[Entry, ...]
+    vendor_message: VendorMessage | None = None  # the last one
 
     @classmethod
     def decode(cls, message_id: str, fields: Mapping[str, str]) -> Self:
@@ -129,6 +148,7 @@ class Record:
             counts=_counts(fields.get("cnt", "")),
             revision=int(fields["rev"]),
             timeline=tuple(Entry.decode(lines[f"t{number}"], created_at) for number in range(1, length + 1)),
+            vendor_message=VendorMessage.decode(fields["msg"]) if "msg" in fields else None,
         )
 
 

@@ -173,7 +173,7 @@ class Answers:
 
     def _well(self, answer: Answer) -> bool:
         """Whether the vendor took a probe for what it is."""
-        halts = self._policy.for_answer(answer.kind, answer.code).action is Action.HALT
+        halts = self._policy.for_answer(answer).action is Action.HALT
         return answer.kind in {Kind.ANSWERED, Kind.REFUSED} and not halts
 
     def _heed(self, ended: Ended, change: Change | None) -> None:
@@ -182,7 +182,7 @@ class Answers:
         One that was applied before, and the store's word of it lost, means nothing any more: who submits next is told the same.
         """
         answer = ended.answer
-        action = self._policy.for_answer(answer.kind, answer.code).action
+        action = self._policy.for_answer(answer).action
         if change is not None and _decided(change):
             if action is Action.DEFER:
                 self._limit.throttled(max(self._waits.throttled, answer.retry_after or 0.0))
@@ -232,6 +232,7 @@ def _tell_one(ended: Ended, outcome: str) -> None:
         code=answer.code,
         request_id=answer.request_id,
         outcome=outcome,
+        **({"vendor_message": answer.message} if answer.message else {}),
     )
 
 

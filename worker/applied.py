@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from producers import keys
 from producers.outbox import EVENTS_CAP
-from producers.record import Record, encode_counts, relative
+from producers.record import Record, VendorMessage, encode_counts, relative
 from producers.script import Call
 from worker.report import UNLISTED
 from worker.transition import Transition, Wake
@@ -59,6 +59,7 @@ def applying(record: Record, transition: Transition, retention: int) -> Call:
         int(transition.halted),
         record.owner or "",
         int(transition.takes_external),
+        VendorMessage(transition.line_attempt, transition.message).encode() if transition.message else "",
     ]
     return Call(_keys(record, external_id), [json.dumps([str(one) for one in told])])
 

@@ -33,7 +33,7 @@ class Standing(Enum):
 
 def standing(record: Record, begun: Record, answer: Answer, policy: Policy) -> Standing:
     """How the answer to the attempt that ``begun`` holds stands to ``record``."""
-    rule, attempt = policy.for_answer(answer.kind, answer.code), begun.attempt
+    rule, attempt = policy.for_answer(answer), begun.attempt
     if record.owner == begun.owner and record.attempt == attempt:
         return _of_the_last_begin(record, begun, answer, rule, policy)
     if record.owner == begun.owner and record.attempt == attempt - 1:

@@ -199,6 +199,7 @@ def _as_json(reading: Reading, policy: Policy) -> dict[str, object]:
         "state": record.state.value,
         "attempts": record.attempt,
         "code": last_code(record),
+        "vendor_message": record.vendor_message.text if record.vendor_message else None,
         "at": record.timeline[-1].at,
         "why": story(record, policy)[-1].text,
         "replayable": obstacle_to_replay(reading) is None,

@@ -116,5 +116,6 @@ def _as_json(record: Record, lines: list[Line]) -> dict[str, object]:
         "expires_at": record.expires_at or None,
         "due": record.due,
         "external_id": record.external_id,
+        "vendor_message": record.vendor_message.text if record.vendor_message else None,
     }
     return shown | {"timeline": [asdict(line) for line in lines]}

@@ -57,14 +57,15 @@ def answered(record: Record, attempt: int, answer: Answer, policy: Policy, now: 
     """Apply what a submit brought to a record that waits for it (``worker.attempt_answer`` says which one does)."""
     if (answer.kind, answer.code) == (Kind.UNREACHABLE, DEADLINE_PASSED):
         return _overdue(record, attempt, policy, now)
-    rule = policy.for_answer(answer.kind, answer.code)
+    rule = policy.for_answer(answer)
     decision = decide(rule, times_retried(record, rule, attempt), roll)
     if decision.action in {Action.DEFER, Action.HALT}:
         delay = max(decision.delay or 0.0, answer.retry_after or 0.0)
         put_off = _put_off(record, now + _ms(delay), attempt - 1, rule.name)
-        return replace(put_off, line_attempt=attempt, code=answer.code, halted=decision.action is Action.HALT)
+        halted = decision.action is Action.HALT
+        return replace(put_off, line_attempt=attempt, code=answer.code, message=answer.message, halted=halted)
     moved = outcome(record, attempt, decision, policy, now)
-    return replace(moved, code=answer.code, external_id=answer.external_id)
+    return replace(moved, code=answer.code, message=answer.message, external_id=answer.external_id)
 
 
 def is_leased(record: Record, now: int, lease: int) -> bool:

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from producers.lanes import Lane
 from worker.retry import Backoff
-from worker.vendor.answer import Kind
+from worker.vendor.answer import Answer, Kind
 
 # The 34 status codes that the vendor's guide lists (table 状态码).
 # fmt: off
@@ -20,8 +20,11 @@ GUIDE_CODES = frozenset({
     "511", "512", "513", "514", "515", "599",
 })
 # fmt: on
-DEFAULT = "default"  # the [submit] row of every code that has none of its own
-SUBMIT_CODES = ("0000", "i005", "9999", "1999", DEFAULT)
+# The [submit] rows of every code that has none of its own: beside an external id the submit may have been accepted.
+DEFAULT_WITH_ID = "default_with_id"
+DEFAULT = "default"
+SUBMIT_CODES = ("0000", "i005", "9999", "1999", DEFAULT_WITH_ID, DEFAULT)
+_DEFAULTS = (DEFAULT_WITH_ID, DEFAULT)  # no codes of a vendor
 CLASSES = tuple(kind for kind in Kind if kind is not Kind.ANSWERED)
 
 
@@ -102,11 +105,12 @@ class Policy:
         """The row of a reported status code; None for an unlisted one, which changes no state."""
         return self.status.get(code)
 
-    def for_answer(self, kind: Kind, code: str) -> Rule:
+    def for_answer(self, answer: Answer) -> Rule:
         """The row of an answer: the vendor's own code decides, or else the class of who answered instead."""
-        if kind is Kind.ANSWERED:
-            return self.submit.get(code, self.submit[DEFAULT])
-        return self.classes[kind]
+        if answer.kind is not Kind.ANSWERED:
+            return self.classes[answer.kind]
+        listed = None if answer.code in _DEFAULTS else self.submit.get(answer.code)
+        return listed or self.submit[DEFAULT_WITH_ID if answer.has_id else DEFAULT]
 
 
 def decide(rule: Rule, retried: int, roll: float) -> Decision:

@@ -24,11 +24,12 @@ _CODE = re.compile(r"[A-Za-z0-9_.\-]{1,24}")
 _STATUS = (Action.DELIVERED, Action.IN_PROGRESS, Action.RETRY, Action.FAILED, Action.UNKNOWN)
 _CLASS = (Action.RETRY, Action.FAILED, Action.UNCERTAIN, Action.DEFER, Action.HALT)
 _OUTCOMES = {"status": _STATUS, "submit": (Action.SUBMITTED, *_CLASS), "class": _CLASS}
-# Rows with one outcome: another would break a promise (a delivered message sent again, an uncertain one sent twice).
-_ONLY_OUTCOME = {
-    "status.200": Action.DELIVERED,
-    "submit.0000": Action.SUBMITTED,
-    "class.uncertain": Action.UNCERTAIN,
+# Rows with fewer outcomes: another would break a promise (a delivered message sent again, an uncertain one sent twice).
+_ALLOWED = {
+    "status.200": (Action.DELIVERED,),
+    "submit.0000": (Action.SUBMITTED,),
+    "submit.default_with_id": (Action.UNCERTAIN, Action.SUBMITTED, Action.FAILED),
+    "class.uncertain": (Action.UNCERTAIN,),
 }
 
 
@@ -77,8 +78,7 @@ class RuleReader:
             section.report("no code can look like this; allowed: 1 to 24 of A-Z a-z 0-9 _ . -")
         name = f"{table}.{code}"
         text, zh = section.text("text"), section.text("zh")
-        only = _ONLY_OUTCOME.get(name)
-        action = Action(section.word("outcome", (only,) if only else _OUTCOMES[table]) or Action.FAILED)
+        action = Action(section.word("outcome", _ALLOWED.get(name, _OUTCOMES[table])) or Action.FAILED)
         retries, backoff = self._retries(section, action), self._backoff(section, action)
         section.close()
         if action not in WAITING:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 
-from worker.policy import DEFAULT, Action, Policy, Rule, UncertainRule
+from worker.policy import DEFAULT, DEFAULT_WITH_ID, Action, Policy, Rule, UncertainRule
 from worker.retry import Backoff
 from worker.vendor.meaning import kinds_of
 
@@ -65,10 +65,11 @@ def _explained(policy: Policy, rule: Rule) -> str:
 
 
 def _unlisted(policy: Policy, code: str) -> str:
-    default = policy.submit[DEFAULT]
+    default, with_id = policy.submit[DEFAULT], policy.submit[DEFAULT_WITH_ID]
     return (
         f"{code} is not listed. Reported as a status, it is stored as it came, changes no state, and is counted. "
-        f"As the vendor's answer to a submit, it falls to {default.name}: {_sentence(policy, default)}"
+        f"As the vendor's answer to a submit, it falls to {default.name}: {_sentence(policy, default)} "
+        f"With an external id it falls to {with_id.name}: {_sentence(policy, with_id)}"
     )
 
 

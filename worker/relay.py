@@ -130,7 +130,8 @@ def vendor(settings: WorkerSettings) -> Vendor:
         )
     except ValueError as error:
         raise SettingsError(f"vendor account: {error}") from None
-    return Yisha(account, open_session(settings.concurrency))
+    proxy = settings.vendor_proxy.get_secret_value() if settings.vendor_proxy else None
+    return Yisha(account, open_session(settings.concurrency, proxy))
 
 
 def _credentials(settings: WorkerSettings) -> Credentials:

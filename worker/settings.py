@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
@@ -34,6 +35,9 @@ class WorkerSettings(ReplaySettings):
     )
     vendor_intl_url: str = Field(
         default="https://intlsms.market.alicloudapi.com", description="Vendor's base URL for all other numbers."
+    )
+    vendor_proxy: SecretStr | None = Field(
+        default=None, description="Forward proxy to the vendor: http(s)://user:password@host:port. The environment's is not used."
     )
     appcode: SecretStr | None = Field(default=None, description="AppCode of the vendor account.")
     app_key: str | None = Field(default=None, repr=False, description="AppKey, with SMSRELAY_APP_SECRET in place of the AppCode.")
@@ -77,6 +81,13 @@ class WorkerSettings(ReplaySettings):
     def _web_address(cls, url: str | None) -> str | None:
         return None if url is None else with_scheme(url, "http://", "https://")
 
+    @field_validator("vendor_proxy")
+    @classmethod
+    def _proxy_address(cls, proxy: SecretStr | None) -> SecretStr | None:
+        if proxy is not None:
+            _check_proxy(proxy.get_secret_value())
+        return proxy
+
     @property
     def lease(self) -> float:
         """Seconds an attempt may take before it counts as abandoned: both time-outs, and time to write the answer down."""
@@ -87,6 +98,20 @@ class WorkerSettings(ReplaySettings):
         """Seconds a worker process that stops may take: it asks a store that is away for what is left of a lease to record the
         vendor's answers, the last time for up to 45 s, when the store is silent."""
         return self.stop_timeout or self.lease + 48
+
+
+def _check_proxy(url: str) -> None:
+    """Raises ``ValueError``, which quotes nothing of it, for an address that no proxy can have."""
+    with_scheme(url, "http://", "https://")
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = port = None
+    user, at, _ = (parts.netloc if host else "").rpartition("@")
+    plain = url.isascii() and url.isprintable() and " " not in url and "@" not in user
+    if not host or port == 0 or not plain or (at and not user) or parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValueError("must be http(s)://host:port, or with user:password@ in front of the host, both percent-encoded")
 
 
 class FlowerSettings(BrokerSettings):

@@ -11,13 +11,14 @@
 --      10 sms:put_off     set: id while its last move was to be put off by a halt
 --      11 sms:x:EXTERNAL  string, lives for the retention; absent, with the next, when the transition brings no external id
 --      12 sms:parked:EXTERNAL  list: reports that came before this id was known; lives for the retention
--- ARGV 1 a JSON list of texts, one in place of twenty-seven that a client would have to write singly:
+-- ARGV 1 a JSON list of texts, one in place of twenty-eight that a client would have to write singly:
 --      1 id  2 revision it was decided on  3 state  4 attempt  5 wake (ms, 'keep' or 'never')  6 due (ms or '')
 --      7 '1' into the outbox  8 '1' keep the payload  9 retention (ms)  10 external id or ''
 --      11 owner or ''  12 '1' silent  13 line: attempt  14 line: code  15 line: rule  16 line: updated_on or ''
 --      17 stream cap  18 lane  19 '1' count the code as unlisted  20 lines folded into this one
 --      21 why or ''  22 counts or ''  23 state as a line spells it  24 '1' forget sms:x: of the external id it has by now
 --      25 '1' put off by a halt  26 owner it was decided on or ''  27 '1' the external id is of the last attempt
+--      28 what the vendor said, or ''
 -- Returns {now (ms), 1 when reports wait for the external id} when applied; nothing in it when the record has moved on or is gone.
 -- The record it leaves is the one that Transition.applied_to tells.
 local ARGV = cjson.decode(ARGV[1])
@@ -59,7 +60,8 @@ if ARGV[11] ~= '' then
   set('own', ARGV[11], 'beg', ms)
   drop('ext')
 end
-if state == 'delivered' and told then drop('own', 'beg', 'exp') end
+if ARGV[28] ~= '' then set('msg', ARGV[28]) end
+if state == 'delivered' and told then drop('own', 'beg', 'exp', 'msg') end
 if ARGV[21] ~= '' then set('why', ARGV[21]) end
 if ARGV[22] ~= '' then set('cnt', ARGV[22]) end
 if #gone > 0 then redis.call('HDEL', KEYS[1], unpack(gone)) end

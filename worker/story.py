@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from producers.record import Entry, Record, State
+from producers.record import Entry, Record, State, VendorMessage
 from worker.policy import Policy, Rule
 
 _PLAIN = {
@@ -48,7 +48,8 @@ class Line:
 
 def story(record: Record, policy: Policy) -> list[Line]:
     """The timeline in sentences, oldest first."""
-    return [Line(line.at, line.state, line.attempt, line.code, line.rule, _sentence(line, policy)) for line in record.timeline]
+    said = _answer_with_a_message(record)
+    return [_line(line, policy, record.vendor_message if place == said else None) for place, line in enumerate(record.timeline)]
 
 
 def ahead(record: Record, policy: Policy) -> str | None:
@@ -70,8 +71,16 @@ def clock(at: int) -> str:
     return datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
 
 
-def _sentence(line: Entry, policy: Policy) -> str:
-    return " ".join(_parts(line, policy))
+def _answer_with_a_message(record: Record) -> int | None:
+    """Which line is the answer that the vendor's message came with; none once that line is folded into another."""
+    lines = [(line.attempt, line.rule.startswith("submit.")) for line in record.timeline]
+    about = (record.vendor_message.attempt, True) if record.vendor_message else None
+    return next((place for place in reversed(range(len(lines))) if lines[place] == about), None)
+
+
+def _line(line: Entry, policy: Policy, message: VendorMessage | None) -> Line:
+    text = " ".join(_parts(line, policy)) + (f"; the vendor said: {message.text}" if message else "")
+    return Line(line.at, line.state, line.attempt, line.code, line.rule, text)
 
 
 def _parts(line: Entry, policy: Policy) -> Iterator[str]:

@@ -118,7 +118,7 @@ class Section:
         if not isinstance(outer, dict):
             return self._wrong(key, outer, "a table", {})
         if missing := [name for name in required if name not in outer]:
-            self.report(f"no row for {', '.join(missing)}; each of them needs one", key)
+            self.report(f"no row for {', '.join(missing)}; each of them needs one, which the packaged policy.toml has", key)
         if closed:
             Section((*self.path, key), outer, self.lines, self.problems, list(required)).close()
         return {name: self._inner(value, key, name) for name, value in outer.items()}

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from producers.record import Entry, Record, State
+from producers.record import Entry, Record, State, VendorMessage
 
 _LONGEST_TIMELINE = 120  # lines; then the last one is written over, so that a record stays small whatever happens
 
@@ -26,6 +26,7 @@ class Transition:
     line_attempt: int  # the attempt the timeline's line speaks of
     rule: str = ""
     code: str = ""
+    message: str | None = None  # the vendor's own words, masked
     updated_on: int | None = None
     due: int | None = None  # not to be begun before; ms
     publish: bool = False  # waits in the outbox: a worker has to be told
@@ -68,11 +69,12 @@ class Transition:
             begun_at=at if self.owner else record.begun_at,
             why=self.why or record.why,
             counts=self.counts or record.counts,
+            vendor_message=VendorMessage(self.line_attempt, self.message) if self.message else record.vendor_message,
         )
         if self.silent:
             return known
         if self.state is State.DELIVERED:  # nothing leaves it: nobody asks for these any more
-            known = replace(known, owner=None, begun_at=None, expires_at=0)
+            known = replace(known, owner=None, begun_at=None, expires_at=0, vendor_message=None)
         line = Entry(at, self.state, self.line_attempt, self.code, self.rule, self.updated_on)
         kept = record.timeline[: len(record.timeline) - self.folded(record)]
         return replace(known, state=self.state, attempt=self.attempt, revision=record.revision + 1, timeline=(*kept, line))

@@ -5,6 +5,7 @@ Enters: a reaction to each request, in bytes and in what becomes of the connecti
 
 import socket
 import socketserver
+import ssl
 import struct
 import threading
 import time
@@ -102,6 +103,15 @@ class Script:
 
 class Connection(socketserver.BaseRequestHandler):
     script: Script
+    tls: ssl.SSLContext | None = None
+
+    def setup(self) -> None:
+        if self.tls is not None:
+            self.request = self.tls.wrap_socket(self.request, server_side=True)
+
+    def finish(self) -> None:
+        if self.tls is not None:
+            self.request.close()  # the server closes only what it handed over
 
     def handle(self) -> None:
         self.script.connections += 1
@@ -138,10 +148,10 @@ class Server(socketserver.ThreadingTCPServer):
 
 
 @contextmanager
-def scripted_vendor() -> Iterator[Script]:
-    """Run one on a free port."""
+def scripted_vendor(tls: ssl.SSLContext | None = None) -> Iterator[Script]:
+    """Run one on a free port, in clear or with ``tls``."""
     script = Script()
-    handler = type("ScriptedConnection", (Connection,), {"script": script})
+    handler = type("ScriptedConnection", (Connection,), {"script": script, "tls": tls})
     with Server(("127.0.0.1", 0), handler) as server:
         server.block_on_close = False
         script.url = f"http://127.0.0.1:{server.server_address[1]}"
@@ -161,12 +171,13 @@ def yisha(
     nonce: Callable[[], str] | None = None,
     wall_ms: Callable[[], int] = lambda: 1700000000000,
     measure: Callable[[], float] = time.monotonic,
+    proxy: str | None = None,
     **account: Any,
 ) -> Iterator[Yisha]:
     """An adapter for both routes of one server; nonces count up unless given."""
     settings: dict[str, Any] = {"credentials": AppCode("code"), "connect_timeout": 5.0, "read_timeout": 5.0, **account}
     numbers = count(1)
-    with open_session(8) as session:
+    with open_session(8, proxy) as session:
         yield Yisha(
             YishaAccount(url, f"{url}/", **settings),
             session,

@@ -27,14 +27,18 @@ from worker.vendor.answer import Answer, Kind
 
 
 def dead(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return command(url, "dead", *arguments)
+
+
+def command(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {
         "PATH": "/usr/bin:/bin",
         "SMSRELAY_BROKER_URL": url,
         "SMSRELAY_STORE_URL": url,
         "SMSRELAY_SECRET": SECRET.decode(),
     }
-    command = [sys.executable, "-m", "worker", "dead", *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    line = [sys.executable, "-m", "worker", *arguments]
+    return subprocess.run(line, env=environment, capture_output=True, text=True, check=False)
 
 
 def refused(store: Store, door: Enqueuer, lane: Lane = Lane.NOTICE, **fields: object) -> str:
@@ -59,6 +63,20 @@ def test_what_failed_is_listed_newest_first_and_filtered(store: Store, door: Enq
         assert json.loads(only)["message_id"] == second
     assert dead(valkey_url, "list", "--json", "--code", "504").stdout == ""
     assert "i005" in dead(valkey_url, "list").stdout
+
+
+def test_what_the_vendor_said_is_told_wherever_a_refused_message_is(store: Store, door: Enqueuer, valkey_url: str) -> None:
+    message_id = door.enqueue(job()).message_id
+    begin(store, message_id)
+    answer(store, message_id, 1, Answer(Kind.ANSWERED, "i005", message="号码…发送频率超限"))
+    [listed] = [json.loads(line) for line in dead(valkey_url, "list", "--json").stdout.splitlines()]
+    assert listed["vendor_message"] == "号码…发送频率超限"
+    assert listed["why"].endswith("; the vendor said: 号码…发送频率超限")
+    for shown in (dead(valkey_url, "list"), dead(valkey_url, "show", message_id), command(valkey_url, "why", message_id)):
+        assert "发送频率超限" in shown.stdout
+    told = json.loads(command(valkey_url, "show", message_id, "--json").stdout)
+    assert told["vendor_message"] == "号码…发送频率超限"
+    assert [line["text"] for line in told["timeline"] if "the vendor said" in line["text"]] == [listed["why"]]
 
 
 def test_a_dry_run_says_what_a_replay_would_do_and_does_nothing(store: Store, door: Enqueuer, valkey_url: str) -> None:

@@ -16,7 +16,7 @@ from producers.event import StatusEvent
 from producers.inbox import Inbox
 from producers.job import SendJob
 from producers.lanes import Lane
-from producers.record import Record, State
+from producers.record import Record, State, VendorMessage
 from tests.integration.messages import POLICY, RETENTION, WAITS, job, sending
 from tests.integration.queues import published_ids
 from tests.integration.scripted_vendor import ACCEPTED, Script, answer, scripted_vendor, yisha
@@ -273,6 +273,37 @@ def _reads(redis: Redis) -> int:
     return int(redis.info("stats")["total_reads_processed"])
 
 
+def test_a_gateway_that_says_ok_beside_the_vendors_answer_opens_no_circuit(
+    store: Store, door: Enqueuer, redis: Redis, script: Script
+) -> None:
+    ids = enqueued(door, 30, Lane.OTP)
+    numbers = iter(range(30))
+
+    def accepted(connection: object) -> bool:
+        body = json.dumps({"code": "0000", "externalId": f"e{next(numbers)}"}).encode()
+        return answer(body, "X-Ca-Error-Message: OK")(connection)  # type: ignore[arg-type]
+
+    script.reaction = accepted
+    with sender(store, redis, script) as sending_out:
+        sending_out.attempt(ids)
+    assert states(store, ids) == {"submitted": 30}
+    assert not redis.exists(keys.CIRCUIT)
+
+
+def test_an_answer_that_nobody_knows_but_for_its_id_is_waited_for(
+    store: Store, door: Enqueuer, redis: Redis, script: Script
+) -> None:
+    script.reaction = answer(json.dumps({"code": "x777", "msg": "排队中", "externalId": "e777"}).encode())
+    [message_id] = enqueued(door, 1)
+    with sender(store, redis, script) as sending_out:
+        sending_out.attempt([message_id])
+    record = record_of(store, message_id)
+    assert (record.state, record.external_id) == (State.UNCERTAIN, "e777")
+    assert record.timeline[-1].rule == "submit.default_with_id"
+    assert record.vendor_message == VendorMessage(1, "排队中")
+    assert store.submit_of("e777") == (message_id, 1)
+
+
 def test_bytes_of_a_waiting_and_of_a_delivered_message(store: Store, door: Enqueuer, redis: Redis, script: Script) -> None:
     number = 2000
     empty = _used(redis)
@@ -298,6 +329,30 @@ def test_bytes_of_a_waiting_and_of_a_delivered_message(store: Store, door: Enque
     print(f"bytes: {waiting:.0f} waiting, {delivered:.0f} delivered")
     assert waiting <= 1024
     assert delivered <= 400
+
+
+def test_bytes_of_a_message_that_was_refused_with_a_reason(store: Store, door: Enqueuer, redis: Redis, script: Script) -> None:
+    number = 500
+    empty = _used(redis)
+    ids = enqueued(door, number)
+    script.reaction = answer(
+        json.dumps(
+            {"code": "i005", "msg": "模板参数与模板不匹配，请检查参数个数与模板中的占位符是否一致，或联系客服处理"}
+        ).encode()
+    )
+    with sender(store, redis, script, concurrency=16) as sending_out:
+        for start in range(0, number, 50):
+            sending_out.attempt(ids[start : start + 50])
+    assert states(store, ids) == {"failed": number}
+    said = record_of(store, ids[0]).vendor_message
+    assert said is not None
+    assert len(said.text.encode()) > 54  # as long as one can be, but for a character
+    assert {redis.object("encoding", keys.message(one)) for one in ids} == {"listpack"}
+    held = redis.memory_usage(keys.message(ids[0]), samples=0)
+    # Its payload lives until its deadline, and it stands in a list of the dead.
+    redis.delete(keys.EVENTS, *(keys.payload(one) for one in ids), *(lane.queue for lane in Lane))
+    print(f"bytes: {(_used(redis) - empty) / number:.0f} refused, {held} of its record")
+    assert (_used(redis) - empty) / number <= 560
 
 
 def _used(redis: Redis) -> int:

@@ -25,8 +25,10 @@ from worker.vendor.answer import Answer, Kind
 
 HOUR = 3_600_000
 DEFERRALS = {Kind.THROTTLED, Kind.HALTED}
+MESSAGES = {"i005": "业务异常:号码…发送频率超限", "x1": "余额不足"}
 ANSWERS = st.one_of(
     st.sampled_from(["0000", "i005", "9999", "x1"]).map(lambda code: Answer(Kind.ANSWERED, code, external_id=f"e{code}")),
+    st.sampled_from(["i005", "x1"]).map(lambda code: Answer(Kind.ANSWERED, code, message=MESSAGES[code])),
     st.sampled_from([kind for kind in Kind if kind is not Kind.ANSWERED]).map(lambda kind: Answer(kind, "some_code")),
 )
 

@@ -1,6 +1,7 @@
 """The adapter against a real socket: what it sends, and what it makes of each answer."""
 
 import gzip
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -100,6 +101,29 @@ def test_the_vendor_s_own_code_is_handed_on_for_the_policy_to_judge(script: Scri
     assert submit(script.url) == Answer(Kind.ANSWERED, code, None, "gw-1")
 
 
+def test_what_may_be_kept_of_the_vendors_words_comes_with_a_refusal_and_nothing_more(script: Script) -> None:
+    said = f"号码{NUMBER}发送频率超限，参数1234；see https://sms.example/callback/m-1/1/x"
+    script.reaction = answer(json.dumps({"code": "i005", "msg": said}).encode())
+    answered = submit(script.url)
+    assert (answered.code, answered.message) == ("i005", "号码…发送频率超限,参数…;see …")
+    script.reaction = answer(json.dumps({"code": "0000", "msg": "成功。", "externalId": "ext-1"}).encode())
+    assert submit(script.url).message is None
+
+
+@pytest.mark.parametrize("proof", ["aBcDeFgHiJkLmNoPqRsTuV", "short"])
+def test_the_proof_in_a_callback_url_is_no_word_of_the_vendors(script: Script, proof: str) -> None:
+    script.reaction = answer(json.dumps({"code": "i005", "msg": f"bad callback {proof}"}).encode())
+    submission = replace(SUBMISSION, callback_url=f"https://sms.example/callback/m-1/1/{proof}")
+    assert submit(script.url, submission).message == "bad callback …"
+
+
+@pytest.mark.parametrize("named", [f"20261122-{NUMBER[1:]}", "a b", ["e1"]])
+def test_an_id_that_cannot_be_kept_still_says_that_a_submit_may_have_been_accepted(script: Script, named: object) -> None:
+    script.reaction = answer(json.dumps({"code": "x777", "externalId": named}).encode())
+    answered = submit(script.url)
+    assert (answered.external_id, answered.has_id) == (None, True)
+
+
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"msg":"ok"}', b'{"code":"00', b" " * 70_000 + ACCEPTED])
 def test_a_200_that_does_not_parse_is_uncertain(script: Script, body: bytes) -> None:
     script.reaction = answer(body, "X-Ca-Request-Id: gw-1")
@@ -114,6 +138,13 @@ def test_a_compressed_answer_is_read(script: Script) -> None:
 def test_a_body_that_unpacks_to_gigabytes_is_not_unpacked(script: Script) -> None:
     script.reaction = answer(gzip.compress(b" " * 50_000_000), "Content-Encoding: gzip")
     assert submit(script.url) == Answer(Kind.UNCERTAIN, "unparsable")
+
+
+def test_a_success_with_the_gateways_ok_is_the_vendors_answer_and_its_body_is_read(script: Script) -> None:
+    script.reaction = answer(ACCEPTED, "X-Ca-Error-Message: OK", "X-Ca-Request-Id: gw-1")
+    assert submit(script.url) == Answer(Kind.ANSWERED, "0000", "ext-1", "req-1")
+    with yisha(script.url) as vendor:
+        assert vendor.pull("ext-1") == ACCEPTED
 
 
 GATEWAY = [

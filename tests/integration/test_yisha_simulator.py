@@ -60,6 +60,13 @@ def test_each_gateway_error_of_the_simulator_falls_into_its_class(simulator: Sim
     assert _submit(simulator).kind == PRESETS[name].outcome
 
 
+@pytest.mark.parametrize("code", ["0000", "i005", "9999"])
+def test_the_vendors_answer_is_read_where_the_gateway_says_ok_beside_it(simulator: Simulator, code: str) -> None:
+    simulator.script(NUMBER, {"submits": [f"{code}+says_ok"]})
+    answered = _submit(simulator)
+    assert (answered.kind, answered.code) == (Kind.ANSWERED, code)
+
+
 @pytest.mark.parametrize("step", ["reset_before", "reset_after", "timeout_after", "garbage", "empty"])
 def test_whatever_goes_wrong_behind_a_written_request_is_uncertain(simulator: Simulator, step: str) -> None:
     simulator.script(NUMBER, {"submits": [step]})

@@ -42,7 +42,7 @@ def application(options: Options) -> Starlette:
     """A simulator with nothing recorded and nothing scripted."""
     records, scripts, gateway, poster = Records(), Scripts(), Gateway(options), Poster()
     courier = Courier(options, records, poster)
-    vendor = Vendor(gateway, scripts, records, courier, latency=options.latency)
+    vendor = Vendor(gateway, scripts, records, courier, latency=options.latency, success_message=options.success_message)
     pull = Pull(vendor, gateway, records)
     control = Control(scripts=scripts, records=records, courier=courier, gateway=gateway, vendor=vendor, poster=poster)
     served: dict[str, _Serve] = {

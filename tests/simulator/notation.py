@@ -1,4 +1,4 @@
-"""The short notation of a step: ``503``, ``203+200``, ``i005``, ``throttled_429``, ``reset_after+503``, ``never``.
+"""The short notation of a step: ``503``, ``203+200``, ``i005``, ``throttled_429``, ``reset_after+503``, ``never``, ``says_ok``.
 
 Enters: one token; its parts are joined by ``+``. Leaves: the fields of a step, still to be validated.
 A part that means nothing raises ``ValueError`` naming it.
@@ -36,6 +36,8 @@ def step_fields(token: str) -> dict[str, Any]:
 def _add(part: str, fields: dict[str, Any]) -> None:
     if _STATUS.fullmatch(part):
         fields.setdefault("reports", []).append({"code": int(part)})
+    elif part == "says_ok":
+        fields["headers"] = {"X-Ca-Error-Message": "OK"}
     elif part == "never":
         fields["reports"] = []
     elif _VENDOR_CODE.fullmatch(part):

@@ -25,6 +25,7 @@ class Options:
     shape: Shape = "guide"
     callback_retries: tuple[float, ...] = (0.5, 10.0, 45.0)  # TeleSign: four tries within about a minute
     latency: float = 0.0
+    success_message: str | None = None  # X-Ca-Error-Message of what the vendor itself answers, as some classic gateways send it
 
 
 def options(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> Options:
@@ -52,6 +53,7 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         help="seconds, for example 0.5,10,45",
     )
     add("--latency", type=float, default=fallback.latency, help="seconds before every answer")
+    add("--success-message", help="X-Ca-Error-Message of the vendor's own answers, such as OK")
     return parser
 
 

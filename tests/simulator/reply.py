@@ -10,6 +10,7 @@ from typing import Any
 from tests.simulator.preset import Preset
 from tests.simulator.script import Step
 
+ERROR_MESSAGE = "x-ca-error-message"
 _TEXTS = {"0000": "成功。", "i005": "业务异常", "9999": "系统异常", "1999": "服务异常"}
 _GARBAGE = "<html><body><h1>Welcome</h1></body></html>"
 _WITHOUT_BODY = {204, 205, 304}
@@ -23,10 +24,16 @@ class Reply:
     headers: tuple[tuple[str, str], ...]
     body: bytes
 
+    @property
+    def from_vendor(self) -> bool:
+        """Whether no gateway had a word in it."""
+        return 200 <= self.status < 300 and not any(name.lower().startswith("x-ca-error-") for name, _ in self.headers)
 
-def vendor_reply(code: str, request_id: str, **fields: Any) -> Reply:
-    """The vendor's own JSON."""
-    body = {"code": code, "msg": _TEXTS.get(code, "异常"), **fields, "requestId": request_id}
+
+def vendor_reply(code: str, request_id: str, message: str | None = None, **fields: Any) -> Reply:
+    """The vendor's own JSON; ``message`` in place of the text that it has for the code."""
+    text = _TEXTS.get(code, "异常") if message is None else message
+    body = {"code": code, "msg": text, **fields, "requestId": request_id}
     return Reply(
         200,
         (("content-type", "application/json;charset=UTF-8"),),
@@ -36,7 +43,7 @@ def vendor_reply(code: str, request_id: str, **fields: Any) -> Reply:
 
 def gateway_reply(preset: Preset) -> Reply:
     """The gateway's error: headers, and mostly no body."""
-    named = (("x-ca-error-code", preset.code), ("x-ca-error-message", preset.message))
+    named = (("x-ca-error-code", preset.code), (ERROR_MESSAGE, preset.message))
     return Reply(preset.http, tuple(header for header in named if header[1]), b"")
 
 
@@ -54,7 +61,7 @@ def _plain(step: Step, external_id: str, request_id: str) -> Reply:
     match step.answer:
         case "vendor_code":
             fields = {"externalId": external_id} if step.code == "0000" else {}
-            return vendor_reply(str(step.code), request_id, **fields)
+            return vendor_reply(str(step.code), request_id, step.message, **fields)
         case "gateway":
             return gateway_reply(Preset(step.outcome, step.http or 403, step.code or ""))
         case "http" | "empty":

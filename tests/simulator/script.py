@@ -41,6 +41,7 @@ class Step(_Strict):
 
     answer: str = "accept"
     code: str | None = None  # vendor code, or the gateway's error code
+    message: str | None = None  # msg of a vendor code
     http: Annotated[int, Field(ge=200, le=599)] | None = None
     headers: dict[_HeaderText, _HeaderText] = {}
     body: str | None = None

@@ -4,7 +4,8 @@ import pytest
 import requests
 
 from tests.simulator.preset import PRESETS
-from tests.simulator.rig import RECIPIENT, scripted
+from tests.simulator.process import running_simulator
+from tests.simulator.rig import RECIPIENT, Client, scripted
 from tests.waiting import eventually
 
 
@@ -95,3 +96,24 @@ def test_reports_after_an_uncertain_answer_say_that_it_was_sent(client, simulato
     assert client.send().status_code == 504
     eventually(lambda: receiver.codes() == [200])
     assert simulator.submits()[0].outcome == "accepted"
+
+
+def test_a_success_may_carry_the_gateways_ok(client, simulator, receiver):
+    simulator.script(RECIPIENT, scripted("says_ok+503", "i005+says_ok"))
+    answers = [client.send(), client.send()]
+    assert [answer.headers["X-Ca-Error-Message"] for answer in answers] == ["OK", "OK"]
+    assert [answer.json()["code"] for answer in answers] == ["0000", "i005"]
+    eventually(lambda: receiver.codes() == [503])
+
+
+def test_every_success_may_carry_it_and_no_error_of_the_gateway(http):
+    with running_simulator(success_message="OK") as simulator:
+        client = Client(http, simulator.url, "")
+        assert client.send().headers["X-Ca-Error-Message"] == "OK"
+        for step in ("throttled_T", "unreachable_503", "quota_exhausted_old"):
+            assert client.send(params=f"sim:{step}").headers.get("X-Ca-Error-Message", "") == PRESETS[step].message
+
+
+def test_a_vendor_code_may_come_with_a_text(client, simulator):
+    simulator.script(RECIPIENT, scripted({"answer": "vendor_code", "code": "i005", "message": "余额不足"}))
+    assert client.send().json()["msg"] == "余额不足"

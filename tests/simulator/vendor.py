@@ -20,7 +20,7 @@ from tests.simulator.gateway import Gateway
 from tests.simulator.preset import ACCEPTED, REFUSED
 from tests.simulator.problem import problem_json
 from tests.simulator.record import Records
-from tests.simulator.reply import Reply, gateway_reply, step_reply, vendor_reply
+from tests.simulator.reply import ERROR_MESSAGE, Reply, gateway_reply, step_reply, vendor_reply
 from tests.simulator.script import Step
 
 
@@ -46,6 +46,7 @@ class Vendor:
         courier: Courier,
         *,
         latency: float,
+        success_message: str | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._gateway = gateway
@@ -54,6 +55,7 @@ class Vendor:
         self._courier = courier
         self._clock = clock
         self.latency = latency
+        self._success = () if success_message is None else ((ERROR_MESSAGE, success_message),)
 
     async def submit(self, operation: str, exchange: Exchange) -> None:
         """Serve one submit."""
@@ -85,7 +87,8 @@ class Vendor:
         """Answer after the latency and ``delay`` seconds."""
         if self.latency + delay > 0:
             await exchange.wait(self.latency + delay)
-        await exchange.answer(reply.status, (("x-ca-request-id", request_id), *reply.headers), reply.body)
+        success = self._success if reply.from_vendor else ()
+        await exchange.answer(reply.status, (("x-ca-request-id", request_id), *success, *reply.headers), reply.body)
 
     async def _play(self, arrival: Arrival, submit: Submit, exchange: Exchange) -> None:
         try:

@@ -157,7 +157,7 @@ def test_a_begin_that_the_store_forgot_is_known_again_by_its_answer(steps: list[
     known = some_time_later(queued(Lane.OTP), steps)
     forgotten = replace(known, attempt=known.attempt + 1, owner="forgotten", begun_at=NOW + 100 * HOUR, state=State.SUBMITTING)
     record = given_to(known, forgotten, answer, NOW + 100 * HOUR)
-    if known.state.final or POLICY.for_answer(answer.kind, answer.code).action in WAITING:
+    if known.state.final or POLICY.for_answer(answer).action in WAITING:
         assert but_for_the_timeline(record) == but_for_the_timeline(known)
     else:
         assert (record.attempt, record.owner, record.begun_at) == (forgotten.attempt, "forgotten", NOW + 100 * HOUR)

@@ -64,6 +64,17 @@ def test_an_unknown_code_of_the_vendor_is_a_refusal() -> None:
     assert moved(answered(begun(queued()), Answer(Kind.ANSWERED, "x777"))).state is State.FAILED
 
 
+def test_an_unknown_code_beside_an_external_id_waits_for_a_report() -> None:
+    uncertain = moved(answered(begun(queued()), Answer(Kind.ANSWERED, "x777", external_id="e1")))
+    assert (uncertain.state, uncertain.external_id, uncertain.rule) == (State.UNCERTAIN, "e1", "submit.default_with_id")
+    assert moved(answered(begun(queued()), Answer(Kind.ANSWERED, "x777", id_withheld=True))).state is State.UNCERTAIN
+
+
+def test_what_the_vendor_said_goes_with_the_answer() -> None:
+    refused = moved(answered(begun(queued()), Answer(Kind.ANSWERED, "i005", message="余额不足")))
+    assert (refused.state, refused.message) == (State.FAILED, "余额不足")
+
+
 def test_an_unreachable_vendor_is_tried_again_with_growing_delays_until_the_message_expires() -> None:
     record, delays, now = queued(expires_in=HOUR), [], NOW
     for _ in range(8):

@@ -8,7 +8,7 @@ from producers.lanes import Lane
 from worker.policy import GUIDE_CODES, WAITING, Action, Decision, Rule, decide
 from worker.policy_file import load_policy
 from worker.retry import Backoff
-from worker.vendor.answer import Kind
+from worker.vendor.answer import Answer, Kind
 
 POLICY = load_policy(None)
 SOON = Backoff("soon", 5, 3, 60, 0.2)
@@ -83,13 +83,25 @@ def test_an_unlisted_status_code_has_no_row():
     ],
 )
 def test_the_vendors_own_code_decides_about_its_answer(code, action):
-    rule = POLICY.for_answer(Kind.ANSWERED, code)
+    rule = POLICY.for_answer(Answer(Kind.ANSWERED, code, external_id="e1"))
     assert (rule.name, rule.action) == (f"submit.{code}", action)
 
 
 def test_an_unknown_submit_code_is_failed():
-    rule = POLICY.for_answer(Kind.ANSWERED, "0")
+    rule = POLICY.for_answer(Answer(Kind.ANSWERED, "0"))
     assert (rule.name, rule.action) == ("submit.default", Action.FAILED)
+
+
+@pytest.mark.parametrize("answer", [Answer(Kind.ANSWERED, "0", external_id="e1"), Answer(Kind.ANSWERED, "0", id_withheld=True)])
+def test_an_unknown_submit_code_beside_an_external_id_may_have_been_accepted(answer):
+    rule = POLICY.for_answer(answer)
+    assert (rule.name, rule.action) == ("submit.default_with_id", Action.UNCERTAIN)
+
+
+@pytest.mark.parametrize("code", ["default", "default_with_id"])
+def test_a_code_that_is_called_like_a_default_row_has_none_of_its_own(code):
+    assert POLICY.for_answer(Answer(Kind.ANSWERED, code)).name == "submit.default"
+    assert POLICY.for_answer(Answer(Kind.ANSWERED, code, "e1")).name == "submit.default_with_id"
 
 
 @pytest.mark.parametrize(
@@ -103,7 +115,7 @@ def test_an_unknown_submit_code_is_failed():
     ],
 )
 def test_the_class_decides_when_the_vendor_did_not_answer_whatever_the_code(kind, action):
-    rule = POLICY.for_answer(kind, "0000")
+    rule = POLICY.for_answer(Answer(kind, "0000", external_id="e1"))
     assert (rule.name, rule.action) == (f"class.{kind}", action)
 
 

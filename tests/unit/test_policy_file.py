@@ -47,6 +47,12 @@ WRONG = {
     "delivered code with another outcome": ('"delivered"', '"retry"', "status.200.outcome", "one of delivered"),
     "accepted code with another outcome": ('"submitted"', '"failed"', "submit.0000.outcome", "one of submitted"),
     "class with an outcome of a report": ('"defer"', '"delivered"', "class.throttled.outcome", "one of retry"),
+    "perhaps accepted, and sent again": (
+        'default_with_id = { outcome = "uncertain"',
+        'default_with_id = { outcome = "retry"',
+        "submit.default_with_id.outcome",
+        "one of uncertain, submitted, failed",
+    ),
     "uncertain sent again at once": (
         'uncertain   = { outcome = "uncertain"',
         'uncertain   = { outcome = "retry"',
@@ -112,13 +118,13 @@ def test_a_missing_code_of_the_guide_is_named(code):
     assert f"no row for {code};" in problem.reason
 
 
-@pytest.mark.parametrize("name", ["0000", "i005", "9999", "1999", "default", "throttled", "halted", "refused"])
+@pytest.mark.parametrize("name", ["0000", "i005", "9999", "1999", "default_with_id", "default", "throttled", "halted", "refused"])
 def test_a_missing_submit_code_or_class_is_named(name):
     source = SOURCE.replace("\nthrottled = { base_s", '\n"throttled" = { base_s').replace("\nhalted    = {", '\n"halted" = {')
     source = re.sub(rf"^{name} *=.*\n", "", source, flags=re.MULTILINE)
     (problem,) = refusal(source).problems
     assert problem.key in {"submit", "class"}
-    assert f"no row for {name};" in problem.reason
+    assert f"no row for {name}; each of them needs one, which the packaged policy.toml has" in problem.reason
 
 
 @pytest.mark.parametrize("lane", ["otp", "notice", "marketing"])

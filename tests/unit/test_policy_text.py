@@ -40,6 +40,7 @@ def test_a_retried_code_is_explained_with_its_delays():
         ("i005", "failed and not submitted again."),
         ("9999", "it is not submitted again at once; a report settles it"),
         ("default", "Any other answer code"),
+        ("default_with_id", "the vendor may have it, so it is not submitted again at once"),
         ("throttled", "after about 1 s, 2 s, 4 s … at most 30 s (±50 %), until it expires; no attempt is counted"),
         ("halted", "nobody submits until a person acts, every job is kept"),
         ("unreachable", "… at most 30 s (±50 %), until the message expires"),
@@ -62,6 +63,7 @@ def test_an_unlisted_code_is_explained_for_reports_and_for_answers(code):
     assert text.startswith(f"{code} is not listed")
     assert "changes no state, and is counted" in text
     assert "submit.default: the message is failed" in text
+    assert "With an external id it falls to submit.default_with_id: the vendor may have it" in text
 
 
 @pytest.mark.parametrize(
@@ -125,7 +127,7 @@ def test_the_table_has_a_row_for_everything_in_the_policy():
     codes = [row.code for row in rows(POLICY)]
     assert codes[:34] == sorted(GUIDE_CODES)
     assert codes[34:] == [
-        *("submit.0000", "submit.i005", "submit.9999", "submit.1999", "submit.default"),
+        *("submit.0000", "submit.i005", "submit.9999", "submit.1999", "submit.default_with_id", "submit.default"),
         *("class.throttled", "class.halted", "class.refused", "class.unreachable", "class.uncertain"),
     ]
 

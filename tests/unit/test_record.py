@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 
 from producers.lanes import Lane
-from producers.record import Entry, Record, State
+from producers.record import Entry, Record, State, VendorMessage
+from worker.vendor.masking import LIMIT
 
 FIELDS = {
     "lane": "otp",
@@ -83,6 +84,14 @@ def test_a_record_is_read_from_its_short_fields() -> None:
 def test_fields_that_are_not_there_yet_are_none() -> None:
     fresh = record()
     assert (fresh.reference, fresh.due, fresh.external_id, fresh.owner) == (None, None, None, None)
+
+
+@given(st.integers(1, 99_999), st.text("aä业𠀀:", min_size=1, max_size=LIMIT))
+def test_a_message_of_the_vendor_is_held_in_one_short_field_and_read_back(attempt: int, text: str) -> None:
+    said = VendorMessage(attempt, text.encode()[:LIMIT].decode("utf-8", "ignore"))
+    assert len(said.encode().encode()) <= 64
+    assert record(msg=said.encode()).vendor_message == said
+    assert record().vendor_message is None
 
 
 def test_an_emptied_due_time_is_none() -> None:

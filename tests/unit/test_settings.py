@@ -93,6 +93,7 @@ def test_every_wrong_variable_is_told_at_once(environ: Environ) -> None:
         "SMSRELAY_UNSIGNED_CALLBACKS": "perhaps",
         "SMSRELAY_VENDOR_URL": "ftp://vendor-4711",
         "SMSRELAY_VENDOR_INTL_URL": "vendor-4712",
+        "SMSRELAY_VENDOR_PROXY": "socks5://user:proxy-4711@host",
         "SMSRELAY_CALLBACK_URL": "receiver-4711",
         "SMSRELAY_APP_SECRET": "app-secret-4711",
         "SMSRELAY_SERIALISER": "yaml",
@@ -104,6 +105,36 @@ def test_every_wrong_variable_is_told_at_once(environ: Environ) -> None:
         "SMSRELAY_RETENTION_HOURS": "infinity",
     }
     assert set(environ.refused(**wrong)) == set(wrong)
+
+
+@pytest.mark.parametrize(
+    "proxy", ["http://proxy", "http://10.0.0.1:3128/", "https://u:p%40ss@proxy.example:8443", "http://[::1]:3128"]
+)
+def test_a_proxy_to_the_vendor_is_taken_and_shown_nowhere(environ: Environ, proxy: str) -> None:
+    settings = environ.worker(SMSRELAY_VENDOR_PROXY=proxy)
+    assert settings.vendor_proxy is not None
+    assert settings.vendor_proxy.get_secret_value() == proxy
+    assert proxy not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        *("proxy:3128", "socks5://proxy:1080", "ftp://proxy", "http://", "http://:3128", "http://proxy:99999", "http://proxy:0"),
+        *(
+            "http://proxy/path",
+            "http://proxy?x=1",
+            "http://proxy#x",
+            "http://u:p@ss@proxy",
+            "http://u:p/ss@proxy",
+            "http://u:p#s@proxy",
+        ),
+        *("http://u:p?s@proxy:1", "http://@proxy", "http://u:p s@proxy", "http://u:pä@proxy", "http://[::1:3128"),
+    ],
+)
+def test_an_address_that_no_proxy_has_is_refused_and_not_quoted(environ: Environ, proxy: str) -> None:
+    reasons = environ.refused(**APPCODE, SMSRELAY_VENDOR_PROXY=proxy)
+    assert set(reasons) == {"SMSRELAY_VENDOR_PROXY"}
 
 
 def test_missing_credentials_are_told_beside_other_problems(environ: Environ) -> None:

@@ -41,13 +41,20 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is known after a submit. ``code`` is safe to log: at most 24 of ``A-Za-z0-9_.-``."""
+    """What is known after a submit. Safe to log: ``code`` is at most 24 of ``A-Za-z0-9_.-``, ``message`` is masked."""
 
     kind: Kind
     code: str
     external_id: str | None = None  # the vendor's id of the submit
     request_id: str | None = None  # for a support ticket with the vendor or its gateway
     retry_after: float | None = None  # seconds, when a throttled answer named them
+    message: str | None = None  # what may be kept of the vendor's own words, when it did not just accept
+    id_withheld: bool = False  # the vendor named an id of the submit, none that can be kept
+
+    @property
+    def has_id(self) -> bool:
+        """Whether the vendor named an id: then it may have accepted, whatever its code says."""
+        return self.external_id is not None or self.id_withheld
 
 
 class Vendor(Protocol):

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from worker.vendor.answer import DEADLINE_PASSED, Kind
 from worker.vendor.gateway import FAULTS, OTHER_ERROR, RESPONSES, Head, classify_response
 
-_GATEWAY = re.compile(r"[A-Z]([2-5]\d\d)[A-Z]{0,2}")
+_GATEWAY = re.compile(r"[A-Z]([2-5]\d\d)[A-Z0-9]{0,2}")
 _BARE = re.compile(r"http_([1-5]\d\d)")
 _OURS = {
     "unparsable": (Kind.UNCERTAIN,),

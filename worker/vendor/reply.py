@@ -1,12 +1,12 @@
 """The vendor's own answer to a submit: ``{"code":"0000","msg":"…","externalId":"…","requestId":"…"}``.
 
-Enters: the bytes of a body. Leaves: a ``Reply`` whose parts are safe to log, or None when the body does not parse or
-names no code: the submit may have been accepted all the same. ``msg`` is dropped, it may quote what was sent.
+Enters: the bytes of a body. Leaves: a ``Reply`` whose code and ids are safe to log, or None when the body does not parse or
+names no code: the submit may have been accepted all the same. ``msg`` may quote what was sent; ``masking`` says what is kept.
 """
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 CODE_LENGTH = 24
 _FOREIGN = re.compile(r"[^A-Za-z0-9_.\-]")
@@ -22,6 +22,8 @@ class Reply:
     code: str
     external_id: str | None
     request_id: str | None
+    id_withheld: bool = False  # it named an external id, none that can be kept
+    message: str = field(default="", repr=False)  # its own words, as they came
 
 
 def parse_reply(body: bytes) -> Reply | None:
@@ -35,8 +37,15 @@ def parse_reply(body: bytes) -> Reply | None:
     code = safe_code(_text(found.get("code")))
     if not code:
         return None
-    external_id = next((found[name] for name in _EXTERNAL_ID if name in found), None)
-    return Reply(code, safe_id(_text(external_id)), safe_id(_text(found.get("requestId"))))
+    named = next((found[name] for name in _EXTERNAL_ID if name in found), None)
+    external_id, message = safe_id(_text(named)), found.get("msg")
+    return Reply(
+        code,
+        external_id,
+        safe_id(_text(found.get("requestId"))),
+        id_withheld=external_id is None and bool(named.strip() if isinstance(named, str) else named),
+        message=message if isinstance(message, str) else "",
+    )
 
 
 def safe_code(code: str) -> str:

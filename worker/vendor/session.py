@@ -1,12 +1,14 @@
 """The HTTP session that an adapter submits through: it does what it is told, once, and nothing that a submit has no use for.
 
-Enters: how many submits run at once. Leaves: a ``requests.Session`` with its connection pool, and ``Post``, which goes to the
-session's adapter directly. Open it in the process that uses it: a socket shared across a fork mixes two answers up.
+Enters: how many submits run at once, and the proxy of the settings. Leaves: a ``requests.Session`` with its connection pool, and
+``Post``, which goes to the session's adapter directly. Open it in the process that uses it: a socket shared across a fork mixes
+two answers up.
 
 What requests does for any call and a submit does not need is left out by the places it has for that: looking up pool and
 certificates again, cookies, and a second packet for the body.
 """
 
+import ipaddress
 import select
 import socket
 from collections.abc import Iterable, Mapping
@@ -104,38 +106,61 @@ class _SecurePool(HTTPSConnectionPool):
     ConnectionCls = _SecureConnection
 
 
-class SubmitAdapter(HTTPAdapter):
-    """Keeps what it found out about a URL: there are two of them."""
+_POOLS = {"http": _Pool, "https": _SecurePool}
 
-    def __init__(self, concurrency: int) -> None:
+
+class SubmitAdapter(HTTPAdapter):
+    """Keeps what it found out about a URL: there are three of them."""
+
+    def __init__(self, concurrency: int, proxy: str | None) -> None:
         super().__init__(pool_maxsize=concurrency, max_retries=0)
-        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+        self._proxy = proxy
         self._known: dict[str, tuple[Any, str]] = {}
+
+    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
+        """The pools behind a proxy, with connections of ours."""
+        manager = super().proxy_manager_for(proxy, **options)
+        manager.pool_classes_by_scheme = _POOLS
+        return manager
 
     def get_connection_with_tls_context(self, request: Any, verify: Any, proxies: Any = None, cert: Any = None) -> Any:
         """The pool of a URL, with its certificates looked up once."""
         known = self._known.get(request.url)
         if known is None:
-            pool = super().get_connection_with_tls_context(request, verify, proxies, cert)
-            super().cert_verify(pool, request.url, verify, cert)  # type: ignore[no-untyped-call]
-            known = self._known[request.url] = (pool, urlsplit(request.url).path)
+            url = urlsplit(request.url)
+            proxy = None if _of_this_host(url.hostname or "") else self._proxy
+            pool = super().get_connection_with_tls_context(request, verify, {"all": proxy} if proxy else None, cert)
+            # A proxy's certificate is verified too, whatever is behind it.
+            secured = proxy if proxy and proxy.startswith("https:") else request.url
+            super().cert_verify(pool, secured, verify, cert)  # type: ignore[no-untyped-call]
+            target = request.url if proxy and url.scheme == "http" else url.path
+            known = self._known[request.url] = (pool, target)
         return known[0]
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
         """Done with the pool."""
 
     def request_url(self, request: Any, proxies: Any) -> str:
-        """The path; there is no proxy."""
-        _, path = self._known[request.url]
-        return path
+        """What stands in the request's first line: the path, or all of the URL where a proxy has to be told it."""
+        _, target = self._known[request.url]
+        return target
 
     def build_response(self, req: Any, resp: Any) -> requests.Response:
         """Without cookies, encoding and history."""
         return Answered(resp)
 
 
-def open_session(concurrency: int) -> requests.Session:
-    """A session for ``concurrency`` submits at once, with a connection kept for each.
+def _of_this_host(host: str) -> bool:
+    """Whether no proxy could reach it for us: a simulator, a tunnel's end."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def open_session(concurrency: int, proxy: str | None = None) -> requests.Session:
+    """A session for ``concurrency`` submits at once, with a connection kept for each, through ``proxy`` if there is one.
 
     No retries: a submit is not idempotent. No environment: a proxy variable or a netrc must not reroute or sign it.
     No cookies: every submit stands alone.
@@ -144,7 +169,7 @@ def open_session(concurrency: int) -> requests.Session:
     session.trust_env = False
     session.headers.clear()
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
-    adapter = SubmitAdapter(concurrency)
+    adapter = SubmitAdapter(concurrency, proxy)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session

@@ -8,6 +8,7 @@ only settings that cannot work raise, when the adapter is built. Nothing here lo
 3. Nonce and timestamp are drawn, the credentials add their headers.
 4. One POST, no retry, no redirect; none when the deadline has passed by the time the connection stands.
 5. The gateway's headers or the status name who answered; only then is the body read, and no more of it than 64 KiB.
+6. Of what the vendor says in words, only what ``masking`` leaves goes out of here, and nothing when it accepted.
 """
 
 import time
@@ -24,6 +25,7 @@ from worker.vendor.answer import DEADLINE_PASSED, Answer, Kind, Submission
 from worker.vendor.credentials import ACCEPT, CONTENT_TYPE, Call, Credentials
 from worker.vendor.form import Form, TooLate
 from worker.vendor.gateway import Head, classify_fault, classify_response
+from worker.vendor.masking import masked
 from worker.vendor.nonce import Nonces
 from worker.vendor.reply import parse_reply, safe_id
 from worker.vendor.serialiser import AmbiguousParamsError, serialiser
@@ -32,6 +34,7 @@ from worker.vendor.session import Post
 DOMESTIC_PATH = "/comms/sms/sendmsg"
 INTL_PATH = "/comms/sms/sendmsgall"
 PULL_PATH = "/comms/sms/pullSmsSendStatus"  # on the international host; on the domestic one unknown
+ACCEPTED = "0000"
 BODY_LIMIT = 64 * 1024  # bytes; a true answer has about 150
 LONGEST_WAIT = 3600.0  # seconds; a Retry-After beyond it is taken for a mistake and capped
 
@@ -105,7 +108,7 @@ class Yisha:
         except AmbiguousParamsError:
             return Answer(Kind.REFUSED, "ambiguous_params")
         form = Form(fields, submission.not_after, self._measure)
-        answer = self._post(self._route(submission.to), fields, form)
+        answer = self._post(self._route(submission.to), fields, form, submission)
         return _without_number(answer, submission.to)
 
     def pull(self, external_id: str) -> bytes | None:
@@ -135,12 +138,12 @@ class Yisha:
         call = Call(path, fields, self._nonce(), self._wall_ms())
         return {"Accept": ACCEPT, "Content-Type": CONTENT_TYPE, **self._account.credentials.headers(call)}
 
-    def _post(self, route: "_Route", fields: dict[str, str], form: Form) -> Answer:
+    def _post(self, route: "_Route", fields: dict[str, str], form: Form, submission: Submission) -> Answer:
         request_id = None
         try:
             with self._open(route, fields, form) as response:
                 request_id = safe_id(response.headers.get("X-Ca-Request-Id"))
-                return self._answer(response, request_id)
+                return self._answer(response, request_id, submission)
         except TooLate:
             return Answer(Kind.UNREACHABLE, DEADLINE_PASSED)
         # requests lets some of urllib3's through, and the body is read from urllib3 itself.
@@ -152,10 +155,10 @@ class Yisha:
         post = Post(route.url, self._headers(route.path, fields), form, len(form))
         return self._session.get_adapter(route.url).send(post, stream=True, timeout=self._timeout)
 
-    def _answer(self, response: requests.Response, request_id: str | None) -> Answer:
+    def _answer(self, response: requests.Response, request_id: str | None, submission: Submission) -> Answer:
         head = _head(response)
         if head.from_vendor:
-            return _vendor_answer(self._body(response), request_id)
+            return _vendor_answer(self._body(response), request_id, submission)
         verdict = classify_response(head)
         wait = self._retry_after(response) if verdict.kind is Kind.THROTTLED else None
         return Answer(verdict.kind, verdict.code, request_id=request_id, retry_after=wait)
@@ -200,6 +203,7 @@ def _without_number(answer: Answer, to: str) -> Answer:
         code=safe(answer.code) or "withheld",
         external_id=safe(answer.external_id),
         request_id=safe(answer.request_id),
+        id_withheld=answer.has_id and safe(answer.external_id) is None,
     )
 
 
@@ -208,11 +212,15 @@ def _head(response: requests.Response) -> Head:
     return Head(response.status_code, headers.get("X-Ca-Error-Code", ""), headers.get("X-Ca-Error-Message", ""))
 
 
-def _vendor_answer(body: bytes, request_id: str | None) -> Answer:
+def _vendor_answer(body: bytes, request_id: str | None, submission: Submission) -> Answer:
     reply = parse_reply(body)
     if reply is None:
         return Answer(Kind.UNCERTAIN, "unparsable", request_id=request_id)
-    return Answer(Kind.ANSWERED, reply.code, reply.external_id, reply.request_id or request_id)
+    answer = Answer(Kind.ANSWERED, reply.code, reply.external_id, reply.request_id or request_id, id_withheld=reply.id_withheld)
+    if reply.code == ACCEPTED or not reply.message:
+        return answer
+    proof = (submission.callback_url or "").rpartition("/")[2]
+    return replace(answer, message=masked(reply.message, (submission.to, *submission.params, proof)))
 
 
 def _check_base(name: str, url: str) -> None:

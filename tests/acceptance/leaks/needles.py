@@ -1,4 +1,5 @@
-"""What must not be found, and how it is looked for: a search that also reads base64, percent and HTML escapes and spaced digits.
+"""What must not be found, and how it is looked for: a search that also reads base64, percent, HTML and JSON escapes,
+spaced digits, full width and Chinese numerals.
 
 Enters: people and keys of one run, and texts by the place they come from. Leaves: ``Finding`` values, one a place and needle.
 """
@@ -7,6 +8,7 @@ import base64
 import binascii
 import html
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote
@@ -15,6 +17,8 @@ import phonenumbers
 
 _BLOB = re.compile(r"[A-Za-z0-9+/_\-]{16,}={0,2}")
 _BETWEEN_DIGITS = re.compile(r"(?<=\d)[\s\-.()/]+(?=\d)")
+_ESCAPE = re.compile(r"\\+u([0-9a-fA-F]{4})")
+_NUMERALS = str.maketrans("零一二三四五六七八九", "0123456789")
 _DEPTH = 3  # a task body is base64 in JSON in JSON
 
 
@@ -87,6 +91,10 @@ def _layers(text: str, depth: int) -> Iterator[str]:
     yield text
     yield plain
     yield _BETWEEN_DIGITS.sub("", plain)
+    spelt = unicodedata.normalize("NFKC", _ESCAPE.sub(lambda found: chr(int(found[1], 16)), plain)).translate(_NUMERALS)
+    if spelt != plain:
+        yield spelt
+        yield _BETWEEN_DIGITS.sub("", spelt)
     if depth:
         for inner in filter(None, map(_decoded, set(_BLOB.findall(text)))):
             yield from _layers(inner, depth - 1)

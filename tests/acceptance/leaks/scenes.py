@@ -1,5 +1,6 @@
 """Scenes: one message for every path through the relay, with a vendor that repeats number and code wherever it can."""
 
+import base64
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -38,7 +39,33 @@ def _gateway(person: Person, http: int, message: str, code: str = "") -> dict[st
 
 
 def _vendor(person: Person, code: str) -> dict[str, Any]:
-    return {"answer": "vendor_code", "code": code, "body": json.dumps({"code": code, "msg": _said(person)})}
+    return {"answer": "vendor_code", "code": code, "message": _said(person)}
+
+
+def _full_width(text: str) -> str:
+    return "".join(chr(ord(sign) + 0xFEE0) if "!" <= sign <= "~" else sign for sign in text)
+
+
+# How a vendor that says why it refuses may repeat what was sent to it, beside words that are worth keeping.
+SPELLINGS: dict[str, Callable[[str], str]] = {
+    "plainly": str,
+    "spaced": " ".join,
+    "in full width": _full_width,
+    "percent-encoded": lambda text: "".join(f"%{byte:02x}" for byte in text.encode()),
+    "in JSON's escapes": lambda text: "".join(f"\\u{ord(sign):04x}" for sign in text),
+    "in HTML's escapes": lambda text: "".join(f"&#{ord(sign)};" for sign in text),
+    "in base64": lambda text: base64.b64encode(text.encode()).decode(),
+    "in Chinese numerals": lambda text: text.translate(str.maketrans("0123456789", "零一二三四五六七八九")),
+}
+REASON = "发送频率超限"
+
+
+def _refused(spelling: Callable[[str], str]) -> Callable[[Person], Steps]:
+    def steps(person: Person) -> Steps:
+        repeated = "，".join(spelling(part) for part in (person.to, person.national, person.word, person.code))
+        return [{"answer": "vendor_code", "code": "i005", "message": f"{REASON}：{repeated}。"}]
+
+    return steps
 
 
 def _unanswered(answer: str, **how: Any) -> dict[str, Any]:
@@ -67,6 +94,12 @@ SCENES = {
     "system error": Scene(Lane.OTP, lambda who: [_vendor(who, "9999") | _unanswered("vendor_code")], DELIVERED),
     "reset": Scene(Lane.OTP, lambda _: [_unanswered("reset_after")], DELIVERED),
     "timed out": Scene(Lane.NOTICE, lambda _: [_unanswered("timeout_after", delay=6)], DELIVERED),
+    **{f"refused, quoted {how}": Scene(Lane.NOTICE, _refused(spelt), FAILED) for how, spelt in SPELLINGS.items()},
+    "unknown code with an id": Scene(
+        Lane.NOTICE,
+        lambda who: [{"body": json.dumps({"code": "x777", "msg": _said(who), "externalId": "e777"}), "reports": [{"code": 200}]}],
+        DELIVERED,
+    ),
     "unreadable answer": Scene(Lane.OTP, lambda who: [_unanswered("http", http=200, body=_said(who))], DELIVERED),
 }
 

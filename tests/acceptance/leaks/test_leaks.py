@@ -59,6 +59,15 @@ def test_the_places_show_the_messages_that_nothing_may_leak_of(seen: Seen, begin
     assert sum(message_id in text for message_id in seen.cast.message_ids.values()) > 5
 
 
+@pytest.mark.parametrize(
+    "beginning", ["file worker.log", "key sms:m:", "smsrelay dead list", "smsrelay show, ", "smsrelay why, "]
+)
+def test_why_the_vendor_refused_is_shown_with_none_of_what_it_quoted(seen: Seen, beginning: str) -> None:
+    places = {place: text for place, text in seen.places.items() if place.startswith(beginning) and scenes.REASON in text}
+    assert places
+    _nothing(seen.findings(places, *_HOSTILE))
+
+
 def test_nothing_leaks_while_tasks_run(seen: Seen) -> None:
     _nothing(seen.findings(_but(seen.running, (*_RECORD, *_KEPT, *_QUEUED)), *_HOSTILE))
 

@@ -14,6 +14,7 @@ from tests.acceptance.leaks.foreign import job, reference
 from tests.acceptance.leaks.needles import Person
 from tests.acceptance.leaks.places import Places
 from tests.acceptance.leaks.play import Cast
+from tests.acceptance.leaks.scenes import SPELLINGS
 from tests.acceptance.leaks.stage import KEYS, Stage
 
 _PROCESSES: dict[str, tuple[str, ...]] = {
@@ -86,6 +87,12 @@ def _commands(stage: Stage, person: Person, cast: Cast) -> Places:
     said = {name: _sent(stage, json.dumps(wire)) for name, wire in jobs.items()}
     said["send what is no JSON"] = _sent(stage, f"{person.to} {person.code}")
     said["show"] = stage.run("-m", "worker", "show", normal)
+    said["dead list"] = stage.run("-m", "worker", "dead", "list", "--limit", "1000")
+    said["dead list --json"] = stage.run("-m", "worker", "dead", "list", "--json", "--limit", "1000")
+    for how in SPELLINGS:
+        refused = cast.message_ids[f"refused, quoted {how}"]
+        for command in (("show",), ("why",), ("dead", "show")):  # with --json the app's own reference is shown
+            said[f"{' '.join(command)}, quoted {how}"] = stage.run("-m", "worker", *command, refused)
     return {f"smsrelay {name}": text for name, text in said.items()}
 
 
@@ -101,6 +108,7 @@ def settings(stage: Stage) -> Places:
         "SMSRELAY_BROKER_URL": f"http://admin:{password}@127.0.0.1/0",
         "SMSRELAY_STORE_URL": f"amqp://admin:{password}@127.0.0.1/0",
         "SMSRELAY_VENDOR_URL": f"ftp://{code}@127.0.0.1",
+        "SMSRELAY_VENDOR_PROXY": f"http://{code}:{password}:{secret}@127.0.0.1:port",
         "SMSRELAY_APP_KEY": code,
         "SMSRELAY_RATE": code,
         "SMSRELAY_CONCURRENCY": secret,

@@ -38,15 +38,19 @@ RESPONSES = [
     (Head(403, "", "Unauthorized"), Kind.HALTED, "unauthorized"),
     (Head(403, "S403TI"), Kind.HALTED, "S403TI"),
     (Head(401), Kind.HALTED, "http_401"),
+    (Head(402), Kind.HALTED, "http_402"),
     (Head(302), Kind.HALTED, "http_302"),
     (Head(308), Kind.HALTED, "http_308"),
     (Head(303), Kind.UNCERTAIN, "http_303"),
     (Head(400, "I400MP", "Parameter `mobile` is Required"), Kind.REFUSED, "I400MP"),
     (Head(400, "I400BD", "Invalid Body: unauthorized"), Kind.REFUSED, "I400BD"),
-    (Head(400, "", "Invalid Param Location"), Kind.REFUSED, "http_400"),
+    (Head(400, "", "Invalid Param Location"), Kind.REFUSED, "invalid_param_location"),
     (Head(400), Kind.REFUSED, "http_400"),
     (Head(403), Kind.REFUSED, "http_403"),
     (Head(404, "I404NF"), Kind.UNREACHABLE, "I404NF"),
+    (Head(410), Kind.UNREACHABLE, "http_410"),
+    (Head(421), Kind.UNREACHABLE, "http_421"),
+    (Head(451), Kind.UNREACHABLE, "http_451"),
     (Head(413, "I413RL"), Kind.REFUSED, "I413RL"),
     (Head(503), Kind.UNREACHABLE, "http_503"),
     (Head(503, "D503BB"), Kind.UNREACHABLE, "D503BB"),
@@ -80,6 +84,21 @@ def test_a_200_is_the_vendor_s_unless_a_gateway_header_says_otherwise() -> None:
     assert not Head(200, "D504TO").from_vendor
     assert not Head(200, "", "Throttled by USER Flow Control").from_vendor
     assert not Head(400).from_vendor
+
+
+@pytest.mark.parametrize("message", ["OK", "ok", " Ok ", "success", "OK, OK"])
+def test_a_2xx_whose_message_says_ok_is_the_vendor_s(message: str) -> None:
+    """Seen in header dumps of successful market calls of 2019 and 2020."""
+    assert Head(200, "", message).from_vendor
+    assert Head(202, " ", message).from_vendor
+    assert not Head(200, "D504TO", message).from_vendor
+    assert not Head(400, "", message).from_vendor
+    assert classify_response(Head(403, "", message)) == classify_response(Head(403))
+
+
+@pytest.mark.parametrize("message", ["Not OK", "OK Throttled by USER Flow Control", "okay", "no success", "Unauthorized"])
+def test_a_2xx_with_any_other_message_is_the_gateway_s(message: str) -> None:
+    assert not Head(200, "", message).from_vendor
 
 
 @given(st.integers(100, 599), st.text(), st.text())

@@ -10,11 +10,33 @@ from worker.vendor.reply import Reply, parse_reply, safe_code, safe_id
 
 def test_the_documented_answer_is_read() -> None:
     body = '{"code":"0000","msg":"成功。","externalId":"5122f7d8a93f11ea","requestId":"A77C-46E2"}'.encode()
-    assert parse_reply(body) == Reply("0000", "5122f7d8a93f11ea", "A77C-46E2")
+    assert parse_reply(body) == Reply("0000", "5122f7d8a93f11ea", "A77C-46E2", message="成功。")
+
+
+def test_the_words_are_read_as_they_came_and_never_shown() -> None:
+    reply = parse_reply('{"code":"i005","msg":"号码 13800138000"}'.encode())
+    assert reply is not None
+    assert reply.message == "号码 13800138000"
+    assert "13800138000" not in repr(reply)
+    for other in ('{"a":1}', "7", "null", '["x"]'):
+        reply = parse_reply(f'{{"code":"i005","msg":{other}}}'.encode())
+        assert reply is not None
+        assert reply.message == ""
+
+
+@pytest.mark.parametrize(
+    ("named", "withheld"), [('"a b"', True), ('["e1"]', True), ('{"id":1}', True), ('""', False), ("null", False)]
+)
+def test_an_id_that_cannot_be_kept_is_noted(named: str, withheld: bool) -> None:
+    reply = parse_reply(f'{{"code":"x1","externalId":{named}}}'.encode())
+    assert reply is not None
+    assert (reply.external_id, reply.id_withheld) == (None, withheld)
 
 
 def test_a_message_in_a_foreign_encoding_does_not_cost_the_code() -> None:
-    assert parse_reply(b'\xef\xbb\xbf{"msg":"' + "成功".encode("gbk") + b'","code":"0000"}') == Reply("0000", None, None)
+    reply = parse_reply(b'\xef\xbb\xbf{"msg":"' + "成功".encode("gbk") + b'","code":"0000"}')
+    assert reply is not None
+    assert (reply.code, reply.external_id) == ("0000", None)
 
 
 @pytest.mark.parametrize("name", ["externalId", "external_id", "extenal_id"])
