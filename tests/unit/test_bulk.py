@@ -3,8 +3,8 @@
 import pytest
 
 from producers.bulk import Campaign
-from producers.bulk_file import Row
 from producers.bulk_header import read_header
+from producers.bulk_row import Row
 from producers.job import SendJob
 from producers.lanes import Lane
 from producers.rejection import Rejection
@@ -40,7 +40,7 @@ def test_an_empty_cell_leaves_the_commands_own() -> None:
 
 def test_empty_parameters_at_the_end_are_none_and_in_the_middle_are_refused() -> None:
     assert job("to,p1,p2,p3", NUMBER, "a", "", "").params == ("a",)
-    assert list(reasons("to,p1,p2", NUMBER, "", "b")) == ["params.0"]
+    assert list(reasons("to,p1,p2", NUMBER, "", "b")) == ["p1"]
 
 
 @pytest.mark.parametrize(
