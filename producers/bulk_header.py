@@ -114,11 +114,12 @@ def _chosen(names: Sequence[str], named: Mapping[str, str]) -> tuple[dict[str, i
 
 
 def _unknown(place: int, name: str) -> Problem:
-    quoted = f" {name!r}" if _PLAIN_WORD.fullmatch(name) and sum(map(str.isdigit, name)) < 4 else ""
+    plain = _PLAIN_WORD.fullmatch(name) and sum(map(str.isdigit, name)) < 4
+    subject = repr(name) if plain else "what stands there"
     return Problem(
         f"column {place + 1}",
-        f"the first line must be a header, and{quoted} is no column of ours; known are to, template, lane, reference and p1, p2,"
-        " … or params; --column to=NAME says which column is what, --ignore NAME leaves one out, --ignore-others all",
+        f"the first line must be a header, and {subject} is no known column; known are to, template, lane, reference and p1, p2, …"
+        " or params; --column to=NAME says which column is what, --ignore NAME leaves one out, --ignore-others all others",
     )
 
 

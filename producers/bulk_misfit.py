@@ -22,11 +22,11 @@ def misfit(row: Row, columns: Columns, delimiter: str) -> Problem | None:
     if row.stray:
         return Problem("row", f"cell {row.stray[0] + 1} holds a quotation mark without being quoted; {_QUOTE}")
     if len(cells) < width:
-        return Problem("row", f"has {len(cells)} cells, and the header has {width} columns; any of them may be the missing one")
+        return Problem("row", f"ends at cell {len(cells)}, the header at column {width}; any cell may be the missing one")
     outside = next((place for place in (*columns.unnamed, *range(width, len(cells))) if not _is_blank(cells[place])), None)
     if outside is not None:
-        where = "under a column without a name" if outside < width else f"beyond the {width} columns of the header"
-        return Problem("row", f"cell {outside + 1} is not empty, {where}; {_QUOTE}")
+        where = " under a column without a name" if outside < width else f", and the header ends at column {width}"
+        return Problem("row", f"cell {outside + 1} is not empty{where}; {_QUOTE}")
     if row.folded and _holds_row(cells, columns, delimiter):
         return Problem("row", "holds lines that are rows of their own; a quote may not be closed")
     return None

@@ -134,7 +134,7 @@ def test_an_export_of_an_address_book_needs_one_column_named(tmp_path: Path, hea
     )
     columns = surveyed(path, choice=ColumnChoice({"to": named}, others_ignored=True)).columns
     assert (columns.places, columns.parameters, columns.width) == ({"to": place}, (), len(names))
-    assert "no column of ours" in refused(path)
+    assert "no known column" in refused(path)
 
 
 def test_a_file_that_changes_while_it_is_read_is_not_read_on(tmp_path: Path) -> None:
