@@ -16,7 +16,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
-from producers.bulk_artefact import is_text_formula, lost_identity
+from producers.bulk_artefact import FORMULA_MARK, is_text_formula, lost_identity
 from producers.bulk_header import Columns
 from producers.bulk_misfit import misfit
 from producers.bulk_row import Row
@@ -28,7 +28,7 @@ from producers.number import e164
 from producers.parameter import placed
 from producers.rejection import Problem, Rejection
 
-_SHOWN = {"template", "lane", "reference"}  # a number drops what is invisible, and parameters are looked at by the job
+_SEEN_TO = {"to", "params"}  # a number drops what is invisible, and the job looks at its parameters
 _OF_PARAMETER = re.compile(r"params\.([0-9]{1,2})")
 
 
@@ -75,10 +75,12 @@ class Campaign:
         return tuple(values)
 
     def _formulas(self, cells: Sequence[str]) -> Iterator[Problem]:
+        if FORMULA_MARK not in "".join(cells):  # as in nearly all rows
+            return
         used = {name: place for name, place in self.columns.places.items() if name != "to"}
         used |= {f"p{number}": place for number, place in enumerate(self.columns.parameters, 1)}
         for name, place in used.items():
-            if is_text_formula(cells[place].strip()):
+            if is_text_formula(cells[place]):
                 yield Problem(name, 'is a formula (="…"); export the value itself')
 
     def _of_column(self, problem: Problem) -> Problem:
@@ -117,10 +119,11 @@ def _number(cell: str) -> str:
 def _unfit(given: Mapping[str, str]) -> Iterator[Problem]:
     """What nobody would find by looking at a cell of a row's own fields."""
     for name, cell in given.items():
-        unseen = invisible(cell) if name in _SHOWN else None
+        unseen = None if name in _SEEN_TO or cell.isascii() else invisible(cell)
         if unseen is not None:
             yield Problem(name, f"holds {placed(cell, unseen)}, which is invisible; remove it")
-    lost = lost_identity(given.get("reference", ""))
+    reference = given.get("reference")
+    lost = lost_identity(reference) if reference else None
     if lost is not None:
         yield Problem("reference", lost)
 

@@ -24,6 +24,8 @@ _SHAPES = (
     (re.compile(r"\?{2,}|.*\?{3}.*"), "characters that were lost in an encoding"),
     (re.compile(r".*(?:锟斤拷|Ã[\x80-¿]|â€).*"), "text that was read in a wrong encoding"),
 )
+_SUSPICIOUS = re.compile(r"[#=＝@{<«%?+.:\[Ãâ锟]|[0-9]{17}")  # no other value has any of the shapes
+FORMULA_MARK = '="'
 _TEXT_FORMULA = re.compile(r'="[^"]*"')
 
 
@@ -32,6 +34,8 @@ def artefact(value: str) -> str | None:
     word = _NO_VALUE.get(value.lower())
     if word is not None:
         return f"“{word}”, which stands for no value"
+    if not _SUSPICIOUS.search(value):
+        return None
     return next((what for shape, what in _SHAPES if shape.fullmatch(value)), None)
 
 
@@ -45,4 +49,4 @@ def lost_identity(reference: str) -> str | None:
 
 def is_text_formula(cell: str) -> bool:
     """Whether it is ``="0012"``, by which exports make a spreadsheet keep zeros: the value is inside the quotation marks."""
-    return _TEXT_FORMULA.fullmatch(cell) is not None
+    return _TEXT_FORMULA.fullmatch(cell.strip()) is not None

@@ -118,8 +118,8 @@ def _unknown(place: int, name: str) -> Problem:
     subject = repr(name) if plain else "what stands there"
     return Problem(
         f"column {place + 1}",
-        f"the first line must be a header, and {subject} is no known column; known are to, template, lane, reference and p1, p2, …"
-        " or params; --column to=NAME says which column is what, --ignore NAME leaves one out, --ignore-others all others",
+        f"the first line must be a header, and {subject} is no known column; known are to, template, lane, reference and p1, p2,"
+        " … or params; --column to=NAME says which column is what, --ignore NAME leaves one out, --ignore-others all others",
     )
 
 

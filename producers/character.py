@@ -11,9 +11,12 @@ FORMAT_CLASS = (
     r"\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     r"\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e007f"
 )
-_INVISIBLE = re.compile(rf"[{FORMAT_CLASS}\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0]")
+_INVISIBLE_CLASS = rf"{FORMAT_CLASS}\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
+_SELECTOR_CLASS = r"\ufe00-\ufe0f\U000e0100-\U000e01ef"
+_INVISIBLE = re.compile(f"[{_INVISIBLE_CLASS}]")
+_SELECTOR = re.compile(f"[{_SELECTOR_CLASS}]")
+_SHOWS_NOTHING = re.compile(f"[{_INVISIBLE_CLASS}{_SELECTOR_CLASS}]")
 _FORMAT = re.compile(rf"[{FORMAT_CLASS}]+")
-_SELECTOR = re.compile(r"[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 _ZWNJ, _ZWJ, _KEYCAP = "\u200c", "\u200d", "\u20e3"
 _JOINERS = {_ZWNJ, _ZWJ}
 _NEAR = 8  # characters before a joiner that can be vowel signs
@@ -27,9 +30,8 @@ def invisible(text: str) -> int | None:
     """
     if text.isascii():
         return None
-    found = [match.start() for match in _INVISIBLE.finditer(text) if not _joins(text, match.start())]
-    found += [match.start() for match in _SELECTOR.finditer(text) if not _selects(text, match.start())]
-    return min(found, default=None)
+    found = (match.start() for match in _SHOWS_NOTHING.finditer(text))
+    return next((place for place in found if not (_joins(text, place) or _selects(text, place))), None)
 
 
 def without_format(text: str) -> str:
@@ -79,6 +81,6 @@ def _arabic(text: str) -> bool:
 def _selects(text: str, place: int) -> bool:
     """Whether a variation selector follows what it can vary: no ASCII but a keycap's, and no other selector."""
     before, after = text[place - 1 : place], text[place + 1 : place + 2]
-    if not before or _SELECTOR.match(before) or _INVISIBLE.match(before):
+    if not before or not _SELECTOR.match(text[place]) or _SELECTOR.match(before) or _INVISIBLE.match(before):
         return False
     return after == _KEYCAP or not (before.isascii() or before.isspace() or before.isdecimal())

@@ -20,13 +20,13 @@ def fault(value: str) -> str | None:
     delimiter = _DELIMITERS.search(value)
     if delimiter is not None:
         return f"holds {placed(value, delimiter.start())}; none of , ' [ ] 【 】 and no control character is allowed"
+    if value != value.strip():
+        return "begins or ends with a blank, which the vendor would lose"
     unseen = invisible(value)
     if unseen is not None:
         return f"holds {placed(value, unseen)}, which is invisible; remove it"
     if _LOST in value:
         return f"holds {placed(value, value.index(_LOST))}, which stands for one that was lost on the way here"
-    if value != value.strip():
-        return "begins or ends with a blank, which the vendor would lose"
     return None
 
 
