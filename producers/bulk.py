@@ -1,8 +1,7 @@
 """Campaign: one job of each row of a file, the same one however often the file is read.
 
-Enters: rows, and what the command gives for all of them. Leaves: for each row, in order, what became of it. A wrong row is
-refused with its reasons and keeps no other out. Fails with ``StoreUnavailable`` in the middle: then running it again sends
-nothing twice.
+Takes rows, and what the command gives for all of them. Yields, for each row in order, what became of it. A wrong row is refused
+with its reasons and keeps no other out. Raises ``StoreUnavailable`` in the middle: then running it again sends nothing twice.
 
 A row without a reference of the app's gets one made of the campaign's name and the row's content, keyed, so that no number can be
 found by it. Not of its line: lines move when somebody mends a file. So two rows with the same content are one SMS.
@@ -17,15 +16,20 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
-from producers.bulk_file import Row
+from producers.bulk_artefact import FORMULA_MARK, is_text_formula, lost_identity
 from producers.bulk_header import Columns
+from producers.bulk_misfit import misfit
+from producers.bulk_row import Row
+from producers.character import invisible
 from producers.enqueue import Accepted, Enqueuer, Refused
 from producers.job import SendJob
 from producers.message import keyed
 from producers.number import e164
-from producers.rejection import Rejection
+from producers.parameter import placed
+from producers.rejection import Problem, Rejection
 
-_SCIENTIFIC = re.compile(r"[0-9.,]+[Ee]\+?[0-9]+")
+_SEEN_TO = {"to", "params"}  # a number drops what is invisible, and the job looks at its parameters
+_OF_PARAMETER = re.compile(r"params\.([0-9]{1,2})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +40,24 @@ class Campaign:
     columns: Columns
     constants: Mapping[str, Any]  # fields of SendJob that every row has unless it brings its own
     secret: bytes = field(repr=False)
+    delimiter: str = ","
 
     def job(self, row: Row) -> SendJob:
         """The job of one row; raises ``Rejection``."""
-        if len(row.cells) < self.columns.width:
-            raise Rejection.of("row", f"has {len(row.cells)} cells, the header has at least {self.columns.width}")
-        given = {name: row.cells[place].strip() for name, place in self.columns.places.items()}
+        problem = misfit(row, self.columns, self.delimiter)
+        given = {} if problem else {name: row.cells[place].strip() for name, place in self.columns.places.items()}
+        problems = [problem] if problem else [*_unfit(given), *self._formulas(row.cells)]
+        if problems:
+            raise Rejection(problems)
         fields = dict(self.constants) | {name: cell for name, cell in given.items() if cell}
         fields["to"] = _number(given["to"])
         fields["params"] = self._params(row.cells, given.get("params", ""))
         fields.setdefault("reference", self._reference(fields))
-        return SendJob(**fields)
+        try:
+            return SendJob(**fields)
+        except Rejection as rejection:
+            problems = [self._of_column(problem) for problem in rejection.problems]
+        raise Rejection(problems)
 
     def taken(self, row: Row) -> SendJob | Rejection:
         """The same, a refusal as a value."""
@@ -62,6 +73,20 @@ class Campaign:
         while values and not values[-1]:  # a shorter template among longer ones
             values.pop()
         return tuple(values)
+
+    def _formulas(self, cells: Sequence[str]) -> Iterator[Problem]:
+        if FORMULA_MARK not in "".join(cells):  # as in nearly all rows
+            return
+        used = {name: place for name, place in self.columns.places.items() if name != "to"}
+        used |= {f"p{number}": place for number, place in enumerate(self.columns.parameters, 1)}
+        for name, place in used.items():
+            if is_text_formula(cells[place]):
+                yield Problem(name, 'is a formula (="…"); export the value itself')
+
+    def _of_column(self, problem: Problem) -> Problem:
+        """A problem of a job, under the name of the column."""
+        found = _OF_PARAMETER.fullmatch(problem.field) if self.columns.parameters else None
+        return Problem(f"p{int(found[1]) + 1}", problem.reason) if found else problem
 
     def _reference(self, fields: Mapping[str, Any]) -> str:
         content = [fields.get(name) for name in ("app", "to", "template", "lane", "params")]
@@ -84,8 +109,6 @@ def enqueue_rows(enqueuer: Enqueuer, campaign: Campaign, rows: Iterable[Row]) ->
 
 
 def _number(cell: str) -> str:
-    if _SCIENTIFIC.fullmatch(cell):
-        raise Rejection.of("to", "is in scientific notation, digits are lost; make the column text in the spreadsheet")
     try:
         return e164(cell)
     except ValueError as error:
@@ -93,9 +116,21 @@ def _number(cell: str) -> str:
     raise Rejection.of("to", reason)
 
 
+def _unfit(given: Mapping[str, str]) -> Iterator[Problem]:
+    """What nobody would find by looking at a cell of a row's own fields."""
+    for name, cell in given.items():
+        unseen = None if name in _SEEN_TO or cell.isascii() else invisible(cell)
+        if unseen is not None:
+            yield Problem(name, f"holds {placed(cell, unseen)}, which is invisible; remove it")
+    reference = given.get("reference")
+    lost = lost_identity(reference) if reference else None
+    if lost is not None:
+        yield Problem("reference", lost)
+
+
 def _listed(cell: str) -> tuple[str, ...]:
     """Values of a params cell: a JSON list of texts, or one value as it stands."""
-    if not cell.startswith("["):
+    if not cell.startswith(("[", "{")):
         return (cell,)
     try:
         values = json.loads(cell)

@@ -1,35 +1,32 @@
 """A campaign's file: a CSV as spreadsheets write it, read line by line.
 
-Enters: a path, and how the file is written where that cannot be told. Leaves: a ``Survey`` of the whole file, made before
-anything is sent, then its rows, one at a time in bounded memory. Fails with ``Rejection`` when the file is not text in that
-encoding, has no header or a quote without an end, and with ``OSError``.
+Takes a path, and how the file is written where that cannot be told. Returns a ``Survey`` of the whole file, made before anything
+is sent, then its rows, one at a time in bounded memory. Raises ``Rejection`` when the file is not text in that encoding, has no
+header or a quote that is not closed, or changes while it is read, and ``OSError``.
 """
 
-import codecs
-import csv
-import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import os
+import re
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import IO
 
-from producers.bulk_header import Columns, read_header
+from producers.bulk_csv import CsvRows
+from producers.bulk_encoding import checked_digest
+from producers.bulk_formula import restored
+from producers.bulk_header import NO_CHOICE, ColumnChoice, Columns, is_of_refused_rows, read_header
+from producers.bulk_row import Row
 from producers.rejection import Rejection
 
 _DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t"}
 DELIMITERS = tuple(_DELIMITERS)
-_BLOCK = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row of the file. Its repr shows no cell: one is a phone number."""
-
-    line: int  # where it begins, from 1; the header is line 1
-    cells: list[str]
-
-    def __repr__(self) -> str:
-        return f"Row(line={self.line})"
+_DECLARED = re.compile(r'"?sep=([^\w\s"])"?[,;\t]*\s*|"?sep=(\t)"?\s*', re.IGNORECASE)  # Excel's first line
+_QUOTED = re.compile(r'"[^"]*"')
+_MARK = "\ufeff"
+_LOOK = 500  # rows between two looks at whether the file is still the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +35,10 @@ class Survey:
 
     header: list[str]
     columns: Columns
+    delimiter: str
     rows: int
     digest: str  # of its bytes
+    version: tuple[int, int, int]  # of the file: what changes when somebody saves it
 
 
 class BulkFile:
@@ -50,65 +49,72 @@ class BulkFile:
         self._encoding = encoding
         self._delimiter = _DELIMITERS[delimiter] if delimiter else None
 
-    def survey(self, ignored: Sequence[str] = ()) -> Survey:
+    def survey(self, choice: ColumnChoice = NO_CHOICE) -> Survey:
         """Reads it whole; raises ``Rejection`` or ``OSError``."""
-        digest = self._decoded()
+        with self._path.open("rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise Rejection.of("FILE", "must be a regular file, for it is read twice")
+            version = _version(file)
+            digest = checked_digest(file, self._encoding)
         with self._open() as text:
-            rows = self._cells(text)
-            header = next(rows, Row(1, [])).cells
-            if not header:
+            delimiter, rows = self._rows(text)
+            header = next(rows, Row(1, []))
+            if not header.cells:
                 raise Rejection.of("line 1", "must be a header, like to,template,lane,reference,p1")
-            return Survey(header, read_header(header, ignored), sum(1 for _ in rows), digest)
+            if header.stray:
+                reason = f"cell {header.stray[0] + 1} of the header holds a quotation mark without being quoted"
+                raise Rejection.of(f"line {header.line}", reason)
+            columns = read_header(header.cells, choice)
+            return Survey(header.cells, columns, delimiter, sum(1 for _ in rows), digest, version)
 
-    def rows(self) -> Iterator[Row]:
-        """Every row but the header and empty ones."""
+    def rows(self, survey: Survey) -> Iterator[Row]:
+        """Every row but the header and blank ones; raises ``Rejection`` when the file is no longer the surveyed one."""
         with self._open() as text:
-            rows = self._cells(text)
-            next(rows, None)
-            yield from rows
+            _, rows = self._rows(text)
+            for number, row in enumerate(rows):
+                if number % _LOOK == 0:
+                    _same(text, survey)
+                if number:
+                    yield row
+            _same(text, survey)
 
-    def _cells(self, text: IO[str]) -> Iterator[Row]:
-        reader = csv.reader(text, delimiter=self._delimiter or _likely_delimiter(text), strict=True)
-        ended = 0
-        try:
-            for cells in reader:
-                line, ended = ended + 1, reader.line_num
-                if any(cell and not cell.isspace() for cell in cells):  # spreadsheets end a file with rows of nothing
-                    yield Row(line, cells)
-        except csv.Error:
-            reason = "is not CSV: a quote is not closed, or something follows a closed one"
-            raise Rejection.of(f"line {ended + 1}", reason) from None
+    def _rows(self, text: IO[str]) -> tuple[str, Iterator[Row]]:
+        """The delimiter, and all rows, the header first."""
+        first, line, declared = text.readline().lstrip(_MARK), 0, None
+        while first and (_is_blank(first) or (not declared and _DECLARED.fullmatch(first))):
+            declared = declared or _DECLARED.fullmatch(first)
+            first, line = text.readline(), line + 1
+        delimiter = self._delimiter or (declared and (declared[1] or declared[2])) or _likely_delimiter(first)
+        rows = iter(CsvRows(chain([first] if first else [], text), delimiter, line))
+        header = next(rows, None)
+        if header is None:
+            return delimiter, iter(())
+        every = chain([header], rows)
+        return delimiter, map(_restored, every) if is_of_refused_rows(header.cells) else every
 
     def _open(self) -> IO[str]:
         return self._path.open(encoding=self._encoding, newline="")
 
-    def _decoded(self) -> str:
-        """Digest of the bytes; raises ``Rejection`` when they are not text in the encoding."""
-        digest = hashlib.sha256()
-        decoder = codecs.getincrementaldecoder(self._encoding)()
-        lines = 1
-        with self._path.open("rb") as file:
-            while block := file.read(_BLOCK):
-                digest.update(block)
-                lines += self._decodable(decoder, block, lines)
-            self._decodable(decoder, b"", lines, final=True)
-        return digest.hexdigest()
 
-    def _decodable(self, decoder: codecs.IncrementalDecoder, block: bytes, line: int, final: bool = False) -> int:
-        """Lines that end in the block."""
-        try:
-            return decoder.decode(block, final).count("\n")
-        except UnicodeDecodeError as error:
-            line += error.object[: error.start].count(b"\n")
-        if block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            raise Rejection.of("--encoding", "the file is UTF-16 (“Unicode text”): give --encoding utf-16")
-        named = "UTF-8" if self._encoding == "utf-8-sig" else self._encoding
-        advice = "a plain “CSV” of a Chinese Excel is GBK: give --encoding gb18030, or save the file as “CSV UTF-8”"
-        raise Rejection.of("--encoding", f"line {line} is not {named}; {advice}")
+def _version(file: IO[bytes] | IO[str]) -> tuple[int, int, int]:
+    found = os.fstat(file.fileno())
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
-def _likely_delimiter(text: IO[str]) -> str:
-    """The one that the first line holds; the comma where it says nothing."""
-    first = text.readline()
-    text.seek(0)
-    return max(",;\t", key=first.count)
+def _same(file: IO[str], survey: Survey) -> None:
+    if _version(file) != survey.version:
+        raise Rejection.of("FILE", "was changed while it was read")
+
+
+def _restored(row: Row) -> Row:
+    return replace(row, cells=[restored(cell) for cell in row.cells])
+
+
+def _is_blank(line: str) -> bool:
+    return not line.strip(",;\t \r\n")
+
+
+def _likely_delimiter(header: str) -> str:
+    """The one that the header holds; the comma where it says nothing."""
+    unquoted = _QUOTED.sub("", header)
+    return max(",;\t", key=unquoted.count)

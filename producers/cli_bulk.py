@@ -1,13 +1,13 @@
 """``smsrelay bulk``: enqueues a campaign from a CSV file.
 
-Enters: a file, and what holds for all its rows. Leaves: a summary on standard output, refused rows by line on standard error.
-Ends with 0 when every row is accepted, 1 when some were refused, 2 for wrong input (then nothing was enqueued), 3 when the store
-went away. However it ends, running it again sends nothing twice.
+Takes a file, and what holds for all its rows. Prints a summary on standard output, refused rows by line on standard error. Exits
+with 0 when every row is accepted, 1 when some were refused, 2 for wrong input (then nothing was enqueued), 3 when it stopped on
+the way: the store went away, a file could not be read or written any more. However it ends, running it again sends nothing twice.
 """
 
-import codecs
+import shlex
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,13 @@ import click
 
 from producers import logs
 from producers.bulk import Campaign, enqueue_rows
+from producers.bulk_encoding import known_encoding
 from producers.bulk_file import DELIMITERS, BulkFile, Survey
+from producers.bulk_header import FIELDS, ColumnChoice
 from producers.bulk_preview import Preview
 from producers.bulk_progress import RowsProgress
 from producers.bulk_refused import RefusedRows
+from producers.character import escaped
 from producers.cli import Away, told
 from producers.connection import StoreUnavailable
 from producers.enqueue import Accepted, Enqueuer
@@ -34,10 +37,22 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 def _known_encoding(_context: click.Context, _parameter: click.Parameter, name: str) -> str:
     try:
-        known = codecs.lookup(name).name
-    except LookupError:
-        raise click.BadParameter("unknown; utf-8, gb18030 and utf-16 are usual") from None
-    return "utf-8-sig" if known == "utf-8" else known
+        return known_encoding(name)
+    except ValueError as error:
+        reason = str(error)
+    raise click.BadParameter(f"“{escaped(name[:40])}” {reason}")
+
+
+def _named_columns(_context: click.Context, _parameter: click.Parameter, given: tuple[str, ...]) -> Mapping[str, str]:
+    named: dict[str, str] = {}
+    for one in given:
+        name, _, header = one.partition("=")
+        if name not in FIELDS or not header.strip():
+            raise click.BadParameter('must be like to="Mobile Phone"; names are to, template, lane, reference, params, p1, p2, …')
+        if name in named:
+            raise click.BadParameter(f"{name} is given twice")
+        named[name] = header
+    return named
 
 
 @click.command()
@@ -52,7 +67,16 @@ def _known_encoding(_context: click.Context, _parameter: click.Parameter, name: 
 )
 @click.option("--encoding", default="utf-8", show_default=True, callback=_known_encoding, help="gb18030 for Excel's plain CSV.")
 @click.option("--delimiter", type=click.Choice(DELIMITERS), help="Between cells; without: the one that the header has.")
+@click.option(
+    "--column",
+    "named",
+    multiple=True,
+    metavar="NAME=COLUMN",
+    callback=_named_columns,
+    help='Like to="Mobile Phone"; once for each.',
+)
 @click.option("--ignore", multiple=True, metavar="COLUMN", help="A column to leave out; once for each.")
+@click.option("--ignore-others", is_flag=True, help="Leave out every column that has no meaning here.")
 @click.option("--errors", type=click.Path(dir_okay=False, path_type=Path), help="Where refused rows go, to be mended and sent.")
 @click.option("--dry-run", is_flag=True, help="Check every row, count segments, enqueue nothing; needs no store.")
 def bulk(file: Path, errors: Path | None, dry_run: bool, app_: str | None, **options: Any) -> None:
@@ -66,19 +90,20 @@ def bulk(file: Path, errors: Path | None, dry_run: bool, app_: str | None, **opt
             raise Rejection.of("--errors", "is the file itself")
         settings = ProducerSettings()
         source = BulkFile(file, options["encoding"], options["delimiter"])
-        survey = source.survey(options["ignore"])
+        survey = source.survey(ColumnChoice(options["named"], options["ignore"], options["ignore_others"]))
         constants = {name: options[name] for name in ("template", "lane", "expires_in", "not_before")} | {"app": app_}
         given = {name: value for name, value in constants.items() if value is not None}
-        campaign = Campaign(options["campaign"] or survey.digest, survey.columns, given, settings.secret_bytes)
-        with RefusedRows(errors, survey.header) as refused:
+        name = options["campaign"] or survey.digest
+        campaign = Campaign(name, survey.columns, given, settings.secret_bytes, survey.delimiter)
+        with RefusedRows(errors, survey) as refused:
             (_check if dry_run else _send)(source, survey, campaign, refused, settings)
     raise click.exceptions.Exit(1 if refused.count else 0)
 
 
 def _send(source: BulkFile, survey: Survey, campaign: Campaign, refused: RefusedRows, settings: ProducerSettings) -> None:
     new = known = 0
-    with Enqueuer.connect(settings) as enqueuer, RowsProgress(survey.rows) as progress, _resumable(progress):
-        for row, result in enqueue_rows(enqueuer, campaign, source.rows()):
+    with Enqueuer.connect(settings) as enqueuer, RowsProgress(survey.rows) as progress, _resumable(progress, campaign):
+        for row, result in enqueue_rows(enqueuer, campaign, source.rows(survey)):
             if not isinstance(result, Accepted):
                 refused.add(row, result.problems)
             elif result.new:
@@ -86,6 +111,7 @@ def _send(source: BulkFile, survey: Survey, campaign: Campaign, refused: Refused
             else:
                 known += 1
             progress.advance()
+        refused.flush()
     click.echo(f"{new + known + refused.count:,} rows: {new:,} accepted, {known:,} accepted before, {refused.count:,} refused")
 
 
@@ -95,9 +121,9 @@ def _check(source: BulkFile, survey: Survey, campaign: Campaign, refused: Refuse
     now = time.time_ns() // 1_000_000
     fine = 0
     with RowsProgress(survey.rows) as progress:
-        for row in source.rows():
+        for row in source.rows(survey):
             try:
-                preview.add(campaign.job(row).accept(now, registry, lambda: 0))
+                preview.add(row.line, campaign.job(row).accept(now, registry, lambda: 0))
                 fine += 1
             except Rejection as rejection:
                 refused.add(row, rejection.problems)
@@ -108,12 +134,17 @@ def _check(source: BulkFile, survey: Survey, campaign: Campaign, refused: Refuse
 
 
 @contextmanager
-def _resumable(progress: RowsProgress) -> Iterator[None]:
+def _resumable(progress: RowsProgress, campaign: Campaign) -> Iterator[None]:
     """Says how to go on when it does not come to the end."""
     try:
         yield
     except StoreUnavailable as error:
         raise Away(f"{error} after {progress.done:,} rows; {_AGAIN}") from None
+    except Rejection as rejection:  # of the whole file: a row's own is among the results
+        again = f"run it again with --campaign {shlex.quote(campaign.name)}, or what was accepted is sent again"
+        raise Away(f"{rejection} after {progress.done:,} rows; {again}") from None
+    except OSError as error:
+        raise Away(f"{error.strerror or error} after {progress.done:,} rows; {_AGAIN}") from None
     except KeyboardInterrupt:
         click.echo(f"stopped after {progress.done:,} rows; {_AGAIN}", err=True)
         raise click.exceptions.Exit(130) from None

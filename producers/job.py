@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Self
 
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     BeforeValidator,
@@ -26,6 +27,7 @@ from pydantic.config import JsonDict
 from producers.lanes import Lane
 from producers.message import Message, fresh_id, referenced_id
 from producers.number import e164
+from producers.parameter import PATTERN, fault, placed
 from producers.record import DEFAULT_APP
 from producers.rejection import Problem, Rejection
 from producers.template import Registry
@@ -33,7 +35,6 @@ from producers.version import Version
 
 MAX_LIFETIME = 7 * 24 * 3600  # seconds; beyond it nobody wants the SMS any more
 TEMPLATE_ID = r"^[A-Za-z0-9_\-]{1,32}$"
-_DELIMITERS = re.compile(r"[,'\[\]【】\x00-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]")  # no escape rule exists [V]
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -45,15 +46,24 @@ def _no_bare_number(instant: object) -> object:
     return instant
 
 
-# What the schema says for other languages; here the validators say it, in words. In the syntax that all of them read.
-_PARAMETER_PATTERN = r"^(?!\s)[^,'\[\]【】\u0000-\u001f\u007f\u0085\u2028\u2029]+(?<!\s)$"
+def _carriable(value: str) -> str:
+    """Refuses a value that the vendor's list of parameters cannot carry, or that nobody can read as it will arrive."""
+    reason = fault(value)
+    if reason is not None:
+        raise ValueError(reason)
+    return value
+
+
+# What the schema says for other languages; here the validators say it, in words.
 _ONE_DEADLINE: JsonDict = {
     "not": {
         "required": ["expires_at", "expires_in"],
         "properties": {"expires_at": {"type": "string"}, "expires_in": {"type": "integer"}},
     }
 }
-Parameter = Annotated[str, Field(min_length=1, max_length=500, json_schema_extra={"pattern": _PARAMETER_PATTERN})]
+Parameter = Annotated[
+    str, Field(min_length=1, max_length=500, json_schema_extra={"pattern": PATTERN}), AfterValidator(_carriable)
+]
 Instant = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_no_bare_number)]
 
 
@@ -72,7 +82,7 @@ class SendJob(BaseModel):
         max_length=20,
         repr=False,
         strict=False,
-        description="Values for {0}, {1}, …; without , ' [ ] 【 】, control characters or blanks at the ends.",
+        description="Values for {0}, {1}, …; without , ' [ ] 【 】, control or invisible characters, or blanks at the ends.",
     )
     lane: Lane | None = Field(default=None, strict=False, description="Optional when the registered template has one.")
     app: str = Field(default=DEFAULT_APP, pattern=r"^[A-Za-z0-9_.\-]{1,64}$", description="Who is sending.")
@@ -115,21 +125,12 @@ class SendJob(BaseModel):
     def _to_e164(cls, to: str) -> str:
         return e164(to)
 
-    @field_validator("params")
-    @classmethod
-    def _params_survive_joining(cls, params: tuple[str, ...]) -> tuple[str, ...]:
-        for number, value in enumerate(params):
-            if _DELIMITERS.search(value):
-                raise ValueError(f"value {number} holds one of , ' [ ] 【 】 or a control character")
-            if value != value.strip():
-                raise ValueError(f"value {number} begins or ends with a blank, which the vendor would lose")
-        return params
-
     @field_validator("reference")
     @classmethod
     def _reference_is_text(cls, reference: str | None) -> str | None:
         if reference is not None and not reference.isprintable():
-            raise ValueError("must be printable text")
+            place = next(place for place, character in enumerate(reference) if not character.isprintable())
+            raise ValueError(f"must be printable text, and holds {placed(reference, place)}")
         return reference
 
     @field_validator("expires_in")

@@ -5,9 +5,10 @@ And what is foreign text on a terminal: shown, never obeyed.
 
 import os
 import sys
-import unicodedata
 
 from rich.console import Console
+
+from producers.character import acts
 
 _PIPED = 150  # columns, when nobody says
 
@@ -21,9 +22,4 @@ def wide_console() -> Console:
 def escaped(text: str) -> str:
     """Foreign text with everything in it that a terminal would act on spelled out (``\\x1b``); lines and tabs stay."""
     plain = text.replace("\r\n", "\n")
-    return "".join(one if one in "\n\t" or not _acts(one) else one.encode("unicode_escape").decode() for one in plain)
-
-
-def _acts(character: str) -> bool:
-    """Whether it is a control, a mark that turns the direction of writing, a separator of lines, or half a character."""
-    return unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+    return "".join(one if one in "\n\t" or not acts(one) else one.encode("unicode_escape").decode() for one in plain)

@@ -3,8 +3,8 @@
 import pytest
 
 from producers.bulk import Campaign
-from producers.bulk_file import Row
-from producers.bulk_header import read_header
+from producers.bulk_header import NO_CHOICE, ColumnChoice, read_header
+from producers.bulk_row import Row
 from producers.job import SendJob
 from producers.lanes import Lane
 from producers.rejection import Rejection
@@ -13,8 +13,11 @@ SECRET = b"0123456789abcdef"
 NUMBER = "13800138000"
 
 
-def campaign(header: str, name: str = "spring", secret: bytes = SECRET, **constants: object) -> Campaign:
-    return Campaign(name, read_header(header.split(",")), {"template": "0000000", "lane": "marketing"} | constants, secret)
+def campaign(
+    header: str, name: str = "spring", secret: bytes = SECRET, choice: ColumnChoice = NO_CHOICE, **constants: object
+) -> Campaign:
+    columns = read_header(header.split(","), choice)
+    return Campaign(name, columns, {"template": "0000000", "lane": "marketing"} | constants, secret)
 
 
 def job(header: str, *cells: str, name: str = "spring", secret: bytes = SECRET, **constants: object) -> SendJob:
@@ -40,7 +43,7 @@ def test_an_empty_cell_leaves_the_commands_own() -> None:
 
 def test_empty_parameters_at_the_end_are_none_and_in_the_middle_are_refused() -> None:
     assert job("to,p1,p2,p3", NUMBER, "a", "", "").params == ("a",)
-    assert list(reasons("to,p1,p2", NUMBER, "", "b")) == ["params.0"]
+    assert list(reasons("to,p1,p2", NUMBER, "", "b")) == ["p1"]
 
 
 @pytest.mark.parametrize(
@@ -53,6 +56,84 @@ def test_a_params_cell_is_a_json_list_or_one_value(cell: str, params: tuple[str,
 @pytest.mark.parametrize("cell", ["[1]", "[", '["a", null]', "[" * 100_000])
 def test_a_params_cell_that_is_no_list_of_texts_is_refused(cell: str) -> None:
     assert list(reasons("to,params", NUMBER, cell)) == ["params"]
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "said"),
+    [
+        ("to,p1", [NUMBER, "Hello", " world"], "cell 3 is not empty, and the header ends at column 2"),
+        ("to", [NUMBER, "13800138001", "13800138002"], "cell 2 is not empty, and the header ends at column 1"),
+        ("to,p1,", [NUMBER, "Hello", " world"], "cell 3 is not empty, and the header ends at column 2"),
+        ("to,,p1", [NUMBER, "Hello", "world"], "cell 2 is not empty under a column without a name"),
+        ("to,p1", [NUMBER], "ends at cell 1, the header at column 2"),
+        ("to,p1,p2", [NUMBER, "a"], "ends at cell 2, the header at column 3"),
+    ],
+)
+def test_a_row_whose_cells_may_stand_under_other_columns_is_refused(header: str, cells: list[str], said: str) -> None:
+    assert said in reasons(header, *cells)["row"]
+
+
+def test_a_row_without_a_cell_of_a_column_that_is_left_out_is_refused_too_for_the_missing_one_may_be_another() -> None:
+    with pytest.raises(Rejection, match="ends at cell 2, the header at column 3"):
+        campaign("to,p1,note", choice=ColumnChoice(ignored=["note"])).job(Row(2, [NUMBER, "note"]))
+
+
+@pytest.mark.parametrize("cells", [[NUMBER, "a", ""], [NUMBER, "a", " ", "\u200b", "\t"]])
+def test_empty_cells_beyond_the_header_are_nothing(cells: list[str]) -> None:
+    assert job("to,p1", *cells).params == ("a",)
+    assert job("to,p1,,", *cells).params == ("a",)
+
+
+def test_a_column_without_a_name_is_left_out_when_the_command_says_so() -> None:
+    made = campaign(",to,p1", choice=ColumnChoice(ignored=[""])).job(Row(2, ["0", NUMBER, "a"]))
+    assert made.params == ("a",)
+
+
+def test_a_quotation_mark_in_an_unquoted_cell_refuses_the_row_by_the_cells_place() -> None:
+    with pytest.raises(Rejection, match="row: cell 2 holds a quotation mark without being quoted"):
+        campaign("to,p1").job(Row(2, [NUMBER, '5" pipe'], stray=(1,)))
+
+
+@pytest.mark.parametrize(
+    ("note", "whole"),
+    [
+        ("a\n13800138001,Hi,b", False),
+        ("a\r\n+86 138-0013-8001,Hi,b", False),
+        ("Call, after six, at home\n2, or 3, maybe 4", True),
+        ("a\n13800138001", True),
+    ],
+)
+def test_a_cell_that_swallowed_the_next_row_refuses_its_own(note: str, whole: bool) -> None:
+    row = Row(2, [NUMBER, "Hi", note], folded=True)
+    made = campaign("to,p1,note", choice=ColumnChoice(ignored=["note"])).taken(row)
+    assert isinstance(made, SendJob) is whole
+    assert whole or "rows of their own" in str(made)
+
+
+@pytest.mark.parametrize(
+    ("header", "cell", "field", "said"),
+    [
+        ("to,p1,p2", "739\u200b148", "p2", "U+200B ZERO WIDTH SPACE at character 4"),
+        ("to,p1,template", "000\u200b0000", "template", "U+200B ZERO WIDTH SPACE at character 4, which is invisible"),
+        ("to,p1,lane", "\ufeffnotice", "lane", "U+FEFF ZERO WIDTH NO-BREAK SPACE at character 1, which is invisible"),
+        ("to,p1,reference", "r\u2060-7", "reference", "U+2060 WORD JOINER at character 2, which is invisible"),
+        ("to,p1,reference", "#N/A", "reference", "“#N/A”, which stands for no value"),
+        ("to,p1,reference", "4.40213E+17", "reference", "scientific notation"),
+        ("to,p1,p2", "Hello, world", "p2", "U+002C COMMA at character 6"),
+        ("to,p1,p2", '="0012"', "p2", 'is a formula (="…")'),
+        ("to,p1,reference", '="0012"', "reference", 'is a formula (="…")'),
+        ("to,p1,p2", "x" * 501, "p2", "at most 500"),
+    ],
+)
+def test_a_refused_cell_is_told_by_its_column_the_character_and_its_place(header: str, cell: str, field: str, said: str) -> None:
+    found = reasons(header, NUMBER, "a", cell)
+    assert list(found) == [field]
+    assert said in found[field]
+    assert cell == "#N/A" or cell not in found[field]
+
+
+def test_a_params_cell_that_is_an_object_of_json_is_refused_and_not_sent_as_it_stands() -> None:
+    assert "must be a JSON list" in reasons("to,params", NUMBER, '{"code": "394021"}')["params"]
 
 
 def test_a_number_in_scientific_notation_is_refused_with_advice() -> None:

@@ -13,6 +13,7 @@ from hypothesis import given
 from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
+from producers.character import invisible
 from producers.job import MAX_LIFETIME, SendJob
 from producers.lanes import Lane
 from producers.message import Message
@@ -31,7 +32,9 @@ zones = st.integers(-840, 840).map(lambda minutes: timezone(timedelta(minutes=mi
 instants = st.builds(
     lambda micros, zone: (AT_NOW + timedelta(microseconds=micros)).astimezone(zone), st.integers(-(10**15), 10**15), zones
 )
-carriable = st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp", "Zs"], exclude_characters=",'[]【】")
+carriable = st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp", "Zs"], exclude_characters=",'[]【】\ufffd").filter(
+    lambda character: invisible(character) is None
+)
 printable = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=128).filter(str.isprintable)
 deadlines = st.one_of(
     st.just({}),
@@ -233,8 +236,9 @@ def test_a_wrong_field_is_refused_by_its_name(fields: dict[str, Any], named: str
 
 
 def test_every_problem_of_a_job_is_told_at_once() -> None:
-    wrong = {"to": "x", "template": 5, "params": ["a,b"], "lane": "bulk", "v": 2, "extra": 1}
+    wrong = {"to": "x", "template": 5, "params": "a", "lane": "bulk", "v": 2, "extra": 1}
     assert set(refused(wrong)) == set(wrong)
+    assert list(refused({"params": ["a,b", "c", "[d"]})) == ["params.0", "params.2"]
 
 
 def test_a_job_without_recipient_and_template_names_both() -> None:
@@ -252,13 +256,62 @@ def test_both_kinds_of_deadline_in_one_job_are_refused() -> None:
 @pytest.mark.parametrize("shape", ["a{}b", "{}a", "a{}", "{}"])
 def test_a_parameter_with_a_delimiter_is_refused_wherever_it_stands(delimiter: str, shape: str) -> None:
     reasons = refused({"params": ["fine", shape.format(delimiter)]})
-    assert set(reasons) == {"params"}
-    assert "value 1 " in reasons["params"]
+    assert set(reasons) == {"params.1"}
+    place = shape.index("{") + 1
+    assert reasons["params.1"].startswith(f"holds U+{ord(delimiter):04X}")
+    assert f" at character {place};" in reasons["params.1"]
 
 
 @pytest.mark.parametrize("value", [" a", "a ", " ", "\N{IDEOGRAPHIC SPACE}a"])
 def test_a_parameter_with_a_blank_at_an_end_is_refused(value: str) -> None:
-    assert set(refused({"params": [value]})) == {"params"}
+    assert set(refused({"params": [value]})) == {"params.0"}
+
+
+@pytest.mark.parametrize(
+    ("value", "named"),
+    [
+        ("739\u200b148", "U+200B ZERO WIDTH SPACE at character 4"),
+        ("\ufeff739148", "U+FEFF ZERO WIDTH NO-BREAK SPACE at character 1"),
+        ("739148\u200e", "U+200E LEFT-TO-RIGHT MARK at character 7"),
+        ("\u202e841937", "U+202E RIGHT-TO-LEFT OVERRIDE at character 1"),
+        ("Kün\u00addigung", "U+00AD SOFT HYPHEN at character 4"),
+        ("7\u200c3", "U+200C ZERO WIDTH NON-JOINER at character 2"),
+        ("7\u200d3", "U+200D ZERO WIDTH JOINER at character 2"),
+        ("张\u200d三", "U+200D ZERO WIDTH JOINER at character 2"),
+        ("7\ufe0f3", "U+FE0F VARIATION SELECTOR-16 at character 2"),
+        ("a\U000e0061", "U+E0061 TAG LATIN SMALL LETTER A at character 2"),
+        ("\u3164", "U+3164 HANGUL FILLER at character 1"),
+        ("abc\u009b", "U+009B at character 4"),
+        ("张\ufffd", "U+FFFD REPLACEMENT CHARACTER at character 2"),
+    ],
+)
+def test_what_nobody_sees_in_a_parameter_is_refused_by_its_name_and_place(value: str, named: str) -> None:
+    assert named in refused({"params": ["fine", value]})["params.1"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "\N{MAN}\u200d\N{WOMAN}\u200d\N{GIRL}",
+        "\N{WOMAN}\N{EMOJI MODIFIER FITZPATRICK TYPE-4}\u200d\N{PERSONAL COMPUTER}",
+        "\N{HEAVY BLACK HEART}\ufe0f\u200d\N{FIRE}",
+        "\N{WAVING WHITE FLAG}\ufe0f\u200d\N{RAINBOW}",
+        "\N{SLIGHTLY SMILING FACE}\u200d\u2194\ufe0f",
+        "1\ufe0f\u20e3",
+        "می\u200cخواهم",
+        "نامه\u200cها",
+        "क्\u200dष",
+        "ක්\u200dෂ",
+        "葛\U000e0100城",
+    ],
+)
+def test_joiners_and_selectors_that_shape_what_is_seen_pass_unchanged(value: str) -> None:
+    assert job(params=[value]).params == (value,)
+    assert SCHEMA.is_valid(WIRE | {"params": [value]})
+
+
+def test_a_reference_names_what_cannot_be_printed() -> None:
+    assert refused({"reference": "r-7\u200b"})["reference"].endswith("holds U+200B ZERO WIDTH SPACE at character 4")
 
 
 @pytest.mark.parametrize("value", ["，", "“x”", "a b", "(1)", "{0}", "价格：5", "\N{PILE OF POO}", '"', "a/b&c=d%2B+e", "0012"])
@@ -306,6 +359,7 @@ def test_the_schema_takes_every_job_of_ours(sent: SendJob) -> None:
     "fields",
     [
         *({"params": [value]} for value in ("a,b", "'a", "[", "a】", "a\nb", "", " a", "a ", "x" * 501, 5)),
+        *({"params": [value]} for value in ("7\u200b3", "\ufeffa", "a\u202eb", "a\u00adb", "a\u009b", "\ufffd")),
         *({"lane": value} for value in ("OTP", 1)),
         *({"template": value} for value in (7, "a b", "x" * 33)),
         *({"expires_in": value} for value in (0, 604_801, 1.5)),

@@ -1,0 +1,51 @@
+"""Rows whose cells may not be those of the columns they stand under.
+
+Takes a row and the columns. Returns what is wrong, naming cells by their position and never by what stands in them.
+"""
+
+from collections.abc import Sequence
+
+from producers.bulk_header import Columns
+from producers.bulk_row import Row
+from producers.character import without_format
+from producers.number import e164
+from producers.rejection import Problem
+
+_QUOTE = "a text that holds the delimiter or a quotation mark must be quoted"
+
+
+def misfit(row: Row, columns: Columns, delimiter: str) -> Problem | None:
+    """Why a row cannot be told apart into its columns; ``None`` when it can."""
+    cells, width = row.cells, columns.width
+    if len(cells) == width and not (row.stray or row.folded or columns.unnamed):
+        return None  # as nearly all are
+    if row.stray:
+        return Problem("row", f"cell {row.stray[0] + 1} holds a quotation mark without being quoted; {_QUOTE}")
+    if len(cells) < width:
+        return Problem("row", f"ends at cell {len(cells)}, the header at column {width}; any cell may be the missing one")
+    outside = next((place for place in (*columns.unnamed, *range(width, len(cells))) if not _is_blank(cells[place])), None)
+    if outside is not None:
+        where = " under a column without a name" if outside < width else f", and the header ends at column {width}"
+        return Problem("row", f"cell {outside + 1} is not empty{where}; {_QUOTE}")
+    if row.folded and _holds_row(cells, columns, delimiter):
+        return Problem("row", "holds lines that are rows of their own; a quote may not be closed")
+    return None
+
+
+def _is_blank(cell: str) -> bool:
+    return not without_format(cell).strip()
+
+
+def _holds_row(cells: Sequence[str], columns: Columns, delimiter: str) -> bool:
+    """Whether a cell over several lines holds a row: a quote opened by mistake reaches to the next one in the file."""
+    lines = (line for cell in cells for line in cell.splitlines()[1:])
+    place = columns.places["to"]
+    return any(len(row) >= columns.width and _is_number(row[place]) for row in (line.split(delimiter) for line in lines))
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        e164(cell)
+    except ValueError:
+        return False
+    return True
