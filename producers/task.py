@@ -14,6 +14,8 @@ SEND = "sms.send"
 STATUS = "sms.status"
 PULL = "sms.pull"
 
+NAMES = frozenset({ATTEMPT, SEND, STATUS, PULL})  # of every task there is; Celery brings others, which nobody may call
+
 ORIGIN = "smsrelay"  # marks tasks whose shown arguments we wrote ourselves
 
 

@@ -31,22 +31,36 @@ class MaskedConsumer(Consumer):  # type: ignore[misc]
     """A consumer that keeps what it cannot read."""
 
     def create_task_handler(self, **options: Any) -> Callable[[Any], None]:
-        """Let only messages through whose shape Celery can work with: it takes others for its own fault, and stops."""
+        """Let only messages through that Celery can work with; any other one is kept, and the consumer goes on.
+
+        Celery takes whatever such a message raises for its own failure and ends the worker; the message then comes back, and ends
+        the next one.
+        """
         receive = super().create_task_handler(**options)
+        of_broker = (*self.connection_errors, *self.channel_errors)  # they say that the broker went away, nothing of the message
 
         def on_task_received(message: Any) -> None:
-            reason = _reason_to_keep(message)
-            if reason is None:
-                receive(message)
-            else:
+            try:
+                reason = _reason_to_keep(message)
+                if reason is None:
+                    receive(message)
+            except of_broker:
+                raise
+            except Exception as error:  # noqa: BLE001  whatever it is, the message is kept for a person
+                reason = f"{type(error).__name__} on its way to a task"
+            if reason is not None and not message.acknowledged:
                 self._keep(message, reason)
 
         return on_task_received
 
     class Blueprint(Consumer.Blueprint):  # type: ignore[misc]
-        """Without the step that declares 28 quorum queues for countdowns, which we never use."""
+        """Without the step that declares 28 quorum queues for countdowns, which we never use; remote control only looks."""
 
-        default_steps: ClassVar = [step for step in Consumer.Blueprint.default_steps if not step.endswith(":DelayedDelivery")]
+        default_steps: ClassVar = [
+            "worker.remote_control:ReadOnlyControl" if step.endswith(":Control") else step
+            for step in Consumer.Blueprint.default_steps
+            if not step.endswith(":DelayedDelivery")
+        ]
 
     def __init__(self, *args: Any, **options: Any) -> None:
         # Only here, and not for every connection of the app: Flower sends none while events keep it busy, and would be cut off.
@@ -104,6 +118,7 @@ def _reason_to_keep(message: Any) -> str | None:
     if WRAPPED in headers:
         return flaw(message.body)
     try:
-        return fault(headers, message.payload)
-    except KombuError:
+        payload = message.payload
+    except (KombuError, ValueError, LookupError):  # the two: of a content type or an encoding that is none
         return "undecodable body"
+    return fault(headers, payload)

@@ -1,16 +1,19 @@
 """Envelope: what a Celery task message of anybody may carry into a worker; pure.
 
-Enters: headers and decoded body as they came. Leaves: what is wrong with their shape, if anything; and for a message that is
-not our own, headers and body with nothing in them but task, id, arguments. A foreign client's other headers would make Celery
-keep the task for a time of its own, drop it unseen, call others after it, or show names that hold a number.
+Takes headers and decoded body as they came. Returns what is wrong with them, if anything; and headers and body with nothing in
+them but task, id and arguments. Any other header could make Celery keep the task for a time of its own, drop it unseen, call
+others after it, show names that hold a number, or raise in the middle of the consumer. Anybody who can publish can write
+``origin: smsrelay``, so messages of our own publisher pass the same allow list; only the text shown for their arguments is kept.
 """
 
 import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from producers.task import ORIGIN, protocol_headers
+from producers.task import NAMES, ORIGIN, protocol_headers
 
+_NOT_SHOWN = "(not shown)"
+_LONGEST_SHOWN = 500  # characters of what stands for the arguments
 _NAMESPACE = uuid.UUID("2f5b6c1e-4a0d-5f3e-9a57-7b8a4f0d6c21")
 Body = tuple[list[Any], dict[str, Any], dict[str, Any]]
 
@@ -21,6 +24,8 @@ def fault(headers: Mapping[str, Any], payload: object) -> str | None:
     for key in ("task", "id"):
         if not isinstance(named.get(key), str) or not named[key]:
             return f"no Celery task: {key} is not a text"
+    if named["task"] not in NAMES:
+        return "unknown task name"
     if named is payload:
         args, kwargs, embed = named.get("args", []), named.get("kwargs", {}), None
     elif isinstance(payload, list | tuple) and len(payload) == 3:
@@ -34,26 +39,26 @@ def fault(headers: Mapping[str, Any], payload: object) -> str | None:
     return None
 
 
-def is_ours(headers: Mapping[str, Any]) -> bool:
-    """Whether our own publisher wrote a message; only then what it says of itself may be shown."""
-    return headers.get("origin") == ORIGIN
+def admitted_headers(headers: Mapping[str, Any]) -> dict[str, Any]:
+    """The headers that Celery gets to see. An id that is no UUID, which may be a number, becomes one, always the same."""
+    named, task_id = headers["task"], _uuid_of(headers["id"])
+    shown = headers.get("kwargsrepr") if headers.get("origin") == ORIGIN else None
+    if isinstance(shown, str) and len(shown) <= _LONGEST_SHOWN and shown.isprintable():
+        return protocol_headers(named, task_id, args="()", kwargs=shown, origin=ORIGIN)
+    return protocol_headers(named, task_id, args=_NOT_SHOWN, kwargs=_NOT_SHOWN, origin="foreign")
 
 
-def foreign_headers(headers: Mapping[str, Any]) -> dict[str, Any]:
-    """Headers for a message of another client. An id that is no UUID, which may be a number, becomes one, always the same."""
-    task_id = _uuid_of(str(headers["id"]))
-    return protocol_headers(headers["task"], task_id, args="(not shown)", kwargs="(not shown)", origin="foreign")
+def admitted_body(payload: Any) -> Body:
+    """A message's arguments, in whichever protocol, as two positional ones, and nothing that is to be called after it.
 
-
-def foreign_body(payload: Any) -> Body:
-    """Arguments of a message of another client, in whichever protocol, without what is to be called after it."""
-    if isinstance(payload, Mapping):
-        return list(payload.get("args") or []), dict(payload.get("kwargs") or {}), {}
-    return list(payload[0]), dict(payload[1] or {}), {}
+    A foreign client may give its keywords any name, and Python or Celery has a parameter of that name somewhere: ``self``, say.
+    """
+    args, kwargs = (payload.get("args"), payload.get("kwargs")) if isinstance(payload, Mapping) else payload[:2]
+    return [list(args or []), dict(kwargs or {})], {}, {}
 
 
 def _uuid_of(task_id: str) -> str:
     try:
         return str(uuid.UUID(task_id))
     except ValueError:
-        return str(uuid.uuid5(_NAMESPACE, task_id))
+        return str(uuid.uuid5(_NAMESPACE, task_id.encode("utf-8", "backslashreplace").decode()))  # half an emoji, say

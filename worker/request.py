@@ -8,18 +8,16 @@ from typing import Any
 
 from celery.worker.request import Request
 
-from worker.envelope import foreign_body, foreign_headers, is_ours
+from worker.envelope import admitted_body, admitted_headers
 
 
 class MaskedRequest(Request):  # type: ignore[misc]
     """A request whose arguments reach neither events nor logs nor remote control."""
 
     def __init__(self, message: Any, **options: Any) -> None:
-        headers = options.get("headers") or message.headers
-        if not is_ours(headers):
-            payload = options["body"] if options.get("decoded") else message.payload
-            options |= {"headers": foreign_headers(headers), "body": foreign_body(payload), "decoded": True}
-        super().__init__(message, **options)
+        payload = options["body"] if options.get("decoded") else message.payload
+        headers = admitted_headers(options.get("headers") or message.headers)
+        super().__init__(message, **{**options, "headers": headers, "body": admitted_body(payload), "decoded": True})
 
     def info(self, safe: bool = True) -> dict[str, Any]:
         """What remote control shows of a running task; never its raw arguments."""

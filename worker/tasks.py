@@ -7,9 +7,9 @@ cannot be read, or one that failed too often is kept for a person to look at.
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
@@ -43,6 +43,21 @@ class MaskedTask(Task):  # type: ignore[misc]
 
 
 @dataclass(frozen=True, slots=True)
+class TaskCall:
+    """What a task was called with, as data: a foreign client may use any name, ``self`` and ``task`` too."""
+
+    args: tuple[Any, ...] = field(repr=False)
+    kwargs: Mapping[str, Any] = field(repr=False)
+    task_id: str
+
+    def sole(self, *names: str) -> Any:
+        """The only argument, positional or under one of the names; None when there is another number of them, or another name."""
+        if len(self.args) + len(self.kwargs) != 1:
+            return None
+        return self.args[0] if self.args else next((self.kwargs[name] for name in names if name in self.kwargs), None)
+
+
+@dataclass(frozen=True, slots=True)
 class Tasks:
     """The bodies of the tasks."""
 
@@ -52,31 +67,38 @@ class Tasks:
     def register(self, app: Celery) -> None:
         """Give the app its tasks."""
         for name, body in ((ATTEMPT, self.attempt), (SEND, self.send), (STATUS, self.status), (PULL, self.pull)):
-            app.task(_function(body), name=name, base=MaskedTask, bind=name == SEND)
+            app.task(_function(body), name=name, base=MaskedTask, bind=True)
 
-    def attempt(self, ids: list[str]) -> str:
-        """Attempt recorded messages."""
+    def attempt(self, call: TaskCall) -> str:
+        """Attempt recorded messages, given as ``ids=``."""
         with self._requeued_without_store():
+            ids = call.sole("ids")
+            if not (isinstance(ids, list) and all(isinstance(one, str) for one in ids)):
+                return self._keep_call(ATTEMPT, "needs ids: a list of message ids", call)
             return summary(self.relay.sender.attempt(ids))
 
-    def send(self, task: Task, *args: Any, **kwargs: Any) -> str:
+    def send(self, call: TaskCall) -> str:
         """Record a whole job, given as the only argument, as ``job=`` or as its own fields, and go on with it."""
-        if len(args) + bool(kwargs) != 1 or (len(kwargs) > 1 and "job" in kwargs):
-            with self._requeued_without_store():
-                reason = "needs one job: the only argument, or job=, or its own fields"
-                return self._keep(SEND, reason, {"args": args, "kwargs": kwargs}, task.request.id)
-        wire = args[0] if args else kwargs.get("job", kwargs)
+        args, kwargs = call.args, call.kwargs
         with self._requeued_without_store():
-            return self._send(wire, task.request.id)
+            if len(args) + bool(kwargs) != 1 or (len(kwargs) > 1 and "job" in kwargs):
+                return self._keep_call(SEND, "needs one job: the only argument, or job=, or its own fields", call)
+            return self._send(args[0] if args else kwargs.get("job", kwargs), call.task_id)
 
-    def status(self, event: Any = None, events: Any = None) -> str:
-        """Apply a report, or a list of them; raises ``ReportsNotApplied``."""
+    def status(self, call: TaskCall) -> str:
+        """Apply a report, given as ``event=``, or a list of them, as ``events=``; raises ``ReportsNotApplied``."""
         with self._requeued_without_store():
-            return self._status(events if isinstance(events, list) and event is None else [event if events is None else events])
+            given = call.sole("event", "events")
+            if given is None:
+                return self._keep_call(STATUS_QUEUE, "needs one event, or events: a list of them", call)
+            return self._status(given if isinstance(given, list) else [given])
 
-    def pull(self, message_id: str) -> str:
-        """Ask the vendor about a silent submit."""
+    def pull(self, call: TaskCall) -> str:
+        """Ask the vendor about the silent submit of ``message_id=``."""
         with self._requeued_without_store():
+            message_id = call.sole("message_id")
+            if not isinstance(message_id, str):
+                return self._keep_call(PULL, "needs message_id", call)
             return str(self.relay.reconciler.ask(message_id))
 
     def _send(self, wire: object, task_id: str) -> str:
@@ -119,6 +141,9 @@ class Tasks:
         except Rejection as rejection:
             return self._keep(STATUS_QUEUE, str(rejection), wire)
 
+    def _keep_call(self, queue: str, reason: str, call: TaskCall) -> str:
+        return self._keep(queue, reason, {"args": call.args, "kwargs": call.kwargs}, call.task_id)
+
     def _keep(self, queue: str, reason: str, wire: object, task_id: str | None = None) -> str:
         self.relay.store.keep_undecodable(queue, reason, json.dumps(wire, default=repr), task_id)
         return f"refused: {reason}"
@@ -132,10 +157,10 @@ class Tasks:
             raise Reject(str(error), requeue=True) from None
 
 
-def _function(method: Callable[..., Any]) -> Callable[..., Any]:
+def _function(body: Callable[[TaskCall], str]) -> Callable[..., str]:
     """A plain function: Celery sets attributes on what it registers, which a bound method does not take."""
 
-    def run(*args: Any, **kwargs: Any) -> Any:
-        return method(*args, **kwargs)
+    def run(task: Task, args: list[Any], kwargs: dict[str, Any]) -> str:  # as admitted_body wraps them
+        return body(TaskCall(tuple(args), kwargs, task.request.id))
 
     return run

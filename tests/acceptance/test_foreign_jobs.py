@@ -1,5 +1,6 @@
 """Whole jobs from apps without our library, as plain Celery messages in JSON: published, taken, refused."""
 
+import base64
 import json
 import os
 import shutil
@@ -10,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from celery import Celery
 from kombu import Connection
 from redis import Redis
 
 from producers import keys
 from producers.message import referenced_id
 from producers.record import State
+from tests.acceptance.processes import TOGETHER, pids
 from tests.acceptance.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient
 from tests.waiting import eventually
 
@@ -99,6 +102,108 @@ def test_what_is_no_job_at_all_is_kept_for_a_person_and_harms_nobody(
     good = _job()
     _publish(broker, [[good], {}, {}])
     _delivered_once(relay, good)
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        ([[{"to": "x"}], {}, {}], {"task": "celery.starmap"}),
+        ([[{"to": "x"}], {}, {}], {"task": "celery.chord_unlock", "origin": "smsrelay"}),
+        ([[], {"task": "x", "self": "y"}, {}], {}),
+        ([[], {"ids": None}, {}], {"task": "sms.attempt"}),
+        ([[], {"ids": [7]}, {}], {"task": "sms.attempt"}),
+        ([[], {"id": "x"}, {}], {"task": "sms.attempt", "origin": "smsrelay"}),
+        ([["a", "b"], {}, {}], {"task": "sms.attempt"}),
+        ([[], {"evnt": {}}, {}], {"task": "sms.status"}),
+        ([[], {"self": {}, "task": {}}, {}], {"task": "sms.status"}),
+        ([[], {"message": "x"}, {}], {"task": "sms.pull"}),
+    ],
+)
+def test_a_task_with_a_name_or_arguments_that_are_not_ours_is_kept_and_runs_nothing(
+    relay: RelayProcess, broker: Connection, body: Any, headers: dict[str, Any]
+) -> None:
+    before = relay.redis.llen(keys.UNDECODABLE)
+    _publish(broker, body, **headers)
+    eventually(lambda: relay.redis.llen(keys.UNDECODABLE) == before + 1, "it is kept")
+    _a_good_one_is_delivered(relay, broker)
+
+
+@pytest.mark.parametrize(
+    ("headers", "properties"),
+    [
+        ({"id": "\ud800"}, {}),
+        ({"id": "\ud83d code"}, {}),
+        ({"origin": "smsrelay", "stamped_headers": 5}, {}),
+        ({"origin": "smsrelay", "stamped_headers": ["a"], "stamps": 5}, {}),
+        ({"origin": "smsrelay", "eta": "yesterday", "expires": {}, "timelimit": "x", "retries": "many"}, {}),
+        ({"origin": "smsrelay", "kwargsrepr": "\udfff", "argsrepr": 5}, {}),
+        ({"root_id": 5, "parent_id": [], "group": {}, "delivery_info": 1, "shadow": 7, "replaced_task_nesting": "x"}, {}),
+        ({}, {"correlation_id": "\ud800", "reply_to": "\ud800"}),
+    ],
+)
+def test_a_job_whose_envelope_would_stop_celery_is_delivered_and_the_worker_lives(
+    relay: RelayProcess, headers: dict[str, Any], properties: dict[str, Any]
+) -> None:
+    """Written as any client may write it: half an emoji is legal JSON."""
+    workers, job = _workers(relay), _job()
+    relay.redis.lpush("sms.otp", _item([[job], {}, {}], headers, properties))
+    _delivered_once(relay, job)
+    assert _workers(relay) == workers, "the worker did not live through it"
+
+
+@pytest.mark.parametrize("changed", [{"content-type": "\ud800"}, {"content-type": "application/x-python-serialize"}])
+def test_an_item_that_raises_on_its_way_to_a_task_is_kept_and_the_worker_lives(
+    relay: RelayProcess, changed: dict[str, Any]
+) -> None:
+    workers, before = _workers(relay), relay.redis.llen(keys.UNDECODABLE)
+    item = json.loads(_item([[_job()], {}, {}], {}, {})) | changed
+    relay.redis.lpush("sms.otp", json.dumps(item))
+    eventually(lambda: relay.redis.llen(keys.UNDECODABLE) == before + 1, "it is kept")
+    assert _workers(relay) == workers, "the worker did not live through it"
+
+
+@pytest.mark.parametrize(
+    "command", ["cancel_consumer", "rate_limit", "shutdown", "pool_shrink", "revoke", "time_limit", "disable_events"]
+)
+def test_a_remote_command_changes_nothing(relay: RelayProcess, broker: Connection, command: str) -> None:
+    arguments = {
+        "cancel_consumer": {"queue": "sms.otp"},
+        "rate_limit": {"task_name": "sms.send", "rate_limit": "1/h"},
+        "pool_shrink": {"n": 60},
+        "revoke": {"task_id": "7"},
+        "time_limit": {"task_name": "sms.send", "hard": 0.001},
+    }
+    workers = _workers(relay)
+    with Celery(broker=relay.environment["SMSRELAY_BROKER_URL"]) as app:
+        app.control.broadcast(command, arguments=arguments.get(command, {}))
+        answers = app.control.ping(timeout=10.0, limit=1)
+    assert len(answers) == 1
+    assert f'"command": "{command}"' in (relay.data / "worker.log").read_text("utf-8")
+    _a_good_one_is_delivered(relay, broker)
+    assert _workers(relay) == workers
+
+
+def _a_good_one_is_delivered(relay: RelayProcess, broker: Connection) -> None:
+    good = _job()
+    _publish(broker, [[good], {}, {}])
+    _delivered_once(relay, good)
+
+
+def _workers(relay: RelayProcess) -> list[int]:
+    return pids(relay.data, TOGETHER)
+
+
+def _item(body: Any, headers: dict[str, Any], properties: dict[str, Any]) -> str:
+    described = {"lang": "go", "task": "sms.send", "id": str(uuid.uuid4())} | headers
+    info = {"exchange": "", "routing_key": "sms.otp"}
+    more = {"delivery_tag": str(uuid.uuid4()), "delivery_info": info, "body_encoding": "base64", "priority": 0}
+    whole = {
+        "content-type": "application/json",
+        "content-encoding": "utf-8",
+        "headers": described,
+        "properties": more | properties,
+    }
+    return json.dumps(whole | {"body": base64.b64encode(json.dumps(body).encode()).decode()})
 
 
 def _job() -> dict[str, Any]:

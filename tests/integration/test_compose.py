@@ -114,10 +114,10 @@ def test_a_worker_gets_more_time_to_stop_than_it_ever_takes(tmp_path: Path) -> N
     assert services(DEMO)["worker"].grace > worker.stop_within > allowed
 
 
-def test_only_the_receiver_can_be_reached_from_elsewhere() -> None:
+def test_no_service_can_be_reached_from_elsewhere() -> None:
     named = services(DEMO)
     published = {name: service.spec["ports"] for name, service in named.items() if "ports" in service.spec}
-    assert published == {"receiver": ["8025:8025"], "flower": ["127.0.0.1:5555:5555"]}
+    assert published == {"receiver": ["127.0.0.1:8025:8025"], "flower": ["127.0.0.1:5555:5555"]}
     assert named["redis"].spec["networks"] == ["store"]
     assert raw()["networks"]["store"] == {"internal": True}
     listening = [service.command for name, service in named.items() if name not in {"redis", "worker"}]

@@ -19,7 +19,7 @@ from worker.kept import KeptJobs
 from worker.relay import Relay
 from worker.settings import WorkerSettings
 from worker.store import REPORT_TRIES
-from worker.tasks import ReportsNotApplied, Tasks
+from worker.tasks import ReportsNotApplied, TaskCall, Tasks
 
 UPDATED = 1591590009873
 WINDOW = 20_000  # ms, of an otp in the packaged policy
@@ -37,6 +37,11 @@ def relay(valkey_url: str) -> Relay:
 @pytest.fixture
 def tasks(relay: Relay) -> Tasks:
     return Tasks(relay)
+
+
+def called(**kwargs: Any) -> TaskCall:
+    """A task as it comes to its body."""
+    return TaskCall((), kwargs, "a task's id")
 
 
 def submitted(relay: Relay, door: Enqueuer, count: int = 1) -> list[str]:
@@ -67,7 +72,7 @@ def test_a_batch_is_applied_and_let_go_of(relay: Relay, tasks: Tasks, door: Enqu
     ids = submitted(relay, door, BATCH)
     events = [report(message_id) for message_id in ids]
     relay.inbox.record(events)
-    said = tasks.status(events=wires(*events))
+    said = tasks.status(called(events=wires(*events)))
     assert said.count("code 200, delivered") == BATCH
     assert {record_of(relay, message_id).state for message_id in ids} == {State.DELIVERED}
     assert not redis.exists(keys.REPORTS, keys.REPORTS_OUTBOX, keys.REPORTS_KEYS)
@@ -77,7 +82,7 @@ def test_a_single_report_may_come_as_event(relay: Relay, tasks: Tasks, door: Enq
     [message_id] = submitted(relay, door)
     event = report(message_id)
     relay.inbox.record([event])
-    assert "delivered" in tasks.status(event=event.encode())
+    assert "delivered" in tasks.status(called(event=event.encode()))
     assert relay.inbox.waiting(message_id, None) == []
 
 
@@ -90,7 +95,7 @@ def test_reports_on_one_message_are_applied_in_their_order(relay: Relay, tasks: 
         report(one, 250, updated_on=UPDATED + 1),
         report(one, 200, updated_on=UPDATED + 2),
     ]
-    said = tasks.status(events=wires(*events)).split("; ")
+    said = tasks.status(called(events=wires(*events))).split("; ")
     assert [part.split(": ")[1].split(" · ")[0] for part in said] == [
         "code 100, noted",
         "code 503, retrying",
@@ -107,10 +112,10 @@ def test_reports_on_one_message_are_applied_in_their_order(relay: Relay, tasks: 
 
 def test_a_batch_costs_one_read_and_one_script_a_report(relay: Relay, tasks: Tasks, door: Enqueuer, redis: Redis) -> None:
     first, *ids = submitted(relay, door, BATCH + 1)
-    tasks.status(events=wires(report(first)))  # connections are open, the scripts are known
+    tasks.status(called(events=wires(report(first))))  # connections are open, the scripts are known
     events = [report(message_id) for message_id in ids]
     relay.inbox.record(events)
-    cost = spent(redis, lambda: tasks.status(events=wires(*events)))
+    cost = spent(redis, lambda: tasks.status(called(events=wires(*events))))
     assert (cost["hgetall"], cost["evalsha"], cost["time"]) == (BATCH, BATCH + 1, BATCH + 1)
     assert cost.total() <= 14 * BATCH, cost
     print(f"a batch of {BATCH} applied: {cost.total() / BATCH} commands a report, {cost}")
@@ -118,17 +123,17 @@ def test_a_batch_costs_one_read_and_one_script_a_report(relay: Relay, tasks: Tas
 
 def test_a_batch_takes_no_more_round_trips_than_a_report(relay: Relay, tasks: Tasks, door: Enqueuer, redis: Redis) -> None:
     first, second, *ids = submitted(relay, door, BATCH + 2)
-    tasks.status(events=wires(report(first)))
-    assert reads(redis, lambda: tasks.status(events=wires(report(second)))) == 3
+    tasks.status(called(events=wires(report(first))))
+    assert reads(redis, lambda: tasks.status(called(events=wires(report(second))))) == 3
     events = [report(message_id) for message_id in ids]
     # Transitions of fifty reports are longer than the server reads at once.
-    assert reads(redis, lambda: tasks.status(events=wires(*events))) <= 6
+    assert reads(redis, lambda: tasks.status(called(events=wires(*events)))) <= 6
 
 
 def test_reports_by_the_vendors_id_are_looked_up_together(relay: Relay, tasks: Tasks, door: Enqueuer, redis: Redis) -> None:
     ids = submitted(relay, door, 3)
     events = [report(None, external_id=f"e{place}") for place in (0, 1, 2, 9)]
-    cost = spent(redis, lambda: tasks.status(events=wires(*events)))
+    cost = spent(redis, lambda: tasks.status(called(events=wires(*events))))
     assert cost["mget"] == 1
     assert {record_of(relay, message_id).state for message_id in ids} == {State.DELIVERED}
     assert relay.store.parked("e9") == [events[3]]
@@ -147,7 +152,7 @@ def test_a_report_that_brings_out_a_fault_does_not_stop_its_neighbours(
         redis.delete(keys.message(ids[2]))
         redis.set(keys.message(ids[2]), "not a hash")
     with capture_logs() as logs, pytest.raises(ReportsNotApplied, match=r"^1 of 5 reports"):
-        tasks.status(events=wires(*events))
+        tasks.status(called(events=wires(*events)))
     assert [line["message_id"] for line in logs if line["event"] == "report not applied"] == [ids[2]]
     assert {record_of(relay, one).state for one in ids if one != ids[2]} == {State.DELIVERED}
     assert relay.inbox.tasks(redis.zrange(keys.REPORTS_OUTBOX, 0, -1))[0].shown == f"{ids[2]}/1 200"
@@ -156,7 +161,7 @@ def test_a_report_that_brings_out_a_fault_does_not_stop_its_neighbours(
 
 def test_what_is_no_report_is_kept_and_its_neighbours_are_applied(relay: Relay, tasks: Tasks, door: Enqueuer) -> None:
     [message_id] = submitted(relay, door)
-    said = tasks.status(events=[{"code": "200"}, report(message_id).encode(), "nonsense"])
+    said = tasks.status(called(events=[{"code": "200"}, report(message_id).encode(), "nonsense"]))
     assert said.count("refused: ") == 2
     assert record_of(relay, message_id).state is State.DELIVERED
     assert len(relay.store.undecodable()) == 2
@@ -166,7 +171,7 @@ def test_what_is_no_report_is_kept_and_its_neighbours_are_applied(relay: Relay, 
 def test_arguments_that_are_neither_a_report_nor_a_list_of_them_are_refused(
     relay: Relay, tasks: Tasks, arguments: dict[str, Any]
 ) -> None:
-    assert tasks.status(**arguments).startswith("refused: ")
+    assert tasks.status(called(**arguments)).startswith("refused: ")
     assert len(relay.store.undecodable()) == 1
 
 
@@ -209,7 +214,7 @@ def test_an_uncertain_otp_whose_report_waits_unapplied_is_not_submitted_again(
     assert redis.llen(Lane.OTP.queue) == 0
     assert relay.inbox.waiting(message_id, None) == []
     assert relay.agenda.turn() == 0
-    assert "repetition" in tasks.status(events=wires(event))
+    assert "repetition" in tasks.status(called(events=wires(event)))
 
 
 def test_an_uncertain_otp_without_a_report_is_submitted_again(relay: Relay, door: Enqueuer, redis: Redis) -> None:
@@ -247,7 +252,7 @@ def poisoned(relay: Relay, door: Enqueuer, redis: Redis) -> StatusEvent:
 def fail(tasks: Tasks, event: StatusEvent, times: int) -> None:
     for _ in range(times):
         with pytest.raises(ReportsNotApplied):
-            tasks.status(events=wires(event))
+            tasks.status(called(events=wires(event)))
 
 
 def test_a_report_that_brings_out_a_fault_time_and_again_is_kept_for_a_person(
@@ -256,12 +261,12 @@ def test_a_report_that_brings_out_a_fault_time_and_again_is_kept_for_a_person(
     event = poisoned(relay, door, redis)
     fail(tasks, event, REPORT_TRIES - 1)
     assert relay.store.undecodable() == []
-    assert "fault of ours (ValueError)" in tasks.status(events=wires(event))
+    assert "fault of ours (ValueError)" in tasks.status(called(events=wires(event)))
     [kept] = relay.store.undecodable()
     assert kept.queue == STATUS_QUEUE
     assert kept.reason.startswith("brought out a fault of ours (ValueError) in 5 tries")
     assert not redis.exists(keys.REPORTS, keys.REPORTS_OUTBOX, keys.REPORTS_KEYS)
-    tasks.status(events=wires(event))  # a copy that was still on the queue
+    tasks.status(called(events=wires(event)))  # a copy that was still on the queue
     assert relay.store.undecodable() == [kept]
 
 
@@ -270,13 +275,13 @@ def test_a_kept_report_is_applied_when_it_is_replayed_and_the_fault_is_gone(
 ) -> None:
     event = poisoned(relay, door, redis)
     fail(tasks, event, REPORT_TRIES - 1)
-    tasks.status(events=wires(event))
+    tasks.status(called(events=wires(event)))
     [kept] = relay.store.undecodable()
     jobs = KeptJobs(relay.store, relay.enqueuer, relay.inbox, {}, lambda: 0)
     assert jobs.read_again(kept, dry_run=False).startswith("queued: a report")
     fail(tasks, event, 1)  # it has all its tries again
     redis.hset(keys.message(event.message_id or ""), "len", 3)
-    tasks.status(events=wires(event))
+    tasks.status(called(events=wires(event)))
     assert record_of(relay, event.message_id or "").state is State.DELIVERED
     assert relay.store.undecodable() == []
 
@@ -286,7 +291,7 @@ def test_a_report_that_is_in_no_inbox_is_kept_at_once_for_nobody_would_try_it_ag
 ) -> None:
     event = poisoned(relay, door, redis)
     relay.inbox.applied([event])
-    tasks.status(events=wires(event))
+    tasks.status(called(events=wires(event)))
     assert len(relay.store.undecodable()) == 1
 
 
@@ -306,7 +311,7 @@ def test_a_report_that_comes_before_the_second_begin_decides_in_its_place(
 ) -> None:
     message_id = asked_again(relay, door, redis)
     relay.inbox.record([report("another"), report(message_id, code)])
-    said = tasks.attempt([message_id])
+    said = tasks.attempt(called(ids=[message_id]))
     assert record_of(relay, message_id).state is state
     assert record_of(relay, message_id).attempt == 1
     assert f"nothing to start: {state.value}" in said
@@ -323,11 +328,12 @@ def test_a_report_by_the_vendors_id_decides_before_the_second_begin_too(
     relay.agenda.turn()
     assert record_of(relay, message_id).state is State.QUEUED
     relay.inbox.record([report(None, 200, external_id="e0")])
-    assert "nothing to start: delivered" in tasks.attempt([message_id])
+    assert "nothing to start: delivered" in tasks.attempt(called(ids=[message_id]))
 
 
 def test_a_first_attempt_does_not_look_into_the_inbox(relay: Relay, door: Enqueuer, redis: Redis) -> None:
     first, again = door.enqueue(job()).message_id, asked_again(relay, door, redis)
+    relay.store.claim([first])  # the server knows the script from now on
     looks = [spent(redis, lambda one=one: relay.store.claim([one])) for one in (first, again)]
     assert [cost["evalsha"] for cost in looks] == [1, 1]
     assert looks[1]["zrange"] - looks[0]["zrange"] == 1

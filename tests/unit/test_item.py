@@ -3,6 +3,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from kombu.transport.redis import Channel
 from kombu.transport.virtual import Message
 
@@ -93,3 +95,19 @@ class _Codecs(Channel):  # type: ignore[misc]
 
     def __del__(self) -> None:
         pass
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(st.characters(), max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(headers=JSON, changed=st.dictionaries(st.sampled_from(sorted(envelope()["properties"])), JSON), body=JSON)
+def test_whatever_an_item_holds_kombu_reads_what_is_made_of_it(headers: Any, changed: dict[str, Any], body: Any) -> None:
+    item = json.dumps(with_properties(**changed) | {"headers": headers, "body": body}).encode()
+    read = json.loads(readable(item, QUEUE))
+    message = Message(read, channel=_Codecs())
+    assert message.delivery_info["routing_key"] == QUEUE
+    str(message.delivery_tag).encode()
