@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from pydantic import SecretStr
 
 from tests.integration.forward_proxy import (
     Fault,
@@ -18,6 +19,8 @@ from tests.integration.forward_proxy import (
     says_nothing,
 )
 from tests.integration.scripted_vendor import ACCEPTED, NUMBER, SUBMISSION, Script, answer, close, scripted_vendor, submit, yisha
+from worker.relay import vendor
+from worker.settings import WorkerSettings
 from worker.vendor.answer import Answer, Kind
 
 VENDOR = "vendor.example"  # nobody resolves it: only the proxy reaches it
@@ -78,9 +81,9 @@ def _address(script: Script) -> tuple[str, int]:
 def test_a_secure_vendor_is_reached_through_a_tunnel_that_shows_the_proxy_nothing(
     secure_script: Script, secure_proxy: ForwardProxy, trusted: None
 ) -> None:
-    with yisha(SECURE, proxy=secure_proxy.url()) as vendor:
-        assert [vendor.submit(SUBMISSION) for _ in range(2)] == [Answer(Kind.ANSWERED, "0000", "ext-1", "req-1")] * 2
-        assert vendor.pull("ext-1") == ACCEPTED
+    with yisha(SECURE, proxy=secure_proxy.url()) as through:
+        assert [through.submit(SUBMISSION) for _ in range(2)] == [Answer(Kind.ANSWERED, "0000", "ext-1", "req-1")] * 2
+        assert through.pull("ext-1") == ACCEPTED
     [head] = secure_proxy.asked  # one tunnel, kept
     assert head.startswith(f"CONNECT {VENDOR}:443 HTTP/1.")
     for secret in ("code", "APPCODE", NUMBER[1:], "/comms"):
@@ -176,6 +179,22 @@ def test_a_proxy_that_speaks_tls_has_to_prove_who_it_is(secure_script: Script, c
     for url in (CLEAR, SECURE):
         assert submit(url, proxy=f"https://127.0.0.1:{port}") == Answer(Kind.UNREACHABLE, "proxy_error")
     assert secure_script.received == []
+
+
+def test_the_setting_leads_a_workers_submits_through_the_proxy(
+    script: Script, proxy: ForwardProxy, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)  # away from any .env
+    settings = WorkerSettings(
+        secret=SecretStr("a secret of sixteen characters"),
+        appcode=SecretStr("code"),
+        vendor_url=CLEAR,
+        vendor_intl_url=CLEAR,
+        vendor_proxy=SecretStr(proxy.url("user:word@")),
+    )
+    assert vendor(settings).submit(SUBMISSION).code == "0000"
+    assert "Proxy-Authorization: Basic dXNlcjp3b3Jk" in proxy.asked[0]
+    assert len(script.received) == 1
 
 
 def test_a_vendor_that_is_played_on_this_host_is_not_asked_for_at_the_proxy(script: Script, proxy: ForwardProxy) -> None:

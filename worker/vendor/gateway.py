@@ -122,11 +122,11 @@ RESPONSES = (
     Row(Kind.HALTED, message="provider account overdue", name="arrears"),
     Row(Kind.HALTED, message="api market subscription", name="subscription"),
     Row(Kind.HALTED, message="timestamp expired", name="timestamp_expired"),
-    Row(Kind.HALTED, message="x-ca-timestamp", name="timestamp_expired"),
-    Row(Kind.HALTED, message="invalid timestamp", name="invalid_timestamp"),
-    Row(Kind.HALTED, message="invalid date", name="invalid_timestamp"),
-    Row(Kind.HALTED, message="invalid header", name="invalid_header"),
-    Row(Kind.HALTED, message="header", name="invalid_header"),
+    Row(Kind.HALTED, message="x-ca-timestamp", statuses=_4XX, name="timestamp_expired"),
+    Row(Kind.HALTED, message="invalid timestamp", statuses=_4XX, name="invalid_timestamp"),
+    Row(Kind.HALTED, message="invalid date", statuses=_4XX, name="invalid_timestamp"),
+    Row(Kind.HALTED, message="invalid header", statuses=_4XX, name="invalid_header"),
+    Row(Kind.HALTED, message="header", statuses=_4XX, name="invalid_header"),
     Row(Kind.UNCERTAIN, message="nonce used", name="nonce_used"),  # as its code
     # The route; names that no failure of ours has.
     Row(Kind.UNREACHABLE, message="invalid url", statuses=_4XX, name="unknown_url"),

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 LIMIT = 58  # bytes of UTF-8: twenty Chinese characters. With its attempt a field of 64, which Redis holds compactly
-_LONGEST = 2000  # characters; what is longer is no sentence for a person
+_LONGEST = 1000  # characters, before and after escapes are undone; what is longer is no sentence for a person
 _ROUNDS = 6
 _LONGEST_WORD = 24  # letters
 _SHORT_NAME = 4  # Chinese characters; of a value so short every single one goes
@@ -37,7 +37,7 @@ _CHINESE = re.compile(r"[\u3007\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+
 def masked(text: str, values: Sequence[str]) -> str | None:
     """The words of ``text`` that may be kept beside ``values``, or None."""
     plain = _decoded(text) if len(text) <= _LONGEST else None
-    if plain is None:
+    if plain is None or len(plain) > _LONGEST:
         return None
     hidden = _Values.of(values)
     for _ in range(_ROUNDS):

@@ -113,6 +113,6 @@ def test_codes_that_speak_of_a_header_halt_because_headers_are_the_same_for_ever
 
 
 @pytest.mark.parametrize("status", [200, 500, 502, 504])
-@pytest.mark.parametrize("message", ["Invalid Url", "Empty Request Body", "Throttled by USER Flow Control"])
+@pytest.mark.parametrize("message", ["Invalid Url", "Empty Request Body", "Throttled by USER Flow Control", "Header overflow"])
 def test_words_that_say_not_sent_count_only_with_a_status_that_agrees(status: int, message: str) -> None:
     assert classify_response(Head(status, "", message)).kind is Kind.UNCERTAIN
