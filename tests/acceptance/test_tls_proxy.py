@@ -1,4 +1,4 @@
-"""The reference proxy, deploy/nginx/receiver.conf, before a real receiver: TLS ends there, callbacks pass, and nothing else.
+"""The reference proxy, deploy/nginx/receiver.conf, before a real receiver: TLS ends there; callbacks pass, and nothing else."""
 
 import os
 import re
