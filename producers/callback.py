@@ -116,12 +116,12 @@ def _reports_in(value: object) -> list[_Found]:
 def _search(value: object, depth: int, above: Named) -> Iterator[_Found]:
     """Every report in a value, and what is none where there should be one; ``above`` is what the envelopes say of each."""
     whole = container(value)
-    if isinstance(whole, dict):
+    if isinstance(whole, dict) and whole:
         yield from _of_object(whole, depth, above)
     elif isinstance(whole, list) and depth > 0:
         for element in whole:
             yield from _search(element, depth - 1, above)
-    elif value:  # nothing is lost with an empty element
+    elif value and whole != {}:  # nothing is lost with an empty element
         yield _Found(value, {})
 
 

@@ -1,7 +1,7 @@
 """Kept callbacks: what nobody could read of the vendor's callbacks, in the store, until a person has dealt with it.
 
-Kept twice, the same callback is one entry. The last ``CAP`` are kept, each for ``KEPT_FOR``. Fails with ``StoreUnavailable``;
-keeping again is harmless.
+Kept again, because an answer of the store was lost, a callback stays one entry. The last ``CAP`` are kept, each for ``KEPT_FOR``.
+Fails with ``StoreUnavailable``; keeping again is harmless.
 """
 
 import json
@@ -49,7 +49,7 @@ class KeptCallbacks:
 
 
 def _member(callback: UnreadCallback) -> str:
-    """Without the instant, which is the score: the same callback again is the same member."""
+    """Without the instant, which is the score."""
     wire = callback.encode()
     del wire["received_at"]
     return json.dumps(wire)

@@ -30,10 +30,8 @@ from producers.content_encoding import Damaged, TooLong, decoded
 from producers.forward import Kept
 from producers.refused import Refusal, RefusedPosts, refusal_of
 from producers.spool import SpoolUnavailable
-from producers.token import PROBE, CallbackToken, is_bare, token_of
+from producers.token import PROBE, PROBE_ANSWER, CallbackToken, is_bare, token_of
 from producers.unread_callback import Received, UnreadCallback
-
-PROBED = "smsrelay receiver\n"  # what it answers on the path of ``token.PROBE``
 
 _LONGEST_TYPE = 256  # of a Content-Type
 _RETRY_AFTER = {"Retry-After": "5"}  # seconds
@@ -56,7 +54,7 @@ def _answer(status: int, text: str, headers: dict[str, str] | None = None) -> _A
 
 
 _OK = _answer(200, "ok\n")
-_PROBED = _answer(200, PROBED)
+_PROBED = _answer(200, PROBE_ANSWER.decode())
 _NOT_FOUND = _answer(404, "not found\n", _CLOSE)
 _NOT_A_POST = _answer(405, "POST only\n", {"Allow": "POST", **_CLOSE})
 _TOO_LARGE = _answer(413, "too large\n", _CLOSE)

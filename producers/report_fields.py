@@ -100,7 +100,7 @@ def recipient(named: Named) -> str | None:
     for name, (_, value) in named.items():
         digits = re.sub(r"\D", "", scalar_text(value) or "") if _RECIPIENT.search(name) else ""
         if digits:
-            return digits[-8:]
+            return digits[-10:]  # without the country's code, or a leading 0 in its place
     return None
 
 

@@ -33,6 +33,7 @@ class CallbackToken:
 
 
 PROBE = CallbackToken("smsrelay-probe", 1)  # no message: on its path ``smsrelay doctor`` asks whether callbacks arrive
+PROBE_ANSWER = b"smsrelay receiver\n"
 
 
 def token_of(secret: bytes, path: str) -> CallbackToken | None:

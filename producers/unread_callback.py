@@ -5,7 +5,7 @@ read it; it can hold a phone number, so neither the repr nor any log shows it. A
 """
 
 import base64
-import hashlib
+import secrets
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -25,17 +25,13 @@ class UnreadCallback:
     reason: str
     body: bytes = field(repr=False)  # without its Content-Encoding, unless that is what could not be undone
     content_type: str = field(default="", repr=False)
-
-    @property
-    def kept_id(self) -> str:
-        """What a person names it by; the same body on the same path has the same one."""
-        named = f"{self.token.message_id}/{self.token.attempt}/".encode()
-        return hashlib.sha256(named + self.body).hexdigest()[:12]
+    kept_id: str = field(default_factory=lambda: secrets.token_hex(6))  # what a person names it by
 
     def encode(self) -> dict[str, Any]:
         """Plain JSON values; the body as text where it is UTF-8."""
         wire: dict[str, Any] = {
             "unread": _WIRE_VERSION,
+            "kept_id": self.kept_id,
             "message_id": self.token.message_id,
             "attempt": self.token.attempt,
             "received_at": self.received_at,
@@ -53,7 +49,8 @@ class UnreadCallback:
         try:
             token = CallbackToken(str(wire["message_id"]), int(wire["attempt"]))
             body = wire["text"].encode() if "text" in wire else base64.b64decode(wire["base64"])
-            return cls(token, int(wire["received_at"]), str(wire["reason"]), body, str(wire["content_type"]))
+            told = str(wire["reason"]), body, str(wire["content_type"]), str(wire["kept_id"])
+            return cls(token, int(wire["received_at"]), *told)
         except (KeyError, TypeError, ValueError, AttributeError):
             raise Rejection.of("unread", "is not a callback that was kept") from None
 

@@ -173,9 +173,7 @@ def _sum_up(results: list[str], left: int) -> int:
             f"{done} of {len(results)} {'replayed' if done == len(results) else 'replayed, the others as told above'}", err=True
         )
     if left:
-        click.echo(
-            f"{left} jobs, tasks or callbacks nobody could read were left alone: the filters fit none of them", err=True
-        )
+        click.echo(f"{left} jobs, tasks or callbacks nobody could read were left alone: the filters fit none of them", err=True)
     return 0 if done == len(results) else 1
 
 

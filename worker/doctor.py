@@ -2,7 +2,7 @@
 
 Enters: the environment, and the servers it names. Leaves: findings, each with what to do; nothing is changed anywhere.
 A server that does not answer is a finding, too, as are settings that no worker starts with: then what the receiver needs is
-still looked at. Nothing is asked of the vendor, and no name is resolved.
+still looked at. Nothing is asked of the vendor; beside store and broker, only the callback URL is called.
 """
 
 import ipaddress
@@ -24,6 +24,7 @@ from producers.rejection import Rejection
 from producers.settings import ProducerSettings, SettingsError
 from producers.spool import Spool, SpoolUnavailable
 from producers.template import Approval, Registry, load_registry
+from worker.doctor_callback import examine_callback
 from worker.doctor_server import clocks, examine_messages, examine_server, recent_templates
 from worker.finding import Finding, error, note, warning
 from worker.policy_file import PolicyError, load_policy
@@ -51,7 +52,8 @@ def examine(wall_clock: Clock = time.time) -> list[Finding]:
     except SettingsError as problems:
         return [*_wrong_settings(str(problems)), *_examine_without_worker(wall_clock)]
     used, at_store = examine_store(settings, wall_clock)
-    return [*examine_settings(settings, used), *at_store, *examine_broker(settings), *examine_spool(settings)]
+    at_receiver = examine_callback(settings.callback_url, settings.secret_bytes)
+    return [*examine_settings(settings, used), *at_store, *examine_broker(settings), *at_receiver, *examine_spool(settings)]
 
 
 def examine_settings(settings: WorkerSettings, used: Collection[str] = ()) -> list[Finding]:
