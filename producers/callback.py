@@ -18,6 +18,7 @@ from producers.callback_text import container, readings
 from producers.event import StatusEvent
 from producers.report_fields import (
     EXTERNAL_ID,
+    LONGEST_NAME,
     REFERENCE_ID,
     CallbackUnreadable,
     Named,
@@ -79,8 +80,11 @@ def read_callback(
     Reports on several submits are matched by the vendor's external id where ``by_external_id`` permits it, else none of them is
     read. Without a token each report needs an external id.
     """
-    found = next((found for found in map(_reports_in, readings(body, content_type)) if any(one.is_report for one in found)), None)
-    if found is None:
+    for value in readings(body, content_type):
+        found = _reports_in(value)
+        if any(one.is_report for one in found):
+            break
+    else:
         return _unread("no object with a status code", body, content_type)
     if len(found) > MOST_REPORTS:
         return _unread(f"more than {MOST_REPORTS} reports", body, content_type)
@@ -109,7 +113,11 @@ def _unread(reason: str, body: bytes, content_type: str | None) -> CallbackReadi
     return CallbackReading((), Unread(reason, shape(body, content_type)))
 
 
-def _reports_in(value: object) -> list[_Found]:
+def _reports_in(value: dict[str, object] | list[object]) -> list[_Found]:
+    if isinstance(value, dict):
+        outer, status = _parts(value)
+        if has_code(status):
+            return [_Found(value, outer | status)]  # as almost every callback is
     return list(islice(_search(value, _DEEP, {}), MOST_REPORTS + 1))
 
 
@@ -147,15 +155,18 @@ def _envelopes(outer: Named) -> list[object]:
     return [part for letters, (_, part) in outer.items() if letters in _ENVELOPES and container(part)]
 
 
-def _parts(fields: dict[str, object]) -> tuple[Named, Named]:
+def _parts(fields: dict[str, object]) -> tuple[dict[str, tuple[str, object]], dict[str, tuple[str, object]]]:
     """Fields by the letters of their names: of the object itself, and of its ``status``, which is about this report and wins."""
     outer: dict[str, tuple[str, object]] = {}
     inner: dict[str, tuple[str, object]] = {}
     for name, value in fields.items():
+        if len(name) > LONGEST_NAME:
+            continue
         letters = letters_of(name)
         nested = container(value) if letters == "status" else None
         if isinstance(nested, dict):
-            inner |= {letters_of(key): (key, part) for key, part in nested.items() if part is not None}
+            told = [(key, part) for key, part in nested.items() if part is not None and len(key) <= LONGEST_NAME]
+            inner |= {letters_of(key): (key, part) for key, part in told}
         else:
             outer.setdefault(letters, (name, value))
     return outer, inner

@@ -20,9 +20,9 @@ class Damaged(ValueError):
     """The body is gzip that was cut or changed."""
 
 
-def decoded(body: bytes, encoding: str, limit: int) -> bytes:
-    """The body without its encoding, ``limit`` bytes at most; raises ``TooLong`` and ``Damaged``."""
-    if "deflate" in encoding.lower() and not body.startswith(_GZIP):
+def decoded(body: bytes, encoding: bytes, limit: int) -> bytes:
+    """The body without its ``encoding`` (the header's value), ``limit`` bytes at most; raises ``TooLong`` and ``Damaged``."""
+    if encoding and b"deflate" in encoding.lower() and not body.startswith(_GZIP):
         inflated = (_inflated(body, window, limit) for window in (_ZLIB_OR_GZIP, _BARE))
         return next((whole for whole in inflated if whole is not None), body)
     for _ in range(_LAYERS):

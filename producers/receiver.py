@@ -109,7 +109,7 @@ class _Callbacks:
         content_type = headers.get(b"content-type", b"")[:_LONGEST_TYPE].decode("latin-1")
         now = self.clock()
         try:
-            body = _decoded(raw, headers, self.max_body)
+            body = decoded(raw, headers.get(b"content-encoding", b""), self.max_body)
             reading = read_callback(body, content_type, now, token, by_external_id=self.unsigned)
         except TooLong:
             _log.warning("callback.too_large", **_about(token))
@@ -189,7 +189,8 @@ def create_app(
         """The bare path, called by another method."""
         return PlainTextResponse("POST only\n", 405, {"Allow": "POST"})
 
-    routes = [Route("/healthz", healthz), Route("/readyz", readyz)]
+    probes = {"healthz": healthz, "readyz": readyz}
+    routes = [Route(f"{prefix}/{name}", probe) for prefix in ("", "/{prefix:path}") for name, probe in probes.items()]
     if unsigned:
         routes.append(Route("/callback", post_only))
     rest = Starlette(routes=routes)
@@ -219,10 +220,6 @@ def _tell(reading: CallbackReading, kept: UnreadCallback | None, token: Callback
 def _about(token: CallbackToken | None) -> dict[str, str | int | None]:
     """What the log says of whose callback it is."""
     return {"message_id": token.message_id, "attempt": token.attempt} if token else {"message_id": None, "attempt": None}
-
-
-def _decoded(body: bytes, headers: dict[bytes, bytes], limit: int) -> bytes:
-    return decoded(body, headers.get(b"content-encoding", b"").decode("latin-1"), limit)
 
 
 async def _read_body(headers: dict[bytes, bytes], receive: Receive, limit: int) -> bytes:

@@ -16,6 +16,7 @@ from producers.token import CallbackToken
 
 Named = Mapping[str, tuple[str, object]]  # letters of the name → (name as it came, value)
 
+LONGEST_NAME = 64  # characters of a name that is looked at
 _NAMES = 1024  # whose spelling is looked at once; a vendor uses a dozen, and others cannot fill the memory
 
 CODE = ("code", "statuscode")

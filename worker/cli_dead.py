@@ -138,8 +138,11 @@ def replay(ids: tuple[str, ...], everything: bool, dry_run: bool, **filters: Any
             chosen = [*chosen, *kept]
         results = {}
         for one in chosen:
-            results[one] = jobs.read_again(kept[one], dry_run) if one in kept else letters.replay(one, dry_run)
-            click.echo(f"{one}  {results[one]}")
+            if one in kept:
+                results[one] = jobs.read_again(kept[one], dry_run, vouched=bool(ids))
+            else:
+                results[one] = letters.replay(one, dry_run)
+            click.echo(f"{one}  {escaped(results[one])}")
     left = len(kept) if not ids and wanted.about_records else 0
     raise SystemExit(_sum_up(list(results.values()), left))
 

@@ -2,7 +2,8 @@
 
 Enters: a kept job, report, task or callback, in whatever it was wrapped. Leaves: a message or a report like any other, and the
 kept one is let go; or why that cannot be. Read again twice, it is the same message; its deadline counts from the time at which it
-was kept. The reports of a callback that named several submits are matched by the vendor's ids: the person vouches for it.
+was kept. The reports of a callback that named several submits are matched by the vendor's ids when the person names it by its id,
+and so vouches for it.
 Fails with ``StoreUnavailable``; reading it again is then harmless.
 """
 
@@ -50,10 +51,10 @@ class KeptJobs:
         """Everything kept since an instant (ms), newest first."""
         return kept_list(self._store, self._callbacks, since)
 
-    def read_again(self, kept: Undecodable, dry_run: bool) -> str:
-        """Take one as what it was meant to be; says what became of it."""
+    def read_again(self, kept: Undecodable, dry_run: bool, *, vouched: bool = False) -> str:
+        """Take one as what it was meant to be; says what became of it. ``vouched``: a person named this very one."""
         if kept.queue == CALLBACK:
-            return self._callback(kept_callback(kept), dry_run)
+            return self._callback(kept_callback(kept), dry_run, vouched)
         try:
             wire = unwrapped(json.loads(kept.body))
             take = self._report(wire) if kept.queue == STATUS_QUEUE else self._job(wire, kept)
@@ -67,10 +68,12 @@ class KeptJobs:
         self._store.drop_undecodable(kept)
         return result
 
-    def _callback(self, callback: UnreadCallback, dry_run: bool) -> str:
-        read = read_callback(callback.body, callback.content_type, callback.received_at, callback.token, by_external_id=True)
-        if not read.reports or dry_run:
-            return "would be queued" if read.reports else f"not replayed, still unreadable: {callback.reason}"
+    def _callback(self, callback: UnreadCallback, dry_run: bool, vouched: bool) -> str:
+        read = read_callback(callback.body, callback.content_type, callback.received_at, callback.token, by_external_id=vouched)
+        if not read.reports:
+            return f"not replayed, still unreadable: {callback.reason}"
+        if dry_run:
+            return "would be queued"
         self._inbox.record(read.reports)
         if read.unread is not None:
             return f"not replayed whole: {read.unread.reason}; it stays, and what could be read is queued"

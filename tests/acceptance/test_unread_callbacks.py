@@ -101,6 +101,16 @@ def test_a_packed_list_of_reports_on_a_path_that_a_proxy_changed_settles_the_mes
     assert [line.code for line in record.timeline if line.code] == ["0000", "203", "200"]
 
 
+def test_reports_in_lists_and_envelopes_settle_messages(relay: RelayProcess) -> None:
+    _, delivered = relay.scripted(
+        {"submits": [{"reports": [{"code": 203, "shape": "list"}, {"code": 200, "shape": "enveloped"}]}]}
+    )
+    _, failed = relay.scripted({"submits": [{"reports": [{"code": 504, "shape": "list"}]}]})
+    relay.wait_state(delivered, State.DELIVERED)
+    line = relay.wait_state(failed, State.FAILED).timeline[-1]
+    assert line.at - 60_000 < (line.updated_on or 0) <= line.at  # its compact time was read as one
+
+
 def test_reports_on_another_submit_change_nothing_until_a_person_vouches_for_them(relay: RelayProcess) -> None:
     sent = [relay.scripted({"submits": ["never"]}) for _ in range(2)]
     submits = [eventually(lambda to=to: relay.simulator.submits(to), "the submit")[0] for to, _ in sent]

@@ -220,6 +220,7 @@ def test_the_process_is_healthy_while_it_is_not_ready(receiver: Served) -> None:
     receiver.keeper.up = False
     assert receiver.call("GET", "/readyz").status_code == 503
     assert receiver.call("GET", "/healthz").status_code == 200
+    assert receiver.call("GET", "/sms/healthz").status_code == 200  # behind a proxy that keeps its prefix
 
 
 def test_neither_answers_nor_logs_repeat_the_body_or_the_token(fresh: Served) -> None:
