@@ -1,4 +1,4 @@
-"""The doctor's look at callbacks: calls the callback URL as the vendor would, and reads in the store what came in vain.
+"""The doctor's look at callbacks: calls the callback URL as the vendor would, and reads what the receivers kept or rejected.
 
 The call is a POST without a body on a path that stands for no message, so it changes nothing; it lasts a few seconds at most. It
 goes out from this host, without any proxy of the environment, so what does not answer here may still answer the vendor: a
@@ -67,7 +67,7 @@ def examine_callback(url: str | None, secret: bytes, patience: float = _IN_ALL) 
 
 
 def stored_callbacks(redis: Redis, now: int) -> list[Finding]:
-    """Of callbacks nobody could read, and of those whose path was wrong, as the receivers noted them by ``now`` (ms)."""
+    """Of callbacks nobody could read, and of requests that receivers rejected, as they noted them by ``now`` (ms)."""
     kept = redis.zcard(keys.UNREAD_CALLBACKS)
     problem = f"{kept} callbacks that nobody could read are kept: their reports are not applied"
     remedy = "`smsrelay dead list`; `smsrelay dead replay ID` when a newer version reads them"
@@ -76,10 +76,10 @@ def stored_callbacks(redis: Redis, now: int) -> list[Finding]:
 
 
 def refused_callbacks(counts: Mapping[str, int]) -> list[Finding]:
-    """Of requests that came to a receiver and were no callback of ours; those without anything of ours are what scanners try."""
+    """Of requests that receivers rejected; strange paths are left out, because scanners try them all the time."""
     last = clock(counts.get("last", 0))
     return [
-        warning("callbacks", f"{counts[why]} requests to the receiver came in vain, the last at {last}: {means}", _RECEIVER)
+        warning("callbacks", f"{counts[why]} requests to the receiver were rejected, the last at {last}: {means}", _RECEIVER)
         for why, means in _MEANS.items()
         if counts.get(why)
     ]

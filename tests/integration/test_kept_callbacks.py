@@ -141,7 +141,7 @@ def test_a_kept_job_and_a_kept_callback_stand_in_one_list(callbacks: KeptCallbac
     assert kept.kept_id not in dead(valkey_url, "list", "--lane", "otp").stdout
 
 
-def test_the_doctor_tells_what_is_kept_and_what_came_in_vain(callbacks: KeptCallbacks, redis: Redis) -> None:
+def test_the_doctor_tells_what_is_kept_and_what_was_rejected(callbacks: KeptCallbacks, redis: Redis) -> None:
     counts = RefusalCounts(redis, lambda: NOW)
     assert stored_callbacks(redis, NOW) == []
     counts.add({Refusal.STRANGE_PATH.value: 1000})  # scanners
