@@ -13,9 +13,9 @@ from typing import Self
 import structlog
 from structlog.typing import FilteringBoundLogger
 
-from producers.event import StatusEvent
 from producers.publish import BrokerUnavailable
 from producers.spool import Spool, SpoolUnavailable
+from producers.unread_callback import Received
 
 _BATCH = 100  # reports; as many can come twice after a kill
 _PAUSE = 1.0  # seconds
@@ -30,7 +30,7 @@ class Drain:
     def __init__(
         self,
         spool: Spool,
-        publish: Callable[[Sequence[StatusEvent]], None],
+        publish: Callable[[Sequence[Received]], None],
         reachable: Callable[[], bool],
         broker_down: threading.Event,
     ) -> None:

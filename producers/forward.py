@@ -1,8 +1,8 @@
 """Forwarder: makes one report after another durable before it is answered, on the broker or else in the spool.
 
-Enters: ``StatusEvent`` values, many at a time. Leaves: for each, where it is now. What arrives while a flush is under way gathers
-and goes out together: one flush to the broker, one sync of the disk, one line of the log for all of them. Nothing waits for more
-to come: a report that comes alone is flushed at once.
+Enters: ``StatusEvent`` and ``UnreadCallback`` values, many at a time. Leaves: for each, where it is now. What arrives while a
+flush is under way gathers and goes out together: one flush to the broker, one sync of the disk, one line of the log for all of
+them. Nothing waits for more to come: a report that comes alone is flushed at once.
 When the broker fails, or does not answer in time, the reports go to the spool, and so do all that follow until the drain has
 seen the broker again: nobody waits for a connection that was just refused. Raises ``SpoolUnavailable`` when neither takes them.
 """
@@ -17,9 +17,9 @@ from enum import StrEnum
 import structlog
 from structlog.typing import FilteringBoundLogger
 
-from producers.event import StatusEvent
 from producers.publish import BrokerUnavailable
 from producers.spool import Spool, SpoolUnavailable
+from producers.unread_callback import Received, UnreadCallback
 
 _PATIENCE = 2.0  # seconds for the broker to answer; the vendor waits 5 for ours
 _ANSWER_WITHIN = 4.0  # seconds, for the same reason
@@ -39,7 +39,7 @@ class Kept(StrEnum):
 class _Batch:
     """Reports that go out together, and who waits for each."""
 
-    events: list[StatusEvent] = field(default_factory=list)
+    events: list[Received] = field(default_factory=list)
     waiting: list[asyncio.Future[Kept]] = field(default_factory=list)
 
     def settle(self, flush: asyncio.Task[Kept]) -> None:
@@ -63,7 +63,7 @@ class Forwarder:
 
     def __init__(
         self,
-        publish: Callable[[Sequence[StatusEvent]], Awaitable[None]],
+        publish: Callable[[Sequence[Received]], Awaitable[None]],
         spool: Spool,
         broker_down: threading.Event,
         patience: float = _PATIENCE,
@@ -79,7 +79,7 @@ class Forwarder:
         self._flushes: set[asyncio.Task[Kept]] = set()  # the loop itself holds tasks weakly
         self._spooling = ThreadPoolExecutor(1, "spool")
 
-    async def keep(self, event: StatusEvent) -> Kept:
+    async def keep(self, event: Received) -> Kept:
         """Make ``event`` durable; raises ``SpoolUnavailable``, and then it may or may not be."""
         batch = self._gathering or self._gather()
         loop = asyncio.get_running_loop()
@@ -109,13 +109,13 @@ class Forwarder:
         _log.info(f"callback.{kept}", reports=[_named(event) for event in batch.events])
         return kept
 
-    async def _kept(self, events: Sequence[StatusEvent]) -> Kept:
+    async def _kept(self, events: Sequence[Received]) -> Kept:
         if not self._broker_down.is_set() and await self._published(events):
             return Kept.ENQUEUED
         await asyncio.get_running_loop().run_in_executor(self._spooling, self._spool.put, events)
         return Kept.SPOOLED
 
-    async def _published(self, events: Sequence[StatusEvent]) -> bool:
+    async def _published(self, events: Sequence[Received]) -> bool:
         """Whether the broker has them for certain. One that answers too late has them as well: reports may come twice."""
         try:
             async with asyncio.timeout(self._patience):
@@ -133,16 +133,18 @@ def _give_up(waiter: asyncio.Future[Kept]) -> None:
         waiter.set_exception(SpoolUnavailable("neither broker nor disk answered"))
 
 
-def in_threads(publish: Callable[[Sequence[StatusEvent]], None]) -> Callable[[Sequence[StatusEvent]], Awaitable[None]]:
+def in_threads(publish: Callable[[Sequence[Received]], None]) -> Callable[[Sequence[Received]], Awaitable[None]]:
     """``publish`` for an event loop, where it may block; who stops waiting for it does not stop it."""
     threads = ThreadPoolExecutor(_PUBLISHING, "publish")
 
-    async def publish_in_thread(events: Sequence[StatusEvent]) -> None:
+    async def publish_in_thread(events: Sequence[Received]) -> None:
         await asyncio.get_running_loop().run_in_executor(threads, publish, events)
 
     return publish_in_thread
 
 
-def _named(event: StatusEvent) -> str:
+def _named(event: Received) -> str:
     """A report as the log names it."""
+    if isinstance(event, UnreadCallback):
+        return f"{event.token.message_id}/{event.token.attempt} unread"
     return f"{event.message_id or '?'}/{event.attempt or '?'} {event.code}"

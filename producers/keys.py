@@ -29,6 +29,8 @@
 | sms:dead | sorted set: id by the instant (ms) it failed or ended unknown | swept after the retention |
 | sms:expired | sorted set: id by the instant (ms) it expired | swept after the retention |
 | sms:undecodable | list: jobs and tasks nobody could read, as JSON | capped; until retention after the last |
+| sms:undecodable:callbacks | sorted set: callbacks nobody could read (JSON) by the instant (ms) they came | capped; 72 h |
+| sms:callbacks:refused | hash: requests that were no callback of ours, by reason; the last one's instant (ms) | 24 h after it |
 """
 
 from producers.lanes import Lane
@@ -55,6 +57,8 @@ WORKERS = "sms:workers"
 DEAD = "sms:dead"
 EXPIRED = "sms:expired"
 UNDECODABLE = "sms:undecodable"
+UNREAD_CALLBACKS = "sms:undecodable:callbacks"
+REFUSED_CALLBACKS = "sms:callbacks:refused"
 
 
 def message(message_id: str) -> str:

@@ -7,9 +7,10 @@ A broker or a disk that is away at the start keeps nothing from starting: callba
 import gc
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import uvicorn
+from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp
 
 from producers import logs
@@ -18,12 +19,17 @@ from producers.drain import Drain
 from producers.event import StatusEvent
 from producers.forward import Forwarder, in_threads
 from producers.inbox import Inbox
+from producers.kept_callbacks import KeptCallbacks
 from producers.pipe import Pipe
 from producers.publish import BrokerUnavailable, Publisher
 from producers.receiver import create_app
+from producers.refusal_counts import RefusalCounts
+from producers.refused import RefusedPosts
 from producers.settings import ProducerSettings
 from producers.spool import Spool
+from producers.unread_callback import Received, UnreadCallback
 
+_Publish = Callable[[Sequence[Received]], Awaitable[None]]
 _GRACE = 10  # seconds that open requests get to be answered at the end
 
 
@@ -33,33 +39,50 @@ def serve_receiver(settings: ProducerSettings, host: str, port: int) -> None:
     spool = Spool(settings.spool_folder, settings.spool_max)
     broker_down = threading.Event()
     with Publisher(settings.broker_url, connections=16) as publisher:
-        inbox = Inbox(open_store(settings.store_url, connections=8))
+        redis = open_store(settings.store_url, connections=8)
+        inbox, kept, counts = Inbox(redis), KeptCallbacks(redis), RefusalCounts(redis, _epoch_ms)
 
-        def publish(events: Sequence[StatusEvent]) -> None:
+        def publish(received: Sequence[Received]) -> None:
             """Into the inbox first: the queue alone may lose a report that was answered with 200."""
             try:
-                tasks = inbox.record(events)
+                tasks = inbox.record([one for one in received if isinstance(one, StatusEvent)])
+                kept.keep([one for one in received if isinstance(one, UnreadCallback)])
             except StoreUnavailable as error:
                 raise BrokerUnavailable(str(error)) from None  # to the receiver they are one: the report is spooled
             publisher.publish_many(tasks)
 
         straight = in_threads(publish)
         if settings.one_redis:
-            straight = Pipe(settings.store_url, inbox, otherwise=straight).publish
+            straight = _piped(Pipe(settings.store_url, inbox, otherwise=straight), otherwise=straight)
         drain = Drain(spool, publish, publisher.reachable, broker_down)
         app = create_app(
             Forwarder(straight, spool, broker_down).keep,
             lambda: drain.alive and (spool.has_room() or publisher.reachable()),
+            RefusedPosts(lambda refused: run_in_threadpool(counts.add, refused)),
             settings.secret_bytes,
-            lambda: time.time_ns() // 1_000_000,
+            _epoch_ms,
             max_body=settings.callback_max_bytes,
             unsigned=settings.unsigned_callbacks,
         )
         with drain:
-            _run(app, host, port)
+            _run(app, host, port, settings.callback_keep_alive)
 
 
-def _run(app: ASGIApp, host: str, port: int) -> None:
+def _piped(pipe: Pipe, otherwise: _Publish) -> _Publish:
+    """Reports through the pipe; what nobody could read, which is rare, and what came with it the other way."""
+
+    async def publish(received: Sequence[Received]) -> None:
+        reports = [one for one in received if isinstance(one, StatusEvent)]
+        await (pipe.publish(reports) if len(reports) == len(received) else otherwise(received))
+
+    return publish
+
+
+def _epoch_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _run(app: ASGIApp, host: str, port: int, keep_alive: int) -> None:
     gc.collect()
     gc.freeze()  # what the imports left is never garbage; looking through it stops every open call
     uvicorn.run(
@@ -71,5 +94,6 @@ def _run(app: ASGIApp, host: str, port: int) -> None:
         lifespan="off",
         server_header=False,
         proxy_headers=False,  # nobody asks who called
+        timeout_keep_alive=keep_alive,
         timeout_graceful_shutdown=_GRACE,
     )

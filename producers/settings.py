@@ -70,7 +70,12 @@ class ProducerSettings(StoreSettings):
     spool_max: Annotated[int, Field(ge=1)] = Field(
         default=100_000, description="Reports the spool holds; then callbacks are answered 503."
     )
-    callback_max_bytes: Annotated[int, Field(ge=512)] = Field(default=65536, description="Longest callback body taken.")
+    callback_max_bytes: Annotated[int, Field(ge=512)] = Field(
+        default=65536, description="Longest callback body taken, compressed or not."
+    )
+    callback_keep_alive: Annotated[int, Field(ge=1, le=3600)] = Field(
+        default=75, description="Seconds the receiver leaves an idle connection open: longer than the proxy before it does."
+    )
     unsigned_callbacks: bool = Field(
         default=False, description="Also take callbacks without a token, matched by the vendor's external id alone."
     )

@@ -1,8 +1,8 @@
 """Spool: status events on the local disk while the broker cannot take them.
 
-Enters: ``StatusEvent`` values, which hold no number. Leaves: the same, oldest first, until somebody says that they are on the
-broker. When ``put`` returns, the events survive a kill of the process and a loss of power (SQLite, write-ahead log, synced at
-each commit).
+Enters: ``StatusEvent`` values, which hold no number, and ``UnreadCallback`` values, which may. Leaves: the same, oldest first,
+until somebody says that they are on the broker. When ``put`` returns, the events survive a kill of the process and a loss of
+power (SQLite, write-ahead log, synced at each commit).
 Fails with ``SpoolFull`` at its limit and ``SpoolUnavailable`` when the disk does not do what it is asked; then nothing is lost
 that was put before, and the next call opens the file anew.
 
@@ -25,6 +25,7 @@ from structlog.typing import FilteringBoundLogger
 
 from producers.event import StatusEvent
 from producers.rejection import Rejection
+from producers.unread_callback import Received, UnreadCallback
 
 _PATIENCE = 1.0  # seconds to wait while another receiver writes
 
@@ -32,6 +33,7 @@ _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",  # in WAL: a sync at each commit
     "PRAGMA fullfsync = ON",  # on macOS a plain fsync stops at the disk's cache
+    "PRAGMA secure_delete = ON",  # a callback nobody could read may hold a number, which must not stay in a free page
 )
 # AUTOINCREMENT: a place is never given twice, so removing through a place can never take a younger event.
 _SCHEMA = (
@@ -57,7 +59,7 @@ class Spooled:
     """One event and its place in the order of arrival."""
 
     place: int
-    event: StatusEvent
+    event: Received
 
 
 class Spool:
@@ -69,7 +71,7 @@ class Spool:
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
 
-    def put(self, events: Sequence[StatusEvent]) -> None:
+    def put(self, events: Sequence[Received]) -> None:
         """Add all of them with one sync of the disk, or none; raises ``SpoolFull`` and ``SpoolUnavailable``."""
         rows = [(json.dumps(event.encode()).encode(),) for event in events]
         with self._transaction() as connection:
@@ -171,12 +173,16 @@ def _waiting(connection: sqlite3.Connection) -> int:
 
 def _read(connection: sqlite3.Connection, place: int, wire: bytes) -> Spooled | None:
     try:
-        return Spooled(place, StatusEvent.decode(json.loads(wire)))
+        return Spooled(place, _decoded(json.loads(wire)))
     except (ValueError, TypeError, Rejection):
         _log.error("spool.unreadable", place=place)
         connection.execute("INSERT INTO unreadable SELECT place, event FROM reports WHERE place = ?", (place,))
         connection.execute("DELETE FROM reports WHERE place = ?", (place,))
         return None
+
+
+def _decoded(wire: object) -> Received:
+    return UnreadCallback.decode(wire) if UnreadCallback.is_wire(wire) else StatusEvent.decode(wire)
 
 
 def _locked(lock: int) -> bool:

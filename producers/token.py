@@ -11,10 +11,13 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-_PREFIX = "/callback"
+_FIRST = "callback"
 _MAC_BYTES = 16
 _MESSAGE_ID = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
 _ATTEMPT = re.compile(r"[1-9][0-9]{0,5}")
+_PROOF = re.compile(r"[A-Za-z0-9_\-]{22}")
+_AS_WE_WROTE_IT = re.compile(f"/{_FIRST}" + r"/([^/]+)/([^/]+)/([^/]+)")
+_LONGEST_PATH = 4096  # ours has about 70 characters; the rest is for a proxy's prefix
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,43 @@ class CallbackToken:
 
     def path(self, secret: bytes) -> str:
         """Path of the callback URL, to be appended to the receiver's public base."""
-        return f"{_PREFIX}/{self.message_id}/{self.attempt}/{_mac(secret, self.message_id, str(self.attempt))}"
+        return f"/{_FIRST}/{self.message_id}/{self.attempt}/{_mac(secret, self.message_id, str(self.attempt))}"
+
+
+PROBE = CallbackToken("smsrelay-probe", 1)  # no message: on its path ``smsrelay doctor`` asks whether callbacks arrive
+PROBE_ANSWER = b"smsrelay receiver\n"
+
+
+def token_of(secret: bytes, path: str) -> CallbackToken | None:
+    """The token that a request's path ends with, or None when we did not write it.
+
+    What stands before the last three segments is the proxies' business, and so are slashes at the end and doubled ones: the
+    proof decides.
+    """
+    signed = _AS_WE_WROTE_IT.fullmatch(path)
+    parts = list(signed.groups()) if signed else segments(path)[-3:]
+    return verify(secret, *parts) if len(parts) == 3 else None
+
+
+def is_bare(path: str) -> bool:
+    """Whether a path is the one without a token, whatever a proxy puts before it."""
+    return segments(path)[-1:] == [_FIRST]
+
+
+def place_of_ours(parts: list[str]) -> int | None:
+    """At which place of a path's segments ours begin, when they are not all gone."""
+    return parts.index(_FIRST) if _FIRST in parts else None
+
+
+def segments(path: str) -> list[str]:
+    """The segments of a path, empty ones left out; none of a path that is longer than any of ours."""
+    return [part for part in path.split("/") if part] if len(path) <= _LONGEST_PATH else []
+
+
+def has_shape_of_ours(parts: list[str]) -> bool:
+    """Whether segments end as a signed path does, whatever the proof is worth."""
+    wanted = (_MESSAGE_ID, _ATTEMPT, _PROOF)
+    return len(parts) >= 3 and all(one.fullmatch(part) for one, part in zip(wanted, parts[-3:], strict=True))
 
 
 def verify(secret: bytes, message_id: str, attempt: str, mac: str) -> CallbackToken | None:

@@ -1,7 +1,7 @@
-"""``smsrelay dead``: list, show and replay what ended without a delivery, and the jobs nobody could read.
+"""``smsrelay dead``: list, show and replay what ended without a delivery, and the jobs and callbacks nobody could read.
 
 Enters: filters or ids. Leaves: text or JSON lines; a replay that was refused ends with 1. Nothing shows a number or a parameter
-but ``dead show --body`` of a job nobody could read, which a person has to ask for.
+but ``dead show --body`` of a job or callback nobody could read, which a person has to ask for.
 """
 
 import json
@@ -17,6 +17,7 @@ from producers.cli import Refused, told
 from producers.connection import open_store
 from producers.enqueue import Enqueuer
 from producers.inbox import Inbox
+from producers.kept_callbacks import KeptCallbacks
 from producers.lanes import Lane
 from producers.record import State
 from producers.template import load_registry
@@ -24,6 +25,7 @@ from worker.cli_messages import print_message
 from worker.console import escaped, wide_console
 from worker.dead import DeadLetters, Filter, dead_letters, last_code, obstacle_to_replay
 from worker.kept import KeptJobs
+from worker.kept_list import kept_body, kept_list
 from worker.operator import Operator
 from worker.policy import Policy
 from worker.policy_file import load_policy
@@ -59,11 +61,11 @@ def dead() -> None:
 @_filtered
 @click.option("--expired", is_flag=True, help="What its deadline overtook, in place of what failed; none of it can be replayed.")
 @click.option(
-    "--limit", type=click.IntRange(0), default=50, show_default=True, help="At most so many messages, and so many kept jobs."
+    "--limit", type=click.IntRange(0), default=50, show_default=True, help="At most so many messages, and so many kept ones."
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def list_dead(expired: bool, limit: int, as_json: bool, **filters: Any) -> None:
-    """List messages that failed or ended unknown, newest first, and jobs nobody could read.
+    """List messages that failed or ended unknown, newest first, and jobs and callbacks nobody could read.
 
     Of the filters only --hours fits a job nobody could read; with any other they are left out, and counted.
     """
@@ -73,9 +75,9 @@ def list_dead(expired: bool, limit: int, as_json: bool, **filters: Any) -> None:
             raise Refused("--expired and --state exclude each other")
         wanted = replace(wanted, state=State.EXPIRED)
     with told():
-        store, policy = _opened(OperatorSettings())
+        store, policy = _opened(settings := OperatorSettings())
         found = [reading for reading, _ in zip(dead_letters(store, wanted), range(limit + 1), strict=False)]
-        kept = [one for one in store.undecodable() if one.at >= wanted.since]
+        kept = kept_list(store, _callbacks(settings), wanted.since)
         count = store.count_expired()
     shown = kept if wanted.about_records == () else []
     if as_json:
@@ -92,19 +94,19 @@ def list_dead(expired: bool, limit: int, as_json: bool, **filters: Any) -> None:
 
 @dead.command("show")
 @click.argument("any_id")
-@click.option("--body", is_flag=True, help="Also print a kept job itself, with the number and the parameters in it.")
+@click.option("--body", is_flag=True, help="Also print a kept job or callback itself, with the number and the parameters in it.")
 def show_dead(any_id: str, body: bool) -> None:
-    """Show a message with its timeline, or a job nobody could read, by the id that the list gives it."""
+    """Show a message with its timeline, or a job or callback nobody could read, by the id that the list gives it."""
     with told():
-        store, policy = _opened(OperatorSettings())
-        kept = next((one for one in store.undecodable() if one.kept_id == any_id), None)
+        store, policy = _opened(settings := OperatorSettings())
+        kept = next((one for one in kept_list(store, _callbacks(settings)) if one.kept_id == any_id), None)
         reading = store.read(any_id) if kept is None else None
     if kept is not None:
         click.echo(
             f"kept     {kept.kept_id} at {clock(kept.at)}\nqueue    {escaped(kept.queue)}\nreason   {escaped(kept.reason)}"
         )
         if body:
-            click.echo(escaped(kept.body))
+            click.echo(escaped(kept_body(kept)))
     elif reading is not None:
         print_message(reading.record, story(reading.record, policy), policy)
         click.echo(f"replay    {obstacle_to_replay(reading) or 'possible'}")
@@ -118,9 +120,9 @@ def show_dead(any_id: str, body: bool) -> None:
 @click.option("--all", "everything", is_flag=True, help="Replay all that the filters leave, kept jobs too.")
 @click.option("--dry-run", is_flag=True, help="Only say what would happen.")
 def replay(ids: tuple[str, ...], everything: bool, dry_run: bool, **filters: Any) -> None:
-    """Attempt dead messages once more, or read kept jobs again; each attempt's reason stands in its timeline.
+    """Attempt dead messages once more, or read kept jobs and callbacks again; each attempt's reason stands in its timeline.
 
-    Kept jobs are read again by their ids, or with --all or --hours and no other filter.
+    Kept ones are read again by their ids, or with --all or --hours and no other filter.
     """
     if bool(ids) == (everything or any(filters.values())):
         raise Refused("name ids, or filters, or --all")
@@ -128,15 +130,19 @@ def replay(ids: tuple[str, ...], everything: bool, dry_run: bool, **filters: Any
     with told():
         store, _ = _opened(settings := ReplaySettings())
         letters = DeadLetters(store, enqueuer := Enqueuer.connect(settings))
-        jobs = KeptJobs(store, enqueuer, Inbox(open_store(settings.store_url, 1)), load_registry(settings.templates), _now)
+        inbox, registry = Inbox(open_store(settings.store_url, 1)), load_registry(settings.templates)
+        jobs = KeptJobs(store, _callbacks(settings), enqueuer, inbox, registry, _now)
         kept = {one.kept_id: one for one in jobs.find(wanted.since)}
         chosen = ids or [reading.record.message_id for reading in dead_letters(store, wanted)]
         if not ids and wanted.about_records == ():
             chosen = [*chosen, *kept]
         results = {}
         for one in chosen:
-            results[one] = jobs.read_again(kept[one], dry_run) if one in kept else letters.replay(one, dry_run)
-            click.echo(f"{one}  {results[one]}")
+            if one in kept:
+                results[one] = jobs.read_again(kept[one], dry_run, vouched=bool(ids))
+            else:
+                results[one] = letters.replay(one, dry_run)
+            click.echo(f"{one}  {escaped(results[one])}")
     left = len(kept) if not ids and wanted.about_records else 0
     raise SystemExit(_sum_up(list(results.values()), left))
 
@@ -155,7 +161,7 @@ class _Hidden:
             yield "more messages are not shown; --limit shows them"
         if self.kept:
             reason = f"{', '.join(wanted.about_records)} fits none of them" if wanted.about_records else "--limit shows them"
-            yield f"{self.kept} jobs or tasks that nobody could read are not shown: {reason}"
+            yield f"{self.kept} jobs, tasks or callbacks nobody could read are not shown: {reason}"
         if self.expired:
             yield f"{self.expired} messages expired; --expired shows them"
 
@@ -170,12 +176,16 @@ def _sum_up(results: list[str], left: int) -> int:
             f"{done} of {len(results)} {'replayed' if done == len(results) else 'replayed, the others as told above'}", err=True
         )
     if left:
-        click.echo(f"{left} jobs or tasks that nobody could read were left alone: the filters fit none of them", err=True)
+        click.echo(f"{left} jobs, tasks or callbacks nobody could read were left alone: the filters fit none of them", err=True)
     return 0 if done == len(results) else 1
 
 
 def _opened(settings: OperatorSettings) -> tuple[Store, Policy]:
     return Operator.wire(settings).store, load_policy(settings.policy)
+
+
+def _callbacks(settings: OperatorSettings) -> KeptCallbacks:
+    return KeptCallbacks(open_store(settings.store_url, 1))
 
 
 def _now() -> int:

@@ -2,7 +2,7 @@
 
 Enters: the environment, and the servers it names. Leaves: findings, each with what to do; nothing is changed anywhere.
 A server that does not answer is a finding, too, as are settings that no worker starts with: then what the receiver needs is
-still looked at. Nothing is asked of the vendor, and no name is resolved.
+still looked at. Nothing is asked of the vendor; beside store and broker, only the callback URL is called.
 """
 
 import ipaddress
@@ -25,6 +25,7 @@ from producers.settings import ProducerSettings, SettingsError
 from producers.spool import Spool, SpoolUnavailable
 from producers.template import Approval, Registry, load_registry
 from worker.configuration import Configuration
+from worker.doctor_callback import examine_callback
 from worker.doctor_server import clocks, examine_messages, examine_server, recent_templates
 from worker.doctor_workers import examine_workers
 from worker.finding import Finding, error, note, warning
@@ -54,7 +55,8 @@ def examine(wall_clock: Clock = time.time) -> list[Finding]:
     except SettingsError as problems:
         return [*_wrong_settings(str(problems)), *_examine_without_worker(wall_clock)]
     used, at_store = examine_store(settings, wall_clock)
-    elsewhere = [*examine_broker(settings), *examine_spool(settings), *_workers(settings)]
+    at_receiver = examine_callback(settings.callback_url, settings.secret_bytes)
+    elsewhere = [*examine_broker(settings), *at_receiver, *examine_spool(settings), *_workers(settings)]
     return [*examine_settings(settings, used), *at_store, *elsewhere]
 
 

@@ -12,6 +12,7 @@ from redis import Redis
 from redis.exceptions import ResponseError
 
 from producers import keys
+from worker.doctor_callback import stored_callbacks
 from worker.doctor_writes import examine_writes
 from worker.finding import Finding, error, warning
 from worker.limit import Halt, Limit
@@ -77,6 +78,7 @@ def examine_messages(redis: Redis, now: int) -> list[Finding]:
         "agenda": lambda: _agenda(redis.zcount(keys.AGENDA, "-inf", now - _OVERDUE)),
         "undecodable": lambda: _undecodable(redis.llen(keys.UNDECODABLE)),
         "dead letters": lambda: _dead(redis.zcard(keys.DEAD)),
+        "callbacks": lambda: stored_callbacks(redis, now),
         "parked reports": lambda: _parked(*count_parked(redis)),
     }
     return [finding for name, check in checks.items() for finding in _permitted(name, check)]

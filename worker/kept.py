@@ -1,7 +1,9 @@
 """Kept: what nobody could read, read once more when a person asks.
 
-Enters: a kept job, report or task, in whatever it was wrapped. Leaves: a message or a report like any other, and the kept one is
-let go; or why that cannot be. Read again twice, it is the same message; its deadline counts from the time at which it was kept.
+Enters: a kept job, report, task or callback, in whatever it was wrapped. Leaves: a message or a report like any other, and the
+kept one is let go; or why that cannot be. Read again twice, it is the same message; its deadline counts from the time at which it
+was kept. The reports of a callback that named several submits are matched by the vendor's ids when the person names it by its id,
+and so vouches for it.
 Fails with ``StoreUnavailable``; reading it again is then harmless.
 """
 
@@ -11,13 +13,17 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from producers.callback import read_callback
 from producers.enqueue import Enqueuer
 from producers.event import StatusEvent
 from producers.inbox import Inbox
 from producers.job import SendJob
+from producers.kept_callbacks import KeptCallbacks
 from producers.lanes import STATUS_QUEUE
 from producers.rejection import Rejection
 from producers.template import Registry
+from producers.unread_callback import UnreadCallback
+from worker.kept_list import CALLBACK, kept_callback, kept_list
 from worker.store import Store
 from worker.undecodable import Undecodable
 
@@ -25,8 +31,17 @@ from worker.undecodable import Undecodable
 class KeptJobs:
     """What is kept because nobody could read it."""
 
-    def __init__(self, store: Store, enqueuer: Enqueuer, inbox: Inbox, registry: Registry, clock: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        callbacks: KeptCallbacks,
+        enqueuer: Enqueuer,
+        inbox: Inbox,
+        registry: Registry,
+        clock: Callable[[], int],
+    ) -> None:
         self._store = store
+        self._callbacks = callbacks
         self._enqueuer = enqueuer
         self._inbox = inbox
         self._registry = registry
@@ -34,10 +49,12 @@ class KeptJobs:
 
     def find(self, since: int = 0) -> list[Undecodable]:
         """Everything kept since an instant (ms), newest first."""
-        return [kept for kept in self._store.undecodable() if kept.at >= since]
+        return kept_list(self._store, self._callbacks, since)
 
-    def read_again(self, kept: Undecodable, dry_run: bool) -> str:
-        """Take one as what it was meant to be; says what became of it."""
+    def read_again(self, kept: Undecodable, dry_run: bool, *, vouched: bool = False) -> str:
+        """Take one as what it was meant to be; says what became of it. ``vouched``: a person named this very one."""
+        if kept.queue == CALLBACK:
+            return self._callback(kept_callback(kept), dry_run, vouched)
         try:
             wire = unwrapped(json.loads(kept.body))
             take = self._report(wire) if kept.queue == STATUS_QUEUE else self._job(wire, kept)
@@ -50,6 +67,18 @@ class KeptJobs:
             return "not replayed: not a job, its body is not JSON"
         self._store.drop_undecodable(kept)
         return result
+
+    def _callback(self, callback: UnreadCallback, dry_run: bool, vouched: bool) -> str:
+        read = read_callback(callback.body, callback.content_type, callback.received_at, callback.token, by_external_id=vouched)
+        if not read.reports:
+            return f"not replayed, still unreadable: {callback.reason}"
+        if dry_run:
+            return "would be queued"
+        self._inbox.record(read.reports)
+        if read.unread is not None:
+            return f"not replayed whole: {read.unread.reason}; it stays, and what could be read is queued"
+        self._callbacks.drop(callback)
+        return f"queued: {len(read.reports)} report(s), which the workers take up within a quarter of a minute"
 
     def _report(self, wire: object) -> Callable[[], str]:
         event = StatusEvent.decode(wire)

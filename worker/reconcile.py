@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import structlog
 
-from producers.callback import CallbackUnreadable, read_callback
+from producers.callback import read_callback
 from producers.lanes import STATUS_QUEUE
 from producers.publish import Publisher
 from producers.record import Record
@@ -81,13 +81,13 @@ class Reconciler:
         body = self._vendor.pull(reading.record.external_id)
         if body is None:
             return self._said(record, "asked; no answer")
-        try:
-            event = read_callback(body, None, self._clock(), CallbackToken(message_id, record.attempt))
-        except CallbackUnreadable:
+        read = read_callback(body, None, self._clock(), CallbackToken(message_id, record.attempt)).reports
+        if not read:
             return self._said(record, "asked; nothing can be made of the answer")
-        if self._policy.for_status(event.code) is None:
+        events = [event for event in read if self._policy.for_status(event.code) is not None]
+        if not events:
             return self._said(record, "asked; the answer names no status")
-        return self._reports.apply(event)
+        return [self._reports.apply(event) for event in events][-1]
 
     def _slot(self) -> int:
         seconds = self._pace.reserve()

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
+from producers.callback_url import checked_callback_url
 from producers.settings import BrokerSettings, ProducerSettings, StoreSettings, with_scheme
 
 _Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -49,7 +50,7 @@ class WorkerSettings(ReplaySettings):
     connect_timeout: _Seconds = Field(default=10.0, description="Seconds to wait for the vendor's connection.")
     read_timeout: _Seconds = Field(default=20.0, description="Seconds to wait for the vendor's answer.")
     callback_url: str | None = Field(
-        default=None, description="Public base URL of the receiver; without it no report ever comes."
+        default=None, description="Public base URL of the receiver, with a path if need be; without it no report ever comes."
     )
     rate_unit: Literal["submits", "segments"] = Field(
         default="submits", description="What SMSRELAY_RATE counts: submits, or SMS segments (of registered templates)."
@@ -76,10 +77,15 @@ class WorkerSettings(ReplaySettings):
             raise ValueError("needs SMSRELAY_APPCODE, or SMSRELAY_APP_KEY with SMSRELAY_APP_SECRET")
         return app_secret
 
-    @field_validator("vendor_url", "vendor_intl_url", "callback_url")
+    @field_validator("vendor_url", "vendor_intl_url")
     @classmethod
-    def _web_address(cls, url: str | None) -> str | None:
-        return None if url is None else with_scheme(url, "http://", "https://")
+    def _web_address(cls, url: str) -> str:
+        return with_scheme(url, "http://", "https://")
+
+    @field_validator("callback_url")
+    @classmethod
+    def _callback_address(cls, url: str | None) -> str | None:
+        return None if url is None else checked_callback_url(url)
 
     @field_validator("vendor_proxy")
     @classmethod

@@ -85,7 +85,7 @@ class Broker:
 class Receiver:
     """``smsrelay receiver`` on one port."""
 
-    def __init__(self, broker_url: str, spool: Path, log: Path, spool_max: int = 1000) -> None:
+    def __init__(self, broker_url: str, spool: Path, log: Path, spool_max: int = 1000, **settings: object) -> None:
         self.port = free_port()
         self.log = log
         environment = {
@@ -94,6 +94,7 @@ class Receiver:
             "SMSRELAY_STORE_URL": broker_url,
             "SMSRELAY_SPOOL": str(spool),
             "SMSRELAY_SPOOL_MAX": str(spool_max),
+            **{f"SMSRELAY_{name.upper()}": str(value) for name, value in settings.items()},
         }
         self.process = Process([sys.executable, "-m", "worker", "receiver", "--port", str(self.port)], environment, log)
         self._http = requests.Session()
@@ -108,8 +109,11 @@ class Receiver:
 
     def report(self, number: int) -> requests.Response:
         """Call back as the vendor does, with its patience; raises ``requests.RequestException``."""
-        path = CallbackToken(f"m{number}", 1).path(SECRET.encode())
-        return self._http.post(self._url(path), json={"status": {"code": 200}}, timeout=VENDOR_PATIENCE)
+        return self.post(CallbackToken(f"m{number}", 1).path(SECRET.encode()), b'{"status": {"code": 200}}')
+
+    def post(self, path: str, body: bytes) -> requests.Response:
+        """Post anything anywhere."""
+        return self._http.post(self._url(path), data=body, timeout=VENDOR_PATIENCE)
 
     def close(self) -> None:
         self.process.kill()

@@ -204,14 +204,14 @@ def test_filters_leave_kept_jobs_out_and_count_them(store: Store, door: Enqueuer
     kept = keep(store, JOB)
     listed = dead(valkey_url, "list", "--lane", "notice").stdout
     assert kept not in listed
-    assert "1 jobs or tasks that nobody could read are not shown: --lane fits none of them" in listed
+    assert "1 jobs, tasks or callbacks nobody could read are not shown: --lane fits none of them" in listed
     assert kept in dead(valkey_url, "list", "--hours", "1").stdout
     replayed = dead(valkey_url, "replay", "--lane", "notice")
-    assert "1 jobs or tasks that nobody could read were left alone" in replayed.stderr
+    assert "1 jobs, tasks or callbacks nobody could read were left alone" in replayed.stderr
     assert only_kept(store).kept_id == kept
     limited = dead(valkey_url, "list", "--limit", "0", "--json")
     assert limited.stdout == ""
-    assert "1 jobs or tasks that nobody could read are not shown: --limit shows them" in limited.stderr
+    assert "1 jobs, tasks or callbacks nobody could read are not shown: --limit shows them" in limited.stderr
 
 
 @pytest.mark.parametrize(

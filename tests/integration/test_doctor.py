@@ -22,6 +22,7 @@ from producers.spool import Spool
 from tests.integration import messages
 from tests.integration.conftest import free_port
 from tests.integration.rabbitmq import running_rabbitmq
+from tests.integration.served import Served, serve
 from tests.integration.valkey import running_valkey
 from tests.waiting import eventually
 from worker.doctor import examine_store
@@ -80,8 +81,14 @@ def store(server: str) -> Iterator[Redis]:
         yield client
 
 
+@pytest.fixture(scope="module")
+def receiver() -> Iterator[Served]:
+    with serve(secret=SECRET.encode()) as served:
+        yield served
+
+
 @pytest.fixture
-def doctor(server: str, tmp_path: Path) -> Doctor:
+def doctor(server: str, receiver: Served, tmp_path: Path) -> Doctor:
     variables = {
         "BROKER_URL": server,
         "STORE_URL": server,
@@ -89,7 +96,7 @@ def doctor(server: str, tmp_path: Path) -> Doctor:
         "APPCODE": "simulator",
         "VENDOR_URL": "http://127.0.0.1:9",
         "VENDOR_INTL_URL": "http://127.0.0.1:9",
-        "CALLBACK_URL": "http://127.0.0.1:9",
+        "CALLBACK_URL": receiver.url,
         "FLOWER_AUTH": "ops:" + secrets.token_hex(8),
     }
     return Doctor(tmp_path, {f"SMSRELAY_{name}": value for name, value in variables.items()})
@@ -99,6 +106,11 @@ def test_the_embedded_server_and_a_desks_settings_are_well(doctor: Doctor, tmp_p
     assert doctor.said() == []
     assert doctor.run().stdout == "nothing found\n"
     assert not (tmp_path / ".smsrelay").exists()  # a look leaves nothing behind
+
+
+def test_a_callback_url_at_which_nobody_listens_is_a_warning(doctor: Doctor, closed_port: int) -> None:
+    doctor.variables["SMSRELAY_CALLBACK_URL"] = f"http://127.0.0.1:{closed_port}"
+    assert doctor.said() == [("warning", "callback")]
 
 
 def test_a_server_that_evicts_and_syncs_seldom_is_found(doctor: Doctor, store: Redis) -> None:
@@ -198,8 +210,8 @@ def test_a_test_template_seen_lately_is_a_warning_with_the_real_vendor(doctor: D
     with messages.enqueuer(store, server) as enqueuer:
         enqueuer.enqueue(messages.job())
     assert doctor.said() == []
-    doctor.variables |= {"SMSRELAY_CALLBACK_URL": "https://sms.example.com", "SMSRELAY_VENDOR_URL": "https://sms.example.com"}
-    found = doctor.findings()
+    doctor.variables |= {"SMSRELAY_CALLBACK_URL": "https://sms.invalid", "SMSRELAY_VENDOR_URL": "https://sms.invalid"}
+    found = [one for one in doctor.findings() if one["check"] != "callback"]  # nobody is there
     assert [one["check"] for one in found] == ["templates"]
     assert "0000000 was used lately" in found[0]["problem"]
 

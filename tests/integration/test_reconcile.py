@@ -6,6 +6,8 @@ from redis import Redis
 from producers.lanes import Lane
 from producers.record import State
 from tests.integration.messages import POLICY, RETENTION, answer, begin, enqueuer, job, reconciler
+from tests.integration.scripted_vendor import answer as http_answer
+from tests.integration.scripted_vendor import scripted_vendor
 from tests.simulator.client import Simulator
 from tests.simulator.process import running_simulator
 from worker.store import Store
@@ -55,6 +57,28 @@ def test_a_vendor_that_does_not_answer_changes_nothing(redis: Redis, valkey_url:
     reading = store.read(message_id)
     assert reading is not None
     assert reading.record.state is State.SUBMITTED
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b'{"code":"0000","msg":"ok","data":{"status":{"code":"504"}}}', "504"),
+        (b'{"code":"0000","data":[{"code":203},{"code":"504"}]}', "504"),
+        (b'{"code":"0000","msg":"ok","data":{"result":"?"}}', ""),
+    ],
+)
+def test_of_an_answer_the_status_inside_counts_and_never_the_answers_own_code(
+    redis: Redis, valkey_url: str, simulator: Simulator, body: bytes, code: str
+) -> None:
+    store = Store(redis, RETENTION)
+    message_id = silent_submit(store, redis, valkey_url, simulator, "never")
+    with scripted_vendor() as vendor:
+        vendor.reaction = http_answer(body)
+        reconciler(redis, valkey_url, vendor.url, ASKING).ask(message_id)
+    reading = store.read(message_id)
+    assert reading is not None
+    assert reading.record.timeline[-1].code == (code or "0000")
+    assert reading.record.state is (State.FAILED if code else State.SUBMITTED)
 
 
 def test_a_settled_message_is_not_asked_about(redis: Redis, valkey_url: str) -> None:

@@ -3,7 +3,8 @@
 Enters: a scripted report, its submit's external id and recipient, the time. Leaves: JSON bytes. guide: the
 guide's, with RFC 3339 time, numeric code and description. misprint: the same with the key "updated on", as
 the guide's text has it. priced: a public client's, with price, number, "extenal_id", epoch milliseconds and
-the code as text.
+the code as text. list, enveloped: seen nowhere, and what other vendors do: a list of such reports with compact times, and the
+guide's under ``data`` of an answer.
 """
 
 import json
@@ -17,11 +18,15 @@ from tests.simulator.status_text import text_of
 
 def report_body(report: Report, shape: Shape, external_id: str, recipient: str, now: float) -> bytes:
     """One report; a code given as text stays text, whatever the shape."""
-    build = _priced if shape == "priced" else _guide
-    body = build(report, external_id, recipient, now - report.age)
+    build = _priced if shape in {"priced", "list"} else _guide
+    updated = now - report.age
+    body = build(report, external_id, recipient, updated)
     if shape == "misprint":
         body["status"] = {_misprinted(key): value for key, value in body["status"].items()}
-    return json.dumps(body, ensure_ascii=False).encode()
+    if shape == "list":
+        body["status"]["updated_on"] = _given(report, datetime.fromtimestamp(updated, UTC).strftime("%Y%m%d%H%M%S"))
+    wrapped = {"list": [body], "enveloped": {"code": "0000", "msg": "成功。", "data": {"statusReportList": [body]}}}
+    return json.dumps(wrapped.get(shape, body), ensure_ascii=False).encode()
 
 
 def rfc3339(time: float) -> str:

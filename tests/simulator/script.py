@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 from tests.simulator.notation import ANSWERS, step_fields
 from tests.simulator.preset import ACCEPTED, PRESETS, REFUSED, RESET, UNCERTAIN, Preset, outcome_of_status
 
-Shape = Literal["guide", "priced", "misprint"]
+Shape = Literal["guide", "priced", "misprint", "list", "enveloped"]
 Seconds = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
 _HeaderText = Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]*$")]
 

@@ -32,17 +32,21 @@ def test_reports_come_repeated_and_out_of_order_as_scripted(client, simulator, r
 
 
 def test_every_shape_of_a_report_can_be_sent(client, simulator, receiver):
-    reports = [{"code": 200, "after": n / 10, "shape": s} for n, s in enumerate(["guide", "misprint", "priced"])]
+    shapes = ["guide", "misprint", "priced", "list", "enveloped"]
+    reports = [{"code": 200, "after": n / 10, "shape": shape} for n, shape in enumerate(shapes)]
     simulator.script(RECIPIENT, scripted({"reports": reports}))
     external_id = client.send().json()["externalId"]
-    eventually(lambda: len(receiver.posts) == 3)
-    guide, misprint, priced = receiver.bodies()
+    eventually(lambda: len(receiver.posts) == len(shapes))
+    guide, misprint, priced, [listed], enveloped = receiver.bodies()
     assert guide.keys() == {"reference_id", "external_id", "status"}
     assert list(guide["status"]) == ["updated_on", "code", "description"]
     assert list(misprint["status"]) == ["updated on", "code", "description"]
     assert (priced["extenal_id"], priced["mobile"]) == (external_id, "8613912345678")
     assert priced["status"]["code"] == "200"
     assert isinstance(priced["status"]["updated_on"], int)
+    assert (listed["extenal_id"], len(listed["status"]["updated_on"])) == (external_id, 14)
+    assert enveloped["code"] == "0000"
+    assert enveloped["data"]["statusReportList"][0].keys() == guide.keys()
 
 
 def test_a_code_given_as_text_is_sent_as_text(client, simulator, receiver):

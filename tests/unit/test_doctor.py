@@ -230,7 +230,7 @@ def test_an_account_that_cannot_work_is_an_error_that_does_not_quote_it() -> Non
 
 
 def test_no_finding_quotes_a_secret(tmp_path: Path) -> None:
-    shy = {"secret": "demo-" + SECRET, "flower_auth": "ops:p4ss", "callback_url": "http://user:hidden@10.0.0.1"}
+    shy = {"secret": "demo-" + SECRET, "flower_auth": "ops:p4ss", "callback_url": "http://10.0.0.1/hidden"}
     found = doctor.examine_settings(settings(**shy, broker_url="redis://:hidden@broker/0"))
     assert len(found) >= 4
     for word in (SECRET, "p4ss", "hidden", APPCODE):

@@ -90,6 +90,7 @@ def test_every_wrong_variable_is_told_at_once(environ: Environ) -> None:
         "SMSRELAY_STORE_URL": "memory://",
         "SMSRELAY_SECRET": "short-4711",
         "SMSRELAY_CALLBACK_MAX_BYTES": "many",
+        "SMSRELAY_CALLBACK_KEEP_ALIVE": "for-ever",
         "SMSRELAY_UNSIGNED_CALLBACKS": "perhaps",
         "SMSRELAY_VENDOR_URL": "ftp://vendor-4711",
         "SMSRELAY_VENDOR_INTL_URL": "vendor-4712",
@@ -183,6 +184,37 @@ def test_an_env_file_is_read_and_the_environment_wins(environ: Environ, tmp_path
     (tmp_path / ".env").write_text("\n".join(lines))
     settings = environ.producer(SMSRELAY_STORE_URL="redis://environment/0")
     assert (settings.store_url, settings.broker_url) == ("redis://environment/0", "redis://file/1")
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://x.example", "https://x.example:8443/sms/", "http://[::1]:8025", "http://receiver:8025", "https://x.example/a%20b"],
+)
+def test_a_callback_url_may_have_a_port_and_a_path(environ: Environ, url: str) -> None:
+    assert environ.worker(SMSRELAY_CALLBACK_URL=url).callback_url == url
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        *((f"https://x.example{end}", "no query and no fragment") for end in ("?key=4711", "/?", "#top", "/sms#")),
+        *((f"https://{who}@x.example", "no user and no password") for who in ("ops:pass-4711", "ops", "")),
+        *(
+            (f"https://{host}", "a host name or address")
+            for host in ("", "/sms", "x y", "短信.cn", "x:0", "x:99999", "x:", "[::1", "x\n")
+        ),
+        *((f"https://x.example/{path}", "a character in its path") for path in ("a b", "短信", "a\n", "a\\b", '"')),
+        ("ftp://x.example", "http:// https://"),
+    ],
+)
+def test_a_callback_url_by_which_no_report_could_come_is_refused_with_the_reason(environ: Environ, url: str, words: str) -> None:
+    reasons = environ.refused(**APPCODE, SMSRELAY_CALLBACK_URL=url)
+    assert set(reasons) == {"SMSRELAY_CALLBACK_URL"}
+    assert words in reasons["SMSRELAY_CALLBACK_URL"]
+
+
+def test_an_idle_callback_connection_outlives_that_of_every_proxy(environ: Environ) -> None:
+    assert environ.producer().callback_keep_alive == 75
 
 
 def test_an_empty_variable_counts_as_absent(environ: Environ) -> None:

@@ -4,7 +4,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from producers.token import CallbackToken, verify
+from producers.token import CallbackToken, token_of, verify
 
 SECRET = b"0123456789abcdef"
 MESSAGE_ID = "018f3c2e-7a10-7c5e-9d2b-5a6f7e8d9c0b"
@@ -51,3 +51,18 @@ def test_a_proof_cannot_be_moved_to_another_split_of_the_same_letters() -> None:
 @given(st.text(), st.text(), st.text())
 def test_any_three_texts_are_refused_without_an_error(message_id: str, attempt: str, mac: str) -> None:
     assert verify(SECRET, message_id, attempt, mac) is None
+
+
+@given(message_ids, attempts, st.lists(st.text(min_size=1), max_size=4), st.lists(st.integers(1, 3), min_size=4, max_size=4))
+def test_a_path_of_ours_is_recognised_behind_any_prefix_and_between_any_slashes(
+    message_id: str, attempt: int, prefix: list[str], slashes: list[int]
+) -> None:
+    token = CallbackToken(message_id, attempt)
+    signed = "".join("/" * count + part for count, part in zip(slashes, parts(token), strict=False))
+    assert token_of(SECRET, "/".join(["", *prefix]) + signed + "/" * (slashes[3] - 1)) == token
+
+
+@given(st.text())
+def test_any_other_path_is_refused_without_an_error(path: str) -> None:
+    assert token_of(SECRET, path) is None
+    assert token_of(SECRET, path + CallbackToken(MESSAGE_ID, 1).path(b"another secret..")) is None

@@ -135,9 +135,10 @@ def unreadable_callbacks(person: Person) -> dict[str, tuple[str, int]]:
     """Bodies that hold the number where no report has it, with the answer each must get."""
     report = {"status": {"code": 203}}
     return {
-        "no code": (json.dumps({"mobile": person.to, "content": person.code}), 400),
-        "not JSON": (f"{person.to} got {person.code}", 400),
-        "number as the code": (json.dumps({"mobile": person.to, "code": person.national}), 400),
+        "no code": (json.dumps({"mobile": person.to, "content": person.code}), 200),
+        "not JSON": (f"{person.to} got {person.code}", 200),
+        "number as the code": (json.dumps({"mobile": person.to, "code": person.national}), 200),
+        "number and code as names": (json.dumps([{"result": {person.national: 1, person.code: person.word}}, person.to]), 200),
         "too large": (json.dumps({"mobile": person.to, "pad": person.word * 8000}), 413),
         "number in other fields": (
             json.dumps(report | {"msisdn": person.to, "note": person.national, "descr": person.code, person.national: "x"}),
