@@ -48,7 +48,7 @@ class Connection(Protocol):
     """One open connection."""
 
     address: str
-    since: float | None  # when its unfinished head or body began, on the loop's clock; None: nothing is unfinished
+    since: float | None  # when its unfinished head or body began; None: nothing is unfinished
 
     @property
     def idle(self) -> bool:
@@ -69,7 +69,7 @@ class OpenConnections:
 
     def __init__(self, limits: ConnectionLimits, clock: Callable[[], float]) -> None:
         self.limits = limits
-        self._clock = clock
+        self.now = clock
         self._open: dict[Connection, None] = {}  # the oldest first
         self._of_address: Counter[str] = Counter()
         self._refused: Counter[Refusal] = Counter()
@@ -104,7 +104,7 @@ class OpenConnections:
 
     def _make_room(self, among: Sequence[Connection], why: Refusal) -> bool:
         """Close the first of the idle connections, or else the one whose head has been unfinished for longest."""
-        now = self._clock()
+        now = self.now()
         leaving = next((one for one in among if one.idle), None)
         if leaving is None:
             unfinished = [one for one in among if one.since is not None and now - one.since > self.limits.yields_after]
@@ -121,7 +121,7 @@ class OpenConnections:
 
     def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
         self._sweeping = None
-        now = self._clock()
+        now = self.now()
         for connection in list(self._open):
             refusal = connection.overdue(now)
             if refusal is not None:

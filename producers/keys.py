@@ -11,6 +11,7 @@
 | sms:marks:LANE | list: how far the lane was at which time | capped |
 | sms:x:EXTERNAL | string: ID:ATTEMPT | until retention after the submit |
 | sms:parked:ID | list: reports whose message, or whose submit by the vendor's id, is not recorded yet | until retention |
+| sms:parked | sorted set: the vendor's ids among them by when (ms) the last report came; at most 10,000 | an hour |
 | sms:reports | hash: report (JSON) by its key | one entry a report not applied yet |
 | sms:reports:keys | sorted set: the same keys in the order of their letters, to find those of one message | as sms:reports |
 | sms:reports:tries | hash: how often a report brought out a fault of ours; -1: it is kept | until retention after the last |
@@ -40,6 +41,7 @@ EVENTS = "sms:events"
 PLACE = "sms:place"
 REPORTS = "sms:reports"
 REPORTS_KEYS = "sms:reports:keys"
+PARKED = "sms:parked"
 REPORTS_TRIES = "sms:reports:tries"
 REPORTS_OUTBOX = "sms:outbox:status"
 REPORTS_TAKEN = "sms:taken:status"

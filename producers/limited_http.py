@@ -70,7 +70,7 @@ class LimitedHttp(HttpToolsProtocol):
         """Count the connection, or refuse it when there are too many."""
         super().connection_made(transport)
         self.address = network_of(self.client[0]) if self.client else ""
-        self.since = self.loop.time()
+        self.since = self._open_connections.now()
         refusal = self._open_connections.add(self, self.loop)
         if refusal is not None:
             self.refuse(refusal)
@@ -96,7 +96,7 @@ class LimitedHttp(HttpToolsProtocol):
             return
         self._fed += len(data) if complete == self._complete else 0  # else some of it was of the request before
         if self.since is None:
-            self.since = self.loop.time()
+            self.since = self._open_connections.now()
         if self._in_head and self._fed > self._limits.head_bytes:
             self.refuse(Refusal.HEAD_TOO_LARGE)
         elif self._in_body and self._fed > self._limits.message_bytes:

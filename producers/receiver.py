@@ -24,6 +24,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.typing import FilteringBoundLogger
 
+from producers.allowance import Allowance
 from producers.callback import CallbackReading, Unread, read_callback
 from producers.callback_shape import shape
 from producers.content_encoding import Damaged, TooLong, decoded
@@ -33,6 +34,7 @@ from producers.spool import SpoolUnavailable
 from producers.token import PROBE, PROBE_ANSWER, CallbackToken, is_bare, token_of
 from producers.unread_callback import Received, UnreadCallback
 
+_UNSIGNED_BODY = 4096  # bytes at most of a callback that proves nothing; one report has about 300
 _LONGEST_TYPE = 256  # of a Content-Type
 _RETRY_AFTER = {"Retry-After": "5"}  # seconds
 _CLOSE = {"Connection": "close"}  # else the server reads on, to find the next request behind the unread body
@@ -60,6 +62,7 @@ _NOT_A_POST = _answer(405, "POST only\n", {"Allow": "POST", **_CLOSE})
 _TOO_LARGE = _answer(413, "too large\n", _CLOSE)
 _CUT_OFF = _answer(400, "cut off\n")  # nobody reads it; the vendor has to call again
 _UNREADABLE = _answer(400, "unreadable\n")
+_TOO_OFTEN = _answer(429, "too many\n", {"Retry-After": "1", **_CLOSE})
 _TRY_LATER = _answer(503, "try again later\n", _RETRY_AFTER)
 
 
@@ -72,7 +75,7 @@ class _Callbacks:
     secret: bytes
     clock: Callable[[], int]
     max_body: int
-    unsigned: bool
+    unsigned: Allowance | None
 
     async def take(self, scope: Scope, receive: Receive, send: Send) -> None:
         """A POST, on a path that names message and attempt, or on the bare one, where only the external id names an attempt."""
@@ -92,11 +95,20 @@ class _Callbacks:
         if token is None and not (self.unsigned and is_bare(path)):
             self.refused.count(path, refusal_of(path))
             return _NOT_FOUND
+        if token is not None and token.ended(self.clock()):
+            self.refused.count(path, Refusal.ENDED)
+            return _NOT_FOUND
+        if token is None and self.unsigned and not self.unsigned.take():
+            self.refused.count(path, Refusal.TOO_OFTEN)
+            return _TOO_OFTEN
         if token == PROBE:
             return _PROBED
+        return await self._receive(scope, receive, token)
+
+    async def _receive(self, scope: Scope, receive: Receive, token: CallbackToken | None) -> _Answer:
         headers = dict(scope["headers"])
         try:
-            body = await _read_body(headers, receive, self.max_body)
+            body = await _read_body(headers, receive, self.max_body if token else min(self.max_body, _UNSIGNED_BODY))
         except _CutOff:
             _log.warning("callback.cut_off", **_about(token))
             return _CUT_OFF
@@ -110,7 +122,7 @@ class _Callbacks:
         now = self.clock()
         try:
             body = decoded(raw, headers.get(b"content-encoding", b""), self.max_body)
-            reading = read_callback(body, content_type, now, token, by_external_id=self.unsigned)
+            reading = read_callback(body, content_type, now, token, by_external_id=self.unsigned is not None)
         except TooLong:
             _log.warning("callback.too_large", **_about(token))
             return _TOO_LARGE
@@ -168,11 +180,11 @@ def create_app(
     clock: Callable[[], int],
     *,
     max_body: int = 64 * 1024,
-    unsigned: bool = False,
+    unsigned: Allowance | None = None,
 ) -> ASGIApp:
     """The app. ``keep`` makes a report durable; ``ready`` may block, it runs in a thread; ``clock`` gives epoch milliseconds.
 
-    ``unsigned`` opens ``POST /callback`` to anybody who can reach it: only for a vendor that drops URL paths.
+    ``unsigned`` opens ``POST /callback`` to anybody who can reach it, so often a second: only for a vendor that drops URL paths.
     """
 
     async def healthz(_request: Request) -> Response:

@@ -23,6 +23,8 @@ class Refusal(StrEnum):
     """What is wrong with a request that is no callback of ours."""
 
     WRONG_PROOF = "wrong proof"  # of another secret, or forged
+    ENDED = "ended"  # a path of ours whose time is over
+    TOO_OFTEN = "too many unsigned"  # a second
     CHANGED_PATH = "changed path"  # begins like ours somewhere, and does not end like ours
     NOT_A_POST = "not a POST"  # on a path of ours
     STRANGE_PATH = "strange path"  # nothing of ours in it

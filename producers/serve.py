@@ -4,22 +4,29 @@ Enters: settings, address. Leaves: nothing; returns when the server was stopped 
 A broker or a disk that is away at the start keeps nothing from starting: callbacks are kept wherever they can be.
 """
 
+import asyncio
 import gc
 import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import cast
 
 import uvicorn
 from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp
 
 from producers import logs
+from producers.allowance import Allowance
 from producers.connection import StoreUnavailable, open_store
+from producers.connection_limits import ConnectionLimits, OpenConnections
 from producers.drain import Drain
 from producers.event import StatusEvent
+from producers.files_limit import allow_files
 from producers.forward import Forwarder, in_threads
 from producers.inbox import Inbox
 from producers.kept_callbacks import KeptCallbacks
+from producers.limited_http import LimitedHttp
 from producers.pipe import Pipe
 from producers.publish import BrokerUnavailable, Publisher
 from producers.receiver import create_app
@@ -30,6 +37,7 @@ from producers.spool import Spool
 from producers.unread_callback import Received, UnreadCallback
 
 _Publish = Callable[[Sequence[Received]], Awaitable[None]]
+_CHUNKING = 64 * 1024  # bytes that a chunked body of the usual kind has beside what it holds
 _GRACE = 10  # seconds that open requests get to be answered at the end
 
 
@@ -62,10 +70,10 @@ def serve_receiver(settings: ProducerSettings, host: str, port: int) -> None:
             settings.secret_bytes,
             _epoch_ms,
             max_body=settings.callback_max_bytes,
-            unsigned=settings.unsigned_callbacks,
+            unsigned=Allowance(settings.unsigned_rate, time.monotonic) if settings.unsigned_callbacks else None,
         )
         with drain:
-            _run(app, host, port, settings.callback_keep_alive)
+            _run(app, settings, host, port)
 
 
 def _piped(pipe: Pipe, otherwise: _Publish) -> _Publish:
@@ -82,18 +90,26 @@ def _epoch_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def _run(app: ASGIApp, host: str, port: int, keep_alive: int) -> None:
+def _run(app: ASGIApp, settings: ProducerSettings, host: str, port: int) -> None:
+    limits = ConnectionLimits(
+        message_bytes=4 * settings.callback_max_bytes + _CHUNKING,
+        connections=settings.callback_connections,
+        per_address=settings.callback_connections_per_address,
+    )
+    allow_files(limits.connections)
     gc.collect()
     gc.freeze()  # what the imports left is never garbage; looking through it stops every open call
     uvicorn.run(
         app,
         host=host,
         port=port,
+        http=cast(type[asyncio.Protocol], partial(LimitedHttp, OpenConnections(limits, time.monotonic))),  # it is only called
+        ws="none",
         access_log=False,  # its lines would hold the callback paths, and with them the tokens
         log_config=None,
         lifespan="off",
         server_header=False,
         proxy_headers=False,  # nobody asks who called
-        timeout_keep_alive=keep_alive,
+        timeout_keep_alive=settings.callback_keep_alive,
         timeout_graceful_shutdown=_GRACE,
     )

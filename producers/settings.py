@@ -76,6 +76,15 @@ class ProducerSettings(StoreSettings):
     callback_keep_alive: Annotated[int, Field(ge=1, le=3600)] = Field(
         default=75, description="Seconds the receiver leaves an idle connection open: longer than the proxy before it does."
     )
+    callback_connections: Annotated[int, Field(ge=8, le=60_000)] = Field(
+        default=512, description="Connections the receiver has open at once."
+    )
+    callback_connections_per_address: Annotated[int, Field(ge=1, le=60_000)] = Field(
+        default=256, description="Of these, from one address (of IPv6: one /64); a proxy before the receiver is one address."
+    )
+    unsigned_rate: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        default=200, description="Callbacks without a token that are taken a second, by each receiver."
+    )
     unsigned_callbacks: bool = Field(
         default=False, description="Also take callbacks without a token, matched by the vendor's external id alone."
     )

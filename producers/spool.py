@@ -141,6 +141,7 @@ class Spool:
             fcntl.flock(lock, fcntl.LOCK_EX)  # two that turn a new file to WAL at once fail, whatever their patience
             # One thread at a time is seen to by our lock; transactions are begun by hand.
             path = self._folder / "reports.sqlite"
+            os.close(self._lock_file(path.name))  # made by us, and so readable by us alone, as is all that SQLite puts beside it
             connection = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
             self._connection = connection
             for statement in (*_PRAGMAS, *_SCHEMA):

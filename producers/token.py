@@ -14,22 +14,34 @@ from functools import lru_cache
 _FIRST = "callback"
 _MAC_BYTES = 16
 _MESSAGE_ID = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
-_ATTEMPT = re.compile(r"[1-9][0-9]{0,5}")
+_ATTEMPT = re.compile(r"([1-9][0-9]{0,5})(?:-([1-9][0-9]{5,6}))?")  # and the hour at which it ends
 _PROOF = re.compile(r"[A-Za-z0-9_\-]{22}")
 _AS_WE_WROTE_IT = re.compile(f"/{_FIRST}" + r"/([^/]+)/([^/]+)/([^/]+)")
+_HOUR = 3_600_000  # ms
 _LONGEST_PATH = 4096  # ours has about 70 characters; the rest is for a proxy's prefix
 
 
 @dataclass(frozen=True, slots=True)
 class CallbackToken:
-    """Message and attempt that one callback URL stands for."""
+    """Message and attempt that one callback URL stands for, and until when: a URL that leaked is not good for ever."""
 
     message_id: str
     attempt: int
+    ends: int = 0  # hours since the epoch; 0: never
+
+    @classmethod
+    def lasting(cls, message_id: str, attempt: int, until_ms: int) -> "CallbackToken":
+        """The token of a URL that is good until an instant (epoch ms), and an hour or two longer, so that clocks may differ."""
+        return cls(message_id, attempt, until_ms // _HOUR + 2)
 
     def path(self, secret: bytes) -> str:
         """Path of the callback URL, to be appended to the receiver's public base."""
-        return f"/{_FIRST}/{self.message_id}/{self.attempt}/{_mac(secret, self.message_id, str(self.attempt))}"
+        attempt = f"{self.attempt}-{self.ends}" if self.ends else str(self.attempt)
+        return f"/{_FIRST}/{self.message_id}/{attempt}/{_mac(secret, self.message_id, attempt)}"
+
+    def ended(self, now_ms: int) -> bool:
+        """Whether the URL is good no more at an instant (epoch ms)."""
+        return 0 < self.ends <= now_ms // _HOUR
 
 
 PROBE = CallbackToken("smsrelay-probe", 1)  # no message: on its path ``smsrelay doctor`` asks whether callbacks arrive
@@ -74,12 +86,13 @@ def verify(secret: bytes, message_id: str, attempt: str, mac: str) -> CallbackTo
     The shape is checked before the proof, because the proof is over ``id:attempt`` joined: with a ``:`` allowed
     inside either, one proof would stand for several splits, among them attempts that are no number.
     """
-    if not (_MESSAGE_ID.fullmatch(message_id) and _ATTEMPT.fullmatch(attempt)):
+    numbers = _ATTEMPT.fullmatch(attempt)
+    if numbers is None or not _MESSAGE_ID.fullmatch(message_id):
         return None
     expected = _mac(secret, message_id, attempt)
     if not hmac.compare_digest(expected.encode(), mac.encode("utf-8", "replace")):
         return None
-    return CallbackToken(message_id, int(attempt))
+    return CallbackToken(message_id, int(numbers[1]), int(numbers[2] or 0))
 
 
 def _mac(secret: bytes, message_id: str, attempt: str) -> str:

@@ -35,12 +35,16 @@ class Begun:
         """Where the message's deadline lies on the monotonic clock: never late, early by less than the begin's round trip."""
         return self.asked + (self.record.expires_at - self.at - 1) / 1000  # a whole ms was cut from the begin's instant
 
-    def submission(self, secret: bytes, callback_base: str | None) -> Submission:
-        """What the vendor is given; raises ``LookupError`` for a message without its payload."""
+    def submission(self, secret: bytes, callback_base: str | None, callback_life: float) -> Submission:
+        """What the vendor is given; its callback URL is good for ``callback_life`` seconds.
+
+        Raises ``LookupError`` for a message without its payload.
+        """
         record, payload = self.record, self.payload
         if payload is None:
             raise LookupError(f"message {record.message_id} waits without its payload")
-        path = CallbackToken(record.message_id, record.attempt).path(secret)
+        token = CallbackToken.lasting(record.message_id, record.attempt, self.at + int(callback_life * 1000))
+        path = token.path(secret)
         return Submission(
             message_id=record.message_id,
             attempt=record.attempt,

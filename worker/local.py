@@ -99,7 +99,7 @@ class Desk:
         """A secret of this desk, made at its first use."""
         path = self.data / name
         if not path.exists():
-            self.data.mkdir(parents=True, exist_ok=True)
+            self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.touch(mode=0o600)
             path.write_text(secrets.token_hex(16), encoding="ascii")
         return path.read_text(encoding="ascii")

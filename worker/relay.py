@@ -76,7 +76,7 @@ class Relay:
         sender = Sender(
             store=store,
             limit=limit,
-            submits=_submits(settings, adapter, limit, answers, waits),
+            submits=_submits(settings, adapter, limit, answers, waits, policy.report_deadline),
             unread=unread,
             enqueuer=enqueuer,
             tariff=Tariff(registry, settings.rate_unit == "segments"),
@@ -104,7 +104,9 @@ class Relay:
         )
 
 
-def _submits(settings: WorkerSettings, adapter: Vendor, limit: Limit, answers: Answers, waits: Waits) -> Submits:
+def _submits(
+    settings: WorkerSettings, adapter: Vendor, limit: Limit, answers: Answers, waits: Waits, callback_life: float
+) -> Submits:
     return Submits(
         vendor=adapter,
         limit=limit,
@@ -112,6 +114,7 @@ def _submits(settings: WorkerSettings, adapter: Vendor, limit: Limit, answers: A
         concurrency=settings.concurrency,
         secret=settings.secret_bytes,
         callback_base=settings.callback_url,
+        callback_life=callback_life,
         waits=waits,
     )
 

@@ -68,7 +68,7 @@ class Stack:
         for part in self._parts:
             if part.port is not None and _taken(part.port):
                 raise StackFailed(f"{part.name}: port {part.port} is taken by another program, or by a stack that still stops")
-        self._data.mkdir(parents=True, exist_ok=True)
+        self._data.mkdir(mode=0o700, parents=True, exist_ok=True)
         config = self._data / "supervisord.conf"
         config.write_text(self._config(), encoding="utf-8")
         command = [sys.executable, "-m", "worker.tether", "--nodaemon", "--configuration", str(config)]
@@ -117,6 +117,7 @@ class Stack:
             f"logfile={_escaped(self._data / 'supervisor.log')}",
             f"pidfile={_escaped(self._data / 'supervisor.pid')}",
             "silent=true",
+            "umask=077",  # the logs and the data of the parts are nobody else's
         ]
         for place, part in enumerate(self._parts):
             sections += [

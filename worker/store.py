@@ -20,6 +20,7 @@ from producers.lanes import STATUS_QUEUE, Lane
 from producers.record import Record
 from producers.script import Call, Script
 from worker.applied import Applied, applying, read_applied
+from worker.parking import parking
 from worker.transition import Transition
 from worker.undecodable import UNDECODABLE_CAP, Undecodable
 
@@ -181,9 +182,8 @@ class Store:
 
     def park(self, event: StatusEvent) -> bool:
         """Keep a report until its message or submit is recorded; False when it is recorded by now."""
-        known = keys.message(event.message_id) if event.message_id else keys.external(event.external_id or "")
-        parked = keys.parked(event.message_id or event.external_id or "")
-        return bool(self._park.run([known, parked], [json.dumps(event.encode()), self._retention]) == 0)
+        call = parking(event, self._retention)
+        return bool(self._park.run(call.keys, call.args) == 0)
 
     def parked(self, any_id: str) -> list[StatusEvent]:
         """Reports parked for a message or a vendor's id."""

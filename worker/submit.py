@@ -36,6 +36,7 @@ class Submits:
         concurrency: int,
         secret: bytes,
         callback_base: str | None,
+        callback_life: float,
         waits: Waits,
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
@@ -45,6 +46,7 @@ class Submits:
         self._answers = answers
         self._secret = secret
         self._callback_base = callback_base
+        self._callback_life = callback_life  # seconds: as long as a report is awaited
         self._waits = waits
         self._sleep = sleep
         self._monotonic = monotonic
@@ -77,7 +79,7 @@ class Submits:
 
     def _answer(self, begun: Begun) -> tuple[Slot, Answer]:
         """The answer, and the slot it was asked in."""
-        submission = begun.submission(self._secret, self._callback_base)
+        submission = begun.submission(self._secret, self._callback_base, self._callback_life)
         slot: Slot | None = begun.slot
         last = begun.slot
         while slot is not None:

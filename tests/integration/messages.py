@@ -82,6 +82,7 @@ def sending(
         concurrency=concurrency,
         secret=SECRET,
         callback_base=None,
+        callback_life=3600.0,
         waits=waits,
         monotonic=monotonic,
     )

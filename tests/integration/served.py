@@ -3,6 +3,7 @@
 import json
 import socket
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 import requests
 import uvicorn
 
+from producers.allowance import Allowance
 from producers.event import StatusEvent
 from producers.forward import Kept
 from producers.receiver import create_app
@@ -87,15 +89,16 @@ class Served:
 
 
 @contextmanager
-def serve(unsigned: bool = False, secret: bytes = SECRET, tell_every: float = 5.0) -> Iterator[Served]:
-    """One that is up."""
+def serve(unsigned: int | None = None, secret: bytes = SECRET, tell_every: float = 5.0) -> Iterator[Served]:
+    """One that is up; ``unsigned``: callbacks without a token that it takes a second."""
     keeper, noted = Keeper(), Counter[str]()
 
     async def note(counts: Mapping[str, int]) -> None:
         noted.update(counts)
 
     refused = RefusedPosts(note, tell_every)
-    app = create_app(keeper.keep, keeper.ready, refused, secret, lambda: NOW, max_body=LIMIT, unsigned=unsigned)
+    allowance = Allowance(unsigned, time.monotonic) if unsigned else None
+    app = create_app(keeper.keep, keeper.ready, refused, secret, lambda: NOW, max_body=LIMIT, unsigned=allowance)
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False, lifespan="off"))
     thread = threading.Thread(target=server.run)
     thread.start()

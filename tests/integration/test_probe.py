@@ -141,6 +141,7 @@ def submits(redis: Redis, store: Store, limit: Limit, vendor: Vendor) -> Submits
         concurrency=1,
         secret=SECRET,
         callback_base=None,
+        callback_life=3600.0,
         waits=WAITS,
     )
     assert made.room.take(1, 0) == 1

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from structlog.testing import capture_logs
 
 from producers.event import StatusEvent
-from tests.integration.served import BODY, DEADLINE, LIMIT, NOW, NUMBER, PATH, TOKEN, Served, serve
+from producers.token import CallbackToken
+from tests.integration.served import BODY, DEADLINE, LIMIT, NOW, NUMBER, PATH, SECRET, TOKEN, Served, serve
 from tests.waiting import eventually
 
 MAC = PATH.rsplit("/", 1)[1]
@@ -26,7 +27,7 @@ def running() -> Iterator[Served]:
 
 @pytest.fixture(scope="module")
 def running_unsigned() -> Iterator[Served]:
-    with serve(unsigned=True) as served:
+    with serve(unsigned=1_000_000) as served:
         yield served
 
 
@@ -86,7 +87,7 @@ def test_of_a_list_the_readable_reports_are_taken_and_the_whole_is_kept(receiver
     assert receiver.post(body=body).status_code == 503
 
 
-@pytest.mark.parametrize("body", [gzip.compress(BODY), zlib.compress(BODY)])
+@pytest.mark.parametrize("body", [gzip.compress(BODY), zlib.compress(BODY)], ids=["gzip", "deflate"])
 def test_a_compressed_body_is_read(receiver: Served, body: bytes) -> None:
     encoding = "gzip" if body.startswith(b"\x1f") else "deflate"
     assert receiver.call("POST", PATH, data=body, headers={"Content-Encoding": encoding}).status_code == 200
@@ -243,3 +244,23 @@ def test_any_bytes_as_a_body_are_kept_or_refused_and_never_quoted(
     assert answer.status_code in {200, 400, 413}
     assert (receiver.keeper.count > before) == (answer.status_code == 200)
     assert NUMBER not in repr(logs)
+
+
+def test_callbacks_without_a_token_are_small_and_only_so_many_a_second() -> None:
+    with serve(unsigned=3) as served:
+        assert served.post("/callback", BODY + b" " * 4096).status_code == 413
+        answers = [served.post("/callback").status_code for _ in range(60)]
+        assert 429 in answers
+        assert 200 in answers
+        eventually(lambda: served.noted["too many unsigned"], "it is counted")
+        assert served.post(PATH).status_code == 200, "a token is taken all the same"
+
+
+def test_a_path_whose_time_is_over_is_answered_404_and_counted() -> None:
+    hour = 3_600_000
+    with serve() as served:
+        ended = CallbackToken(TOKEN.message_id, 1, NOW // hour)
+        lasting = CallbackToken.lasting(TOKEN.message_id, 1, NOW)
+        assert served.post(ended.path(SECRET)).status_code == 404
+        assert served.post(lasting.path(SECRET)).status_code == 200
+        eventually(lambda: served.noted["ended"] == 1, "it is counted")

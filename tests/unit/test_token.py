@@ -66,3 +66,23 @@ def test_a_path_of_ours_is_recognised_behind_any_prefix_and_between_any_slashes(
 def test_any_other_path_is_refused_without_an_error(path: str) -> None:
     assert token_of(SECRET, path) is None
     assert token_of(SECRET, path + CallbackToken(MESSAGE_ID, 1).path(b"another secret..")) is None
+
+
+@given(message_ids, attempts, st.integers(100_000, 9_999_999))
+def test_an_end_is_part_of_the_proof(message_id: str, attempt: int, ends: int) -> None:
+    token = CallbackToken(message_id, attempt, ends)
+    message, numbers, mac = parts(token)
+    assert verify(SECRET, message, numbers, mac) == token
+    assert verify(SECRET, message, str(attempt), mac) is None
+    assert verify(SECRET, message, f"{attempt}-{ends + 1}", mac) is None
+
+
+@given(st.integers(1_500_000_000_000, 4_000_000_000_000), st.integers(0, 3_600_000))
+def test_a_url_is_good_until_its_instant_whatever_two_clocks_say_and_not_two_hours_longer(until: int, apart: int) -> None:
+    token = CallbackToken.lasting(MESSAGE_ID, 1, until)
+    assert not token.ended(until + apart)
+    assert token.ended(until + 2 * 3_600_000 + 1)
+
+
+def test_a_token_without_an_end_is_good_for_ever() -> None:
+    assert not CallbackToken(MESSAGE_ID, 1).ended(2**53)
