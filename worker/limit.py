@@ -93,8 +93,8 @@ class Limit:
         self._give_back.run([keys.RATE, keys.RATES], [f"{begin.begins:.0f}", f"{run[-1].ends:.0f}", template, costs])
 
     def settled(self, *, answered: int, failed: int, probe: bool | None = None, tested: Slot | None = None) -> bool:
-        """What came of submits: ``failed`` found no vendor, or one that fails; ``probe``: whether the newest probe, whose slot was
-        ``tested``, was answered well.
+        """What came of submits: ``failed`` found no vendor, or one that fails; ``probe``: whether the newest probe was answered
+        well, and ``tested`` the slot of that one.
 
         True when that ended a halt or closed the circuit. Asks nothing of the store while nothing fails.
         """
