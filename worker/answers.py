@@ -161,13 +161,14 @@ class Answers:
     def _settle(self, batch: Sequence[Ended]) -> None:
         asked = [ended for ended in batch if ended.answer.code not in _UNTRIED]
         failed = [ended for ended in asked if ended.answer.kind in _FAILED]
-        probes = [self._well(ended.answer) for ended in asked if ended.begun.slot.probe]
+        tests = [ended for ended in asked if ended.begun.slot.probe]
+        newest = max(tests, key=lambda ended: ended.begun.slot.begins, default=None)
         for ended in batch:
             if ended.begun.slot.probe and ended.answer.code in _UNTRIED:  # another one tests the vendor
                 self._limit.give_back(ended.begun.record.template, [(ended.begun.slot, ended.begun.cost)])
         if batch:
-            probe = all(probes) if probes else None
-            reopened = self._limit.settled(answered=len(asked) - len(failed), failed=len(failed), probe=probe)
+            well, slot = (self._well(newest.answer), newest.begun.slot) if newest else (None, None)
+            reopened = self._limit.settled(answered=len(asked) - len(failed), failed=len(failed), probe=well, tested=slot)
             if reopened:
                 self._put_off.wake_put_off()
 

@@ -92,8 +92,9 @@ class Limit:
         costs = sum(cost for _, cost in back)
         self._give_back.run([keys.RATE, keys.RATES], [f"{begin.begins:.0f}", f"{run[-1].ends:.0f}", template, costs])
 
-    def settled(self, *, answered: int, failed: int, probe: bool | None = None) -> bool:
-        """What came of submits: ``failed`` found no vendor, or one that fails; ``probe``: whether a probe was answered well.
+    def settled(self, *, answered: int, failed: int, probe: bool | None = None, tested: Slot | None = None) -> bool:
+        """What came of submits: ``failed`` found no vendor, or one that fails; ``probe``: whether the newest probe was answered
+        well, and ``tested`` the slot of that one.
 
         True when that ended a halt or closed the circuit. Asks nothing of the store while nothing fails.
         """
@@ -103,7 +104,8 @@ class Limit:
             return False
         said = {None: "", True: "good", False: "bad"}[probe]
         named = [keys.OUTCOMES, keys.CIRCUIT, keys.HALTED, keys.RESUMED]
-        came = self._settled.run(named, [*(told or (0, 0)), said, self._halt_probe])
+        made = "" if tested is None else f"{tested.begins:.0f}"
+        came = self._settled.run(named, [*(told or (0, 0)), said, self._halt_probe, made])
         if came == "opened":
             log.error("circuit opened: the vendor fails")
         elif came == "closed":

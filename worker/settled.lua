@@ -1,9 +1,9 @@
 -- What came of submits. Too many that failed open the circuit; a probe that was answered closes it, and ends a halt.
 -- KEYS 1 sms:outcomes  hash: answered and failed by second (aSECOND, fSECOND); lives 11 s
---      2 sms:circuit   hash: since, probe, wait (ms); until a probe is answered
---      3 sms:halted    hash: since, code, probe (ms); until resumed
+--      2 sms:circuit   hash, see limit.lua: since, probe, wait (ms); until a probe is answered
+--      3 sms:halted    hash, see limit.lua: since, code, probe (ms); until resumed
 --      4 sms:resumed   string: when submits last went on (ms); no lifetime
--- ARGV 1 answered  2 failed  3 'good' or 'bad' probe, or ''  4 ms between probes of a halt
+-- ARGV 1 answered  2 failed  3 'good' or 'bad' probe, or ''  4 ms between probes of a halt  5 where a bad probe's slot begins (µs), or ''
 -- Returns 'opened', 'closed' or ''.
 local clock = redis.call('TIME')
 local second, now = tonumber(clock[1]), tonumber(clock[1]) * 1e3 + math.floor(tonumber(clock[2]) / 1e3)
@@ -16,8 +16,17 @@ if ARGV[3] == 'good' then
 end
 local wait = tonumber(redis.call('HGET', KEYS[2], 'wait'))
 if ARGV[3] == 'bad' then
-  if wait then redis.call('HSET', KEYS[2], 'wait', ms(math.min(20e3, 2 * wait)), 'probe', ms(now + math.min(20e3, 2 * wait))) end
-  if redis.call('EXISTS', KEYS[3]) == 1 then redis.call('HSET', KEYS[3], 'probe', ms(now + tonumber(ARGV[4]))) end
+  -- Counted from when it was made: one that hung tells how the vendor was then, and must not put off the next one.
+  local made = math.min(now, (tonumber(ARGV[5]) or now * 1e3) / 1e3)
+  local function again(key, after)
+    redis.call('HSET', key, 'probe', ms(math.max(tonumber(redis.call('HGET', key, 'probe') or 0), made + after)))
+  end
+  if wait then
+    wait = math.min(20e3, 2 * wait)
+    redis.call('HSET', KEYS[2], 'wait', ms(wait))
+    again(KEYS[2], wait)
+  end
+  if redis.call('EXISTS', KEYS[3]) == 1 then again(KEYS[3], tonumber(ARGV[4])) end
   return ''
 end
 if wait then return '' end -- open: only probes count

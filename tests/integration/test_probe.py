@@ -22,6 +22,7 @@ from worker.store import Store
 from worker.submit import Submits
 from worker.vendor.answer import Answer, Kind, Vendor
 
+HOUR = 3_600_000_000  # microseconds
 SHUT = pytest.mark.parametrize("key", [keys.CIRCUIT, keys.HALTED])
 
 
@@ -71,11 +72,23 @@ def test_a_test_given_back_when_all_is_well_again_does_nothing(redis: Redis) -> 
     assert not redis.exists(keys.CIRCUIT, keys.HALTED)
 
 
-@pytest.mark.parametrize(("key", "most"), [(keys.CIRCUIT, 10.0), (keys.HALTED, 60.0)])
+@pytest.mark.parametrize(("key", "most"), [(keys.CIRCUIT, 20.0), (keys.HALTED, 60.0)])
 def test_a_test_that_is_lost_with_its_worker_is_soon_followed_by_another(redis: Redis, key: str, most: float) -> None:
     limit = shut(redis, key)
     assert take(limit).slots
     assert 0 < next_test(redis, key) <= most
+
+
+@SHUT
+def test_a_test_that_hung_does_not_put_off_the_next_one_by_more_than_if_it_had_failed_at_once(redis: Redis, key: str) -> None:
+    limit = shut(redis, key)
+    [hung] = take(limit).slots
+    before = next_test(redis, key)
+    limit.settled(answered=0, failed=1, probe=False, tested=replace(hung, begins=hung.begins - HOUR))
+    assert next_test(redis, key) <= before
+    limit.settled(answered=0, failed=1, probe=False, tested=hung)
+    longest = 20.0 if key == keys.CIRCUIT else 300.0
+    assert longest - 5 < next_test(redis, key) <= longest
 
 
 def test_an_attempt_that_never_reached_the_vendor_says_nothing_of_it(redis: Redis, store: Store, door: Enqueuer) -> None:
