@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from producers import logs
+from producers.character import escaped
 from producers.connection import StoreUnavailable
 from producers.enqueue import Enqueuer
 from producers.event import StatusEvent
@@ -58,7 +59,7 @@ def told() -> Iterator[None]:
     except (StoreUnavailable, BrokerUnavailable) as error:
         raise Away(str(error)) from None
     except OSError as error:
-        raise Refused(f"{error.filename}: {error.strerror}" if error.filename else str(error)) from None
+        raise Refused(escaped(f"{error.filename}: {error.strerror}" if error.filename else str(error))) from None
 
 
 @click.command()
