@@ -53,7 +53,7 @@ def told() -> Iterator[None]:
     try:
         yield
     except Rejection as rejection:
-        raise Refused("refused\n" + "\n".join(f"  {problem}" for problem in rejection.problems)) from None
+        raise Refused("refused\n" + "\n".join(f"  {escaped(str(problem))}" for problem in rejection.problems)) from None
     except SettingsError as error:
         raise Refused(f"wrong settings\n{error}") from None
     except (StoreUnavailable, BrokerUnavailable) as error:

@@ -200,9 +200,8 @@ texts = st.text("ab1 ,;\"'=\u200b张\u3000", max_size=12).filter(lambda text: no
 def test_of_a_file_that_was_written_without_any_quoting_only_whole_texts_are_sent(
     rows: list[tuple[str, str]], delimiter: str, header: str
 ) -> None:
-    meant = {
-        (f"+86{number}", text.strip().rstrip(f"{delimiter} \u3000")) for number, text in rows
-    }  # delimiters at its end are padding
+    padding = f"{delimiter} \u3000\u200b"
+    meant = {(f"+86{number}", text.strip().rstrip(padding)) for number, text in rows}
     end = header.format(delimiter)[5:].replace("p2", "")
     text = "".join(f"{number}{delimiter}{text}{end}\n" for number, text in rows)
     made = campaign(header.format(",").removesuffix(","))
