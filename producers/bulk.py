@@ -90,7 +90,7 @@ class Campaign:
 
     def _reference(self, fields: Mapping[str, Any]) -> str:
         content = [fields.get(name) for name in ("app", "to", "template", "lane", "params")]
-        named = hashlib.sha256(self.name.encode()).hexdigest()[:16]
+        named = hashlib.sha256(self.name.encode(errors="surrogatepass")).hexdigest()[:16]
         return f"bulk {named} {keyed(self.secret, 'row', json.dumps(content))}"
 
 

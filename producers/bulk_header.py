@@ -48,7 +48,8 @@ class Columns:
     places: Mapping[str, int]  # of to, template, lane, reference, params
     parameters: tuple[int, ...]  # of p1, p2, …
     width: int  # cells a row must have: as many as the header, columns without a name at its end left out
-    unnamed: tuple[int, ...] = ()  # places before that where nothing may stand
+    padded: int  # cells a row may have when the rest is empty: all of the header
+    unnamed: tuple[int, ...] = ()  # places before the width where nothing may stand
 
 
 def read_header(cells: Sequence[str], choice: ColumnChoice = NO_CHOICE) -> Columns:
@@ -76,7 +77,7 @@ def read_header(cells: Sequence[str], choice: ColumnChoice = NO_CHOICE) -> Colum
     width = max(place + 1 for place, name in enumerate(names) if name)
     unnamed = () if "" in left_out else tuple(place for place in range(width) if not names[place])
     parameters = tuple(places[name] for name in _PARAMETERS if name in places)
-    return Columns({name: places[name] for name in _SPELLINGS if name in places}, parameters, width, unnamed)
+    return Columns({name: places[name] for name in _SPELLINGS if name in places}, parameters, width, len(names), unnamed)
 
 
 def is_of_refused_rows(cells: Sequence[str]) -> bool:

@@ -4,6 +4,7 @@ Takes a row and the columns. Returns what is wrong, naming cells by their positi
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from producers.bulk_header import Columns
 from producers.bulk_row import Row
@@ -23,17 +24,32 @@ def misfit(row: Row, columns: Columns, delimiter: str) -> Problem | None:
         return Problem("row", f"cell {row.stray[0] + 1} holds a quotation mark without being quoted; {_QUOTE}")
     if len(cells) < width:
         return Problem("row", f"ends at cell {len(cells)}, the header at column {width}; any cell may be the missing one")
+    if row.folded and _holds_row(cells, columns, delimiter):
+        return Problem("row", "holds lines that are rows of their own; a quote may not be closed")
+    return _beside(cells, columns)
+
+
+def _beside(cells: Sequence[str], columns: Columns) -> Problem | None:
+    """What stands in no column of the header, and what that may say of the others."""
+    width = columns.width
     outside = next((place for place in (*columns.unnamed, *range(width, len(cells))) if not _is_blank(cells[place])), None)
     if outside is not None:
         where = " under a column without a name" if outside < width else f", and the header ends at column {width}"
         return Problem("row", f"cell {outside + 1} is not empty{where}; {_QUOTE}")
-    if row.folded and _holds_row(cells, columns, delimiter):
-        return Problem("row", "holds lines that are rows of their own; a quote may not be closed")
+    if len(cells) > columns.padded and _may_have_moved(cells, columns):
+        return Problem("row", f"has empty cells beyond the header: others may stand a column too far; {_QUOTE}")
     return None
 
 
 def _is_blank(cell: str) -> bool:
     return not without_format(cell).strip()
+
+
+def _may_have_moved(cells: Sequence[str], columns: Columns) -> bool:
+    """Whether two cells may be one text that held the delimiter; then those behind them, all empty, stand a column too far."""
+    whole = {columns.places.get(name) for name in ("to", "template", "lane")}  # checked on their own
+    filled = [place not in whole and not _is_blank(cells[place]) for place in range(columns.width)]
+    return any(first and second for first, second in pairwise(filled))
 
 
 def _holds_row(cells: Sequence[str], columns: Columns, delimiter: str) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from producers import logs
+from producers.character import escaped
 from producers.connection import StoreUnavailable
 from producers.enqueue import Enqueuer
 from producers.event import StatusEvent
@@ -52,13 +53,13 @@ def told() -> Iterator[None]:
     try:
         yield
     except Rejection as rejection:
-        raise Refused("refused\n" + "\n".join(f"  {problem}" for problem in rejection.problems)) from None
+        raise Refused("refused\n" + "\n".join(f"  {escaped(str(problem))}" for problem in rejection.problems)) from None
     except SettingsError as error:
         raise Refused(f"wrong settings\n{error}") from None
     except (StoreUnavailable, BrokerUnavailable) as error:
         raise Away(str(error)) from None
     except OSError as error:
-        raise Refused(f"{error.filename}: {error.strerror}" if error.filename else str(error)) from None
+        raise Refused(escaped(f"{error.filename}: {error.strerror}" if error.filename else str(error))) from None
 
 
 @click.command()

@@ -24,6 +24,7 @@ _DECIMAL = re.compile(r"\+?[0-9]+\.[0-9]+|.*[0-9]{5}\.[0-9].*")
 # A last digit alone, two or three after the length of a number, or a pair of brackets at the end.
 _APPENDED = re.compile(r".*(?:[0-9][ ().\-]+[0-9]|[0-9]{8}[ ().\-]+[0-9]{2,3}|[0-9][^0-9(]*\([^()]*\))[ ().\-]*")
 
+_AMERICAN = re.compile(r"[ (.\-]*1[ ().\-].*")  # 1-650-253-0000, which has the shape of a mainland number but for its groups
 _AS_ASCII = str.maketrans("＋（）．\t", "+(). ") | dict.fromkeys([*range(0x2010, 0x2016), 0x2212, 0xFE58, 0xFE63, 0xFF0D], "-")
 _TEXTABLE = {PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE, PhoneNumberType.PERSONAL_NUMBER}
 _LONGEST = 64  # characters
@@ -42,12 +43,15 @@ def e164(number: str) -> str:
     if not _WRITTEN.fullmatch(written):
         raise ValueError(f"not a phone number{_illegible(number, written)}")
     whole = _WHOLE_DECIMAL.fullmatch(written)
-    mainland = _MAINLAND.fullmatch(_SEPARATORS.sub("", whole[1] if whole else written))
-    if (whole and not mainland) or (not whole and _DECIMAL.fullmatch(written)):
+    grouped = whole[1] if whole else written
+    mainland = _MAINLAND.fullmatch(_SEPARATORS.sub("", grouped))
+    if (whole and not mainland) or _DECIMAL.fullmatch(grouped):
         raise ValueError(f"not a phone number: it ends as a decimal number does; {_AS_TEXT}, or write it without dots")
-    if not whole and _APPENDED.fullmatch(written):
+    if _APPENDED.fullmatch(grouped):
         raise ValueError("not a phone number: its last digits stand apart, as those of an extension do; give the number alone")
-    return f"+86{mainland[1]}" if mainland else _abroad(_SEPARATORS.sub("", written))
+    if _AMERICAN.fullmatch(grouped):
+        raise ValueError("not a phone number: its first digit stands apart, as a country code does; write + before it")
+    return f"+86{mainland[1]}" if mainland else _abroad(_SEPARATORS.sub("", grouped))
 
 
 def _in_ascii(number: str) -> str:

@@ -1,6 +1,7 @@
 """``smsrelay bulk`` as a shell runs it: what it takes, what it says of wrong rows, and that a second run sends nothing twice."""
 
 import csv
+import re
 from pathlib import Path
 
 import pytest
@@ -146,6 +147,22 @@ def test_a_command_killed_in_the_middle_and_run_again_makes_one_message_of_each_
     assert again.output == f"{MANY:,} rows: {MANY - recorded:,} accepted, {recorded:,} accepted before, 0 refused\n"
     published = published_ids(redis, Lane.MARKETING)
     assert len(set(published)) == redis.zcard(keys.AGENDA) == redis.zcard(keys.outbox(Lane.MARKETING)) == MANY
+
+
+def test_a_file_saved_anew_on_the_way_stops_the_command_which_says_how_to_go_on(shell: Shell, redis: Redis, file: Path) -> None:
+    path = written(file, "to", *numbers(MANY))
+    with shell.start("bulk", path, *SAME) as process:
+        eventually(lambda: redis.zcard(keys.AGENDA), "the first rows are recorded")
+        written(file, "to", *numbers(MANY), "13912345678")
+        _, errors = process.communicate(timeout=60)
+    told = errors.decode()
+    assert process.returncode == 3
+    assert "FILE: was changed while it was read" in told
+    recorded = redis.zcard(keys.AGENDA)
+    [named] = re.findall(r"run it again with (--campaign \w+), or what was accepted is sent again", told)
+    again = shell.run("bulk", path, *SAME, *named.split())
+    assert again.output == f"{MANY + 1:,} rows: {MANY + 1 - recorded:,} accepted, {recorded:,} accepted before, 0 refused\n"
+    assert redis.zcard(keys.AGENDA) == MANY + 1
 
 
 def test_a_dry_run_counts_and_shows_and_enqueues_nothing(redis: Redis, tmp_path: Path, file: Path) -> None:

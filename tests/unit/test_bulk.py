@@ -1,8 +1,11 @@
 """Campaign: which job a row becomes, under which reference, and why a row is refused."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from producers.bulk import Campaign
+from producers.bulk_csv import CsvRows
 from producers.bulk_header import NO_CHOICE, ColumnChoice, read_header
 from producers.bulk_row import Row
 from producers.job import SendJob
@@ -65,6 +68,8 @@ def test_a_params_cell_that_is_no_list_of_texts_is_refused(cell: str) -> None:
         ("to", [NUMBER, "13800138001", "13800138002"], "cell 2 is not empty, and the header ends at column 1"),
         ("to,p1,", [NUMBER, "Hello", " world"], "cell 3 is not empty, and the header ends at column 2"),
         ("to,,p1", [NUMBER, "Hello", "world"], "cell 2 is not empty under a column without a name"),
+        ("to,p1,p2", [NUMBER, "Hello", " world", ""], "has empty cells beyond the header"),
+        ("to,p1,p2,reference", [NUMBER, "Hello", " world", "", ""], "has empty cells beyond the header"),
         ("to,p1", [NUMBER], "ends at cell 1, the header at column 2"),
         ("to,p1,p2", [NUMBER, "a"], "ends at cell 2, the header at column 3"),
     ],
@@ -82,6 +87,9 @@ def test_a_row_without_a_cell_of_a_column_that_is_left_out_is_refused_too_for_th
 def test_empty_cells_beyond_the_header_are_nothing(cells: list[str]) -> None:
     assert job("to,p1", *cells).params == ("a",)
     assert job("to,p1,,", *cells).params == ("a",)
+    assert job("to,p1,p2", *cells, "").params == ("a",)
+    assert job("template,to,p1", "7", *cells).params == ("a",)
+    assert job("to,p1,p2,,", NUMBER, "a", "b", "", "").params == ("a", "b")
 
 
 def test_a_column_without_a_name_is_left_out_when_the_command_says_so() -> None:
@@ -178,3 +186,29 @@ def test_no_number_and_no_parameter_stands_in_a_reference_or_a_repr() -> None:
     shown = repr(Row(2, [NUMBER])) + repr(campaign("to"))
     assert NUMBER not in shown
     assert SECRET.decode() not in shown
+
+
+numbers = st.from_regex(r"1[3-9][0-9]{9}", fullmatch=True)
+texts = st.text("ab1 ,;\"'=\u200b张\u3000", max_size=12).filter(lambda text: not text.lstrip(" ").startswith('"'))
+
+
+@given(
+    st.lists(st.tuples(numbers, texts), max_size=5),
+    st.sampled_from([",", ";"]),
+    st.sampled_from(["to{0}p1", "to{0}p1{0}", "to{0}p1{0}p2"]),
+)
+def test_of_a_file_that_was_written_without_any_quoting_only_whole_texts_are_sent(
+    rows: list[tuple[str, str]], delimiter: str, header: str
+) -> None:
+    padding = f"{delimiter} \u3000\u200b"
+    meant = {(f"+86{number}", text.strip().rstrip(padding)) for number, text in rows}
+    end = header.format(delimiter)[5:].replace("p2", "")
+    text = "".join(f"{number}{delimiter}{text}{end}\n" for number, text in rows)
+    made = campaign(header.format(",").removesuffix(","))
+    try:
+        found = list(CsvRows(iter(text.splitlines(keepends=True)), delimiter))
+    except Rejection:
+        return
+    jobs = [made.taken(row) for row in found]
+    sent = {(job.to, *job.params) for job in jobs if isinstance(job, SendJob)}
+    assert {one if one[1:] else (*one, "") for one in sent} <= meant
