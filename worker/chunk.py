@@ -178,8 +178,15 @@ class Chunk:
                 unused.append((slot, price))
                 self._end(reading.record, _not_begun(change))
         if unused:
-            doors.limit.give_back(first.template, unused)
+            self._give_slots_back(first.template, unused)
         return begun
+
+    def _give_slots_back(self, template: str, unused: Sequence[tuple[Slot, int]]) -> None:
+        """Let others have slots. A store that is away must not keep what is begun from being submitted."""
+        try:
+            self._doors.limit.give_back(template, unused)
+        except StoreUnavailable as error:
+            log.warning("slots not given back", slots=len(unused), reason=str(error))
 
     def _settled(self, owed: Sequence[tuple[Reading, Decide]]) -> list[Change | None]:
         """What became of begins, however long the store stays away; raises ``StoreUnavailable`` when the process is to stop.

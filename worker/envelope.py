@@ -52,6 +52,11 @@ def foreign_body(payload: Any) -> Body:
     return list(payload[0]), dict(payload[1] or {}), {}
 
 
+def shown_id(task_id: str | None) -> str | None:
+    """A task's id as it may be shown, whoever chose it."""
+    return None if task_id is None else _uuid_of(task_id)
+
+
 def _uuid_of(task_id: str) -> str:
     try:
         return str(uuid.UUID(task_id))
