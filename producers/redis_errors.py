@@ -48,7 +48,7 @@ AWAY = {
     "MASTERDOWN": "it is a replica that has lost its primary",
     "READONLY": "it is a replica and takes no writes",
     "NOREPLICAS": "too few replicas follow it (min-replicas-to-write)",
-    "MISCONF": "it cannot persist, and takes no writes until it can",
+    "MISCONF": "it takes no writes: it cannot persist them",
     "OOM": "its memory is full (maxmemory)",
     "NOAUTH": _WHO,
     "WRONGPASS": _WHO,

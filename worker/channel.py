@@ -107,13 +107,17 @@ class GatheringQoS(kombu_redis.QoS):  # type: ignore[misc]
         except ResponseError as error:
             self._owed.failed(error)
 
-    def restore_unacked(self) -> list[Any]:
-        """Give back what is held at the end of a channel. What the broker does not take, it gives out itself after a while."""
-        unheard = super().restore_unacked()
-        if unheard:  # kombu would write the tasks, and the numbers in them, to a file
-            error, _ = unheard[0]
-            log.warning("tasks in hand not given back", tasks=len(unheard), reason=why_unavailable(error) or type(error).__name__)
-        return []
+    def restore_unacked(self, client: Any = None) -> None:
+        """Give back what is held at the end of a channel. What a broker that is away does not hear of, it gives out by itself."""
+        tags = list(self._delivered)
+        try:
+            while tags:
+                self.restore_by_tag(tags[-1], client)
+                tags.pop()
+        except (*self.channel.connection_errors, ResponseError) as error:
+            reason = why_unavailable(error) or type(error).__name__
+            log.warning("tasks in hand not given back", tasks=len(tags), reason=reason)
+        self._delivered.clear()
 
     def _owe(self, owed: Any, delivery_tag: str) -> None:
         virtual.QoS.ack(self, delivery_tag)
