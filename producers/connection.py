@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from redis import BlockingConnectionPool, Redis
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError
+from redis.exceptions import MasterDownError, ReadOnlyError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
@@ -26,7 +26,8 @@ def open_store(url: str, connections: int = 32, *, patient: bool = False) -> Red
     A store that is silent is given up after 5 s. ``patient``, for workers, who hold answers of the vendor in their hands: it
     is asked again, for up to 45 s.
     """
-    lost = (RedisConnectionError, RedisTimeoutError) if patient else (RedisConnectionError,)
+    replaced = (ReadOnlyError, MasterDownError)  # by a server that a new connection reaches
+    lost = (RedisConnectionError, RedisTimeoutError, *replaced) if patient else (RedisConnectionError, *replaced)
     pool = BlockingConnectionPool.from_url(
         url,
         max_connections=connections,

@@ -153,7 +153,7 @@ def moved_on(error: BaseException) -> bool:
 def drop_arguments(error: BaseException) -> None:
     """Drop what redis-py puts in front of the server's words: the command with its arguments, which may be a recipient's."""
     if isinstance(error, ResponseError):
-        error.args = (str(error).rpartition(_ANNOTATED)[2], *error.args[1:])
+        error.args = (_said(error), *error.args[1:])
 
 
 def _answered(error: BaseException) -> bool:
@@ -167,15 +167,12 @@ def _why_refused(error: BaseException) -> str | None:
         return None
     if code != "ERR":
         return f"{code}: {AWAY.get(code, 'an answer that is new to us')}"
-    for known, meaning in _AWAY_WORDS:
-        if known.match(words):
-            return meaning
-    return None if _OUR_WORDS.match(words) else "ERR: its log may say why"
+    return _meaning(words) or (None if _OUR_WORDS.match(words) else "ERR: its log may say why")
 
 
 def _read(error: BaseException) -> tuple[str, str]:
     """Prefix and words of an answer."""
-    said = str(error).rpartition(_ANNOTATED)[2]
+    said = _said(error)
     words = _WRAPPED.sub("", said, count=1)
     if words == said:
         stripped = getattr(error, "status_code", None)
@@ -189,7 +186,13 @@ def _read(error: BaseException) -> tuple[str, str]:
 
 def _lost(error: RedisError | OSError) -> str:
     """What became of the connection; the words of the system may name a host, so that only its kind is told."""
-    for known, meaning in _AWAY_WORDS:
-        if known.match(str(error)):
-            return meaning
-    return type(error).__name__
+    return _meaning(_said(error)) or type(error).__name__
+
+
+def _meaning(words: str) -> str | None:
+    return next((meaning for known, meaning in _AWAY_WORDS if known.match(words)), None)
+
+
+def _said(error: BaseException) -> str:
+    """The server's words, without what redis-py puts in front of them."""
+    return str(error).rpartition(_ANNOTATED)[2]

@@ -44,6 +44,16 @@ class Apps:
             while not self._accepted(job):
                 time.sleep(_PAUSE)
 
+    def are_refused(self, word: str, seconds: float) -> None:
+        """For so long, and every time for the reason that the word names."""
+        since, over = len(self.refusals), time.monotonic() + seconds
+        eventually(lambda: time.monotonic() > over and word in self.refusals[-1], f"it refuses with {word}")
+        assert {word in told for told in self.refusals[since + len(list(Lane)) :]} == {True}
+
+    def go_on(self, word: str) -> None:
+        enough = len(self.accepted) + _BEFORE
+        eventually(lambda: len(self.accepted) >= enough, f"after {word} the apps go on", _BACK)
+
     def _accepted(self, job: SendJob) -> bool:
         try:
             accepted = self.relay.relay.enqueuer.enqueue(job)
@@ -79,11 +89,8 @@ def test_a_store_that_refuses_for_seconds_loses_doubles_and_ends_nothing(relay: 
         eventually(lambda: len(apps.accepted) >= _BEFORE, "the apps are under way")
         for refusing, seconds, word in ((busy, _BUSY, "BUSY"), (too_few_replicas, _TOO_FEW, "NOREPLICAS")):
             with refusing(url):
-                over = time.monotonic() + seconds
-                eventually(lambda: time.monotonic() > over)
-            assert any(word in told for told in apps.refusals), f"{word}: {set(apps.refusals)}"
-            went_on = len(apps.accepted) + _BEFORE
-            eventually(lambda: len(apps.accepted) >= went_on, f"after {word} the apps go on", _BACK)
+                apps.are_refused(word, seconds)
+            apps.go_on(word)
     each_arrived_once(relay, apps.accepted, _BACK)
     assert Counter(callback.http for callback in relay.simulator.callbacks(since=began)).keys() == {200}
     assert _children(relay) == before, "a worker process ended"

@@ -94,7 +94,7 @@ def test_a_server_that_became_a_replica_is_connected_to_anew(valkey_url: str) ->
     """Behind the same name there may be another primary by now."""
     with taking_for(valkey_url, Owed()) as taker:
         under_a_loop(taker)
-        with replica(valkey_url), pytest.raises(taker.connection.connection_errors, match="READONLY|UNBLOCKED"):
+        with replica(valkey_url), pytest.raises(taker.connection.connection_errors, match=r"READONLY|UNBLOCKED"):
             eventually(lambda: look(taker), "it is noticed")
 
 
