@@ -73,7 +73,7 @@ class Script:
 
     def _drop_connection(self) -> None:
         """Close the connection used last, which the pool would give out next: its server is no primary any more."""
-        pool = self._redis.connection_pool
+        pool: Any = self._redis.connection_pool
         connection = pool.get_connection()
         connection.disconnect()
         pool.release(connection)

@@ -87,7 +87,7 @@ def test_what_says_nothing_against_the_request_says_that_the_store_is_away(prefi
 
 @pytest.mark.parametrize("text", ["MOVED 3999 127.0.0.1:6381", "ASK 3999 127.0.0.1:6381"])
 def test_the_answers_of_a_cluster_with_another_node_in_them_do_not_quote_it(text: str) -> None:
-    assert why_unavailable(answered(text)) == f"{text.split()[0]}: {AWAY['MOVED']}"
+    assert why_unavailable(answered(text)) == f"{text.split(maxsplit=1)[0]}: {AWAY['MOVED']}"
 
 
 @pytest.mark.parametrize("way", WAYS)
