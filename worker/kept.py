@@ -39,7 +39,7 @@ class KeptJobs:
     def read_again(self, kept: Undecodable, dry_run: bool) -> str:
         """Take one as what it was meant to be; says what became of it."""
         try:
-            wire = unwrapped(json.loads(kept.content))
+            wire = unwrapped(json.loads(kept.raw))
             take = self._report(wire) if kept.queue == STATUS_QUEUE else self._job(wire, kept)
             if dry_run:
                 return "would be queued"

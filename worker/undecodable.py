@@ -40,8 +40,13 @@ class Undecodable:
 
     @property
     def content(self) -> str | bytes:
-        """The body as it came, up to what is kept of it."""
+        """The body as it came, up to what is kept of it: as text, if it is any."""
         return self.body if self.body_encoding is None else base64.b64decode(self.body)
+
+    @property
+    def raw(self) -> bytes:
+        """The same in bytes, whose encoding a reader of JSON finds out."""
+        return self.content.encode("utf-8", "surrogatepass") if isinstance(self.content, str) else self.content
 
     def encode(self) -> str:
         """One line of the list; as versions without ``body_encoding`` read it, unless it is needed."""
