@@ -8,10 +8,12 @@ from contextlib import contextmanager
 
 from redis import BlockingConnectionPool, Redis
 from redis.backoff import ExponentialBackoff
-from redis.exceptions import BusyLoadingError, OutOfMemoryError, ReadOnlyError, ResponseError
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import MasterDownError, ReadOnlyError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
+
+from producers.redis_errors import drop_arguments, why_unavailable
 
 
 class StoreUnavailable(ConnectionError):
@@ -24,7 +26,8 @@ def open_store(url: str, connections: int = 32, *, patient: bool = False) -> Red
     A store that is silent is given up after 5 s. ``patient``, for workers, who hold answers of the vendor in their hands: it
     is asked again, for up to 45 s.
     """
-    lost = (RedisConnectionError, RedisTimeoutError) if patient else (RedisConnectionError,)
+    replaced = (ReadOnlyError, MasterDownError)  # by a server that a new connection reaches
+    lost = (RedisConnectionError, RedisTimeoutError, *replaced) if patient else (RedisConnectionError, *replaced)
     pool = BlockingConnectionPool.from_url(
         url,
         max_connections=connections,
@@ -41,12 +44,14 @@ def open_store(url: str, connections: int = 32, *, patient: bool = False) -> Red
 
 @contextmanager
 def store_answers() -> Iterator[None]:
-    """Turns every way in which Redis fails to answer into ``StoreUnavailable``; programming errors pass."""
+    """Turns every way in which Redis does not serve us into ``StoreUnavailable`` with the reason; programming errors pass."""
     try:
         yield
-    except (RedisConnectionError, RedisTimeoutError, BusyLoadingError, OutOfMemoryError, ReadOnlyError) as error:
-        raise StoreUnavailable(f"the store did not answer ({type(error).__name__})") from None
-    except ResponseError as error:
-        if str(error).startswith("MISCONF"):  # it cannot write its log, and takes nothing until it can
-            raise StoreUnavailable("the store takes no writes: it cannot persist them") from None
+    except StoreUnavailable:
         raise
+    except (RedisError, OSError) as error:
+        reason = why_unavailable(error)
+        if reason is None:
+            drop_arguments(error)
+            raise
+        raise StoreUnavailable(f"the store did not answer ({reason})") from None

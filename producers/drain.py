@@ -2,7 +2,8 @@
 
 Enters: a spool that may hold reports of an earlier process or of another receiver of this host. Leaves: an empty spool, and
 ``broker_down`` cleared once the broker took something. A report is removed only after it was published: a kill in between
-publishes it twice, never not at all. While the broker is away it is tried once a second; disk errors are logged and tried again.
+publishes it twice, never not at all. While the broker is away it is tried once a second; disk errors, and whatever else goes
+wrong, are logged and tried again.
 """
 
 import threading
@@ -55,21 +56,28 @@ class Drain:
 
     @property
     def alive(self) -> bool:
-        """Whether the thread runs; an error nobody foresaw ends it, and the receiver is not ready then."""
+        """Whether the thread runs; the receiver is not ready without it."""
         return self._thread.is_alive()
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            self._stopping.wait(self._attempt())
+            self._stopping.wait(self._attempt_or_log())
+
+    def _attempt_or_log(self) -> float:
+        try:
+            return self._attempt()
+        except Exception:  # noqa: BLE001  no other thread would drain
+            _log.exception("draining failed, tried again")
+            return _DISK_PAUSE
 
     def _attempt(self) -> float:
         """One pass, and how long to wait after it."""
         pause = _PAUSE
         try:
             published = self.run_once()
-        except BrokerUnavailable:
+        except BrokerUnavailable as error:
             if not self._broker_down.is_set():
-                _log.error("broker.down", reason="spooled reports wait for it")
+                _log.error("broker.down", reason=f"spooled reports wait for it: {error}")
                 self._broker_down.set()
             return pause
         except SpoolUnavailable as error:

@@ -124,6 +124,9 @@ class Forwarder:
             self._broker_down.set()
             _log.error("broker.down", reason=str(error) or f"no answer in {self._patience} s")
             return False
+        except Exception:  # noqa: BLE001  whatever it was, the disk may still take them
+            _log.exception("publishing failed; the reports are spooled")
+            return False
         return True
 
 

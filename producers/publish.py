@@ -12,11 +12,13 @@ from typing import Any, Self
 from kombu import Connection
 from kombu.exceptions import KombuError
 from kombu.pools import ProducerPool
+from redis.exceptions import RedisError
 
 from producers.broker import broker_queue, is_rabbitmq, transport_options
 from producers.channel import OneClientTransport
 from producers.confirm import Confirms, Unconfirmed
 from producers.lanes import STATUS_QUEUE
+from producers.redis_errors import why_unavailable
 from producers.task import TaskMessage
 
 _PATIENCE = 10  # seconds to wait for a connection of the pool, and for RabbitMQ's confirm
@@ -172,5 +174,9 @@ def _holds_a_task(queue: Any) -> bool:
 
 def _reason(error: BaseException) -> str:
     """What went wrong, without anything of the tasks: RabbitMQ's own words name a queue and its arguments at most."""
+    if isinstance(error, KombuError) and error.__cause__ is not None:  # a batch that failed, say
+        return _reason(error.__cause__)
+    if isinstance(error, RedisError):
+        return why_unavailable(error) or "Redis refuses what is published"
     said = str(error) if isinstance(error, Unconfirmed) else getattr(error, "reply_text", None)
     return str(said or type(error).__name__)

@@ -13,6 +13,7 @@ from redis import Redis
 from redis.exceptions import NoScriptError, RedisError
 
 from producers.connection import store_answers
+from producers.redis_errors import moved_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,9 @@ class Script:
         """As ``run_many``, through the client, which tries again and loads a script that the server does not know."""
         with store_answers():
             answers = self._pipelined(calls)
+            if any(isinstance(answer, Exception) and moved_on(answer) for answer in answers):
+                self._drop_connection()
+                answers = self._pipelined(calls)
             if any(isinstance(answer, NoScriptError) for answer in answers):
                 self._redis.script_load(self._script.script)
                 answers = self._pipelined(calls)
@@ -66,6 +70,13 @@ class Script:
     def commands(self, calls: Sequence[Call]) -> list[tuple[Any, ...]]:
         """The calls as commands for a connection."""
         return [("EVALSHA", self._script.sha, len(call.keys), *call.keys, *call.args) for call in calls]
+
+    def _drop_connection(self) -> None:
+        """Close the connection used last, which the pool would give out next: its server is no primary any more."""
+        pool: Any = self._redis.connection_pool
+        connection = pool.get_connection()
+        connection.disconnect()
+        pool.release(connection)
 
     def _pipelined(self, calls: Sequence[Call]) -> list[Any]:
         with self._redis.pipeline(transaction=False) as pipeline:

@@ -104,6 +104,8 @@ class MusterStep(_BesideStep):
             tell(process)
         except StoreUnavailable as error:
             log.debug("not told that this worker is alive", reason=str(error))
+        except Exception:  # the next beat may succeed, and without any `smsrelay status` shows no worker
+            log.exception("not told that this worker is alive")
 
 
 def _warn_of_namesakes(processes: Sequence[WorkerProcess], own: WorkerProcess) -> None:

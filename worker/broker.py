@@ -13,6 +13,10 @@ def broker_settings(broker_url: str, concurrency: int) -> dict[str, Any]:
     common = {
         "broker_transport_options": transport_options(broker_url, concurrency),
         "broker_heartbeat": 0,  # the consumer has its own
+        # Of RabbitMQ, a channel that it closes because a worker keeps a task for 30 minutes; of Redis, whatever it refuses. Left
+        # alone, Celery ends the process, and with it every attempt under way; so it connects again, and what comes back finds
+        # nothing to start.
+        "broker_channel_error_retry": True,
     }
     if not is_rabbitmq(broker_url):
         return common | {"worker_prefetch_multiplier": 2}
@@ -20,7 +24,4 @@ def broker_settings(broker_url: str, concurrency: int) -> dict[str, Any]:
         # Quorum queues know no limit for all consumers of a channel together: this one is for each of the four queues.
         "worker_prefetch_multiplier": 1,
         "worker_detect_quorum_queues": True,
-        # RabbitMQ closes the channel of a worker that keeps a task for 30 minutes. Left alone, Celery then ends the process, and
-        # with it every attempt under way; so it connects again, and what comes back finds nothing to start.
-        "broker_channel_error_retry": True,
     }

@@ -1,32 +1,36 @@
 """The Redis transport of a worker's consumer: kombu's, which looks at each item of our queues before kombu takes it apart.
 
 Enters: what BRPOP answers. Leaves: an item that kombu can read (``worker.item``), noted as unacknowledged like any other, so that
-it goes back to its queue when it cannot be kept. Fails as kombu's own does.
+it goes back to its queue when it cannot be kept. A popped item stays in hand (``worker.owed``) until it is noted, and is noted
+before it is delivered. What Redis refuses ends neither connection nor process; a lost connection fails as kombu's own does.
 
 Kombu waits for the broker three times a task, in the one thread that consumes: to take it, to note it, to acknowledge it. Here
 an item that was waited for is noted together with the next ones, which are taken by the same call, and what is acknowledged
 between two looks at the queue goes out in one. What is noted, and how, stays kombu's, so that any other consumer can restore it.
 """
 
-from collections import deque
 from importlib.resources import files
+from queue import Empty
 from typing import Any
 
 import structlog
 from kombu.transport import redis as kombu_redis
-from kombu.transport import virtual
-from kombu.utils.json import dumps, loads
+from kombu.utils.json import dumps
 from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import OutOfMemoryError, ResponseError
 
 from producers.broker import QUEUES
 from producers.channel import OneClientChannel
+from producers.redis_errors import moved_on, why_unavailable
+from worker.gathering_qos import GatheringQoS
 from worker.item import readable
-
-_AT_ONCE = 64  # items taken by one call
+from worker.owed import Owed, Popped
 
 log = structlog.get_logger()
 
 _TAKE = files("worker").joinpath("take.lua").read_text(encoding="utf-8")
+_PUT_BACK = "#!lua flags=allow-oom\nreturn redis.call('RPUSH', KEYS[1], ARGV[1])"  # Redis 7: it takes this with its memory full
 
 
 class CheckingRedis(Redis):
@@ -42,69 +46,15 @@ class CheckingRedis(Redis):
         return (key, readable(bytes(item), queue)) if queue in QUEUES else answer
 
 
-class GatheringQoS(kombu_redis.QoS):  # type: ignore[misc]
-    """Knows what is noted already, and gathers what is acknowledged."""
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._noted: set[str] = set()
-        self._owed: deque[str] = deque()
-
-    def append(self, message: Any, delivery_tag: str) -> None:
-        """Hold a message; note it as unacknowledged unless it is."""
-        if delivery_tag not in self._noted:
-            super().append(message, delivery_tag)
-            return
-        self._noted.discard(delivery_tag)
-        virtual.QoS.append(self, message, delivery_tag)
-
-    def ack(self, delivery_tag: str) -> None:
-        """Acknowledge, at the event loop's next turn when there is one. A worker killed before gets the task again."""
-        virtual.QoS.ack(self, delivery_tag)
-        self._owed.append(delivery_tag)
-        if self.channel.closed or not self.channel.connection.turns:
-            self.settle()
-
-    def settle(self) -> None:
-        """Tell the broker of all that was acknowledged; what it did not hear is told again."""
-        tags = [self._owed.popleft() for _ in range(len(self._owed))]
-        if not tags:
-            return
-        try:
-            with self.pipe_or_acquire() as pipe:
-                pipe.zrem(self.unacked_index_key, *tags).hdel(self.unacked_key, *tags).execute()
-        except BaseException:
-            self._owed.extend(tags)
-            raise
-
-    def take(self, message: dict[str, Any], queue: str, alone: bool) -> list[dict[str, Any]]:
-        """Note a message that came from a queue; when that is ``alone``, take so many more of it as there is room for."""
-        tag = message["properties"]["delivery_tag"]
-        room = self.can_consume_max_estimate()
-        more = (_AT_ONCE if room is None else max(0, min(room - 1, _AT_ONCE))) if alone else 0
-        with self.channel.conn_or_acquire() as client:
-            named = [self.unacked_index_key, self.unacked_key, queue]
-            noted = dumps([message, "", queue])
-            taken = self.channel.taking(client)(keys=named, args=[more, queue, tag, noted])
-        self._noted.add(tag)
-        return [self._whole(bytes(item), tag.decode(), queue) for tag, item in zip(taken[::2], taken[1::2], strict=True)]
-
-    def _whole(self, item: bytes, tag: str, queue: str) -> dict[str, Any]:
-        """A taken item for kombu; one that had to be made readable is noted anew, under the tag it has then."""
-        envelope: dict[str, Any] = loads(readable(item, queue))
-        if envelope["properties"]["delivery_tag"] == tag:
-            self._noted.add(tag)
-        else:
-            self._owed.append(tag)
-        return envelope
-
-
 class CheckingChannel(OneClientChannel):
     """A channel that reads through ``CheckingRedis``; a key prefix, which we never set, keeps kombu's own client."""
 
     QoS = GatheringQoS
     _taking: Any = None
-    _unheard = False
+
+    def __init__(self, connection: Any, **options: Any) -> None:
+        self.owed: Owed = connection.owed
+        super().__init__(connection, **options)
 
     def taking(self, client: Any) -> Any:
         """The script that takes."""
@@ -112,26 +62,90 @@ class CheckingChannel(OneClientChannel):
             self._taking = client.register_script(_TAKE)
         return self._taking
 
-    def take(self, message: dict[str, Any], queue: str) -> list[dict[str, Any]]:
-        """Note a message, and take more of its queue. A consumer of several takes singly: one must not fill the others' room."""
-        return [] if self._closing else self.qos.take(message, queue, alone=self.active_queues == [queue])
+    def reads(self, queue: str) -> bool:
+        """Whether it consumes from a queue."""
+        return not self._closing and queue in self.active_queues
+
+    def take(self, one: Popped) -> list[dict[str, Any]]:
+        """Note an item, and take more of its queue. A consumer of several takes singly: one must not fill the others' room."""
+        more: list[dict[str, Any]] = self.qos.take(one.message, one.queue, alone=self.active_queues == [one.queue])
+        return more
 
     def settle(self) -> None:
-        """Tell the broker of what was acknowledged. When it does not answer, the next turn tells it; at the end, nobody."""
+        """Tell the broker of what is owed to it. When it does not answer, a later turn tells it; at the end, nobody."""
+        if not (self.owed.acks or self.owed.returns):
+            return
         try:
             self.qos.settle()
-        except self.connection_errors as error:
-            if not self._unheard:  # there are many turns in an outage
-                log.warning("the broker did not hear what was acknowledged", reason=type(error).__name__)
-            self._unheard = True
+        except (*self.connection_errors, ResponseError) as error:
+            self.owed.failed(error)
         else:
-            self._unheard = False
+            self.owed.answered()
+
+    def put_back(self) -> None:
+        """Give what was popped and not noted back to its queue, to where it was; what the broker refuses stays in hand."""
+        popped = self.owed.popped
+        try:
+            while popped:
+                self._put_back(popped[0])
+                popped.popleft()
+        except (*self.connection_errors, ResponseError) as error:
+            self.owed.failed(error)
 
     def close(self) -> None:
-        """Close; what was acknowledged is told before."""
+        """Close; before, everything owed is told and what was popped goes back."""
         if not self.closed:
+            self._closing = True
+            if self._in_poll:
+                self._read_last()
+            self.put_back()
             self.settle()
         super().close()
+
+    def maybe_refresh_binding_expiry(self) -> None:
+        """Keep up the bindings of remote control; what is refused is tried again in a second, and kombu logs each time."""
+        try:
+            super().maybe_refresh_binding_expiry()
+        except ResponseError as error:
+            log.debug("bindings not refreshed", reason=why_unavailable(error))
+
+    def _read_last(self) -> None:
+        try:
+            self._brpop_read()
+        except Empty:
+            return
+        except self.connection_errors as error:  # with it, perhaps, an item: the one window that is left
+            self.owed.failed(error)
+
+    def _put_back(self, one: Popped) -> None:
+        key = self._q_for_pri(one.queue, self._get_message_priority(one.message, reverse=False))
+        item = dumps(one.message)
+        with self.conn_or_acquire() as client:
+            try:
+                client.rpush(key, item)
+            except OutOfMemoryError:
+                client.eval(_PUT_BACK, 1, key, item)
+
+    def _brpop_start(self, timeout: float | None = None) -> None:
+        """Wait for the next item, unless one is in hand or the broker has just failed."""
+        self.connection.deliver_popped()
+        if not self.owed.popped and not self.owed.resting:
+            super()._brpop_start(timeout)
+
+    def _brpop_read(self, **options: Any) -> Any:
+        """What was waited for. A refusal is no item, and the connection is well, unless another server has taken over."""
+        try:
+            read = super()._brpop_read(**options)
+        except ResponseError as error:
+            self.owed.failed(error)
+            if moved_on(error):
+                self.client.connection.disconnect()
+                raise RedisConnectionError(why_unavailable(error)) from None
+            raise Empty from None
+        except Empty:
+            self.owed.answered()
+            raise
+        return read
 
     def _get_client(self) -> Any:
         client = super()._get_client()
@@ -142,24 +156,61 @@ class CheckingTransport(kombu_redis.Transport):  # type: ignore[misc]
     """Kombu's Redis transport with that channel."""
 
     Channel = CheckingChannel
-    turns = False  # whether an event loop settles
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self.owed = self._owed()
+        super().__init__(*args, **options)
 
     def register_with_event_loop(self, connection: Any, loop: Any) -> None:
         """Take part in the loop, and settle at each of its turns."""
         super().register_with_event_loop(connection, loop)
-        self.turns = True
+        self.owed.turns = True
         loop.on_tick.add(self._settle)
+
+    def deliver_popped(self) -> None:
+        """Note and deliver what was popped, and the next ones of its queue. What cannot be noted now stays in hand."""
+        popped = self.owed.popped
+        while popped and not self.owed.resting:
+            one = popped[0]
+            channel = next((channel for channel in self.channels if channel.reads(one.queue)), None)
+            if channel is None:
+                return
+            try:
+                more = channel.take(one)
+            except (*self.connection_errors, ResponseError) as error:
+                self.owed.failed(error)
+                return
+            popped.popleft()
+            self.owed.answered()
+            for each in (one.message, *more):
+                super()._deliver(each, one.queue)
+
+    def _owed(self) -> Owed:
+        """What this connection owes: all that its process does, where ``owing`` made the class."""
+        return Owed()
 
     def _settle(self) -> None:
         for channel in list(self.channels):
-            channel.settle()
+            if not self.owed.resting:
+                channel.settle()
 
     def _deliver(self, message: dict[str, Any], queue: str) -> None:
         """Deliver a message, and the next ones of its queue."""
-        channel = next((channel for channel in self.channels if queue in channel.active_queues), None)
-        more = channel.take(message, queue) if channel else []
-        for each in (message, *more):
-            super()._deliver(each, queue)
+        if queue in QUEUES:
+            self.owed.popped.append(Popped(message, queue))
+            self.deliver_popped()
+        else:
+            super()._deliver(message, queue)
+
+
+def owing(owed: Owed) -> type[CheckingTransport]:
+    """The transport for all connections, one after the other, of a process that owes this."""
+
+    class OwingTransport(CheckingTransport):
+        def _owed(self) -> Owed:
+            return owed
+
+    return OwingTransport
 
 
 def _name(key: Any) -> str:

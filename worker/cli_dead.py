@@ -105,6 +105,8 @@ def show_dead(any_id: str, body: bool) -> None:
         click.echo(
             f"kept     {kept.kept_id} at {clock(kept.at)}\nqueue    {escaped(kept.queue)}\nreason   {escaped(kept.reason)}"
         )
+        if kept.body_encoding is not None:
+            click.echo(f"body     {len(kept.content)} bytes that are no text, kept as {kept.body_encoding}")
         if body:
             click.echo(escaped(kept_body(kept)))
     elif reading is not None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import structlog
 from celery import Celery
-from celery.apps.worker import Worker
+from celery.apps.worker import Worker, install_worker_term_handler
 from celery.signals import worker_shutting_down
 
 from producers.lanes import STATUS_QUEUE, Lane
@@ -111,13 +111,20 @@ class _Process(Worker):  # type: ignore[misc]
     def install_platform_tweaks(self, worker: Any) -> None:
         """Let every signal do what SIGTERM does, and SIGQUIT and a second SIGINT set a bound to it.
 
-        Celery's own answers wait inside of the signal, which greenlets cannot, and SIGHUP's would start a second parent.
+        Celery's own answers wait inside of the signal, which greenlets cannot, and SIGHUP's would start a second parent. And
+        they print, which is no line of a log.
         """
         super().install_platform_tweaks(worker)
-        warm: Any = signal.getsignal(signal.SIGTERM)
-        hurry = threading.Event()
+        install_worker_term_handler(worker, verbose=False)
+        celerys: Any = signal.getsignal(signal.SIGTERM)
+        stopping, hurry = threading.Event(), threading.Event()
         bound = float(worker.app.conf.worker_soft_shutdown_timeout)
+        threading.Thread(target=_tell_stop, args=(stopping,), name="stop", daemon=True).start()
         threading.Thread(target=_end_at_last, args=(hurry, bound), name="hurry", daemon=True).start()
+
+        def warm(*signalled: Any) -> None:
+            stopping.set()
+            celerys(*signalled)
 
         def quit_soon(*signalled: Any) -> None:
             hurry.set()
@@ -127,9 +134,15 @@ class _Process(Worker):  # type: ignore[misc]
             signal.signal(signal.SIGINT, quit_soon)
             warm(*signalled)
 
+        signal.signal(signal.SIGTERM, warm)
         signal.signal(signal.SIGHUP, warm)
         signal.signal(signal.SIGQUIT, quit_soon)
         signal.signal(signal.SIGINT, interrupted)
+
+
+def _tell_stop(stopping: threading.Event) -> None:
+    stopping.wait()
+    log.info("told to stop: what is begun is finished, the rest is given back")
 
 
 def _end_at_last(hurry: threading.Event, bound: float) -> None:

@@ -57,6 +57,11 @@ def admitted_body(payload: Any) -> Body:
     return [list(args or []), dict(kwargs or {})], {}, {}
 
 
+def shown_id(task_id: str | None) -> str | None:
+    """A task's id as it may be shown, whoever chose it."""
+    return None if task_id is None else _uuid_of(task_id)
+
+
 def _uuid_of(task_id: str) -> str:
     try:
         return str(uuid.UUID(task_id))

@@ -56,7 +56,7 @@ class KeptJobs:
         if kept.queue == CALLBACK:
             return self._callback(kept_callback(kept), dry_run, vouched)
         try:
-            wire = unwrapped(json.loads(kept.body))
+            wire = unwrapped(json.loads(kept.raw))
             take = self._report(wire) if kept.queue == STATUS_QUEUE else self._job(wire, kept)
             if dry_run:
                 return "would be queued"

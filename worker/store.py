@@ -232,13 +232,15 @@ class Store:
         with store_answers():
             return int(self._redis.hlen(keys.REPORTS))
 
-    def keep_undecodable(self, queue: str, reason: str, body: str, task_id: str | None = None) -> None:
-        """Keep a task nobody could read, for a person to look at; kept twice by its id, it is replayed as one message."""
+    def keep_undecodable(self, queue: str, reason: str, body: str | bytes, task_id: str | None = None) -> str:
+        """Keep a task nobody could read, for a person to look at; the id it is kept under. Twice by its id, it is one message."""
+        kept = Undecodable.now(queue, reason, body, task_id)
         with store_answers(), self._redis.pipeline() as pipeline:
-            pipeline.lpush(keys.UNDECODABLE, Undecodable.now(queue, reason, body, task_id).encode())
+            pipeline.lpush(keys.UNDECODABLE, kept.encode())
             pipeline.ltrim(keys.UNDECODABLE, 0, UNDECODABLE_CAP - 1)
             pipeline.pexpire(keys.UNDECODABLE, self._retention)  # they hold numbers, so they do not stay for ever
             pipeline.execute()
+        return kept.kept_id
 
     def undecodable(self) -> list[Undecodable]:
         """Every task kept because nobody could read it, newest first."""

@@ -109,6 +109,11 @@ class Tasks:
             recorded = self.relay.enqueuer.record(job)
         except Rejection as rejection:
             return self._keep(SEND, str(rejection), wire, task_id)
+        except StoreUnavailable:
+            raise
+        except Exception as error:  # Celery would acknowledge it, and the task alone has the job
+            log.exception("a job was not recorded", task_id=task_id)
+            return self._keep(SEND, str(Fault(type(error).__name__)), wire, task_id)
         message_id = recorded.message.message_id
         if not recorded.wake:
             return str(Outcome("accepted before, or not due yet", message_id, recorded.message.lane.value))
@@ -145,7 +150,8 @@ class Tasks:
         return self._keep(queue, reason, {"args": call.args, "kwargs": call.kwargs}, call.task_id)
 
     def _keep(self, queue: str, reason: str, wire: object, task_id: str | None = None) -> str:
-        self.relay.store.keep_undecodable(queue, reason, json.dumps(wire, default=repr), task_id)
+        kept_id = self.relay.store.keep_undecodable(queue, reason, json.dumps(wire, default=repr), task_id)
+        log.error("refused and kept under sms:undecodable", queue=queue, task_id=task_id, kept_id=kept_id, reason=reason)
         return f"refused: {reason}"
 
     @contextmanager

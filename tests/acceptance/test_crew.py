@@ -134,21 +134,30 @@ def test_a_worker_of_some_queues_starts_no_process_for_the_others(relay: RelayPr
     assert some.returncode == 0
 
 
-@pytest.mark.parametrize("signals", [[signal.SIGQUIT], [signal.SIGINT, signal.SIGINT]], ids=["quit", "interrupted twice"])
-def test_a_worker_in_a_hurry_ends_in_order_when_its_hands_are_empty(relay: RelayProcess, signals: list[signal.Signals]) -> None:
+@pytest.mark.parametrize(
+    "signals",
+    [[signal.SIGTERM], [signal.SIGQUIT], [signal.SIGINT, signal.SIGINT]],
+    ids=["terminated", "quit", "interrupted twice"],
+)
+def test_a_worker_with_empty_hands_ends_in_order_and_all_it_says_is_json(
+    relay: RelayProcess, signals: list[signal.Signals]
+) -> None:
     command = [sys.executable, "-c", _HEARING, "-m", "worker", "worker", "--name", "hurry", "--queues", "marketing"]
-    nowhere, environment = subprocess.DEVNULL, dict(relay.environment)
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, stdout=nowhere) as hurry:
+    pipe, environment = subprocess.PIPE, dict(relay.environment)
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=pipe, stdout=pipe) as hurry:
         try:
             eventually(lambda: b" ready." in _line(hurry), "it is ready", _BACK)
             for number in signals:
                 hurry.send_signal(number)
-            _, said = hurry.communicate(timeout=_BACK)
+            printed, said = hurry.communicate(timeout=_BACK)
         finally:
             hurry.kill()
     assert hurry.returncode == 0
     assert b"Unrecoverable" not in said
-    assert json.loads(said.splitlines()[-1]) | {"event": "worker process ended", "code": 0} == json.loads(said.splitlines()[-1])
+    lines = [json.loads(line) for line in said.splitlines()]
+    assert "told to stop: what is begun is finished, the rest is given back" in [line["event"] for line in lines]
+    assert lines[-1] | {"event": "worker process ended", "code": 0} == lines[-1]
+    assert printed == b"", "a log is on standard error"
 
 
 def test_a_child_that_does_not_last_is_replaced_after_longer_and_longer_pauses() -> None:

@@ -79,7 +79,12 @@ def test_a_wrong_foreign_job_is_kept_for_a_person_and_harms_nobody(relay: RelayP
     good = _job()
     _publish(broker, [[good], {}, {}])
     _delivered_once(relay, good)
-    assert landline.removeprefix("+86") not in (relay.data / "worker.log").read_text("utf-8")
+    log = (relay.data / "worker.log").read_text("utf-8")
+    assert landline.removeprefix("+86") not in log
+    [told] = [line for line in map(json.loads, log.splitlines()) if line.get("kept_id") == kept["kept_id"]]
+    assert (told["level"], told["event"]) == ("error", "refused and kept under sms:undecodable")
+    assert (told["queue"], told["reason"]) == ("sms.send", kept["reason"])
+    assert uuid.UUID(told["task_id"])
 
 
 @pytest.mark.parametrize(
@@ -99,6 +104,9 @@ def test_what_is_no_job_at_all_is_kept_for_a_person_and_harms_nobody(
     before = relay.redis.llen(keys.UNDECODABLE)
     _publish(broker, body, **headers)
     eventually(lambda: relay.redis.llen(keys.UNDECODABLE) == before + 1, "it is kept")
+    kept = json.loads(relay.redis.lindex(keys.UNDECODABLE, 0))
+    told = [json.loads(line) for line in (relay.data / "worker.log").read_text("utf-8").splitlines() if kept["kept_id"] in line]
+    assert [(line["reason"], bool(uuid.UUID(line["task_id"]))) for line in told] == [(kept["reason"], True)]
     good = _job()
     _publish(broker, [[good], {}, {}])
     _delivered_once(relay, good)

@@ -134,6 +134,24 @@ def test_a_kill_of_rabbitmq_under_load_loses_and_doubles_nothing(relay_over_rabb
     assert pids(relay.data, WORKER) + pids(relay.data, RECEIVER) == before  # nobody was restarted
 
 
+def test_tasks_that_end_while_rabbitmq_is_away_are_one_line_of_the_log_and_no_critical_one(
+    relay_over_rabbitmq: RelayProcess, rabbitmq: RabbitMQ
+) -> None:
+    """RabbitMQ gives them out again, and they find nothing to start."""
+    relay, before = relay_over_rabbitmq, len(log(relay_over_rabbitmq))
+    script = {"submits": [{"delay": SLOW / 2, "reports": [{"code": 200, "after": 1}]}]}
+    under_way = dict(relay.scripted(script) for _ in range(4))
+    eventually(lambda: all(relay.simulator.submits(to) for to in under_way), "the submits are under way", BACK)
+    rabbitmq.stop()
+    for message_id in under_way.values():
+        relay.wait_state(message_id, State.SUBMITTED, BACK)
+    rabbitmq.start()
+    for message_id in under_way.values():
+        relay.wait_state(message_id, State.DELIVERED, BACK)
+    assert log(relay)[before:].count("the broker was gone before it heard of finished tasks") == 1
+    assert '"critical"' not in log(relay)[before:]
+
+
 def test_a_rabbitmq_that_falls_silent_under_load_loses_and_doubles_nothing(
     relay_over_rabbitmq: RelayProcess, rabbitmq: RabbitMQ
 ) -> None:

@@ -232,6 +232,25 @@ def test_a_job_is_found_in_whatever_it_was_kept_in(store: Store, valkey_url: str
     assert store.undecodable() == []
 
 
+def test_a_body_of_bytes_is_shown_as_base64_and_can_be_had_back(store: Store, valkey_url: str) -> None:
+    body = json.dumps([[JOB], {}, {}], ensure_ascii=False).encode("gb18030") + b"\xff"
+    kept_id = store.keep_undecodable("sms.send", "undecodable body", body)
+    said = dead(valkey_url, "show", kept_id, "--body").stdout
+    assert f"{len(body)} bytes that are no text, kept as base64" in said
+    assert base64.b64decode(said.splitlines()[-1]) == body
+    assert kept_id in dead(valkey_url, "list").stdout
+    replayed = dead(valkey_url, "replay", kept_id)
+    assert (replayed.returncode, "its body is not JSON" in replayed.stdout) == (1, True)
+    assert only_kept(store).kept_id == kept_id
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32"])
+def test_a_job_in_another_encoding_of_json_is_read_again(store: Store, valkey_url: str, encoding: str) -> None:
+    kept_id = store.keep_undecodable("sms.send", "undecodable body", json.dumps([[JOB], {}, {}]).encode(encoding))
+    assert "  queued as " in dead(valkey_url, "replay", kept_id).stdout
+    assert store.undecodable() == []
+
+
 def test_a_kept_report_is_read_again_as_a_report(store: Store, redis: Redis, valkey_url: str) -> None:
     event = StatusEvent(message_id="m1", attempt=1, code="200", received_at=1)
     store.keep_undecodable(STATUS_QUEUE, "was wrong then", json.dumps(event.encode()))
