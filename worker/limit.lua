@@ -19,7 +19,7 @@ local CLIMB = 20e6      -- µs from nothing back to the configured rate
 local HORIZON = {otp = 50e3, notice = 45e3, marketing = 40e3}
 local LOW = 20e3        -- µs still ahead when bulk asks again
 local CATCH_UP = 100e3  -- µs for which a floor that was not taken is kept
-local UNHEARD = {60e3, 20e3} -- ms after a probe of a halt, or of the circuit, of which nothing is heard: its worker may be dead
+local UNHEARD = {60e3, 10e3} -- ms after a probe of a halt, or of the circuit, of which nothing is heard: its worker may be dead
 local clock = redis.call('TIME')
 local now = tonumber(clock[1]) * 1e6 + tonumber(clock[2])
 

@@ -22,7 +22,7 @@ if ARGV[3] == 'bad' then
     redis.call('HSET', key, 'probe', ms(math.max(tonumber(redis.call('HGET', key, 'probe') or 0), made + after)))
   end
   if wait then
-    wait = math.min(20e3, 2 * wait)
+    wait = math.min(10e3, 2 * wait)
     redis.call('HSET', KEYS[2], 'wait', ms(wait))
     again(KEYS[2], wait)
   end

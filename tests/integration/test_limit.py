@@ -213,7 +213,7 @@ def test_some_failures_among_many_answers_open_nothing_and_answers_alone_ask_not
     assert take(limit).slots
 
 
-def test_an_open_circuit_is_tested_ever_more_rarely_and_closes_on_an_answer(redis: Redis) -> None:
+def test_an_open_circuit_is_tested_after_five_seconds_then_every_ten_and_closes_on_an_answer(redis: Redis) -> None:
     limit = Limit(redis, 10_000)
     limit.settled(answered=0, failed=20)
     waits = []
@@ -223,7 +223,7 @@ def test_an_open_circuit_is_tested_ever_more_rarely_and_closes_on_an_answer(redi
         assert [slot.probe for slot in take(limit, many=3).slots] == [True]
         limit.settled(answered=0, failed=1, probe=False)
         assert take(limit).refused is Refusal.CIRCUIT
-    assert waits == [5000, 10_000, 20_000, 20_000, 20_000]
+    assert waits == [5000, 10_000, 10_000, 10_000, 10_000]
     due(redis, keys.CIRCUIT)
     assert take(limit).slots[0].probe
     limit.settled(answered=1, failed=0, probe=True)

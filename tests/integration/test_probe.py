@@ -31,7 +31,7 @@ def shut(redis: Redis, key: str) -> Limit:
     limit = Limit(redis, 100)
     if key == keys.CIRCUIT:
         limit.settled(answered=0, failed=20)
-        redis.hset(key, "wait", 20_000)
+        redis.hset(key, "wait", 10_000)
     else:
         limit.halt("A403")
     due(redis, key)
@@ -72,7 +72,7 @@ def test_a_test_given_back_when_all_is_well_again_does_nothing(redis: Redis) -> 
     assert not redis.exists(keys.CIRCUIT, keys.HALTED)
 
 
-@pytest.mark.parametrize(("key", "most"), [(keys.CIRCUIT, 20.0), (keys.HALTED, 60.0)])
+@pytest.mark.parametrize(("key", "most"), [(keys.CIRCUIT, 10.0), (keys.HALTED, 60.0)])
 def test_a_test_that_is_lost_with_its_worker_is_soon_followed_by_another(redis: Redis, key: str, most: float) -> None:
     limit = shut(redis, key)
     assert take(limit).slots
@@ -87,7 +87,7 @@ def test_a_test_that_hung_does_not_put_off_the_next_one_by_more_than_if_it_had_f
     limit.settled(answered=0, failed=1, probe=False, tested=replace(hung, begins=hung.begins - HOUR))
     assert next_test(redis, key) <= before
     limit.settled(answered=0, failed=1, probe=False, tested=hung)
-    longest = 20.0 if key == keys.CIRCUIT else 300.0
+    longest = 10.0 if key == keys.CIRCUIT else 300.0
     assert longest - 5 < next_test(redis, key) <= longest
 
 
@@ -96,7 +96,7 @@ def test_an_attempt_that_never_reached_the_vendor_says_nothing_of_it(redis: Redi
     [slot] = take(limit).slots
     begun = begun_in(store, door.enqueue(job(Lane.OTP)).message_id, slot)
     recording(store, redis, lambda: 0.5, limit=limit).record(Ended(begun, Answer(Kind.UNREACHABLE, STALLED)))
-    assert redis.hget(keys.CIRCUIT, "wait") == "20000"
+    assert redis.hget(keys.CIRCUIT, "wait") == "10000"
     assert [slot.probe for slot in take(limit).slots] == [True]
 
 
