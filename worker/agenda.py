@@ -24,6 +24,7 @@ from worker.transition import Transition
 from worker.unread import Unread
 
 _AT_MOST = 500  # messages a turn
+_ON_ITS_WAY = 5.0  # seconds that a begin may take to the store; its lease is counted from before
 
 log = structlog.get_logger()
 
@@ -39,7 +40,7 @@ class Agenda:
         self._reconciler = reconciler
         self._unread = unread
         self._policy = policy
-        self._lease = int(lease * 1000)
+        self._lease = int((lease - _ON_ITS_WAY) * 1000)
 
     def turn(self) -> int:
         """Do what is due now and return how much that was; raises ``StoreUnavailable`` or ``BrokerUnavailable``."""

