@@ -182,11 +182,13 @@ class Chunk:
         return begun
 
     def _give_back_slots(self, template: str, unused: Sequence[tuple[Slot, int]]) -> None:
-        """Let others have slots. Those that the store does not hear of lapse; what is begun is submitted all the same."""
+        """Let others have slots. Nothing that goes wrong may keep what is begun from being submitted."""
         try:
             self._doors.limit.give_back(template, unused)
         except StoreUnavailable as error:
             log.warning("slots not given back", slots=len(unused), reason=str(error))
+        except Exception:
+            log.exception("slots not given back", slots=len(unused))
 
     def _settled(self, owed: Sequence[tuple[Reading, Decide]]) -> list[Change | None]:
         """What became of begins, however long the store stays away; raises ``StoreUnavailable`` when the process is to stop.

@@ -45,6 +45,13 @@ class Process:
         assert self.running is not None
         self.running.send_signal(number)
 
+    def stop(self) -> None:
+        """Tell it to end, and wait until it has."""
+        if self.running is not None:
+            self.running.terminate()
+            self.running.wait(_DEADLINE)
+            self.running = None
+
     def kill(self) -> None:
         """Kill -9, and wait until it is gone."""
         if self.running is not None:
