@@ -13,7 +13,7 @@ from producers.rejection import Rejection
 
 QUOTE = '"'
 _LONGEST_CELL = 128 * 1024  # characters; a quote that is not closed swallows no more
-_BODY = re.compile(r'(?:[^"]|"")*+')
+_BODY = re.compile(r'(?:[^"]+|"")*+')
 
 
 class CsvRows:

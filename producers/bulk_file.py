@@ -25,6 +25,7 @@ _DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t"}
 DELIMITERS = tuple(_DELIMITERS)
 _DECLARED = re.compile(r'"?sep=([^\w\s"])"?[,;\t]*\s*|"?sep=(\t)"?\s*', re.IGNORECASE)  # Excel's first line
 _QUOTED = re.compile(r'"[^"]*"')
+_CHANGED = "was changed while it was read"
 _MARK = "\ufeff"
 _LOOK = 500  # rows between two looks at whether the file is still the same
 
@@ -51,9 +52,9 @@ class BulkFile:
 
     def survey(self, choice: ColumnChoice = NO_CHOICE) -> Survey:
         """Reads it whole; raises ``Rejection`` or ``OSError``."""
+        if not stat.S_ISREG(self._path.stat().st_mode):
+            raise Rejection.of("FILE", "must be a regular file, for it is read twice")
         with self._path.open("rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise Rejection.of("FILE", "must be a regular file, for it is read twice")
             version = _version(file)
             digest = checked_digest(file, self._encoding)
         with self._open() as text:
@@ -71,11 +72,14 @@ class BulkFile:
         """Every row but the header and blank ones; raises ``Rejection`` when the file is no longer the surveyed one."""
         with self._open() as text:
             _, rows = self._rows(text)
-            for number, row in enumerate(rows):
-                if number % _LOOK == 0:
-                    _same(text, survey)
-                if number:
-                    yield row
+            try:
+                for number, row in enumerate(rows):
+                    if number % _LOOK == 0:
+                        _same(text, survey)
+                    if number:
+                        yield row
+            except UnicodeError:
+                raise Rejection.of("FILE", _CHANGED) from None
             _same(text, survey)
 
     def _rows(self, text: IO[str]) -> tuple[str, Iterator[Row]]:
@@ -103,7 +107,7 @@ def _version(file: IO[bytes] | IO[str]) -> tuple[int, int, int]:
 
 def _same(file: IO[str], survey: Survey) -> None:
     if _version(file) != survey.version:
-        raise Rejection.of("FILE", "was changed while it was read")
+        raise Rejection.of("FILE", _CHANGED)
 
 
 def _restored(row: Row) -> Row:

@@ -150,6 +150,18 @@ def test_a_file_that_changes_while_it_is_read_is_not_read_on(tmp_path: Path) -> 
         next(file.rows(survey))
 
 
+def test_a_file_whose_bytes_change_on_the_way_ends_in_a_sentence(tmp_path: Path) -> None:
+    path = saved(tmp_path, b"to,p1\n" + b"13800138000,a\n" * 5000)
+    file = BulkFile(path)
+    rows = file.rows(file.survey())
+    next(rows)
+    with path.open("r+b") as writer:
+        writer.seek(20_000)
+        writer.write(b"\xff")
+    with pytest.raises(Rejection, match="FILE: was changed while it was read"):
+        list(rows)
+
+
 def test_what_can_be_read_only_once_is_refused(tmp_path: Path) -> None:
     read, write = os.pipe()
     os.write(write, b"to\n13800138000\n")
