@@ -11,7 +11,8 @@ from tests.chaos.behaviour import BEHAVIOURS
 from tests.chaos.evidence import Case, Submit
 from tests.chaos.judge import judge
 from tests.chaos.load import Cancel, Sent
-from tests.chaos.plan import Planned, plan
+from tests.chaos.plan import plan
+from tests.chaos.planned import Planned
 from tests.chaos.rows import read_rows
 from tests.chaos.windows import UNCERTAIN_OTP, short_policy
 from tests.simulator.record import CallbackRecord, SubmitRecord
