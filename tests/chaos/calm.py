@@ -12,8 +12,9 @@ from dataclasses import dataclass
 _EVERY = 150.0  # seconds, about, from one calm to the next
 _SHARE = 0.3  # of the time …
 _LONGEST = 48.0  # … and no longer
+_LEFT = 5.0  # seconds of silence, at least, before load and faults are back
 _SETTLE = 6.0  # seconds from the end of the load to the first burst
-_SILENCE = 14.0  # seconds after each burst: more than the judge allows an answer to wait
+_SILENCE = 10.5  # seconds from burst to burst: more than the judge lets an answer wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +27,15 @@ class Calm:
     def bursts(self) -> Iterator[float]:
         """When bursts come."""
         at = self.since + _SETTLE
-        while at < self.until:
+        while at < self.until - _LEFT:
             yield at
             at += _SILENCE
 
 
-def calms(seconds: float) -> tuple[Calm, ...]:
-    """The calms of a run, in order; the last ends with it."""
+def calms(seconds: float, nothing_else: bool = False) -> tuple[Calm, ...]:
+    """The calms of a run, in order; the last ends with it. ``nothing_else``: the whole of it is one."""
+    if nothing_else:
+        return (Calm(0.0, seconds),)
     parts = max(1, round(seconds / _EVERY))
     part = seconds / parts
     lasting = min(_LONGEST, _SHARE * part)

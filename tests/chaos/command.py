@@ -52,6 +52,7 @@ class Run:
     seed: int
     rate: float
     faults: str  # kinds whose name begins so; "none": none
+    bursts: bool  # and silences alone
     apart: bool  # broker and store at two URLs
     rabbitmq: bool  # the broker is RabbitMQ; then they are apart
     folder: Path = field(repr=False)
@@ -81,12 +82,13 @@ def play(run: Run) -> tuple[Findings, list[tuple[int, str]]]:
     stage = Stage(run.folder, run.apart, Node(run.folder) if run.rabbitmq else None)
     with stage.running(), Pulse() as pulse:
         hand, load = Hand(stage), _load(stage)
-        kinds = kinds_of(run.faults, apart=run.apart, rabbitmq=run.rabbitmq)
-        faults = [] if run.faults == "none" else schedule(run.seed, seconds - _TAIL, kinds, calms(seconds))
+        kinds = [] if run.faults == "none" else kinds_of(run.faults, apart=run.apart, rabbitmq=run.rabbitmq)
+        quiet = calms(seconds, run.bursts)
+        faults = schedule(run.seed, seconds - _TAIL, kinds, quiet)
         started = time.monotonic()
         breaking = threading.Thread(target=hand.play, args=(faults, started))
         breaking.start()
-        sent = load.play(plan(run.seed, seconds, run.rate, faults), started, seconds + 30)
+        sent = load.play(plan(run.seed, seconds, run.rate, quiet, faults), started, seconds + 30)
         breaking.join()
         stage.thaw_all()
         print(f"{len(sent)} messages, {sum(hand.done.values())} faults; draining …", flush=True)
@@ -169,6 +171,7 @@ def _run() -> Run:
     parser.add_argument("--seed", type=int, default=None, help="of load and faults; default: a new one")
     parser.add_argument("--rate", type=float, default=50.0, help="messages a second")
     parser.add_argument("--faults", default="", help="only kinds whose name begins so, or none")
+    parser.add_argument("--bursts", action="store_true", help="bursts and silences alone: neither the usual load nor faults")
     parser.add_argument("--apart", action="store_true", help="reach broker and store at two URLs, each with faults of its own")
     parser.add_argument("--broker", choices=("valkey", "rabbitmq"), default="valkey", help="rabbitmq: a node of it, always apart")
     parser.add_argument(
@@ -179,5 +182,13 @@ def _run() -> Run:
     folder = given.folder or Path(tempfile.mkdtemp(prefix="smsrelay-chaos-"))
     rabbitmq = given.broker == "rabbitmq"
     return Run(
-        given.minutes, seed, given.rate, given.faults, given.apart or rabbitmq, rabbitmq, folder, keep=given.folder is not None
+        minutes=given.minutes,
+        seed=seed,
+        rate=given.rate,
+        faults=given.faults,
+        bursts=given.bursts,
+        apart=given.apart or rabbitmq,
+        rabbitmq=rabbitmq,
+        folder=folder,
+        keep=given.folder is not None,
     )

@@ -3,7 +3,7 @@
 Takes a seed, the seconds of a run and its calms, in which nothing is broken; returns the schedule. ``hand`` carries it out.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -14,6 +14,8 @@ _QUIET = 3.0  # seconds at the start
 
 REPLIES_LOST = "replies of the store to a worker lost"
 FROZEN_BRIEFLY = "worker process frozen briefly"
+AT_A_BURST = "with each burst: store slow for a moment"
+_INTO_A_BURST = 0.39  # seconds, just before the vendor answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ KINDS = (
     Kind("RabbitMQ killed -9", 9, (0.0, 5.0)),
     Kind("RabbitMQ stopped by SIGTERM", 2, (0.5, 5.0)),
     Kind("RabbitMQ frozen", 4, (0.5, 7.0)),
+    Kind(AT_A_BURST, 0, (0.15, 0.25)),
 )
 
 
@@ -77,11 +80,20 @@ def kinds_of(only: str, *, apart: bool, rabbitmq: bool) -> list[Kind]:
 
 
 def schedule(seed: int, seconds: float, kinds: Sequence[Kind], quiet: Sequence[Calm] = ()) -> list[Fault]:
-    """Every fault of a run; what would strike in a calm is left out."""
+    """Every fault of a run, in order; what would strike in a calm is left out, but for what belongs to its bursts."""
     random = Random(f"{seed} faults")
+    weights = [kind.weight for kind in kinds]
     faults, at = [], _QUIET
-    while at < seconds:
-        kind = random.choices(kinds, [kind.weight for kind in kinds])[0]
+    while at < seconds and any(weights):
+        kind = random.choices(kinds, weights)[0]
         faults.append(Fault(at, kind, random.uniform(*kind.lasting), random.random()))
         at += random.uniform(0.2, 2 * _EVERY - 0.2)
-    return [fault for fault in faults if not is_calm(fault.at, quiet)]
+    kept = [fault for fault in faults if not is_calm(fault.at, quiet)]
+    return sorted([*kept, *_at_bursts(random, quiet)], key=lambda fault: fault.at)
+
+
+def _at_bursts(random: Random, quiet: Sequence[Calm]) -> Iterator[Fault]:
+    [kind] = [kind for kind in KINDS if kind.name == AT_A_BURST]
+    for calm in quiet:
+        for at in calm.bursts():
+            yield Fault(at + _INTO_A_BURST, kind, random.uniform(*kind.lasting), random.random())

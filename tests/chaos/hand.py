@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from tests.chaos import store_errors
-from tests.chaos.faults import FROZEN_BRIEFLY, REPLIES_LOST, Fault
+from tests.chaos.faults import AT_A_BURST, FROZEN_BRIEFLY, REPLIES_LOST, Fault
 from tests.chaos.harm import FOR_EVER, Harm
 from tests.chaos.part import Killed, Part
 from tests.chaos.stage import Stage
@@ -65,6 +65,7 @@ class Hand:
             "store unreachable, refused": lambda fault: self._told("store", "refuse", fault),
             "store unreachable, silent": lambda fault: self._told("store", "silence", fault),
             REPLIES_LOST: self._replies_lost,
+            AT_A_BURST: lambda fault: self._told("store", "silence", fault),
         }
 
     def _to_rabbitmq(self, part: Part) -> dict[str, Callable[[Fault], bool]]:

@@ -15,12 +15,13 @@ from tests.chaos.evidence import Case
 from tests.chaos.grip import Grip
 from tests.chaos.harm import FOR_EVER, Harm, longest_unharmed
 from tests.chaos.judge import Offence
-from tests.chaos.windows import CONNECT_TIMEOUT, LEASE, READ_TIMEOUT
+from tests.chaos.windows import CONNECT_TIMEOUT, LEASE, READ_TIMEOUT, STALL
 
 LEASE_RAN_OUT = "lease ran out"
 _ANSWERS = ("submit.", "class.", "answer")
-_KNOWN = 1000 * (CONNECT_TIMEOUT + READ_TIMEOUT)  # ms, at most, until a worker knows what came of a submit
-_PATIENCE = 8_000  # ms without any harm in which an answer has to be recorded
+_KNOWN = 1000 * READ_TIMEOUT  # ms from a submit's arrival until its worker knows what came of it, at most
+_NOT_SENT = 1000 * (STALL + CONNECT_TIMEOUT)  # ms from a begin until its worker knows that nothing arrived
+_PATIENCE = 6_000  # ms without any harm in which an answer has to be recorded
 _CLOCKS = 1_000  # ms between what observers note and the store
 
 
@@ -47,7 +48,7 @@ def _of(case: Case, grips: Sequence[Grip], harms: Sequence[Harm]) -> Iterator[Of
         begun = _begun(case, timeline[:place], line, grips)
         if begun is None or not begun.pids:
             continue
-        known = (begun.arrived or begun.at) + _KNOWN
+        known = begun.at + _NOT_SENT if begun.arrived is None else begun.arrived + _KNOWN
         if line.rule == LEASE_RAN_OUT:
             if longest_unharmed(harms, begun.pids, known, begun.at + 1000 * LEASE) > _PATIENCE:
                 again = any(one.state is State.SUBMITTING and one.attempt > line.attempt for one in timeline[place:])

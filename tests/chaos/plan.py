@@ -1,8 +1,8 @@
 """The plan of the load: which messages are enqueued when, how, and what the vendor will do with each. Pure, from a seed.
 
-Takes seed, seconds, messages a second and the faults to come; returns batches in the order of their times: the usual load, bursts
-in the calms, and volleys aimed at faults. Every number is used once, so what the simulator saw of a number is what it saw of one
-message.
+Takes seed, seconds, messages a second, the calms and the faults to come; returns batches in the order of their times: the usual
+load, bursts in the calms, and volleys aimed at faults. Every number is used once, so what the simulator saw of a number is what
+it saw of one message.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ from typing import Any
 from producers.lanes import Lane
 from tests.chaos.behaviour import choose
 from tests.chaos.burst import bursts
-from tests.chaos.calm import Calm, calms, is_calm
+from tests.chaos.calm import Calm, is_calm
 from tests.chaos.faults import Fault
 from tests.chaos.planned import Batch, Planned
 from tests.chaos.volley import volleys
@@ -24,9 +24,8 @@ _BATCHES = 0.4  # share of messages that travel in batches
 _BATCH = (10, 120)
 
 
-def plan(seed: int, seconds: float, rate: float, faults: Sequence[Fault] = ()) -> list[Batch]:
+def plan(seed: int, seconds: float, rate: float, quiet: Sequence[Calm], faults: Sequence[Fault] = ()) -> list[Batch]:
     """Every batch of a run."""
-    quiet = calms(seconds)
     aimed = volleys(Random(f"{seed} volleys"), _numbers(1), faults)
     silent = bursts(Random(f"{seed} bursts"), _numbers(2), quiet)
     usual = _usual(Random(f"{seed} load"), seconds, rate, quiet)

@@ -8,6 +8,7 @@ import pytest
 from producers.lanes import Lane
 from producers.record import Entry, Record, State
 from tests.chaos.behaviour import BEHAVIOURS
+from tests.chaos.calm import calms
 from tests.chaos.evidence import Case, Submit
 from tests.chaos.judge import judge
 from tests.chaos.load import Cancel, Sent
@@ -144,8 +145,8 @@ def test_the_simulator_understands_every_behaviour(behaviour: Any) -> None:
 
 
 def test_the_same_seed_makes_the_same_plan_and_no_number_comes_twice() -> None:
-    batches = plan(7, 60, 50)
+    batches = plan(7, 60, 50, calms(60))
     numbers = [message.number for batch in batches for message in batch.messages]
-    assert batches == plan(7, 60, 50)
+    assert batches == plan(7, 60, 50, calms(60))
     assert len(numbers) == len(set(numbers))
     assert 50 * 60 * 0.6 < len(numbers) < 50 * 60 * 1.4

@@ -10,6 +10,7 @@ from worker.policy_file import packaged_source
 REPORT_DEADLINE = 45  # seconds
 UNCERTAIN_OTP = 5
 CONNECT_TIMEOUT, READ_TIMEOUT = 2, 3  # to the vendor
+STALL = 5  # seconds from an attempt's begin to its submit, at most
 LEASE = CONNECT_TIMEOUT + READ_TIMEOUT + 30  # of an attempt, as docs/guarantees.md has it
 _CHANGES = (
     (r"deadline_s = 259200", f"deadline_s = {REPORT_DEADLINE}"),
