@@ -1,8 +1,8 @@
-"""Bursts: what comes in a calm. Every lane gets pairs, each enqueued by one call, and a single or two, within 20 ms; then nothing.
+"""Bursts: what comes in a calm. Every lane gets pairs, each enqueued by one call, and a single or two, in 20 ms; then nothing.
 
 The vendor answers after 0.4 s, a pair a little later than a single, and never reports; meanwhile the store stands still for a
-moment (``faults``). So answers of pairs come in while that of a single is being recorded. One that is left lying then stays there:
-no later answer picks it up, and no report settles the attempt in its place.
+moment (``faults``). So answers of pairs come in while that of a single is being recorded. One that is left lying then stays: no
+later answer picks it up, and no report settles the attempt in its place.
 
 Pure. Takes a ``Random``, fresh numbers and the calms; returns batches.
 """

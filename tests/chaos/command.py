@@ -24,7 +24,7 @@ from tests.chaos.drain import Drained, drain
 from tests.chaos.dump import dump
 from tests.chaos.ending import Ending, offences_of, watch_the_end
 from tests.chaos.evidence import Case, gather
-from tests.chaos.faults import kinds_of, schedule
+from tests.chaos.faults import EVERY, kinds_of, schedule
 from tests.chaos.hand import Hand
 from tests.chaos.judge import Offence, judge
 from tests.chaos.load import Load
@@ -52,6 +52,7 @@ class Run:
     seed: int
     rate: float
     faults: str  # kinds whose name begins so; "none": none
+    every: float  # seconds between two, on average
     bursts: bool  # and silences alone
     apart: bool  # broker and store at two URLs
     rabbitmq: bool  # the broker is RabbitMQ; then they are apart
@@ -84,7 +85,7 @@ def play(run: Run) -> tuple[Findings, list[tuple[int, str]]]:
         hand, load = Hand(stage), _load(stage)
         kinds = [] if run.faults == "none" else kinds_of(run.faults, apart=run.apart, rabbitmq=run.rabbitmq)
         quiet = calms(seconds, run.bursts)
-        faults = schedule(run.seed, seconds - _TAIL, kinds, quiet)
+        faults = schedule(run.seed, seconds - _TAIL, kinds, run.every, quiet)
         started = time.monotonic()
         breaking = threading.Thread(target=hand.play, args=(faults, started))
         breaking.start()
@@ -171,6 +172,7 @@ def _run() -> Run:
     parser.add_argument("--seed", type=int, default=None, help="of load and faults; default: a new one")
     parser.add_argument("--rate", type=float, default=50.0, help="messages a second")
     parser.add_argument("--faults", default="", help="only kinds whose name begins so, or none")
+    parser.add_argument("--every", type=float, default=EVERY, help="seconds between faults, on average")
     parser.add_argument("--bursts", action="store_true", help="bursts and silences alone: neither the usual load nor faults")
     parser.add_argument("--apart", action="store_true", help="reach broker and store at two URLs, each with faults of its own")
     parser.add_argument("--broker", choices=("valkey", "rabbitmq"), default="valkey", help="rabbitmq: a node of it, always apart")
@@ -186,6 +188,7 @@ def _run() -> Run:
         seed=seed,
         rate=given.rate,
         faults=given.faults,
+        every=given.every,
         bursts=given.bursts,
         apart=given.apart or rabbitmq,
         rabbitmq=rabbitmq,

@@ -9,7 +9,8 @@ from random import Random
 
 from tests.chaos.calm import Calm, is_calm
 
-_EVERY = 2.5  # seconds between faults, on average
+EVERY = 2.5  # seconds between faults, on average
+_APART = 0.2  # seconds, at least
 _QUIET = 3.0  # seconds at the start
 
 REPLIES_LOST = "replies of the store to a worker lost"
@@ -79,15 +80,18 @@ def kinds_of(only: str, *, apart: bool, rabbitmq: bool) -> list[Kind]:
     return [kind for kind in KINDS if kind.name.startswith(only) and not kind.name.startswith(tuple(absent))]
 
 
-def schedule(seed: int, seconds: float, kinds: Sequence[Kind], quiet: Sequence[Calm] = ()) -> list[Fault]:
-    """Every fault of a run, in order; what would strike in a calm is left out, but for what belongs to its bursts."""
+def schedule(seed: int, seconds: float, kinds: Sequence[Kind], every: float, quiet: Sequence[Calm]) -> list[Fault]:
+    """Every fault of a run, in order; what would strike in a calm is left out, but for what belongs to its bursts.
+
+    ``every``: seconds between two, on average.
+    """
     random = Random(f"{seed} faults")
     weights = [kind.weight for kind in kinds]
     faults, at = [], _QUIET
     while at < seconds and any(weights):
         kind = random.choices(kinds, weights)[0]
         faults.append(Fault(at, kind, random.uniform(*kind.lasting), random.random()))
-        at += random.uniform(0.2, 2 * _EVERY - 0.2)
+        at += random.uniform(_APART, 2 * every - _APART)
     kept = [fault for fault in faults if not is_calm(fault.at, quiet)]
     return sorted([*kept, *_at_bursts(random, quiet)], key=lambda fault: fault.at)
 
