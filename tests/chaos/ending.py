@@ -25,6 +25,7 @@ class Ending:
     listed: frozenset[int]  # by ``smsrelay status``
     in_hand: Mapping[int, tuple[str, ...]]  # messages of tasks that were received and are not over
     stopped_after: Mapping[int, float | None]
+    unready: tuple[str, ...] = ()  # receivers
 
 
 def watch_the_end(stage: Stage) -> Ending:
@@ -34,7 +35,7 @@ def watch_the_end(stage: Stage) -> Ending:
         alive, listed = frozenset(stage.worker_processes()), _listed(stage)
         in_hand = _in_hand(stage.grips([]), alive)
         if (alive == listed and not in_hand) or time.monotonic() > until:
-            return Ending(alive, listed, in_hand, stage.stop_workers(STOP_WITHIN))
+            return Ending(alive, listed, in_hand, stage.stop_workers(STOP_WITHIN), tuple(stage.unready()))
         time.sleep(_POLL)
 
 
@@ -44,6 +45,8 @@ def offences_of(ending: Ending) -> Iterator[Offence]:
         yield Offence(7, "", f"{len(missing)} worker processes are alive and not listed by smsrelay status: {missing}")
     if gone := sorted(ending.listed - ending.alive):
         yield Offence(7, "", f"{len(gone)} worker processes are listed by smsrelay status and not alive: {gone}")
+    for receiver in ending.unready:
+        yield Offence(7, "", f"{receiver} runs and is not ready")
     for pid, messages in sorted(ending.in_hand.items()):
         yield Offence(7, "", f"worker process {pid} still has a task in hand: {', '.join(messages)}")
     for pid, seconds in sorted(ending.stopped_after.items()):

@@ -14,6 +14,7 @@ import json
 import os
 import secrets
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -161,6 +162,14 @@ class Stage:
         with self.redis() as redis:
             return sum(int(redis.llen(name)) for name in QUEUES) + int(redis.hlen("unacked"))
 
+    def spooled(self) -> int:
+        """Reports on the disks of receivers."""
+        return sum(_reports_in(self.folder / receiver.name) for receiver in self.receivers)
+
+    def unready(self) -> list[str]:
+        """Receivers that say that they are not ready."""
+        return [receiver.name for receiver, port in zip(self.receivers, self._ports, strict=True) if not _receiver_answers(port)]
+
     def grips(self, kills: Sequence[Killed]) -> list[Grip]:
         """Every time a worker process had a message in hand."""
         ends = {kill.pid: kill.at for kill in kills}
@@ -283,6 +292,12 @@ class Stage:
                 code = part.revive()
                 if code is not None:
                     self.ended[f"{part.name} ended by itself with {code}"] += 1
+
+
+def _reports_in(data: Path) -> int:
+    """Reports in the spool of a receiver, read as another process would."""
+    with contextlib.closing(sqlite3.connect(f"file:{data / 'spool' / 'reports.sqlite'}?mode=ro", uri=True)) as spool:
+        return int(spool.execute("SELECT count(*) FROM reports").fetchone()[0])
 
 
 def _receiver_answers(port: int) -> bool:

@@ -27,7 +27,7 @@ _CONDITIONS = {
     4: "drained without help after the last fault",
     5: "nothing submitted past its deadline",
     6: "no answer of the vendor left lying",
-    7: "every worker process listed, with empty hands, and stopped when told to",
+    7: "receivers ready; every worker process listed, with empty hands, and stopped when told to",
     8: "apps, callbacks and commands are told of an outage in the documented way",
 }
 
@@ -91,7 +91,8 @@ def _numbers(findings: Findings) -> Iterator[str]:
     yield f"| accepted (a call returned) | {sum(case.owed for case in cases)}; the app asked {findings.asked_again} times again |"
     yield f"| **lost** | **{_counted(findings, 'lost')}** |"
     yield f"| **submitted twice** | **{_counted(findings, 'was submitted', 'times')}** |"
-    yield f"| **abandoned for no reason, or its answer left lying** | **{_counted(findings, 'attempt')}** |"
+    yield f"| **answers left lying** | **{_counted(findings, 'lay for')}** |"
+    yield f"| **attempts abandoned for no reason** | **{_counted(findings, 'abandoned')}** |"
     yield f"| **submitted past the deadline** | **{_counted(findings, 'past the deadline')}**; {_wire(findings.late)} |"
     yield f"| worker processes told to stop at the end | {_stopped(findings.ending)} |"
     yield f"| attempts begun | {begun} |"
