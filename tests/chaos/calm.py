@@ -27,7 +27,7 @@ class Calm:
     def bursts(self) -> Iterator[float]:
         """When bursts come."""
         at = self.since + _SETTLE
-        while at < self.until - _LEFT:
+        while at < max(self.until - _LEFT, self.since + _SETTLE + 0.1):
             yield at
             at += _SILENCE
 

@@ -46,7 +46,7 @@ from worker.run import GREEN
 from worker.settings import WorkerSettings
 from worker.stack import free_port
 
-_OBSERVER = "observer"  # Valkey's user for those whom no fault concerns
+OBSERVER = "observer"  # Valkey's user for those whom no fault concerns, and its password
 _SUPERVISE = 0.5  # seconds between looks at processes that ended by themselves
 _READY = 30.0
 _COMMAND = 120.0  # seconds a command may take
@@ -131,7 +131,9 @@ class Stage:
     def redis(self) -> Redis:
         """The store itself, past the proxy, as a user of its own; nothing is asked again."""
         never = Retry(NoBackoff(), 0)
-        return Redis(port=self._valkey_port, username=_OBSERVER, decode_responses=True, socket_timeout=30, retry=never)
+        return Redis(
+            port=self._valkey_port, username=OBSERVER, password=OBSERVER, decode_responses=True, socket_timeout=30, retry=never
+        )
 
     def tell(self, way: str, action: str) -> None:
         """``cut``, ``refuse``, ``silence``, ``deafen`` or ``open`` a way: its route, and those of single workers."""
@@ -217,8 +219,7 @@ class Stage:
         policy.write_text(short_policy(), encoding="utf-8")
         self._environment = self._variables(policy)
         self.gate.start()
-        observer = ("--user", _OBSERVER, "on", "nopass", "~*", "&*", "+@all")
-        self.valkey = self._part("valkey", [*valkey_command(self._valkey_port, self.folder / "valkey"), *observer])
+        self.valkey = self._part("valkey", valkey_with_observer(self._valkey_port, self.folder / "valkey"))
         (self.folder / "valkey").mkdir(exist_ok=True)
         self.valkey.start()
         _until(self._valkey_answers, "valkey")
@@ -292,6 +293,11 @@ class Stage:
                 code = part.revive()
                 if code is not None:
                     self.ended[f"{part.name} ended by itself with {code}"] += 1
+
+
+def valkey_with_observer(port: int, folder: Path) -> list[str]:
+    """The command of a Valkey that also knows the user whom no fault concerns."""
+    return [*valkey_command(port, folder), *("--user", OBSERVER, "on", f">{OBSERVER}", "~*", "&*", "+@all")]
 
 
 def _reports_in(data: Path) -> int:

@@ -37,16 +37,20 @@ def busy(connect: Connect) -> Iterator[None]:
     """Another app's script runs and does not end: BUSY."""
     _configure(connect, {"busy-reply-threshold": _SOON_BUSY})
     threading.Thread(target=_spin, args=(connect,), daemon=True).start()
-    yield
-    mend(connect)
+    try:
+        yield
+    finally:
+        mend(connect)
 
 
 @contextlib.contextmanager
 def without_replicas(connect: Connect) -> Iterator[None]:
     """Its replicas are away, and it takes no writes without one: NOREPLICAS."""
     _configure(connect, {"min-replicas-to-write": 1})
-    yield
-    mend(connect)
+    try:
+        yield
+    finally:
+        mend(connect)
 
 
 @contextlib.contextmanager
@@ -54,8 +58,10 @@ def without_primary(connect: Connect) -> Iterator[None]:
     """It is a replica that has lost its primary: UNBLOCKED for those that wait on it, then MASTERDOWN."""
     _configure(connect, {"replica-serve-stale-data": "no"})
     _persist(connect, lambda redis: redis.replicaof(*_NOBODY))
-    yield
-    mend(connect)
+    try:
+        yield
+    finally:
+        mend(connect)
 
 
 @contextlib.contextmanager
@@ -63,19 +69,24 @@ def another_password(connect: Connect, cut: Callable[[], None]) -> Iterator[None
     """The password was changed: NOAUTH on every new connection."""
     _persist(connect, lambda redis: redis.execute_command("ACL", "SETUSER", "default", "resetpass", ">another"))
     cut()
-    yield
-    mend(connect)
+    try:
+        yield
+    finally:
+        mend(connect)
 
 
 @contextlib.contextmanager
 def without_room(connect: Connect, cut: Callable[[], None]) -> Iterator[None]:
     """Others hold nearly all the connections it takes: max number of clients reached."""
-    with connect() as redis:  # held, so that it has a way in
-        _persist(lambda: redis, lambda one: one.config_set("maxclients", _CLIENTS))
+    with connect() as redis:
+        _until_done(redis.ping)  # over a connection that is held from now on, so that there is a way in
+        _persist(connect, lambda other: other.config_set("maxclients", _CLIENTS))
         cut()
-        yield
-        with contextlib.suppress(RedisError):  # the server was killed meanwhile; its successor takes as many as before
-            redis.config_set("maxclients", _MANY_CLIENTS)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(RedisError):  # the server was killed meanwhile; its successor takes as many as before
+                redis.config_set("maxclients", _MANY_CLIENTS)
     mend(connect)
 
 
@@ -108,14 +119,23 @@ def _configure(connect: Connect, settings: Mapping[str, str | int]) -> None:
 
 
 def _persist(connect: Connect, do: Callable[[Redis], object]) -> None:
-    """Do it as soon as the server lets us."""
+    """Do it over a new connection, as soon as the server lets us."""
+
+    def once() -> None:
+        with connect() as redis:
+            do(redis)
+
+    _until_done(once)
+
+
+def _until_done(do: Callable[[], object]) -> None:
     until = time.monotonic() + _MENDED_WITHIN
     while True:
         try:
-            with connect() as redis:
-                do(redis)
-                return
+            do()
         except RedisError as error:
             if time.monotonic() > until:
                 raise RuntimeError(f"Valkey was not mended: {error}") from error
             time.sleep(_AGAIN)
+        else:
+            return
