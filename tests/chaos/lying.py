@@ -60,7 +60,7 @@ def _of(case: Case, grips: Sequence[Grip], harms: Sequence[Harm]) -> Iterator[Of
 
 def _dropped(case: Case, attempt: int, begun: _Begun, again: bool) -> Offence:
     came = "which had arrived" if begun.arrived is not None else "which had not arrived"
-    said = f"attempt {attempt}, {came}, was abandoned although its process lived and the store answered"
+    said = f"attempt {attempt}, {came}, was abandoned although its process was not harmed and the store answered"
     return Offence(2 if again else 6, case.message_id, f"{said}; and was submitted again" if again else said)
 
 
