@@ -98,9 +98,19 @@ BEHAVIOURS = (
     # rare: a throttled submit stops everybody's for a second or more
     _told("throttled_429/200", 1),
     _told("throttled_T/throttled_403/503/200", 1),
+    _told("quota_exhausted/200", 1),  # halts everybody until a probe is answered
     _told("D504CO/200", 12),
     _told("unreachable_503/D503/200", 10),
 )
+
+# A put-off, told late enough for the worker to be cut off before; then, whoever begins the attempt again, no word of it.
+_PUT_OFF_FOR = 1.5  # seconds until it is told
+_NO_WORD = ({"answer": "reset_after", "reports": []}, "200")
+_THROTTLED = {"answer": "throttled_429", "delay": _PUT_OFF_FOR}
+_HALTED = {"answer": "quota_exhausted", "delay": _PUT_OFF_FOR}
+THROTTLED_THEN_UNCERTAIN = Behaviour("throttled, then reset, never", 0, (_THROTTLED, *_NO_WORD))
+HALTED_THEN_UNCERTAIN = Behaviour("halted, then reset, never", 0, (_HALTED, *_NO_WORD))
+AIMED = (THROTTLED_THEN_UNCERTAIN, HALTED_THEN_UNCERTAIN)
 _WEIGHTS = [behaviour.weight for behaviour in BEHAVIOURS]
 
 

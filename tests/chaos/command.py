@@ -11,20 +11,28 @@ import shutil
 import sys
 import tempfile
 import threading
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
 
 from producers.enqueue import Enqueuer
+from tests.chaos.calm import calms
+from tests.chaos.deadline import lateness, too_late
 from tests.chaos.drain import Drained, drain
 from tests.chaos.dump import dump
+from tests.chaos.ending import Ending, offences_of, watch_the_end
 from tests.chaos.evidence import Case, gather
-from tests.chaos.faults import Hand, kinds_of, schedule
+from tests.chaos.faults import EVERY, kinds_of, schedule
+from tests.chaos.hand import Hand
 from tests.chaos.judge import Offence, judge
-from tests.chaos.load import Load, Sent
+from tests.chaos.load import Load
+from tests.chaos.lying import left_lying
 from tests.chaos.node import Node
 from tests.chaos.plan import plan
+from tests.chaos.pulse import Pulse
+from tests.chaos.receiving import misanswered
 from tests.chaos.recovery import waits
 from tests.chaos.rows import read_rows
 from tests.chaos.stage import Stage
@@ -44,6 +52,8 @@ class Run:
     seed: int
     rate: float
     faults: str  # kinds whose name begins so; "none": none
+    every: float  # seconds between two, on average
+    bursts: bool  # and silences alone
     apart: bool  # broker and store at two URLs
     rabbitmq: bool  # the broker is RabbitMQ; then they are apart
     folder: Path = field(repr=False)
@@ -68,27 +78,41 @@ def main() -> None:
 
 
 def play(run: Run) -> tuple[Findings, list[tuple[int, str]]]:
-    """Load and faults, the drain, the judgement."""
+    """Load and faults, the drain, the end of the workers, the judgement."""
     seconds = run.minutes * 60
     stage = Stage(run.folder, run.apart, Node(run.folder) if run.rabbitmq else None)
-    with stage.running():
+    with stage.running(), Pulse() as pulse:
         hand, load = Hand(stage), _load(stage)
-        kinds = kinds_of(run.faults, apart=run.apart, rabbitmq=run.rabbitmq)
-        faults = [] if run.faults == "none" else schedule(run.seed, seconds - _TAIL, kinds)
-        breaking = threading.Thread(target=hand.play, args=(faults,))
+        kinds = [] if run.faults == "none" else kinds_of(run.faults, apart=run.apart, rabbitmq=run.rabbitmq)
+        quiet = calms(seconds, run.bursts)
+        faults = schedule(run.seed, seconds - _TAIL, kinds, run.every, quiet)
+        started = time.monotonic()
+        breaking = threading.Thread(target=hand.play, args=(faults, started))
         breaking.start()
-        sent = load.play(plan(run.seed, seconds, run.rate), seconds + 30)
+        sent = load.play(plan(run.seed, seconds, run.rate, quiet, faults), started, seconds + 30)
         breaking.join()
         stage.thaw_all()
         print(f"{len(sent)} messages, {sum(hand.done.values())} faults; draining …", flush=True)
         drained = drain(stage, _DRAIN)
-        found = _findings(run, stage, hand, load, sent, drained)
+        ending = watch_the_end(stage)
+        with stage.redis() as redis:
+            cases = gather(redis, stage.simulator, sent)
+        offences = _offences(cases, drained, ending, stage, hand, load, pulse)
+        found = _findings(run, stage, hand, load, cases, offences, drained, ending)
     return found, hand.diary
 
 
-def _findings(run: Run, stage: Stage, hand: Hand, load: Load, sent: list[Sent], drained: Drained) -> Findings:
+def _findings(
+    run: Run,
+    stage: Stage,
+    hand: Hand,
+    load: Load,
+    cases: list[Case],
+    offences: list[Offence],
+    drained: Drained,
+    ending: Ending,
+) -> Findings:
     with stage.redis() as redis:
-        cases = gather(redis, stage.simulator, sent)
         valkey = str(redis.info("server").get("valkey_version", redis.info("server")["redis_version"]))
     return Findings(
         seed=run.seed,
@@ -97,11 +121,13 @@ def _findings(run: Run, stage: Stage, hand: Hand, load: Load, sent: list[Sent], 
         valkey=valkey,
         rabbitmq=stage.node.version() if stage.node else None,
         cases=cases,
-        offences=_offences(cases, drained),
+        offences=offences,
         drained=drained,
+        ending=ending,
         faults=hand.done,
         ended=stage.ended + stage.replaced(),
         asked_again=load.asked_again,
+        late=lateness(cases),
         waits=waits(cases, stage.grips(hand.kills)),
     )
 
@@ -112,9 +138,21 @@ def _size(run: Run, stage: Stage) -> str:
     return f"{run.rate:g} messages a second, {parts}, {ways}"
 
 
-def _offences(cases: list[Case], drained: Drained) -> list[Offence]:
+def _offences(
+    cases: list[Case], drained: Drained, ending: Ending, stage: Stage, hand: Hand, load: Load, pulse: Pulse
+) -> list[Offence]:
     nothing = [] if any(case.submits for case in cases) else [Offence(1, "", "nothing was submitted: the run shows nothing")]
-    return nothing + judge(cases, read_rows(short_policy())) + [Offence(4, "", f"left over: {what}") for what in drained.left]
+    return [
+        *nothing,
+        *judge(cases, read_rows(short_policy())),
+        *(Offence(4, "", f"left over: {what}") for what in drained.left),
+        *too_late(cases),
+        *left_lying(cases, stage.grips(hand.kills), [*hand.harms, *pulse.standstills]),
+        *offences_of(ending),
+        *(Offence(8, "", f"{said}, {times} times") for said, times in load.surprises.items()),
+        *(Offence(8, "", said) for said in hand.seen),
+        *misanswered(cases),
+    ]
 
 
 def _load(stage: Stage) -> Load:
@@ -134,6 +172,8 @@ def _run() -> Run:
     parser.add_argument("--seed", type=int, default=None, help="of load and faults; default: a new one")
     parser.add_argument("--rate", type=float, default=50.0, help="messages a second")
     parser.add_argument("--faults", default="", help="only kinds whose name begins so, or none")
+    parser.add_argument("--every", type=float, default=EVERY, help="seconds between faults, on average")
+    parser.add_argument("--bursts", action="store_true", help="bursts and silences alone: neither the usual load nor faults")
     parser.add_argument("--apart", action="store_true", help="reach broker and store at two URLs, each with faults of its own")
     parser.add_argument("--broker", choices=("valkey", "rabbitmq"), default="valkey", help="rabbitmq: a node of it, always apart")
     parser.add_argument(
@@ -144,5 +184,14 @@ def _run() -> Run:
     folder = given.folder or Path(tempfile.mkdtemp(prefix="smsrelay-chaos-"))
     rabbitmq = given.broker == "rabbitmq"
     return Run(
-        given.minutes, seed, given.rate, given.faults, given.apart or rabbitmq, rabbitmq, folder, keep=given.folder is not None
+        minutes=given.minutes,
+        seed=seed,
+        rate=given.rate,
+        faults=given.faults,
+        every=given.every,
+        bursts=given.bursts,
+        apart=given.apart or rabbitmq,
+        rabbitmq=rabbitmq,
+        folder=folder,
+        keep=given.folder is not None,
     )

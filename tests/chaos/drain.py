@@ -65,5 +65,6 @@ def _leftovers(stage: Stage) -> list[str]:
             "entries in the agenda": int(redis.zcard(keys.AGENDA)),
             "reports not applied": int(redis.hlen(keys.REPORTS)),
             "messages in the outbox": sum(int(redis.zcard(keys.outbox(lane))) for lane in Lane),
+            "reports on disks of receivers": stage.spooled(),
         }
     return [f"{count} {what}" for what, count in counts.items() if count]

@@ -1,25 +1,22 @@
-"""The faults: what is broken when, for how long, from a seed; and the hand that does it.
+"""The faults: what is broken when, and for how long. Pure, from a seed.
 
-Enters: seed and seconds, then a stage. Leaves: the schedule, and a count and the instants of what was really done: a part that is
-down already is not killed again. Every fault runs in a thread of its own, so that they overlap.
+Takes a seed, the seconds of a run and its calms, in which nothing is broken; returns the schedule. ``hand`` carries it out.
 """
 
-import contextlib
-import os
-import signal
-import threading
-import time
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from tests.chaos.part import Killed, Part
-from tests.chaos.stage import Stage
+from tests.chaos.calm import Calm, is_calm
 
-_EVERY = 2.5  # seconds between faults, on average
+EVERY = 2.5  # seconds between faults, on average
+_APART = 0.2  # seconds, at least
 _QUIET = 3.0  # seconds at the start
-_STOP_WITHIN = 60.0
+
+REPLIES_LOST = "replies of the store to a worker lost"
+FROZEN_BRIEFLY = "worker process frozen briefly"
+AT_A_BURST = "with each burst: store slow for a moment"
+_INTO_A_BURST = 0.39  # seconds, just before the vendor answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,27 +27,40 @@ class Kind:
     weight: int
     lasting: tuple[float, float]
 
+    @property
+    def of_store(self) -> bool:
+        """Whether it keeps workers from the store, so that an answer of the vendor may have to wait."""
+        return self.name.startswith(("Valkey", "store")) or self.name == REPLIES_LOST
+
 
 KINDS = (
     Kind("worker process killed -9", 110, (0.0, 0.0)),
     Kind("worker's parent killed -9", 30, (0.0, 5.0)),
     Kind("worker stopped by SIGTERM", 12, (0.0, 3.0)),
     Kind("worker process frozen", 10, (1.0, 18.0)),
+    Kind(FROZEN_BRIEFLY, 10, (1.5, 4.5)),
     Kind("receiver killed -9", 28, (0.0, 5.0)),
     Kind("Valkey killed -9", 9, (0.0, 5.0)),
     Kind("Valkey stopped by SIGTERM", 2, (0.5, 5.0)),
     Kind("Valkey frozen", 4, (0.5, 7.0)),
+    Kind("Valkey answers BUSY", 6, (2.0, 8.0)),
+    Kind("Valkey answers NOREPLICAS", 5, (1.0, 8.0)),
+    Kind("Valkey answers MASTERDOWN", 3, (1.0, 6.0)),
+    Kind("Valkey answers NOAUTH", 3, (1.0, 6.0)),
+    Kind("Valkey takes no more clients", 3, (1.0, 6.0)),
     Kind("store: connections cut", 12, (0.0, 0.0)),
     Kind("broker: connections cut", 12, (0.0, 0.0)),
     Kind("callbacks: connections cut", 10, (0.0, 0.0)),
     Kind("store unreachable, refused", 3, (1.0, 8.0)),
     Kind("store unreachable, silent", 3, (1.0, 8.0)),
+    Kind(REPLIES_LOST, 8, (5.0, 11.0)),
     Kind("broker unreachable, refused", 3, (1.0, 8.0)),
     Kind("broker unreachable, silent", 3, (1.0, 8.0)),
     Kind("vendor slow", 5, (1.0, 4.0)),
     Kind("RabbitMQ killed -9", 9, (0.0, 5.0)),
     Kind("RabbitMQ stopped by SIGTERM", 2, (0.5, 5.0)),
     Kind("RabbitMQ frozen", 4, (0.5, 7.0)),
+    Kind(AT_A_BURST, 0, (0.15, 0.25)),
 )
 
 
@@ -70,116 +80,24 @@ def kinds_of(only: str, *, apart: bool, rabbitmq: bool) -> list[Kind]:
     return [kind for kind in KINDS if kind.name.startswith(only) and not kind.name.startswith(tuple(absent))]
 
 
-def schedule(seed: int, seconds: float, kinds: Sequence[Kind]) -> list[Fault]:
-    """Every fault of a run."""
+def schedule(seed: int, seconds: float, kinds: Sequence[Kind], every: float, quiet: Sequence[Calm]) -> list[Fault]:
+    """Every fault of a run, in order; what would strike in a calm is left out, but for what belongs to its bursts.
+
+    ``every``: seconds between two, on average.
+    """
     random = Random(f"{seed} faults")
+    weights = [kind.weight for kind in kinds]
     faults, at = [], _QUIET
-    while at < seconds:
-        kind = random.choices(kinds, [kind.weight for kind in kinds])[0]
+    while at < seconds and any(weights):
+        kind = random.choices(kinds, weights)[0]
         faults.append(Fault(at, kind, random.uniform(*kind.lasting), random.random()))
-        at += random.uniform(0.2, 2 * _EVERY - 0.2)
-    return faults
+        at += random.uniform(_APART, 2 * every - _APART)
+    kept = [fault for fault in faults if not is_calm(fault.at, quiet)]
+    return sorted([*kept, *_at_bursts(random, quiet)], key=lambda fault: fault.at)
 
 
-class Hand:
-    """Does the faults of a schedule to a stage."""
-
-    def __init__(self, stage: Stage) -> None:
-        self._stage = stage
-        self._do: dict[str, Callable[[Fault], bool]] = {
-            "worker process killed -9": self._kill_child,
-            "worker's parent killed -9": lambda fault: self._killed(_one(stage.workers, fault), fault) is not None,
-            "worker stopped by SIGTERM": lambda fault: self._stopped(_one(stage.workers, fault), fault),
-            "worker process frozen": self._freeze_child,
-            "receiver killed -9": lambda fault: self._killed(_one(stage.receivers, fault), fault) is not None,
-            "Valkey killed -9": lambda fault: self._killed(stage.valkey, fault) is not None,
-            "Valkey stopped by SIGTERM": lambda fault: self._stopped(stage.valkey, fault),
-            "Valkey frozen": lambda fault: self._frozen(stage.valkey, fault),
-            "store: connections cut": lambda fault: self._told("store", "cut", fault),
-            "broker: connections cut": lambda fault: self._told("broker", "cut", fault),
-            "callbacks: connections cut": lambda fault: self._told("callback", "cut", fault),
-            "store unreachable, refused": lambda fault: self._told("store", "refuse", fault),
-            "store unreachable, silent": lambda fault: self._told("store", "silence", fault),
-            "broker unreachable, refused": lambda fault: self._told("broker", "refuse", fault),
-            "broker unreachable, silent": lambda fault: self._told("broker", "silence", fault),
-            "vendor slow": self._slow,
-        }
-        if stage.node is not None:
-            self._do |= self._to_rabbitmq(stage.node.part)
-        self.done: Counter[str] = Counter()
-        self.kills: list[Killed] = []
-        self.diary: list[tuple[int, str]] = []  # epoch ms, what was done
-
-    def _to_rabbitmq(self, part: Part) -> dict[str, Callable[[Fault], bool]]:
-        return {
-            "RabbitMQ killed -9": lambda fault: self._killed(part, fault) is not None,
-            "RabbitMQ stopped by SIGTERM": lambda fault: self._stopped(part, fault),
-            "RabbitMQ frozen": lambda fault: self._frozen(part, fault),
-        }
-
-    def play(self, faults: Sequence[Fault]) -> None:
-        """Do every fault at its time; returns when the last one is over."""
-        started, threads = time.monotonic(), []
-        for fault in faults:
-            time.sleep(max(0.0, started + fault.at - time.monotonic()))
-            threads.append(threading.Thread(target=self._one_fault, args=(fault,)))
-            threads[-1].start()
-        for thread in threads:
-            thread.join()
-
-    def _one_fault(self, fault: Fault) -> None:
-        at = time.time_ns() // 1_000_000
-        done = self._do[fault.kind.name](fault)
-        self.done[fault.kind.name] += done
-        self.diary.append((at, f"{fault.kind.name}, {fault.lasting:.1f} s" + ("" if done else ": was down already")))
-
-    def _kill_child(self, fault: Fault) -> bool:
-        killed = _one(self._stage.workers, fault).kill_child(fault.pick * len(self._stage.workers) % 1)
-        if killed is not None:
-            self.kills.append(killed)
-        return killed is not None
-
-    def _freeze_child(self, fault: Fault) -> bool:
-        child = _one(self._stage.workers, fault).freeze_child(fault.pick * len(self._stage.workers) % 1)
-        time.sleep(fault.lasting)
-        if child is not None:
-            with contextlib.suppress(ProcessLookupError):  # killed meanwhile
-                os.kill(child, signal.SIGCONT)
-        return child is not None
-
-    def _killed(self, part: Part, fault: Fault) -> Killed | None:
-        killed = part.kill()
-        if killed is not None:
-            time.sleep(fault.lasting)
-            part.start()
-        return killed
-
-    def _stopped(self, part: Part, fault: Fault) -> bool:
-        stopped = part.terminate(_STOP_WITHIN)
-        if stopped:
-            time.sleep(fault.lasting)
-            part.start()
-        return stopped
-
-    def _frozen(self, part: Part, fault: Fault) -> bool:
-        frozen = part.freeze()
-        time.sleep(fault.lasting)
-        part.thaw()
-        return frozen
-
-    def _told(self, route: str, action: str, fault: Fault) -> bool:
-        self._stage.gate.tell(route, action)
-        time.sleep(fault.lasting)
-        if fault.lasting:
-            self._stage.gate.tell(route, "open")
-        return True
-
-    def _slow(self, fault: Fault) -> bool:
-        self._stage.simulator.latency(0.3 + 3.5 * fault.pick)  # beyond the read time-out at its worst
-        time.sleep(fault.lasting)
-        self._stage.simulator.latency(0)
-        return True
-
-
-def _one(parts: Sequence[Part], fault: Fault) -> Part:
-    return parts[int(fault.pick * len(parts))]
+def _at_bursts(random: Random, quiet: Sequence[Calm]) -> Iterator[Fault]:
+    [kind] = [kind for kind in KINDS if kind.name == AT_A_BURST]
+    for calm in quiet:
+        for at in calm.bursts():
+            yield Fault(at + _INTO_A_BURST, kind, random.uniform(*kind.lasting), random.random())

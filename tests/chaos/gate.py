@@ -36,7 +36,7 @@ class Gate:
         self._heard("ready")
 
     def tell(self, route: str, action: str) -> None:
-        """``cut``, ``refuse``, ``silence`` or ``open`` a route."""
+        """``cut``, ``refuse``, ``silence``, ``deafen`` or ``open`` a route."""
         assert self._process is not None
         assert self._process.stdin is not None
         with self._speaking:

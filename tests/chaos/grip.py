@@ -15,9 +15,10 @@ class Grip:
     since: int
     until: int | None
     killed: bool  # it ended with the worker
+    pid: int = 0  # of the worker process
 
 
-def read_grips(text: str, killed_at: int | None) -> list[Grip]:
+def read_grips(text: str, killed_at: int | None, pid: int = 0) -> list[Grip]:
     """Every grip of one life of a worker."""
     open_tasks: dict[str, tuple[int, list[str]]] = {}
     grips: list[Grip] = []
@@ -26,9 +27,9 @@ def read_grips(text: str, killed_at: int | None) -> list[Grip]:
             open_tasks[task] = int(at), ids[0].split(",") if ids else []
         elif task in open_tasks:
             since, held = open_tasks.pop(task)
-            grips += [Grip(one, since, int(at), killed=False) for one in held]
+            grips += [Grip(one, since, int(at), killed=False, pid=pid) for one in held]
     for since, held in open_tasks.values():
-        grips += [Grip(one, since, killed_at, killed=killed_at is not None) for one in held]
+        grips += [Grip(one, since, killed_at, killed=killed_at is not None, pid=pid) for one in held]
     return grips
 
 

@@ -2,11 +2,14 @@
 
 Enters: batches by their time. Leaves: a ``Sent`` for each message: its id, and whether it was accepted, that is, whether a call
 returned. A store that does not answer is asked again with the same references, until ``give_up``; without a reference it is asked
-once. A refusal of ours ends the run, for it is a fault of the run.
+once. A refusal of ours ends the run, for it is a fault of the run. Any other exception than the documented ones is kept for the
+judge, and taken for a store that does not answer.
 """
 
+import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,13 +20,17 @@ from producers.connection import StoreUnavailable
 from producers.enqueue import Accepted, Enqueuer
 from producers.job import SendJob
 from producers.message import referenced_id
-from tests.chaos.plan import Batch, Planned
+from producers.rejection import Rejection
+from tests.chaos.planned import Batch, Planned
 from tests.simulator.client import Simulator
 from worker import lifecycle
 from worker.store import Store
 
 _AGAIN = 0.3  # seconds before the store is asked again
-_THREADS = 12
+_THREADS = 48  # nearly all wait
+_AHEAD = 1.5  # seconds before a batch's call, in which the vendor is told of it
+
+log = logging.getLogger(__name__)
 
 
 class Cancel(Enum):
@@ -55,21 +62,24 @@ class Load:
         self._simulator = simulator
         self._sent: list[Sent] = []
         self._lock = threading.Lock()
-        self._give_up = 0.0
+        self._started = self._give_up = 0.0
         self.asked_again = 0
+        self.surprises: Counter[str] = Counter()  # exceptions that no app has to expect
 
-    def play(self, batches: Sequence[Batch], give_up: float) -> list[Sent]:
-        """Enqueue every batch at its time; after ``give_up`` seconds nothing is asked again."""
-        started = time.monotonic()
-        self._give_up = started + give_up
+    def play(self, batches: Sequence[Batch], started: float, give_up: float) -> list[Sent]:
+        """Enqueue every batch at its time after ``started`` (monotonic); after ``give_up`` seconds nothing is asked again."""
+        self._started, self._give_up = started, started + give_up
         with ThreadPoolExecutor(_THREADS) as pool:
             calls = []
-            for batch in batches:
-                time.sleep(max(0.0, started + batch.at - time.monotonic()))
+            for batch in sorted(batches, key=_begins_at):
+                self._wait_until(_begins_at(batch))
                 calls.append(pool.submit(self._enqueue, batch))
         for call in calls:
             call.result()
         return self._sent
+
+    def _wait_until(self, at: float) -> None:
+        time.sleep(max(0.0, self._started + at - time.monotonic()))
 
     def _enqueue(self, batch: Batch) -> None:
         for message in batch.messages:
@@ -77,6 +87,7 @@ class Load:
                 with self._lock:  # one session, used by one thread at a time
                     self._simulator.script(message.number, message.behaviour.script)
         jobs = [_job(message) for message in batch.messages]
+        self._wait_until(batch.at)
         accepted = self._accepted(batch, jobs)
         at = time.time_ns() // 1_000_000
         for place, message in enumerate(batch.messages):
@@ -88,14 +99,25 @@ class Load:
     def _accepted(self, batch: Batch, jobs: Sequence[SendJob]) -> list[Accepted] | None:
         may_ask_again = all(message.reference is not None for message in batch.messages)
         for _ in self._tries():
-            try:
-                return self._ask(batch, jobs)
-            except StoreUnavailable:
-                if not may_ask_again:
-                    return None
-                with self._lock:
-                    self.asked_again += 1
+            answer = self._tried(batch, jobs)
+            if answer is not None or not may_ask_again:
+                return answer
+            with self._lock:
+                self.asked_again += 1
         return None
+
+    def _tried(self, batch: Batch, jobs: Sequence[SendJob]) -> list[Accepted] | None:
+        """Ask once; None without an answer."""
+        try:
+            return self._ask(batch, jobs)
+        except StoreUnavailable:
+            return None
+        except Rejection:
+            raise
+        except Exception as error:
+            log.exception("enqueueing failed as no app has to expect")
+            self._surprised("enqueueing", error)
+            return None
 
     def _ask(self, batch: Batch, jobs: Sequence[SendJob]) -> list[Accepted]:
         if len(jobs) > 1:
@@ -113,6 +135,10 @@ class Load:
             change = self._store.change(accepted.message_id, lambda reading: lifecycle.cancelled(reading.record))
         except StoreUnavailable:
             return Cancel.NO_ANSWER
+        except Exception as error:
+            log.exception("cancelling failed as no app has to expect")
+            self._surprised("cancelling", error)
+            return Cancel.NO_ANSWER
         return Cancel.CANCELLED if change is not None and change.transition is not None else Cancel.TOO_LATE
 
     def _tries(self) -> Iterator[None]:
@@ -121,9 +147,17 @@ class Load:
             time.sleep(_AGAIN)
             yield
 
+    def _surprised(self, doing: str, error: Exception) -> None:
+        with self._lock:
+            self.surprises[f"{doing} raised {type(error).__name__}: {error}"] += 1
+
     def _note(self, sent: Sent) -> None:
         with self._lock:
             self._sent.append(sent)
+
+
+def _begins_at(batch: Batch) -> float:
+    return batch.at - _AHEAD if batch.scripted_ahead else batch.at
 
 
 def _job(message: Planned) -> SendJob:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tests.acceptance.processes import children_of
 
-_ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Part:
                 log.write(f"--- life {self.life}\n".encode())
                 self._process = subprocess.Popen(
                     self._command,
-                    cwd=_ROOT,
+                    cwd=ROOT,
                     env=dict(self._environment),
                     stdout=log,
                     stderr=log,

@@ -1,76 +1,79 @@
 """The plan of the load: which messages are enqueued when, how, and what the vendor will do with each. Pure, from a seed.
 
-Enters: seed, seconds, messages a second. Leaves: batches in the order of their times. Every number is used once, so what the
-simulator saw of a number is what it saw of one message.
+Takes seed, seconds, messages a second, the calms and the faults to come; returns batches in the order of their times: the usual
+load, bursts in the calms, and volleys aimed at faults. Every number is used once, so what the simulator saw of a number is what
+it saw of one message.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import count
 from random import Random
+from typing import Any
 
 from producers.lanes import Lane
-from tests.chaos.behaviour import Behaviour, choose
+from tests.chaos.behaviour import choose
+from tests.chaos.burst import bursts
+from tests.chaos.calm import Calm, is_calm
+from tests.chaos.faults import Fault
+from tests.chaos.planned import Batch, Planned
+from tests.chaos.volley import volleys
 
 _LANES = ((Lane.OTP, 40), (Lane.NOTICE, 35), (Lane.MARKETING, 25))
 _BATCHES = 0.4  # share of messages that travel in batches
 _BATCH = (10, 120)
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """One message to be. Times in seconds; None: not."""
-
-    number: str
-    reference: str | None
-    lane: Lane
-    behaviour: Behaviour
-    expires_in: int | None = None
-    not_before: float | None = None  # from the moment it is enqueued
-    cancel_after: float | None = None
-    twice: bool = False  # the app enqueues it again although it was accepted
-    unpublished: bool = False  # the producer dies between record and publish
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Messages enqueued in one call, ``at`` seconds from the start."""
-
-    at: float
-    messages: tuple[Planned, ...]
-
-
-def plan(seed: int, seconds: float, rate: float) -> list[Batch]:
+def plan(seed: int, seconds: float, rate: float, quiet: Sequence[Calm], faults: Sequence[Fault] = ()) -> list[Batch]:
     """Every batch of a run."""
-    random = Random(f"{seed} load")
-    numbers = (f"+8613900{number:06d}" for number in range(1_000_000))
-    return list(_batches(random, numbers, seconds, rate))
+    aimed = volleys(Random(f"{seed} volleys"), _numbers(1), faults)
+    silent = bursts(Random(f"{seed} bursts"), _numbers(2), quiet)
+    usual = _usual(Random(f"{seed} load"), seconds, rate, quiet)
+    return sorted([*usual, *aimed, *silent], key=lambda batch: batch.at)
 
 
-def _batches(random: Random, numbers: Iterator[str], seconds: float, rate: float) -> Iterator[Batch]:
+def _numbers(block: int) -> Iterator[str]:
+    """Mobile numbers that no other block has."""
+    return (f"+861390{block}{number:06d}" for number in count())
+
+
+def _usual(random: Random, seconds: float, rate: float, quiet: Sequence[Calm]) -> Iterator[Batch]:
+    numbers = _numbers(0)
     mean = 1 / ((1 - _BATCHES) + _BATCHES / (sum(_BATCH) / 2))  # messages a call
     at = random.expovariate(rate / mean)
     while at < seconds:
-        lane = _lane(random)
-        if random.random() < _BATCHES / (sum(_BATCH) / 2) * mean:
-            yield Batch(at, tuple(_message(random, next(numbers), lane) for _ in range(random.randint(*_BATCH))))
-        else:
-            yield Batch(at, (_special(random, _message(random, next(numbers), lane)),))
+        if not is_calm(at, quiet):
+            yield _batch(random, numbers, at, mean)
         at += random.expovariate(rate / mean)
+
+
+def _batch(random: Random, numbers: Iterator[str], at: float, mean: float) -> Batch:
+    lane = _lane(random)
+    if random.random() < _BATCHES / (sum(_BATCH) / 2) * mean:
+        return Batch(at, tuple(_message(random, next(numbers), lane) for _ in range(random.randint(*_BATCH))))
+    return Batch(at, (_special(random, _message(random, next(numbers), lane)),))
 
 
 def _lane(random: Random) -> Lane:
     return random.choices([lane for lane, _ in _LANES], [weight for _, weight in _LANES])[0]
 
 
-def _message(random: Random, number: str, lane: Lane, **more: object) -> Planned:
-    expires_in = random.randint(8, 60) if random.random() < 0.04 else None
-    return Planned(number, f"chaos-{number[-6:]}", lane, choose(random), expires_in, **more)
+def _message(random: Random, number: str, lane: Lane) -> Planned:
+    return Planned(number, f"chaos-{number[-7:]}", lane, choose(random), _expires_in(random))
+
+
+def _expires_in(random: Random) -> int | None:
+    """Most have the deadline of their lane, some a minute at most, some seconds, which little is enough to overtake."""
+    roll = random.random()
+    if roll < 0.04:
+        return random.randint(8, 60)
+    return random.randint(1, 4) if roll < 0.09 else None
 
 
 def _special(random: Random, message: Planned) -> Planned:
     """Some single messages wait, are withdrawn, come twice, are left unpublished or have no reference."""
     roll = random.random()
-    changed = {}
+    changed: dict[str, Any] = {}
     if roll < 0.06:
         changed = {"not_before": random.uniform(0.5, 6.0), "expires_in": None}
     elif roll < 0.10:
@@ -83,5 +86,4 @@ def _special(random: Random, message: Planned) -> Planned:
         changed = {"unpublished": True}
     elif roll < 0.24:
         changed = {"reference": None}
-    fields = {name: getattr(message, name) for name in message.__slots__}
-    return Planned(**{**fields, **changed})
+    return replace(message, **changed)

@@ -5,7 +5,7 @@ are spread), then one JSON object a line on standard input: ``{"route": "store",
 a command on standard output. Ends when its standard input does.
 
 ``cut`` resets every open connection · ``refuse`` also takes no new one · ``silence`` forwards nothing, and keeps all connections
-open · ``open`` ends either.
+open · ``deafen`` forwards requests and drops their answers · ``open`` ends any of these.
 """
 
 import asyncio
@@ -28,12 +28,14 @@ class Route:
         self._next = itertools.count()
         self._flowing = asyncio.Event()
         self._flowing.set()
+        self._deaf = False
         self._ends: set[asyncio.StreamWriter] = set()
         self._pumps: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
 
     async def open(self) -> None:
         """Take connections and forward."""
+        self._deaf = False
         self._flowing.set()
         if self._server is None:
             self._server = await asyncio.start_server(self._connected, "127.0.0.1", self._listen, backlog=1024)
@@ -54,6 +56,10 @@ class Route:
         """Forward nothing."""
         self._flowing.clear()
 
+    async def deafen(self) -> None:
+        """Forward what clients say, and drop what they are answered."""
+        self._deaf = True
+
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._ends.add(writer)
         far = await self._reach()
@@ -62,7 +68,7 @@ class Route:
             _reset(writer)
             return
         self._ends.add(far[1])
-        await asyncio.gather(self._pump(reader, far[1]), self._pump(far[0], writer))
+        await asyncio.gather(self._pump(reader, far[1]), self._pump(far[0], writer, answers=True))
         for end in (writer, far[1]):
             self._ends.discard(end)
             end.close()
@@ -78,12 +84,13 @@ class Route:
                 continue
         return None
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answers: bool = False) -> None:
         try:
             while chunk := await reader.read(_CHUNK):
                 await self._flowing.wait()
-                writer.write(chunk)
-                await writer.drain()
+                if not (answers and self._deaf):
+                    writer.write(chunk)
+                    await writer.drain()
             writer.write_eof()
         except (OSError, RuntimeError):  # the other end is gone: so is this one
             _reset(writer)
@@ -112,8 +119,8 @@ async def _obey(routes: dict[str, Route]) -> None:
     while line := await commands.readline():
         command = json.loads(line)
         route = routes[command["route"]]
-        action = {"open": route.open, "cut": route.cut, "refuse": route.refuse, "silence": route.silence}[command["do"]]
-        await action()
+        actions = (route.open, route.cut, route.refuse, route.silence, route.deafen)
+        await {action.__name__: action for action in actions}[command["do"]]()
         print("ok", flush=True)
 
 

@@ -3,7 +3,7 @@
     app ──▶ store ◀── workers ──────────────▶ simulator          ▶ and ◀ between app, workers, receivers and the
                        workers ◀── broker ◀── receivers ◀── ┘      Valkey server, and before the receivers, pass the proxy
 
-The broker is that Valkey server too, or a RabbitMQ node.
+The broker is that Valkey server too, or a RabbitMQ node. Each worker has a way of its own to the store.
 
 Enters: a folder and the number of processes. Leaves: running parts, their settings, and a store that is read past the proxy.
 Raises ``RuntimeError`` when a part does not come up.
@@ -14,6 +14,8 @@ import json
 import os
 import secrets
 import signal
+import sqlite3
+import subprocess
 import sys
 import threading
 import time
@@ -24,16 +26,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 
 from producers.broker import QUEUES
 from producers.settings import PREFIX
-from tests.acceptance.processes import pids
+from tests.acceptance.processes import PARENT, pids
 from tests.chaos.gate import Gate
 from tests.chaos.grip import Grip, read_grips
 from tests.chaos.node import Node
-from tests.chaos.part import Killed, Part
-from tests.chaos.windows import short_policy
+from tests.chaos.part import ROOT, Killed, Part
+from tests.chaos.store_errors import mend
+from tests.chaos.windows import CONNECT_TIMEOUT, READ_TIMEOUT, short_policy
 from tests.simulator.client import Simulator
 from tests.simulator.process import running_simulator
 from worker.embedded import command as valkey_command
@@ -41,9 +46,10 @@ from worker.run import GREEN
 from worker.settings import WorkerSettings
 from worker.stack import free_port
 
-ROUTES = ("broker", "store", "callback")
+OBSERVER = "observer"  # Valkey's user for those whom no fault concerns, and its password
 _SUPERVISE = 0.5  # seconds between looks at processes that ended by themselves
 _READY = 30.0
+_COMMAND = 120.0  # seconds a command may take
 _NODE_READY = 120.0  # seconds; RabbitMQ takes its time, more so after a kill
 
 
@@ -74,7 +80,9 @@ class Stage:
         self._valkey_port = free_port()
         ports = [free_port() for _ in range(size.receivers)]
         broker_port = node.port if node else self._valkey_port
-        self.gate = Gate({"broker": [broker_port], "store": [self._valkey_port], "callback": ports})
+        self._routes = {"broker": [broker_port], "store": [self._valkey_port], "callback": ports}
+        self._routes |= {f"store/worker{place}": [self._valkey_port] for place in range(1, size.workers + 1)}
+        self.gate = Gate(self._routes)
         self._size = size
         self._ports = ports
         self._environment: dict[str, str] = {}
@@ -121,8 +129,33 @@ class Stage:
         return found
 
     def redis(self) -> Redis:
-        """The store itself, past the proxy."""
-        return Redis(port=self._valkey_port, decode_responses=True, socket_timeout=30)
+        """The store itself, past the proxy, as a user of its own; nothing is asked again."""
+        never = Retry(NoBackoff(), 0)
+        return Redis(
+            port=self._valkey_port, username=OBSERVER, password=OBSERVER, decode_responses=True, socket_timeout=30, retry=never
+        )
+
+    def tell(self, way: str, action: str) -> None:
+        """``cut``, ``refuse``, ``silence``, ``deafen`` or ``open`` a way: its route, and those of single workers."""
+        for route in self._routes:
+            if route.partition("/")[0] == way:
+                self.gate.tell(route, action)
+
+    def cut_off(self) -> None:
+        """Reset every connection to Valkey."""
+        for way in ("store", "broker") if self.node is None else ("store",):
+            self.tell(way, "cut")
+
+    def route_of(self, worker: Part) -> str:
+        """The one on which a worker reaches the store."""
+        return f"store/{worker.name}"
+
+    def command(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """What ``smsrelay`` says to a person on this stage."""
+        given = [sys.executable, "-m", "worker", *arguments]
+        return subprocess.run(
+            given, cwd=ROOT, env=self._environment, capture_output=True, text=True, timeout=_COMMAND, check=False
+        )
 
     def queued(self) -> int:
         """Tasks that wait at the broker or are in somebody's hands."""
@@ -131,21 +164,51 @@ class Stage:
         with self.redis() as redis:
             return sum(int(redis.llen(name)) for name in QUEUES) + int(redis.hlen("unacked"))
 
+    def spooled(self) -> int:
+        """Reports on the disks of receivers."""
+        return sum(_reports_in(self.folder / receiver.name) for receiver in self.receivers)
+
+    def unready(self) -> list[str]:
+        """Receivers that say that they are not ready."""
+        return [receiver.name for receiver, port in zip(self.receivers, self._ports, strict=True) if not _receiver_answers(port)]
+
     def grips(self, kills: Sequence[Killed]) -> list[Grip]:
         """Every time a worker process had a message in hand."""
         ends = {kill.pid: kill.at for kill in kills}
         files = [(int(path.name), path.read_text(encoding="ascii")) for path in self._held.iterdir()]
-        return [grip for pid, text in files for grip in read_grips(text, ends.get(pid))]
+        return [grip for pid, text in files for grip in read_grips(text, ends.get(pid), pid)]
+
+    def worker_processes(self) -> list[int]:
+        """What works: every child of a worker's parent, and every one that has outlived its parent."""
+        parents = set(pids(self.folder, "tests.chaos.observed", PARENT))
+        return [pid for pid in pids(self.folder, "tests.chaos.observed") if pid not in parents]
+
+    def stop_workers(self, within: float) -> dict[int, float | None]:
+        """Tell every worker to stop; how long each of its processes took in seconds, or None."""
+        started, waiting = time.monotonic(), set(self.worker_processes())
+        stopping = [threading.Thread(target=worker.terminate, args=(within,)) for worker in self.workers]
+        for thread in stopping:
+            thread.start()
+        took: dict[int, float | None] = dict.fromkeys(waiting)
+        while waiting and (elapsed := time.monotonic() - started) < within:
+            ended = waiting - set(self.worker_processes())
+            took |= dict.fromkeys(ended, elapsed)
+            waiting -= ended
+            time.sleep(_SUPERVISE)
+        for thread in stopping:
+            thread.join()
+        return took
 
     def thaw_all(self) -> None:
         """End every fault that may still last, and have every part up."""
-        for route in ROUTES:
+        for route in self._routes:
             self.gate.tell(route, "open")
         for part in self._parts():
             part.thaw_all()
             part.start()
         if self.node is not None:
             _until(self.node.answers, "rabbitmq", _NODE_READY)
+        mend(self.redis)
         self.simulator.latency(0)
 
     def _parts(self) -> list[Part]:
@@ -156,7 +219,7 @@ class Stage:
         policy.write_text(short_policy(), encoding="utf-8")
         self._environment = self._variables(policy)
         self.gate.start()
-        self.valkey = self._part("valkey", valkey_command(self._valkey_port, self.folder / "valkey"))
+        self.valkey = self._part("valkey", valkey_with_observer(self._valkey_port, self.folder / "valkey"))
         (self.folder / "valkey").mkdir(exist_ok=True)
         self.valkey.start()
         _until(self._valkey_answers, "valkey")
@@ -186,13 +249,16 @@ class Stage:
 
     def _worker(self, name: str) -> Part:
         command = [sys.executable, *GREEN, "tests.chaos.observed", "--name", name, "--no-events"]
-        return self._part(name, command, CHAOS_HELD=str(self._held))
+        store = self._store_url(f"store/{name}")
+        broker = store if self._broker == "store" else self._broker_url()
+        urls = {"SMSRELAY_STORE_URL": store, "SMSRELAY_BROKER_URL": broker}
+        return self._part(name, command, CHAOS_HELD=str(self._held), **urls)
 
     def _variables(self, policy: Path) -> dict[str, str]:
         own = {name: value for name, value in os.environ.items() if not name.startswith("SMSRELAY_")}
         return own | {
             "SMSRELAY_BROKER_URL": self._broker_url(),
-            "SMSRELAY_STORE_URL": f"redis://127.0.0.1:{self.gate.port('store')}/0",
+            "SMSRELAY_STORE_URL": self._store_url("store"),
             "SMSRELAY_CALLBACK_URL": f"http://127.0.0.1:{self.gate.port('callback')}",
             "SMSRELAY_VENDOR_URL": self.simulator.url,
             "SMSRELAY_VENDOR_INTL_URL": self.simulator.url,
@@ -201,10 +267,14 @@ class Stage:
             "SMSRELAY_POLICY": str(policy),
             "SMSRELAY_RATE": str(self._size.rate),
             "SMSRELAY_CONCURRENCY": str(self._size.threads),
-            "SMSRELAY_CONNECT_TIMEOUT": "2",
-            "SMSRELAY_READ_TIMEOUT": "3",
+            "SMSRELAY_CONNECT_TIMEOUT": str(CONNECT_TIMEOUT),
+            "SMSRELAY_READ_TIMEOUT": str(READ_TIMEOUT),
+            "SMSRELAY_HALT_PROBE": "2",
             "SMSRELAY_DATA": str(self.folder / "data"),
         }
+
+    def _store_url(self, route: str) -> str:
+        return f"redis://127.0.0.1:{self.gate.port(route)}/0"
 
     def _broker_url(self) -> str:
         port = self.gate.port(self._broker)
@@ -223,6 +293,17 @@ class Stage:
                 code = part.revive()
                 if code is not None:
                     self.ended[f"{part.name} ended by itself with {code}"] += 1
+
+
+def valkey_with_observer(port: int, folder: Path) -> list[str]:
+    """The command of a Valkey that also knows the user whom no fault concerns."""
+    return [*valkey_command(port, folder), *("--user", OBSERVER, "on", f">{OBSERVER}", "~*", "&*", "+@all")]
+
+
+def _reports_in(data: Path) -> int:
+    """Reports in the spool of a receiver, read as another process would."""
+    with contextlib.closing(sqlite3.connect(f"file:{data / 'spool' / 'reports.sqlite'}?mode=ro", uri=True)) as spool:
+        return int(spool.execute("SELECT count(*) FROM reports").fetchone()[0])
 
 
 def _receiver_answers(port: int) -> bool:

@@ -15,6 +15,7 @@ from pathlib import Path
 from producers.lanes import Lane
 from producers.record import State
 from tests.chaos.drain import Drained
+from tests.chaos.ending import Ending
 from tests.chaos.evidence import Case
 from tests.chaos.judge import Offence
 from tests.chaos.recovery import Waits, settled, unknown
@@ -24,6 +25,10 @@ _CONDITIONS = {
     2: "no attempt twice, every further one with an allowed reason",
     3: "every report answered 200 applied",
     4: "drained without help after the last fault",
+    5: "nothing submitted past its deadline",
+    6: "no answer of the vendor left lying",
+    7: "receivers ready; every worker process listed, with empty hands, and stopped when told to",
+    8: "apps, callbacks and commands are told of an outage in the documented way",
 }
 
 
@@ -39,9 +44,11 @@ class Findings:
     cases: Sequence[Case]
     offences: Sequence[Offence]
     drained: Drained
+    ending: Ending
     faults: Mapping[str, int]
     ended: Mapping[str, int]  # parts that ended by themselves
     asked_again: int
+    late: Sequence[int]  # ms past their deadline, of submits
     waits: Waits
 
 
@@ -84,6 +91,10 @@ def _numbers(findings: Findings) -> Iterator[str]:
     yield f"| accepted (a call returned) | {sum(case.owed for case in cases)}; the app asked {findings.asked_again} times again |"
     yield f"| **lost** | **{_counted(findings, 'lost')}** |"
     yield f"| **submitted twice** | **{_counted(findings, 'was submitted', 'times')}** |"
+    yield f"| **answers left lying** | **{_counted(findings, 'lay for')}** |"
+    yield f"| **attempts abandoned for no reason** | **{_counted(findings, 'abandoned')}** |"
+    yield f"| **submitted past the deadline** | **{_counted(findings, 'past the deadline')}**; {_wire(findings.late)} |"
+    yield f"| worker processes told to stop at the end | {_stopped(findings.ending)} |"
     yield f"| attempts begun | {begun} |"
     yield f"| submits at the vendor | {_listed(outcomes)} |"
     yield f"| uncertain, and how settled | {_listed(settled(cases))} |"
@@ -119,6 +130,16 @@ def _drained(drained: Drained) -> str:
     if drained.empty_after is None:
         return "no: " + ", ".join(drained.left)
     return f"every message final after {drained.final_after:.0f} s, every queue empty after {drained.empty_after:.0f} s"
+
+
+def _wire(late: Sequence[int]) -> str:
+    return f"{len(late)} arrived past it, by {max(late)} ms at most" if late else "none arrived past it"
+
+
+def _stopped(ending: Ending) -> str:
+    took = [seconds for seconds in ending.stopped_after.values() if seconds is not None]
+    within = f", the last after {max(took):.1f} s" if took else ""
+    return f"{len(took)} of {len(ending.stopped_after)} stopped{within}"
 
 
 def _machine() -> str:

@@ -7,11 +7,11 @@ import pytest
 
 from producers.lanes import Lane
 from producers.record import Entry, Record, State
-from tests.chaos.behaviour import BEHAVIOURS
+from tests.chaos.behaviour import AIMED, BEHAVIOURS
 from tests.chaos.evidence import Case, Submit
 from tests.chaos.judge import judge
 from tests.chaos.load import Cancel, Sent
-from tests.chaos.plan import Planned, plan
+from tests.chaos.planned import Planned
 from tests.chaos.rows import read_rows
 from tests.chaos.windows import UNCERTAIN_OTP, short_policy
 from tests.simulator.record import CallbackRecord, SubmitRecord
@@ -137,14 +137,6 @@ def test_the_short_policy_is_a_policy() -> None:
     parse_policy(short_policy(), "short policy")
 
 
-@pytest.mark.parametrize("behaviour", BEHAVIOURS, ids=lambda behaviour: behaviour.name)
+@pytest.mark.parametrize("behaviour", [*BEHAVIOURS, *AIMED], ids=lambda behaviour: behaviour.name)
 def test_the_simulator_understands_every_behaviour(behaviour: Any) -> None:
     Script.model_validate(behaviour.script)
-
-
-def test_the_same_seed_makes_the_same_plan_and_no_number_comes_twice() -> None:
-    batches = plan(7, 60, 50)
-    numbers = [message.number for batch in batches for message in batch.messages]
-    assert batches == plan(7, 60, 50)
-    assert len(numbers) == len(set(numbers))
-    assert 50 * 60 * 0.6 < len(numbers) < 50 * 60 * 1.4

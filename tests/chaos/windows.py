@@ -1,4 +1,4 @@
-"""The policy of the run: the packaged one with seconds in place of minutes and hours.
+"""How long things take in a run: the packaged policy with seconds in place of minutes and hours, and what workers are given.
 
 Enters: nothing. Leaves: the text of a policy file. Fails with ``ValueError`` when the packaged file has no such line any more.
 """
@@ -9,12 +9,16 @@ from worker.policy_file import packaged_source
 
 REPORT_DEADLINE = 45  # seconds
 UNCERTAIN_OTP = 5
+CONNECT_TIMEOUT, READ_TIMEOUT = 2, 3  # to the vendor
+STALL = 5  # seconds from an attempt's begin to its submit, at most
+LEASE = CONNECT_TIMEOUT + READ_TIMEOUT + 30  # of an attempt, as docs/guarantees.md has it
 _CHANGES = (
     (r"deadline_s = 259200", f"deadline_s = {REPORT_DEADLINE}"),
     (r"soon +=.*", "soon = { base_s = 0.5, factor = 2, cap_s = 2, jitter = 0.2 }"),
     (r"later +=.*", "later = { base_s = 1, factor = 2, cap_s = 4, jitter = 0.2 }"),
     (r"network +=.*", "network = { base_s = 0.5, factor = 2, cap_s = 2, jitter = 0.5 }"),
     (r"throttled +=(?=.*base_s).*", "throttled = { base_s = 0.5, factor = 2, cap_s = 2, jitter = 0.5 }"),
+    (r"halted +=(?=.*base_s).*", "halted = { base_s = 1, factor = 2, cap_s = 4, jitter = 0.2 }"),
     (r"otp( +)= \{ window_s = \d+", f"otp = {{ window_s = {UNCERTAIN_OTP}"),
 )
 

@@ -1,0 +1,30 @@
+"""Planned messages, and the batches in which an app enqueues them. Pure values."""
+
+from dataclasses import dataclass
+
+from producers.lanes import Lane
+from tests.chaos.behaviour import Behaviour
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One message to be. Times in seconds; None: not."""
+
+    number: str
+    reference: str | None
+    lane: Lane
+    behaviour: Behaviour
+    expires_in: int | None = None
+    not_before: float | None = None  # from the moment it is enqueued
+    cancel_after: float | None = None
+    twice: bool = False  # the app enqueues it again although it was accepted
+    unpublished: bool = False  # the producer dies between record and publish
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Messages enqueued in one call, ``at`` seconds from the start."""
+
+    at: float
+    messages: tuple[Planned, ...]
+    scripted_ahead: bool = False  # the vendor is told of them a while before, so that the call comes at its very moment
