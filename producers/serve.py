@@ -66,6 +66,7 @@ def _run(app: ASGIApp, host: str, port: int) -> None:
         app,
         host=host,
         port=port,
+        workers=1,  # else WEB_CONCURRENCY decides, which a host sets for other programs
         access_log=False,  # its lines would hold the callback paths, and with them the tokens
         log_config=None,
         lifespan="off",

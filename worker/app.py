@@ -4,6 +4,7 @@ Enters: the environment. Leaves: ``app``, with its relay wired and its tasks reg
 ``SettingsError``, a wrong policy with ``PolicyError``; both list every problem.
 """
 
+import os
 from typing import Any
 
 import structlog
@@ -14,11 +15,13 @@ from producers import logs
 from producers.broker import QUEUES, broker_queue
 from worker.boot import AgendaStep, MusterStep
 from worker.broker import broker_settings
+from worker.foreign_variables import leave_out
 from worker.relay import Relay
 from worker.settings import WorkerSettings
 from worker.tasks import Tasks
 from worker.unknown import unknown_settings
 
+leave_out(os.environ)  # done before by `smsrelay worker`, but not by `celery -A worker.app …`
 settings = WorkerSettings()
 
 

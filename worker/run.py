@@ -32,13 +32,11 @@ def worker(arguments: tuple[str, ...]) -> None:
 def flower(host: str, port: int) -> None:
     """Show the tasks and workers on a page; needs SMSRELAY_FLOWER_AUTH (user:password)."""
     with told():
-        settings = FlowerSettings()
+        FlowerSettings()
         refuse_taken(host, port)
-    os.environ["FLOWER_BASIC_AUTH"] = settings.flower_auth.get_secret_value()
-    os.environ["CELERY_BROKER_URL"] = settings.broker_url  # Flower needs no more of us, so it holds no key to the vendor
     address = (f"--address={host}", f"--port={port}")
     # Read only: a page that can shut down workers or drop tasks is no page to leave open.
-    become("-m", "celery", "flower", *address, "--read_only=True", "--natural_time=False", _COLUMNS)
+    become("-m", "worker.flower_process", *address, "--read_only=True", "--natural_time=False", _COLUMNS)
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
