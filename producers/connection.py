@@ -13,6 +13,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
+from producers.redis_address import RedisAddress
+
 
 class StoreUnavailable(ConnectionError):
     """The store did not answer; what was asked was done whole or not at all."""
@@ -26,7 +28,7 @@ def open_store(url: str, connections: int = 32, *, patient: bool = False) -> Red
     """
     lost = (RedisConnectionError, RedisTimeoutError) if patient else (RedisConnectionError,)
     pool = BlockingConnectionPool.from_url(
-        url,
+        RedisAddress.of(url).redis_url,
         max_connections=connections,
         timeout=20,
         decode_responses=True,

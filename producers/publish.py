@@ -4,7 +4,7 @@ Enters: ``TaskMessage`` values. Leaves: nothing; when a call returns, the broker
 Fails with ``BrokerUnavailable``: then none, some or all of them were published, and the caller's record says what is still owed.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
@@ -13,10 +13,12 @@ from kombu import Connection
 from kombu.exceptions import KombuError
 from kombu.pools import ProducerPool
 
-from producers.broker import broker_queue, is_rabbitmq, transport_options
+from producers.broker import broker_queue, transport_options
+from producers.broker_address import broker_address, is_rabbitmq
 from producers.channel import OneClientTransport
 from producers.confirm import Confirms, Unconfirmed
 from producers.lanes import STATUS_QUEUE
+from producers.redis_address import RedisAddress
 from producers.task import TaskMessage
 
 _PATIENCE = 10  # seconds to wait for a connection of the pool, and for RabbitMQ's confirm
@@ -36,10 +38,7 @@ class Publisher:
             options |= {"on_open": _impatient, "on_blocked": _blocked}
         else:
             options |= {"max_retries": 1, "interval_start": 0.1, "interval_step": 0.1}  # the outbox waits, not the app
-        transport = (
-            OneClientTransport if broker_url.startswith("redis://") else None
-        )  # what rediss:// adds, kombu knows by name only
-        self._connection = Connection(broker_url, transport=transport, transport_options=options, connect_timeout=5)
+        self._connection = open_broker(broker_url, options)
         self._connections = self._connection.Pool(connections)
         self._producers = ProducerPool(self._connections, limit=connections)
         self._confirms = Confirms()
@@ -142,6 +141,14 @@ class Publisher:
                     raise
         except unanswered as error:
             raise BrokerUnavailable(f"the broker did not answer ({_reason(error)})") from None
+
+
+def open_broker(broker_url: str, options: Mapping[str, Any]) -> Connection:
+    """A connection to the broker, opened at its first use. A socket's keeps kombu's own transport: its URL names that one."""
+    address = broker_address(broker_url)
+    own = OneClientTransport if isinstance(address, RedisAddress) and not address.socket else None
+    tls = address.kombu_tls or False
+    return Connection(address.kombu_url, ssl=tls, transport=own, transport_options=dict(options), connect_timeout=5)
 
 
 def _impatient(connection: Any) -> None:

@@ -13,6 +13,7 @@ from celery.signals import setup_logging, worker_shutting_down
 
 from producers import logs
 from producers.broker import QUEUES, broker_queue
+from producers.broker_address import broker_address
 from worker.boot import AgendaStep, MusterStep
 from worker.broker import broker_settings
 from worker.foreign_variables import leave_out
@@ -37,7 +38,7 @@ def _stop(**_: Any) -> None:
 
 setup_logging.connect(_logs, weak=False)  # ours in place of Celery's
 
-app = Celery("smsrelay", broker=settings.broker_url, set_as_current=False)
+app = Celery("smsrelay", broker=broker_address(settings.broker_url).kombu_url, set_as_current=False)
 app.conf.update(
     accept_content=["json"],
     task_serializer="json",

@@ -16,7 +16,8 @@ from kombu.exceptions import KombuError
 from redis import Redis
 from redis.exceptions import RedisError
 
-from producers.broker import is_rabbitmq, transport_options
+from producers.broker import transport_options
+from producers.broker_address import is_rabbitmq
 from producers.connection import StoreUnavailable, open_store, store_answers
 from producers.enqueue import CHUNK
 from producers.publish import Publisher

@@ -17,6 +17,7 @@ from flower.urls import settings as pages
 from tornado.options import options
 
 from producers import logs
+from producers.broker_address import broker_address
 from producers.cli import told
 from worker.broker import broker_settings
 from worker.settings import FlowerSettings
@@ -42,7 +43,7 @@ def main(arguments: Sequence[str]) -> None:
 
 def _app(broker_url: str) -> Celery:
     """Celery as Flower needs it: a way to the broker, and no task."""
-    app = Celery("smsrelay", broker=broker_url, set_as_current=False)
+    app = Celery("smsrelay", broker=broker_address(broker_url).kombu_url, set_as_current=False)
     app.conf.update(result_backend=None, task_ignore_result=True, **broker_settings(broker_url, _CONNECTIONS))
     return app
 
