@@ -13,6 +13,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
+from producers.kept_out import why_kept_out
 from producers.redis_address import RedisAddress
 
 
@@ -27,14 +28,14 @@ def open_store(url: str, connections: int = 32, *, patient: bool = False) -> Red
     is asked again, for up to 45 s.
     """
     lost = (RedisConnectionError, RedisTimeoutError) if patient else (RedisConnectionError,)
+    address = RedisAddress.of(url)
     pool = BlockingConnectionPool.from_url(
-        RedisAddress.of(url).redis_url,
+        address.redis_url,
         max_connections=connections,
         timeout=20,
         decode_responses=True,
         socket_timeout=5,
-        socket_connect_timeout=3,
-        socket_keepalive=True,
+        **({} if address.socket else {"socket_connect_timeout": 3, "socket_keepalive": True}),  # of no use, and refused, there
         health_check_interval=15,
         retry=Retry(ExponentialBackoff(cap=0.2, base=0.02), retries=2, supported_errors=lost),
     )
@@ -47,8 +48,10 @@ def store_answers() -> Iterator[None]:
     try:
         yield
     except (RedisConnectionError, RedisTimeoutError, BusyLoadingError, OutOfMemoryError, ReadOnlyError) as error:
-        raise StoreUnavailable(f"the store did not answer ({type(error).__name__})") from None
+        raise StoreUnavailable(f"the store did not answer ({why_kept_out(error) or type(error).__name__})") from None
     except ResponseError as error:
         if str(error).startswith("MISCONF"):  # it cannot write its log, and takes nothing until it can
             raise StoreUnavailable("the store takes no writes: it cannot persist them") from None
+        if reason := why_kept_out(error):
+            raise StoreUnavailable(f"the store did not answer ({reason})") from None
         raise

@@ -17,6 +17,7 @@ from producers.broker import broker_queue, transport_options
 from producers.broker_address import broker_address, is_rabbitmq
 from producers.channel import OneClientTransport
 from producers.confirm import Confirms, Unconfirmed
+from producers.kept_out import why_kept_out
 from producers.lanes import STATUS_QUEUE
 from producers.redis_address import RedisAddress
 from producers.task import TaskMessage
@@ -64,11 +65,15 @@ class Publisher:
             queue = broker_queue(name, self._url)(producer.channel)
             return _counted(queue) or int(is_rabbitmq(self._url) and _holds_a_task(queue))
 
+    def look(self) -> None:
+        """Ask the broker something; raises ``BrokerUnavailable``."""
+        with self._producer() as producer:
+            _counted(broker_queue(STATUS_QUEUE, self._url)(producer.channel))
+
     def reachable(self) -> bool:
         """Whether the broker answers right now."""
         try:
-            with self._producer() as producer:
-                _counted(broker_queue(STATUS_QUEUE, self._url)(producer.channel))
+            self.look()
         except BrokerUnavailable:
             return False
         return True
@@ -179,5 +184,7 @@ def _holds_a_task(queue: Any) -> bool:
 
 def _reason(error: BaseException) -> str:
     """What went wrong, without anything of the tasks: RabbitMQ's own words name a queue and its arguments at most."""
+    if kept_out := why_kept_out(error):
+        return kept_out
     said = str(error) if isinstance(error, Unconfirmed) else getattr(error, "reply_text", None)
     return str(said or type(error).__name__)

@@ -17,6 +17,7 @@ from flower.urls import settings as pages
 from tornado.options import options
 
 from producers import logs
+from producers.broker import QUEUES, broker_queue
 from producers.broker_address import broker_address
 from producers.cli import told
 from worker.broker import broker_settings
@@ -44,7 +45,12 @@ def main(arguments: Sequence[str]) -> None:
 def _app(broker_url: str) -> Celery:
     """Celery as Flower needs it: a way to the broker, and no task."""
     app = Celery("smsrelay", broker=broker_address(broker_url).kombu_url, set_as_current=False)
-    app.conf.update(result_backend=None, task_ignore_result=True, **broker_settings(broker_url, _CONNECTIONS))
+    app.conf.update(
+        result_backend=None,
+        task_queues=[broker_queue(name, broker_url) for name in QUEUES],  # whose lengths its page of the broker shows
+        task_default_queue=QUEUES[0],
+        **broker_settings(broker_url, _CONNECTIONS),
+    )
     return app
 
 

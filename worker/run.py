@@ -9,9 +9,11 @@ from pathlib import Path
 
 import click
 
+from producers import logs
 from producers.cli import Refused, refuse_taken, told
+from worker import access
 from worker.become import become
-from worker.settings import FlowerSettings
+from worker.settings import FlowerSettings, WorkerSettings
 
 _COLUMNS = "--tasks_columns=name,state,kwargs,result,received,uuid"  # lane, attempt and outcome at a glance
 GREEN = ("-m", "gevent.monkey", "--no-os", "--no-signal", "--no-subprocess", "--module")  # the crew forks and reaps by itself
@@ -21,6 +23,8 @@ GREEN = ("-m", "gevent.monkey", "--no-os", "--no-signal", "--no-subprocess", "--
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def worker(arguments: tuple[str, ...]) -> None:
     """Attempt messages, apply reports, keep the agenda; --help says more."""
+    if not {"--help", "-h"} & set(arguments):
+        _refuse_without_access(events="--no-events" not in arguments)
     # What waits in a worker are greenlets: threads spent more on handing the interpreter to each other than on their work. Their
     # patches come before any import, or half of a library waits one way and half the other.
     become(*GREEN, "worker.process", *arguments)
@@ -32,11 +36,22 @@ def worker(arguments: tuple[str, ...]) -> None:
 def flower(host: str, port: int) -> None:
     """Show the tasks and workers on a page; needs SMSRELAY_FLOWER_AUTH (user:password)."""
     with told():
-        FlowerSettings()
+        settings = FlowerSettings()
         refuse_taken(host, port)
+    if refusals := access.of_onlooker(settings):
+        raise Refused("\n".join(map(str, refusals)))
     address = (f"--address={host}", f"--port={port}")
     # Read only: a page that can shut down workers or drop tasks is no page to leave open.
     become("-m", "worker.flower_process", *address, "--read_only=True", "--natural_time=False", _COLUMNS)
+
+
+def _refuse_without_access(*, events: bool) -> None:
+    """Raises ``Refused`` with a sentence for what would let every process of a worker end, time and again."""
+    logs.set_up("ERROR")
+    with told():
+        refusals = access.of_worker(WorkerSettings(), events=events)
+    if refusals:
+        raise Refused("no worker starts\n" + "\n".join(map(str, refusals)))
 
 
 @click.command(context_settings={"ignore_unknown_options": True})

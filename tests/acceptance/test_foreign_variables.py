@@ -2,8 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,8 @@ import requests
 from redis import Redis
 
 from producers.record import State
-from tests.acceptance.relay_process import ROOT, SMSRELAY, RelayProcess, a_recipient, running_relay
+from tests.acceptance.flower import flower
+from tests.acceptance.relay_process import ROOT, RelayProcess, a_recipient, running_relay
 from tests.integration.valkey import running_valkey
 from tests.waiting import eventually
 from worker.stack import free_port
@@ -108,29 +108,3 @@ def test_flower_starts_and_shows_our_workers_to_our_password_alone(relay: RelayP
         [worker] = shown
         revoke = http.post(f"{url}/api/worker/shutdown/{worker}", auth=("ops", PASSWORD), timeout=10)
         assert revoke.status_code == 403
-
-
-@contextmanager
-def flower(environment: Mapping[str, str], folder: Path) -> Iterator[str]:
-    """``smsrelay flower``: its URL."""
-    port = free_port()
-    command = [str(SMSRELAY), "flower", "--port", str(port)]
-    with (folder / "flower.log").open("ab") as log:
-        process = subprocess.Popen(command, cwd=ROOT, env=dict(environment), stdout=log, stderr=log)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        eventually(lambda: process.poll() is not None or healthy(url), "Flower is up")
-        assert process.poll() is None, (folder / "flower.log").read_text("utf-8")[-2000:]
-        yield url
-    finally:
-        process.kill()
-        process.wait()
-
-
-def healthy(url: str) -> bool:
-    try:
-        with requests.Session() as http:
-            http.trust_env = False
-            return http.get(f"{url}/healthcheck", timeout=5).ok
-    except requests.ConnectionError:
-        return False
