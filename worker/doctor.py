@@ -28,7 +28,7 @@ from worker.doctor_server import clocks, examine_messages, examine_server, recen
 from worker.finding import Finding, checked, error, warning
 from worker.policy_file import PolicyError, load_policy
 from worker.relay import vendor
-from worker.settings import WorkerSettings
+from worker.settings import WorkerSettings, flower_login
 from worker.waits import Waits
 
 TEST_TEMPLATE = "0000000"  # the vendor's public one [V]
@@ -118,9 +118,12 @@ def flower(auth: str | None) -> list[Finding]:
     remedy = "SMSRELAY_FLOWER_AUTH=user:password, and keep its port on the host or behind TLS"
     if auth is None:
         return [warning("flower", "no password is set here: our Flower does not start, and another one would be open", remedy)]
-    user, _, password = auth.partition(":")
-    if not user or len(password) < _SHORT_PASSWORD:
-        return [warning("flower", f"not user:password with a password of {_SHORT_PASSWORD} characters or more", remedy)]
+    try:
+        _, password = flower_login(auth)
+    except ValueError as problem:
+        return [warning("flower", f"Flower does not start: its login {problem}", remedy)]
+    if len(password) < _SHORT_PASSWORD:
+        return [warning("flower", f"its password has fewer than {_SHORT_PASSWORD} characters", remedy)]
     return []
 
 
