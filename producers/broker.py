@@ -7,6 +7,7 @@ from typing import Any
 
 from kombu import Exchange, Queue
 
+from producers.broker_address import is_rabbitmq
 from producers.lanes import STATUS_QUEUE, Lane
 
 QUEUES = (*(lane.queue for lane in Lane), STATUS_QUEUE)
@@ -15,11 +16,6 @@ _DEFAULT_EXCHANGE = Exchange("")  # a named one costs four tenths of the publish
 # Without a limit RabbitMQ 4 drops a task that came back 20 times, which a store that is away for half a minute would do to every
 # report at hand. The word for "none", -1, drops at the first return on 3.10; this one is 68 years of a return a second.
 _QUORUM = {"x-queue-type": "quorum", "x-delivery-limit": 2**31 - 1}
-
-
-def is_rabbitmq(broker_url: str) -> bool:
-    """Whether the URL names RabbitMQ."""
-    return broker_url.startswith(("amqp://", "amqps://"))
 
 
 def broker_queue(name: str, broker_url: str) -> Queue:

@@ -13,6 +13,8 @@ from redis.exceptions import MasterDownError, ReadOnlyError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
+from producers.kept_out import why_kept_out
+from producers.redis_address import RedisAddress
 from producers.redis_errors import drop_arguments, why_unavailable
 
 
@@ -28,14 +30,14 @@ def open_store(url: str, connections: int = 32, *, patient: bool = False) -> Red
     """
     replaced = (ReadOnlyError, MasterDownError)  # by a server that a new connection reaches
     lost = (RedisConnectionError, RedisTimeoutError, *replaced) if patient else (RedisConnectionError, *replaced)
+    address = RedisAddress.of(url)
     pool = BlockingConnectionPool.from_url(
-        url,
+        address.redis_url,
         max_connections=connections,
         timeout=20,
         decode_responses=True,
         socket_timeout=5,
-        socket_connect_timeout=3,
-        socket_keepalive=True,
+        **({} if address.socket else {"socket_connect_timeout": 3, "socket_keepalive": True}),  # of no use, and refused, there
         health_check_interval=15,
         retry=Retry(ExponentialBackoff(cap=0.2, base=0.02), retries=2, supported_errors=lost),
     )
@@ -54,4 +56,4 @@ def store_answers() -> Iterator[None]:
         if reason is None:
             drop_arguments(error)
             raise
-        raise StoreUnavailable(f"the store did not answer ({reason})") from None
+        raise StoreUnavailable(f"the store did not answer ({why_kept_out(error) or reason})") from None

@@ -1,9 +1,13 @@
 """Logs: one JSON line an event on standard error, Celery's own included. No line holds a number, a code or a key."""
 
 import logging
+import re
 import sys
 
 import structlog
+
+# A Redis quotes what it does not know: of HELLO, with which we log in, the password.
+_QUOTED = re.compile(r",? with args beginning with:[^\n]*")
 
 
 def set_up(level: str = "INFO") -> None:
@@ -30,6 +34,7 @@ def set_up(level: str = "INFO") -> None:
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.format_exc_info,
+            _without_arguments,
             renderer,
         ],
     )
@@ -44,3 +49,8 @@ def set_up(level: str = "INFO") -> None:
     logging.getLogger("kombu").setLevel("WARNING")
     for chatty in ("celery.worker.strategy", "celery.app.trace"):  # two lines a task; ours say what became of each message
         logging.getLogger(chatty).setLevel("WARNING")
+
+
+def _without_arguments(_logger: object, _method: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Cut off arguments of commands that a server quotes."""
+    return {name: _QUOTED.sub("", value) if isinstance(value, str) else value for name, value in line.items()}

@@ -19,6 +19,7 @@ from redis.exceptions import RedisError
 from producers.envelope import envelope
 from producers.event import StatusEvent
 from producers.inbox import Inbox
+from producers.redis_address import RedisAddress
 from producers.task import TaskMessage
 
 _CONNECT_WITHIN = 1.0  # seconds; then the long way has another second of the caller's patience
@@ -30,7 +31,8 @@ class Pipe:
     """For one event loop. ``url`` names the Redis that is broker and store."""
 
     def __init__(self, url: str, inbox: Inbox, otherwise: Publish) -> None:
-        self._pool: Any = ConnectionPool.from_url(url, socket_connect_timeout=_CONNECT_WITHIN, retry=Retry(NoBackoff(), 0))
+        options = {"socket_connect_timeout": _CONNECT_WITHIN, "retry": Retry(NoBackoff(), 0)}
+        self._pool: Any = ConnectionPool.from_url(RedisAddress.of(url).redis_url, **options)
         self._inbox = inbox
         self._otherwise = otherwise
         self._idle: list[Any] = []  # connections

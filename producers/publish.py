@@ -4,7 +4,7 @@ Enters: ``TaskMessage`` values. Leaves: nothing; when a call returns, the broker
 Fails with ``BrokerUnavailable``: then none, some or all of them were published, and the caller's record says what is still owed.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
@@ -14,10 +14,13 @@ from kombu.exceptions import KombuError
 from kombu.pools import ProducerPool
 from redis.exceptions import RedisError
 
-from producers.broker import broker_queue, is_rabbitmq, transport_options
+from producers.broker import broker_queue, transport_options
+from producers.broker_address import broker_address, is_rabbitmq
 from producers.channel import OneClientTransport
 from producers.confirm import Confirms, Unconfirmed
+from producers.kept_out import why_kept_out
 from producers.lanes import STATUS_QUEUE
+from producers.redis_address import RedisAddress
 from producers.redis_errors import why_unavailable
 from producers.task import TaskMessage
 
@@ -38,10 +41,7 @@ class Publisher:
             options |= {"on_open": _impatient, "on_blocked": _blocked}
         else:
             options |= {"max_retries": 1, "interval_start": 0.1, "interval_step": 0.1}  # the outbox waits, not the app
-        transport = (
-            OneClientTransport if broker_url.startswith("redis://") else None
-        )  # what rediss:// adds, kombu knows by name only
-        self._connection = Connection(broker_url, transport=transport, transport_options=options, connect_timeout=5)
+        self._connection = open_broker(broker_url, options)
         self._connections = self._connection.Pool(connections)
         self._producers = ProducerPool(self._connections, limit=connections)
         self._confirms = Confirms()
@@ -67,11 +67,15 @@ class Publisher:
             queue = broker_queue(name, self._url)(producer.channel)
             return _counted(queue) or int(is_rabbitmq(self._url) and _holds_a_task(queue))
 
+    def look(self) -> None:
+        """Ask the broker something; raises ``BrokerUnavailable``."""
+        with self._producer() as producer:
+            _counted(broker_queue(STATUS_QUEUE, self._url)(producer.channel))
+
     def reachable(self) -> bool:
         """Whether the broker answers right now."""
         try:
-            with self._producer() as producer:
-                _counted(broker_queue(STATUS_QUEUE, self._url)(producer.channel))
+            self.look()
         except BrokerUnavailable:
             return False
         return True
@@ -146,6 +150,14 @@ class Publisher:
             raise BrokerUnavailable(f"the broker did not answer ({_reason(error)})") from None
 
 
+def open_broker(broker_url: str, options: Mapping[str, Any]) -> Connection:
+    """A connection to the broker, opened at its first use. A socket's keeps kombu's own transport: its URL names that one."""
+    address = broker_address(broker_url)
+    own = OneClientTransport if isinstance(address, RedisAddress) and not address.socket else None
+    tls = address.kombu_tls or False
+    return Connection(address.kombu_url, ssl=tls, transport=own, transport_options=dict(options), connect_timeout=5)
+
+
 def _impatient(connection: Any) -> None:
     """Bounds every wait for RabbitMQ on this connection; amqp has no bound for a call's answer."""
     connection.transport.sock.settimeout(_PATIENCE)
@@ -176,6 +188,8 @@ def _reason(error: BaseException) -> str:
     """What went wrong, without anything of the tasks: RabbitMQ's own words name a queue and its arguments at most."""
     if isinstance(error, KombuError) and error.__cause__ is not None:  # a batch that failed, say
         return _reason(error.__cause__)
+    if kept_out := why_kept_out(error):
+        return kept_out
     if isinstance(error, RedisError):
         return why_unavailable(error) or "Redis refuses what is published"
     said = str(error) if isinstance(error, Unconfirmed) else getattr(error, "reply_text", None)

@@ -105,6 +105,7 @@ def _run(app: ASGIApp, settings: ProducerSettings, host: str, port: int) -> None
         port=port,
         http=cast(type[asyncio.Protocol], partial(LimitedHttp, OpenConnections(limits, time.monotonic))),  # it is only called
         ws="none",
+        workers=1,  # else WEB_CONCURRENCY decides, which a host sets for other programs
         access_log=False,  # its lines would hold the callback paths, and with them the tokens
         log_config=None,
         lifespan="off",

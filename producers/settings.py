@@ -9,6 +9,9 @@ from typing import Annotated, Any, Self
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from producers.broker_address import broker_address
+from producers.redis_address import RedisAddress
+
 PREFIX = "SMSRELAY_"
 LOCAL_REDIS = "redis://127.0.0.1:6379/0"
 
@@ -43,7 +46,8 @@ class BrokerSettings(BaseSettings):
     @field_validator("broker_url")
     @classmethod
     def _known_broker(cls, url: str) -> str:
-        return with_scheme(url, "redis://", "rediss://", "redis+socket://", "amqp://", "amqps://")
+        broker_address(with_scheme(url, "redis://", "rediss://", "unix://", "redis+socket://", "amqp://", "amqps://"))
+        return url
 
 
 class StoreSettings(BrokerSettings):
@@ -54,7 +58,8 @@ class StoreSettings(BrokerSettings):
     @field_validator("store_url")
     @classmethod
     def _known_store(cls, url: str) -> str:
-        return with_scheme(url, "redis://", "rediss://", "unix://")
+        RedisAddress.of(with_scheme(url, "redis://", "rediss://", "unix://", "redis+socket://"))
+        return url
 
 
 class ProducerSettings(StoreSettings):

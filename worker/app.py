@@ -4,6 +4,7 @@ Enters: the environment. Leaves: ``app``, with its relay wired and its tasks reg
 ``SettingsError``, a wrong policy with ``PolicyError``; both list every problem.
 """
 
+import os
 from typing import Any
 
 import structlog
@@ -12,13 +13,16 @@ from celery.signals import setup_logging, worker_shutting_down
 
 from producers import logs
 from producers.broker import QUEUES, broker_queue
+from producers.broker_address import broker_address
 from worker.boot import AgendaStep, MusterStep
 from worker.broker import broker_settings
+from worker.foreign_variables import leave_out
 from worker.relay import Relay
 from worker.settings import WorkerSettings
 from worker.tasks import Tasks
 from worker.unknown import unknown_settings
 
+leave_out(os.environ)  # done before by `smsrelay worker`, but not by `celery -A worker.app …`
 settings = WorkerSettings()
 
 
@@ -34,7 +38,7 @@ def _stop(**_: Any) -> None:
 
 setup_logging.connect(_logs, weak=False)  # ours in place of Celery's
 
-app = Celery("smsrelay", broker=settings.broker_url, set_as_current=False)
+app = Celery("smsrelay", broker=broker_address(settings.broker_url).kombu_url, set_as_current=False)
 app.conf.update(
     accept_content=["json"],
     task_serializer="json",

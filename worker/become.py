@@ -1,11 +1,25 @@
-"""Become: replace this process by another run of the interpreter; pid, environment and open streams stay."""
+"""Become: replace this process by another run of the interpreter; pid, environment and open streams stay.
+
+Of the environment, what would steer our libraries past our settings is left out (``worker.foreign_variables``), and its names are
+logged.
+"""
 
 import os
 import sys
 from typing import NoReturn
 
+import structlog
+
+from producers import logs
+from worker.foreign_variables import leave_out
+
+log = structlog.get_logger()
+
 
 def become(*arguments: str) -> NoReturn:
     """Run the interpreter with these arguments in place of what runs now."""
+    if names := leave_out(os.environ):
+        logs.set_up()
+        log.info("variables of other programs are left out", names=names)
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606  no shell is wanted

@@ -5,13 +5,15 @@ Enters: the broker's URL, the worker's threads. Leaves: Celery settings.
 
 from typing import Any
 
-from producers.broker import is_rabbitmq, transport_options
+from producers.broker import transport_options
+from producers.broker_address import broker_address, is_rabbitmq
 
 
 def broker_settings(broker_url: str, concurrency: int) -> dict[str, Any]:
     """The Celery settings that depend on the broker."""
     common = {
         "broker_transport_options": transport_options(broker_url, concurrency),
+        "broker_use_ssl": broker_address(broker_url).kombu_tls or False,  # verified, unless the URL says otherwise
         "broker_heartbeat": 0,  # the consumer has its own
         # Of RabbitMQ, a channel that it closes because a worker keeps a task for 30 minutes; of Redis, whatever it refuses. Left
         # alone, Celery ends the process, and with it every attempt under way; so it connects again, and what comes back finds

@@ -8,36 +8,35 @@ still looked at. Nothing is asked of the vendor; beside store and broker, only t
 import ipaddress
 import re
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from urllib.parse import urlsplit
 
-from kombu import Connection
-from kombu.exceptions import KombuError
 from redis import Redis
-from redis.exceptions import RedisError
 
-from producers.broker import is_rabbitmq, transport_options
+from producers.broker import transport_options
+from producers.broker_address import is_rabbitmq
 from producers.connection import StoreUnavailable, open_store, store_answers
 from producers.enqueue import CHUNK
-from producers.publish import Publisher
 from producers.rejection import Rejection
 from producers.settings import ProducerSettings, SettingsError
 from producers.spool import Spool, SpoolUnavailable
 from producers.template import Approval, Registry, load_registry
+from worker import access
+from worker.access import Refusal
 from worker.configuration import Configuration
+from worker.doctor_broker import RABBITMQ_PATIENCE, examine_broker, same_server
 from worker.doctor_callback import examine_callback
 from worker.doctor_server import clocks, examine_messages, examine_server, recent_templates
 from worker.doctor_workers import examine_workers
-from worker.finding import Finding, error, note, warning
+from worker.finding import Finding, checked, error, warning
 from worker.muster import Muster
 from worker.policy_file import PolicyError, load_policy
 from worker.relay import vendor
-from worker.settings import WorkerSettings
+from worker.settings import WorkerSettings, flower_login
 from worker.waits import Waits
 
 TEST_TEMPLATE = "0000000"  # the vendor's public one [V]
 
-_RABBITMQ_PATIENCE = 1800  # seconds; its consumer_timeout, unless somebody set another
 _SHORT_SECRET = 24  # characters; 24 of hex are 96 bits
 _SHORT_PASSWORD = 8
 _FEW = 6  # different characters of a secret; even 16 random ones of hex hold fewer only once in 30,000 times
@@ -55,9 +54,13 @@ def examine(wall_clock: Clock = time.time) -> list[Finding]:
     except SettingsError as problems:
         return [*_wrong_settings(str(problems)), *_examine_without_worker(wall_clock)]
     used, at_store = examine_store(settings, wall_clock)
-    at_receiver = examine_callback(settings.callback_url, settings.secret_bytes)
-    elsewhere = [*examine_broker(settings), *at_receiver, *examine_spool(settings), *_workers(settings)]
-    return [*examine_settings(settings, used), *at_store, *elsewhere]
+    of_settings = checked("settings", lambda: examine_settings(settings, used))
+    at_broker = checked("broker", lambda: examine_broker(settings))
+    permitted = checked("rights", lambda: rights(access.of_worker(settings)))
+    at_receiver = checked("callback", lambda: examine_callback(settings.callback_url, settings.secret_bytes))
+    workers = checked("workers", lambda: _workers(settings))
+    spooled = checked("spool", lambda: examine_spool(settings))
+    return [*of_settings, *at_store, *at_broker, *permitted, *at_receiver, *workers, *spooled]
 
 
 def examine_settings(settings: WorkerSettings, used: Collection[str] = ()) -> list[Finding]:
@@ -122,9 +125,12 @@ def flower(auth: str | None) -> list[Finding]:
     remedy = "SMSRELAY_FLOWER_AUTH=user:password, and keep its port on the host or behind TLS"
     if auth is None:
         return [warning("flower", "no password is set here: our Flower does not start, and another one would be open", remedy)]
-    user, _, password = auth.partition(":")
-    if not user or len(password) < _SHORT_PASSWORD:
-        return [warning("flower", f"not user:password with a password of {_SHORT_PASSWORD} characters or more", remedy)]
+    try:
+        _, password = flower_login(auth)
+    except ValueError as problem:
+        return [warning("flower", f"Flower does not start: its login {problem}", remedy)]
+    if len(password) < _SHORT_PASSWORD:
+        return [warning("flower", f"its password has fewer than {_SHORT_PASSWORD} characters", remedy)]
     return []
 
 
@@ -145,7 +151,7 @@ def templates(registry: Registry, used: Collection[str], real: bool) -> list[Fin
 
 def _redelivery(settings: WorkerSettings, longest: float) -> list[Finding]:
     if is_rabbitmq(settings.broker_url):
-        return redelivery(longest, _RABBITMQ_PATIENCE)
+        return redelivery(longest, RABBITMQ_PATIENCE)
     # Redis gives a long chunk out again while it runs, and the copy finds nothing to start; one message must not outlast it.
     return redelivery(longest / CHUNK, transport_options(settings.broker_url, 1)["visibility_timeout"])
 
@@ -163,43 +169,36 @@ def redelivery(longest: float, patience: float) -> list[Finding]:
 
 def examine_store(settings: ProducerSettings, wall_clock: Clock) -> tuple[set[str], list[Finding]]:
     """Templates used lately, and what is wrong at the store."""
-    name = "store and broker" if _same_server(settings) else "store"
+    used: set[str] = set()
+    return used, checked("store", lambda: _at_store(settings, wall_clock, used))
+
+
+def _at_store(settings: ProducerSettings, wall_clock: Clock, used: set[str]) -> list[Finding]:
+    name = "store and broker" if same_server(settings) else "store"
     redis = open_store(settings.store_url, 2)
     try:
         with store_answers():
             ahead, now = _ahead(redis, wall_clock)
             found = [*examine_server(name, redis), *clocks(ahead), *examine_messages(redis, now)]
-            return recent_templates(redis), found
+            used |= recent_templates(redis)
+            return found
     except StoreUnavailable as problem:
-        return set(), [error("store", str(problem), "SMSRELAY_STORE_URL; start it. Nothing is accepted without it")]
+        return [error("store", str(problem), "SMSRELAY_STORE_URL; start it. Nothing is accepted without it")]
     finally:
         redis.close()
 
 
-def examine_broker(settings: ProducerSettings) -> list[Finding]:
-    """What is wrong at the broker, as far as the store's check has not said it."""
-    away = error("broker", "the broker did not answer", "SMSRELAY_BROKER_URL; start it. Accepted messages wait for it")
-    with Publisher(settings.broker_url, 1) as publisher:
-        if not publisher.reachable():
-            return [away]
-    if is_rabbitmq(settings.broker_url):
-        return [_out_of_reach()]
-    if _same_server(settings):
-        return []
-    # Through kombu, which reads forms of the URL that the store's client does not know.
-    options = transport_options(settings.broker_url, 1) | {"max_retries": 1}
-    with Connection(settings.broker_url, transport_options=options, connect_timeout=5) as connection:
-        try:
-            return examine_server("broker", connection.default_channel.client)
-        except (KombuError, RedisError):
-            return [away]
-
-
-def _out_of_reach() -> Finding:
-    problem = (
-        f"consumer_timeout is out of reach: only RabbitMQ's own host tells it. {_RABBITMQ_PATIENCE} s, its default, is assumed"
-    )
-    return note("broker", problem, "there, `rabbitmqctl eval 'application:get_env(rabbit, consumer_timeout).'` (ms); not less")
+def rights(refusals: Iterable[Refusal]) -> list[Finding]:
+    """Of rights that the user of a server lacks; why one lets nobody in at all, the other checks say."""
+    return [
+        error(
+            "rights",
+            f"{one.variable}: the server's user lacks {', '.join(one.lacks)}",
+            f"{one.remedy}; docs/operating.md, Rights",
+        )
+        for one in refusals
+        if one.lacks
+    ]
 
 
 def examine_spool(settings: ProducerSettings) -> list[Finding]:
@@ -224,7 +223,10 @@ def _examine_without_worker(wall_clock: Clock) -> list[Finding]:
         settings = ProducerSettings()
     except SettingsError:
         return []  # its problems are among the worker's
-    return [*examine_store(settings, wall_clock)[1], *examine_broker(settings), *examine_spool(settings)]
+    at_broker = checked("broker", lambda: examine_broker(settings))
+    permitted = checked("rights", lambda: rights(access.of_receiver(settings)))
+    spooled = checked("spool", lambda: examine_spool(settings))
+    return [*examine_store(settings, wall_clock)[1], *at_broker, *permitted, *spooled]
 
 
 def _workers(settings: WorkerSettings) -> list[Finding]:
@@ -265,11 +267,6 @@ def _ahead(redis: Redis, wall_clock: Clock) -> tuple[float, int]:
     if asked <= told <= answered:
         return 0.0, int(told)
     return (told - answered if told > answered else told - asked), int(told)
-
-
-def _same_server(settings: ProducerSettings) -> bool:
-    broker, store = urlsplit(settings.broker_url), urlsplit(settings.store_url)
-    return (broker.scheme.startswith("redis") and broker.netloc == store.netloc != "") or broker == store
 
 
 def is_real(settings: WorkerSettings) -> bool:

@@ -3,9 +3,10 @@
 Pure values. No text of a finding holds a secret, a number, or a value of the environment that may be one.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from traceback import extract_tb
 
 
 class Severity(StrEnum):
@@ -40,6 +41,16 @@ def warning(check: str, problem: str, remedy: str) -> Finding:
 def note(check: str, problem: str, remedy: str) -> Finding:
     """What a person may want to look at by other means."""
     return Finding(Severity.NOTE, check, problem, remedy)
+
+
+def checked(check: str, look: Callable[[], list[Finding]]) -> list[Finding]:
+    """What a check finds; a check that fails is a finding, too, and keeps no other from being made."""
+    try:
+        return look()
+    except Exception as failure:  # noqa: BLE001  whatever it is, the person asked what is wrong
+        last = extract_tb(failure.__traceback__)[-1]
+        problem = f"could not be checked: {type(failure).__name__} in {last.name}, line {last.lineno}"
+        return [error(check, problem, "please report it; until it is mended nothing is known of this")]
 
 
 _EXIT_CODES = {Severity.ERROR: 2, Severity.WARNING: 1, Severity.NOTE: 0}

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import click
 from dotenv import dotenv_values
 
-from producers.broker import is_rabbitmq
+from producers.broker_address import is_rabbitmq
 from producers.cli import Refused, told
 from producers.publish import Publisher
 from worker.doctor import callback, is_real

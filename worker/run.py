@@ -9,9 +9,11 @@ from pathlib import Path
 
 import click
 
+from producers import logs
 from producers.cli import Refused, refuse_taken, told
+from worker import access
 from worker.become import become
-from worker.settings import FlowerSettings
+from worker.settings import FlowerSettings, WorkerSettings
 
 _TASKS = "--max_tasks=10000"  # about 11 KB each, so that Flower stays below 200 MB
 _COLUMNS = "--tasks_columns=name,state,kwargs,result,received,uuid"  # lane, attempt and outcome at a glance
@@ -22,6 +24,8 @@ GREEN = ("-m", "gevent.monkey", "--no-os", "--no-signal", "--no-subprocess", "--
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def worker(arguments: tuple[str, ...]) -> None:
     """Attempt messages, apply reports, keep the agenda; --help says more."""
+    if not {"--help", "-h"} & set(arguments):
+        _refuse_without_access(events="--no-events" not in arguments)
     # What waits in a worker are greenlets: threads spent more on handing the interpreter to each other than on their work. Their
     # patches come before any import, or half of a library waits one way and half the other.
     become(*GREEN, "worker.process", *arguments)
@@ -35,11 +39,20 @@ def flower(host: str, port: int) -> None:
     with told():
         settings = FlowerSettings()
         refuse_taken(host, port)
-    os.environ["FLOWER_BASIC_AUTH"] = settings.flower_auth.get_secret_value()
-    os.environ["CELERY_BROKER_URL"] = settings.broker_url  # Flower needs no more of us, so it holds no key to the vendor
+    if refusals := access.of_onlooker(settings):
+        raise Refused("\n".join(map(str, refusals)))
     address = (f"--address={host}", f"--port={port}")
     # Read only: a page that can shut down workers or drop tasks is no page to leave open.
-    become("-m", "celery", "flower", *address, "--read_only=True", "--natural_time=False", _TASKS, _COLUMNS)
+    become("-m", "worker.flower_process", *address, "--read_only=True", "--natural_time=False", _TASKS, _COLUMNS)
+
+
+def _refuse_without_access(*, events: bool) -> None:
+    """Raises ``Refused`` with a sentence for what would let every process of a worker end, time and again."""
+    logs.set_up("ERROR")
+    with told():
+        refusals = access.of_worker(WorkerSettings(), events=events)
+    if refusals:
+        raise Refused("no worker starts\n" + "\n".join(map(str, refusals)))
 
 
 @click.command(context_settings={"ignore_unknown_options": True})

@@ -128,7 +128,17 @@ class FlowerSettings(BrokerSettings):
     @field_validator("flower_auth")
     @classmethod
     def _user_and_password(cls, auth: SecretStr) -> SecretStr:
-        user, _, password = auth.get_secret_value().partition(":")
-        if not (user and password):
-            raise ValueError("must be user:password")
+        flower_login(auth.get_secret_value())
         return auth
+
+
+def flower_login(auth: str) -> tuple[str, str]:
+    """User and password; raises ``ValueError``, which quotes nothing, for what Flower reads in another way, or not at all."""
+    user, _, password = auth.partition(":")
+    if not (user and password):
+        raise ValueError("must be user:password")
+    if "," in auth:
+        raise ValueError("must hold no comma: Flower takes what stands around it for several logins, each of which opens")
+    if not all(" " <= character <= "~" for character in auth):
+        raise ValueError("must be ASCII without control characters: Flower answers every login with an error")
+    return user, password

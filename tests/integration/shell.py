@@ -21,6 +21,10 @@ class Shell:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("SMSRELAY_")}
         self._environment = kept | {"PYTHONPATH": str(ROOT)} | variables
 
+    def set(self, name: str, value: str) -> None:
+        """Give a variable another value."""
+        self._environment[name] = value
+
     def start(self, *arguments: str) -> "subprocess.Popen[bytes]":
         command = [sys.executable, "-m", "worker", *arguments]
         pipe = subprocess.PIPE

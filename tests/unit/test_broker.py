@@ -1,6 +1,7 @@
 import pytest
 
-from producers.broker import broker_queue, is_rabbitmq, transport_options
+from producers.broker import broker_queue, transport_options
+from producers.broker_address import is_rabbitmq
 from producers.lanes import Lane
 from worker.broker import broker_settings
 

@@ -8,8 +8,8 @@ from typing import get_args
 import pytest
 from pydantic import ValidationError
 
-from producers.settings import ProducerSettings, SettingsError
-from worker.settings import WorkerSettings
+from producers.settings import BrokerSettings, ProducerSettings, SettingsError
+from worker.settings import FlowerSettings, WorkerSettings
 from worker.vendor.serialiser import SERIALISERS
 
 PATIENT = 45  # seconds for which a store that is silent is asked
@@ -43,7 +43,7 @@ class Environ:
         self._set({"SMSRELAY_SECRET": SECRET} | variables)
         return ProducerSettings()
 
-    def refused(self, kind: type[ProducerSettings] = WorkerSettings, /, **variables: str) -> dict[str, str]:
+    def refused(self, kind: type[BrokerSettings] = WorkerSettings, /, **variables: str) -> dict[str, str]:
         """Reasons by variable; no value of the environment stands in any text of the error."""
         self._set(variables)
         with pytest.raises(SettingsError) as caught:
@@ -244,3 +244,26 @@ def test_a_lease_outlives_both_time_outs(environ: Environ) -> None:
 def test_a_worker_that_stops_has_time_to_record_what_the_vendor_answered_while_the_store_is_silent(environ: Environ) -> None:
     assert environ.worker().stop_within > environ.worker().lease + PATIENT
     assert environ.worker(SMSRELAY_STOP_TIMEOUT="7").stop_within == 7
+
+
+@pytest.mark.parametrize(
+    ("auth", "reason"),
+    [
+        ("ops", "must be user:password"),
+        ("ops:", "must be user:password"),
+        (":walrus-4711", "must be user:password"),
+        ("ops:walrus,4711", "must hold no comma"),
+        ("ops,walrus:4711", "must hold no comma"),
+        ("ops:walrüs-4711", "must be ASCII"),
+        ("ops:walrus\t4711", "must be ASCII"),
+    ],
+)
+def test_a_password_that_flower_would_split_or_trip_over_is_refused(environ: Environ, auth: str, reason: str) -> None:
+    reasons = environ.refused(FlowerSettings, SMSRELAY_FLOWER_AUTH=auth)
+    assert reason in reasons["SMSRELAY_FLOWER_AUTH"]
+
+
+@pytest.mark.parametrize("auth", ["ops:wal:rus", "ops:wal rus @#/?%"])
+def test_a_password_of_flowers_may_hold_what_flower_reads(environ: Environ, auth: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SMSRELAY_FLOWER_AUTH", auth)
+    assert FlowerSettings().flower_auth.get_secret_value() == auth
