@@ -86,7 +86,7 @@ def test_of_a_list_the_readable_reports_are_taken_and_the_whole_is_kept(receiver
     assert receiver.post(body=body).status_code == 503
 
 
-@pytest.mark.parametrize("body", [gzip.compress(BODY), zlib.compress(BODY)])
+@pytest.mark.parametrize("body", [gzip.compress(BODY), zlib.compress(BODY)], ids=["gzip", "deflate"])
 def test_a_compressed_body_is_read(receiver: Served, body: bytes) -> None:
     encoding = "gzip" if body.startswith(b"\x1f") else "deflate"
     assert receiver.call("POST", PATH, data=body, headers={"Content-Encoding": encoding}).status_code == 200
