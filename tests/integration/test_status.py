@@ -11,6 +11,7 @@ from producers import keys
 from producers.enqueue import Enqueuer
 from producers.event import StatusEvent
 from producers.inbox import BATCH
+from producers.kept_callbacks import KeptCallbacks
 from producers.lanes import STATUS_QUEUE, Lane
 from producers.record import Record, State
 from tests.integration.commands import reads, spent
@@ -277,7 +278,7 @@ def test_a_kept_report_is_applied_when_it_is_replayed_and_the_fault_is_gone(
     fail(tasks, event, REPORT_TRIES - 1)
     tasks.status(called(events=wires(event)))
     [kept] = relay.store.undecodable()
-    jobs = KeptJobs(relay.store, relay.enqueuer, relay.inbox, {}, lambda: 0)
+    jobs = KeptJobs(relay.store, KeptCallbacks(redis), relay.enqueuer, relay.inbox, {}, lambda: 0)
     assert jobs.read_again(kept, dry_run=False).startswith("queued: a report")
     fail(tasks, event, 1)  # it has all its tries again
     redis.hset(keys.message(event.message_id or ""), "len", 3)
