@@ -110,10 +110,10 @@ class _Callbacks:
         try:
             body = await _read_body(headers, receive, self.max_body if token else min(self.max_body, _UNSIGNED_BODY))
         except _CutOff:
-            _log.warning("callback.cut_off", **_about(token))
+            self._tell("callback.cut_off", token)
             return _CUT_OFF
         except TooLong:
-            _log.warning("callback.too_large", **_about(token))
+            self._tell("callback.too_large", token)
             return _TOO_LARGE
         return await self._take(body, headers, token)
 
@@ -124,7 +124,7 @@ class _Callbacks:
             body = decoded(raw, headers.get(b"content-encoding", b""), self.max_body)
             reading = read_callback(body, content_type, now, token, by_external_id=self.unsigned is not None)
         except TooLong:
-            _log.warning("callback.too_large", **_about(token))
+            self._tell("callback.too_large", token)
             return _TOO_LARGE
         except Damaged as error:
             body, reading = raw, CallbackReading((), Unread(str(error), shape(raw, None)))
@@ -133,10 +133,20 @@ class _Callbacks:
         unread = None
         if token is not None and body.strip():
             unread = UnreadCallback(token, now, f"{reading.unread.reason}; {reading.unread.shape}", body, content_type)
-        _tell(reading, unread, token)
+        if token is not None:
+            _tell_unread(reading, unread, token)
+        else:
+            self.refused.count("", Refusal.UNSIGNED)
         if not reading.reports and unread is None:
             return _UNREADABLE
         return await self._keep((*reading.reports, *([unread] if unread else ())), token)
+
+    def _tell(self, event: str, token: CallbackToken | None) -> None:
+        """Log what is wrong with a callback; without a proof, anybody could fill the log, so it is counted."""
+        if token is None:
+            self.refused.count("", Refusal.UNSIGNED)
+        else:
+            _log.warning(event, **_about(token))
 
     async def _keep(self, received: Sequence[Received], token: CallbackToken | None) -> _Answer:
         try:
@@ -216,7 +226,7 @@ async def _send(send: Send, answer: _Answer) -> None:
     await send(body)
 
 
-def _tell(reading: CallbackReading, kept: UnreadCallback | None, token: CallbackToken | None) -> None:
+def _tell_unread(reading: CallbackReading, kept: UnreadCallback | None, token: CallbackToken) -> None:
     """Log what could not be read; what the keys are called, and nothing that stands under them."""
     if reading.unread is not None:
         _log.warning(

@@ -24,6 +24,7 @@ class Refusal(StrEnum):
 
     WRONG_PROOF = "wrong proof"  # of another secret, or forged
     ENDED = "ended"  # a path of ours whose time is over
+    UNSIGNED = "unreadable unsigned"  # or too large, or cut off
     TOO_OFTEN = "too many unsigned"  # a second
     CHANGED_PATH = "changed path"  # begins like ours somewhere, and does not end like ours
     NOT_A_POST = "not a POST"  # on a path of ours
