@@ -110,10 +110,12 @@ class _Callbacks:
         try:
             body = await _read_body(headers, receive, self.max_body if token else min(self.max_body, _UNSIGNED_BODY))
         except _CutOff:
-            self._tell("callback.cut_off", token)
+            if not self._counted(token):
+                _log.warning("callback.cut_off", **_about(token))
             return _CUT_OFF
         except TooLong:
-            self._tell("callback.too_large", token)
+            if not self._counted(token):
+                _log.warning("callback.too_large", **_about(token))
             return _TOO_LARGE
         return await self._take(body, headers, token)
 
@@ -124,7 +126,8 @@ class _Callbacks:
             body = decoded(raw, headers.get(b"content-encoding", b""), self.max_body)
             reading = read_callback(body, content_type, now, token, by_external_id=self.unsigned is not None)
         except TooLong:
-            self._tell("callback.too_large", token)
+            if not self._counted(token):
+                _log.warning("callback.too_large", **_about(token))
             return _TOO_LARGE
         except Damaged as error:
             body, reading = raw, CallbackReading((), Unread(str(error), shape(raw, None)))
@@ -133,20 +136,17 @@ class _Callbacks:
         unread = None
         if token is not None and body.strip():
             unread = UnreadCallback(token, now, f"{reading.unread.reason}; {reading.unread.shape}", body, content_type)
-        if token is not None:
+        if not self._counted(token):
             _tell_unread(reading, unread, token)
-        else:
-            self.refused.count("", Refusal.UNSIGNED)
         if not reading.reports and unread is None:
             return _UNREADABLE
         return await self._keep((*reading.reports, *([unread] if unread else ())), token)
 
-    def _tell(self, event: str, token: CallbackToken | None) -> None:
-        """Log what is wrong with a callback; without a proof, anybody could fill the log, so it is counted."""
+    def _counted(self, token: CallbackToken | None) -> bool:
+        """Whether what is wrong with a callback is only counted: without a proof, anybody could fill the log."""
         if token is None:
             self.refused.count("", Refusal.UNSIGNED)
-        else:
-            _log.warning(event, **_about(token))
+        return token is None
 
     async def _keep(self, received: Sequence[Received], token: CallbackToken | None) -> _Answer:
         try:
@@ -226,7 +226,7 @@ async def _send(send: Send, answer: _Answer) -> None:
     await send(body)
 
 
-def _tell_unread(reading: CallbackReading, kept: UnreadCallback | None, token: CallbackToken) -> None:
+def _tell_unread(reading: CallbackReading, kept: UnreadCallback | None, token: CallbackToken | None) -> None:
     """Log what could not be read; what the keys are called, and nothing that stands under them."""
     if reading.unread is not None:
         _log.warning(

@@ -5,11 +5,9 @@ A server that does not answer is a finding, too, as are settings that no worker 
 still looked at. Nothing is asked of the vendor; beside store and broker, only the callback URL is called.
 """
 
-import ipaddress
 import re
 import time
 from collections.abc import Callable, Collection, Iterable
-from urllib.parse import urlsplit
 
 from redis import Redis
 
@@ -26,6 +24,7 @@ from worker.access import Refusal
 from worker.configuration import Configuration
 from worker.doctor_broker import RABBITMQ_PATIENCE, examine_broker, same_server
 from worker.doctor_callback import examine_callback
+from worker.doctor_host import is_local, open_files, open_vendor
 from worker.doctor_server import clocks, examine_messages, examine_server, recent_templates
 from worker.doctor_workers import examine_workers
 from worker.finding import Finding, checked, error, warning
@@ -59,7 +58,7 @@ def examine(wall_clock: Clock = time.time) -> list[Finding]:
     permitted = checked("rights", lambda: rights(access.of_worker(settings)))
     at_receiver = checked("callback", lambda: examine_callback(settings.callback_url, settings.secret_bytes))
     workers = checked("workers", lambda: _workers(settings))
-    spooled = checked("spool", lambda: examine_spool(settings))
+    spooled = checked("spool", lambda: [*examine_spool(settings), *open_files(settings)])
     return [*of_settings, *at_store, *at_broker, *permitted, *at_receiver, *workers, *spooled]
 
 
@@ -69,6 +68,7 @@ def examine_settings(settings: WorkerSettings, used: Collection[str] = ()) -> li
     longest = CHUNK * (Waits().slot + settings.connect_timeout + settings.read_timeout)
     return [
         *account(settings),
+        *open_vendor(settings),
         *callback(settings.callback_url, real),
         *secret(settings.secret.get_secret_value(), real),
         *flower(settings.flower_auth.get_secret_value() if settings.flower_auth else None),
@@ -99,7 +99,7 @@ def callback(url: str | None, real: bool) -> list[Finding]:
     if not real:
         return []
     found = []
-    if _is_local(url):
+    if is_local(url):
         found.append(
             error("callback", "the callback URL's host is private, and the vendor cannot reach it: no report comes", remedy)
         )
@@ -271,13 +271,4 @@ def _ahead(redis: Redis, wall_clock: Clock) -> tuple[float, int]:
 
 def is_real(settings: WorkerSettings) -> bool:
     """Whether the vendor is the real one: out on the internet, not the simulator of a desk or of compose."""
-    return not (_is_local(settings.vendor_url) and _is_local(settings.vendor_intl_url))
-
-
-def _is_local(url: str) -> bool:
-    """Whether an address is of this host or a private network, as far as it can be told without asking anybody."""
-    host = (urlsplit(url).hostname or "").rstrip(".")
-    try:
-        return not ipaddress.ip_address(host).is_global
-    except ValueError:
-        return "." not in host or host.endswith((".localhost", ".local", ".internal"))
+    return not (is_local(settings.vendor_url) and is_local(settings.vendor_intl_url))

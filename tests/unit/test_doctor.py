@@ -1,14 +1,17 @@
 """What the doctor says of settings, of a server's persistence, and of clocks."""
 
 import os
+import resource
 import secrets
 from pathlib import Path
 
 import pytest
 
+from producers.files_limit import missing_files
 from producers.lanes import Lane
 from producers.template import Approval, Template
 from worker import doctor
+from worker.doctor_host import open_files
 from worker.doctor_server import Persistence, clocks, halted, persistence
 from worker.doctor_writes import Writes, writes
 from worker.finding import Finding, Severity, exit_code
@@ -235,3 +238,22 @@ def test_no_finding_quotes_a_secret(tmp_path: Path) -> None:
     assert len(found) >= 4
     for word in (SECRET, "p4ss", "hidden", APPCODE):
         assert word not in repr(found)
+
+
+def test_a_real_vendor_that_is_called_without_tls_is_an_error_and_the_simulator_is_not() -> None:
+    plain = settings(vendor_url="http://edisim.market.alicloudapi.com")
+    assert said(doctor.examine_settings(plain)) == [(ERROR, "vendor")]
+    played = settings(vendor_url="http://127.0.0.1:9100", vendor_intl_url="http://127.0.0.1:9100")
+    assert "vendor" not in [one.check for one in doctor.examine_settings(played)]
+
+
+def test_a_limit_of_files_below_the_receivers_connections_is_a_warning() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard == resource.RLIM_INFINITY or hard > 50_000:
+        assert open_files(settings()) == []
+    else:
+        [found] = open_files(settings(callback_connections=60_000))
+        assert (found.severity, found.check) == (WARNING, "files")
+        assert str(60_000 + 128 - hard) in found.problem
+    assert missing_files(0) == max(0, 128 - hard) if hard != resource.RLIM_INFINITY else 0
+    assert resource.getrlimit(resource.RLIMIT_NOFILE) == (soft, hard)
