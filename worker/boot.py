@@ -10,6 +10,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -80,18 +81,19 @@ class MusterStep(_BesideStep):
     """Says every few seconds that the process is alive, and at its end that it leaves."""
 
     def _run(self, worker: Any) -> None:
-        muster = worker.app.relay.muster
-        queues = tuple(sorted(worker.app.amqp.queues.consume_from))
+        muster, turns, stopping = worker.app.relay.muster, 0, False
         process = WorkerProcess(
             worker.hostname,
             socket.gethostname(),
             os.getpid(),
-            queues,
+            _consumed(worker),
             time.time_ns() // 1_000_000,
             worker.app.relay.configuration,
         )
-        turns, stopping = 0, False
         while not stopping:
+            before, process = process, replace(process, queues=_consumed(worker))
+            if before != process:  # listed as it is now alone
+                self._tell(muster.leaves, before)
             self._tell(muster.alive, process)
             turns += 1
             if turns == _HEARD_FROM_ALL:
@@ -108,9 +110,17 @@ class MusterStep(_BesideStep):
             log.exception("not told that this worker is alive")
 
 
+def _consumed(worker: Any) -> tuple[str, ...]:
+    """The queues that tasks are really taken from; none while there is no connection to the broker."""
+    consumer = getattr(worker.consumer, "task_consumer", None)
+    if consumer is None:
+        return ()
+    return tuple(sorted(name for name in worker.app.amqp.queues.consume_from if consumer.consuming_from(name)))
+
+
 def _warn_of_namesakes(processes: Sequence[WorkerProcess], own: WorkerProcess) -> None:
     """Celery addresses workers by name, so two of one name answer for each other, and Flower shows them as one."""
-    others = [one for one in processes if one.name == own.name and one != own]
+    others = [one for one in processes if one.name == own.name and (one.host, one.pid) != (own.host, own.pid)]
     if others:
         found = [f"process {one.pid} on {one.host}" for one in others]
         log.warning("another worker has this name", name=own.name, others=found)

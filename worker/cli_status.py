@@ -108,7 +108,8 @@ def _status_lines(overview: Overview) -> Iterator[str]:
     if not overview.workers:
         yield "workers: none is alive; smsrelay worker starts one"
     for one in overview.workers:
-        yield f"worker {one.name}: {', '.join(one.queues)}; process {one.pid} on {one.host} since {clock(one.since)}"
+        takes = ", ".join(one.queues) or "takes no tasks, it has no connection to its broker"
+        yield f"worker {one.name}: {takes}; process {one.pid} on {one.host} since {clock(one.since)}"
     for apart in overview.differences:
         yield f"the workers differ in {sentence(apart)}"
     for code, count in sorted(overview.unlisted.items()):

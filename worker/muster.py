@@ -24,7 +24,7 @@ class WorkerProcess:
     name: str  # as Flower shows it
     host: str
     pid: int
-    queues: tuple[str, ...]
+    queues: tuple[str, ...]  # that it takes tasks from now; none without its broker
     since: int  # ms, by the clock of its host
     given: Configuration | None = None  # None: of a version that reports none
 

@@ -5,11 +5,15 @@ and what is said of workers that should not run side by side as they do.
 import json
 from pathlib import Path
 
+from redis import Redis
+
 from producers.broker import QUEUES
 from tests.acceptance.processes import kill_9
 from tests.acceptance.relay_process import RelayProcess, running_relay
 from tests.acceptance.second_worker import second_worker_started
+from tests.integration.valkey import running_valkey
 from tests.waiting import eventually
+from worker.stack import free_port
 
 _BACK = 90.0  # seconds until everything goes on after a kill
 
@@ -52,3 +56,22 @@ def test_workers_of_one_name_or_of_different_rates_are_told_apart(tmp_path: Path
             eventually(
                 lambda: all("another worker has this name" in log.read_text("utf-8") for log in logs), "both logs warn", _BACK
             )
+
+
+def test_a_worker_without_its_broker_is_listed_as_taking_no_tasks(tmp_path: Path) -> None:
+    """Broker and store are two servers; the broker has another password all at once."""
+    port = free_port()
+    with (
+        running_valkey(port, tmp_path / "store"),
+        running_relay(tmp_path / "relay", settings={"SMSRELAY_STORE_URL": f"redis://127.0.0.1:{port}/0"}) as relay,
+        Redis.from_url(relay.environment["SMSRELAY_BROKER_URL"]) as broker,
+    ):
+        eventually(lambda: "worker worker@" in relay.cli("status").stdout, "the worker is listed", _BACK)
+        eventually(lambda: "takes no tasks" not in relay.cli("status").stdout, "it takes tasks", _BACK)
+        broker.config_set("requirepass", "another")
+        for client in broker.client_list():
+            if int(client["id"]) != broker.client_id():
+                broker.client_kill_filter(_id=client["id"])
+        eventually(lambda: "takes no tasks" in relay.cli("status").stdout, "it says that it takes none", _BACK)
+        broker.config_set("requirepass", "")
+        eventually(lambda: all(len(pids) == 1 for pids in listed(relay).values()), "it takes tasks again", _BACK)
