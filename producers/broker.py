@@ -36,6 +36,7 @@ def transport_options(broker_url: str, connections: int) -> dict[str, Any]:
         "visibility_timeout": 120,
         "unacked_restore_interval": 5,
         "unacked_restore_throttle": 1,
+        "unacked_mutex_expire": 20,  # of who gives them back: killed with it, or refused its release, it keeps all others from it
         "max_connections": connections + 100,  # fewer fail acks under load
         "socket_timeout": 10,
         "socket_connect_timeout": 5,
