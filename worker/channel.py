@@ -8,6 +8,7 @@ an item that was waited for is noted together with the next ones, which are take
 between two looks at the queue goes out in one. What is noted, and how, stays kombu's, so that any other consumer can restore it.
 """
 
+import contextlib
 from collections import deque
 from importlib.resources import files
 from typing import Any
@@ -67,7 +68,7 @@ class GatheringQoS(kombu_redis.QoS):  # type: ignore[misc]
 
     def settle(self) -> None:
         """Tell the broker of all that was acknowledged; what it did not hear is told again."""
-        tags = [self._owed.popleft() for _ in range(len(self._owed))]
+        tags = drained(self._owed)
         if not tags:
             return
         try:
@@ -160,6 +161,15 @@ class CheckingTransport(kombu_redis.Transport):  # type: ignore[misc]
         more = channel.take(message, queue) if channel else []
         for each in (message, *more):
             super()._deliver(each, queue)
+
+
+def drained(owed: deque[str]) -> list[str]:
+    """Everything that is owed; another thread may take some of it meanwhile, where threads are the system's."""
+    tags: list[str] = []
+    with contextlib.suppress(IndexError):
+        while True:
+            tags.append(owed.popleft())
+    return tags
 
 
 def _name(key: Any) -> str:
