@@ -15,7 +15,8 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,8 @@ from producers.event import StatusEvent
 from producers.rejection import Rejection
 from producers.unread_callback import Received, UnreadCallback
 
-_PATIENCE = 1.0  # seconds to wait while another receiver writes
+_PATIENCE = 1.0  # seconds to wait while another receiver writes, or opens the file
+_LOOK_AGAIN = 0.01  # seconds
 
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
@@ -65,9 +67,17 @@ class Spooled:
 class Spool:
     """The spool in ``folder``, of at most ``limit`` events; safe to share between threads and with other processes."""
 
-    def __init__(self, folder: Path, limit: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        limit: int,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self._folder = folder
         self._limit = limit
+        self._monotonic = monotonic
+        self._sleep = sleep
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
 
@@ -138,7 +148,7 @@ class Spool:
     def _open(self) -> sqlite3.Connection:
         lock = self._lock_file("open.lock")
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # two that turn a new file to WAL at once fail, whatever their patience
+            self._wait_for(lock)  # two that turn a new file to WAL at once fail, whatever their patience
             # One thread at a time is seen to by our lock; transactions are begun by hand.
             path = self._folder / "reports.sqlite"
             os.close(self._lock_file(path.name))  # made by us, and so readable by us alone, as is all that SQLite puts beside it
@@ -149,6 +159,14 @@ class Spool:
             return connection
         finally:
             os.close(lock)
+
+    def _wait_for(self, lock: int) -> None:
+        """Lock a file that another receiver has for a moment; one that is frozen with it must not hold all others."""
+        until = self._monotonic() + _PATIENCE
+        while not _locked(lock):
+            if self._monotonic() > until:
+                raise SpoolUnavailable("another receiver is opening the file, and does not end")
+            self._sleep(_LOOK_AGAIN)
 
     def _lock_file(self, name: str) -> int:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -73,7 +73,7 @@ class Crew:
         while ended_by is None or any(seat.pid for seat in self._seats):
             if ended_by is None:
                 self._fill(heard)
-            for signalled in self._wait():
+            for signalled in self._wait(stopping=ended_by is not None):
                 if ended_by is None or signalled is not signal.SIGHUP:  # a terminal that closes meanwhile restarts nothing
                     ended_by = signalled
                 self._pass_on(signalled)
@@ -115,9 +115,9 @@ class Crew:
 
         raise SystemExit(seat.work(stops))
 
-    def _wait(self) -> list[signal.Signals]:
+    def _wait(self, stopping: bool) -> list[signal.Signals]:
         """The signals to pass on, as soon as any signal comes, a child stops or has to be killed, or a seat is due."""
-        due = [seat.due for seat in self._seats if seat.pid is None]
+        due = [seat.due for seat in self._seats if seat.pid is None and not stopping]
         due += [seat.end_by for seat in self._seats if seat.pid is not None and seat.end_by is not None]
         words = [seat.word for seat in self._seats if seat.word is not None]
         wait = max(0.0, min(due, default=float("inf")) - time.monotonic())

@@ -15,7 +15,7 @@ from redis.exceptions import ResponseError
 
 from producers.redis_errors import why_unavailable
 from worker.item import readable
-from worker.owed import Owed
+from worker.owed import Owed, drained
 
 _AT_ONCE = 64  # items taken by one call
 
@@ -49,11 +49,13 @@ class GatheringQoS(kombu_redis.QoS):  # type: ignore[misc]
     def settle(self) -> None:
         """Tell the broker of all that is acknowledged and given back; what it did not hear is told again."""
         acks, returns = self._owed.acks, self._owed.returns
-        if tags := list(acks):
-            with self.pipe_or_acquire() as pipe:
-                pipe.zrem(self.unacked_index_key, *tags).hdel(self.unacked_key, *tags).execute()
-            for _ in tags:
-                acks.popleft()
+        if tags := drained(acks):
+            try:
+                with self.pipe_or_acquire() as pipe:
+                    pipe.zrem(self.unacked_index_key, *tags).hdel(self.unacked_key, *tags).execute()
+            except BaseException:
+                acks.extendleft(reversed(tags))
+                raise
         while returns:
             tag = returns.popleft()
             try:

@@ -6,6 +6,7 @@ once a second, and nothing more is popped. One line of the log tells an outage.
 Used by the one thread that consumes; other threads only append.
 """
 
+import contextlib
 import time
 from collections import deque
 from collections.abc import Callable
@@ -62,3 +63,12 @@ class Owed:
     def answered(self) -> None:
         """The broker took something, or gave something; while it is owed more, the outage may last."""
         self._failing = self._failing and bool(self.acks or self.returns or self.popped)
+
+
+def drained(owed: deque[str]) -> list[str]:
+    """Everything that is owed; another thread may take some of it meanwhile, where threads are the system's."""
+    tags: list[str] = []
+    with contextlib.suppress(IndexError):
+        while True:
+            tags.append(owed.popleft())
+    return tags

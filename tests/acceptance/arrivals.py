@@ -16,7 +16,7 @@ from producers.record import Record, State
 from tests.acceptance.relay_process import RelayProcess
 from worker.answers import STALLED
 
-_ATTEMPT = re.compile(r"/callback/([^/]+)/(\d+)/")
+_ATTEMPT = re.compile(r"/callback/([^/]+)/(\d+)(?:-\d+)?/")
 _CUT_SHORT = "lease ran out"
 
 

@@ -53,6 +53,20 @@ within = {"SIGTERM": (0.5, 600), "SIGQUIT": (600, 0.5), "by itself": (0.5, 600)}
 signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 Crew([Seat("stuck", stuck)], *within).run()
 """
+# Two children, of which one does not end within 2 s; and the processor's seconds that this took the parent.
+_ONE_STUCK = """
+import signal, threading, time
+from producers import logs
+from worker.crew import Crew, Seat
+logs.set_up()
+def stuck(stops):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    print("ready", flush=True)
+    threading.Event().wait()
+began = time.process_time()
+Crew([Seat("stuck", stuck), Seat("ends", lambda stops: threading.Event().wait())], 2.0, 2.0).run()
+print(time.process_time() - began, flush=True)
+"""
 # Whoever runs the tests may have switched these off, as a shell does for what it starts in the background, and a worker obeys.
 _HEARING = """
 import os, signal, sys
@@ -240,6 +254,14 @@ def test_nothing_is_connected_and_no_thread_runs_before_the_fork(relay: RelayPro
         command, cwd=ROOT, env=dict(relay.environment), capture_output=True, text=True, timeout=_BACK, check=True
     )
     assert said.stdout.split() == ["1", "0"]
+
+
+def test_a_parent_that_waits_for_its_last_child_costs_nothing() -> None:
+    with subprocess.Popen([sys.executable, "-c", _ONE_STUCK], cwd=ROOT, stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == b"ready\n"
+        parent.terminate()
+        assert float(parent.stdout.readline()) < 1.0, "it is busy while it waits"
 
 
 @contextlib.contextmanager

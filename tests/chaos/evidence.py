@@ -17,7 +17,7 @@ from tests.chaos.load import Sent
 from tests.simulator.client import Simulator
 from tests.simulator.record import CallbackRecord, SubmitRecord
 
-_PATH = re.compile(r"/callback/([^/]+)/(\d+)/[^/]+$")
+_PATH = re.compile(r"/callback/([^/]+)/(\d+)(?:-\d+)?/[^/]+$")
 _NOT_EXECUTED = {"throttled", "halted"}
 _AT_ONCE = 1000
 

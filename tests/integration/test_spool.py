@@ -1,5 +1,6 @@
 """The spool on a real disk: keeps the order, loses nothing, says when it cannot take more."""
 
+import fcntl
 import os
 import shutil
 import signal
@@ -230,3 +231,20 @@ def test_what_was_put_survives_the_kill_of_the_process(tmp_path: Path, killed_af
         assert kept[: told + 1] == list(range(told + 1))
         assert len(kept) <= told + 2  # at most the one that was put and not yet told
         first = len(kept)
+
+
+def test_a_receiver_that_is_frozen_while_it_opens_the_file_does_not_hold_the_others_for_ever(tmp_path: Path) -> None:
+    clock = [0.0]
+
+    def sleep(_: float) -> None:
+        clock[0] += 0.1
+
+    lock = os.open(tmp_path / "open.lock", os.O_CREAT | os.O_RDWR)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    waiting = Spool(tmp_path, LIMIT, monotonic=lambda: clock[0], sleep=sleep)
+    with pytest.raises(SpoolUnavailable, match="opening"):
+        waiting.put([report(1)])
+    os.close(lock)
+    waiting.put([report(2)])
+    assert numbers(waiting) == [2]
+    waiting.close()
