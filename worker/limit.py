@@ -128,8 +128,9 @@ class Limit:
             with self._redis.pipeline(transaction=True) as pipeline:
                 pipeline.time()
                 pipeline.get(keys.RESUMED)
-                (seconds, _), resumed = pipeline.execute()
-            if begun_at is not None and begun_at <= int(resumed or 0):
+                (seconds, micros), resumed = pipeline.execute()
+            now = int(seconds) * 1000 + int(micros) // 1000
+            if begun_at is not None and begun_at <= int(resumed or 0) <= now:  # beyond now: this clock was set back
                 return False
             with self._redis.pipeline(transaction=True) as pipeline:
                 pipeline.hsetnx(keys.HALTED, "code", code)

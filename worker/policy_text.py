@@ -10,6 +10,7 @@ from itertools import chain
 
 from worker.policy import DEFAULT, DEFAULT_WITH_ID, Action, Policy, Rule, UncertainRule
 from worker.retry import Backoff
+from worker.vendor.answer import DEADLINE_PASSED
 from worker.vendor.meaning import kinds_of
 
 _MIDDLE = 0.5  # the roll that adds and takes nothing
@@ -53,6 +54,8 @@ def explain(policy: Policy, code: str) -> str:
     ``code`` is a status code, a submit code, a class, a rule's name as a timeline shows it ("uncertain.otp"), or a code of the
     gateway or of the way to it ("http_429"), which has no row of its own: its class has.
     """
+    if code == DEADLINE_PASSED:
+        return f"{code}: the message's deadline came before its request was written. Nothing was sent, and the message expires."
     listed = chain(policy.status.values(), policy.submit.values(), policy.classes.values())
     found = [_explained(policy, rule) for rule in listed if code in (rule.code, rule.name)]
     found += [f"{code}: {_lane(rule)}." for rule in policy.uncertain.values() if rule.name == code]

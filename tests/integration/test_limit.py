@@ -157,6 +157,19 @@ def test_halted_means_nobody_until_somebody_resumes(redis: Redis) -> None:
     assert take(limit).slots
 
 
+def test_an_attempt_from_before_the_resume_halts_nobody_unless_the_clock_was_set_back(redis: Redis) -> None:
+    limit = Limit(redis, 100)
+    limit.halt("A403")
+    limit.resume()
+    resumed = int(redis.get(keys.RESUMED) or 0)
+    assert not limit.halt("A403", resumed)
+    assert limit.halted() is None
+    assert limit.halt("A403", resumed + 1)
+    limit.resume()
+    redis.set(keys.RESUMED, resumed + HOUR)
+    assert limit.halt("A403", resumed + 1)
+
+
 def test_one_that_waits_notices_a_halt(redis: Redis) -> None:
     limit, came = Limit(redis, 100), list[Grant]()
     limit.throttled(100)

@@ -89,6 +89,10 @@ def test_a_code_of_the_gateway_or_the_network_is_explained_by_its_class(code, cl
     assert explain(POLICY, code).splitlines() == lines
 
 
+def test_a_deadline_that_came_before_the_request_is_no_row_of_the_policy():
+    assert explain(POLICY, DEADLINE_PASSED).endswith("Nothing was sent, and the message expires.")
+
+
 def test_every_code_that_a_timeline_can_show_without_the_vendor_has_a_class():
     own = {fault.code for fault in FAULTS} | {row.name for row in RESPONSES} - {""} | {STALLED, DEADLINE_PASSED, OTHER_ERROR}
     own |= {preset.code for preset in PRESETS.values()} - {""}
