@@ -24,6 +24,7 @@ class Severed:
     """Where it listens, and whether it leads anywhere."""
 
     port: int
+    word: bytes = _BEGIN  # of the requests it is cut in
     cut: threading.Event = field(default_factory=threading.Event)
     was_cut: bool = False
     refused: int = 0  # connections, while it is cut
@@ -34,8 +35,8 @@ class Severed:
 
 
 @contextlib.contextmanager
-def severed_in_a_begin(target: int) -> Iterator[Severed]:
-    """Open for the time of the context."""
+def severed_in_a_begin(target: int, word: bytes = _BEGIN) -> Iterator[Severed]:
+    """Open for the time of the context; or in what holds another ``word``."""
 
     class Connection(socketserver.BaseRequestHandler):
         def handle(self) -> None:
@@ -54,7 +55,7 @@ def severed_in_a_begin(target: int) -> Iterator[Severed]:
 
     with Server(("127.0.0.1", 0), Connection) as server:
         server.block_on_close = False
-        severed = Severed(server.server_address[1])
+        severed = Severed(server.server_address[1], word)
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         yield severed
         server.shutdown()
@@ -69,8 +70,8 @@ def _pump(client: socket.socket, server: socket.socket, severed: Severed) -> Non
                 chunk = key.fileobj.recv(1 << 20)  # type: ignore[union-attr]
                 if not chunk or severed.cut.is_set():
                     return
-                if key.fileobj is client and _BEGIN in chunk and not severed.was_cut:
-                    server.sendall(chunk[: len(chunk) // 2] if chunk.count(_BEGIN) > 1 else chunk)
+                if key.fileobj is client and severed.word in chunk and not severed.was_cut:
+                    server.sendall(chunk[: len(chunk) // 2] if chunk.count(severed.word) > 1 else chunk)
                     server.settimeout(_TOO_LONG)
                     server.recv(1)
                     severed.was_cut = True

@@ -3,12 +3,16 @@
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 from prometheus_client import CollectorRegistry
 from redis import Redis
+from structlog.testing import capture_logs
 
 from producers import keys
+from tests.waiting import eventually
+from worker.boot import MusterStep
 from worker.limit import Limit
 from worker.metrics import RelayCollector
 from worker.muster import GONE, Muster, WorkerProcess
@@ -63,3 +67,20 @@ def test_metrics_count_the_processes_of_each_queue(muster: Muster, redis: Redis)
     registry.register(RelayCollector(Operator(Store(redis, 60), Limit(redis, 1), PutOff(redis), muster)))
     found = {queue: registry.get_sample_value("smsrelay_workers", {"queue": queue}) for queue in ("sms.otp", "sms.notice")}
     assert found == {"sms.otp": 2, "sms.notice": 0}
+
+
+def test_the_heartbeat_outlives_what_nobody_foresaw(redis: Redis, muster: Muster) -> None:
+    """Its thread is the only one that tells of the process."""
+    redis.set(keys.WORKERS, "no sorted set")  # a fault that says nothing of an outage
+    amqp = SimpleNamespace(queues=SimpleNamespace(consume_from={"sms.otp": None}))
+    worker = SimpleNamespace(hostname="worker-otp@host", app=SimpleNamespace(amqp=amqp, relay=SimpleNamespace(muster=muster)))
+    step = MusterStep(worker)
+    with capture_logs() as told:
+        step.start(worker)
+        try:
+            eventually(lambda: "not told that this worker is alive" in [line["event"] for line in told], "it fails")
+            redis.delete(keys.WORKERS)
+            eventually(lambda: [one.name for one in muster.processes()] == ["worker-otp@host"], "it is told all the same")
+        finally:
+            step.stop(worker)
+    assert muster.processes() == ()
