@@ -193,3 +193,8 @@ def test_an_error_of_ours_comes_out_of_a_pipeline_without_the_commands_arguments
 def test_what_is_known_to_be_away_stays_what_it_is() -> None:
     with pytest.raises(StoreUnavailable, match="first told"), store_answers():
         raise StoreUnavailable("first told")
+
+
+def test_operators_find_every_answer_in_the_docs() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "operating.md").read_text("utf-8")
+    assert [prefix for prefix in AWAY if f"`{prefix}`" not in page] == []
