@@ -129,6 +129,8 @@ class CheckingChannel(OneClientChannel):
     def _brpop_start(self, timeout: float | None = None) -> None:
         """Wait for the next item, unless one is in hand or the broker has just failed."""
         self.connection.deliver_popped()
+        if self.owed.popped and not self.owed.resting:  # off a queue that is not consumed from any more
+            self.put_back()
         if not self.owed.popped and not self.owed.resting:
             super()._brpop_start(timeout)
 

@@ -104,7 +104,7 @@ class MaskedConsumer(Consumer):  # type: ignore[misc]
             self._put_back()
         for one in self._owed.popped:
             task = shown_id(_named(one.message.get("headers") or {}))
-            log.critical("a popped task is lost: the broker did not take it back", queue=one.queue, task_id=task)
+            log.error("a popped task is lost: the broker did not take it back", queue=one.queue, task_id=task)
 
     def _put_back(self) -> None:
         with self.app.connection_for_read() as connection:

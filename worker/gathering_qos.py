@@ -48,21 +48,8 @@ class GatheringQoS(kombu_redis.QoS):  # type: ignore[misc]
 
     def settle(self) -> None:
         """Tell the broker of all that is acknowledged and given back; what it did not hear is told again."""
-        acks, returns = self._owed.acks, self._owed.returns
-        if tags := drained(acks):
-            try:
-                with self.pipe_or_acquire() as pipe:
-                    pipe.zrem(self.unacked_index_key, *tags).hdel(self.unacked_key, *tags).execute()
-            except BaseException:
-                acks.extendleft(reversed(tags))
-                raise
-        while returns:
-            tag = returns.popleft()
-            try:
-                self.restore_by_tag(tag, leftmost=True)
-            except (*self.channel.connection_errors, ResponseError):
-                returns.appendleft(tag)
-                raise
+        self._settle_acks()
+        self._settle_returns()
 
     def take(self, message: dict[str, Any], queue: str, alone: bool) -> list[dict[str, Any]]:
         """Note a message that came from a queue; when that is ``alone``, take so many more of it as there is room for."""
@@ -94,6 +81,28 @@ class GatheringQoS(kombu_redis.QoS):  # type: ignore[misc]
             reason = why_unavailable(error) or type(error).__name__
             log.warning("tasks in hand not given back", tasks=len(tags), reason=reason)
         self._delivered.clear()
+
+    def _settle_acks(self) -> None:
+        acks = self._owed.acks
+        tags = drained(acks)
+        if not tags:
+            return
+        try:
+            with self.pipe_or_acquire() as pipe:
+                pipe.zrem(self.unacked_index_key, *tags).hdel(self.unacked_key, *tags).execute()
+        except BaseException:
+            acks.extend(tags)
+            raise
+
+    def _settle_returns(self) -> None:
+        returns = self._owed.returns
+        while returns:
+            tag = returns.popleft()
+            try:
+                self.restore_by_tag(tag, leftmost=True)
+            except (*self.channel.connection_errors, ResponseError):
+                returns.appendleft(tag)
+                raise
 
     def _owe(self, owed: Any, delivery_tag: str) -> None:
         virtual.QoS.ack(self, delivery_tag)

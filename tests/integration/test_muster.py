@@ -4,12 +4,16 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from prometheus_client import CollectorRegistry
 from redis import Redis
+from structlog.testing import capture_logs
 
 from producers import keys
+from tests.waiting import eventually
+from worker.boot import MusterStep
 from worker.configuration import Configuration
 from worker.limit import Limit
 from worker.metrics import RelayCollector
@@ -91,3 +95,21 @@ def test_a_process_of_a_version_that_reports_no_configuration_is_listed_all_the_
     older = {name: value for name, value in json.loads(line).items() if name != "given"} | {"pid": 9}
     redis.zadd(keys.WORKERS, {json.dumps(older): redis.zscore(keys.WORKERS, line) or 0})
     assert [(one.pid, one.given) for one in muster.processes()] == [(7, GIVEN), (9, None)]
+
+
+def test_the_heartbeat_outlives_what_nobody_foresaw(redis: Redis, muster: Muster) -> None:
+    """Its thread is the only one that tells of the process."""
+    redis.set(keys.WORKERS, "no sorted set")  # a fault that says nothing of an outage
+    amqp = SimpleNamespace(queues=SimpleNamespace(consume_from={"sms.otp": None}))
+    app = SimpleNamespace(amqp=amqp, relay=SimpleNamespace(muster=muster, configuration=GIVEN))
+    worker = SimpleNamespace(hostname="worker-otp@host", app=app, consumer=None)
+    step = MusterStep(worker)
+    with capture_logs() as told:
+        step.start(worker)
+        try:
+            eventually(lambda: "not told that this worker is alive" in [line["event"] for line in told], "it fails")
+            redis.delete(keys.WORKERS)
+            eventually(lambda: [one.name for one in muster.processes()] == ["worker-otp@host"], "it is told all the same")
+        finally:
+            step.stop(worker)
+    assert muster.processes() == ()

@@ -10,6 +10,7 @@ from kombu import Connection
 from redis import Redis
 from structlog.testing import capture_logs
 
+from producers.lanes import Lane
 from tests.acceptance.callback_path import Broker
 from tests.integration.refusals import busy, full, replica, too_few_replicas
 from tests.integration.test_taking import QUEUE, Taker, noted, numbered, publish, taking, under_a_loop
@@ -76,6 +77,20 @@ def test_what_the_broker_does_not_take_back_outlives_the_connection(redis: Redis
     with taking_for(valkey_url, owed) as taker:
         taker.take(1)
         assert taker.names() == ["m0"]
+
+
+def test_what_was_popped_off_a_queue_that_is_consumed_no_more_goes_back_and_holds_nobody_up(
+    redis: Redis, valkey_url: str
+) -> None:
+    with taking(valkey_url, 10, QUEUE, Lane.OTP.queue) as taker:
+        look(taker)  # a pop of both is under way
+        taker.consumer.cancel_by_queue(QUEUE)
+        publish(valkey_url, "m0")
+        eventually(lambda: (look(taker), redis.llen(QUEUE) == 1)[1], "it is back")
+        publish(valkey_url, "m1", queue=Lane.OTP.queue)
+        taker.take(1)
+        assert taker.names() == ["m1"]
+        assert redis.llen(QUEUE) == 1
 
 
 @pytest.mark.parametrize("refusing", [busy, too_few_replicas])

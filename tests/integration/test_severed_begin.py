@@ -11,9 +11,10 @@ from redis import Redis
 
 from producers.connection import StoreUnavailable, open_store
 from producers.record import Record, State
+from tests.acceptance.sluice import script
 from tests.integration.messages import POLICY, RETENTION, WAITS, begin, enqueuer, job, sending
 from tests.integration.scripted_vendor import Script, scripted_vendor, yisha
-from tests.integration.severed import Severed, severed_in_a_begin
+from tests.integration.severed import Severed, severed_after, severed_in_a_begin
 from tests.waiting import eventually
 from worker import lifecycle
 from worker.outcome import Outcome
@@ -108,3 +109,34 @@ def test_a_process_that_stops_does_not_wait_for_the_store(redis: Redis, valkey_u
         with pytest.raises(StoreUnavailable):
             scene.outcomes.result()
         assert scene.severed.cut.is_set()
+
+
+def test_slots_that_cannot_be_given_back_keep_nothing_from_being_submitted_that_is_begun(redis: Redis, valkey_url: str) -> None:
+    """One message of two has expired since it was queued: nobody needs its slot, and then the store is away."""
+    store = Store(redis, RETENTION)
+    with enqueuer(redis, valkey_url) as door:
+        late, good = (door.enqueue(job(expires_in=seconds)).message_id for seconds in (1, 600))
+    eventually(lambda: _now(store, late) > _record(store, late).expires_at, "one has expired")
+    port, _, database = valkey_url.rpartition(":")[2].partition("/")
+    with (
+        severed_after(int(port), script("worker", "give_back.lua")) as severed,
+        scripted_vendor() as played,
+        yisha(played.url) as vendor,
+        open_store(f"redis://127.0.0.1:{severed.port}/{database}") as far,
+    ):
+        sending(store, far, vendor).attempt([late, good])
+        assert severed.was_cut
+    assert (_record(store, late).state, _record(store, good).state) == (State.EXPIRED, State.SUBMITTED)
+    assert len(played.received) == 1
+
+
+def _record(store: Store, message_id: str) -> Record:
+    reading = store.read(message_id)
+    assert reading is not None
+    return reading.record
+
+
+def _now(store: Store, message_id: str) -> int:
+    reading = store.read(message_id)
+    assert reading is not None
+    return reading.now
