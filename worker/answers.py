@@ -153,7 +153,7 @@ class Answers:
         return answered
 
     def _counts(self, ended: Ended, change: Change | None) -> bool:
-        """Whether an answer tells of the vendor, and of a probe: not when it is of an earlier begin, or nobody's any more."""
+        """Whether an answer counts in the circuit and as a probe: not when its begin was replaced or its message is gone."""
         if change is None:
             return False
         return _decided(change) or attempt_answer.counts(change.record, ended.begun.record, ended.answer, self._policy)
@@ -180,7 +180,7 @@ class Answers:
     def _heed(self, ended: Ended, change: Change | None) -> None:
         """What one answer means for everybody else, and for reports that were waiting for it.
 
-        One that was applied before, and the store's word of it lost, means nothing any more: who submits next is told the same.
+        An answer that was applied before, its reply lost, is not acted on again: the next submit gets the same answer.
         """
         answer = ended.answer
         action = self._policy.for_answer(answer).action

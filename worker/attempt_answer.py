@@ -2,9 +2,9 @@
 
 Enters: the record as it was read, the record as the attempt's begin left it, and the answer. Leaves: how the answer stands to the
 record, and the transition; None when there is nothing to do. Nothing here fails.
-An answer counts for the begin it belongs to, which the attempt's number alone does not name: an attempt that was put off is begun
-again under the same number, by another owner. Only a report has nothing but the number, and needs nothing else: there is none of
-an attempt that was put off, for that one was not executed.
+An answer counts only for the begin it belongs to. The attempt's number alone does not identify that begin: an attempt that was
+put off is begun again under the same number, by another owner. A report names only the number, which is enough: an attempt that
+was put off was not executed, so the vendor cannot report on it.
 """
 
 from dataclasses import replace
@@ -24,11 +24,11 @@ _PUTS_OFF = {Action.DEFER, Action.HALT}
 class Standing(Enum):
     """How an answer stands to the record it is to be applied to."""
 
-    AWAITED = auto()  # the record waits for it
-    APPLIED = auto()  # it was applied before, and the store's word of that was lost on the way
-    OVERTAKEN = auto()  # a report has settled its attempt already
-    FORGOTTEN = auto()  # the store has lost the begin: a restored log, say
-    EARLIER = auto()  # the record is another begin's by now
+    AWAITED = auto()  # the record is waiting for it
+    APPLIED = auto()  # it was applied before, and the store's reply was lost
+    OVERTAKEN = auto()  # its attempt is already settled, by a report for example
+    FORGOTTEN = auto()  # the store has lost the begin, because its log was restored for example
+    EARLIER = auto()  # another begin has replaced the one it belongs to
 
 
 def standing(record: Record, begun: Record, answer: Answer, policy: Policy) -> Standing:
@@ -37,7 +37,7 @@ def standing(record: Record, begun: Record, answer: Answer, policy: Policy) -> S
     if record.owner == begun.owner and record.attempt == attempt:
         return _of_the_last_begin(record, begun, answer, rule, policy)
     if record.owner == begun.owner and record.attempt == attempt - 1:
-        return Standing.APPLIED  # by it alone the attempt was taken back
+        return Standing.APPLIED  # only this answer can have taken the attempt back
     # A delivered message keeps no owner; but an attempt that was put off is delivered by another begin.
     if record.state is State.DELIVERED and record.attempt == attempt and rule.action not in _PUTS_OFF:
         return _of_a_settled_one(record, begun, answer, rule)
@@ -53,11 +53,12 @@ def answered(record: Record, begun: Record, answer: Answer, policy: Policy, now:
             return lifecycle.answered(record, begun.attempt, answer, policy, now, roll)
         case Standing.APPLIED:
             return None
-        case Standing.FORGOTTEN:  # as a report on it would be; and the begin is known from now on
+        case Standing.FORGOTTEN:  # as a report on it would be; this records the begin again
             return replace(lifecycle.answered(record, begun.attempt, answer, policy, now, roll), owner=begun.owner)
         case Standing.OVERTAKEN:
             noted = lifecycle.noted(record, begun.attempt, OVERTAKEN, answer.code, external_id=answer.external_id)
-            return replace(noted, of_earlier_begin=record.external_id is not None)  # perhaps, when it is delivered
+            # A delivered record cannot tell whose begin it was, so the id it has stays.
+            return replace(noted, of_earlier_begin=record.external_id is not None)
         case Standing.EARLIER if _has_line(record, begun, answer, EARLIER):
             return None
         case Standing.EARLIER:
@@ -73,7 +74,7 @@ def counts(record: Record, begun: Record, answer: Answer, policy: Policy) -> boo
 def _of_the_last_begin(record: Record, begun: Record, answer: Answer, rule: Rule, policy: Policy) -> Standing:
     if record.state is State.SUBMITTING:
         return Standing.AWAITED
-    # To be submitted again only because nobody knew what the answer knows.
+    # The resend was queued only because this answer was missing.
     needless_resend = lifecycle.resend_under_way(record, policy) and rule.action not in WAITING | {Action.UNCERTAIN}
     if (record.state is State.UNCERTAIN or needless_resend) and not _given_before(record, begun, answer, rule):
         return Standing.AWAITED

@@ -252,7 +252,7 @@ class Chunk:
 
 
 def _started(change: Change | None, owner: str, span: tuple[float, float], slot: Slot, cost: int) -> Begun | None:
-    """The attempt that a begin started, in the span from its question to its answer; None when it is not ours."""
+    """The attempt that a begin started, None when it is not ours; ``span``: before asking the store, after its reply."""
     if change is None:
         return None
     record = change.after
