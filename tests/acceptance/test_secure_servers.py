@@ -1,4 +1,4 @@
-"""The whole relay over TLS with an authority and client certificates of its own, as docs/operating.md spells it, and by sockets."""
+"""The whole relay over TLS with an authority and client certificates of its own, as docs/operating.md has it, and by sockets."""
 
 import re
 import subprocess
