@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo up test chaos bench bench-quick lint format lock clean
+.PHONY: demo up test chaos bench bench-quick lint audit format lock clean
 
 demo: $(VENV)/.run        ## the whole relay at work, on this machine; ends by itself with a table
 	$(BIN)/smsrelay demo
@@ -35,14 +35,17 @@ lint: $(VENV)/.dev        ## style, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+audit: $(VENV)/.dev      ## advisories on the pinned packages, where their database can be reached
+	.ci/audit $(BIN)/pip-audit requirements.lock
+
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-lock: $(VENV)/.dev        ## pin what pyproject.toml asks for; no index address is written
-	$(BIN)/pip-compile -q --strip-extras --no-emit-index-url --no-emit-find-links --no-header --extra local -o requirements.lock pyproject.toml
-	$(BIN)/pip-compile -q --strip-extras --no-emit-index-url --no-emit-find-links --no-header --extra local --extra dev -c requirements.lock -o requirements-dev.lock pyproject.toml
-	$(BIN)/pip-compile -q --strip-extras --no-emit-index-url --no-emit-find-links --no-header --extra local --extra bench -c requirements.lock -o requirements-bench.lock pyproject.toml
+lock: $(VENV)/.dev        ## pin what pyproject.toml asks for, with hashes; no index address is written
+	$(BIN)/pip-compile -q --strip-extras --no-emit-index-url --no-emit-find-links --no-header --generate-hashes --extra local -o requirements.lock pyproject.toml
+	$(BIN)/pip-compile -q --strip-extras --no-emit-index-url --no-emit-find-links --no-header --generate-hashes --extra local --extra dev -c requirements.lock -o requirements-dev.lock pyproject.toml
+	$(BIN)/pip-compile -q --strip-extras --no-emit-index-url --no-emit-find-links --no-header --generate-hashes --extra local --extra bench -c requirements.lock -o requirements-bench.lock pyproject.toml
 
 clean:
 	rm -rf $(VENV) .smsrelay build *.egg-info

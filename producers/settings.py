@@ -6,6 +6,7 @@ Enters: variables ``SMSRELAY_…``. Leaves: one frozen object. Every problem is 
 from pathlib import Path
 from typing import Annotated, Any, Self
 
+from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -13,6 +14,7 @@ from producers.broker_address import broker_address
 from producers.redis_address import RedisAddress
 
 PREFIX = "SMSRELAY_"
+_ENV_FILE = ".env"
 LOCAL_REDIS = "redis://127.0.0.1:6379/0"
 
 
@@ -25,7 +27,7 @@ class BrokerSettings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
-        env_file=".env",
+        env_file=_ENV_FILE,
         env_ignore_empty=True,
         extra="ignore",
         frozen=True,
@@ -35,6 +37,7 @@ class BrokerSettings(BaseSettings):
     broker_url: str = Field(default=LOCAL_REDIS, repr=False, description="Where tasks travel: redis:// or amqp://.")
 
     def __init__(self, **values: Any) -> None:
+        env_file()
         try:
             super().__init__(**values)
         except ValidationError as error:
@@ -124,6 +127,19 @@ class ProducerSettings(StoreSettings):
     def replaced(self, **values: Any) -> Self:
         """These settings with some values changed."""
         return self.model_copy(update=values)
+
+
+def env_file() -> dict[str, str]:
+    """What the ``.env`` file of the working folder says; raises ``SettingsError`` for one that cannot be read."""
+    try:
+        values = dotenv_values(_ENV_FILE)
+    except UnicodeDecodeError:
+        problem = "is not UTF-8"
+    except OSError as error:
+        problem = f"cannot be read: {error.strerror}"
+    else:
+        return {name: value for name, value in values.items() if value is not None}
+    raise SettingsError(f"{_ENV_FILE}: {problem}")
 
 
 def with_scheme(url: str, *schemes: str) -> str:

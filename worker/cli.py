@@ -5,6 +5,7 @@ import structlog
 
 from producers import cli as producers_cli
 from producers import logs
+from producers.cli import told
 from producers.cli_bulk import bulk
 from worker import cli_messages, cli_status, run
 from worker.cli_dead import dead
@@ -23,7 +24,8 @@ log = structlog.get_logger()
 @click.pass_context
 def main(context: click.Context) -> None:
     """Send SMS through one vendor: never lost, never twice by accident, never over the rate."""
-    unread = unknown_settings() if context.invoked_subcommand != "worker" else []
+    with told():
+        unread = unknown_settings() if context.invoked_subcommand != "worker" else []
     if unread and context.invoked_subcommand in _LOGGING:
         logs.set_up()
         log.warning("unknown settings are not read", names=unread)

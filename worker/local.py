@@ -18,11 +18,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import click
-from dotenv import dotenv_values
 
 from producers.broker_address import is_rabbitmq
 from producers.cli import Refused, told
 from producers.publish import Publisher
+from producers.settings import env_file
 from worker.doctor import callback, is_real
 from worker.relay import Relay
 from worker.settings import FlowerSettings, WorkerSettings
@@ -144,7 +144,7 @@ def up(simulator: bool, data: Path, **ports: int) -> None:
 
 def named_by_the_user() -> dict[str, str]:
     """The environment, with the ``.env`` file behind it."""
-    everything = (*dotenv_values(".env").items(), *os.environ.items())
+    everything = (*env_file().items(), *os.environ.items())
     return {name: value for name, value in everything if value}
 
 

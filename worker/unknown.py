@@ -1,15 +1,14 @@
 """Unknown: variables that begin like our settings and are none; most likely a slip, which would silently leave a default on.
 
-Enters: the environment and the ``.env`` file. Leaves: their names, each with the nearest setting's; never a value.
+Enters: the environment and the ``.env`` file. Leaves: their names, each with the nearest setting's; never a value. Raises
+``SettingsError`` for a file that cannot be read.
 """
 
 import difflib
 import os
 from collections.abc import Collection, Iterable
 
-from dotenv import dotenv_values
-
-from producers.settings import PREFIX
+from producers.settings import PREFIX, env_file
 from worker.settings import WorkerSettings
 
 _LIKE = 0.75  # how alike two names are, of 1; less is no slip of the pen
@@ -17,7 +16,7 @@ _LIKE = 0.75  # how alike two names are, of 1; less is no slip of the pen
 
 def unknown_settings() -> list[str]:
     """What this process was given that no part of ours reads."""
-    given = {**dotenv_values(".env"), **os.environ}
+    given = {**env_file(), **os.environ}
     return unknown((name for name, value in given.items() if value), [name for name, _ in WorkerSettings.documented()])
 
 

@@ -216,6 +216,14 @@ def test_a_test_template_seen_lately_is_a_warning_with_the_real_vendor(doctor: D
     assert "0000000 was used lately" in found[0]["problem"]
 
 
+def test_a_check_that_fails_is_a_finding_and_the_others_are_still_made(doctor: Doctor, store: Redis, tmp_path: Path) -> None:
+    store.execute_command("XADD", "sms:events", "*", "id", b"\xff\xfe")  # nothing of ours writes that
+    Spool(tmp_path / ".smsrelay" / "spool", 10).put([EVENT])
+    found = doctor.findings()
+    assert [(one["severity"], one["check"]) for one in found] == [("error", "store"), ("warning", "spool")]
+    assert found[0]["problem"].startswith("could not be checked: UnicodeDecodeError")
+
+
 def test_reports_in_the_spool_of_this_host_are_found(doctor: Doctor, tmp_path: Path) -> None:
     spool = Spool(tmp_path / ".smsrelay" / "spool", 10)
     spool.put([EVENT, EVENT])

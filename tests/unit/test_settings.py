@@ -1,6 +1,7 @@
 """Settings: read from the environment, frozen, every problem at once, and no value in any text."""
 
 import os
+import re
 import traceback
 from pathlib import Path
 from typing import get_args
@@ -98,7 +99,7 @@ def test_every_wrong_variable_is_told_at_once(environ: Environ) -> None:
         "SMSRELAY_CALLBACK_URL": "receiver-4711",
         "SMSRELAY_APP_SECRET": "app-secret-4711",
         "SMSRELAY_SERIALISER": "yaml",
-        "SMSRELAY_CHANNEL": "7",
+        "SMSRELAY_CHANNEL": "channel-4711",
         "SMSRELAY_CONNECT_TIMEOUT": "-3",
         "SMSRELAY_READ_TIMEOUT": "soon",
         "SMSRELAY_RATE": "-0.25",
@@ -267,3 +268,12 @@ def test_a_password_that_flower_would_split_or_trip_over_is_refused(environ: Env
 def test_a_password_of_flowers_may_hold_what_flower_reads(environ: Environ, auth: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SMSRELAY_FLOWER_AUTH", auth)
     assert FlowerSettings().flower_auth.get_secret_value() == auth
+
+
+@pytest.mark.parametrize(
+    "content", ["SMSRELAY_SECRET=四七一一四七一一四七一一四七一一\n".encode("gb18030"), b"\xff\xfeS\0M\0S\0"]
+)
+def test_an_env_file_in_another_encoding_is_refused_with_a_sentence(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / ".env").write_bytes(content)
+    with pytest.raises(SettingsError, match=re.escape(".env: is not UTF-8")):
+        ProducerSettings()
