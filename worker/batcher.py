@@ -2,8 +2,8 @@
 
 Takes items. Each is in exactly one batch that ``process`` is given, whatever the order in which threads come and go. What makes
 sure of it, under one lock: items wait only while somebody is at work, and whoever is at work looks once more before it leaves.
-A thread that comes with an item processes at most one batch; what has gathered by then is left to a thread of the batcher, so that
-nobody who came with one item is held for the items of all others.
+A thread that comes with an item processes at most one batch; what has gathered by then is left to a thread of the batcher, so
+that nobody who came with one item is held for the items of all others.
 ``process`` settles every item of its batch, and raises nothing but what ends its thread; the items that wait are then passed on.
 """
 
