@@ -79,6 +79,12 @@ def test_a_test_that_is_lost_with_its_worker_is_soon_followed_by_another(redis: 
     assert 0 < next_test(redis, key) <= most
 
 
+def test_a_circuit_does_not_wait_for_a_clock_that_was_set_back(redis: Redis) -> None:
+    limit = shut(redis, keys.CIRCUIT)
+    redis.hset(keys.CIRCUIT, "probe", (store_micros(redis) + HOUR) // 1000)
+    assert [slot.probe for slot in take(limit).slots] == [True]
+
+
 @SHUT
 def test_a_test_that_hung_does_not_put_off_the_next_one_by_more_than_if_it_had_failed_at_once(redis: Redis, key: str) -> None:
     limit = shut(redis, key)
