@@ -43,9 +43,9 @@ format: $(VENV)/.dev
 	$(BIN)/ruff format .
 
 lock: $(VENV)/.dev        ## pin what pyproject.toml asks for, with hashes; no index address is written
-	$(BIN)/pip-compile -q --strip-extras --no-emit-index-url --no-emit-find-links --no-header --generate-hashes --extra local -o requirements.lock pyproject.toml
-	$(BIN)/pip-compile -q --strip-extras --no-emit-index-url --no-emit-find-links --no-header --generate-hashes --extra local --extra dev -c requirements.lock -o requirements-dev.lock pyproject.toml
-	$(BIN)/pip-compile -q --strip-extras --no-emit-index-url --no-emit-find-links --no-header --generate-hashes --extra local --extra bench -c requirements.lock -o requirements-bench.lock pyproject.toml
+	$(BIN)/pip-compile -q --strip-extras --no-emit-index-url --no-emit-find-links --no-header --generate-hashes --allow-unsafe --extra local -o requirements.lock pyproject.toml
+	$(BIN)/pip-compile -q --strip-extras --no-emit-index-url --no-emit-find-links --no-header --generate-hashes --allow-unsafe --extra local --extra dev -c requirements.lock -o requirements-dev.lock pyproject.toml
+	$(BIN)/pip-compile -q --strip-extras --no-emit-index-url --no-emit-find-links --no-header --generate-hashes --allow-unsafe --extra local --extra bench -c requirements.lock -o requirements-bench.lock pyproject.toml
 
 clean:
 	rm -rf $(VENV) .smsrelay build *.egg-info

@@ -22,6 +22,7 @@ _CERTIFICATE = {  # OpenSSL's codes
 _LOGIN = "user or password are wrong or missing"
 _ACCESS = re.compile(r"access to (queue|exchange) '([^']*)'")  # RabbitMQ's words
 _NO_TLS = "what listens there does not speak TLS"
+_NOT_ANSWERED = "it does not answer the TLS handshake; perhaps it does not speak TLS"
 _NOT_PEM = "a file that ssl_ca_certs, ssl_certfile or ssl_keyfile names is no PEM, or the key is not the certificate's"
 _REDIS: dict[type[Exception], str] = {
     AuthenticationError: _LOGIN,
@@ -52,7 +53,7 @@ def _of_tls(error: OSError) -> str | None:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate {_CERTIFICATE.get(error.verify_code, 'is not trusted')}"
     if isinstance(error, TimeoutError):
-        return _NO_TLS if "handshake" in str(error) else None
+        return _NOT_ANSWERED if "handshake" in str(error) else None
     if not isinstance(error, ssl.SSLError):
         return None
     reason = error.reason or ""

@@ -37,9 +37,7 @@ class Publisher:
     def __init__(self, broker_url: str, connections: int = 8) -> None:
         self._url = broker_url
         options = transport_options(broker_url, connections)
-        if is_rabbitmq(broker_url):
-            options |= {"on_open": _impatient, "on_blocked": _blocked}
-        else:
+        if not is_rabbitmq(broker_url):
             options |= {"max_retries": 1, "interval_start": 0.1, "interval_step": 0.1}  # the outbox waits, not the app
         self._connection = open_broker(broker_url, options)
         self._connections = self._connection.Pool(connections)
@@ -152,6 +150,8 @@ class Publisher:
 
 def open_broker(broker_url: str, options: Mapping[str, Any]) -> Connection:
     """A connection to the broker, opened at its first use. A socket's keeps kombu's own transport: its URL names that one."""
+    if is_rabbitmq(broker_url):
+        options = {**options, "on_open": _impatient, "on_blocked": _blocked}
     address = broker_address(broker_url)
     own = OneClientTransport if isinstance(address, RedisAddress) and not address.socket else None
     tls = address.kombu_tls or False

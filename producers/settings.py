@@ -34,7 +34,11 @@ class BrokerSettings(BaseSettings):
         hide_input_in_errors=True,
     )
 
-    broker_url: str = Field(default=LOCAL_REDIS, repr=False, description="Where tasks travel: redis:// or amqp://.")
+    broker_url: str = Field(
+        default=LOCAL_REDIS,
+        repr=False,
+        description="Where tasks travel: redis://, rediss:// or unix://, amqp:// or amqps:// (docs/operating.md).",
+    )
 
     def __init__(self, **values: Any) -> None:
         env_file()
@@ -56,7 +60,7 @@ class BrokerSettings(BaseSettings):
 class StoreSettings(BrokerSettings):
     """Where records live as well."""
 
-    store_url: str = Field(default=LOCAL_REDIS, repr=False, description="Where records live: redis://.")
+    store_url: str = Field(default=LOCAL_REDIS, repr=False, description="Where records live: redis://, rediss:// or unix://.")
 
     @field_validator("store_url")
     @classmethod

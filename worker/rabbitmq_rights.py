@@ -59,7 +59,9 @@ def _refused(channel: Any, trial: Trial) -> Iterator[str]:
         yield trial.permission
     except NotFound:
         return  # of a queue that an earlier trial could not declare
-    except PreconditionFailed:
+    except PreconditionFailed as error:
+        if "inequivalent arg" not in str(error.reply_text):
+            raise
         yield f"{trial.permission} (there is one of another kind; delete it)"
 
 

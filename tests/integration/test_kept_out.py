@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
+from producers.settings import ProducerSettings
 from tests.integration.certificates import Authority
 from tests.integration.rabbitmq import RabbitMQ, running_rabbitmq
 from tests.integration.redis_server import running_redis
 from tests.integration.shell import Ended, Shell
+from worker import access
 from worker.stack import free_port
 
 WALRUS = "walrus-4711"
@@ -80,7 +82,7 @@ KEPT_OUT = [
     ("rediss://localhost:{elsewhere}/0?ssl_ca_certs={ca}", "its certificate is not for the host that the URL names"),
     ("rediss://localhost:{mutual}/0?ssl_ca_certs={ca}", "it may want a client certificate"),
     ("rediss://localhost:{tls}/0?ssl_ca_certs={key}", "is no PEM"),
-    ("rediss://localhost:{plain}/0?ssl_ca_certs={ca}", "does not speak TLS"),
+    ("rediss://localhost:{plain}/0?ssl_ca_certs={ca}", "does not answer the TLS handshake; perhaps it does not speak TLS"),
     ("redis://:walrus-4712@localhost:{plain}/0", "user or password are wrong or missing"),
     ("redis://localhost:{plain}/0", "user or password are wrong or missing"),
     ("redis://:walrus-4711@localhost:{plain}/77", "no database of that number"),
@@ -120,6 +122,32 @@ def test_a_rabbitmq_that_keeps_us_out_is_one_sentence(
     told(shell.run("doctor", "--json"), 2, reason)
 
 
+@pytest.mark.parametrize("trouble", ["alarmed", "frozen"])
+def test_a_rabbitmq_in_trouble_keeps_no_worker_from_its_start(rabbitmq: RabbitMQ, valkey_url: str, trouble: str) -> None:
+    settings = ProducerSettings(store_url=valkey_url, broker_url=rabbitmq.url, secret=secrets.token_hex(16))
+    assert access.of_worker(settings) == []
+    with getattr(rabbitmq, trouble)():
+        assert access.of_worker(settings) == []
+
+
+def test_a_redis_that_takes_no_writes_keeps_no_worker_from_its_start(valkey_url: str, redis: Redis) -> None:
+    settings = ProducerSettings(store_url=valkey_url, broker_url=valkey_url, secret=secrets.token_hex(16))
+    redis.config_set("maxmemory", "1")
+    try:
+        assert access.of_worker(settings) == []
+    finally:
+        redis.config_set("maxmemory", "0")
+
+
+def test_a_queue_of_another_kind_is_named(rabbitmq: RabbitMQ, valkey_url: str, tmp_path: Path) -> None:
+    with rabbitmq.connection() as connection:
+        channel = connection.channel()
+        channel.queue_delete("sms.otp")
+        channel.queue_declare("sms.otp", durable=True, auto_delete=False)
+        told(a_shell(tmp_path, valkey_url, rabbitmq.url).run("worker"), 2, "sms.otp (there is one of another kind; delete it)")
+        channel.queue_delete("sms.otp")
+
+
 RULES = ("~sms:*", "~sms.*", "~unacked*", "~_kombu.*", "~*.celery.pidbox*", "&/0.celery.pidbox", "&/0.celeryev/*", "+@all")
 
 
@@ -143,6 +171,16 @@ def test_a_right_that_is_missing_is_named(
     told(shell.run("worker"), 2, f"SMSRELAY_STORE_URL: the server's user lacks {missing}; give it these with ACL SETUSER")
     told(shell.run("doctor", "--json"), 2, f"the server's user lacks {missing}")
     assert redis.keys("*") == []
+
+
+def test_debians_redis_names_what_is_missing_as_well(servers: Servers, tmp_path: Path) -> None:
+    with Redis(port=servers.ports["plain"], password=WALRUS) as admin:
+        admin.execute_command(
+            "ACL", "SETUSER", "narrow", "reset", "on", f">{WALRUS}", "~sms*", "resetchannels", "+@all", "-evalsha"
+        )
+    url = f"redis://narrow:{WALRUS}@127.0.0.1:{servers.ports['plain']}/0"
+    missing = "&/0.celery.pidbox, &/0.celeryev/*, +evalsha, ~*.celery.pidbox*, ~_kombu.*, ~unacked*"
+    told(a_shell(tmp_path, url, url).run("worker"), 2, f"lacks {missing};")
 
 
 def test_flowers_channel_is_asked_for_only_where_events_are_sent(valkey_server: str, redis: Redis, tmp_path: Path) -> None:
