@@ -26,6 +26,7 @@ class Ending:
     in_hand: Mapping[int, tuple[str, ...]]  # messages of tasks that were received and are not over
     stopped_after: Mapping[int, float | None]
     unready: tuple[str, ...] = ()  # receivers
+    hung: tuple[str, ...] = ()  # lines of the log about processes that had to be killed, in the whole run
 
 
 def watch_the_end(stage: Stage) -> Ending:
@@ -35,7 +36,7 @@ def watch_the_end(stage: Stage) -> Ending:
         alive, listed = frozenset(stage.worker_processes()), _listed(stage)
         in_hand = _in_hand(stage.grips([]), alive)
         if (alive == listed and not in_hand) or time.monotonic() > until:
-            return Ending(alive, listed, in_hand, stage.stop_workers(STOP_WITHIN), tuple(stage.unready()))
+            return Ending(alive, listed, in_hand, stage.stop_workers(STOP_WITHIN), tuple(stage.unready()), tuple(stage.hung()))
         time.sleep(_POLL)
 
 
@@ -47,6 +48,8 @@ def offences_of(ending: Ending) -> Iterator[Offence]:
         yield Offence(7, "", f"{len(gone)} worker processes are listed by smsrelay status and not alive: {gone}")
     for receiver in ending.unready:
         yield Offence(7, "", f"{receiver} runs and is not ready")
+    for line in ending.hung:
+        yield Offence(7, "", f"a worker process did not stop by itself: {line}")
     for pid, messages in sorted(ending.in_hand.items()):
         yield Offence(7, "", f"worker process {pid} still has a task in hand: {', '.join(messages)}")
     for pid, seconds in sorted(ending.stopped_after.items()):

@@ -17,8 +17,9 @@ from tests.chaos.faults import AT_A_BURST, FROZEN_BRIEFLY, REPLIES_LOST, Fault
 from tests.chaos.harm import FOR_EVER, Harm
 from tests.chaos.part import Killed, Part
 from tests.chaos.stage import Stage
+from tests.chaos.windows import STOP_BOUND
 
-_STOP_WITHIN = 60.0
+_STOP_WITHIN = STOP_BOUND + 10.0
 _LOOK_AFTER = 0.5  # seconds into a fault of the store
 
 

@@ -14,21 +14,17 @@ import json
 import os
 import secrets
 import signal
-import sqlite3
 import subprocess
 import sys
 import threading
 import time
-import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from redis import Redis
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
-from redis.retry import Retry
 
 from producers.broker import QUEUES
 from producers.settings import PREFIX
@@ -36,17 +32,18 @@ from tests.acceptance.processes import PARENT, pids
 from tests.chaos.gate import Gate
 from tests.chaos.grip import Grip, read_grips
 from tests.chaos.node import Node
+from tests.chaos.observer import as_observer, valkey_with_observer
 from tests.chaos.part import ROOT, Killed, Part
+from tests.chaos.receiving import receiver_answers, reports_in
 from tests.chaos.store_errors import mend
 from tests.chaos.windows import CONNECT_TIMEOUT, READ_TIMEOUT, short_policy
 from tests.simulator.client import Simulator
 from tests.simulator.process import running_simulator
-from worker.embedded import command as valkey_command
 from worker.run import GREEN
 from worker.settings import WorkerSettings
 from worker.stack import free_port
 
-OBSERVER = "observer"  # Valkey's user for those whom no fault concerns, and its password
+_HUNG = ("did not end in time and is killed", "not done in time, so this process ends")
 _SUPERVISE = 0.5  # seconds between looks at processes that ended by themselves
 _READY = 30.0
 _COMMAND = 120.0  # seconds a command may take
@@ -119,6 +116,11 @@ class Stage:
         names = {name.removeprefix(PREFIX).lower(): value for name, value in ours.items()}
         return WorkerSettings(_env_file=None, **names)
 
+    def hung(self) -> list[str]:
+        """Worker processes that were told to stop and had to be killed, as the log has it."""
+        lines = [(part.name, line) for part in self.workers for line in part.log().splitlines()]
+        return [f"{name}: {line}" for name, line in lines if any(words in line for words in _HUNG)]
+
     def replaced(self) -> Counter[str]:
         """Worker processes that ended by themselves and were replaced by their parent."""
         found: Counter[str] = Counter()
@@ -129,11 +131,8 @@ class Stage:
         return found
 
     def redis(self) -> Redis:
-        """The store itself, past the proxy, as a user of its own; nothing is asked again."""
-        never = Retry(NoBackoff(), 0)
-        return Redis(
-            port=self._valkey_port, username=OBSERVER, password=OBSERVER, decode_responses=True, socket_timeout=30, retry=never
-        )
+        """The store itself, past the proxy and every fault."""
+        return as_observer(self._valkey_port)
 
     def tell(self, way: str, action: str) -> None:
         """``cut``, ``refuse``, ``silence``, ``deafen`` or ``open`` a way: its route, and those of single workers."""
@@ -166,11 +165,11 @@ class Stage:
 
     def spooled(self) -> int:
         """Reports on the disks of receivers."""
-        return sum(_reports_in(self.folder / receiver.name) for receiver in self.receivers)
+        return sum(reports_in(self.folder / receiver.name) for receiver in self.receivers)
 
     def unready(self) -> list[str]:
         """Receivers that say that they are not ready."""
-        return [receiver.name for receiver, port in zip(self.receivers, self._ports, strict=True) if not _receiver_answers(port)]
+        return [receiver.name for receiver, port in zip(self.receivers, self._ports, strict=True) if not receiver_answers(port)]
 
     def grips(self, kills: Sequence[Killed]) -> list[Grip]:
         """Every time a worker process had a message in hand."""
@@ -233,7 +232,7 @@ class Stage:
         for part in [*self.receivers, *self.workers]:
             part.start()
         for port in self._ports:
-            _until(lambda port=port: _receiver_answers(port), "receiver")
+            _until(lambda port=port: receiver_answers(port), "receiver")
         if self.node is not None:
             _until(self.node.declared, "a queue of rabbitmq", _NODE_READY)
             self.node.settle()
@@ -293,25 +292,6 @@ class Stage:
                 code = part.revive()
                 if code is not None:
                     self.ended[f"{part.name} ended by itself with {code}"] += 1
-
-
-def valkey_with_observer(port: int, folder: Path) -> list[str]:
-    """The command of a Valkey that also knows the user whom no fault concerns."""
-    return [*valkey_command(port, folder), *("--user", OBSERVER, "on", f">{OBSERVER}", "~*", "&*", "+@all")]
-
-
-def _reports_in(data: Path) -> int:
-    """Reports in the spool of a receiver, read as another process would."""
-    with contextlib.closing(sqlite3.connect(f"file:{data / 'spool' / 'reports.sqlite'}?mode=ro", uri=True)) as spool:
-        return int(spool.execute("SELECT count(*) FROM reports").fetchone()[0])
-
-
-def _receiver_answers(port: int) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
 
 
 def _until(ready: Callable[[], bool], name: str, within: float = _READY) -> None:

@@ -59,6 +59,7 @@ def test_workers_that_are_listed_have_nothing_in_hand_and_stop_are_in_order() ->
         (replace(WELL, alive=frozenset({1})), "listed by smsrelay status and not alive"),
         (replace(WELL, in_hand={2: (ID,)}), "task in hand"),
         (replace(WELL, stopped_after={1: 0.5, 2: None}), "worker process 2 was told to stop"),
+        (replace(WELL, hung=("worker1: killed",)), "did not stop by itself"),
         (replace(WELL, unready=("receiver1",)), "receiver1 runs and is not ready"),
     ],
 )

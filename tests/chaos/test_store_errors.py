@@ -13,8 +13,8 @@ from redis.retry import Retry
 
 from tests.chaos import store_errors
 from tests.chaos.gate import Gate
+from tests.chaos.observer import as_observer, valkey_with_observer
 from tests.chaos.part import Part
-from tests.chaos.stage import OBSERVER, valkey_with_observer
 from tests.waiting import eventually
 from worker.stack import free_port
 
@@ -27,14 +27,10 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     server = Part("valkey", valkey_with_observer(port, folder), {}, folder)
     server.start()
     try:
-        eventually(lambda: _answer(_observer(port)) == "True", "Valkey answers")
+        eventually(lambda: _answer(as_observer(port)) == "True", "Valkey answers")
         yield port
     finally:
         server.end()
-
-
-def _observer(port: int) -> Redis:
-    return Redis(port=port, username=OBSERVER, password=OBSERVER, retry=Retry(NoBackoff(), 0), socket_timeout=5)
 
 
 def _anybody(port: int) -> Redis:
@@ -71,7 +67,7 @@ def test_valkey_answers_with_the_error_until_it_is_mended(valkey: int, erring: E
                 others.append(_anybody(valkey))
                 others[-1].ping()
 
-    with erring(lambda: _observer(valkey), fill):
+    with erring(lambda: as_observer(valkey), fill):
         eventually(lambda: said in _answer(_anybody(valkey)), f"it answers {said}", 10)
     for other in others:
         other.close()
@@ -80,7 +76,7 @@ def test_valkey_answers_with_the_error_until_it_is_mended(valkey: int, erring: E
 
 def test_one_that_errs_in_two_ways_at_once_is_mended_of_both(valkey: int) -> None:
     def connect() -> Redis:
-        return _observer(valkey)
+        return as_observer(valkey)
 
     with store_errors.without_primary(connect), store_errors.busy(connect):
         eventually(lambda: "BUSY" in _answer(_anybody(valkey)) or "MASTER" in _answer(_anybody(valkey)), "it errs", 10)

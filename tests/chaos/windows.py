@@ -11,6 +11,7 @@ REPORT_DEADLINE = 45  # seconds
 UNCERTAIN_OTP = 5
 CONNECT_TIMEOUT, READ_TIMEOUT = 2, 3  # to the vendor
 STALL = 5  # seconds from an attempt's begin to its submit, at most
+STOP_BOUND = CONNECT_TIMEOUT + READ_TIMEOUT + 78  # seconds a worker process may take to stop before its parent kills it
 LEASE = CONNECT_TIMEOUT + READ_TIMEOUT + 30  # of an attempt, as docs/guarantees.md has it
 _CHANGES = (
     (r"deadline_s = 259200", f"deadline_s = {REPORT_DEADLINE}"),
