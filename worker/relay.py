@@ -87,21 +87,8 @@ class Relay:
         reconciler = Reconciler(store, pace, adapter, reports, publisher, policy, clock=lambda: time.time_ns() // 1_000_000)
         agenda = Agenda(store, enqueuer, reconciler, unread, policy, waits.lease)
         lost, muster = LostWakeUps(store, enqueuer, inbox, publisher), Muster(redis)
-        return cls(
-            store,
-            limit,
-            policy,
-            enqueuer,
-            reports,
-            inbox,
-            sender,
-            reconciler,
-            agenda,
-            lost,
-            put_off,
-            muster,
-            Configuration.of(settings),
-        )
+        given = Configuration.of(settings)
+        return cls(store, limit, policy, enqueuer, reports, inbox, sender, reconciler, agenda, lost, put_off, muster, given)
 
 
 def _submits(
