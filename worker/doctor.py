@@ -1,6 +1,7 @@
 """Doctor: looks for what is known to lose or double messages, in the settings, at store and broker, and on this host.
 
-Enters: the environment, and the servers it names. Leaves: findings, each with what to do; nothing is changed anywhere.
+Enters: the environment, and the servers it names. Leaves: findings, each with what to do; nothing is changed anywhere, but that a
+RabbitMQ has its queues and exchanges declared, as a worker would.
 A server that does not answer is a finding, too, as are settings that no worker starts with: then what the receiver needs is
 still looked at. Nothing is asked of the vendor; beside store and broker, only the callback URL is called.
 """

@@ -86,10 +86,11 @@ def lacking(redis: Redis, commands: Iterable[Command]) -> list[str]:
     """Rules that the user lacks for the commands, like ``+evalsha``, ``~unacked*``, ``&/0.celery.pidbox``; sorted, each once."""
     connection: Any = redis.connection_pool.get_connection()
     try:
-        for opening, answer in ((("MULTI",), "OK"), (("PING",), "QUEUED")):
-            connection.send_command(*opening)
-            if (rules := list(_refusals(connection, opening, answer))) and opening == ("MULTI",):
-                return rules
+        connection.send_command("MULTI")
+        if rules := list(_refusals(connection, ("MULTI",), "OK")):
+            return rules
+        connection.send_command("PING")
+        list(_refusals(connection, ("PING",), "QUEUED"))  # raises when it is done in place of being queued
         unique = list(dict.fromkeys(commands))
         connection.send_packed_command(connection.pack_commands(unique))
         return sorted({rule for command in unique for rule in _refusals(connection, command, "QUEUED")})
@@ -109,7 +110,7 @@ def _refusals(connection: Any, command: Command, answer: str) -> Iterator[str]:
             raise
         yield f"{command[0]} (it does not know that command)"
     else:
-        if said not in {answer, answer.encode()}:  # then nothing more is sent to it, lest it be done
+        if said not in {answer, answer.encode()}:
             raise InvalidResponse(f"an answer to {command[0]} that no Redis gives")
 
 

@@ -3,7 +3,7 @@
 import re
 import site
 from collections.abc import Iterator
-from importlib.util import find_spec
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 import pytest
@@ -37,7 +37,7 @@ def test_what_is_ours_or_the_hosts_stays(name: str) -> None:
 
 
 def _read_by(library: str) -> Iterator[str]:
-    spec = find_spec(library)
+    spec = PathFinder.find_spec(library)
     assert spec is not None
     assert spec.origin is not None
     folder = Path(spec.origin).parent
