@@ -11,6 +11,7 @@ import click
 
 from producers import logs
 from producers.cli import Refused, refuse_taken, told
+from producers.settings import SettingsError
 from worker import access
 from worker.become import become
 from worker.settings import FlowerSettings, WorkerSettings
@@ -49,9 +50,11 @@ def flower(host: str, port: int) -> None:
 def _refuse_without_access(*, events: bool) -> None:
     """Raises ``Refused`` with a sentence for what would let every process of a worker end, time and again."""
     logs.set_up("ERROR")
-    with told():
-        refusals = access.of_worker(WorkerSettings(), events=events)
-    if refusals:
+    try:
+        settings = WorkerSettings()
+    except SettingsError:
+        return  # which the worker says itself, once it has looked at its options
+    if refusals := access.of_worker(settings, events=events):
         raise Refused("no worker starts\n" + "\n".join(map(str, refusals)))
 
 
