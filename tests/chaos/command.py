@@ -38,6 +38,7 @@ from tests.chaos.rows import read_rows
 from tests.chaos.stage import Stage
 from tests.chaos.table import Findings, table
 from tests.chaos.windows import short_policy
+from tests.chaos.worker_logs import replaced
 from worker.relay import Relay
 
 _DRAIN = 300.0  # seconds; a task in a killed worker's hands comes back after the visibility timeout of 120
@@ -125,7 +126,7 @@ def _findings(
         drained=drained,
         ending=ending,
         faults=hand.done,
-        ended=stage.ended + stage.replaced(),
+        ended=stage.ended + replaced(stage.workers),
         asked_again=load.asked_again,
         late=lateness(cases),
         waits=waits(cases, stage.grips(hand.kills)),
@@ -141,13 +142,18 @@ def _size(run: Run, stage: Stage) -> str:
 def _offences(
     cases: list[Case], drained: Drained, ending: Ending, stage: Stage, hand: Hand, load: Load, pulse: Pulse
 ) -> list[Offence]:
+    grips = stage.grips(hand.kills)
     nothing = [] if any(case.submits for case in cases) else [Offence(1, "", "nothing was submitted: the run shows nothing")]
+    if not grips:
+        nothing.append(
+            Offence(6, "", "nobody was seen with a message in hand: the run does not show whose answers were left lying")
+        )
     return [
         *nothing,
         *judge(cases, read_rows(short_policy())),
         *(Offence(4, "", f"left over: {what}") for what in drained.left),
         *too_late(cases),
-        *left_lying(cases, stage.grips(hand.kills), [*hand.harms, *pulse.standstills]),
+        *left_lying(cases, grips, [*hand.harms, *pulse.standstills]),
         *offences_of(ending),
         *(Offence(8, "", f"{said}, {times} times") for said, times in load.surprises.items()),
         *(Offence(8, "", said) for said in hand.seen),

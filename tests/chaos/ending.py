@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from tests.chaos.grip import Grip
 from tests.chaos.judge import Offence
 from tests.chaos.stage import Stage
+from tests.chaos.worker_logs import hung
 
 STOP_WITHIN = 20.0  # seconds that a process with nothing in hand may take
 _SETTLED_WITHIN = 40.0  # seconds: a dead process is listed for 20 s, a new one after it has started
@@ -36,7 +37,9 @@ def watch_the_end(stage: Stage) -> Ending:
         alive, listed = frozenset(stage.worker_processes()), _listed(stage)
         in_hand = _in_hand(stage.grips([]), alive)
         if (alive == listed and not in_hand) or time.monotonic() > until:
-            return Ending(alive, listed, in_hand, stage.stop_workers(STOP_WITHIN), tuple(stage.unready()), tuple(stage.hung()))
+            return Ending(
+                alive, listed, in_hand, stage.stop_workers(STOP_WITHIN), tuple(stage.unready()), tuple(hung(stage.workers))
+            )
         time.sleep(_POLL)
 
 

@@ -27,7 +27,8 @@ def _now() -> int:
 
 
 def _received(request: Any, **_: Any) -> None:
-    ids = request.kwargs.get("ids") or ()
+    _, named = request.args  # as worker.envelope wraps a task's arguments
+    ids = named.get("ids") or ()
     _file(os.getpid()).write(f"{_now()} + {request.id} {','.join(ids)}\n")
 
 

@@ -10,7 +10,6 @@ Raises ``RuntimeError`` when a part does not come up.
 """
 
 import contextlib
-import json
 import os
 import secrets
 import signal
@@ -43,7 +42,6 @@ from worker.run import GREEN
 from worker.settings import WorkerSettings
 from worker.stack import free_port
 
-_HUNG = ("did not end in time and is killed", "not done in time, so this process ends")
 _SUPERVISE = 0.5  # seconds between looks at processes that ended by themselves
 _READY = 30.0
 _COMMAND = 120.0  # seconds a command may take
@@ -113,22 +111,7 @@ class Stage:
     def settings(self) -> WorkerSettings:
         """Settings of an app on this stage: its store and broker are reached through the proxy, as everybody's."""
         ours = {name: value for name, value in self._environment.items() if name.startswith(PREFIX)}
-        names = {name.removeprefix(PREFIX).lower(): value for name, value in ours.items()}
-        return WorkerSettings(_env_file=None, **names)
-
-    def hung(self) -> list[str]:
-        """Worker processes that were told to stop and had to be killed, as the log has it."""
-        lines = [(part.name, line) for part in self.workers for line in part.log().splitlines()]
-        return [f"{name}: {line}" for name, line in lines if any(words in line for words in _HUNG)]
-
-    def replaced(self) -> Counter[str]:
-        """Worker processes that ended by themselves and were replaced by their parent."""
-        found: Counter[str] = Counter()
-        for part in self.workers:
-            for line in part.log().splitlines():
-                if "worker process ended and is replaced" in line and (code := json.loads(line)["code"]) >= 0:
-                    found[f"a worker process ended by itself with {code}, and was replaced"] += 1
-        return found
+        return WorkerSettings(_env_file=None, **{name.removeprefix(PREFIX).lower(): value for name, value in ours.items()})
 
     def redis(self) -> Redis:
         """The store itself, past the proxy and every fault."""
@@ -174,8 +157,8 @@ class Stage:
     def grips(self, kills: Sequence[Killed]) -> list[Grip]:
         """Every time a worker process had a message in hand."""
         ends = {kill.pid: kill.at for kill in kills}
-        files = [(int(path.name), path.read_text(encoding="ascii")) for path in self._held.iterdir()]
-        return [grip for pid, text in files for grip in read_grips(text, ends.get(pid), pid)]
+        files = {int(path.name): path.read_text(encoding="ascii") for path in self._held.iterdir()}
+        return [grip for pid, text in files.items() for grip in read_grips(text, ends.get(pid), pid)]
 
     def worker_processes(self) -> list[int]:
         """What works: every child of a worker's parent, and every one that has outlived its parent."""
