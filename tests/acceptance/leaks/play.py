@@ -129,17 +129,12 @@ class Play:
     def while_they_run(self) -> Places:
         """What can be seen while own and foreign tasks are active and reserved; none is scheduled."""
         self.stage.simulator.latency(SLOW)
-        tasks = []
-        for number in range(8):
-            self.enqueue(self.cast.new(f"slow {number}"), Lane.OTP)
-            person = self.cast.new(f"foreign slow {number}")
-            self.cast.message_ids[person.role] = referenced_id("default", foreign.reference(person))
-            tasks.append(foreign.task([foreign.job(person)], {}))
-            tasks[-1].publish(self.stage.broker_url)
-        ids = [task.headers["id"] for task in tasks]
+        ids: list[str] = []
         seen: Places = {}
 
         def everything_was_seen() -> bool:
+            for _ in range(8):  # more at each look: on a busy machine a look may take longer than they run
+                ids.append(self._slow_one_of_each(len(ids)))
             seen.update({f"{name} #{len(seen)}": text for name, text in self._look(ids).items()})
             return all(
                 any(place.startswith(f"{name} #") and "sms.send" in text for place, text in seen.items()) for name in _RUNNING
@@ -150,6 +145,15 @@ class Play:
         for role in [role for role in self.cast.message_ids if "slow" in role]:
             self.ends(role, State.DELIVERED)
         return seen
+
+    def _slow_one_of_each(self, number: int) -> str:
+        """Enqueue an own and a foreign message; the id of the foreign task."""
+        self.enqueue(self.cast.new(f"slow {number}"), Lane.OTP)
+        person = self.cast.new(f"foreign slow {number}")
+        self.cast.message_ids[person.role] = referenced_id("default", foreign.reference(person))
+        task = foreign.task([foreign.job(person)], {})
+        task.publish(self.stage.broker_url)
+        return str(task.headers["id"])
 
     def halted(self) -> Places:
         """What can be seen while the vendor refuses everything; meanwhile one message expires and one loses its payload."""
