@@ -27,6 +27,9 @@ class ConnectionLimits:
     message_bytes: int = 1024 * 1024  # of one body as it travels: a chunked one is longer than what it holds
     head_seconds: float = 10.0  # from the connection, or the request's first byte, to the end of its head
     body_seconds: float = 10.0  # from there to the end of its body
+    answer_seconds: float = 10.0  # for a caller to take in what it is answered
+    refused_seconds: float = 10.0  # to take in that it is refused
+    pipelined: int = 64  # requests that wait behind an unanswered one of the same connection
     yields_after: float = 1.0  # seconds after which an unfinished head gives way to a newcomer
     connections: int = 512
     per_address: int = 256
@@ -40,6 +43,8 @@ class Refusal(StrEnum):
     HEAD_TOO_SLOW = "head too slow"
     BODY_TOO_LARGE = "body too large"
     BODY_TOO_SLOW = "body too slow"
+    PIPELINED = "too many requests at once"
+    ANSWER_UNREAD = "answer not read"
     TOO_MANY = "too many connections"
     TOO_MANY_OF_ADDRESS = "too many connections from one address"
 

@@ -2,6 +2,7 @@
 
 Uvicorn bounds neither the head of a request nor the time for it: 200 MiB of headers on one connection took 4 GiB, and a thousand
 unfinished heads use up the files a process may open. Here a head is counted while it comes, not when it is complete.
+Nor does it bound what waits behind an unanswered request, 2 KiB for every 20 bytes, or for how long an answer goes unread.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ _STATUS = {
     Refusal.HEAD_TOO_SLOW: b"408 Request Timeout",
     Refusal.BODY_TOO_LARGE: b"413 Content Too Large",
     Refusal.BODY_TOO_SLOW: b"408 Request Timeout",
+    Refusal.PIPELINED: b"429 Too Many Requests",
     Refusal.TOO_MANY: b"503 Service Unavailable",
     Refusal.TOO_MANY_OF_ADDRESS: b"503 Service Unavailable",
 }
@@ -35,6 +37,7 @@ class LimitedHttp(HttpToolsProtocol):
         self._fed = 0  # bytes of the unfinished head or body
         self._complete = 0  # requests
         self._refused = False
+        self._unread_since: float | None = None  # when the caller's end, and our buffer, were full of answers
         self.address = ""
         self.since: float | None = None
 
@@ -45,6 +48,8 @@ class LimitedHttp(HttpToolsProtocol):
 
     def overdue(self, now: float) -> Refusal | None:
         """Which of the limits on time it has passed."""
+        if self._unread_since is not None and now - self._unread_since > self._limits.answer_seconds:
+            return Refusal.ANSWER_UNREAD
         if self.since is None:
             return None
         if self._in_head and now - self.since > self._limits.head_seconds:
@@ -61,10 +66,25 @@ class LimitedHttp(HttpToolsProtocol):
         self._refused = True
         self.since = None
         self._open_connections.count(refusal, self.loop)
+        if refusal is Refusal.ANSWER_UNREAD:
+            self.transport.abort()
+            return
         if not silent and (self.cycle is None or self.cycle.response_complete or not self.cycle.response_started):
             status = _STATUS[refusal]
             self.transport.write(b"HTTP/1.1 " + status + b"\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
         self.transport.close()
+        if self.transport.get_write_buffer_size():  # closing waits for whoever does not read, and for ever
+            self.loop.call_later(self._limits.refused_seconds, self.transport.abort)
+
+    def pause_writing(self) -> None:
+        """The caller does not read."""
+        self._unread_since = self._open_connections.now()
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """It does."""
+        self._unread_since = None
+        super().resume_writing()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Count the connection, or refuse it when there are too many."""
@@ -113,6 +133,8 @@ class LimitedHttp(HttpToolsProtocol):
         head = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)  # it may have come in one piece
         if head > self._limits.head_bytes:
             self.refuse(Refusal.HEAD_TOO_LARGE)
+        elif len(self.pipeline) >= self._limits.pipelined:
+            self.refuse(Refusal.PIPELINED)
         if not self._refused:
             super().on_headers_complete()
 

@@ -1,8 +1,9 @@
 """The Redis transport of a worker's consumer: kombu's, which looks at each item of our queues before kombu takes it apart.
 
 Enters: what BRPOP answers. Leaves: an item that kombu can read (``worker.item``), noted as unacknowledged like any other, so that
-it goes back to its queue when it cannot be kept. A popped item stays in hand (``worker.owed``) until it is noted, and is noted
-before it is delivered. What Redis refuses ends neither connection nor process; a lost connection fails as kombu's own does.
+it goes back to its queue when it cannot be kept. What is no message of remote control, which nobody keeps, is dropped. A popped
+item stays in hand (``worker.owed``) until it is noted, and is noted before it is delivered. What Redis refuses ends neither
+connection nor process; a lost connection fails as kombu's own does.
 
 Kombu waits for the broker three times a task, in the one thread that consumes: to take it, to note it, to acknowledge it. Here
 an item that was waited for is noted together with the next ones, which are taken by the same call, and what is acknowledged
@@ -24,7 +25,7 @@ from producers.broker import QUEUES
 from producers.channel import OneClientChannel
 from producers.redis_errors import moved_on, why_unavailable
 from worker.gathering_qos import GatheringQoS
-from worker.item import readable
+from worker.item import readable, whole
 from worker.owed import Owed, Popped
 
 log = structlog.get_logger()
@@ -148,6 +149,13 @@ class CheckingChannel(OneClientChannel):
             self.owed.answered()
             raise
         return read
+
+    def _handle_message(self, client: Any, response: Any) -> Any:
+        """What somebody published for remote control. Kombu would end the process over what is no message; it is dropped."""
+        published: dict[str, Any] = super()._handle_message(client, response)
+        if isinstance(published["data"], bytes | str) and not whole(published["data"]):
+            published["data"] = None
+        return published
 
     def _get_client(self) -> Any:
         client = super()._get_client()

@@ -18,6 +18,7 @@ from kombu.transport.redis import Transport
 
 from producers.connection import StoreUnavailable
 from worker.channel import owing
+from worker.decompression import bound
 from worker.envelope import fault, shown_id
 from worker.item import WRAPPED, flaw
 from worker.owed import Owed
@@ -75,6 +76,7 @@ class MaskedConsumer(Consumer):  # type: ignore[misc]
         super().__init__(*args, **{**options, "amqheartbeat": _HEARTBEAT})
         # Celery has just unset it because of what an old gevent did with time-outs: a silent host would be waited for for ever.
         self.app.conf.broker_connection_timeout = _CONNECT_WITHIN
+        bound()
         self._owed = Owed()
         self._checking = owing(self._owed)
         self._unheard = False

@@ -7,6 +7,7 @@ such an item after it has taken it: the item would be gone, and the worker with 
 
 import base64
 import uuid
+from collections.abc import Iterable
 from typing import Any
 
 from kombu.utils.json import dumps, loads
@@ -14,6 +15,7 @@ from kombu.utils.json import dumps, loads
 WRAPPED = "smsrelay-wrapped"  # header of a wrapped item
 _ENCODINGS = {None, "utf-8", "base64"}
 _UNREADABLE = (ValueError, TypeError, AttributeError, ArithmeticError, LookupError, RecursionError)  # of JSON with typed values
+_DEEPEST = 64  # of lists and objects in each other; a writer stands deeper on the stack than the reader, and would fail
 _TEXTS = ("content-type", "content-encoding", "body")
 
 
@@ -30,13 +32,19 @@ def readable(item: bytes, queue: str) -> bytes:
     return str(dumps(envelope)).encode()
 
 
+def whole(item: bytes | str) -> bool:
+    """Whether kombu can read it as it stands."""
+    envelope = _envelope(item)
+    return envelope is not None and _flaw(envelope) is None
+
+
 def flaw(item: bytes) -> str:
     """Why an item had to be wrapped, in words that quote nothing of it; said anew, because anybody can set a header."""
     envelope = _envelope(item)
     return "no envelope: " + ("not JSON" if envelope is None else _flaw(envelope) or "wrapped by somebody else")
 
 
-def _envelope(item: bytes) -> Any:
+def _envelope(item: bytes | str) -> Any:
     try:
         return loads(item)
     except _UNREADABLE:
@@ -50,6 +58,8 @@ def _flaw(envelope: Any) -> str | None:
     headers, properties = envelope.get("headers"), envelope.get("properties")
     if not isinstance(headers, dict) or not isinstance(properties, dict):
         return "headers or properties is not an object"
+    if _is_deep(envelope):
+        return "nested too deep"
     return _flaw_of_properties(properties) or _flaw_of_body(envelope, properties.get("body_encoding"))
 
 
@@ -78,7 +88,24 @@ def _flaw_of_body(envelope: dict[str, Any], encoding: Any) -> str | None:
 
 
 def _is_tag(tag: Any) -> bool:
+    if isinstance(tag, bool):  # to Python a number, and to Redis nothing that it takes
+        return False
     return isinstance(tag, int) or (isinstance(tag, str) and tag.isascii() and tag != "")
+
+
+def _is_deep(value: Any) -> bool:
+    """Whether it is nested deeper than anything that can be written again wherever that has to be."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [inner for one in level for inner in _inside(one)]
+        if not level:
+            return False
+    return True
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [one for one in inner if isinstance(one, dict | list)]
 
 
 def _wrapped(item: bytes, queue: str) -> bytes:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from celery import Celery
 from kombu import Connection
 from redis import Redis
 
@@ -170,25 +169,18 @@ def test_an_item_that_raises_on_its_way_to_a_task_is_kept_and_the_worker_lives(
     assert _workers(relay) == workers, "the worker did not live through it"
 
 
-@pytest.mark.parametrize(
-    "command", ["cancel_consumer", "rate_limit", "shutdown", "pool_shrink", "revoke", "time_limit", "disable_events"]
-)
-def test_a_remote_command_changes_nothing(relay: RelayProcess, broker: Connection, command: str) -> None:
-    arguments = {
-        "cancel_consumer": {"queue": "sms.otp"},
-        "rate_limit": {"task_name": "sms.send", "rate_limit": "1/h"},
-        "pool_shrink": {"n": 60},
-        "revoke": {"task_id": "7"},
-        "time_limit": {"task_name": "sms.send", "hard": 0.001},
-    }
-    workers = _workers(relay)
-    with Celery(broker=relay.environment["SMSRELAY_BROKER_URL"]) as app:
-        app.control.broadcast(command, arguments=arguments.get(command, {}))
-        answers = app.control.ping(timeout=10.0, limit=1)
-    assert len(answers) == 1
-    assert f'"command": "{command}"' in (relay.data / "worker.log").read_text("utf-8")
-    _a_good_one_is_delivered(relay, broker)
-    assert _workers(relay) == workers
+@pytest.mark.parametrize("method", ["zlib", "bzip2", "xz"])
+def test_a_packed_job_is_delivered_and_one_that_would_fill_the_memory_is_kept(
+    relay: RelayProcess, broker: Connection, method: str
+) -> None:
+    before, job = relay.redis.llen(keys.UNDECODABLE), _job()
+    with broker.Producer(serializer="json") as producer:
+        for body in ([[_job() | {"params": ["0" * 2_000_000]}], {}, {}], [[job], {}, {}]):
+            headers = {"lang": "go", "task": "sms.send", "id": str(uuid.uuid4())}
+            producer.publish(body, routing_key="sms.otp", headers=headers, compression=method)
+    _delivered_once(relay, job)
+    eventually(lambda: relay.redis.llen(keys.UNDECODABLE) == before + 1, "it is kept")
+    assert json.loads(relay.redis.lindex(keys.UNDECODABLE, 0))["reason"] == "undecodable body"
 
 
 def _a_good_one_is_delivered(relay: RelayProcess, broker: Connection) -> None:

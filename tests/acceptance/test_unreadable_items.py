@@ -104,7 +104,10 @@ def _shapes() -> dict[str, Any]:
         },
     }
     without_info = whole | {"properties": whole["properties"] | {"delivery_info": None}}
+    with_true = whole | {"properties": whole["properties"] | {"delivery_tag": True}}
     return {
+        "a tag that is true": json.dumps(with_true),
+        **{f"{depth} deep": json.dumps(whole).replace('"lang": "go"', f'"x": {"[" * depth}{"]" * depth}') for depth in (90, 940)},
         "garbage": b"\xff\xfe\x00garbage",
         "an empty object": "{}",
         "a list": "[1]",

@@ -10,7 +10,7 @@ from contextlib import ExitStack, closing, contextmanager
 
 import pytest
 import uvicorn
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog.testing import capture_logs
 
 from producers.connection_limits import ConnectionLimits, OpenConnections, network_of
@@ -19,6 +19,7 @@ from tests.waiting import eventually
 
 LIMITS = ConnectionLimits(head_bytes=2048, message_bytes=8192, head_seconds=0.5, body_seconds=0.5, connections=8, per_address=8)
 DEADLINE = 20.0
+MUCH = 64 * 1024 * 1024  # bytes
 WHOLE = b"POST /x HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n\r\nabc"
 
 
@@ -36,12 +37,18 @@ async def answer_length(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
+async def answer_much(_scope: Scope, _receive: Receive, send: Send) -> None:
+    """An app that answers at once, and more than fits between two hosts."""
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", str(MUCH).encode())]})
+    await send({"type": "http.response.body", "body": bytes(MUCH)})
+
+
 @contextmanager
-def serving(limits: ConnectionLimits) -> Iterator[int]:
+def serving(limits: ConnectionLimits, app: ASGIApp = answer_length) -> Iterator[int]:
     """A server on a port of its own."""
     listening = socket.create_server(("127.0.0.1", 0), backlog=256)
     protocol = functools.partial(LimitedHttp, OpenConnections(limits, time.monotonic))
-    config = uvicorn.Config(answer_length, http=protocol, log_config=None, lifespan="off", ws="none", timeout_keep_alive=60)
+    config = uvicorn.Config(app, http=protocol, log_config=None, lifespan="off", ws="none", timeout_keep_alive=60)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve([listening])))
     thread.start()
@@ -171,6 +178,30 @@ def test_requests_that_follow_each_other_at_once_are_all_answered(port: int) -> 
     with closing(connected(port)) as connection:
         connection.sendall(WHOLE * 50 + WHOLE.replace(b"host: a", b"connection: close"))
         assert answer_of(connection).count(b"HTTP/1.1 200") == 51
+
+
+def test_no_more_than_so_many_requests_wait_behind_an_unanswered_one(port: int) -> None:
+    with capture_logs() as logged:
+        assert exchange(port, WHOLE * 1000).count(b"HTTP/1.1 200") <= LIMITS.pipelined
+        eventually(lambda: sum(line.get("too_many_requests_at_once", 0) for line in logged), "it is counted", DEADLINE)
+    assert served(port)
+
+
+def test_a_caller_who_does_not_read_its_answer_is_let_go() -> None:
+    limits = ConnectionLimits(answer_seconds=0.2)
+    with serving(limits, answer_much) as port, closing(connected(port)) as deaf, capture_logs() as logged:
+        deaf.sendall(WHOLE)
+        eventually(lambda: sum(line.get("answer_not_read", 0) for line in logged), "it is counted", DEADLINE)
+        assert answer_of(deaf).startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_caller_who_is_refused_and_does_not_read_is_let_go() -> None:
+    """Closing would wait for it, and keep its file open."""
+    limits = ConnectionLimits(answer_seconds=3600, body_seconds=0.2, refused_seconds=0.2)
+    with serving(limits, answer_much) as port, closing(connected(port)) as deaf, capture_logs() as logged:
+        deaf.sendall(WHOLE[:-1])
+        eventually(lambda: sum(line.get("body_too_slow", 0) for line in logged), "it is refused", DEADLINE)
+        assert len(answer_of(deaf)) < MUCH
 
 
 def test_connections_that_send_nothing_do_not_keep_a_caller_out() -> None:

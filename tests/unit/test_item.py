@@ -24,6 +24,13 @@ def with_properties(**changed: Any) -> dict[str, Any]:
     return envelope(properties=envelope()["properties"] | changed)
 
 
+def nested(levels: int) -> Any:
+    inner: Any = []
+    for level in range(levels):
+        inner = [inner] if level % 2 else {"x": inner}
+    return inner
+
+
 def on_the_wire(value: Any) -> bytes:
     return value if isinstance(value, bytes) else json.dumps(value).encode()
 
@@ -43,11 +50,14 @@ FLAWED = {
     "no delivery_info": (with_properties(delivery_info=None), "delivery_info"),
     "no delivery_tag": (with_properties(delivery_tag=None), "delivery_tag"),
     "a delivery_tag that is none": (with_properties(delivery_tag=["t"]), "delivery_tag"),
+    "a delivery_tag that is true": (with_properties(delivery_tag=True), "delivery_tag"),
     "a priority that is none": (with_properties(priority=1e400), "priority"),
     "a body that is no base64": (envelope(body="abc"), "not what its encoding says"),
     "a body that is no text": (envelope(body={"to": "13800138000"}), "body or its content type"),
     "an encoding nobody knows": (with_properties(body_encoding="rot13"), "unknown encoding"),
     "an encoding that is none": (with_properties(body_encoding=[]), "unknown encoding"),
+    "headers that are nested beyond reason": (envelope(headers={"x": nested(900)}), "nested too deep"),
+    "properties that are nested beyond reason": (with_properties(x=nested(70)), "nested too deep"),
     "a content type that is none": (envelope(**{"content-type": [1]}), "content type"),
 }
 
