@@ -1,7 +1,6 @@
 """The task of a whole job, from an app without our library: what becomes of it when it cannot be recorded."""
 
 import json
-from types import SimpleNamespace
 
 import pytest
 from celery.exceptions import Reject
@@ -14,9 +13,9 @@ from tests.integration.refusals import full
 from worker.kept import KeptJobs
 from worker.relay import Relay
 from worker.settings import WorkerSettings
-from worker.tasks import Tasks
+from worker.tasks import TaskCall, Tasks
 
-TASK = SimpleNamespace(request=SimpleNamespace(id="5e1f2f0e-8b1c-4d0e-9b7a-0a1b2c3d4e5f"))
+TASK_ID = "5e1f2f0e-8b1c-4d0e-9b7a-0a1b2c3d4e5f"
 WIRE = job().model_dump(mode="json")
 
 
@@ -33,11 +32,11 @@ def test_a_job_that_brings_out_a_fault_of_ours_is_kept(relay: Relay, redis: Redi
     """Celery would acknowledge the task, and the task alone has the job."""
     redis.set(keys.PLACE, "no number")
     with capture_logs() as told:
-        said = Tasks(relay).send(TASK, WIRE)
+        said = Tasks(relay).send(TaskCall((WIRE,), {}, TASK_ID))
     assert said == "refused: brought out a fault of ours (ResponseError)"
     [kept] = relay.store.undecodable()
     assert json.loads(kept.body)["to"] == WIRE["to"]
-    assert {line["task_id"] for line in told if "task_id" in line} == {TASK.request.id}
+    assert {line["task_id"] for line in told if "task_id" in line} == {TASK_ID}
     redis.delete(keys.PLACE)
     again = KeptJobs(relay.store, relay.enqueuer, relay.inbox, {}, lambda: 0)
     assert again.read_again(kept, dry_run=False).startswith("queued as ")
@@ -46,7 +45,7 @@ def test_a_job_that_brings_out_a_fault_of_ours_is_kept(relay: Relay, redis: Redi
 def test_a_job_goes_back_to_its_queue_while_redis_refuses(relay: Relay, valkey_url: str) -> None:
     waited: list[float] = []
     with full(valkey_url), pytest.raises(Reject, match="OOM") as raised:
-        Tasks(relay, sleep=waited.append).send(TASK, WIRE)
+        Tasks(relay, sleep=waited.append).send(TaskCall((WIRE,), {}, TASK_ID))
     assert raised.value.requeue
     assert waited == [1.0]
     assert relay.store.undecodable() == []
@@ -58,10 +57,10 @@ def test_a_refused_job_leaves_a_line_that_names_it_by_its_task(
 ) -> None:
     args, kwargs = arguments
     with capture_logs() as told:
-        said = Tasks(relay).send(TASK, *args, **kwargs)
+        said = Tasks(relay).send(TaskCall(args, kwargs, TASK_ID))
     [kept] = relay.store.undecodable()
     [line] = told
     assert said == f"refused: {kept.reason}"
-    assert (line["queue"], line["task_id"], line["kept_id"]) == ("sms.send", TASK.request.id, kept.kept_id)
+    assert (line["queue"], line["task_id"], line["kept_id"]) == ("sms.send", TASK_ID, kept.kept_id)
     assert line["reason"] == kept.reason
     assert WIRE["to"] not in str(line)
