@@ -8,6 +8,7 @@ from redis import Redis
 from structlog.testing import capture_logs
 
 from producers import keys
+from producers.kept_callbacks import KeptCallbacks
 from tests.integration.messages import job
 from tests.integration.refusals import full
 from worker.kept import KeptJobs
@@ -38,7 +39,7 @@ def test_a_job_that_brings_out_a_fault_of_ours_is_kept(relay: Relay, redis: Redi
     assert json.loads(kept.body)["to"] == WIRE["to"]
     assert {line["task_id"] for line in told if "task_id" in line} == {TASK_ID}
     redis.delete(keys.PLACE)
-    again = KeptJobs(relay.store, relay.enqueuer, relay.inbox, {}, lambda: 0)
+    again = KeptJobs(relay.store, KeptCallbacks(redis), relay.enqueuer, relay.inbox, {}, lambda: 0)
     assert again.read_again(kept, dry_run=False).startswith("queued as ")
 
 
