@@ -37,6 +37,15 @@ def why_kept_out(error: BaseException) -> str | None:
     return next(filter(None, map(_of_one, _chain(error))), None)
 
 
+def explained(error: BaseException, reason: str) -> str:
+    """A reason in the words for what keeps us out, where it is that; Redis's own code stays in front of it."""
+    kept_out = why_kept_out(error)
+    if kept_out is None:
+        return reason
+    code, colon, _ = reason.partition(": ")
+    return f"{code}: {kept_out}" if colon and code.isupper() else kept_out
+
+
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error

@@ -18,7 +18,7 @@ from producers.broker import broker_queue, transport_options
 from producers.broker_address import broker_address, is_rabbitmq
 from producers.channel import OneClientTransport
 from producers.confirm import Confirms, Unconfirmed
-from producers.kept_out import why_kept_out
+from producers.kept_out import explained, why_kept_out
 from producers.lanes import STATUS_QUEUE
 from producers.redis_address import RedisAddress
 from producers.redis_errors import why_unavailable
@@ -188,9 +188,9 @@ def _reason(error: BaseException) -> str:
     """What went wrong, without anything of the tasks: RabbitMQ's own words name a queue and its arguments at most."""
     if isinstance(error, KombuError) and error.__cause__ is not None:  # a batch that failed, say
         return _reason(error.__cause__)
+    if isinstance(error, RedisError):
+        return explained(error, why_unavailable(error) or "Redis refuses what is published")
     if kept_out := why_kept_out(error):
         return kept_out
-    if isinstance(error, RedisError):
-        return why_unavailable(error) or "Redis refuses what is published"
     said = str(error) if isinstance(error, Unconfirmed) else getattr(error, "reply_text", None)
     return str(said or type(error).__name__)

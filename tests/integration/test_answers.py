@@ -127,7 +127,7 @@ def ended(store: Store, message_id: str, answer: Answer | None = None) -> Ended:
     assert change is not None
     assert change.after.begun_at is not None
     accepted = Answer(Kind.ANSWERED, "0000", external_id=f"external of {message_id}")
-    return Ended(Begun(change.after, None, change.after.begun_at, 0.0, Slot(0.0, 1.0), 1), answer or accepted)
+    return Ended(Begun(change.after, None, change.after.begun_at, 0.0, Slot(0.0, 1.0), 1, 0.0), answer or accepted)
 
 
 def recording(store: Store, redis: Redis, roll: Callable[[], float], **collaborators: Any) -> Answers:

@@ -149,7 +149,7 @@ def begun_in(store: Store, message_id: str, slot: Slot) -> Begun:
     assert reading is not None
     assert change is not None
     assert change.after.begun_at is not None
-    return Begun(change.after, reading.payload, change.after.begun_at, time.monotonic(), slot, 1)
+    return Begun(change.after, reading.payload, change.after.begun_at, time.monotonic(), slot, 1, time.monotonic())
 
 
 def submits(redis: Redis, store: Store, limit: Limit, vendor: Vendor) -> Submits:

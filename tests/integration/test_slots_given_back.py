@@ -25,7 +25,7 @@ def test_what_is_begun_beside_one_that_could_not_be_is_submitted_though_its_slot
     with (
         sluice(int(server.rpartition(":")[2]), gate) as far,
         sluice(far.port, gate) as near,  # a command that got no answer is tried once more
-        open_store(f"redis://127.0.0.1:{near.port}/{database}?socket_timeout=0.3") as away,
+        open_store(f"redis://127.0.0.1:{near.port}/{database}") as away,
         scripted_vendor() as vendor,
         yisha(vendor.url) as adapter,
     ):

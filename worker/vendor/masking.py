@@ -27,6 +27,7 @@ _PUNCTUATION = frozenset(" ,.:;!?()-_'。、")
 _MARK = "…"
 _GAPS = re.compile(rf"{_MARK}(?: *{_MARK})+")
 _ESCAPE = re.compile(r"(?:\\u|%u|\\U0000|U\+)\{?([0-9A-Fa-f]{4,6})\}?|\\x([0-9A-Fa-f]{2})|\\([0-7]{3})")
+_BESIDE_A_GAP = re.compile(r"[.…]*…[.…]*")  # full stops, of which normalising would make another mark
 _SIGNATURE = re.compile(r"【[^】]*】?")
 _CHUNK = re.compile(r"[A-Za-z0-9_\-+/=.%&?:@#~]+")
 _ADDRESS = re.compile(r"://|@|/.*/|^[A-Za-z0-9\-]+(?:\.[A-Za-z0-9\-]+)+$|^(?=.*[0-9]).{12,}$")
@@ -153,7 +154,7 @@ def _once(text: str, values: _Values) -> str:
         if any(gone[word.start() : word.end()]) or not _is_plain_word(word[0]):
             gone[word.start() : word.end()] = b"\1" * len(word[0])
     kept = [sign if not lost and _may_stand(sign, values) else values.mark for sign, lost in zip(text, gone, strict=True)]
-    return " ".join(_GAPS.sub(_MARK, "".join(kept)).split())
+    return " ".join(_BESIDE_A_GAP.sub(_MARK, _GAPS.sub(_MARK, "".join(kept))).split())
 
 
 def _spans(text: str, values: _Values) -> Iterator[tuple[int, int]]:
