@@ -134,7 +134,7 @@ def test_a_kill_of_rabbitmq_under_load_loses_and_doubles_nothing(relay_over_rabb
     assert pids(relay.data, WORKER) + pids(relay.data, RECEIVER) == before  # nobody was restarted
 
 
-def test_tasks_that_end_while_rabbitmq_is_away_are_one_line_of_the_log_and_no_critical_one(
+def test_tasks_that_end_while_rabbitmq_is_away_are_at_most_one_line_of_the_log_and_no_critical_one(
     relay_over_rabbitmq: RelayProcess, rabbitmq: RabbitMQ
 ) -> None:
     """RabbitMQ gives them out again, and they find nothing to start."""
@@ -148,7 +148,7 @@ def test_tasks_that_end_while_rabbitmq_is_away_are_one_line_of_the_log_and_no_cr
     rabbitmq.start()
     for message_id in under_way.values():
         relay.wait_state(message_id, State.DELIVERED, BACK)
-    assert log(relay)[before:].count("the broker was gone before it heard of finished tasks") == 1
+    assert log(relay)[before:].count("the broker was gone before it heard of finished tasks") <= 1  # none where it was told in time
     assert '"critical"' not in log(relay)[before:]
 
 
