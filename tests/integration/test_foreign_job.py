@@ -1,6 +1,7 @@
 """The task of a whole job, from an app without our library: what becomes of it when it cannot be recorded."""
 
 import json
+import uuid
 
 import pytest
 from celery.exceptions import Reject
@@ -33,7 +34,7 @@ def test_a_job_that_brings_out_a_fault_of_ours_is_kept(relay: Relay, redis: Redi
     """Celery would acknowledge the task, and the task alone has the job."""
     redis.set(keys.PLACE, "no number")
     with capture_logs() as told:
-        said = Tasks(relay).send(TaskCall((WIRE,), {}, TASK_ID))
+        said = Tasks(relay).send(TaskCall((WIRE | {"reference": uuid.uuid4().hex},), {}, TASK_ID))
     assert said == "refused: brought out a fault of ours (ResponseError)"
     [kept] = relay.store.undecodable()
     assert json.loads(kept.body)["to"] == WIRE["to"]
