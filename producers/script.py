@@ -13,7 +13,7 @@ from redis import Redis
 from redis.exceptions import NoScriptError, RedisError
 
 from producers.connection import store_answers
-from producers.redis_errors import moved_on
+from producers.redis_errors import drop_arguments, moved_on, why_unavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +118,9 @@ class Begun:
             self._connection.disconnect()
             self._let_go()
             if not isinstance(error, RedisError):
+                raise
+            if why_unavailable(error) is None:  # run again, a script that failed half way would find its own first half
+                drop_arguments(error)
                 raise
         return None  # what is wrong comes to light when the calls are run again
 

@@ -133,11 +133,14 @@ class Chunk:
         if places == 0:
             return
         begun: list[Begun] = []
+        unused: list[tuple[Slot, int]] = []
         try:
-            begun = self._begun(alike[:places])
+            begun, unused = self._begun(alike[:places])
         finally:
             room.leave(places - len(begun))
         self._submit(begun)
+        # Only now: while a silent store is waited for, what is begun would pass its stall.
+        self._give_back_slots(alike[0].record.template, unused)
 
     def _alike(self) -> list[Reading]:
         """Those that wait for slots of the same kind as the first one."""
@@ -154,8 +157,8 @@ class Chunk:
             for one in begun:  # one by one: those that are under way are waited for, even if the next one cannot be started
                 self._flights.append(submits.start(one))
 
-    def _begun(self, readings: Sequence[Reading]) -> list[Begun]:
-        """Those of the first messages for which there are slots that were begun by us, right now."""
+    def _begun(self, readings: Sequence[Reading]) -> tuple[list[Begun], list[tuple[Slot, int]]]:
+        """Begin the first messages, as many as there are slots: what we began, and the slots with their costs that nobody uses."""
         doors, first = self._doors, readings[0].record
         costs = [doors.tariff.of(one) for one in readings]
         grant = doors.limit.acquire(first.lane, first.template, costs, doors.waits.slot)
@@ -169,7 +172,9 @@ class Chunk:
 
         granted = [self._current(one) for one in readings[: len(grant.slots)]]
         changes = self._settled([(one, begin) for one in granted])
-        told, begun, unused = doors.monotonic(), [], []
+        told = doors.monotonic()
+        begun: list[Begun] = []
+        unused: list[tuple[Slot, int]] = []
         for reading, slot, price, change in zip(granted, grant.slots, costs, changes, strict=False):
             started = _started(change, owner, (asked, told), slot, price)
             del self._waiting[reading.record.message_id]
@@ -178,11 +183,10 @@ class Chunk:
             else:
                 unused.append((slot, price))
                 self._end(reading.record, _not_begun(change))
-        self._give_back_slots(first.template, unused)
-        return begun
+        return begun, unused
 
     def _give_back_slots(self, template: str, unused: Sequence[tuple[Slot, int]]) -> None:
-        """Let others have slots. Nothing that goes wrong may keep what is begun from being submitted."""
+        """Let others have slots; those that are not given back lapse."""
         try:
             self._doors.limit.give_back(template, unused)
         except StoreUnavailable as error:
