@@ -12,6 +12,7 @@ to it.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import NamedTuple
 
 from producers.callback_shape import shape, shape_of
 from producers.callback_text import container, readings
@@ -52,16 +53,14 @@ class Unread:
     shape: str
 
 
-@dataclass(frozen=True, slots=True)
-class CallbackReading:
+class CallbackReading(NamedTuple):
     """What was read of one callback: its reports in their order, and whether that is all of it."""
 
     reports: tuple[StatusEvent, ...]
     unread: Unread | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(NamedTuple):
     """Something that stands where a report should, and its fields; none when it is no object, or surely no report."""
 
     part: object

@@ -9,6 +9,7 @@ seen the broker again: nobody waits for a connection that was just refused. Rais
 
 import asyncio
 import threading
+from bisect import bisect_right
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -39,11 +40,39 @@ class Kept(StrEnum):
 class _Batch:
     """Reports that go out together, and who waits for each."""
 
+    answer_within: float
     events: list[Received] = field(default_factory=list)
     waiting: list[asyncio.Future[Kept]] = field(default_factory=list)
+    joined: list[float] = field(default_factory=list)  # when each began to wait, on the loop's clock
+    told: int = 0  # how many of them were told that it takes too long
+    timer: asyncio.TimerHandle | None = None
+
+    def join(self, event: Received, loop: asyncio.AbstractEventLoop) -> asyncio.Future[Kept]:
+        """Take a report along; its outcome, which is the caller's own: one caller's end is not the end of the others' flush."""
+        waiter: asyncio.Future[Kept] = loop.create_future()
+        self.events.append(event)
+        self.waiting.append(waiter)
+        self.joined.append(loop.time())
+        return waiter
+
+    def watch(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Tell those who have waited long enough that it takes too long, now and later; the flush goes on.
+
+        One timer for all of them: one each cost more than reading the report.
+        """
+        now = loop.time()
+        late = bisect_right(self.joined, now - self.answer_within)
+        for waiter in self.waiting[self.told : late]:
+            if not waiter.done():
+                waiter.set_exception(SpoolUnavailable("neither broker nor disk answered"))
+        self.told = late
+        next_since = self.joined[late] if late < len(self.joined) else now  # who joins later has at least as long
+        self.timer = loop.call_at(next_since + self.answer_within, self.watch, loop)
 
     def settle(self, flush: asyncio.Task[Kept]) -> None:
         """Tell everybody what became of the flush."""
+        if self.timer is not None:
+            self.timer.cancel()
         for waiter in self.waiting:
             if waiter.done():
                 continue
@@ -81,20 +110,14 @@ class Forwarder:
 
     async def keep(self, event: Received) -> Kept:
         """Make ``event`` durable; raises ``SpoolUnavailable``, and then it may or may not be."""
-        batch = self._gathering or self._gather()
         loop = asyncio.get_running_loop()
-        waiter: asyncio.Future[Kept] = loop.create_future()
-        batch.events.append(event)
-        batch.waiting.append(waiter)
-        too_late = loop.call_later(self._answer_within, _give_up, waiter)  # not one for the batch, which may be joined late
-        try:
-            return await waiter  # its own: one caller's end is not the end of the others' flush
-        finally:
-            too_late.cancel()
+        batch = self._gathering or self._gather(loop)
+        return await batch.join(event, loop)
 
-    def _gather(self) -> _Batch:
+    def _gather(self, loop: asyncio.AbstractEventLoop) -> _Batch:
         """Begin a batch, to be flushed as soon as it is its turn."""
-        loop, batch = asyncio.get_running_loop(), _Batch()
+        batch = _Batch(self._answer_within)
+        batch.watch(loop)
         flush = loop.create_task(self._flush(batch))
         flush.add_done_callback(batch.settle)
         flush.add_done_callback(self._flushes.discard)
@@ -128,12 +151,6 @@ class Forwarder:
             _log.exception("publishing failed; the reports are spooled")
             return False
         return True
-
-
-def _give_up(waiter: asyncio.Future[Kept]) -> None:
-    """Tell a caller that it takes too long; the flush goes on."""
-    if not waiter.done():
-        waiter.set_exception(SpoolUnavailable("neither broker nor disk answered"))
 
 
 def in_threads(publish: Callable[[Sequence[Received]], None]) -> Callable[[Sequence[Received]], Awaitable[None]]:

@@ -5,7 +5,7 @@ seconds, each as text or number. A time without a zone is UTC, the zone of the g
 """
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from producers.scalar import scalar_text
 
@@ -16,6 +16,7 @@ _EPOCH = re.compile(r"(\d{9,13})(?:\.(\d+))?", re.ASCII)  # 9 digits of seconds:
 _FIRST_MILLISECONDS = 10**11  # as seconds this would be the year 5138
 _FIRST_COMPACT = 10**13  # as milliseconds this would be the year 2286, so 14 digits are a compact time or nothing
 _EPOCH_START = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY = 86_400  # seconds
 
 
 def read_instant(value: object) -> int | None:
@@ -38,14 +39,14 @@ def read_instant(value: object) -> int | None:
 
 
 def _calendar(day: str, time: str, fraction: str | None, zone: str | None) -> int | None:
-    offset = (zone or "Z").strip().upper()
+    offset = zone.strip().upper() if zone else "Z"
     if offset[0].isdigit():
         offset = f"+{offset}"  # a + sent unescaped in a form arrives as a space
     try:
         elapsed = datetime.fromisoformat(f"{day}T{time}{offset}") - _EPOCH_START
     except (ValueError, OverflowError):
         return None
-    instant = elapsed // timedelta(milliseconds=1) + _milliseconds(fraction)
+    instant = (elapsed.days * _DAY + elapsed.seconds) * 1000 + _milliseconds(fraction)
     return instant if instant >= 0 else None
 
 

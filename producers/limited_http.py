@@ -25,6 +25,14 @@ _STATUS = {
 }
 
 
+class _Refused(Exception):
+    """Ends the parsing of what a connection sent."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal)
+        self.refusal = refusal
+
+
 class LimitedHttp(HttpToolsProtocol):
     """One connection."""
 
@@ -35,6 +43,7 @@ class LimitedHttp(HttpToolsProtocol):
         self._in_head = True  # or in a body, or between two requests; before its first request a connection owes one
         self._in_body = False
         self._fed = 0  # bytes of the unfinished head or body
+        self._arrived = 0  # the same, with the piece that is being read
         self._complete = 0  # requests
         self._refused = False
         self._unread_since: float | None = None  # when the caller's end, and our buffer, were full of answers
@@ -106,15 +115,18 @@ class LimitedHttp(HttpToolsProtocol):
             return
         self._unset_keepalive_if_required()
         complete = self._complete
+        self._arrived = self._fed + len(data)
         try:
             self.parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            self.refuse(Refusal.MALFORMED)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            refused = error.__context__  # what a callback raised
+            self.refuse(refused.refusal if isinstance(refused, _Refused) else Refusal.MALFORMED)
             return
         if not (self._in_head or self._in_body):
             self._fed, self.since = 0, None
             return
-        self._fed += len(data) if complete == self._complete else 0  # else some of it was of the request before
+        if complete == self._complete:  # else some of it was of the request before
+            self._fed = self._arrived
         if self.since is None:
             self.since = self._open_connections.now()
         if self._in_head and self._fed > self._limits.head_bytes:
@@ -130,22 +142,17 @@ class LimitedHttp(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """A head is complete; a body may follow."""
         self._in_head, self._in_body, self._fed, self.since = False, True, 0, None
-        head = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)  # it may have come in one piece
-        if head > self._limits.head_bytes:
-            self.refuse(Refusal.HEAD_TOO_LARGE)
-        elif len(self.pipeline) >= self._limits.pipelined:
-            self.refuse(Refusal.PIPELINED)
-        if not self._refused:
-            super().on_headers_complete()
-
-    def on_body(self, body: bytes) -> None:
-        """A piece of the body."""
-        if not self._refused:
-            super().on_body(body)
+        if self._arrived > self._limits.head_bytes and self._head_bytes() > self._limits.head_bytes:  # in one piece
+            raise _Refused(Refusal.HEAD_TOO_LARGE)
+        if len(self.pipeline) >= self._limits.pipelined:
+            raise _Refused(Refusal.PIPELINED)
+        super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """The request is whole."""
         self._in_body = False
         self._complete += 1
-        if not self._refused:
-            super().on_message_complete()
+        super().on_message_complete()
+
+    def _head_bytes(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)

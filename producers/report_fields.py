@@ -71,7 +71,7 @@ def letters_of(name: str) -> str:
 
 def has_code(named: Named) -> bool:
     """Whether there is a field for the code, readable or not."""
-    return any(name in named for name in CODE)
+    return CODE[0] in named or CODE[1] in named
 
 
 def read_code(named: Named) -> str | None:
@@ -89,8 +89,10 @@ def read_code(named: Named) -> str | None:
 def identifier(named: Named, names: tuple[str, ...]) -> str | None:
     """The first of the fields ``names`` that holds an id."""
     for name in names:
-        value = named[name][1] if name in named else None
-        text = None if isinstance(value, bool | float) else scalar_text(value)
+        if name not in named:
+            continue
+        value = named[name][1]
+        text = scalar_text(value) if isinstance(value, str) or type(value) is int else None
         if text and _IDENTIFIER.fullmatch(text):
             return text
     return None

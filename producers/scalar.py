@@ -5,9 +5,11 @@ import re
 
 def scalar_text(value: object) -> str | None:
     """A scalar as text; None for everything else."""
+    if isinstance(value, str):
+        return value.strip()
     if isinstance(value, bool):
         return str(value).lower()
-    return str(value).strip() if isinstance(value, str | int | float) else None
+    return str(value) if isinstance(value, int | float) else None
 
 
 def may_hold_number(*texts: str) -> bool:

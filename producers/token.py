@@ -8,8 +8,8 @@ import base64
 import hashlib
 import hmac
 import re
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 _FIRST = "callback"
 _MAC_BYTES = 16
@@ -21,8 +21,7 @@ _HOUR = 3_600_000  # ms
 _LONGEST_PATH = 4096  # ours has about 70 characters; the rest is for a proxy's prefix
 
 
-@dataclass(frozen=True, slots=True)
-class CallbackToken:
+class CallbackToken(NamedTuple):
     """Message and attempt that one callback URL stands for, and until when: a URL that leaked is not good for ever."""
 
     message_id: str

@@ -158,7 +158,7 @@ class Chunk:
                 self._flights.append(submits.start(one))
 
     def _begun(self, readings: Sequence[Reading]) -> tuple[list[Begun], list[tuple[Slot, int]]]:
-        """Begin the first messages, as many as there are slots: what we began, and the slots with their costs that nobody uses."""
+        """Begin the first messages, as many as there are slots: what we began, and the slots nobody uses, with their costs."""
         doors, first = self._doors, readings[0].record
         costs = [doors.tariff.of(one) for one in readings]
         grant = doors.limit.acquire(first.lane, first.template, costs, doors.waits.slot)

@@ -81,25 +81,20 @@ class Part:
         """SIGKILL to one of its children, which its parent replaces; None when it has none."""
         with self._lock:
             child = self._child(pick)
-            if child is None:
-                return None
-            os.kill(child, signal.SIGKILL)  # it stays a zombie until its parent has reaped it: no other process has its number
-            return Killed(child, _now())
+            return Killed(child, _now()) if child is not None and _signalled(child, signal.SIGKILL) else None
 
     def freeze_child(self, pick: float) -> int | None:
         """SIGSTOP to one of its children; its pid, None when it has none."""
         with self._lock:
             child = self._child(pick)
-            if child is not None:
-                os.kill(child, signal.SIGSTOP)
-            return child
+            return child if child is not None and _signalled(child, signal.SIGSTOP) else None
 
     def thaw_all(self) -> None:
         """SIGCONT to it and to its children."""
         self.thaw()
         with self._lock:
             for child in self._children():
-                os.kill(child, signal.SIGCONT)
+                _signalled(child, signal.SIGCONT)
 
     def end(self) -> None:
         """Kill it with its children, at the end of the run."""
@@ -108,8 +103,7 @@ class Part:
             children = self._children()
             self.kill()
             for child in children:
-                with contextlib.suppress(ProcessLookupError):  # it has ended with its parent
-                    os.kill(child, signal.SIGKILL)
+                _signalled(child, signal.SIGKILL)
 
     def log(self) -> str:
         """What all its lives have written."""
@@ -167,6 +161,15 @@ class Part:
                 os.killpg(process.pid, number)
         else:
             process.send_signal(number)
+
+
+def _signalled(child: int, number: signal.Signals) -> bool:
+    """Whether a child was there to be signalled: it may have ended since it was picked."""
+    try:
+        os.kill(child, number)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def _now() -> int:

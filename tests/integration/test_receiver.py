@@ -51,7 +51,8 @@ def fresh() -> Iterator[Served]:
 
 
 def test_a_callback_is_answered_with_200_once_its_event_is_kept(receiver: Served) -> None:
-    assert receiver.post().status_code == 200
+    answer = receiver.post()
+    assert (answer.status_code, answer.text) == (200, "")
     assert receiver.keeper.events == [
         StatusEvent(
             message_id=TOKEN.message_id,
