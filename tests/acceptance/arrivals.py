@@ -11,10 +11,12 @@ the record of the first one that is not as it should be.
 import re
 from collections.abc import Mapping
 
-from producers.lanes import Lane
-from producers.record import Record, State
+from smsrelay.contract.lanes import Lane
+from smsrelay.contract.state import State
+from smsrelay_worker.attempts.recorder import STALLED
+from smsrelay_worker.messages.record import Record
+
 from tests.acceptance.relay_process import RelayProcess
-from worker.answers import STALLED
 
 _ATTEMPT = re.compile(r"/callback/([^/]+)/(\d+)(?:-\d+)?/")
 _CUT_SHORT = "lease ran out"

@@ -15,12 +15,12 @@ from pathlib import Path
 import requests
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
+from smsrelay.contract.callback_token import CallbackToken
+from smsrelay.contract.event import StatusEvent
+from smsrelay.contract.lanes import STATUS_QUEUE
+from smsrelay_worker.desk.stack import free_port
 
-from producers.event import StatusEvent
-from producers.lanes import STATUS_QUEUE
-from producers.token import CallbackToken
 from tests.waiting import eventually
-from worker.stack import free_port
 
 SECRET = "a secret of sixteen characters"
 VENDOR_PATIENCE = 5.0  # seconds: what the vendor's guide allows a callback
@@ -66,7 +66,7 @@ class Broker:
     def __init__(self, folder: Path) -> None:
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
-        self.process = Process([sys.executable, "-m", "worker.embedded", str(self.port), str(folder)])
+        self.process = Process([sys.executable, "-m", "smsrelay_worker.desk.embedded_valkey", str(self.port), str(folder)])
 
     def start(self) -> None:
         self.process.start()
@@ -103,7 +103,7 @@ class Receiver:
             "SMSRELAY_SPOOL_MAX": str(spool_max),
             **{f"SMSRELAY_{name.upper()}": str(value) for name, value in settings.items()},
         }
-        self.process = Process([sys.executable, "-m", "worker", "receiver", "--port", str(self.port)], environment, log)
+        self.process = Process([sys.executable, "-m", "smsrelay_worker", "receiver", "--port", str(self.port)], environment, log)
         self._http = requests.Session()
         self._http.trust_env = False
 

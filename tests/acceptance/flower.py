@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import requests
+from smsrelay_worker.desk.stack import free_port
 
 from tests.acceptance.relay_process import ROOT, SMSRELAY
 from tests.waiting import eventually
-from worker.stack import free_port
 
 
 @contextmanager

@@ -18,19 +18,20 @@ from pathlib import Path
 from typing import Any
 
 from redis import Redis
+from smsrelay.contract.job import SendJob
+from smsrelay.contract.lanes import Lane
+from smsrelay.contract.state import State
+from smsrelay.settings import PREFIX
+from smsrelay.store.connection import StoreUnavailable
+from smsrelay_worker.desk.stack import Stack, free_port
+from smsrelay_worker.desk.up import Desk, Ports
+from smsrelay_worker.messages.record import Record
+from smsrelay_worker.settings import WorkerSettings
+from smsrelay_worker.wiring import Relay
 
-from producers.connection import StoreUnavailable
-from producers.job import SendJob
-from producers.lanes import Lane
-from producers.record import Record, State
-from producers.settings import PREFIX
 from tests.acceptance.shortened_policy import write_shortened_policy
 from tests.simulator.client import JsonScript, Simulator
 from tests.waiting import PATIENCE, eventually
-from worker.local import Desk, Ports
-from worker.relay import Relay
-from worker.settings import WorkerSettings
-from worker.stack import Stack, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 SMSRELAY = Path(sys.executable).with_name("smsrelay")

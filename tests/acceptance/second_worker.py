@@ -36,7 +36,7 @@ def second_worker_started(
     """A second worker that may not be ready yet; ``settings`` go over the relay's."""
     environment = {**relay.environment, **(settings or {})}
     with (relay.data / "worker2.log").open("ab") as log:
-        command = [sys.executable, "-m", "worker", "worker", "--name", "worker2", *options]
+        command = [sys.executable, "-m", "smsrelay_worker", "worker", "--name", "worker2", *options]
         second = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
     try:
         yield second

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from worker.policy_file import load_policy, packaged_source
+from smsrelay_worker.policy.toml_file import load_policy, packaged_source
 
 PATIENT_CODE = 291  # not in the guide; its retry waits for PATIENT seconds
 PATIENT = 8.0

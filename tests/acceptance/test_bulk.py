@@ -4,7 +4,8 @@ import subprocess
 from collections import Counter
 from pathlib import Path
 
-from producers import keys
+from smsrelay.store import keys
+
 from tests.acceptance.relay_process import SMSRELAY, TEMPLATE, a_recipient, running_relay
 from tests.waiting import eventually
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-from producers.job import SendJob
-from producers.lanes import Lane
-from producers.record import State
+from smsrelay.contract.job import SendJob
+from smsrelay.contract.lanes import Lane
+from smsrelay.contract.state import State
+
 from tests.acceptance.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient
 from tests.waiting import eventually
 

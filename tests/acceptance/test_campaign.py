@@ -8,10 +8,10 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from smsrelay.contract.job import SendJob
+from smsrelay.contract.lanes import Lane
+from smsrelay.contract.state import State
 
-from producers.job import SendJob
-from producers.lanes import Lane
-from producers.record import State
 from tests.acceptance.relay_process import TEMPLATE, RelayProcess, a_recipient, running_relay
 from tests.waiting import eventually
 

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from smsrelay.contract.lanes import Lane
+from smsrelay.contract.state import State
+from smsrelay_worker.messages.record import Entry, Record
 
-from producers.lanes import Lane
-from producers.record import Entry, Record, State
 from tests.acceptance.relay_process import RelayProcess, a_recipient, running_relay
 from tests.acceptance.shortened_policy import PATIENT, PATIENT_CODE
 

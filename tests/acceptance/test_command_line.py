@@ -5,11 +5,11 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from smsrelay.contract.lanes import Lane
+from smsrelay.contract.message import referenced_id
+from smsrelay.contract.state import State
+from smsrelay.store import keys
 
-from producers import keys
-from producers.lanes import Lane
-from producers.message import referenced_id
-from producers.record import State
 from tests.acceptance.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient, a_reference
 
 NUMBER = "+8613900112233445"  # too long to be one

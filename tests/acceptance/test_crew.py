@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from smsrelay.broker.queues import QUEUES
+from smsrelay.contract.job import SendJob
+from smsrelay.contract.lanes import STATUS_QUEUE, Lane
+from smsrelay.contract.state import State
 
-from producers.broker import QUEUES
-from producers.job import SendJob
-from producers.lanes import STATUS_QUEUE, Lane
-from producers.record import State
 from tests.acceptance.arrivals import each_arrived_once
 from tests.acceptance.processes import PARENT, children_of, kill_9, pids
 from tests.acceptance.relay_process import ROOT, TEMPLATE, RelayProcess, a_code, a_recipient, run_smsrelay, running_relay
@@ -29,16 +29,16 @@ _SLOW = {"submits": [{"delay": 2, "reports": [{"code": 200, "after": 5}]}]}
 
 # A crew whose only child never lasts, until its parent is told to stop.
 _SHORT_LIVED = """
-from producers import logs
-from worker.crew import Crew, Seat
+from smsrelay import logs
+from smsrelay_worker.processes.supervisor import Crew, Seat
 logs.set_up()
 raise SystemExit(Crew([Seat("short", lambda stops: 3)], 60, 60).run().name)
 """
 # A crew whose child ignores signals and never ends; "by itself", it says that it stops.
 _STUCK = """
 import signal, sys, threading, time
-from producers import logs
-from worker.crew import Crew, Seat
+from smsrelay import logs
+from smsrelay_worker.processes.supervisor import Crew, Seat
 logs.set_up()
 def stuck(stops):
     for number in (signal.SIGTERM, signal.SIGQUIT):
@@ -54,8 +54,8 @@ Crew([Seat("stuck", stuck)], *within).run()
 # Two children, of which one does not end within 2 s; and the processor's seconds that this took the parent.
 _ONE_STUCK = """
 import signal, threading, time
-from producers import logs
-from worker.crew import Crew, Seat
+from smsrelay import logs
+from smsrelay_worker.processes.supervisor import Crew, Seat
 logs.set_up()
 def stuck(stops):
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -74,7 +74,7 @@ os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
 """
 _IMPORTED = """
 import os, threading
-import worker.app, worker.process
+import smsrelay_worker.app, worker.process
 kinds = [os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{fd}")]
 print(threading.active_count(), sum(kind.startswith("socket:") for kind in kinds))
 """
@@ -135,7 +135,7 @@ def test_sighup_starts_everything_anew_under_the_same_parent(relay: RelayProcess
 
 
 def test_a_worker_of_some_queues_starts_no_process_for_the_others(relay: RelayProcess) -> None:
-    command = [sys.executable, "-m", "worker", "worker", "--name", "some", "--queues", "marketing,otp"]
+    command = [sys.executable, "-m", "smsrelay_worker", "worker", "--name", "some", "--queues", "marketing,otp"]
     with subprocess.Popen(command, cwd=ROOT, env=dict(relay.environment), stderr=subprocess.PIPE, stdout=subprocess.PIPE) as some:
         eventually(lambda: len(children_of(some.pid)) == 2, "its processes are there")
         started = [pids(relay.data, f"[{queue}]", "--name some") for queue in QUEUES]
@@ -154,7 +154,7 @@ def test_a_worker_of_some_queues_starts_no_process_for_the_others(relay: RelayPr
 def test_a_worker_with_empty_hands_ends_in_order_and_all_it_says_is_json(
     relay: RelayProcess, signals: list[signal.Signals]
 ) -> None:
-    command = [sys.executable, "-c", _HEARING, "-m", "worker", "worker", "--name", "hurry", "--queues", "marketing"]
+    command = [sys.executable, "-c", _HEARING, "-m", "smsrelay_worker", "worker", "--name", "hurry", "--queues", "marketing"]
     pipe, environment = subprocess.PIPE, dict(relay.environment)
     with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=pipe, stdout=pipe) as hurry:
         try:

@@ -14,21 +14,21 @@ from collections.abc import Callable, Iterator
 import pytest
 import requests
 from kombu import Connection
+from smsrelay.contract.callback_token import CallbackToken
+from smsrelay.contract.lanes import STATUS_QUEUE, Lane
+from smsrelay.contract.state import State
+from smsrelay.store import keys
+from smsrelay_worker.desk.stack import free_port
 
-from producers import keys
-from producers.lanes import STATUS_QUEUE, Lane
-from producers.record import State
-from producers.token import CallbackToken
 from tests.acceptance.arrivals import each_arrived_once
 from tests.acceptance.guide_report import guide_report
 from tests.acceptance.relay_process import ROOT, TEMPLATE, RelayProcess, a_code, a_recipient, running_relay
 from tests.acceptance.second_worker import BACK, FIRST, frozen, kill, second_worker_started, starts_of
 from tests.acceptance.sluice import Gate, Sluice, script, sluice
 from tests.waiting import eventually
-from worker.stack import free_port
 
 _UNACKED = "unacked_index"
-_STORE = script("worker", "store.lua")
+_STORE = script("smsrelay_worker.store", "apply.lua")
 _APPLIED = b"*2\r\n"  # what it answers; not that it is unknown, as at its first use
 
 Judge = Callable[[], None]
@@ -40,7 +40,7 @@ def popped_before_take(relay: RelayProcess) -> Judge:
     to = a_recipient()
     with frozen(relay, FIRST):
         message_id, noted = relay.send(to), _noted(relay)
-        with _killed_at(relay, Gate((script("worker", "take.lua"),))):
+        with _killed_at(relay, Gate((script("smsrelay_worker.consumer", "take.lua"),))):
             assert not _queued(relay, Lane.OTP.queue, message_id)
             assert _noted(relay) == noted
     return lambda: each_arrived_once(relay, {message_id: to}, BACK)
@@ -51,7 +51,7 @@ def taken_before_claim(relay: RelayProcess) -> Judge:
     to = a_recipient()
     with frozen(relay, FIRST):
         message_id = relay.send(to)
-        with _killed_at(relay, Gate((script("worker", "claim.lua"), message_id.encode()))):
+        with _killed_at(relay, Gate((script("smsrelay_worker.store", "claim.lua"), message_id.encode()))):
             assert relay.redis.zscore(keys.outbox(Lane.OTP), message_id) is not None
     return lambda: each_arrived_once(relay, {message_id: to}, BACK)
 
@@ -100,7 +100,9 @@ def found_before_publish(relay: RelayProcess) -> Judge:
         message_id = relay.send(to)
         first = relay.redis.zscore(keys.outbox(Lane.OTP), message_id)
         relay.redis.delete(Lane.OTP.queue)
-        with _killed_at(relay, Gate((script("worker", "lost.lua"), keys.outbox(Lane.OTP).encode()), message_id.encode())):
+        with _killed_at(
+            relay, Gate((script("smsrelay_worker.store", "lost.lua"), keys.outbox(Lane.OTP).encode()), message_id.encode())
+        ):
             assert relay.redis.zscore(keys.outbox(Lane.OTP), message_id) > first
             assert not _queued(relay, Lane.OTP.queue, message_id)
     return lambda: each_arrived_once(relay, {message_id: to}, BACK)
@@ -112,7 +114,7 @@ def applied_before_let_go(relay: RelayProcess) -> Judge:
     relay.wait_state(message_id, State.SUBMITTED, BACK)
     with frozen(relay, FIRST):
         assert relay.report(to, guide_report(200)) == 200
-        with _killed_at(relay, Gate((script("producers", "applied.lua"), message_id.encode()))):
+        with _killed_at(relay, Gate((script("smsrelay.store", "applied.lua"), message_id.encode()))):
             assert relay.record(message_id).state is State.DELIVERED
             assert _in_the_inbox(relay, message_id)
 
@@ -264,7 +266,7 @@ def _receiver(relay: RelayProcess, gated: Sluice) -> Iterator[tuple["subprocess.
     """A receiver with the sluice as its broker and a spool of its own, ready; and its base URL."""
     port = free_port()
     more = {"SMSRELAY_BROKER_URL": _through(relay, gated), "SMSRELAY_SPOOL": str(relay.data / "spool2")}
-    command = [sys.executable, "-m", "worker", "receiver", "--port", str(port)]
+    command = [sys.executable, "-m", "smsrelay_worker", "receiver", "--port", str(port)]
     with (relay.data / "receiver2.log").open("ab") as log:
         process = subprocess.Popen(command, cwd=ROOT, env={**relay.environment, **more}, stdout=log, stderr=log)
     url = f"http://127.0.0.1:{port}"

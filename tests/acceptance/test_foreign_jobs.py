@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from kombu import Connection
 from redis import Redis
+from smsrelay.contract.message import referenced_id
+from smsrelay.contract.state import State
+from smsrelay.store import keys
 
-from producers import keys
-from producers.message import referenced_id
-from producers.record import State
 from tests.acceptance.processes import TOGETHER, pids
 from tests.acceptance.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient
 from tests.waiting import eventually

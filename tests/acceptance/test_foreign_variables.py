@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 import requests
 from redis import Redis
+from smsrelay.contract.state import State
+from smsrelay_worker.desk.stack import free_port
 
-from producers.record import State
 from tests.acceptance.flower import flower
 from tests.acceptance.relay_process import ROOT, RelayProcess, a_recipient, running_relay
 from tests.integration.valkey import running_valkey
 from tests.waiting import eventually
-from worker.stack import free_port
 
 PASSWORD = "walrus-4711"
 AT_IMPORT = ("CELERY_WORKER_REVOKES_MAX", "CELERY_BENCH_EVERY")  # Celery's command reads them before it looks for our app
@@ -90,7 +90,7 @@ def test_a_message_is_delivered_and_the_other_apps_broker_stays_empty(relay: Rel
 
 
 def test_a_plain_celery_command_asks_our_workers(relay: RelayProcess) -> None:
-    ping = [sys.executable, "-m", "celery", "-A", "worker.app", "inspect", "ping", "--timeout", "5"]
+    ping = [sys.executable, "-m", "celery", "-A", "smsrelay_worker.app", "inspect", "ping", "--timeout", "5"]
     environment = {name: value for name, value in relay.environment.items() if name not in AT_IMPORT}
     done = subprocess.run(ping, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert "pong" in done.stdout, done.stdout + done.stderr

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 from kombu import Connection
+from smsrelay.contract.message import referenced_id
+from smsrelay.contract.state import State
 
-from producers.message import referenced_id
-from producers.record import State
 from tests.acceptance.processes import children_of, pids
 from tests.acceptance.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient, running_relay
 from tests.integration.refusals import full

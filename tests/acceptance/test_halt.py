@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
+from smsrelay.contract.lanes import Lane
+from smsrelay.contract.state import State
 
-from producers.lanes import Lane
-from producers.record import State
 from tests.acceptance.relay_process import RelayProcess, a_recipient
 from tests.waiting import eventually
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 from redis import Redis
+from smsrelay.contract.job import SendJob
+from smsrelay.contract.lanes import Lane
+from smsrelay.contract.state import State
+from smsrelay.enqueue import Accepted
+from smsrelay.store.connection import StoreUnavailable
 
-from producers.connection import StoreUnavailable
-from producers.enqueue import Accepted
-from producers.job import SendJob
-from producers.lanes import Lane
-from producers.record import State
 from tests.acceptance.guide_report import guide_report
 from tests.acceptance.processes import TOGETHER, kill_9, processes_of
 from tests.acceptance.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient, a_reference, running_relay

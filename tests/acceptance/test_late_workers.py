@@ -6,14 +6,15 @@ import signal
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from producers.lanes import Lane
-from producers.record import State
+from smsrelay.contract.lanes import Lane
+from smsrelay.contract.state import State
+from smsrelay_worker.vendors.base import DEADLINE_PASSED
+
 from tests.acceptance.processes import pids
 from tests.acceptance.relay_process import RelayProcess, a_recipient
 from tests.acceptance.second_worker import BACK, FIRST, SECOND, frozen, second_worker_started, starts_of
 from tests.integration.full_backlog import full_backlog, leading_to
 from tests.waiting import eventually
-from worker.vendor.answer import DEADLINE_PASSED
 
 _LIFETIME = 10  # seconds
 

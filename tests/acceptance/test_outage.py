@@ -12,18 +12,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from smsrelay.contract.job import SendJob
+from smsrelay.contract.lanes import Lane
+from smsrelay.contract.state import State
+from smsrelay.enqueue import Accepted
+from smsrelay.store.connection import StoreUnavailable
+from smsrelay_worker.desk.stack import free_port
+from smsrelay_worker.desk.up import Ports
 
-from producers.connection import StoreUnavailable
-from producers.enqueue import Accepted
-from producers.job import SendJob
-from producers.lanes import Lane
-from producers.record import State
 from tests.acceptance.arrivals import each_arrived_once
 from tests.acceptance.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient, a_reference, running_relay
 from tests.chaos.gate import Gate
 from tests.waiting import eventually
-from worker.local import Ports
-from worker.stack import free_port
 
 OUTAGE = 60.0  # seconds
 _BACK = 120.0  # seconds until everything goes on; a lease that ran out in the outage is found after it

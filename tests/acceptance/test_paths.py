@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from smsrelay.contract.lanes import Lane
+from smsrelay.contract.state import State
+from smsrelay_worker.messages.record import Record
 
-from producers.lanes import Lane
-from producers.record import Record, State
 from tests.acceptance.relay_process import RelayProcess
 
 NEVER: list[str] = []

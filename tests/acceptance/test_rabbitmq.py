@@ -5,12 +5,12 @@ import signal
 from collections.abc import Iterator, Sequence
 
 import pytest
+from smsrelay.contract.job import SendJob
+from smsrelay.contract.lanes import Lane
+from smsrelay.contract.state import State
+from smsrelay.enqueue import Accepted
+from smsrelay.store.connection import StoreUnavailable
 
-from producers.connection import StoreUnavailable
-from producers.enqueue import Accepted
-from producers.job import SendJob
-from producers.lanes import Lane
-from producers.record import State
 from tests.acceptance.arrivals import each_arrived_once
 from tests.acceptance.processes import PARENT, TOGETHER, kill_9, pids
 from tests.acceptance.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient, a_reference, running_relay

@@ -4,12 +4,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from smsrelay_worker.desk.stack import free_port
 
 from tests.acceptance.callback_path import SECRET, Process
 from tests.integration.refusals import REFUSALS
 from tests.integration.valkey import running_valkey
 from tests.waiting import eventually
-from worker.stack import free_port
 
 _REFUSED = ("the broker failed", "Cannot connect to redis", "Unrecoverable")
 
@@ -24,7 +24,7 @@ def test_a_worker_that_starts_while_redis_refuses_works_when_it_does_not(tmp_pat
             "SMSRELAY_BROKER_URL": f"{address}/0",
             "SMSRELAY_STORE_URL": f"{address}/0",
         }
-        worker = Process([sys.executable, "-m", "worker", "worker", "--queues", "marketing"], settings, log)
+        worker = Process([sys.executable, "-m", "smsrelay_worker", "worker", "--queues", "marketing"], settings, log)
         try:
             with REFUSALS[word](f"{address}/0"):
                 worker.start()

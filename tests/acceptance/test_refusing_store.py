@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from smsrelay.contract.job import SendJob
+from smsrelay.contract.lanes import Lane
+from smsrelay.store.connection import StoreUnavailable
 
-from producers.connection import StoreUnavailable
-from producers.job import SendJob
-from producers.lanes import Lane
 from tests.acceptance.arrivals import each_arrived_once
 from tests.acceptance.processes import children_of, pids
 from tests.acceptance.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient, a_reference, running_relay

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 from celery import Celery
+from smsrelay.contract.lanes import Lane
+from smsrelay.contract.state import State
+from smsrelay.store import keys
 
-from producers import keys
-from producers.lanes import Lane
-from producers.record import State
 from tests.acceptance.processes import TOGETHER, pids
 from tests.acceptance.relay_process import RelayProcess, a_recipient
 from tests.waiting import eventually

@@ -3,7 +3,9 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from producers.record import Record, State
+from smsrelay.contract.state import State
+from smsrelay_worker.messages.record import Record
+
 from tests.acceptance.guide_report import guide_report
 from tests.acceptance.relay_process import RelayProcess
 from tests.acceptance.shortened_policy import PATIENT_CODE

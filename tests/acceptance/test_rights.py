@@ -12,9 +12,13 @@ from typing import Any
 import pytest
 import requests
 from redis import Redis
+from smsrelay.contract.lanes import Lane
+from smsrelay.contract.state import State
+from smsrelay_worker.desk.stack import Part, Stack, free_port
+from smsrelay_worker.desk.up import Desk, Ports
+from smsrelay_worker.operations.doctor import redis_rights
+from smsrelay_worker.wiring import Relay
 
-from producers.lanes import Lane
-from producers.record import State
 from tests.acceptance.flower import flower
 from tests.acceptance.relay_process import ROOT, RelayProcess, a_recipient, clean_environment, run_smsrelay, settings_of
 from tests.integration.rabbitmq import running_rabbitmq
@@ -22,10 +26,6 @@ from tests.integration.redis_server import running_redis
 from tests.pages import text_of
 from tests.simulator.client import Simulator
 from tests.waiting import eventually
-from worker import redis_rights
-from worker.local import Desk, Ports
-from worker.relay import Relay
-from worker.stack import Part, Stack, free_port
 
 PASSWORD = "p%2Fw%23-4711"  # p/w#-4711
 FLOWER = ("ops", "walrus-4711")
@@ -153,7 +153,7 @@ def works(guarded: Guarded) -> None:
         guarded.run("app", "send", "--to", a_recipient(), "--template", "0000000", "--param", "1", "--lane", "otp").returncode
         == 0
     )
-    asked = [sys.executable, "-m", "celery", "-A", "worker.app", "inspect", "ping", "--timeout", "5"]
+    asked = [sys.executable, "-m", "celery", "-A", "smsrelay_worker.app", "inspect", "ping", "--timeout", "5"]
     as_worker = {**relay.environment, **guarded.urls["worker"]}
     pong = subprocess.run(asked, cwd=ROOT, env=as_worker, capture_output=True, text=True, timeout=60, check=False)
     assert "pong" in pong.stdout

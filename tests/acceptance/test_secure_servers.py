@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import requests
+from smsrelay.contract.lanes import Lane
+from smsrelay.contract.state import State
+from smsrelay_worker.desk.stack import free_port
 
-from producers.lanes import Lane
-from producers.record import State
 from tests.acceptance.flower import flower
 from tests.acceptance.relay_process import ROOT, RelayProcess, a_recipient, running_relay
 from tests.integration.certificates import Authority
@@ -17,7 +18,6 @@ from tests.integration.rabbitmq import running_rabbitmq
 from tests.integration.redis_server import running_redis
 from tests.pages import blocks
 from tests.waiting import eventually
-from worker.stack import free_port
 
 PASSWORD = "p%40ss%2Fw0rd"
 FLOWER = ("ops", "walrus-4711")
@@ -80,7 +80,7 @@ def works(data: Path, urls: Mapping[str, str]) -> None:
         for message_id in [relay.send(a_recipient(), lane) for lane in Lane]:
             relay.wait_state(message_id, State.DELIVERED)
         shows_its_worker(relay)
-        asked = [sys.executable, "-m", "celery", "-A", "worker.app", "inspect", "ping", "--timeout", "5"]
+        asked = [sys.executable, "-m", "celery", "-A", "smsrelay_worker.app", "inspect", "ping", "--timeout", "5"]
         environment = dict(relay.environment)
         pong = subprocess.run(asked, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
         assert "pong" in pong.stdout, pong.stderr

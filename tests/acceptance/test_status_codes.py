@@ -1,8 +1,9 @@
 """Each of the guide's 34 status codes as a real callback in the guide's own shape, and what it must come to."""
 
 import pytest
+from smsrelay.contract.state import State
+from smsrelay_worker.messages.record import Record
 
-from producers.record import Record, State
 from tests.acceptance.guide_report import guide_report
 from tests.acceptance.relay_process import RelayProcess
 

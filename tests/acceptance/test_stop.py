@@ -6,10 +6,10 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from smsrelay.contract.job import SendJob
+from smsrelay.contract.lanes import Lane
+from smsrelay.contract.state import State
 
-from producers.job import SendJob
-from producers.lanes import Lane
-from producers.record import State
 from tests.acceptance.arrivals import each_arrived_once
 from tests.acceptance.processes import PARENT, pids
 from tests.acceptance.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient, running_relay

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 from redis import Redis
+from smsrelay.contract.callback_token import CallbackToken
+from smsrelay.contract.state import State
+from smsrelay.store import keys
+from smsrelay.store.unreadable_callbacks import KeptCallbacks
 
-from producers import keys
-from producers.kept_callbacks import KeptCallbacks
-from producers.record import State
-from producers.token import CallbackToken
 from tests.acceptance.callback_path import SECRET, Broker, Receiver
 from tests.acceptance.relay_process import RelayProcess
 from tests.waiting import eventually

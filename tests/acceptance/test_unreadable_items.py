@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 from redis import Redis
+from smsrelay.broker.queues import QUEUES
+from smsrelay.contract.lanes import Lane
+from smsrelay.contract.state import State
+from smsrelay.store import keys
+from smsrelay_worker.consumer.queue_item import readable
+from smsrelay_worker.desk.stack import free_port
 
-from producers import keys
-from producers.broker import QUEUES
-from producers.lanes import Lane
-from producers.record import State
 from tests.acceptance.processes import TOGETHER, processes_of
 from tests.acceptance.relay_process import RelayProcess, a_recipient, running_relay
 from tests.integration.valkey import running_valkey
 from tests.waiting import eventually
-from worker.item import readable
-from worker.stack import free_port
 
 WORKER = TOGETHER
 

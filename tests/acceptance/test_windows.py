@@ -11,11 +11,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import pytest
+from smsrelay.contract.job import SendJob
+from smsrelay.contract.lanes import STATUS_QUEUE, Lane
+from smsrelay.contract.state import State
+from smsrelay.store import keys
+from smsrelay_worker.messages.record import Record
 
-from producers import keys
-from producers.job import SendJob
-from producers.lanes import STATUS_QUEUE, Lane
-from producers.record import Record, State
 from tests.acceptance.guide_report import guide_report
 from tests.acceptance.processes import PARENT, pids
 from tests.acceptance.relay_process import ROOT, TEMPLATE, RelayProcess, a_code, a_recipient, running_relay
@@ -28,10 +29,10 @@ _WAVE = 100  # singles
 # An app that dies between record and publish, by its own hand, so that it dies nowhere else.
 _DYING_APP = """
 import os, signal, sys
-from producers.enqueue import Enqueuer
-from producers.job import SendJob
-from producers.lanes import Lane
-from producers.settings import ProducerSettings
+from smsrelay.enqueue import Enqueuer
+from smsrelay.contract.job import SendJob
+from smsrelay.contract.lanes import Lane
+from smsrelay.settings import ProducerSettings
 
 job = SendJob(to=sys.argv[1], template=sys.argv[2], params=("1234",), lane=Lane.OTP)
 recorded = Enqueuer.connect(ProducerSettings()).record(job)

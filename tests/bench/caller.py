@@ -12,7 +12,8 @@ import sys
 import time
 from collections import deque
 
-from producers.token import CallbackToken
+from smsrelay.contract.callback_token import CallbackToken
+
 from tests.bench.sides import SECRET
 
 _LATE = 5.0  # seconds that calls under way get to be answered at the end

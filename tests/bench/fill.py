@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 
-from producers import Accepted, Enqueuer, Lane, ProducerSettings, SendJob
+from smsrelay import Accepted, Enqueuer, Lane, ProducerSettings, SendJob
 
 
 def jobs(lane: Lane, numbers: Iterable[int]) -> Iterator[SendJob]:

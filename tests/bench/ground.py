@@ -18,9 +18,9 @@ from typing import Any
 
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
+from smsrelay_worker.desk.stack import free_port
 
 from tests.bench.processes import Process, Processes, clean_environment, python
-from worker.stack import free_port
 
 LATENCY = 0.05  # seconds, of the vendor
 
@@ -104,7 +104,9 @@ def _valkey(processes: Processes, conditions: Conditions) -> tuple["Redis", int]
     """The product's own embedded server, with its own settings but for the moment of syncing."""
     port = free_port()
     process = processes.start(
-        "valkey", python("-m", "worker.embedded", str(port), str(processes.folder / "valkey")), clean_environment()
+        "valkey",
+        python("-m", "smsrelay_worker.desk.embedded_valkey", str(port), str(processes.folder / "valkey")),
+        clean_environment(),
     )
     redis = Redis(port=port, decode_responses=True)
 

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
-from producers.lanes import Lane
+from smsrelay.contract.lanes import Lane
+from smsrelay_worker.desk.stack import free_port
+
 from tests.bench.ground import Ground
 from tests.bench.processes import Process, clean_environment, python
-from worker.stack import free_port
 
 UNLIMITED = 100_000  # submits a second: the setting's own maximum
 SECRET = "benchmark-secret-0123456789"
@@ -97,7 +98,7 @@ class RelaySide:
 
     def start_worker(self, ground: Ground, lanes: Sequence[Lane] = (), redis_port: int | None = None) -> Process:
         name = ground.name("worker")
-        command = python("-m", "worker", "worker", "--name", name, "--no-events", *_queues(lanes))
+        command = python("-m", "smsrelay_worker", "worker", "--name", name, "--no-events", *_queues(lanes))
         return ground.processes.start(name, command, self.environment(ground, redis_port))
 
     def ready(self, worker: Process) -> bool:
@@ -105,7 +106,9 @@ class RelaySide:
 
     def receiver(self, ground: Ground) -> int:
         port, name = free_port(), ground.name("receiver")
-        process = ground.processes.start(name, python("-m", "worker", "receiver", "--port", str(port)), self.environment(ground))
+        process = ground.processes.start(
+            name, python("-m", "smsrelay_worker", "receiver", "--port", str(port)), self.environment(ground)
+        )
         ground.processes.wait(process, lambda: listens(port), "it listens")
         return port
 

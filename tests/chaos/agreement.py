@@ -6,7 +6,9 @@ answered 200 may have been applied or not; one that was answered 200 must have b
 
 from collections.abc import Callable, Iterator
 
-from producers.record import Entry, Record, State
+from smsrelay.contract.state import State
+from smsrelay_worker.messages.record import Entry, Record
+
 from tests.chaos.evidence import Case
 from tests.chaos.load import Cancel
 from tests.chaos.rows import Rows

@@ -10,7 +10,8 @@ Pure. Takes a ``Random``, fresh numbers and the calms; returns batches.
 from collections.abc import Iterable, Iterator
 from random import Random
 
-from producers.lanes import Lane
+from smsrelay.contract.lanes import Lane
+
 from tests.chaos.behaviour import Behaviour
 from tests.chaos.calm import Calm
 from tests.chaos.planned import Batch, Planned

@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
+from smsrelay.enqueue import Enqueuer
+from smsrelay_worker.wiring import Relay
 
-from producers.enqueue import Enqueuer
 from tests.chaos.calm import calms
 from tests.chaos.deadline import lateness, too_late
 from tests.chaos.drain import Drained, drain
@@ -39,7 +40,6 @@ from tests.chaos.stage import Stage
 from tests.chaos.table import Findings, table
 from tests.chaos.windows import short_policy
 from tests.chaos.worker_logs import replaced
-from worker.relay import Relay
 
 _DRAIN = 300.0  # seconds; a task in a killed worker's hands comes back after the visibility timeout of 120
 _TAIL = 5.0  # seconds of load after the last fault

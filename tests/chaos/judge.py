@@ -12,7 +12,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from producers.record import Entry, Record, State
+from smsrelay.contract.state import State
+from smsrelay_worker.messages.record import Entry, Record
+
 from tests.chaos.agreement import disagreements
 from tests.chaos.evidence import Case
 from tests.chaos.rows import Rows

@@ -16,15 +16,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 
-from producers.connection import StoreUnavailable
-from producers.enqueue import Accepted, Enqueuer
-from producers.job import SendJob
-from producers.message import referenced_id
-from producers.rejection import Rejection
+from smsrelay.contract.job import SendJob
+from smsrelay.contract.message import referenced_id
+from smsrelay.contract.rejection import Rejection
+from smsrelay.enqueue import Accepted, Enqueuer
+from smsrelay.store.connection import StoreUnavailable
+from smsrelay_worker.messages import lifecycle
+from smsrelay_worker.store.records import Store
+
 from tests.chaos.planned import Batch, Planned
 from tests.simulator.client import Simulator
-from worker import lifecycle
-from worker.store import Store
 
 _AGAIN = 0.3  # seconds before the store is asked again
 _THREADS = 48  # nearly all wait

@@ -10,7 +10,9 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from producers.record import Entry, State
+from smsrelay.contract.state import State
+from smsrelay_worker.messages.record import Entry
+
 from tests.chaos.evidence import Case
 from tests.chaos.grip import Grip
 from tests.chaos.harm import FOR_EVER, Harm, longest_unharmed

@@ -8,7 +8,8 @@ not installed and cannot be.
 import subprocess
 from pathlib import Path
 
-from producers.broker import QUEUES
+from smsrelay.broker.queues import QUEUES
+
 from tests.chaos.part import Part
 from tests.integration.rabbitmq import RabbitMQ, installed
 

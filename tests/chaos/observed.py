@@ -1,4 +1,4 @@
-"""A worker with two observers that write down what its processes hold; started as ``smsrelay worker`` starts ``worker.process``.
+"""A worker with two observers that write down what its processes hold; started as ``smsrelay worker`` starts ``processes.main``.
 
 Enters: the environment of a worker, and the folder CHAOS_HELD. Leaves: a file for each process, named by its pid, with a line for
 each task that was received (``ms + task ids``) or is over (``ms - task``), written at once, so that a killed process leaves what
@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from celery.signals import task_postrun, task_received
-
-from worker.process import main
+from smsrelay_worker.processes.main import main
 
 
 @lru_cache

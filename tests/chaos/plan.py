@@ -11,7 +11,8 @@ from itertools import count
 from random import Random
 from typing import Any
 
-from producers.lanes import Lane
+from smsrelay.contract.lanes import Lane
+
 from tests.chaos.behaviour import choose
 from tests.chaos.burst import bursts
 from tests.chaos.calm import Calm, is_calm

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from producers.lanes import Lane
+from smsrelay.contract.lanes import Lane
+
 from tests.chaos.behaviour import Behaviour
 
 

@@ -8,7 +8,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
-from producers.record import Entry, State
+from smsrelay.contract.state import State
+from smsrelay_worker.messages.record import Entry
+
 from tests.chaos.evidence import Case
 from tests.chaos.grip import Grip
 

@@ -24,9 +24,12 @@ from pathlib import Path
 
 from redis import Redis
 from redis.exceptions import RedisError
+from smsrelay.broker.queues import QUEUES
+from smsrelay.settings import PREFIX
+from smsrelay_worker.cli.processes import GREEN
+from smsrelay_worker.desk.stack import free_port
+from smsrelay_worker.settings import WorkerSettings
 
-from producers.broker import QUEUES
-from producers.settings import PREFIX
 from tests.acceptance.processes import PARENT, pids
 from tests.chaos.gate import Gate
 from tests.chaos.grip import Grip, read_grips
@@ -38,9 +41,6 @@ from tests.chaos.store_errors import mend
 from tests.chaos.windows import CONNECT_TIMEOUT, READ_TIMEOUT, short_policy
 from tests.simulator.client import Simulator
 from tests.simulator.process import running_simulator
-from worker.run import GREEN
-from worker.settings import WorkerSettings
-from worker.stack import free_port
 
 _SUPERVISE = 0.5  # seconds between looks at processes that ended by themselves
 _READY = 30.0
@@ -134,7 +134,7 @@ class Stage:
 
     def command(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """What ``smsrelay`` says to a person on this stage."""
-        given = [sys.executable, "-m", "worker", *arguments]
+        given = [sys.executable, "-m", "smsrelay_worker", *arguments]
         return subprocess.run(
             given, cwd=ROOT, env=self._environment, capture_output=True, text=True, timeout=_COMMAND, check=False
         )
@@ -226,7 +226,7 @@ class Stage:
     def _receiver(self, place: int, port: int) -> Part:
         data = self.folder / f"receiver{place}"
         data.mkdir(exist_ok=True)
-        command = [sys.executable, "-m", "worker", "receiver", "--port", str(port)]
+        command = [sys.executable, "-m", "smsrelay_worker", "receiver", "--port", str(port)]
         return self._part(f"receiver{place}", command, SMSRELAY_DATA=str(data))
 
     def _worker(self, name: str) -> Part:

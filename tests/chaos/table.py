@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from producers.lanes import Lane
-from producers.record import State
+from smsrelay.contract.lanes import Lane
+from smsrelay.contract.state import State
+
 from tests.chaos.drain import Drained
 from tests.chaos.ending import Ending
 from tests.chaos.evidence import Case

@@ -3,15 +3,16 @@
 from dataclasses import replace
 
 import pytest
+from smsrelay.contract.lanes import Lane
+from smsrelay.contract.state import State
+from smsrelay_simulator.record import SubmitRecord
+from smsrelay_worker.messages.record import Entry
 
-from producers.lanes import Lane
-from producers.record import Entry, State
 from tests.chaos.evidence import Case, Submit
 from tests.chaos.grip import Grip
 from tests.chaos.harm import FOR_EVER, Harm, longest_unharmed
 from tests.chaos.lying import LEASE_RAN_OUT, left_lying
 from tests.chaos.windows import LEASE, UNCERTAIN_OTP
-from tests.simulator.record import SubmitRecord
 from tests.unit.records import ID, NOW, queued
 
 PID = 4711

@@ -5,7 +5,7 @@ Enters: nothing. Leaves: the text of a policy file. Fails with ``ValueError`` wh
 
 import re
 
-from worker.policy_file import packaged_source
+from smsrelay_worker.policy.toml_file import packaged_source
 
 REPORT_DEADLINE = 45  # seconds
 UNCERTAIN_OTP = 5

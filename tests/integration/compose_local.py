@@ -19,11 +19,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from smsrelay_worker.desk.embedded_valkey import command as embedded
+from smsrelay_worker.desk.stack import free_port
+
 from tests.integration import compose_redis_cli
 from tests.integration.compose_file import ROOT, Service
 from tests.integration.compose_image import stages
-from worker.embedded import command as embedded
-from worker.stack import free_port
 
 _PORTS = (6379, 8025, 5555, 9100)
 _SIMULATOR_IN_IMAGE = "/opt/simulator"

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 from redis import Redis
+from smsrelay.enqueue import Enqueuer
+from smsrelay_worker.desk.stack import free_port
+from smsrelay_worker.store.records import Store
 
-from producers.enqueue import Enqueuer
 from tests.integration.messages import RETENTION, enqueuer
 from tests.integration.valkey import running_valkey
-from worker.stack import free_port
-from worker.store import Store
 
 
 @pytest.fixture(scope="session")

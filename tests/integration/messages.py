@@ -5,36 +5,35 @@ from collections.abc import Callable
 from typing import Any
 
 from redis import Redis
-
-from producers.enqueue import Enqueuer
-from producers.inbox import Inbox
-from producers.job import SendJob
-from producers.lanes import Lane
-from producers.outbox import Outbox
-from producers.publish import Publisher
-from worker import lifecycle
-from worker.agenda import Agenda
-from worker.answers import Answers
-from worker.begun import Begun, Ended
-from worker.limit import Limit
-from worker.pace import Pace
-from worker.policy import Policy
-from worker.policy_file import load_policy
-from worker.put_off import PutOff
-from worker.reconcile import Reconciler
-from worker.send import Sender
-from worker.slot import Slot
-from worker.status import Reports
-from worker.store import Change, Reading, Store
-from worker.submit import Submits
-from worker.tariff import Tariff
-from worker.transition import Transition
-from worker.unread import Unread
-from worker.vendor.answer import Answer, Kind, Vendor
-from worker.vendor.credentials import AppCode
-from worker.vendor.session import open_session
-from worker.vendor.yisha import Yisha, YishaAccount
-from worker.waits import Waits
+from smsrelay.broker.publisher import Publisher
+from smsrelay.contract.job import SendJob
+from smsrelay.contract.lanes import Lane
+from smsrelay.enqueue import Enqueuer
+from smsrelay.store.inbox import Inbox
+from smsrelay.store.outbox import Outbox
+from smsrelay_worker.attempts.attempt import Begun, Ended
+from smsrelay_worker.attempts.recorder import Answers
+from smsrelay_worker.attempts.sender import Sender
+from smsrelay_worker.attempts.submit import Submits
+from smsrelay_worker.attempts.timeouts import Waits
+from smsrelay_worker.messages import lifecycle
+from smsrelay_worker.messages.transition import Transition
+from smsrelay_worker.policy.model import Policy
+from smsrelay_worker.policy.toml_file import load_policy
+from smsrelay_worker.rate_limit.cost import Tariff
+from smsrelay_worker.rate_limit.halt import PutOff
+from smsrelay_worker.rate_limit.limiter import Limit
+from smsrelay_worker.rate_limit.poll_rate import Pace
+from smsrelay_worker.rate_limit.slot import Slot
+from smsrelay_worker.reports.apply import Reports
+from smsrelay_worker.reports.pending import Unread
+from smsrelay_worker.reports.poll import Reconciler
+from smsrelay_worker.scheduler.scheduler import Agenda
+from smsrelay_worker.store.records import Change, Reading, Store
+from smsrelay_worker.vendors.base import Answer, Kind, Vendor
+from smsrelay_worker.vendors.yisha.adapter import Yisha, YishaAccount
+from smsrelay_worker.vendors.yisha.credentials import AppCode
+from smsrelay_worker.vendors.yisha.http import open_session
 
 SECRET = b"a secret of sixteen characters"
 POLICY = load_policy(None)

@@ -5,8 +5,7 @@ import json
 from typing import Any
 
 from redis import Redis
-
-from producers.lanes import Lane
+from smsrelay.contract.lanes import Lane
 
 
 def queued(redis: Redis, queue: Lane | str) -> list[dict[str, Any]]:

@@ -17,8 +17,7 @@ from pathlib import Path
 import pytest
 from amqp import Connection
 from amqp.exceptions import AMQPError
-
-from worker.stack import free_port
+from smsrelay_worker.desk.stack import free_port
 
 _BIN = Path("/usr/lib/rabbitmq/bin")  # the scripts in the path of Debian become another user first
 _SERVER = _BIN / "rabbitmq-server"

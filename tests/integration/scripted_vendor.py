@@ -16,11 +16,11 @@ from itertools import count
 from typing import IO, Any
 from urllib.parse import parse_qsl
 
-from producers.lanes import Lane
-from worker.vendor.answer import Answer, Submission
-from worker.vendor.credentials import AppCode
-from worker.vendor.session import open_session
-from worker.vendor.yisha import Yisha, YishaAccount
+from smsrelay.contract.lanes import Lane
+from smsrelay_worker.vendors.base import Answer, Submission
+from smsrelay_worker.vendors.yisha.adapter import Yisha, YishaAccount
+from smsrelay_worker.vendors.yisha.credentials import AppCode
+from smsrelay_worker.vendors.yisha.http import open_session
 
 NUMBER = "+8613800138000"
 SUBMISSION = Submission("m-1", 1, Lane.OTP, NUMBER, "0000000", ("1234", "5"), "https://sms.example/callback/m-1/1/x")

@@ -11,15 +11,15 @@ from dataclasses import dataclass, field
 
 import requests
 import uvicorn
+from smsrelay.contract.callback_token import CallbackToken
+from smsrelay.contract.event import StatusEvent
+from smsrelay.contract.unreadable_callback import Received, UnreadCallback
+from smsrelay.receiver.allowance import Allowance
+from smsrelay.receiver.app import create_app
+from smsrelay.receiver.batcher import Kept
+from smsrelay.receiver.refused_requests import RefusedPosts
+from smsrelay.receiver.spool import SpoolFull
 
-from producers.allowance import Allowance
-from producers.event import StatusEvent
-from producers.forward import Kept
-from producers.receiver import create_app
-from producers.refused import RefusedPosts
-from producers.spool import SpoolFull
-from producers.token import CallbackToken
-from producers.unread_callback import Received, UnreadCallback
 from tests.waiting import eventually
 
 SECRET = b"0123456789abcdef"

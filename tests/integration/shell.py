@@ -26,7 +26,7 @@ class Shell:
         self._environment[name] = value
 
     def start(self, *arguments: str) -> "subprocess.Popen[bytes]":
-        command = [sys.executable, "-m", "worker", *arguments]
+        command = [sys.executable, "-m", "smsrelay_worker", *arguments]
         pipe = subprocess.PIPE
         return subprocess.Popen(command, cwd=self._folder, env=self._environment, stdin=pipe, stdout=pipe, stderr=pipe)
 

@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from redis import Redis
-
-from producers.lanes import Lane
+from smsrelay.contract.lanes import Lane
 
 _ROOT = Path(__file__).parents[2]
 _RISING = 0.4  # seconds until all are under way

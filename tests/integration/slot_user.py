@@ -11,10 +11,9 @@ import time
 from typing import Any
 
 from redis import Redis
-
-from producers.connection import open_store
-from producers.lanes import Lane
-from worker.limit import Limit
+from smsrelay.contract.lanes import Lane
+from smsrelay.store.connection import open_store
+from smsrelay_worker.rate_limit.limiter import Limit
 
 
 def store_offset(redis: Redis) -> float:

@@ -2,23 +2,23 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from redis import Redis
+from smsrelay.broker.publisher import Publisher
+from smsrelay.contract.event import StatusEvent
+from smsrelay.contract.lanes import STATUS_QUEUE, Lane
+from smsrelay.contract.state import State
+from smsrelay.enqueue import CHUNK, Enqueuer
+from smsrelay.store import keys
+from smsrelay.store.inbox import Inbox
+from smsrelay_worker.policy.model import Policy
+from smsrelay_worker.scheduler.rescuer import LostWakeUps
+from smsrelay_worker.scheduler.scheduler import Agenda
+from smsrelay_worker.store.records import Store
+from smsrelay_worker.vendors.base import Answer, Kind
 
-from producers import keys
-from producers.enqueue import CHUNK, Enqueuer
-from producers.event import StatusEvent
-from producers.inbox import Inbox
-from producers.lanes import STATUS_QUEUE, Lane
-from producers.publish import Publisher
-from producers.record import State
 from tests.integration import messages
 from tests.integration.messages import ACCEPTED, LEASE, POLICY, RETENTION, answer, begin, job
 from tests.integration.queues import published_ids
 from tests.waiting import eventually
-from worker.agenda import Agenda
-from worker.lost import LostWakeUps
-from worker.policy import Policy
-from worker.store import Store
-from worker.vendor.answer import Answer, Kind
 
 UNREACHABLE = Answer(Kind.UNREACHABLE, "connect_error")
 

@@ -11,25 +11,26 @@ from dataclasses import dataclass, replace
 
 import pytest
 from redis import Redis
+from smsrelay.contract.event import StatusEvent
+from smsrelay.contract.lanes import Lane
+from smsrelay.contract.state import State
+from smsrelay.enqueue import Enqueuer
+from smsrelay.store import keys
+from smsrelay.store.connection import open_store
+from smsrelay_worker.attempts.attempt import Ended
+from smsrelay_worker.attempts.sender import Sender
+from smsrelay_worker.messages import lifecycle
+from smsrelay_worker.messages.outcome import Outcome
+from smsrelay_worker.messages.record import Record
+from smsrelay_worker.rate_limit.limiter import Limit, Refusal
+from smsrelay_worker.reports.apply import Reports
+from smsrelay_worker.store.records import Store
+from smsrelay_worker.vendors.base import Answer, Kind
 
-from producers import keys
-from producers.connection import open_store
-from producers.enqueue import Enqueuer
-from producers.event import StatusEvent
-from producers.lanes import Lane
-from producers.record import Record, State
 from tests.integration.messages import POLICY, RETENTION, WAITS, begin, changed, ended, enqueuer, job, recording, sending
 from tests.integration.scripted_vendor import ACCEPTED, Reaction, Script, answer, close, scripted_vendor, yisha
 from tests.integration.severed import Severed, severed_after
 from tests.waiting import eventually
-from worker import lifecycle
-from worker.begun import Ended
-from worker.limit import Limit, Refusal
-from worker.outcome import Outcome
-from worker.send import Sender
-from worker.status import Reports
-from worker.store import Store
-from worker.vendor.answer import Answer, Kind
 
 _TRIES = 2 * 3  # the client itself tries three times
 _PATIENT = replace(WAITS, lease=600.0)

@@ -6,21 +6,21 @@ from typing import Any
 
 import pytest
 from redis import Redis
+from smsrelay.enqueue import Enqueuer
+from smsrelay.store.connection import StoreUnavailable, open_store
+from smsrelay.store.inbox import Inbox
+from smsrelay_worker.attempts.attempt import Begun, Ended
+from smsrelay_worker.attempts.recorder import Answers
+from smsrelay_worker.rate_limit.halt import PutOff
+from smsrelay_worker.rate_limit.limiter import Limit
+from smsrelay_worker.rate_limit.slot import Slot
+from smsrelay_worker.reports.apply import Reports
+from smsrelay_worker.reports.pending import Unread
+from smsrelay_worker.store.records import Store
+from smsrelay_worker.vendors.base import Answer, Kind
 
-from producers.connection import StoreUnavailable, open_store
-from producers.enqueue import Enqueuer
-from producers.inbox import Inbox
 from tests.integration.messages import POLICY, RETENTION, WAITS, begin, job
 from tests.waiting import eventually
-from worker.answers import Answers
-from worker.begun import Begun, Ended
-from worker.limit import Limit
-from worker.put_off import PutOff
-from worker.slot import Slot
-from worker.status import Reports
-from worker.store import Store
-from worker.unread import Unread
-from worker.vendor.answer import Answer, Kind
 
 _SOON = 10.0  # seconds; before the cure it was for ever
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 from redis import Redis
+from smsrelay.contract.lanes import Lane
+from smsrelay.contract.message import referenced_id
+from smsrelay.store import keys
 
-from producers import keys
-from producers.lanes import Lane
-from producers.message import referenced_id
 from tests.integration.queues import published_ids
 from tests.integration.shell import Shell
 from tests.waiting import eventually

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from redis import Redis
+from smsrelay.contract.lanes import Lane
+from smsrelay.store import keys
 
-from producers import keys
-from producers.lanes import Lane
 from tests.integration.queues import published_ids
 from tests.integration.shell import Ended, Shell
 from tests.pages import text_of

@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 import requests
 from redis import Redis
+from smsrelay.settings import SettingsError
+from smsrelay_worker.desk.up import Desk, Ports
+from smsrelay_worker.settings import WorkerSettings
 
-from producers.settings import SettingsError
 from tests.integration.compose_file import COMPOSE, ROOT, raw, services
 from tests.integration.compose_image import sent, stages
 from tests.integration.compose_local import Local, Place, running
 from tests.simulator.client import Simulator
 from tests.waiting import eventually
-from worker.local import Desk, Ports
-from worker.settings import WorkerSettings
 
 OURS = ("worker", "receiver", "flower", "simulator")
 DEMO, EXAMPLE = ROOT / ".env.demo.example", ROOT / ".env.example"

@@ -9,21 +9,22 @@ from typing import Any
 
 import pytest
 from redis import Redis
+from smsrelay.contract.event import StatusEvent
+from smsrelay.contract.lanes import STATUS_QUEUE, Lane
+from smsrelay.contract.state import State
+from smsrelay.enqueue import Enqueuer
+from smsrelay.store import keys
+from smsrelay_worker.messages import lifecycle
+from smsrelay_worker.messages.record import Record
+from smsrelay_worker.messages.transition import Transition
+from smsrelay_worker.operations.dead_letters import DeadLetters
+from smsrelay_worker.store.apply import Applied
+from smsrelay_worker.store.records import Store
+from smsrelay_worker.store.undecodable import Undecodable
+from smsrelay_worker.vendors.base import Answer, Kind
 
-from producers import keys
-from producers.enqueue import Enqueuer
-from producers.event import StatusEvent
-from producers.lanes import STATUS_QUEUE, Lane
-from producers.record import Record, State
 from tests.integration.messages import POLICY, RETENTION, SECRET, answer, begin, changed, job
 from tests.integration.queues import published_ids
-from worker import lifecycle
-from worker.applied import Applied
-from worker.dead import DeadLetters
-from worker.store import Store
-from worker.transition import Transition
-from worker.undecodable import Undecodable
-from worker.vendor.answer import Answer, Kind
 
 
 def dead(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -37,7 +38,7 @@ def command(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         "SMSRELAY_STORE_URL": url,
         "SMSRELAY_SECRET": SECRET.decode(),
     }
-    line = [sys.executable, "-m", "worker", *arguments]
+    line = [sys.executable, "-m", "smsrelay_worker", *arguments]
     return subprocess.run(line, env=environment, capture_output=True, text=True, check=False)
 
 

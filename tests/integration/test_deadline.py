@@ -11,24 +11,25 @@ from pathlib import Path
 
 import pytest
 from redis import Redis
+from smsrelay.contract.lanes import Lane
+from smsrelay.contract.state import State
+from smsrelay.enqueue import Enqueuer
+from smsrelay.store import keys
+from smsrelay_worker.attempts.attempt import Begun
+from smsrelay_worker.messages import lifecycle
+from smsrelay_worker.messages.record import Record
+from smsrelay_worker.rate_limit.slot import Slot
+from smsrelay_worker.store.records import Change, Decide, Reading, Store
+from smsrelay_worker.vendors.base import DEADLINE_PASSED, Answer, Kind, Submission
+from smsrelay_worker.vendors.yisha.adapter import Yisha
+from smsrelay_worker.vendors.yisha.http import Post, open_session
+from smsrelay_worker.vendors.yisha.request_body import Form, TooLate
 
-from producers import keys
-from producers.enqueue import Enqueuer
-from producers.lanes import Lane
-from producers.record import Record, State
 from tests.integration import messages
 from tests.integration.full_backlog import full_backlog
 from tests.integration.messages import POLICY, RETENTION, begin, changed, job, recording, sending, store_clock
 from tests.integration.scripted_vendor import SUBMISSION, Script, scripted_vendor, yisha
 from tests.waiting import eventually
-from worker import lifecycle
-from worker.begun import Begun
-from worker.slot import Slot
-from worker.store import Change, Decide, Reading, Store
-from worker.vendor.answer import DEADLINE_PASSED, Answer, Kind, Submission
-from worker.vendor.form import Form, TooLate
-from worker.vendor.session import Post, open_session
-from worker.vendor.yisha import Yisha
 
 
 @pytest.fixture

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
+from smsrelay_worker.desk.up import Desk, Ports, announcement
+from smsrelay_worker.settings import WorkerSettings
 
 from tests.integration.shell import Shell
-from worker.local import Desk, Ports, announcement
-from worker.settings import WorkerSettings
 
 EMBEDDED = "redis://127.0.0.1:4711/0"
 REDIS, RABBITMQ = "redis://elsewhere:6379/0", "amqp://guest:guest@elsewhere:5672//"

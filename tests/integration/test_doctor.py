@@ -13,23 +13,23 @@ from typing import Any
 
 import pytest
 from redis import Redis
+from smsrelay.contract.event import StatusEvent
+from smsrelay.receiver.spool import Spool
+from smsrelay.settings import ProducerSettings
+from smsrelay.store import keys
+from smsrelay.store.connection import open_store
+from smsrelay_worker.operations.doctor.doctor import examine_store
+from smsrelay_worker.operations.doctor.finding import Severity
+from smsrelay_worker.operations.doctor.server import count_parked
+from smsrelay_worker.rate_limit.limiter import Limit
+from smsrelay_worker.store.records import Store
 
-from producers import keys
-from producers.connection import open_store
-from producers.event import StatusEvent
-from producers.settings import ProducerSettings
-from producers.spool import Spool
 from tests.integration import messages
 from tests.integration.conftest import free_port
 from tests.integration.rabbitmq import running_rabbitmq
 from tests.integration.served import Served, serve
 from tests.integration.valkey import running_valkey
 from tests.waiting import eventually
-from worker.doctor import examine_store
-from worker.doctor_server import count_parked
-from worker.finding import Severity
-from worker.limit import Limit
-from worker.store import Store
 
 SECRET = secrets.token_hex(16)
 ROOT = Path(__file__).parents[2]
@@ -49,7 +49,7 @@ class Doctor:
     def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         kept = {name: value for name, value in os.environ.items() if not name.startswith("SMSRELAY_")}
         environment = kept | {"PYTHONPATH": str(ROOT)} | self.variables
-        command = [sys.executable, "-m", "worker", "doctor", *arguments]
+        command = [sys.executable, "-m", "smsrelay_worker", "doctor", *arguments]
         return subprocess.run(
             command, cwd=self._folder, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False
         )

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from smsrelay_worker.operations.doctor.callback import examine_callback
+from smsrelay_worker.operations.doctor.finding import Finding, Severity
 
 from tests.integration.served import SECRET, Served, serve
-from worker.doctor_callback import examine_callback
-from worker.finding import Finding, Severity
 
 
 @pytest.fixture(scope="module")

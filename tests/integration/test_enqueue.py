@@ -11,17 +11,18 @@ from threading import Barrier
 
 import pytest
 from redis import Redis
+from smsrelay.contract.job import SendJob
+from smsrelay.contract.lanes import Lane
+from smsrelay.contract.message import referenced_id
+from smsrelay.contract.rejection import Rejection
+from smsrelay.contract.state import State
+from smsrelay.enqueue import CHUNK, Accepted, Enqueuer, ReferenceTaken
+from smsrelay.settings import ProducerSettings
+from smsrelay.store import keys
+from smsrelay.store.connection import StoreUnavailable
+from smsrelay.store.outbox import Outbox
+from smsrelay_worker.messages.record import Entry, Record
 
-from producers import keys
-from producers.connection import StoreUnavailable
-from producers.enqueue import CHUNK, Accepted, Enqueuer, ReferenceTaken
-from producers.job import SendJob
-from producers.lanes import Lane
-from producers.message import referenced_id
-from producers.outbox import Outbox
-from producers.record import Entry, Record, State
-from producers.rejection import Rejection
-from producers.settings import ProducerSettings
 from tests.integration.queues import published_ids, queued
 from tests.waiting import eventually
 

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 from redis import Redis
+from smsrelay.contract.job import SendJob
+from smsrelay.contract.lanes import Lane
+from smsrelay.contract.state import State
+from smsrelay.enqueue import CHUNK, Accepted, Enqueuer, ReferenceTaken, Refused
+from smsrelay.settings import ProducerSettings
+from smsrelay.store import keys, outbox
+from smsrelay.store.outbox import PER_CALL
 
-from producers import keys, outbox
-from producers.enqueue import CHUNK, Accepted, Enqueuer, ReferenceTaken, Refused
-from producers.job import SendJob
-from producers.lanes import Lane
-from producers.outbox import PER_CALL
-from producers.record import State
-from producers.settings import ProducerSettings
 from tests.integration.commands import reads, spent
 from tests.integration.lossy import losing_one_answer
 from tests.integration.queues import published_ids, queued

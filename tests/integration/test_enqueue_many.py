@@ -5,16 +5,16 @@ from collections.abc import Iterator
 
 import pytest
 from redis import Redis
+from smsrelay.contract.job import SendJob
+from smsrelay.contract.lanes import Lane
+from smsrelay.contract.message import referenced_id
+from smsrelay.contract.rejection import Rejection
+from smsrelay.enqueue import CHUNK, Accepted, Enqueuer, Refused
+from smsrelay.settings import ProducerSettings
+from smsrelay.store import keys
+from smsrelay.store.connection import StoreUnavailable
+from smsrelay.store.outbox import PER_CALL
 
-from producers import keys
-from producers.connection import StoreUnavailable
-from producers.enqueue import CHUNK, Accepted, Enqueuer, Refused
-from producers.job import SendJob
-from producers.lanes import Lane
-from producers.message import referenced_id
-from producers.outbox import PER_CALL
-from producers.rejection import Rejection
-from producers.settings import ProducerSettings
 from tests.integration.queues import published_ids, queued
 
 NUMBER, CODE = "+8613800138000", "739148"

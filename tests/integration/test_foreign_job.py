@@ -5,16 +5,16 @@ import json
 import pytest
 from celery.exceptions import Reject
 from redis import Redis
+from smsrelay.store import keys
+from smsrelay.store.unreadable_callbacks import KeptCallbacks
+from smsrelay_worker.operations.replay import KeptJobs
+from smsrelay_worker.settings import WorkerSettings
+from smsrelay_worker.tasks import TaskCall, Tasks
+from smsrelay_worker.wiring import Relay
 from structlog.testing import capture_logs
 
-from producers import keys
-from producers.kept_callbacks import KeptCallbacks
 from tests.integration.messages import job
 from tests.integration.refusals import full
-from worker.kept import KeptJobs
-from worker.relay import Relay
-from worker.settings import WorkerSettings
-from worker.tasks import TaskCall, Tasks
 
 TASK_ID = "5e1f2f0e-8b1c-4d0e-9b7a-0a1b2c3d4e5f"
 WIRE = job().model_dump(mode="json")

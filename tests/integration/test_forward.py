@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from smsrelay.broker.publisher import BrokerUnavailable
+from smsrelay.contract.event import StatusEvent
+from smsrelay.receiver.batcher import Forwarder, Kept, in_threads
+from smsrelay.receiver.spool import Spool, SpoolFull, SpoolUnavailable
+from smsrelay.receiver.spool_drain import Drain
 from structlog.testing import capture_logs
 
-from producers.drain import Drain
-from producers.event import StatusEvent
-from producers.forward import Forwarder, Kept, in_threads
-from producers.publish import BrokerUnavailable
-from producers.spool import Spool, SpoolFull, SpoolUnavailable
 from tests.waiting import eventually
 
 LIMIT = 250

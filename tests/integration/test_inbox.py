@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 from redis import Redis
+from smsrelay.broker.publisher import Publisher
+from smsrelay.contract.event import StatusEvent
+from smsrelay.contract.lanes import STATUS_QUEUE
+from smsrelay.store import keys
+from smsrelay.store.inbox import BATCH, Inbox
 
-from producers import keys
-from producers.event import StatusEvent
-from producers.inbox import BATCH, Inbox
-from producers.lanes import STATUS_QUEUE
-from producers.publish import Publisher
 from tests.integration.commands import spent
 
 UPDATED = 1591590009873

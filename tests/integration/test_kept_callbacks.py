@@ -4,20 +4,20 @@ import json
 
 import pytest
 from redis import Redis
+from smsrelay.contract.callback_token import CallbackToken
+from smsrelay.contract.event import StatusEvent
+from smsrelay.contract.rejection import Rejection
+from smsrelay.contract.unreadable_callback import UnreadCallback
+from smsrelay.receiver.refused_requests import Refusal
+from smsrelay.receiver.spool import Spool
+from smsrelay.store import keys
+from smsrelay.store.inbox import Inbox
+from smsrelay.store.refusal_counts import RefusalCounts
+from smsrelay.store.unreadable_callbacks import CAP, KEPT_FOR, KeptCallbacks
+from smsrelay_worker.operations.doctor.callback import stored_callbacks
+from smsrelay_worker.store.records import Store
 
-from producers import keys
-from producers.event import StatusEvent
-from producers.inbox import Inbox
-from producers.kept_callbacks import CAP, KEPT_FOR, KeptCallbacks
-from producers.refusal_counts import RefusalCounts
-from producers.refused import Refusal
-from producers.rejection import Rejection
-from producers.spool import Spool
-from producers.token import CallbackToken
-from producers.unread_callback import UnreadCallback
 from tests.integration.test_dead import dead
-from worker.doctor_callback import stored_callbacks
-from worker.store import Store
 
 TOKEN = CallbackToken("m1", 2)
 NUMBER = "13800138000"

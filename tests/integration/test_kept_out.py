@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 from redis import Redis
+from smsrelay.settings import ProducerSettings
+from smsrelay_worker.desk.stack import free_port
+from smsrelay_worker.operations.doctor import access
 
-from producers.settings import ProducerSettings
 from tests.integration.certificates import Authority
 from tests.integration.rabbitmq import RabbitMQ, running_rabbitmq
 from tests.integration.redis_server import running_redis
 from tests.integration.shell import Ended, Shell
-from worker import access
-from worker.stack import free_port
 
 WALRUS = "walrus-4711"
 PROTECTED = ("--requirepass", WALRUS)

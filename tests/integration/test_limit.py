@@ -5,12 +5,12 @@ from itertools import pairwise
 
 import pytest
 from redis import Redis
+from smsrelay.contract.lanes import Lane
+from smsrelay.store import keys
+from smsrelay.store.connection import StoreUnavailable, open_store
+from smsrelay_worker.rate_limit.limiter import Grant, Limit, Refusal, Slot
 
-from producers import keys
-from producers.connection import StoreUnavailable, open_store
-from producers.lanes import Lane
 from tests.waiting import eventually
-from worker.limit import Grant, Limit, Refusal, Slot
 
 TEMPLATE = "0000000"
 HOUR = 3_600_000_000  # microseconds

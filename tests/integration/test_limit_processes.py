@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from redis import Redis
+from smsrelay.contract.lanes import Lane
+from smsrelay_worker.rate_limit.limiter import Limit
 
-from producers.lanes import Lane
 from tests.integration.slot_crew import Crew, Measurement, running_crew
-from worker.limit import Limit
 
 _TRIES = 3
 

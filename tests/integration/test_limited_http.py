@@ -10,11 +10,11 @@ from contextlib import ExitStack, closing, contextmanager
 
 import pytest
 import uvicorn
+from smsrelay.receiver.connection_limits import ConnectionLimits, OpenConnections, network_of
+from smsrelay.receiver.http_protocol import LimitedHttp
 from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog.testing import capture_logs
 
-from producers.connection_limits import ConnectionLimits, OpenConnections, network_of
-from producers.limited_http import LimitedHttp
 from tests.waiting import eventually
 
 LIMITS = ConnectionLimits(head_bytes=2048, message_bytes=8192, head_seconds=0.5, body_seconds=0.5, connections=8, per_address=8)

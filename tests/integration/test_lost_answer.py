@@ -4,14 +4,14 @@ import subprocess
 import sys
 
 from redis import Redis
+from smsrelay.contract.lanes import Lane
+from smsrelay.contract.state import State
+from smsrelay_worker.rate_limit.limiter import Limit
+from smsrelay_worker.store.records import Store
+from smsrelay_worker.vendors.base import Answer, Kind
 
-from producers.lanes import Lane
-from producers.record import State
 from tests.integration.lossy import losing_one_answer
 from tests.integration.messages import SECRET, answer, begin, enqueuer, job
-from worker.limit import Limit
-from worker.store import Store
-from worker.vendor.answer import Answer, Kind
 
 
 def run(valkey_url: str, *arguments: str, losing: bytes | None = None) -> str:
@@ -25,7 +25,7 @@ def run(valkey_url: str, *arguments: str, losing: bytes | None = None) -> str:
             "SMSRELAY_SECRET": SECRET.decode(),
             "SMSRELAY_APPCODE": "code",
         }
-        command = [sys.executable, "-m", "worker", *arguments]
+        command = [sys.executable, "-m", "smsrelay_worker", *arguments]
         ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         assert lossy.lost.is_set()
     assert ended.returncode == 0, ended.stderr

@@ -8,23 +8,24 @@ from contextlib import contextmanager
 
 import pytest
 from redis import Redis
+from smsrelay.broker.publisher import Publisher
+from smsrelay.contract.lanes import Lane
+from smsrelay.contract.state import State
+from smsrelay.enqueue import Enqueuer
+from smsrelay.store import keys
+from smsrelay.store.inbox import Inbox
+from smsrelay_worker.attempts.sender import Sender
+from smsrelay_worker.messages.record import Record
+from smsrelay_worker.scheduler.rescuer import LostWakeUps
+from smsrelay_worker.store.records import Store
+from smsrelay_worker.vendors.base import Answer, Kind
 
-from producers import keys
-from producers.enqueue import Enqueuer
-from producers.inbox import Inbox
-from producers.lanes import Lane
-from producers.publish import Publisher
-from producers.record import Record, State
 from tests.integration import messages
 from tests.integration.messages import POLICY, WAITS, answer, begin, enqueuer, job, sending, store_clock
 from tests.integration.queues import published_ids
 from tests.integration.scripted_vendor import ACCEPTED, Script, scripted_vendor, yisha
 from tests.integration.scripted_vendor import answer as answered
 from tests.waiting import eventually
-from worker.lost import LostWakeUps
-from worker.send import Sender
-from worker.store import Store
-from worker.vendor.answer import Answer, Kind
 
 FEW, MANY = 200, 200_000
 GRACE = 0.6

@@ -9,18 +9,18 @@ from types import SimpleNamespace
 import pytest
 from prometheus_client import CollectorRegistry
 from redis import Redis
+from smsrelay.store import keys
+from smsrelay_worker.consumer.bootsteps import MusterStep
+from smsrelay_worker.operations.metrics import RelayCollector
+from smsrelay_worker.operations.operator import Operator
+from smsrelay_worker.rate_limit.halt import PutOff
+from smsrelay_worker.rate_limit.limiter import Limit
+from smsrelay_worker.store.records import Store
+from smsrelay_worker.store.shared_settings import Configuration
+from smsrelay_worker.store.worker_registry import GONE, Muster, WorkerProcess
 from structlog.testing import capture_logs
 
-from producers import keys
 from tests.waiting import eventually
-from worker.boot import MusterStep
-from worker.configuration import Configuration
-from worker.limit import Limit
-from worker.metrics import RelayCollector
-from worker.muster import GONE, Muster, WorkerProcess
-from worker.operator import Operator
-from worker.put_off import PutOff
-from worker.store import Store
 
 GIVEN = Configuration("0.1.0", 100.0, "submits", 300.0, 72.0, "0011aabb", "none")
 OTP = WorkerProcess("worker-otp@host", "host", 7, ("sms.otp",), 1_800_000_000_000, GIVEN)
@@ -34,7 +34,7 @@ def muster(redis: Redis) -> Muster:
 
 def status(url: str, *arguments: str) -> str:
     environment = {"PATH": "/usr/bin:/bin", "SMSRELAY_STORE_URL": url}
-    command = [sys.executable, "-m", "worker", "status", *arguments]
+    command = [sys.executable, "-m", "smsrelay_worker", "status", *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
 
 

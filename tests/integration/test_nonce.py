@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 
 _FORKING = """
 import json, os
-from worker.vendor.nonce import Nonces
+from smsrelay_worker.vendors.yisha.nonce import Nonces
 
 nonces, (asked, answers) = Nonces(), os.pipe()
 before = nonces()

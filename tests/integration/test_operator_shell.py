@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pytest
 from redis import Redis
+from smsrelay_worker.store.records import Store
+from smsrelay_worker.vendors.base import Answer, Kind
 
 from tests.integration.messages import RETENTION, SECRET, answer, begin, enqueuer, job
 from tests.integration.shell import Shell
-from worker.store import Store
-from worker.vendor.answer import Answer, Kind
 
 BROKEN = {"SMSRELAY_CONCURRENCY": "none", "SMSRELAY_VENDOR_URL": "nowhere", "SMSRELAY_SECRET": "short"}
 
 
 def run(url: str, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     environment = {"PATH": "/usr/bin:/bin", "SMSRELAY_STORE_URL": url, **settings}
-    command = [sys.executable, "-m", "worker", *arguments]
+    command = [sys.executable, "-m", "smsrelay_worker", *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
@@ -48,7 +48,7 @@ def test_cancel_needs_only_the_store(redis: Redis, valkey_url: str) -> None:
 
 def test_metrics_needs_only_the_store(valkey_url: str) -> None:
     environment = {"PATH": "/usr/bin:/bin", "SMSRELAY_STORE_URL": valkey_url}
-    command = [sys.executable, "-m", "worker", "metrics", "--port", "0"]
+    command = [sys.executable, "-m", "smsrelay_worker", "metrics", "--port", "0"]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as serving:
         assert serving.stdout is not None
         assert serving.stdout.readline().startswith("http://127.0.0.1:")

@@ -1,12 +1,12 @@
 """Parked reports in a real store: those that came without a proof are bounded in number and time."""
 
 from redis import Redis
+from smsrelay.contract.event import StatusEvent
+from smsrelay.store import keys
+from smsrelay_worker.store.parked_reports import UNPROVEN_CAP, UNPROVEN_FOR
+from smsrelay_worker.store.records import Store
 
-from producers import keys
-from producers.event import StatusEvent
 from tests.integration.messages import RETENTION
-from worker.parking import UNPROVEN_CAP, UNPROVEN_FOR
-from worker.store import Store
 
 
 def report(message_id: str | None, external_id: str | None) -> StatusEvent:

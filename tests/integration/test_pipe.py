@@ -12,13 +12,13 @@ import pytest
 import uvloop
 from kombu import Connection
 from redis import Redis
+from smsrelay.broker.publisher import BrokerUnavailable, Publisher
+from smsrelay.contract.event import StatusEvent
+from smsrelay.contract.lanes import STATUS_QUEUE
+from smsrelay.receiver.redis_pipeline import Pipe
+from smsrelay.store import keys
+from smsrelay.store.inbox import BATCH, Inbox
 
-from producers import keys
-from producers.event import StatusEvent
-from producers.inbox import BATCH, Inbox
-from producers.lanes import STATUS_QUEUE
-from producers.pipe import Pipe
-from producers.publish import BrokerUnavailable, Publisher
 from tests.chaos.gate import Gate
 from tests.integration.commands import spent
 

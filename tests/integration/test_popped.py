@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 from kombu import Connection
 from redis import Redis
+from smsrelay.contract.lanes import Lane
+from smsrelay_worker.consumer.redis_transport import owing
+from smsrelay_worker.consumer.unsent_acks import Owed
 from structlog.testing import capture_logs
 
-from producers.lanes import Lane
 from tests.acceptance.callback_path import Broker
 from tests.integration.refusals import busy, full, replica, too_few_replicas
 from tests.integration.test_taking import QUEUE, Taker, noted, numbered, publish, taking, under_a_loop
 from tests.waiting import eventually
-from worker.channel import owing
-from worker.owed import Owed
 
 FAILED = "the broker failed, tried again each second"
 

@@ -5,22 +5,22 @@ from dataclasses import replace
 
 import pytest
 from redis import Redis
+from smsrelay.contract.lanes import Lane
+from smsrelay.contract.state import State
+from smsrelay.enqueue import Enqueuer
+from smsrelay.store import keys
+from smsrelay_worker.attempts.attempt import Begun, Ended
+from smsrelay_worker.attempts.recorder import STALLED
+from smsrelay_worker.attempts.submit import Submits
+from smsrelay_worker.rate_limit.limiter import Limit
+from smsrelay_worker.rate_limit.slot import Slot
+from smsrelay_worker.store.records import Store
+from smsrelay_worker.vendors.base import Answer, Kind, Vendor
 
-from producers import keys
-from producers.enqueue import Enqueuer
-from producers.lanes import Lane
-from producers.record import State
 from tests.integration.messages import SECRET, WAITS, begin, job, sending
 from tests.integration.scripted_vendor import scripted_vendor, yisha
 from tests.integration.test_answers import recording
 from tests.integration.test_limit import due, store_micros, take
-from worker.answers import STALLED
-from worker.begun import Begun, Ended
-from worker.limit import Limit
-from worker.slot import Slot
-from worker.store import Store
-from worker.submit import Submits
-from worker.vendor.answer import Answer, Kind, Vendor
 
 HOUR = 3_600_000_000  # microseconds
 SHUT = pytest.mark.parametrize("key", [keys.CIRCUIT, keys.HALTED])

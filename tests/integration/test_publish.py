@@ -9,11 +9,11 @@ from celery import Celery
 from celery.worker.request import Request
 from kombu import Connection, Message
 from redis import Redis
+from smsrelay.broker.publisher import BrokerUnavailable, Publisher
+from smsrelay.broker.queues import QUEUES, broker_queue
+from smsrelay.broker.task_message import ATTEMPT, ORIGIN, SEND, TaskMessage
+from smsrelay.contract.lanes import Lane
 
-from producers.broker import QUEUES, broker_queue
-from producers.lanes import Lane
-from producers.publish import BrokerUnavailable, Publisher
-from producers.task import ATTEMPT, ORIGIN, SEND, TaskMessage
 from tests.integration.queues import queued
 from tests.integration.valkey import running_valkey
 

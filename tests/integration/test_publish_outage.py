@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 from redis import Redis
+from smsrelay.broker.publisher import BrokerUnavailable, Publisher
+from smsrelay.broker.task_message import STATUS, TaskMessage
+from smsrelay.contract.lanes import STATUS_QUEUE
 
-from producers.lanes import STATUS_QUEUE
-from producers.publish import BrokerUnavailable, Publisher
-from producers.task import STATUS, TaskMessage
 from tests.acceptance.callback_path import Broker
 
 

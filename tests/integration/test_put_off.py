@@ -2,16 +2,16 @@
 
 import pytest
 from redis import Redis
+from smsrelay.contract.lanes import Lane
+from smsrelay.contract.state import State
+from smsrelay.enqueue import Enqueuer
+from smsrelay.store import keys
+from smsrelay_worker.messages import lifecycle
+from smsrelay_worker.rate_limit.halt import PutOff
+from smsrelay_worker.store.records import Store
+from smsrelay_worker.vendors.base import Answer, Kind
 
-from producers import keys
-from producers.enqueue import Enqueuer
-from producers.lanes import Lane
-from producers.record import State
 from tests.integration.messages import POLICY, answer, begin, changed, job
-from worker import lifecycle
-from worker.put_off import PutOff
-from worker.store import Store
-from worker.vendor.answer import Answer, Kind
 
 HOUR = 3_600_000
 WRONG_APPCODE = Answer(Kind.HALTED, "A400AC")

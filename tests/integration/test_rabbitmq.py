@@ -6,11 +6,11 @@ from collections.abc import Iterator
 import pytest
 from amqp import Connection, Message
 from amqp.exceptions import NotFound
+from smsrelay.broker.publisher import BrokerUnavailable, Publisher
+from smsrelay.broker.queues import QUEUES
+from smsrelay.broker.task_message import ATTEMPT, TaskMessage
+from smsrelay.contract.lanes import STATUS_QUEUE, Lane
 
-from producers.broker import QUEUES
-from producers.lanes import STATUS_QUEUE, Lane
-from producers.publish import BrokerUnavailable, Publisher
-from producers.task import ATTEMPT, TaskMessage
 from tests.integration.rabbitmq import RabbitMQ, running_rabbitmq
 from tests.waiting import eventually
 

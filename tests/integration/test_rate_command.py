@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 from redis import Redis
+from smsrelay.contract.lanes import Lane
+from smsrelay.store import keys
+from smsrelay_worker.rate_limit.limiter import Limit
 
-from producers import keys
-from producers.lanes import Lane
 from tests.integration.messages import enqueuer, job
-from worker.limit import Limit
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,7 +29,7 @@ def environment(valkey_url: str) -> Mapping[str, str]:
 
 @contextmanager
 def started(environment: Mapping[str, str], folder: Path, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
-    command = [sys.executable, "-m", "worker", *arguments]
+    command = [sys.executable, "-m", "smsrelay_worker", *arguments]
     with subprocess.Popen(
         command, cwd=folder, env=dict(environment), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:

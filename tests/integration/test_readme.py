@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 from redis import Redis
+from smsrelay.contract.message import referenced_id
+from smsrelay.contract.state import State
+from smsrelay.settings import PREFIX
+from smsrelay.store import keys
 
-from producers import keys
-from producers.message import referenced_id
-from producers.record import State
-from producers.settings import PREFIX
 from tests.acceptance.relay_process import RelayProcess, clean_environment, running_relay
 from tests.pages import ROOT, blocks, commands
 from tests.waiting import eventually

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 import hypothesis.strategies as st
 import pytest
 from hypothesis import HealthCheck, given, settings
+from smsrelay.contract.callback_token import CallbackToken
+from smsrelay.contract.event import StatusEvent
 from structlog.testing import capture_logs
 
-from producers.event import StatusEvent
-from producers.token import CallbackToken
 from tests.integration.served import BODY, DEADLINE, LIMIT, NOW, NUMBER, PATH, SECRET, TOKEN, Served, serve
 from tests.waiting import eventually
 

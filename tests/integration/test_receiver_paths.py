@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
+from smsrelay.contract.callback_token import PROBE, PROBE_ANSWER, CallbackToken
 from structlog.testing import capture_logs
 
-from producers.token import PROBE, PROBE_ANSWER, CallbackToken
 from tests.integration.served import NUMBER, PATH, SECRET, TOKEN, Served, serve
 from tests.waiting import eventually
 

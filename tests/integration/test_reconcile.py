@@ -2,19 +2,19 @@ from dataclasses import replace
 
 import pytest
 from redis import Redis
+from smsrelay.contract.lanes import Lane
+from smsrelay.contract.state import State
+from smsrelay_worker.store.records import Store
+from smsrelay_worker.vendors.base import Answer, Kind, Submission
+from smsrelay_worker.vendors.yisha.adapter import Yisha, YishaAccount
+from smsrelay_worker.vendors.yisha.credentials import AppCode
+from smsrelay_worker.vendors.yisha.http import open_session
 
-from producers.lanes import Lane
-from producers.record import State
 from tests.integration.messages import POLICY, RETENTION, answer, begin, enqueuer, job, reconciler
 from tests.integration.scripted_vendor import answer as http_answer
 from tests.integration.scripted_vendor import scripted_vendor
 from tests.simulator.client import Simulator
 from tests.simulator.process import running_simulator
-from worker.store import Store
-from worker.vendor.answer import Answer, Kind, Submission
-from worker.vendor.credentials import AppCode
-from worker.vendor.session import open_session
-from worker.vendor.yisha import Yisha, YishaAccount
 
 ASKING = replace(POLICY, pull_after=0.5)
 

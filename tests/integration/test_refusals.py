@@ -5,24 +5,24 @@ from pathlib import Path
 
 import pytest
 from redis import Redis
+from smsrelay.broker.publisher import BrokerUnavailable, Publisher
+from smsrelay.broker.task_message import ATTEMPT, TaskMessage
+from smsrelay.contract.event import StatusEvent
+from smsrelay.contract.lanes import Lane
+from smsrelay.enqueue import Enqueuer
+from smsrelay.store.connection import StoreUnavailable, open_store
+from smsrelay.store.inbox import Inbox
+from smsrelay.store.outbox import Outbox
+from smsrelay_worker.desk.stack import free_port
+from smsrelay_worker.rate_limit.limiter import Limit
+from smsrelay_worker.store.records import Store
+from smsrelay_worker.store.worker_registry import Muster, WorkerProcess
 
-from producers.connection import StoreUnavailable, open_store
-from producers.enqueue import Enqueuer
-from producers.event import StatusEvent
-from producers.inbox import Inbox
-from producers.lanes import Lane
-from producers.outbox import Outbox
-from producers.publish import BrokerUnavailable, Publisher
-from producers.task import ATTEMPT, TaskMessage
 from tests.integration.forwarder import forwarding
 from tests.integration.messages import RETENTION, SECRET, job
 from tests.integration.refusals import REFUSALS, busy, full, too_few_replicas
 from tests.integration.shell import Shell
 from tests.integration.valkey import running_valkey
-from worker.limit import Limit
-from worker.muster import Muster, WorkerProcess
-from worker.stack import free_port
-from worker.store import Store
 
 _NUMBER = "13812345678"
 _TASK = TaskMessage(name=ATTEMPT, queue=Lane.OTP.queue, kwargs={"ids": ["m1"]}, shown="m1")

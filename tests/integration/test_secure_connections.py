@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 import uvloop
+from smsrelay.broker.publisher import BrokerUnavailable, Publisher
+from smsrelay.broker.task_message import ATTEMPT, TaskMessage
+from smsrelay.contract.event import StatusEvent
+from smsrelay.contract.lanes import Lane
+from smsrelay.receiver.redis_pipeline import Pipe
+from smsrelay.store.connection import StoreUnavailable, open_store, store_answers
+from smsrelay.store.inbox import Inbox
+from smsrelay_worker.desk.stack import free_port
 
-from producers.connection import StoreUnavailable, open_store, store_answers
-from producers.event import StatusEvent
-from producers.inbox import Inbox
-from producers.lanes import Lane
-from producers.pipe import Pipe
-from producers.publish import BrokerUnavailable, Publisher
-from producers.task import ATTEMPT, TaskMessage
 from tests.integration.certificates import Authority
 from tests.integration.redis_server import running_redis
-from worker.stack import free_port
 
 OTP = Lane.OTP.queue
 

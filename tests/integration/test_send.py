@@ -9,23 +9,24 @@ from dataclasses import replace
 
 import pytest
 from redis import Redis
+from smsrelay.contract.event import StatusEvent
+from smsrelay.contract.job import SendJob
+from smsrelay.contract.lanes import Lane
+from smsrelay.contract.state import State
+from smsrelay.enqueue import Enqueuer
+from smsrelay.store import keys
+from smsrelay.store.inbox import Inbox
+from smsrelay_worker.attempts.sender import Sender
+from smsrelay_worker.messages import lifecycle
+from smsrelay_worker.messages.record import Record, VendorMessage
+from smsrelay_worker.rate_limit.limiter import Limit
+from smsrelay_worker.reports.apply import Reports
+from smsrelay_worker.store.records import Reading, Store
+from smsrelay_worker.vendors.base import Answer, Kind, Submission, Vendor
 
-from producers import keys
-from producers.enqueue import Enqueuer
-from producers.event import StatusEvent
-from producers.inbox import Inbox
-from producers.job import SendJob
-from producers.lanes import Lane
-from producers.record import Record, State, VendorMessage
 from tests.integration.messages import POLICY, RETENTION, WAITS, job, sending
 from tests.integration.queues import published_ids
 from tests.integration.scripted_vendor import ACCEPTED, Script, answer, scripted_vendor, yisha
-from worker import lifecycle
-from worker.limit import Limit
-from worker.send import Sender
-from worker.status import Reports
-from worker.store import Reading, Store
-from worker.vendor.answer import Answer, Kind, Submission, Vendor
 
 FORGETFUL = replace(WAITS, in_hand=-1.0)  # every chunk has been in hand for too long at once
 

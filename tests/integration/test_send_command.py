@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 from redis import Redis
+from smsrelay.contract.job import SendJob
+from smsrelay.contract.lanes import Lane
+from smsrelay.contract.message import referenced_id
+from smsrelay.store import keys
 
-from producers import keys
-from producers.job import SendJob
-from producers.lanes import Lane
-from producers.message import referenced_id
 from tests.integration.queues import published_ids
 from tests.integration.shell import PATIENCE, Shell
 

@@ -8,19 +8,20 @@ from dataclasses import dataclass, replace
 
 import pytest
 from redis import Redis
+from smsrelay.contract.state import State
+from smsrelay.store.connection import StoreUnavailable, open_store
+from smsrelay_worker.attempts.sender import Sender
+from smsrelay_worker.attempts.timeouts import Waits
+from smsrelay_worker.messages import lifecycle
+from smsrelay_worker.messages.outcome import Outcome
+from smsrelay_worker.messages.record import Record
+from smsrelay_worker.store.records import Store
 
-from producers.connection import StoreUnavailable, open_store
-from producers.record import Record, State
 from tests.acceptance.sluice import script
 from tests.integration.messages import POLICY, RETENTION, WAITS, begin, enqueuer, job, sending
 from tests.integration.scripted_vendor import Script, scripted_vendor, yisha
 from tests.integration.severed import Severed, severed_after, severed_in_a_begin
 from tests.waiting import eventually
-from worker import lifecycle
-from worker.outcome import Outcome
-from worker.send import Sender
-from worker.store import Store
-from worker.waits import Waits
 
 _TRIES = 2 * 3  # the client itself tries three times
 
@@ -119,7 +120,7 @@ def test_slots_that_cannot_be_given_back_keep_nothing_from_being_submitted_that_
     eventually(lambda: _now(store, late) > _record(store, late).expires_at, "one has expired")
     port, _, database = valkey_url.rpartition(":")[2].partition("/")
     with (
-        severed_after(int(port), script("worker", "give_back.lua")) as severed,
+        severed_after(int(port), script("smsrelay_worker.rate_limit", "give_back.lua")) as severed,
         scripted_vendor() as played,
         yisha(played.url) as vendor,
         open_store(f"redis://127.0.0.1:{severed.port}/{database}") as far,

@@ -29,7 +29,7 @@ def test_a_submit_that_fails_once_is_reported_and_recorded_from_end_to_end():
 
 
 def test_it_says_that_it_is_ready_and_ends_when_told():
-    command = [sys.executable, "-m", "tests.simulator", "--port", "0"]
+    command = [sys.executable, "-m", "smsrelay_simulator", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -56,7 +56,7 @@ def test_it_ends_when_told_even_while_a_client_waits_for_an_answer():
 def test_a_port_that_is_taken_ends_it_with_an_error():
     with running_simulator() as simulator:
         port = simulator.url.rpartition(":")[2]
-        command = [sys.executable, "-m", "tests.simulator", "--port", port]
+        command = [sys.executable, "-m", "smsrelay_simulator", "--port", port]
         second = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
         assert second.returncode != 0
         assert "address already in use" in second.stderr
@@ -64,7 +64,7 @@ def test_a_port_that_is_taken_ends_it_with_an_error():
 
 
 def test_a_key_without_its_secret_is_refused():
-    command = [sys.executable, "-m", "tests.simulator", "--app-key", "k"]
+    command = [sys.executable, "-m", "smsrelay_simulator", "--app-key", "k"]
     refused = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
     assert refused.returncode == 2
     assert "--app-key and --app-secret come together" in refused.stderr

@@ -3,15 +3,15 @@
 from importlib.resources import files
 
 from redis import Redis
+from smsrelay.contract.state import State
+from smsrelay.enqueue import Enqueuer
+from smsrelay.store import keys
+from smsrelay.store.connection import open_store
+from smsrelay_worker.store.records import Store
 
-from producers import keys
-from producers.connection import open_store
-from producers.enqueue import Enqueuer
-from producers.record import State
 from tests.acceptance.sluice import Gate, script, sluice
 from tests.integration.messages import job, sending
 from tests.integration.scripted_vendor import scripted_vendor, yisha
-from worker.store import Store
 
 
 def test_what_is_begun_beside_one_that_could_not_be_is_submitted_though_its_slot_cannot_be_given_back(
@@ -19,9 +19,9 @@ def test_what_is_begun_beside_one_that_could_not_be_is_submitted_though_its_slot
 ) -> None:
     begun, expired = (one.message_id for one in door.enqueue_many([job(), job()]))
     redis.hset(keys.message(expired), "exp", 1)
-    redis.script_load(files("worker").joinpath("give_back.lua").read_text("utf-8"))
+    redis.script_load(files("smsrelay_worker.rate_limit").joinpath("give_back.lua").read_text("utf-8"))
     server, _, database = valkey_url.rpartition("/")
-    gate = Gate((script("worker", "give_back.lua"),))
+    gate = Gate((script("smsrelay_worker.rate_limit", "give_back.lua"),))
     with (
         sluice(int(server.rpartition(":")[2]), gate) as far,
         sluice(far.port, gate) as near,  # a command that got no answer is tried once more

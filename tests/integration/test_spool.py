@@ -17,9 +17,8 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
-
-from producers.event import StatusEvent
-from producers.spool import Spool, SpoolFull, SpoolUnavailable
+from smsrelay.contract.event import StatusEvent
+from smsrelay.receiver.spool import Spool, SpoolFull, SpoolUnavailable
 
 LIMIT = 20
 ROOT = Path(__file__).parents[2]
@@ -205,7 +204,7 @@ def test_many_writers_opening_a_new_folder_at_once_lose_nothing(tmp_path: Path) 
 PUTTER = """
 import sys
 from pathlib import Path
-from producers.spool import Spool
+from smsrelay.receiver.spool import Spool
 from tests.integration.test_spool import report
 spool = Spool(Path(sys.argv[1]), 1_000_000)
 for number in range(int(sys.argv[2]), 1_000_000):

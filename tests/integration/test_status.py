@@ -5,22 +5,23 @@ from typing import Any
 
 import pytest
 from redis import Redis
+from smsrelay.contract.event import StatusEvent
+from smsrelay.contract.lanes import STATUS_QUEUE, Lane
+from smsrelay.contract.state import State
+from smsrelay.enqueue import Enqueuer
+from smsrelay.store import keys
+from smsrelay.store.inbox import BATCH
+from smsrelay.store.unreadable_callbacks import KeptCallbacks
+from smsrelay_worker.messages.record import Record
+from smsrelay_worker.operations.replay import KeptJobs
+from smsrelay_worker.settings import WorkerSettings
+from smsrelay_worker.store.records import REPORT_TRIES
+from smsrelay_worker.tasks import ReportsNotApplied, TaskCall, Tasks
+from smsrelay_worker.wiring import Relay
 from structlog.testing import capture_logs
 
-from producers import keys
-from producers.enqueue import Enqueuer
-from producers.event import StatusEvent
-from producers.inbox import BATCH
-from producers.kept_callbacks import KeptCallbacks
-from producers.lanes import STATUS_QUEUE, Lane
-from producers.record import Record, State
 from tests.integration.commands import reads, spent
 from tests.integration.messages import ACCEPTED, LEASE, answer, begin, job
-from worker.kept import KeptJobs
-from worker.relay import Relay
-from worker.settings import WorkerSettings
-from worker.store import REPORT_TRIES
-from worker.tasks import ReportsNotApplied, TaskCall, Tasks
 
 UPDATED = 1591590009873
 WINDOW = 20_000  # ms, of an otp in the packaged policy

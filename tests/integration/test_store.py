@@ -2,19 +2,19 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from redis import Redis
+from smsrelay.contract.event import StatusEvent
+from smsrelay.contract.lanes import Lane
+from smsrelay.contract.state import State
+from smsrelay.enqueue import Enqueuer
+from smsrelay.store import keys
+from smsrelay_worker.messages import lifecycle
+from smsrelay_worker.messages.reports import reported
+from smsrelay_worker.messages.transition import Transition
+from smsrelay_worker.reports.apply import Reports
+from smsrelay_worker.store.records import HOLD, Reading, Store
+from smsrelay_worker.vendors.base import Answer, Kind
 
-from producers import keys
-from producers.enqueue import Enqueuer
-from producers.event import StatusEvent
-from producers.lanes import Lane
-from producers.record import State
 from tests.integration.messages import ACCEPTED, POLICY, RETENTION, answer, begin, changed, job
-from worker import lifecycle
-from worker.report import reported
-from worker.status import Reports
-from worker.store import HOLD, Reading, Store
-from worker.transition import Transition
-from worker.vendor.answer import Answer, Kind
 
 
 def state(store: Store, message_id: str) -> State:

@@ -8,19 +8,20 @@ from dataclasses import dataclass, replace
 
 import pytest
 from redis import Redis
+from smsrelay.contract.lanes import Lane
+from smsrelay.contract.state import State
+from smsrelay.store import keys
+from smsrelay.store.connection import StoreUnavailable, open_store
+from smsrelay_worker.attempts.timeouts import Waits
+from smsrelay_worker.messages.outcome import Outcome
+from smsrelay_worker.messages.record import Record
+from smsrelay_worker.store.records import Store
+from smsrelay_worker.vendors.base import Answer, Kind
 
-from producers import keys
-from producers.connection import StoreUnavailable, open_store
-from producers.lanes import Lane
-from producers.record import Record, State
 from tests.integration.messages import POLICY, RETENTION, WAITS, begin, ended, enqueuer, job, recording, sending
 from tests.integration.scripted_vendor import ACCEPTED, Script, answer, scripted_vendor, yisha
 from tests.integration.severed import Severed, severed_in_a_begin
 from tests.waiting import eventually
-from worker.outcome import Outcome
-from worker.store import Store
-from worker.vendor.answer import Answer, Kind
-from worker.waits import Waits
 
 _AWAY = 60.0  # seconds
 _TRIES = 2 * 3  # the client itself tries three times

@@ -9,19 +9,20 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
 from redis import Redis
+from smsrelay.contract.event import StatusEvent
+from smsrelay.contract.lanes import Lane
+from smsrelay.contract.state import State
+from smsrelay.store import keys
+from smsrelay_worker.messages import lifecycle
+from smsrelay_worker.messages.attempt_result import answered
+from smsrelay_worker.messages.record import Record
+from smsrelay_worker.messages.reports import reported
+from smsrelay_worker.messages.transition import Transition
+from smsrelay_worker.policy.model import GUIDE_CODES, Action
+from smsrelay_worker.store.records import HOLD, Reading, Store
+from smsrelay_worker.vendors.base import Answer, Kind
 
-from producers import keys
-from producers.event import StatusEvent
-from producers.lanes import Lane
-from producers.record import Record, State
 from tests.integration.messages import LEASE, POLICY, RETENTION, enqueuer, job
-from worker import lifecycle
-from worker.attempt_answer import answered
-from worker.policy import GUIDE_CODES, Action
-from worker.report import reported
-from worker.store import HOLD, Reading, Store
-from worker.transition import Transition
-from worker.vendor.answer import Answer, Kind
 
 HOUR = 3_600_000
 DEFERRALS = {Kind.THROTTLED, Kind.HALTED}

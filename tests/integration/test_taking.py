@@ -15,17 +15,17 @@ from kombu.transport import redis as kombu_redis
 from kombu.transport import virtual
 from kombu.transport.redis import Transport
 from redis import Redis
+from smsrelay.broker.publisher import Publisher
+from smsrelay.broker.queues import broker_queue
+from smsrelay.broker.task_message import ATTEMPT, TaskMessage
+from smsrelay.contract.lanes import Lane
+from smsrelay_worker.consumer.queue_item import WRAPPED
+from smsrelay_worker.consumer.redis_transport import CheckingTransport
 from structlog.testing import capture_logs
 
-from producers.broker import broker_queue
-from producers.lanes import Lane
-from producers.publish import Publisher
-from producers.task import ATTEMPT, TaskMessage
 from tests.acceptance.callback_path import Broker
 from tests.integration.messages import store_clock
 from tests.waiting import eventually
-from worker.channel import CheckingTransport
-from worker.item import WRAPPED
 
 QUEUE = Lane.NOTICE.queue
 ODD = b"\xff no task at all"

@@ -8,6 +8,9 @@ from urllib.parse import urlsplit
 
 import pytest
 from pydantic import SecretStr
+from smsrelay_worker.settings import WorkerSettings
+from smsrelay_worker.vendors.base import Answer, Kind
+from smsrelay_worker.wiring import vendor
 
 from tests.integration.forward_proxy import (
     Fault,
@@ -19,9 +22,6 @@ from tests.integration.forward_proxy import (
     says_nothing,
 )
 from tests.integration.scripted_vendor import ACCEPTED, NUMBER, SUBMISSION, Script, answer, close, scripted_vendor, submit, yisha
-from worker.relay import vendor
-from worker.settings import WorkerSettings
-from worker.vendor.answer import Answer, Kind
 
 VENDOR = "vendor.example"  # nobody resolves it: only the proxy reaches it
 CLEAR, SECURE = f"http://{VENDOR}", f"https://{VENDOR}"

@@ -9,6 +9,9 @@ from email.utils import formatdate
 
 import pytest
 import requests
+from smsrelay_worker.vendors.base import Answer, Kind
+from smsrelay_worker.vendors.yisha.credentials import AppKey
+from smsrelay_worker.vendors.yisha.http import open_session
 
 from tests.integration.scripted_vendor import (
     ACCEPTED,
@@ -20,9 +23,6 @@ from tests.integration.scripted_vendor import (
     submit,
     yisha,
 )
-from worker.vendor.answer import Answer, Kind
-from worker.vendor.credentials import AppKey
-from worker.vendor.session import open_session
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import socket
 from collections.abc import Iterator
 
 import pytest
+from smsrelay_worker.vendors.base import Answer, Kind
 
 from tests.integration.scripted_vendor import (
     ACCEPTED,
@@ -20,7 +21,6 @@ from tests.integration.scripted_vendor import (
     submit,
     yisha,
 )
-from worker.vendor.answer import Answer, Kind
 
 
 @pytest.fixture

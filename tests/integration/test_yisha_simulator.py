@@ -5,14 +5,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from smsrelay_simulator.preset import PRESETS
+from smsrelay_worker.vendors.base import Answer, Kind, Submission
+from smsrelay_worker.vendors.yisha.adapter import epoch_ms, new_nonce
+from smsrelay_worker.vendors.yisha.credentials import AppCode, AppKey
 
 from tests.integration.scripted_vendor import NUMBER, SUBMISSION, submit
 from tests.simulator.client import Simulator
-from tests.simulator.preset import PRESETS
 from tests.simulator.process import running_simulator
-from worker.vendor.answer import Answer, Kind, Submission
-from worker.vendor.credentials import AppCode, AppKey
-from worker.vendor.yisha import epoch_ms, new_nonce
 
 KEY = AppKey("the-key", "the-secret")
 

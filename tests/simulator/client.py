@@ -8,8 +8,7 @@ from types import TracebackType
 from typing import Any
 
 import requests
-
-from tests.simulator.record import CallbackRecord, Stats, SubmitRecord
+from smsrelay_simulator.record import CallbackRecord, Stats, SubmitRecord
 
 JsonScript = dict[str, Any]
 _TIMEOUT = 30.0  # seconds; a million records take a while

@@ -33,7 +33,7 @@ def running_simulator(port: int | None = None, **options: object) -> Iterator[Si
 
 
 def _command(port: int | None, options: dict[str, object]) -> list[str]:
-    command = [sys.executable, "-m", "tests.simulator", "--port", str(port or 0)]
+    command = [sys.executable, "-m", "smsrelay_simulator", "--port", str(port or 0)]
     for name, value in options.items():
         command += [f"--{name.replace('_', '-')}", str(value)]
     return command

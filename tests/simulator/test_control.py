@@ -2,8 +2,8 @@
 
 import pytest
 import requests
+from smsrelay_simulator.rate import busiest_second
 
-from tests.simulator.rate import busiest_second
 from tests.simulator.rig import RECIPIENT, scripted
 from tests.waiting import eventually
 

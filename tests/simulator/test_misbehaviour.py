@@ -2,8 +2,8 @@
 
 import pytest
 import requests
+from smsrelay_simulator.preset import PRESETS
 
-from tests.simulator.preset import PRESETS
 from tests.simulator.process import running_simulator
 from tests.simulator.rig import RECIPIENT, Client, scripted
 from tests.waiting import eventually

@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 
-from producers.event import StatusEvent
-from producers.lanes import Lane
-from producers.record import Entry, Record, State
-from worker.policy_file import load_policy
-from worker.transition import Transition, Wake
+from smsrelay.contract.event import StatusEvent
+from smsrelay.contract.lanes import Lane
+from smsrelay.contract.state import State
+from smsrelay_worker.messages.record import Entry, Record
+from smsrelay_worker.messages.transition import Transition, Wake
+from smsrelay_worker.policy.toml_file import load_policy
 
 POLICY = load_policy(None)
 NOW = 1_800_000_000_000

@@ -3,8 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from producers.allowance import Allowance
+from smsrelay.receiver.allowance import Allowance
 
 
 @given(st.lists(st.floats(0, 20), min_size=1, max_size=300).map(sorted), st.integers(1, 20))

@@ -6,16 +6,17 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from smsrelay.contract.lanes import Lane
+from smsrelay.contract.state import State
+from smsrelay_worker.messages import lifecycle
+from smsrelay_worker.messages.attempt_result import EARLIER, OVERTAKEN, Standing, answered, counts, standing
+from smsrelay_worker.messages.record import Record
+from smsrelay_worker.messages.reports import reported
+from smsrelay_worker.messages.transition import Transition, Wake
+from smsrelay_worker.policy.model import WAITING
+from smsrelay_worker.vendors.base import Answer, Kind
 
-from producers.lanes import Lane
-from producers.record import Record, State
 from tests.unit.records import HOUR, NOW, POLICY, event, queued
-from worker import lifecycle
-from worker.attempt_answer import EARLIER, OVERTAKEN, Standing, answered, counts, standing
-from worker.policy import WAITING
-from worker.report import reported
-from worker.transition import Transition, Wake
-from worker.vendor.answer import Answer, Kind
 
 LEASE = 60_000
 ACCEPTED = Answer(Kind.ANSWERED, "0000", external_id="e1")

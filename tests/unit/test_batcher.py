@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 import pytest
+from smsrelay_worker.attempts import batcher
+from smsrelay_worker.attempts.batcher import Batcher
 
 from tests.unit.schedules import Check, CooperativeLock, Schedule, every_schedule
-from worker import batcher
-from worker.batcher import Batcher
 
 
 class Ended(BaseException):

@@ -1,9 +1,8 @@
 import pytest
-
-from producers.broker import broker_queue, transport_options
-from producers.broker_address import is_rabbitmq
-from producers.lanes import Lane
-from worker.broker import broker_settings
+from smsrelay.broker.queues import broker_queue, transport_options
+from smsrelay.contract.lanes import Lane
+from smsrelay.servers.broker_address import is_rabbitmq
+from smsrelay_worker.consumer.config import broker_settings
 
 REDIS, RABBITMQ = "redis://127.0.0.1:6379/0", "amqp://guest:guest@127.0.0.1:5672//"
 

@@ -10,10 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kombu import Connection
 from redis.connection import parse_url
-
-from producers.broker_address import broker_address
-from producers.redis_address import RedisAddress
-from producers.server_url import ServerUrl
+from smsrelay.servers.broker_address import broker_address
+from smsrelay.servers.redis_address import RedisAddress
+from smsrelay.servers.url import ServerUrl
 
 HOSTS = st.sampled_from(["redis", "10.0.0.7", "[::1]", "cache.example.com"])
 _TEXT = st.characters(codec="utf-8")

@@ -3,14 +3,13 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from producers.bulk import Campaign
-from producers.bulk_csv import CsvRows
-from producers.bulk_header import NO_CHOICE, ColumnChoice, read_header
-from producers.bulk_row import Row
-from producers.job import SendJob
-from producers.lanes import Lane
-from producers.rejection import Rejection
+from smsrelay.campaign.campaign import Campaign
+from smsrelay.campaign.csv_reader import CsvRows
+from smsrelay.campaign.header import NO_CHOICE, ColumnChoice, read_header
+from smsrelay.campaign.row import Row
+from smsrelay.contract.job import SendJob
+from smsrelay.contract.lanes import Lane
+from smsrelay.contract.rejection import Rejection
 
 SECRET = b"0123456789abcdef"
 NUMBER = "13800138000"

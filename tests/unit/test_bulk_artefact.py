@@ -1,8 +1,7 @@
 """What spreadsheets leave in place of a value is told from values."""
 
 import pytest
-
-from producers.bulk_artefact import artefact, lost_identity
+from smsrelay.campaign.spreadsheet_artefact import artefact, lost_identity
 
 
 @pytest.mark.parametrize(

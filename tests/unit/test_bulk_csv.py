@@ -7,10 +7,9 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from producers.bulk_csv import CsvRows, csv_line
-from producers.bulk_row import Row
-from producers.rejection import Rejection
+from smsrelay.campaign.csv_reader import CsvRows, csv_line
+from smsrelay.campaign.row import Row
+from smsrelay.contract.rejection import Rejection
 
 delimiters = st.sampled_from([",", ";", "\t", "|"])
 cells = st.text(alphabet='ab ,;\t|"\r\n张\u3000\0', max_size=8)

@@ -5,11 +5,10 @@ import os
 from pathlib import Path
 
 import pytest
-
-from producers.bulk_encoding import known_encoding
-from producers.bulk_file import BulkFile, Survey
-from producers.bulk_header import ColumnChoice
-from producers.rejection import Rejection
+from smsrelay.campaign.csv_file import BulkFile, Survey
+from smsrelay.campaign.file_encoding import known_encoding
+from smsrelay.campaign.header import ColumnChoice
+from smsrelay.contract.rejection import Rejection
 
 EXPECTED = [["13800138000", "张三"], ["13800138001", "A, B"]]
 GOOGLE = (

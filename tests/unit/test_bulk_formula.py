@@ -3,8 +3,7 @@
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-
-from producers.bulk_formula import neutralised, restored
+from smsrelay.campaign.spreadsheet_formula import neutralised, restored
 
 
 @given(st.text(st.sampled_from("'=+-@\t\r\n a1＝\u200b\ufeff\u3000"), max_size=8))

@@ -1,9 +1,8 @@
 """The header of a campaign's file: what spreadsheets call columns, and what is wrong with one."""
 
 import pytest
-
-from producers.bulk_header import ColumnChoice, read_header
-from producers.rejection import Rejection
+from smsrelay.campaign.header import ColumnChoice, read_header
+from smsrelay.contract.rejection import Rejection
 
 
 def refused(*cells: str) -> list[str]:

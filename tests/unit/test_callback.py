@@ -8,11 +8,10 @@ from urllib.parse import quote, urlencode
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
-
-from producers.callback import read_callback
-from producers.event import StatusEvent
-from producers.report_fields import CallbackUnreadable
-from producers.token import CallbackToken
+from smsrelay.contract.callback_token import CallbackToken
+from smsrelay.contract.event import StatusEvent
+from smsrelay.receiver.callback.reading import read_callback
+from smsrelay.receiver.callback.report_fields import CallbackUnreadable
 
 TOKEN = CallbackToken("018f3c2e-7a10-7c5e-9d2b-5a6f7e8d9c0b", 2)
 NOW = 1_700_000_000_000

@@ -8,10 +8,9 @@ from urllib.parse import urlencode
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
-
-from producers.callback import MOST_REPORTS, CallbackReading, Unread, read_callback
-from producers.callback_shape import shape
-from producers.token import CallbackToken
+from smsrelay.contract.callback_token import CallbackToken
+from smsrelay.receiver.callback.reading import MOST_REPORTS, CallbackReading, Unread, read_callback
+from smsrelay.receiver.callback.shape import shape
 
 TOKEN = CallbackToken("018f3c2e-7a10-7c5e-9d2b-5a6f7e8d9c0b", 2)
 NOW = 1_700_000_000_000

@@ -5,8 +5,7 @@ import sys
 import unicodedata
 
 import pytest
-
-from producers.character import FORMAT_CLASS, escaped, invisible, named, without_format
+from smsrelay.contract.character import FORMAT_CLASS, escaped, invisible, named, without_format
 
 
 def test_every_character_of_category_cf_is_known() -> None:

@@ -4,12 +4,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
-
-from worker.configuration import Configuration, differences
-from worker.doctor_workers import HERE, examine_workers
-from worker.finding import Severity
-from worker.muster import WorkerProcess
-from worker.settings import WorkerSettings
+from smsrelay_worker.operations.doctor.finding import Severity
+from smsrelay_worker.operations.doctor.workers import HERE, examine_workers
+from smsrelay_worker.settings import WorkerSettings
+from smsrelay_worker.store.shared_settings import Configuration, differences
+from smsrelay_worker.store.worker_registry import WorkerProcess
 
 GIVEN = Configuration("0.1.0", 100.0, "submits", 300.0, 72.0, "0011aabb", "none")
 _APPCODE = "an appcode of some length"

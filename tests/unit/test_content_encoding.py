@@ -6,8 +6,7 @@ import zlib
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given
-
-from producers.content_encoding import Damaged, TooLong, decoded
+from smsrelay.receiver.callback.content_encoding import Damaged, TooLong, decoded
 
 BODY = b'{"status":{"code":200}}'
 LIMIT = 1000

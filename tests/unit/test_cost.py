@@ -1,8 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
-
-from producers.template import Approval, Template, segments
-from worker.cost import cost
+from smsrelay.contract.template import Approval, Template, segments
+from smsrelay_worker.rate_limit.segments import cost
 
 TEMPLATE = Template(id="1", body="尊敬的{0}，{1}", signature="一砂", status=Approval.APPROVED)
 

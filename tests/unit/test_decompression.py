@@ -2,8 +2,7 @@ import tracemalloc
 
 import pytest
 from kombu import compression
-
-from worker.decompression import LONGEST, bound
+from smsrelay_worker.consumer.decompression import LONGEST, bound
 
 METHODS = ["application/x-gzip", "application/x-bz2", "application/x-lzma"]
 

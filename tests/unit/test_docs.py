@@ -13,23 +13,23 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner
+from smsrelay.contract.callback_token import CallbackToken
+from smsrelay.contract.event import StatusEvent
+from smsrelay.contract.job import SendJob
+from smsrelay.contract.message import referenced_id
+from smsrelay.contract.state import State
+from smsrelay.receiver.batcher import Kept
+from smsrelay.settings import ProducerSettings
+from smsrelay.store import keys
+from smsrelay_worker.cli.main import main
+from smsrelay_worker.desk.demo import SCENES
+from smsrelay_worker.policy.describe import markdown_table
+from smsrelay_worker.policy.model import GUIDE_CODES
+from smsrelay_worker.policy.toml_file import load_policy
+from smsrelay_worker.settings import WorkerSettings
 
-from producers import keys
-from producers.event import StatusEvent
-from producers.forward import Kept
-from producers.job import SendJob
-from producers.message import referenced_id
-from producers.record import State
-from producers.settings import ProducerSettings
-from producers.token import CallbackToken
 from tests.chaos.faults import KINDS
 from tests.pages import ROOT, blocks, commands, text_of
-from worker.cli import main
-from worker.demo import SCENES
-from worker.policy import GUIDE_CODES
-from worker.policy_file import load_policy
-from worker.policy_text import markdown_table
-from worker.settings import WorkerSettings
 
 README = text_of("README.md")
 CONTRACT = text_of("docs/wire-contract.md")

@@ -6,17 +6,16 @@ import secrets
 from pathlib import Path
 
 import pytest
-
-from producers.files_limit import missing_files
-from producers.lanes import Lane
-from producers.template import Approval, Template
-from worker import doctor
-from worker.doctor_host import open_files
-from worker.doctor_server import Persistence, clocks, halted, persistence
-from worker.doctor_writes import Writes, writes
-from worker.finding import Finding, Severity, exit_code
-from worker.limit import Halt
-from worker.settings import WorkerSettings
+from smsrelay.contract.lanes import Lane
+from smsrelay.contract.template import Approval, Template
+from smsrelay.receiver.open_files import missing_files
+from smsrelay_worker.operations.doctor import doctor
+from smsrelay_worker.operations.doctor.finding import Finding, Severity, exit_code
+from smsrelay_worker.operations.doctor.host import open_files
+from smsrelay_worker.operations.doctor.server import Persistence, clocks, halted, persistence
+from smsrelay_worker.operations.doctor.writes import Writes, writes
+from smsrelay_worker.rate_limit.limiter import Halt
+from smsrelay_worker.settings import WorkerSettings
 
 GOOD = Persistence("noeviction", 0, appendonly=True, appendfsync="always")
 SECRET, PASSWORD, APPCODE = secrets.token_hex(16), secrets.token_urlsafe(12), secrets.token_hex(16)

@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from producers.task import NAMES, ORIGIN, SEND, TaskMessage, protocol_headers
-from worker.envelope import admitted_body, admitted_headers, fault
+from smsrelay.broker.task_message import NAMES, ORIGIN, SEND, TaskMessage, protocol_headers
+from smsrelay_worker.consumer.validation import admitted_body, admitted_headers, fault
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(st.characters()),

@@ -8,9 +8,8 @@ from typing import Any
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given
-
-from producers.event import StatusEvent
-from producers.rejection import Rejection
+from smsrelay.contract.event import StatusEvent
+from smsrelay.contract.rejection import Rejection
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCXYZ0123456789_.-"
 WIRE: dict[str, Any] = {"v": 1, "external_id": "e1", "code": "200", "received_at": 1}

@@ -7,8 +7,7 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 
 import pytest
-
-from worker.foreign_variables import foreign, leave_out
+from smsrelay_worker.processes.foreign_variables import foreign, leave_out
 
 LIBRARIES = ("amqp", "billiard", "celery", "click_plugins", "flower", "gevent", "kombu", "prometheus_client", "redis", "vine")
 _READ = re.compile(

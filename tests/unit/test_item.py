@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kombu.transport.redis import Channel
 from kombu.transport.virtual import Message
-
-from worker.item import WRAPPED, flaw, readable
+from smsrelay_worker.consumer.queue_item import WRAPPED, flaw, readable
 
 QUEUE = "sms.otp"
 

@@ -12,13 +12,12 @@ import pytest
 from hypothesis import given
 from jsonschema import Draft202012Validator
 from pydantic import ValidationError
-
-from producers.character import invisible
-from producers.job import MAX_LIFETIME, SendJob
-from producers.lanes import Lane
-from producers.message import Message
-from producers.rejection import Rejection
-from producers.template import Approval, Registry, Template
+from smsrelay.contract.character import invisible
+from smsrelay.contract.job import MAX_LIFETIME, SendJob
+from smsrelay.contract.lanes import Lane
+from smsrelay.contract.message import Message
+from smsrelay.contract.rejection import Rejection
+from smsrelay.contract.template import Approval, Registry, Template
 
 NOW = 1_800_000_000_000  # ms
 AT_NOW = datetime.fromtimestamp(NOW / 1000, UTC)

@@ -5,9 +5,8 @@ import logging
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import OutOfMemoryError, ResponseError
-
-from producers import logs
-from producers.kept_out import why_kept_out
+from smsrelay import logs
+from smsrelay.servers.access_denied import why_kept_out
 
 HELLO = "unknown command 'HELLO', with args beginning with: '3' 'AUTH' 'default' 'walrus-4711' "
 

@@ -1,11 +1,12 @@
 import pytest
+from smsrelay.contract.lanes import Lane
+from smsrelay.contract.state import State
+from smsrelay_worker.messages import lifecycle
+from smsrelay_worker.messages.record import Record
+from smsrelay_worker.messages.transition import Transition, Wake
+from smsrelay_worker.vendors.base import DEADLINE_PASSED, Answer, Kind
 
-from producers.lanes import Lane
-from producers.record import Record, State
 from tests.unit.records import HOUR, NOW, POLICY, after, queued, wake_at
-from worker import lifecycle
-from worker.transition import Transition, Wake
-from worker.vendor.answer import DEADLINE_PASSED, Answer, Kind
 
 LEASE = 60_000
 

@@ -1,8 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
-
-from producers.lanes import Lane
-from worker.line import AT_MOST, Line, Waiter
+from smsrelay.contract.lanes import Lane
+from smsrelay_worker.rate_limit.waiters import AT_MOST, Line, Waiter
 
 
 def waiter(lane: Lane = Lane.NOTICE, template: str = "1", costs: tuple[int, ...] = (1,)) -> Waiter:

@@ -8,9 +8,8 @@ from typing import Any
 import hypothesis.strategies as st
 import pytest
 from hypothesis import assume, given
-
-from producers.lanes import Lane
-from producers.message import Message, fresh_id, keyed, referenced_id
+from smsrelay.contract.lanes import Lane
+from smsrelay.contract.message import Message, fresh_id, keyed, referenced_id
 
 SECRET = b"0123456789abcdef"
 ONE = Message(

@@ -1,7 +1,6 @@
 from hypothesis import given
 from hypothesis import strategies as st
-
-from worker.outcomes import Outcomes
+from smsrelay_worker.rate_limit.circuit import Outcomes
 
 
 @given(st.lists(st.tuples(st.integers(1, 9), st.floats(0, 5)), max_size=50))

@@ -2,8 +2,9 @@
 
 from collections import deque
 
+from smsrelay_worker.consumer.unsent_acks import drained
+
 from tests.unit.schedules import Check, Schedule, every_schedule
-from worker.owed import drained
 
 
 class Owed(deque[str]):

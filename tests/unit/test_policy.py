@@ -3,12 +3,11 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from producers.lanes import Lane
-from worker.policy import GUIDE_CODES, WAITING, Action, Decision, Rule, decide
-from worker.policy_file import load_policy
-from worker.retry import Backoff
-from worker.vendor.answer import Answer, Kind
+from smsrelay.contract.lanes import Lane
+from smsrelay_worker.policy.backoff import Backoff
+from smsrelay_worker.policy.model import GUIDE_CODES, WAITING, Action, Decision, Rule, decide
+from smsrelay_worker.policy.toml_file import load_policy
+from smsrelay_worker.vendors.base import Answer, Kind
 
 POLICY = load_policy(None)
 SOON = Backoff("soon", 5, 3, 60, 0.2)

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-
-from worker.policy_cli import policy
-from worker.policy_file import load_policy, packaged_source
-from worker.policy_text import explain, markdown_table
+from smsrelay_worker.cli.policy import policy
+from smsrelay_worker.policy.describe import explain, markdown_table
+from smsrelay_worker.policy.toml_file import load_policy, packaged_source
 
 
 def run(*arguments: str, env: dict[str, str | None] | None = None) -> Result:

@@ -6,10 +6,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from worker.policy import GUIDE_CODES, Action
-from worker.policy_file import PolicyError, load_policy, packaged_source, parse_policy
-from worker.vendor.answer import Kind
+from smsrelay_worker.policy.model import GUIDE_CODES, Action
+from smsrelay_worker.policy.toml_file import PolicyError, load_policy, packaged_source, parse_policy
+from smsrelay_worker.vendors.base import Kind
 
 SOURCE = packaged_source()
 

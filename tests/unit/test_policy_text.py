@@ -3,15 +3,14 @@
 import dataclasses
 
 import pytest
-
-from tests.simulator.preset import PRESETS
-from worker.answers import STALLED
-from worker.policy import GUIDE_CODES, Policy
-from worker.policy_file import load_policy, packaged_source, parse_policy
-from worker.policy_text import explain, markdown_table, rows
-from worker.vendor.answer import DEADLINE_PASSED
-from worker.vendor.gateway import FAULTS, OTHER_ERROR, RESPONSES
-from worker.vendor.meaning import kinds_of
+from smsrelay_simulator.preset import PRESETS
+from smsrelay_worker.attempts.recorder import STALLED
+from smsrelay_worker.policy.describe import explain, markdown_table, rows
+from smsrelay_worker.policy.model import GUIDE_CODES, Policy
+from smsrelay_worker.policy.toml_file import load_policy, packaged_source, parse_policy
+from smsrelay_worker.vendors.base import DEADLINE_PASSED
+from smsrelay_worker.vendors.yisha.codes import kinds_of
+from smsrelay_worker.vendors.yisha.gateway import FAULTS, OTHER_ERROR, RESPONSES
 
 POLICY = load_policy(None)
 

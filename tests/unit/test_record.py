@@ -5,10 +5,10 @@ from typing import Any
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given
-
-from producers.lanes import Lane
-from producers.record import Entry, Record, State, VendorMessage
-from worker.vendor.masking import LIMIT
+from smsrelay.contract.lanes import Lane
+from smsrelay.contract.state import State
+from smsrelay_worker.messages.record import Entry, Record, VendorMessage
+from smsrelay_worker.vendors.yisha.masking import LIMIT
 
 FIELDS = {
     "lane": "otp",

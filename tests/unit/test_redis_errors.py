@@ -10,10 +10,9 @@ from redis._parsers.base import BaseParser
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import DataError, InvalidResponse, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
-
-from producers.connection import StoreUnavailable, store_answers
-from producers.redis_errors import AWAY, OUR_FAULT, moved_on, why_unavailable
-from worker.embedded import command
+from smsrelay.servers.redis_errors import AWAY, OUR_FAULT, moved_on, why_unavailable
+from smsrelay.store.connection import StoreUnavailable, store_answers
+from smsrelay_worker.desk.embedded_valkey import command
 
 _VALKEY, _REDIS = Path(command(0, Path())[0]), Path("/usr/bin/redis-check-rdb")  # Debian's, and its redis-server as well
 _ANSWER = re.compile(rb"\x00-([A-Z]{2,}) ([ -~]{5,})")  # as the sources write them: "-BUSY Redis is busy …"

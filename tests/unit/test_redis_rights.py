@@ -2,13 +2,14 @@
 
 import re
 
-from producers import keys
+from smsrelay.store import keys
+from smsrelay_worker.operations.doctor import redis_rights
+
 from tests.pages import ROOT
-from worker import redis_rights
 
 
 def test_every_command_of_a_script_is_asked_for() -> None:
-    scripts = [path.read_text("utf-8") for folder in ("producers", "worker") for path in (ROOT / folder).glob("*.lua")]
+    scripts = [path.read_text("utf-8") for folder in ("producers", "worker") for path in (ROOT / folder).rglob("*.lua")]
     called = {name.upper() for script in scripts for name in re.findall(r"redis\.p?call\(\s*'(\w+)'", script)}
     assert len(called) > 30
     assert called - {command[0] for command in redis_rights.at_store()} == set()

@@ -5,9 +5,8 @@ import pickle
 
 import pytest
 from pydantic import BaseModel, ConfigDict, ValidationError
-
-from producers.enqueue import ReferenceTaken
-from producers.rejection import Problem, Rejection
+from smsrelay.contract.rejection import Problem, Rejection
+from smsrelay.enqueue import ReferenceTaken
 
 TWO = (Problem("to", "not a phone number"), Problem("lane", "missing"))
 

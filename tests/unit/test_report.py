@@ -3,16 +3,18 @@ from itertools import permutations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from smsrelay.contract.event import StatusEvent
+from smsrelay.contract.lanes import Lane
+from smsrelay.contract.state import State
+from smsrelay_worker.messages import attempt_result as attempt_answer
+from smsrelay_worker.messages import lifecycle
+from smsrelay_worker.messages.record import Record
+from smsrelay_worker.messages.reports import TIMELINE_CAP, reported
+from smsrelay_worker.messages.transition import Wake
+from smsrelay_worker.policy.model import GUIDE_CODES
+from smsrelay_worker.vendors.base import Answer, Kind
 
-from producers.event import StatusEvent
-from producers.lanes import Lane
-from producers.record import Record, State
 from tests.unit.records import HOUR, NOW, POLICY, after, event, queued
-from worker import attempt_answer, lifecycle
-from worker.policy import GUIDE_CODES
-from worker.report import TIMELINE_CAP, reported
-from worker.transition import Wake
-from worker.vendor.answer import Answer, Kind
 
 
 def submitting(lane: Lane = Lane.NOTICE) -> Record:

@@ -3,8 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from worker.retry import Backoff
+from smsrelay_worker.policy.backoff import Backoff
 
 seconds = st.floats(min_value=0, max_value=1e7)
 shares = st.floats(min_value=0, max_value=1)

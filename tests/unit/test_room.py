@@ -2,8 +2,9 @@
 
 import threading
 
+from smsrelay_worker.attempts.in_flight_limit import Room
+
 from tests.waiting import eventually
-from worker.room import Room
 
 PATIENCE = 40.0  # seconds; a shared machine may stand still for many of them
 

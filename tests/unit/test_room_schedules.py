@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from functools import partial
 
 import pytest
+from smsrelay_worker.attempts import in_flight_limit as room
+from smsrelay_worker.attempts.in_flight_limit import Room
 
 from tests.unit.schedules import Check, CooperativeCondition, CooperativeLock, Schedule, every_schedule
-from worker import room
-from worker.room import Room
 
 
 class Guests:

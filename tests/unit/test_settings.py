@@ -8,10 +8,9 @@ from typing import get_args
 
 import pytest
 from pydantic import ValidationError
-
-from producers.settings import BrokerSettings, ProducerSettings, SettingsError
-from worker.settings import FlowerSettings, WorkerSettings
-from worker.vendor.serialiser import SERIALISERS
+from smsrelay.settings import BrokerSettings, ProducerSettings, SettingsError
+from smsrelay_worker.settings import FlowerSettings, WorkerSettings
+from smsrelay_worker.vendors.yisha.params import SERIALISERS
 
 PATIENT = 45  # seconds for which a store that is silent is asked
 SECRET = "tops-ecre-tkey-0815"

@@ -6,14 +6,14 @@ from functools import partial
 from itertools import count
 
 import pytest
+from smsrelay.contract.lanes import Lane
+from smsrelay.store.connection import StoreUnavailable
+from smsrelay_worker.rate_limit import slot_queue
+from smsrelay_worker.rate_limit.slot import Grant, Refusal, Slot
+from smsrelay_worker.rate_limit.slot_queue import Answer, Offer, SlotQueue
+from smsrelay_worker.rate_limit.waiters import Ask
 
-from producers.connection import StoreUnavailable
-from producers.lanes import Lane
 from tests.unit.schedules import Check, CooperativeEvent, CooperativeLock, Schedule, every_schedule
-from worker import slot_queue
-from worker.line import Ask
-from worker.slot import Grant, Refusal, Slot
-from worker.slot_queue import Answer, Offer, SlotQueue
 
 PATIENCE = 0.2  # seconds
 WAIT = 0.15

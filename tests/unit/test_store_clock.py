@@ -1,8 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from worker.store_clock import StoreClock
+from smsrelay_worker.rate_limit.clock_sync import StoreClock
 
 OFFSET = -1_700_000_000.0  # true: monotonic = store's seconds + OFFSET
 TRIP = st.floats(0.0001, 0.5)

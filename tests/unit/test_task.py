@@ -4,8 +4,8 @@ import json
 import uuid
 from dataclasses import replace
 
-from producers.lanes import Lane
-from producers.task import ATTEMPT, ORIGIN, TaskMessage
+from smsrelay.broker.task_message import ATTEMPT, ORIGIN, TaskMessage
+from smsrelay.contract.lanes import Lane
 
 TASK = TaskMessage(name=ATTEMPT, queue=Lane.OTP.queue, kwargs={"ids": ["a", "b"]}, shown="otp a and 1 more", task_id="t-1")
 

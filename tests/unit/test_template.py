@@ -6,10 +6,9 @@ from typing import Any
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given
-
-from producers.lanes import Lane
-from producers.rejection import Rejection
-from producers.template import Approval, Template, load_registry, segments, utf16_units
+from smsrelay.contract.lanes import Lane
+from smsrelay.contract.rejection import Rejection
+from smsrelay.contract.template import Approval, Template, load_registry, segments, utf16_units
 
 SMILE = "\N{GRINNING FACE}"  # two UTF-16 units
 FIELDS: dict[str, Any] = {"id": "0000000", "body": "Code {0}", "signature": "一砂", "status": "approved"}

@@ -3,8 +3,7 @@
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given
-
-from producers.token import CallbackToken, token_of, verify
+from smsrelay.contract.callback_token import CallbackToken, token_of, verify
 
 SECRET = b"0123456789abcdef"
 MESSAGE_ID = "018f3c2e-7a10-7c5e-9d2b-5a6f7e8d9c0b"

@@ -5,8 +5,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from worker.undecodable import Undecodable
+from smsrelay_worker.store.undecodable import Undecodable
 
 
 def kept(body: str | bytes) -> Undecodable:

@@ -1,9 +1,8 @@
 from pathlib import Path
 
 import pytest
-
-from worker.settings import WorkerSettings
-from worker.unknown import unknown, unknown_settings
+from smsrelay_worker.settings import WorkerSettings
+from smsrelay_worker.unknown_settings import unknown, unknown_settings
 
 KNOWN = [name for name, _ in WorkerSettings.documented()]
 

@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
-from producers.job import SendJob
-from producers.lanes import Lane
-from producers.message import referenced_id
-from producers.record import Record, State
+from smsrelay.contract.job import SendJob
+from smsrelay.contract.lanes import Lane
+from smsrelay.contract.message import referenced_id
+from smsrelay.contract.state import State
+from smsrelay_worker.messages.record import Record
+
 from tests.acceptance.leaks import foreign, places, scenes
 from tests.acceptance.leaks.needles import Person, abroad, mainland
 from tests.acceptance.leaks.places import Places
@@ -92,7 +94,7 @@ class Play:
         later = datetime.now(UTC) + timedelta(hours=1)
         self.enqueue(self.cast.new("waiting"), Lane.NOTICE, not_before=later)
         self.enqueue(self.cast.new("withdrawn"), Lane.NOTICE, not_before=later)
-        assert "cancelled" in self.stage.run("-m", "worker", "cancel", self.cast.message_ids["withdrawn"])
+        assert "cancelled" in self.stage.run("-m", "smsrelay_worker", "cancel", self.cast.message_ids["withdrawn"])
 
     def foreign_jobs(self) -> None:
         """Every foreign job three times, so that each worker has a chance; the right ones are delivered."""
@@ -164,8 +166,8 @@ class Play:
         self.enqueue(self.cast.new("expired"), Lane.OTP, expires_in=1)
         self.enqueue(self.cast.new("without payload"), Lane.OTP)
         self.stage.redis.delete("sms:p:" + self.cast.message_ids["without payload"])
-        seen = {**places.store(self.stage.redis), "smsrelay status": self.stage.run("-m", "worker", "status")}
-        assert "resumed" in self.stage.run("-m", "worker", "resume")
+        seen = {**places.store(self.stage.redis), "smsrelay status": self.stage.run("-m", "smsrelay_worker", "status")}
+        assert "resumed" in self.stage.run("-m", "smsrelay_worker", "resume")
         eventually(self.stage.limit.halted, "halted by a wrong signature")
         assert self.stage.limit.resume()
         self.ends("signature refused", State.DELIVERED)

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from producers.lanes import Lane
-from producers.record import State
+from smsrelay.contract.lanes import Lane
+from smsrelay.contract.state import State
+
 from tests.acceptance.leaks.needles import Person
 
 Steps = list[Any]

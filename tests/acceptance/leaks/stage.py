@@ -15,17 +15,17 @@ from pathlib import Path
 import requests
 from pydantic import SecretStr
 from redis import Redis
+from smsrelay.enqueue import Enqueuer
+from smsrelay.settings import ProducerSettings
+from smsrelay.store.connection import open_store
+from smsrelay_worker.desk.stack import Part, Stack, free_port
+from smsrelay_worker.desk.up import Desk, Ports
+from smsrelay_worker.policy.toml_file import packaged_source
+from smsrelay_worker.rate_limit.limiter import Limit
+from smsrelay_worker.store.records import Store
 
-from producers.connection import open_store
-from producers.enqueue import Enqueuer
-from producers.settings import ProducerSettings
 from tests.simulator.client import Simulator
 from tests.waiting import eventually
-from worker.limit import Limit
-from worker.local import Desk, Ports
-from worker.policy_file import packaged_source
-from worker.stack import Part, Stack, free_port
-from worker.store import Store
 
 KEYS = {
     "AppCode": "Zq81AppCode5f1c9e2b7a",
@@ -137,6 +137,6 @@ def _hasty(source: str) -> str:
 
 
 def _parts(desk: Desk, own: Mapping[str, str]) -> tuple[Part, ...]:
-    verbose = (sys.executable, "-m", "celery", "-A", "worker.app", "worker", "--hostname", "verbose@%h")
+    verbose = (sys.executable, "-m", "celery", "-A", "smsrelay_worker.app", "worker", "--hostname", "verbose@%h")
     parts = [replace(part, command=(*part.command, "--together")) if part.name == "worker" else part for part in desk.parts(own)]
     return (*parts, Part("verbose", (*verbose, "--loglevel", "DEBUG", "--task-events"), 60))

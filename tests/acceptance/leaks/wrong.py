@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from producers.event import StatusEvent
-from producers.job import SendJob
-from producers.lanes import Lane
-from producers.rejection import Rejection
+from smsrelay.contract.event import StatusEvent
+from smsrelay.contract.job import SendJob
+from smsrelay.contract.lanes import Lane
+from smsrelay.contract.rejection import Rejection
+
 from tests.acceptance.leaks.foreign import job, reference
 from tests.acceptance.leaks.needles import Person
 from tests.acceptance.leaks.places import Places
@@ -18,11 +19,11 @@ from tests.acceptance.leaks.scenes import SPELLINGS
 from tests.acceptance.leaks.stage import KEYS, Stage
 
 _PROCESSES: dict[str, tuple[str, ...]] = {
-    "worker": ("-m", "worker", "worker"),
-    "receiver": ("-m", "worker", "receiver", "--port", "0"),
-    "flower": ("-m", "worker", "flower"),
-    "show": ("-m", "worker", "show", "0"),
-    "celery": ("-m", "celery", "-A", "worker.app", "inspect", "ping"),
+    "worker": ("-m", "smsrelay_worker", "worker"),
+    "receiver": ("-m", "smsrelay_worker", "receiver", "--port", "0"),
+    "flower": ("-m", "smsrelay_worker", "flower"),
+    "show": ("-m", "smsrelay_worker", "show", "0"),
+    "celery": ("-m", "celery", "-A", "smsrelay_worker.app", "inspect", "ping"),
 }
 
 
@@ -86,18 +87,18 @@ def _commands(stage: Stage, person: Person, cast: Cast) -> Places:
     }
     said = {name: _sent(stage, json.dumps(wire)) for name, wire in jobs.items()}
     said["send what is no JSON"] = _sent(stage, f"{person.to} {person.code}")
-    said["show"] = stage.run("-m", "worker", "show", normal)
-    said["dead list"] = stage.run("-m", "worker", "dead", "list", "--limit", "1000")
-    said["dead list --json"] = stage.run("-m", "worker", "dead", "list", "--json", "--limit", "1000")
+    said["show"] = stage.run("-m", "smsrelay_worker", "show", normal)
+    said["dead list"] = stage.run("-m", "smsrelay_worker", "dead", "list", "--limit", "1000")
+    said["dead list --json"] = stage.run("-m", "smsrelay_worker", "dead", "list", "--json", "--limit", "1000")
     for how in SPELLINGS:
         refused = cast.message_ids[f"refused, quoted {how}"]
         for command in (("show",), ("why",), ("dead", "show")):  # with --json the app's own reference is shown
-            said[f"{' '.join(command)}, quoted {how}"] = stage.run("-m", "worker", *command, refused)
+            said[f"{' '.join(command)}, quoted {how}"] = stage.run("-m", "smsrelay_worker", *command, refused)
     return {f"smsrelay {name}": text for name, text in said.items()}
 
 
 def _sent(stage: Stage, job: str) -> str:
-    return stage.run("-m", "worker", "send", "--job", "-", stdin=job)
+    return stage.run("-m", "smsrelay_worker", "send", "--job", "-", stdin=job)
 
 
 def settings(stage: Stage) -> Places:

@@ -2,8 +2,9 @@
 
 import threading
 
-from producers.enqueue import CHUNK
-from producers.lanes import Lane
+from smsrelay.contract.lanes import Lane
+from smsrelay.enqueue import CHUNK
+
 from tests.bench.figures import steady_rate
 from tests.bench.ground import Conditions, Ground, a_ground
 from tests.bench.result import Figure, Target

@@ -6,12 +6,13 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from producers.lanes import Lane
+from smsrelay.contract.lanes import Lane
+from smsrelay_worker.desk.stack import free_port
+
 from tests.bench.ground import Conditions, Ground, a_ground
 from tests.bench.processes import Process, clean_environment, python
 from tests.bench.result import Figure, Target
 from tests.bench.sides import RelaySide, fill_together, listens
-from worker.stack import free_port
 
 _RATE = 1000
 

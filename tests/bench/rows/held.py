@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from producers.token import CallbackToken
+from smsrelay.contract.callback_token import CallbackToken
+
 from tests.bench.figures import median
 from tests.bench.ground import Conditions, Ground, a_ground
 from tests.bench.processes import PartFailed

@@ -4,7 +4,8 @@ import math
 import time
 from dataclasses import dataclass
 
-from producers import Enqueuer, Lane, ProducerSettings
+from smsrelay import Enqueuer, Lane, ProducerSettings
+
 from tests.bench.figures import SECOND, percentile
 from tests.bench.fill import all_accepted, jobs
 from tests.bench.ground import Conditions, Ground, a_ground

@@ -3,7 +3,8 @@
 import time
 from dataclasses import dataclass
 
-from producers.lanes import Lane
+from smsrelay.contract.lanes import Lane
+
 from tests.bench.figures import SECOND, busiest_second, within
 from tests.bench.ground import Conditions, a_ground
 from tests.bench.result import Figure, Target

@@ -2,7 +2,8 @@
 
 import os
 
-from producers.lanes import Lane
+from smsrelay.contract.lanes import Lane
+
 from tests.bench.figures import median, steady_rate
 from tests.bench.ground import Conditions, a_ground
 from tests.bench.result import Figure, Target

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from producers.lanes import Lane
+from smsrelay.contract.lanes import Lane
+
 from tests.bench.figures import steady_rate
 from tests.bench.ground import Conditions, Ground, a_ground
 from tests.bench.result import Figure, Target

@@ -1,9 +1,8 @@
 import dataclasses
 
 import pytest
-
-from worker.vendor.credentials import AppCode
-from worker.vendor.yisha import YishaAccount, epoch_ms, new_nonce
+from smsrelay_worker.vendors.yisha.adapter import YishaAccount, epoch_ms, new_nonce
+from smsrelay_worker.vendors.yisha.credentials import AppCode
 
 ACCOUNT = YishaAccount("https://domestic.example", "https://intl.example/", AppCode("the-code"))
 

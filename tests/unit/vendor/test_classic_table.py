@@ -6,9 +6,8 @@ differ in the status of Empty Signature and in one letter of the GROUP row.
 """
 
 import pytest
-
-from worker.vendor.answer import Kind
-from worker.vendor.gateway import Head, Verdict, classify_response
+from smsrelay_worker.vendors.base import Kind
+from smsrelay_worker.vendors.yisha.gateway import Head, Verdict, classify_response
 
 CLASSIC = [
     # status, message, what it leads to, our code

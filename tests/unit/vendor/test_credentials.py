@@ -1,6 +1,5 @@
 import pytest
-
-from worker.vendor.credentials import AppCode, AppKey, Call, string_to_sign
+from smsrelay_worker.vendors.yisha.credentials import AppCode, AppKey, Call, string_to_sign
 
 CALL = Call(
     path="/comms/sms/sendmsg",

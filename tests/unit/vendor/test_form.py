@@ -1,4 +1,4 @@
-from worker.vendor.form import Form
+from smsrelay_worker.vendors.yisha.request_body import Form
 
 
 def test_the_plus_of_a_number_travels_percent_encoded() -> None:

@@ -9,9 +9,8 @@ import requests
 import urllib3.exceptions
 from hypothesis import given
 from hypothesis import strategies as st
-
-from worker.vendor.answer import Kind
-from worker.vendor.gateway import FAULTS, OTHER_ERROR, Head, Verdict, classify_fault, classify_response
+from smsrelay_worker.vendors.base import Kind
+from smsrelay_worker.vendors.yisha.gateway import FAULTS, OTHER_ERROR, Head, Verdict, classify_fault, classify_response
 
 STRING_TO_SIGN = "Invalid Signature, Server StringToSign:`POST#/comms/sms/sendmsg?mobile=+8613800138000`"
 

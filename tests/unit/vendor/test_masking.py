@@ -10,8 +10,7 @@ from urllib.parse import quote
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-
-from worker.vendor.masking import LIMIT, masked
+from smsrelay_worker.vendors.yisha.masking import LIMIT, masked
 
 NUMBER = "+8613800138000"
 PLAIN = (NUMBER, "482913", "5")

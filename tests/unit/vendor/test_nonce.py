@@ -3,7 +3,7 @@
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
-from worker.vendor.nonce import Nonces
+from smsrelay_worker.vendors.yisha.nonce import Nonces
 
 MANY = 2_000
 

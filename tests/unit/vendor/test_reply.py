@@ -4,8 +4,7 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from worker.vendor.reply import Reply, parse_reply, safe_code, safe_id
+from smsrelay_worker.vendors.yisha.reply import Reply, parse_reply, safe_code, safe_id
 
 
 def test_the_documented_answer_is_read() -> None:

@@ -1,8 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from worker.vendor.serialiser import SERIALISERS, AmbiguousParamsError, plain, quoted, serialiser
+from smsrelay_worker.vendors.yisha.params import SERIALISERS, AmbiguousParamsError, plain, quoted, serialiser
 
 DELIMITERS = [",", "'", "[", "]", "【", "】", "\n", "\r", "\u2028", "\x85", "\ud800"]
 

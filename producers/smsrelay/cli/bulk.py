@@ -1,0 +1,150 @@
+"""``smsrelay bulk``: enqueues a campaign from a CSV file.
+
+Takes a file, and what holds for all its rows. Prints a summary on standard output, refused rows by line on standard error. Exits
+with 0 when every row is accepted, 1 when some were refused, 2 for wrong input (then nothing was enqueued), 3 when it stopped on
+the way: the store went away, a file could not be read or written any more. However it ends, running it again sends nothing twice.
+"""
+
+import shlex
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from smsrelay import logs
+from smsrelay.campaign.campaign import Campaign, enqueue_rows
+from smsrelay.campaign.csv_file import DELIMITERS, BulkFile, Survey
+from smsrelay.campaign.file_encoding import known_encoding
+from smsrelay.campaign.header import FIELDS, ColumnChoice
+from smsrelay.campaign.preview import Preview
+from smsrelay.campaign.progress import RowsProgress
+from smsrelay.campaign.refused_rows import RefusedRows
+from smsrelay.cli.commands import Away, told
+from smsrelay.contract.character import escaped
+from smsrelay.contract.lanes import Lane
+from smsrelay.contract.rejection import Rejection
+from smsrelay.contract.template import load_registry
+from smsrelay.enqueue import Accepted, Enqueuer
+from smsrelay.settings import ProducerSettings
+from smsrelay.store.connection import StoreUnavailable
+
+_AGAIN = "run the same command again: what was accepted is not sent twice"
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+def _known_encoding(_context: click.Context, _parameter: click.Parameter, name: str) -> str:
+    try:
+        return known_encoding(name)
+    except ValueError as error:
+        reason = str(error)
+    raise click.BadParameter(f"“{escaped(name[:40])}” {reason}")
+
+
+def _named_columns(_context: click.Context, _parameter: click.Parameter, given: tuple[str, ...]) -> Mapping[str, str]:
+    named: dict[str, str] = {}
+    for one in given:
+        name, _, header = one.partition("=")
+        if name not in FIELDS or not header.strip():
+            raise click.BadParameter('must be like to="Mobile Phone"; names are to, template, lane, reference, params, p1, p2, …')
+        if name in named:
+            raise click.BadParameter(f"{name} is given twice")
+        named[name] = header
+    return named
+
+
+@click.command()
+@click.argument("file", type=_FILE)
+@click.option("--template", help="Template id, for rows that bring none.")
+@click.option("--lane", type=click.Choice([lane.value for lane in Lane]), help="Urgency, for rows that bring none.")
+@click.option("--app", "app_", help="Who is sending.")
+@click.option("--expires-in", type=int, help="Seconds after which a message is no longer worth sending.")
+@click.option("--not-before", type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z"]), help="Like 2026-11-22T09:00:00+0800.")
+@click.option(
+    "--campaign", help="Its name: rows it has sent are not sent again, even from another file. Without: the file itself."
+)
+@click.option("--encoding", default="utf-8", show_default=True, callback=_known_encoding, help="gb18030 for Excel's plain CSV.")
+@click.option("--delimiter", type=click.Choice(DELIMITERS), help="Between cells; without: the one that the header has.")
+@click.option(
+    "--column",
+    "named",
+    multiple=True,
+    metavar="NAME=COLUMN",
+    callback=_named_columns,
+    help='Like to="Mobile Phone"; once for each.',
+)
+@click.option("--ignore", multiple=True, metavar="COLUMN", help="A column to leave out; once for each.")
+@click.option("--ignore-others", is_flag=True, help="Leave out every column that has no meaning here.")
+@click.option("--errors", type=click.Path(dir_okay=False, path_type=Path), help="Where refused rows go, to be mended and sent.")
+@click.option("--dry-run", is_flag=True, help="Check every row, count segments, enqueue nothing; needs no store.")
+def bulk(file: Path, errors: Path | None, dry_run: bool, app_: str | None, **options: Any) -> None:
+    """Enqueue a campaign: one SMS for each row of a CSV file.
+
+    Columns: to, template, lane, reference, and p1, p2, … or params (a JSON list).
+    """
+    logs.set_up("WARNING")
+    with told():
+        if errors is not None and errors.exists() and errors.samefile(file):
+            raise Rejection.of("--errors", "is the file itself")
+        settings = ProducerSettings()
+        source = BulkFile(file, options["encoding"], options["delimiter"])
+        survey = source.survey(ColumnChoice(options["named"], options["ignore"], options["ignore_others"]))
+        constants = {name: options[name] for name in ("template", "lane", "expires_in", "not_before")} | {"app": app_}
+        given = {name: value for name, value in constants.items() if value is not None}
+        name = options["campaign"] or survey.digest
+        campaign = Campaign(name, survey.columns, given, settings.secret_bytes, survey.delimiter)
+        with RefusedRows(errors, survey) as refused:
+            (_check if dry_run else _send)(source, survey, campaign, refused, settings)
+    raise click.exceptions.Exit(1 if refused.count else 0)
+
+
+def _send(source: BulkFile, survey: Survey, campaign: Campaign, refused: RefusedRows, settings: ProducerSettings) -> None:
+    new = known = 0
+    with Enqueuer.connect(settings) as enqueuer, RowsProgress(survey.rows) as progress, _resumable(progress, campaign):
+        for row, result in enqueue_rows(enqueuer, campaign, source.rows(survey)):
+            if not isinstance(result, Accepted):
+                refused.add(row, result.problems)
+            elif result.new:
+                new += 1
+            else:
+                known += 1
+            progress.advance()
+        refused.flush()
+    click.echo(f"{new + known + refused.count:,} rows: {new:,} accepted, {known:,} accepted before, {refused.count:,} refused")
+
+
+def _check(source: BulkFile, survey: Survey, campaign: Campaign, refused: RefusedRows, settings: ProducerSettings) -> None:
+    registry = load_registry(settings.templates)
+    preview = Preview(registry)
+    now = time.time_ns() // 1_000_000
+    fine = 0
+    with RowsProgress(survey.rows) as progress:
+        for row in source.rows(survey):
+            try:
+                preview.add(row.line, campaign.job(row).accept(now, registry, lambda: 0))
+                fine += 1
+            except Rejection as rejection:
+                refused.add(row, rejection.problems)
+            progress.advance()
+    click.echo(f"{fine + refused.count:,} rows: {fine:,} would be accepted, {refused.count:,} refused; nothing was enqueued")
+    for line in preview.lines():
+        click.echo(line)
+
+
+@contextmanager
+def _resumable(progress: RowsProgress, campaign: Campaign) -> Iterator[None]:
+    """Says how to go on when it does not come to the end."""
+    try:
+        yield
+    except StoreUnavailable as error:
+        raise Away(f"{error} after {progress.done:,} rows; {_AGAIN}") from None
+    except Rejection as rejection:  # of the whole file: a row's own is among the results
+        again = f"run it again with --campaign {shlex.quote(campaign.name)}, or what was accepted is sent again"
+        raise Away(f"{rejection} after {progress.done:,} rows; {again}") from None
+    except OSError as error:
+        raise Away(f"{error.strerror or error} after {progress.done:,} rows; {_AGAIN}") from None
+    except KeyboardInterrupt:
+        click.echo(f"stopped after {progress.done:,} rows; {_AGAIN}", err=True)
+        raise click.exceptions.Exit(130) from None

@@ -1,0 +1,200 @@
+"""SendJob: what an app asks for. Strict and versioned; refused whole at the door, or taken whole.
+
+Enters: fields from Python or JSON from any language. Leaves: a ``Message``. Wrong input raises ``Rejection`` naming field,
+reason and what is allowed, and never the value: it may be a number or a code.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Self
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic.config import JsonDict
+
+from smsrelay.contract.lanes import Lane
+from smsrelay.contract.message import Message, fresh_id, referenced_id
+from smsrelay.contract.parameter import PATTERN, fault, placed
+from smsrelay.contract.phone_number import e164
+from smsrelay.contract.rejection import Problem, Rejection
+from smsrelay.contract.template import Registry
+from smsrelay.contract.version import Version
+
+DEFAULT_APP = "default"  # of a job that names none; a record of it leaves the field out
+
+MAX_LIFETIME = 7 * 24 * 3600  # seconds; beyond it nobody wants the SMS any more
+TEMPLATE_ID = r"^[A-Za-z0-9_\-]{1,32}$"
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d", re.ASCII)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _no_bare_number(instant: object) -> object:
+    """Lets instants in as what they are or as text; a number may mean seconds, milliseconds, or a year."""
+    if not isinstance(instant, datetime) and not (isinstance(instant, str) and _RFC3339.match(instant)):
+        raise ValueError("must be an instant with a zone, like 2026-11-22T09:00:00+08:00")
+    return instant
+
+
+def _carriable(value: str) -> str:
+    """Refuses a value that the vendor's list of parameters cannot carry, or that nobody can read as it will arrive."""
+    reason = fault(value)
+    if reason is not None:
+        raise ValueError(reason)
+    return value
+
+
+# What the schema says for other languages; here the validators say it, in words.
+_ONE_DEADLINE: JsonDict = {
+    "not": {
+        "required": ["expires_at", "expires_in"],
+        "properties": {"expires_at": {"type": "string"}, "expires_in": {"type": "integer"}},
+    }
+}
+Parameter = Annotated[
+    str, Field(min_length=1, max_length=500, json_schema_extra={"pattern": PATTERN}), AfterValidator(_carriable)
+]
+Instant = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_no_bare_number)]
+
+
+class SendJob(BaseModel):
+    """One SMS an app wants sent."""
+
+    model_config = ConfigDict(
+        strict=True, frozen=True, extra="forbid", hide_input_in_errors=True, json_schema_extra=_ONE_DEADLINE
+    )
+
+    v: Version = Field(default=1, description="Version of this contract.")
+    to: str = Field(max_length=32, repr=False, description="E.164; a mainland number also without +86.")
+    template: str = Field(pattern=TEMPLATE_ID, description="A string: leading zeros matter.")
+    params: tuple[Parameter, ...] = Field(
+        default=(),
+        max_length=20,
+        repr=False,
+        strict=False,
+        description="Values for {0}, {1}, …; without , ' [ ] 【 】, control or invisible characters, or blanks at the ends.",
+    )
+    lane: Lane | None = Field(default=None, strict=False, description="Optional when the registered template has one.")
+    app: str = Field(default=DEFAULT_APP, pattern=r"^[A-Za-z0-9_.\-]{1,64}$", description="Who is sending.")
+    reference: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=128,
+        repr=False,
+        description="The app's own id of this SMS: the same one again never sends twice.",
+    )
+    expires_at: Instant | None = Field(default=None, description="Not submitted after this instant.")
+    expires_in: int | None = Field(default=None, ge=1, le=MAX_LIFETIME, description="The same, in seconds from now.")
+    not_before: Instant | None = Field(default=None, description="Not submitted before this instant.")
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _refuse_in_our_words(cls, fields: Any, validated: ModelWrapValidatorHandler[Self]) -> Self:
+        """Lets every way of making a job raise ``Rejection``; our own ``__init__`` would hide the fields from type checkers."""
+        try:
+            return validated(fields)
+        except ValidationError as error:
+            rejection = Rejection.from_validation(error)
+        raise rejection  # out here, so that no exception that holds the input hangs on it
+
+    @classmethod
+    def decode(cls, wire: object) -> Self:
+        """Read a job off the wire; raises ``Rejection`` naming each wrong field."""
+        return cls.model_validate(wire)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy with changed fields, which are checked like any other (pydantic's own would take them as they are)."""
+        return type(self).model_validate(dict(self) | dict(update)) if update else super().model_copy(deep=deep)
+
+    def encode(self) -> dict[str, Any]:
+        """The job as plain JSON values, absent fields left out."""
+        return self.model_dump(mode="json", exclude_defaults=True) | {"v": self.v}
+
+    @field_validator("to")
+    @classmethod
+    def _to_e164(cls, to: str) -> str:
+        return e164(to)
+
+    @field_validator("reference")
+    @classmethod
+    def _reference_is_text(cls, reference: str | None) -> str | None:
+        if reference is not None and not reference.isprintable():
+            place = next(place for place, character in enumerate(reference) if not character.isprintable())
+            raise ValueError(f"must be printable text, and holds {placed(reference, place)}")
+        return reference
+
+    @field_validator("expires_in")
+    @classmethod
+    def _one_deadline(cls, expires_in: int | None, earlier: ValidationInfo) -> int | None:
+        if expires_in is not None and earlier.data.get("expires_at") is not None:
+            raise ValueError("expires_at and expires_in exclude each other")
+        return expires_in
+
+    def accept(self, now: int, registry: Registry, random_bits: Callable[[], int]) -> Message:
+        """The message this job becomes at ``now`` (ms); raises ``Rejection`` for what only the registry or the clock know."""
+        lane, problems = self._lane(registry)
+        not_before = _epoch_ms(self.not_before)
+        expires_at = self._expiry(now, not_before, lane)
+        template = registry.get(self.template)
+        problems += [] if template is None else [problem for problem in [template.check(self.params)] if problem]
+        problems += _deadline_problems(now, not_before, expires_at)
+        if problems or lane is None:
+            raise Rejection(problems)
+        known = self.reference is not None
+        message_id = referenced_id(self.app, self.reference or "") if known else fresh_id(now, random_bits())
+        return Message(
+            message_id=message_id,
+            lane=lane,
+            to=self.to,
+            template=self.template,
+            params=self.params,
+            app=self.app,
+            reference=self.reference,
+            expires_at=expires_at,
+            not_before=not_before,
+        )
+
+    def _lane(self, registry: Registry) -> tuple[Lane | None, list[Problem]]:
+        template = registry.get(self.template)
+        registered = template.lane if template else None
+        if self.lane is None and registered is None:
+            allowed = ", ".join(Lane)
+            return None, [Problem("lane", f"missing, and no registered template names one; allowed: {allowed}")]
+        if self.lane is not None and registered is not None and self.lane is not registered:
+            return self.lane, [Problem("lane", f"template {self.template} is registered for {registered.value}")]
+        return self.lane or registered, []
+
+    def _expiry(self, now: int, not_before: int | None, lane: Lane | None) -> int:
+        if self.expires_at is not None:
+            return _epoch_ms(self.expires_at) or 0
+        if self.expires_in is not None:
+            return now + self.expires_in * 1000
+        return max(now, not_before or 0) + (lane or Lane.OTP).default_lifetime * 1000
+
+
+def _epoch_ms(instant: datetime | None) -> int | None:
+    return None if instant is None else (instant - _EPOCH) // timedelta(milliseconds=1)
+
+
+def _deadline_problems(now: int, not_before: int | None, expires_at: int) -> list[Problem]:
+    problems = []
+    if expires_at <= now:
+        problems.append(Problem("expires_at", "is past"))
+    if expires_at > max(now, not_before or 0) + MAX_LIFETIME * 1000:
+        problems.append(Problem("expires_at", f"at most {MAX_LIFETIME // 86400} days ahead are allowed"))
+    if not_before is not None and not_before > now + 30 * 86400 * 1000:
+        problems.append(Problem("not_before", "at most 30 days ahead are allowed"))
+    if not_before is not None and not_before >= expires_at:
+        problems.append(Problem("not_before", "is not before the message expires"))
+    return problems

@@ -1,0 +1,124 @@
+"""Template registry: what is known about the texts the carrier approved, when somebody wrote it down.
+
+Enters: a TOML file of templates. Leaves: ``Template`` values that preview, count segments and check parameters.
+The registry is optional; without it the vendor alone knows the texts. A wrong file raises ``Rejection`` naming every problem.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from smsrelay.contract.lanes import Lane
+from smsrelay.contract.rejection import Problem, Rejection
+
+PENDING_SIGNATURE = "【PIN】"  # the vendor's own, at the end of the SMS until the carrier has approved
+MAX_UNITS = 500  # [V: Aliyun, Huawei]
+_SINGLE = 70
+_PART = 67
+_PLACEHOLDER = re.compile(r"\{([0-9]|[1-9][0-9])\}")
+
+
+class Approval(StrEnum):
+    """Whether the carrier has approved template and signature (about two days)."""
+
+    APPROVED = "approved"
+    PENDING = "pending"
+
+
+class Template(BaseModel):
+    """One text with placeholders ``{0}`` ``{1}`` … and the signature it is sent under."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_\-]{1,32}$", strict=True)]
+    body: Annotated[str, Field(min_length=1, max_length=MAX_UNITS)]
+    signature: Annotated[str, Field(min_length=1, max_length=20, pattern=r"^[^【】\r\n]+$")]
+    status: Approval
+    lane: Lane | None = None
+
+    @field_validator("body")
+    @classmethod
+    def _placeholders_count_up(cls, body: str) -> str:
+        found = {int(number) for number in _PLACEHOLDER.findall(body)}
+        if found != set(range(len(found))) or re.search(r"[{}]", _PLACEHOLDER.sub("", body)):
+            raise ValueError("placeholders must be {0}, {1}, … without a gap, and no other { or } may stand in the text")
+        return body
+
+    @model_validator(mode="after")
+    def _signature_stands_outside_the_body(self) -> Self:
+        if "【" in self.body or "】" in self.body:
+            raise ValueError("body must not hold 【 or 】: the signature has a key of its own")
+        return self
+
+    @property
+    def parameter_count(self) -> int:
+        """How many parameters a job must bring."""
+        return len(set(_PLACEHOLDER.findall(self.body)))
+
+    def preview(self, params: Sequence[str]) -> str:
+        """The SMS as the phone shows it, signature included."""
+        text = _PLACEHOLDER.sub(lambda match: params[int(match.group(1))], self.body)
+        if self.status is Approval.PENDING:
+            return text + PENDING_SIGNATURE
+        return f"【{self.signature}】{text}"
+
+    def check(self, params: Sequence[str]) -> Problem | None:
+        """What is wrong with these parameters for this template, if anything."""
+        if len(params) != self.parameter_count:
+            reason = f"{len(params)} given, template {self.id} takes {self.parameter_count}"
+            return Problem("params", reason)
+        units = utf16_units(self.preview(params))
+        if units > MAX_UNITS:
+            return Problem("params", f"the text would be {units} UTF-16 units long, at most {MAX_UNITS} are allowed")
+        return None
+
+
+Registry = Mapping[str, Template]
+
+
+def utf16_units(text: str) -> int:
+    """Length as the carriers count it: a character outside the BMP, an emoji say, is two."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def segments(text: str) -> int:
+    """How many SMS the carrier bills: one up to 70 units, else one for each 67 [V: Aliyun, Huawei]."""
+    units = utf16_units(text)
+    return 1 if units <= _SINGLE else -(-units // _PART)
+
+
+def load_registry(path: Path | None) -> Registry:
+    """The templates of a file, by id; none without a file. Raises ``Rejection`` or ``OSError``."""
+    if path is None:
+        return {}
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Rejection.of(str(path), f"not a TOML file: {error}") from None
+    return _registry(document)
+
+
+def _registry(document: Mapping[str, object]) -> Registry:
+    rows = document.get("template")
+    if not isinstance(rows, list) or set(document) != {"template"}:
+        raise Rejection.of("template", "the file must hold [[template]] tables and nothing else")
+    registry: dict[str, Template] = {}
+    problems: list[Problem] = []
+    for number, row in enumerate(rows):
+        try:
+            template = Template.model_validate(row)
+        except ValidationError as error:
+            found = Rejection.from_validation(error).problems
+            problems += [Problem(f"template[{number}].{problem.field}", problem.reason) for problem in found]
+            continue
+        if template.id in registry:
+            problems.append(Problem(f"template[{number}].id", f"{template.id} stands twice"))
+        registry[template.id] = template
+    if problems:
+        raise Rejection(problems)
+    return registry

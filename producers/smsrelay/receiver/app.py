@@ -1,0 +1,261 @@
+"""The receiver: an ASGI app that takes the vendor's status callbacks and puts them on the queue.
+
+Takes POSTs on the signed path of a callback URL, whatever a proxy put before it (or, where that is switched on, on the bare
+path). Answers 200 only once ``keep`` has returned, so a report that was answered with 200 is on the broker or on the disk. What
+nobody can read of a callback on a signed path is kept as well, for a person, and answered 200: calling again would not mend it.
+
+When it fails: 404 for a path we did not write, 400 for a body that is empty, cut off, or on the bare path and unreadable, 413 for
+one that is too large, 503 with Retry-After while neither broker nor spool takes it. Answers are constant; nothing of a body or of
+an unproven path is echoed or logged.
+
+Whoever serves this app switches the server's access log off: the paths carry the tokens.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.typing import FilteringBoundLogger
+
+from smsrelay.contract.callback_token import PROBE, PROBE_ANSWER, CallbackToken, is_bare, token_of
+from smsrelay.contract.unreadable_callback import Received, UnreadCallback
+from smsrelay.receiver.allowance import Allowance
+from smsrelay.receiver.batcher import Kept
+from smsrelay.receiver.callback.content_encoding import Damaged, TooLong, decoded
+from smsrelay.receiver.callback.reading import CallbackReading, Unread, read_callback
+from smsrelay.receiver.callback.shape import shape
+from smsrelay.receiver.refused_requests import Refusal, RefusedPosts, refusal_of
+from smsrelay.receiver.spool import SpoolUnavailable
+
+_UNSIGNED_BODY = 4096  # bytes at most of a callback that proves nothing; one report has about 300
+_LONGEST_TYPE = 256  # of a Content-Type
+_RETRY_AFTER = {"Retry-After": "5"}  # seconds
+_CLOSE = {"Connection": "close"}  # else the server reads on, to find the next request behind the unread body
+
+_Answer = tuple[Message, Message]
+
+_log: FilteringBoundLogger = structlog.get_logger()
+
+
+class _CutOff(Exception):
+    """The caller hung up before the body was whole."""
+
+
+def _answer(status: int, text: str, headers: dict[str, str] | None = None) -> _Answer:
+    """A constant answer, as ASGI sends it."""
+    response = PlainTextResponse(text, status, headers)
+    start = {"type": "http.response.start", "status": status, "headers": response.raw_headers}
+    return start, {"type": "http.response.body", "body": response.body}
+
+
+_OK = _answer(200, "")  # an empty body goes out with the head, in one write instead of two
+_PROBED = _answer(200, PROBE_ANSWER.decode())
+_NOT_FOUND = _answer(404, "not found\n", _CLOSE)
+_NOT_A_POST = _answer(405, "POST only\n", {"Allow": "POST", **_CLOSE})
+_TOO_LARGE = _answer(413, "too large\n", _CLOSE)
+_CUT_OFF = _answer(400, "cut off\n")  # nobody reads it; the vendor has to call again
+_UNREADABLE = _answer(400, "unreadable\n")
+_TOO_OFTEN = _answer(429, "too many\n", {"Retry-After": "1", **_CLOSE})
+_TRY_LATER = _answer(503, "try again later\n", _RETRY_AFTER)
+
+
+@dataclass(frozen=True, slots=True)
+class _Callbacks:
+    """Takes callbacks. ASGI by hand, for they come by the thousand: Starlette's way here and back costs as much as the rest."""
+
+    keep: Callable[[Received], Awaitable[Kept]]
+    refused: RefusedPosts
+    secret: bytes
+    clock: Callable[[], int]
+    max_body: int
+    unsigned: Allowance | None
+
+    async def take(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A POST, on a path that names message and attempt, or on the bare one, where only the external id names an attempt."""
+        await _send(send, await self._answer(scope, receive))
+
+    async def not_a_post(self, scope: Scope, send: Send) -> bool:
+        """Answers a request of another method on a path of ours; whether it was one."""
+        if token_of(self.secret, scope["path"]) is None:
+            return False
+        self.refused.count(scope["path"], Refusal.NOT_A_POST)
+        await _send(send, _NOT_A_POST)
+        return True
+
+    async def _answer(self, scope: Scope, receive: Receive) -> _Answer:
+        path = scope["path"]
+        token = token_of(self.secret, path)
+        if token is None and not (self.unsigned and is_bare(path)):
+            self.refused.count(path, refusal_of(path))
+            return _NOT_FOUND
+        if token is not None and token.ended(self.clock()):
+            self.refused.count(path, Refusal.ENDED)
+            return _NOT_FOUND
+        if token is None and self.unsigned and not self.unsigned.take():
+            self.refused.count(path, Refusal.TOO_OFTEN)
+            return _TOO_OFTEN
+        if token == PROBE:
+            return _PROBED
+        return await self._receive(scope, receive, token)
+
+    async def _receive(self, scope: Scope, receive: Receive, token: CallbackToken | None) -> _Answer:
+        headers = dict(scope["headers"])
+        try:
+            body = await _read_body(headers, receive, self.max_body if token else min(self.max_body, _UNSIGNED_BODY))
+        except _CutOff:
+            if not self._counted(token):
+                _log.warning("callback.cut_off", **_about(token))
+            return _CUT_OFF
+        except TooLong:
+            if not self._counted(token):
+                _log.warning("callback.too_large", **_about(token))
+            return _TOO_LARGE
+        return await self._take(body, headers, token)
+
+    async def _take(self, raw: bytes, headers: dict[bytes, bytes], token: CallbackToken | None) -> _Answer:
+        content_type = headers.get(b"content-type", b"")[:_LONGEST_TYPE].decode("latin-1")
+        now = self.clock()
+        try:
+            body = decoded(raw, headers.get(b"content-encoding", b""), self.max_body)
+            reading = read_callback(body, content_type, now, token, by_external_id=self.unsigned is not None)
+        except TooLong:
+            if not self._counted(token):
+                _log.warning("callback.too_large", **_about(token))
+            return _TOO_LARGE
+        except Damaged as error:
+            body, reading = raw, CallbackReading((), Unread(str(error), shape(raw, None)))
+        if reading.unread is None:
+            return await self._keep(reading.reports, token)
+        unread = None
+        if token is not None and body.strip():
+            unread = UnreadCallback(token, now, f"{reading.unread.reason}; {reading.unread.shape}", body, content_type)
+        if not self._counted(token):
+            _tell_unread(reading, unread, token)
+        if not reading.reports and unread is None:
+            return _UNREADABLE
+        return await self._keep((*reading.reports, *([unread] if unread else ())), token)
+
+    def _counted(self, token: CallbackToken | None) -> bool:
+        """Whether what is wrong with a callback is only counted: without a proof, anybody could fill the log."""
+        if token is None:
+            self.refused.count("", Refusal.UNSIGNED)
+        return token is None
+
+    async def _keep(self, received: Sequence[Received], token: CallbackToken | None) -> _Answer:
+        try:
+            if len(received) == 1:
+                await self.keep(received[0])
+            else:
+                await self._keep_all(received)
+        except SpoolUnavailable as error:
+            codes = [one.code for one in received if not isinstance(one, UnreadCallback)]
+            _log.error("callback.not_kept", codes=codes, reason=str(error), **_about(token))
+            return _TRY_LATER
+        return _OK
+
+    async def _keep_all(self, received: Sequence[Received]) -> None:
+        kept = await asyncio.gather(*map(self.keep, received), return_exceptions=True)
+        for one in kept:
+            if isinstance(one, BaseException):
+                raise one
+
+
+@dataclass(frozen=True, slots=True)
+class _Receiver:
+    """The app: callbacks straight, everything else by way of Starlette."""
+
+    callbacks: _Callbacks
+    rest: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] == "http" and scope["method"] == "POST":
+            await self.callbacks.take(scope, receive, send)
+        elif scope["type"] != "http" or not await self.callbacks.not_a_post(scope, send):
+            await self.rest(scope, receive, send)
+
+
+def create_app(
+    keep: Callable[[Received], Awaitable[Kept]],
+    ready: Callable[[], bool],
+    refused: RefusedPosts,
+    secret: bytes,
+    clock: Callable[[], int],
+    *,
+    max_body: int = 64 * 1024,
+    unsigned: Allowance | None = None,
+) -> ASGIApp:
+    """The app. ``keep`` makes a report durable; ``ready`` may block, it runs in a thread; ``clock`` gives epoch milliseconds.
+
+    ``unsigned`` opens ``POST /callback`` to anybody who can reach it, so often a second: only for a vendor that drops URL paths.
+    """
+
+    async def healthz(_request: Request) -> Response:
+        """The process is alive."""
+        return PlainTextResponse("ok\n")
+
+    async def readyz(_request: Request) -> Response:
+        """A callback that came now would be kept, by the broker or by the spool."""
+        if await run_in_threadpool(ready):
+            return PlainTextResponse("ready\n")
+        return PlainTextResponse("not ready\n", 503, _RETRY_AFTER)
+
+    async def post_only(_request: Request) -> Response:
+        """The bare path, called by another method."""
+        return PlainTextResponse("POST only\n", 405, {"Allow": "POST"})
+
+    probes = {"healthz": healthz, "readyz": readyz}
+    routes = [Route(f"{prefix}/{name}", probe) for prefix in ("", "/{prefix:path}") for name, probe in probes.items()]
+    if unsigned:
+        routes.append(Route("/callback", post_only))
+    rest = Starlette(routes=routes)
+    rest.router.redirect_slashes = False  # a redirect would repeat the token in its Location
+    return _Receiver(_Callbacks(keep, refused, secret, clock, max_body, unsigned), rest)
+
+
+async def _send(send: Send, answer: _Answer) -> None:
+    start, body = answer
+    await send(start)
+    await send(body)
+
+
+def _tell_unread(reading: CallbackReading, kept: UnreadCallback | None, token: CallbackToken | None) -> None:
+    """Log what could not be read; what the keys are called, and nothing that stands under them."""
+    if reading.unread is not None:
+        _log.warning(
+            "callback.unreadable",
+            reason=reading.unread.reason,
+            shape=reading.unread.shape,
+            reports=len(reading.reports),
+            kept_id=kept.kept_id if kept else None,
+            **_about(token),
+        )
+
+
+def _about(token: CallbackToken | None) -> dict[str, str | int | None]:
+    """What the log says of whose callback it is."""
+    return {"message_id": token.message_id, "attempt": token.attempt} if token else {"message_id": None, "attempt": None}
+
+
+async def _read_body(headers: dict[bytes, bytes], receive: Receive, limit: int) -> bytes:
+    """The body; raises ``TooLong`` as soon as it passes the limit, by its header's word or in fact, and ``_CutOff``."""
+    declared = headers.get(b"content-length", b"0")
+    if not declared.isdigit() or len(declared) > 18 or int(declared) > limit:
+        raise TooLong("the body is too long")
+    body, more = b"", True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _CutOff
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(body) > limit:
+            raise TooLong("the body is too long")
+    return body

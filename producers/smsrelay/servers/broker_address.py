@@ -1,0 +1,14 @@
+"""The address of the broker, a Redis or a RabbitMQ, as kombu is told of it: ``kombu_url``, and ``kombu_tls`` beside it."""
+
+from smsrelay.servers.rabbitmq_address import RabbitMQAddress
+from smsrelay.servers.redis_address import RedisAddress
+
+
+def is_rabbitmq(broker_url: str) -> bool:
+    """Whether the URL names RabbitMQ."""
+    return broker_url.startswith(("amqp://", "amqps://"))
+
+
+def broker_address(broker_url: str) -> RedisAddress | RabbitMQAddress:
+    """Understand the broker's URL; raises ``ValueError``."""
+    return RabbitMQAddress.of(broker_url) if is_rabbitmq(broker_url) else RedisAddress.of(broker_url)

@@ -1,0 +1,9 @@
+"""``python -m smsrelay_simulator``: see ``--help`` and README.md."""
+
+import sys
+
+from smsrelay_simulator.options import options
+from smsrelay_simulator.server import serve
+
+if __name__ == "__main__":
+    serve(options(sys.argv[1:]))

@@ -1,0 +1,60 @@
+"""The vendor's pull operations: the latest status of one submit, or of many.
+
+Enters: externalId, or externalIds. Leaves: the status in a shape close to the callback's; the real shape is
+unknown. An id that was never given out is answered i005, a submit nobody reported on yet 290.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from smsrelay_simulator.exchange import Exchange
+from smsrelay_simulator.form import values
+from smsrelay_simulator.gateway import Gateway
+from smsrelay_simulator.record import Records
+from smsrelay_simulator.reply import Reply, gateway_reply, vendor_reply
+from smsrelay_simulator.report_body import rfc3339
+from smsrelay_simulator.status_text import text_of
+from smsrelay_simulator.vendor import Vendor
+
+ONE, MANY = "pullSmsSendStatus", "pullSmsSendStatusSet"
+_IN_PROGRESS = 290
+
+
+class Pull:
+    """Reads what the records know."""
+
+    def __init__(self, vendor: Vendor, gateway: Gateway, records: Records, clock: Callable[[], float] = time.time) -> None:
+        self._vendor = vendor
+        self._gateway = gateway
+        self._records = records
+        self._clock = clock
+
+    async def status(self, operation: str, exchange: Exchange) -> None:
+        """Serve one pull."""
+        arrival = await self._vendor.arrive(self._clock(), operation, exchange)
+        if arrival is None:
+            return
+        self._records.pulls += 1
+        refusal = self._gateway.refusal(exchange.path, exchange.headers, arrival.form)
+        reply = gateway_reply(refusal) if refusal else self._reply(operation, arrival.form, arrival.request_id)
+        await self._vendor.answer(exchange, reply, arrival.request_id)
+
+    def _reply(self, operation: str, form: Mapping[str, str], request_id: str) -> Reply:
+        ids = values(form.get("externalIds" if operation == MANY else "externalId", ""))
+        found = [self._status(external_id) for external_id in ids]
+        known = [status for status in found if status is not None]
+        if not known or (operation == ONE and len(ids) != 1):
+            return vendor_reply("i005", request_id)
+        if operation == MANY:
+            return vendor_reply("0000", request_id, statuses=known)
+        return vendor_reply("0000", request_id, **known[0])
+
+    def _status(self, external_id: str) -> dict[str, Any] | None:
+        known = self._records.status(external_id)
+        if known is None:
+            return None
+        code, at = known
+        status = {"updated_on": rfc3339(at or self._clock()), "code": _IN_PROGRESS if code is None else code}
+        status["description"] = text_of(status["code"]) or ""
+        return {"external_id": external_id, "status": status}

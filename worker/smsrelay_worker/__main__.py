@@ -1,0 +1,5 @@
+"""``python -m smsrelay_worker`` is ``smsrelay``."""
+
+from smsrelay_worker.cli.main import main
+
+main(prog_name="smsrelay")

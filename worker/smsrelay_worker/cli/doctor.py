@@ -1,0 +1,47 @@
+"""``smsrelay doctor``: what is known to lose or double messages in this installation, and what to do about it.
+
+Enters: the environment. Leaves: a table or JSON. Ends with 0 when nothing was found but notes, 1 with warnings, 2 with an error.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+from smsrelay import logs
+
+from smsrelay_worker.operations.doctor.doctor import examine
+from smsrelay_worker.operations.doctor.finding import Finding, Severity, exit_code
+
+_STYLES = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: ""}
+_ORDER = list(Severity)
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def doctor(as_json: bool) -> None:
+    """Look for what is known to lose or double messages."""
+    logs.set_up("CRITICAL")  # what goes wrong on the way becomes a finding
+    found = sorted(examine(), key=lambda one: _ORDER.index(one.severity))
+    if as_json:
+        click.echo(json.dumps({"findings": [asdict(one) for one in found], "exit_code": exit_code(found)}, indent=2))
+    else:
+        _print(found)
+    raise SystemExit(exit_code(found))
+
+
+def _print(found: Sequence[Finding]) -> None:
+    if not found:
+        click.echo("nothing found")
+        return
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for title in ("severity", "check"):
+        table.add_column(title, no_wrap=True)
+    table.add_column("what is wrong → what to do", overflow="fold")
+    for one in found:
+        severity = Text(one.severity.value, style=_STYLES[one.severity])
+        table.add_row(severity, Text(one.check), Text(f"{one.problem}\n→ {one.remedy}"))
+    Console(highlight=False).print(table)

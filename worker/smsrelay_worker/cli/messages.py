@@ -1,0 +1,122 @@
+"""``smsrelay show``, ``why`` and ``cancel``: what a person may see and do.
+
+Enters: arguments of a command line. Leaves: text or JSON. A message that is not there ends with 1, an absent store with 3.
+"""
+
+import json
+from dataclasses import asdict
+
+import click
+from rich.table import Table
+from rich.text import Text
+from smsrelay.cli.commands import told
+from smsrelay.contract.state import State
+
+from smsrelay_worker.messages import lifecycle
+from smsrelay_worker.messages.record import Record
+from smsrelay_worker.messages.timeline import Line, ahead, clock, story
+from smsrelay_worker.operations.operator import Operator
+from smsrelay_worker.policy.describe import explain
+from smsrelay_worker.policy.model import Policy
+from smsrelay_worker.policy.toml_file import load_policy
+from smsrelay_worker.settings import OperatorSettings
+from smsrelay_worker.terminal import wide_console
+
+_STYLES = {
+    State.DELIVERED: "green",
+    State.FAILED: "red",
+    State.UNKNOWN: "yellow",
+    State.EXPIRED: "yellow",
+    State.RETRYING: "yellow",
+    State.UNCERTAIN: "yellow",
+}
+
+
+@click.command()
+@click.argument("message_id")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def show(message_id: str, as_json: bool) -> None:
+    """Tell what happened to a message, and why."""
+    with told():
+        settings = OperatorSettings()
+        reading, policy = Operator.wire(settings).store.read(message_id), load_policy(settings.policy)
+    if reading is None:
+        raise click.ClickException("no such message, or its retention is over")
+    lines = story(reading.record, policy)
+    if as_json:
+        click.echo(json.dumps(_as_json(reading.record, lines), ensure_ascii=False, indent=2))
+    else:
+        print_message(reading.record, lines, policy)
+
+
+@click.command()
+@click.argument("message_id")
+def why(message_id: str) -> None:
+    """Tell every decision on a message: what was known, the rule that decided, and what that rule says."""
+    with told():
+        settings = OperatorSettings()
+        reading, policy = Operator.wire(settings).store.read(message_id), load_policy(settings.policy)
+    if reading is None:
+        raise click.ClickException("no such message, or its retention is over")
+    for line in story(reading.record, policy):
+        click.echo(f"{clock(line.at)}  {line.state.value:<10}  {line.text}")
+        click.echo(f"{'':25}rule {line.rule}: {_ruling(line.rule, policy)}")
+    following = ahead(reading.record, policy)
+    if following:
+        click.echo(f"next: {following}")
+
+
+@click.command()
+@click.argument("message_id")
+def cancel(message_id: str) -> None:
+    """Withdraw a message that nobody has submitted yet."""
+    with told():
+        change = Operator.wire(OperatorSettings()).store.change(message_id, lambda reading: lifecycle.cancelled(reading.record))
+    if change is None:
+        raise click.ClickException("no such message, or its retention is over")
+    if change.transition is None and change.record.state is not State.CANCELLED:  # perhaps by this very call, its answer lost
+        raise click.ClickException(f"too late: it is {change.record.state.value}")
+    click.echo("cancelled")
+
+
+def _ruling(rule: str, policy: Policy) -> str:
+    name = rule.removesuffix(" used up")
+    known = name.startswith(("status.", "submit.", "class.", "uncertain."))
+    return explain(policy, name) if known else "the state machine's own (docs/guarantees.md)"
+
+
+def print_message(record: Record, lines: list[Line], policy: Policy) -> None:
+    """A message and its timeline, for a person."""
+    console = wide_console()
+    console.print(f"message   {record.message_id}")
+    console.print(f"lane      {record.lane.value}, template {record.template}, app {record.app}")
+    console.print(
+        "state     ", Text(record.state.value, style=_STYLES.get(record.state, "")), f" after {record.attempt} attempt(s)", sep=""
+    )
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for title in ("at (UTC)", "state", "what happened"):
+        table.add_column(title, overflow="fold")
+    for line in lines:
+        table.add_row(clock(line.at), Text(line.state.value, style=_STYLES.get(line.state, "")), Text(line.text))
+    console.print(table)
+    following = ahead(record, policy)
+    if following:
+        console.print(f"next      {following}")
+
+
+def _as_json(record: Record, lines: list[Line]) -> dict[str, object]:
+    shown = {
+        "message_id": record.message_id,
+        "lane": record.lane.value,
+        "template": record.template,
+        "app": record.app,
+        "reference": record.reference,
+        "state": record.state.value,
+        "attempts": record.attempt,
+        "created_at": record.created_at,
+        "expires_at": record.expires_at or None,
+        "due": record.due,
+        "external_id": record.external_id,
+        "vendor_message": record.vendor_message.text if record.vendor_message else None,
+    }
+    return shown | {"timeline": [asdict(line) for line in lines]}

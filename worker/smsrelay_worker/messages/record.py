@@ -1,0 +1,146 @@
+"""Record: what the store holds about one message, and the words for it. Never a number, never a parameter.
+
+Pure values with their wire form: one Redis hash a message, every field short, so that Redis keeps it in its compact encoding.
+Instants are milliseconds since the Unix epoch on Redis's clock.
+
+Fields of the hash: lane tpl app ref at exp nb fp who (set once) · state try due ext own beg why cnt rev len msg (move) ·
+t1 … tn (timeline).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from smsrelay.contract.job import DEFAULT_APP
+from smsrelay.contract.lanes import Lane
+from smsrelay.contract.state import State
+
+_STATES = {state.letter: state for state in State} | {state.value: state for state in State}
+_PLAIN = {State.QUEUED: "enqueued", State.SUBMITTING: "begun"}  # rules that a line leaves out
+_BY_CODE = {"submit.": "^", "status.": "="}  # rules that end with the line's code
+_EMPTY = ("", "", "", "")  # parts at the end of a line that say nothing are left out
+_FIRST = "+0|q|0"  # the first line of nearly every timeline, which a record leaves out
+_RULES = {short: rule for rule, short in _BY_CODE.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a timeline: what happened, and the rule that decided what follows."""
+
+    at: int
+    state: State  # after this line
+    attempt: int  # the attempt it speaks of; 0 before the first
+    code: str = ""
+    rule: str = ""
+    updated_on: int | None = None  # the vendor's instant of a report
+
+    def encode(self, created_at: int) -> str:
+        """One line, parts joined by ``|``; none of them can hold one. Instants count from the message's acceptance."""
+        rule = "" if self.rule == _PLAIN.get(self.state) else _BY_CODE.get(self.rule.removesuffix(self.code), self.rule)
+        attempt = "" if self.attempt == 1 else str(self.attempt)
+        parts = (f"{self.at - created_at:+d}", self.state.letter, attempt, self.code, rule)
+        return "|".join((*parts, relative(self.updated_on, created_at))).rstrip("|")
+
+    @classmethod
+    def decode(cls, line: str, created_at: int) -> Self:
+        """Read what ``encode`` wrote, or a line with whole instants and words."""
+        at, letter, attempt, code, rule, when = [*line.split("|"), *_EMPTY][:6]
+        state = _STATES[letter]
+        said = _RULES[rule] + code if rule in _RULES else rule or _PLAIN.get(state, "")
+        moment = _instant(when, created_at) if when else None
+        return cls(_instant(at, created_at), state, int(attempt or 1), code, said, moment)
+
+
+@dataclass(frozen=True, slots=True)
+class VendorMessage:
+    """What may be kept of the vendor's own words about an attempt (``vendors.yisha.masking``), which it did not just accept."""
+
+    attempt: int
+    text: str
+
+    def encode(self) -> str:
+        """One field of the hash; longer than 64 bytes it would cost Redis its compact encoding."""
+        return f"{self.attempt}:{self.text}"
+
+    @classmethod
+    def decode(cls, wire: str) -> Self:
+        """Read what ``encode`` wrote."""
+        attempt, _, text = wire.partition(":")
+        return cls(int(attempt), text)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One message as the store knows it."""
+
+    message_id: str
+    lane: Lane
+    template: str
+    app: str
+    reference: str | None
+    created_at: int
+    expires_at: int  # 0 once it is delivered, for then it is not kept
+    fingerprint: str
+    recipient_hash: str
+    state: State
+    attempt: int  # the last attempt begun; a deferred one is taken back
+    due: int | None  # queued or retrying, and not to be begun before this
+    external_id: str | None
+    owner: str | None  # who began the current attempt
+    begun_at: int | None  # when the last attempt began
+    why: str | None  # the rule that last sent the message into another attempt
+    counts: Mapping[str, tuple[int, int]]  # how often a rule did so, and for which attempt last
+    revision: int  # grows with every transition; a transition names the one it was decided on
+    timeline: tuple[Entry, ...]
+    vendor_message: VendorMessage | None = None  # the last one
+
+    @classmethod
+    def decode(cls, message_id: str, fields: Mapping[str, str]) -> Self:
+        """Read a message's hash."""
+        length, created_at = int(fields["len"]), int(fields["at"])
+        lines = {"t1": _FIRST, **fields}
+        return cls(
+            message_id=message_id,
+            lane=Lane(fields["lane"]),
+            template=fields["tpl"],
+            app=fields.get("app", DEFAULT_APP),
+            reference=fields.get("ref"),
+            created_at=created_at,
+            expires_at=int(fields.get("exp", "0")),
+            fingerprint=fields.get("fp", ""),
+            recipient_hash=fields["who"],
+            state=State(fields["state"]),
+            attempt=int(fields["try"]),
+            due=int(fields["due"]) if fields.get("due") else None,
+            external_id=fields.get("ext"),
+            owner=fields.get("own"),
+            begun_at=int(fields["beg"]) if "beg" in fields else None,
+            why=fields.get("why"),
+            counts=_counts(fields.get("cnt", "")),
+            revision=int(fields["rev"]),
+            timeline=tuple(Entry.decode(lines[f"t{number}"], created_at) for number in range(1, length + 1)),
+            vendor_message=VendorMessage.decode(fields["msg"]) if "msg" in fields else None,
+        )
+
+
+def relative(instant: int | None, created_at: int) -> str:
+    """An instant as a line holds it: signed, from the message's acceptance on; empty for none."""
+    return "" if instant is None else f"{instant - created_at:+d}"
+
+
+def _instant(wire: str, created_at: int) -> int:
+    return created_at + int(wire) if wire[0] in "+-" else int(wire)
+
+
+def encode_counts(counts: Mapping[str, tuple[int, int]]) -> str:
+    """Counts as the record holds them: ``RULE=TIMES@ATTEMPT``, joined by ``;``."""
+    return ";".join(f"{rule}={times}@{attempt}" for rule, (times, attempt) in counts.items())
+
+
+def _counts(wire: str) -> dict[str, tuple[int, int]]:
+    counts = {}
+    for part in filter(None, wire.split(";")):
+        rule, _, numbers = part.rpartition("=")
+        times, _, attempt = numbers.partition("@")
+        counts[rule] = (int(times), int(attempt))
+    return counts

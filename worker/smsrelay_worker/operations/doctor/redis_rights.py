@@ -1,0 +1,140 @@
+"""RedisRights: which commands, keys and channels the user of a Redis must have, and which of them it lacks.
+
+Enters: a client. Leaves: the missing rules, as ACL SETUSER takes them. Nothing is done: each command is only queued in a
+transaction, where the server refuses what the user may not do, and the transaction is discarded. Fails as the client does, also
+when the server takes no writes now.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from fnmatch import fnmatchcase
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import InvalidResponse, NoPermissionError, ResponseError
+from smsrelay.broker.queues import QUEUES
+from smsrelay.contract.lanes import STATUS_QUEUE, Lane
+from smsrelay.store import keys
+
+Command = tuple[str, ...]
+
+KEYS = ("sms:*", "sms.*", "unacked*", "_kombu.*", "*.celery.pidbox*")
+"""The patterns that are documented (docs/operating.md)."""
+
+_ANY = "doctor"
+_COMMAND = re.compile(r"'([^']+)' command")
+
+# What our scripts and clients do to records: a command each, on one key.
+_RECORDS = """
+DEL k|EXISTS k|GET k|SET k v|INCR k|INCRBY k 1|PEXPIRE k 1|PERSIST k|UNLINK k
+HDEL k f|HEXISTS k f|HGET k f|HGETALL k|HINCRBY k f 1|HLEN k|HMGET k f|HSET k f v
+LINDEX k 0|LLEN k|LPUSH k v|LRANGE k 0 0|LREM k 0 v|LTRIM k 0 0|RPOP k|RPUSH k v
+SADD k m|SCARD k|SPOP k|SREM k m|XADD k * f v|XREVRANGE k + -
+ZADD k 1 m|ZCARD k|ZCOUNT k 0 1|ZMSCORE k m|ZPOPMIN k|ZRANGE k 0 0|ZRANGEBYSCORE k 0 1|ZREM k m|ZREMRANGEBYSCORE k 0 1|ZSCORE k m
+ZREVRANGE k 0 0
+"""
+_WITHOUT_KEY: tuple[Command, ...] = (
+    ("TIME",),
+    ("PING",),
+    ("SCAN", "0"),
+    ("SCRIPT", "LOAD", "return"),
+    ("SCRIPT", "EXISTS", "0" * 40),
+    ("EVALSHA", "0" * 40, "0"),
+)
+_ALL_KEYS = (
+    *(key for name, key in vars(keys).items() if name.isupper()),
+    *(key(_ANY) for key in (keys.message, keys.payload, keys.external, keys.parked)),
+    *(key(lane) for lane in Lane for key in (keys.outbox, keys.taken, keys.marks)),
+)
+_PIDBOX, _REPLIES = "celery.pidbox", "reply.celery.pidbox"  # where workers hear remote control, and who asks hears the answers
+_BINDINGS = (*QUEUES, "celeryev", _PIDBOX, _REPLIES)
+
+
+def at_store() -> tuple[Command, ...]:
+    """What a worker, the receiver and commands do at the store."""
+    return (*_WITHOUT_KEY, *_on("sms:doctor"), *_touched(_ALL_KEYS))
+
+
+def to_publish(*queues: str) -> tuple[Command, ...]:
+    """What it takes to put tasks on queues."""
+    return tuple(command for queue in queues for command in (("LPUSH", queue, "v"), ("LLEN", queue), ("SREM", queue, "m")))
+
+
+def at_broker(database: int, *, events: bool = True) -> tuple[Command, ...]:
+    """What a worker does at the broker; ``events``: it tells Flower what it does."""
+    told = [("PUBLISH", f"/{database}.celeryev/worker.heartbeat", "v")] if events else []
+    heard = [(command, f"/{database}.{_PIDBOX}") for command in ("PSUBSCRIBE", "PUNSUBSCRIBE")]
+    return (
+        *_WITHOUT_KEY,
+        *to_publish(*QUEUES),
+        *(("BRPOP", *_by_priority(queue), "1") for queue in QUEUES),
+        *_on(f"{_ANY}.{_REPLIES}"),
+        *_touched((f"{_ANY}@host.{_PIDBOX}", "unacked", "unacked_index", "unacked_mutex", "_kombu.binding_deadlines")),
+        *(("SMEMBERS", f"_kombu.{kind}.{name}") for kind in ("binding", "binding_permanent") for name in _BINDINGS),
+        *heard,
+        ("PUBLISH", f"/{database}.{_PIDBOX}", "v"),
+        *told,
+    )
+
+
+def of_receiver() -> tuple[Command, ...]:
+    """What the receiver does at the broker."""
+    return to_publish(STATUS_QUEUE)
+
+
+def lacking(redis: Redis, commands: Iterable[Command]) -> list[str]:
+    """Rules that the user lacks for the commands, like ``+evalsha``, ``~unacked*``, ``&/0.celery.pidbox``; sorted, each once."""
+    connection: Any = redis.connection_pool.get_connection()
+    try:
+        connection.send_command("MULTI")
+        if rules := list(_refusals(connection, ("MULTI",), "OK")):
+            return rules
+        connection.send_command("PING")
+        list(_refusals(connection, ("PING",), "QUEUED"))  # raises when it is done in place of being queued
+        unique = list(dict.fromkeys(commands))
+        connection.send_packed_command(connection.pack_commands(unique))
+        return sorted({rule for command in unique for rule in _refusals(connection, command, "QUEUED")})
+    finally:
+        connection.disconnect()  # which discards the transaction
+        redis.connection_pool.release(connection)
+
+
+def _refusals(connection: Any, command: Command, answer: str) -> Iterator[str]:
+    """The rules for lack of which a command was refused."""
+    try:
+        said = connection.read_response()
+    except NoPermissionError as error:
+        yield from _rules(command, str(error))
+    except ResponseError as error:
+        if not str(error).startswith("unknown command"):
+            raise
+        yield f"{command[0]} (it does not know that command)"
+    else:
+        if said not in {answer, answer.encode()}:
+            raise InvalidResponse(f"an answer to {command[0]} that no Redis gives")
+
+
+def _rules(command: Command, refusal: str) -> Iterator[str]:
+    if named := _COMMAND.search(refusal):
+        yield f"+{named[1].lower()}"
+    elif "channel" in refusal:
+        yield f"&{command[1]}" if _PIDBOX in command[1] else f"&{command[1].rpartition('/')[0]}/*"
+    else:
+        patterns = [next((pattern for pattern in KEYS if fnmatchcase(word, pattern)), None) for word in command[1:]]
+        yield from (f"~{pattern}" for pattern in patterns if pattern)
+
+
+def _on(key: str) -> Iterator[Command]:
+    for command in _RECORDS.replace("\n", "|").strip("|").split("|"):
+        yield tuple(key if word == "k" else word for word in command.split())
+
+
+def _touched(names: Iterable[str]) -> Iterator[Command]:
+    """Look and write permission for each key; the member is none."""
+    for name in names:
+        yield from (("EXISTS", name), ("SREM", name, "smsrelay-doctor"))
+
+
+def _by_priority(queue: str) -> Sequence[str]:
+    """The lists of which kombu makes a queue."""
+    return (queue, *(f"{queue}\x06\x16{priority}" for priority in (3, 6, 9)))

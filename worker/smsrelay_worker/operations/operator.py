@@ -1,0 +1,33 @@
+"""Operator: what a person's commands look at and may change, wired without anything that only a worker needs.
+
+Enters: ``OperatorSettings``. Leaves: store, limit, what a halt put off, and who is alive. Nothing connects before
+its first use, nothing fails here.
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+from smsrelay.store.connection import open_store
+
+from smsrelay_worker.rate_limit.halt import PutOff
+from smsrelay_worker.rate_limit.limiter import Limit
+from smsrelay_worker.settings import OperatorSettings
+from smsrelay_worker.store.records import Store
+from smsrelay_worker.store.worker_registry import Muster
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """The parts that commands share with workers."""
+
+    store: Store
+    limit: Limit
+    put_off: PutOff
+    muster: Muster
+
+    @classmethod
+    def wire(cls, settings: OperatorSettings) -> Self:
+        """Build every part from the settings."""
+        redis = open_store(settings.store_url, 4)
+        store = Store(redis, settings.retention_hours * 3600)
+        return cls(store, Limit(redis, settings.rate, settings.halt_probe), PutOff(redis), Muster(redis))

@@ -1,0 +1,35 @@
+"""The list of what nobody could read: jobs, tasks and reports off a queue, and callbacks of the vendor's, as one.
+
+Fails with ``StoreUnavailable``.
+"""
+
+import json
+
+from smsrelay.contract.unreadable_callback import UnreadCallback
+from smsrelay.store.unreadable_callbacks import KeptCallbacks
+
+from smsrelay_worker.store.records import Store
+from smsrelay_worker.store.undecodable import Undecodable
+
+CALLBACK = "callback"  # in place of a queue
+
+
+def kept_list(store: Store, callbacks: KeptCallbacks, since: int = 0) -> list[Undecodable]:
+    """Everything kept since an instant (ms), newest first."""
+    kept = [*store.undecodable(), *map(_as_kept, callbacks.all())]
+    return sorted((one for one in kept if one.at >= since), key=lambda one: one.at, reverse=True)
+
+
+def kept_body(kept: Undecodable) -> str:
+    """What came, as text, for a person to look at."""
+    return kept_callback(kept).body.decode("utf-8", "replace") if kept.queue == CALLBACK else kept.body
+
+
+def kept_callback(kept: Undecodable) -> UnreadCallback:
+    """The callback that a line of the list stands for."""
+    return UnreadCallback.decode(json.loads(kept.body))
+
+
+def _as_kept(callback: UnreadCallback) -> Undecodable:
+    named = f"{callback.reason}; message {callback.token.message_id}, attempt {callback.token.attempt}"
+    return Undecodable(callback.kept_id, callback.received_at, CALLBACK, named, json.dumps(callback.encode()))

@@ -1,0 +1,62 @@
+"""Flower's process, ``python -m smsrelay_worker.processes.flower``, which is what ``smsrelay flower`` becomes.
+
+Enters: options of Flower's, and our settings. Leaves: pages, until a signal comes. It does without Celery's command line and
+Flower's own: they take options from the environment and from a ``celeryconfig.py`` or ``flowerconfig.py`` in the working folder.
+"""
+
+import atexit
+import logging
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from celery import Celery
+from flower.app import Flower
+from flower.urls import settings as pages
+from smsrelay import logs
+from smsrelay.broker.queues import QUEUES, broker_queue
+from smsrelay.cli.commands import told
+from smsrelay.servers.broker_address import broker_address
+from tornado.options import options
+
+from smsrelay_worker.consumer.config import broker_settings
+from smsrelay_worker.settings import FlowerSettings
+
+_CONNECTIONS = 8
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Show the pages until stopped."""
+    with told():
+        settings = FlowerSettings()
+    options.parse_command_line(["flower", "--logging=none", *arguments])
+    options.basic_auth = [settings.flower_auth.get_secret_value()]
+    logs.set_up()
+    logging.getLogger("tornado.access").setLevel("ERROR")  # as Flower has it: a line a request is of no use
+    flower = Flower(capp=_app(settings.broker_url), options=options, **pages)
+    atexit.register(flower.stop)
+    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGINT, _leave)
+    flower.start_http_server()
+    flower.start()
+
+
+def _app(broker_url: str) -> Celery:
+    """Celery as Flower needs it: a way to the broker, and no task."""
+    app = Celery("smsrelay", broker=broker_address(broker_url).kombu_url, set_as_current=False)
+    app.conf.update(
+        result_backend=None,
+        task_queues=[broker_queue(name, broker_url) for name in QUEUES],  # whose lengths its page of the broker shows
+        task_default_queue=QUEUES[0],
+        **broker_settings(broker_url, _CONNECTIONS),
+    )
+    return app
+
+
+def _leave(*_: Any) -> None:
+    sys.exit(0)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

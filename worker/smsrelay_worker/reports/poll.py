@@ -1,0 +1,98 @@
+"""Reconciler: asks the vendor about submits that stay silent, at a small rate of its own, the longest silent first.
+
+Enters: a message whose time to be looked after has come. Leaves: a question, asked by a worker in a task of its own, and what the
+vendor knows, applied as if it had been reported. An answer that nothing can be made of changes nothing; the next look comes.
+Only where the policy says so (``pull_after_s``): the shape of the vendor's answer is unknown, so it is read as a callback is.
+"""
+
+from collections.abc import Callable
+
+import structlog
+from smsrelay.broker.publisher import Publisher
+from smsrelay.broker.task_message import PULL, TaskMessage
+from smsrelay.contract.callback_token import CallbackToken
+from smsrelay.contract.lanes import STATUS_QUEUE
+from smsrelay.receiver.callback.reading import read_callback
+
+from smsrelay_worker.messages import lifecycle
+from smsrelay_worker.messages.outcome import Outcome
+from smsrelay_worker.messages.record import Record
+from smsrelay_worker.messages.transition import Transition
+from smsrelay_worker.policy.model import Policy
+from smsrelay_worker.rate_limit.poll_rate import Pace
+from smsrelay_worker.reports.apply import Reports
+from smsrelay_worker.store.records import Reading, Store
+from smsrelay_worker.vendors.base import Vendor
+
+_HALTED = 60_000  # ms until the next look while everything is halted
+
+log = structlog.get_logger()
+
+
+class Reconciler:
+    """Looks after silent submits; safe to share between threads."""
+
+    def __init__(
+        self,
+        store: Store,
+        pace: Pace,
+        vendor: Vendor,
+        reports: Reports,
+        publisher: Publisher,
+        policy: Policy,
+        clock: Callable[[], int],
+    ) -> None:
+        self._store = store
+        self._pace = pace
+        self._vendor = vendor
+        self._reports = reports
+        self._publisher = publisher
+        self._policy = policy
+        self._clock = clock
+
+    def concerns(self, reading: Reading) -> bool:
+        """Whether the vendor is to be asked about this message."""
+        return lifecycle.silent(reading.record, self._policy, reading.now)
+
+    def look_after(self, reading: Reading) -> None:
+        """Have the vendor asked now when the message's slot has come, else keep a slot for it.
+
+        Raises ``StoreUnavailable`` or ``BrokerUnavailable``; the message is looked after again then.
+        """
+        record = reading.record
+        wait = 0 if record.due is not None and record.due <= reading.now else self._slot()
+        if wait == 0:
+            shown = f"{record.lane.value} {record.message_id} attempt {record.attempt}"
+            self._publisher.publish(TaskMessage(PULL, STATUS_QUEUE, {"message_id": record.message_id}, shown))
+
+        def looked_after(reading: Reading) -> Transition | None:
+            if not self.concerns(reading):
+                return None
+            return lifecycle.to_be_asked(reading.record, self._policy, reading.now, wait)
+
+        self._store.change(record.message_id, looked_after, reading)
+
+    def ask(self, message_id: str) -> Outcome:
+        """Ask the vendor about one message and apply what it knows; raises ``StoreUnavailable``."""
+        reading = self._store.read(message_id)
+        if reading is None or not self.concerns(reading) or reading.record.external_id is None:
+            return Outcome("nothing to ask", message_id)
+        record = reading.record
+        body = self._vendor.pull(reading.record.external_id)
+        if body is None:
+            return self._said(record, "asked; no answer")
+        read = read_callback(body, None, self._clock(), CallbackToken(message_id, record.attempt)).reports
+        if not read:
+            return self._said(record, "asked; nothing can be made of the answer")
+        events = [event for event in read if self._policy.for_status(event.code) is not None]
+        if not events:
+            return self._said(record, "asked; the answer names no status")
+        return [self._reports.apply(event) for event in events][-1]
+
+    def _slot(self) -> int:
+        seconds = self._pace.reserve()
+        return _HALTED if seconds is None else int(seconds * 1000)
+
+    def _said(self, record: Record, text: str) -> Outcome:
+        log.info("silent submit asked about", message_id=record.message_id, attempt=record.attempt, outcome=text)
+        return Outcome(text, record.message_id, record.lane.value, record.attempt)

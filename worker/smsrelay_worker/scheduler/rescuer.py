@@ -1,0 +1,57 @@
+"""LostWakeUps: finds what was published and never arrived, and publishes it again.
+
+A queue can lose a task: between a worker's pop and its note, with a worker's memory, with the broker itself. What is owed stands
+in the outbox of its lane, and in the inbox for reports, until it is taken; what others overtook by more than the grace is lost.
+Enters: the passing of time. Leaves: tasks, once more. Acting twice is harmless, so every worker process looks.
+Fails with ``StoreUnavailable`` or ``BrokerUnavailable``; the next look finds again what this one could not publish.
+"""
+
+from collections.abc import Callable
+
+import structlog
+from smsrelay.broker.publisher import Publisher
+from smsrelay.contract.lanes import STATUS_QUEUE, Lane
+from smsrelay.enqueue import Enqueuer
+from smsrelay.store.inbox import Inbox
+
+from smsrelay_worker.store.records import Store
+
+GRACE = 10.0  # seconds others may be ahead before what they overtook counts as lost
+_AT_MOST = 500  # at a time
+
+log = structlog.get_logger()
+
+
+class LostWakeUps:
+    """Looks for lost tasks; safe to share between threads."""
+
+    def __init__(self, store: Store, enqueuer: Enqueuer, inbox: Inbox, publisher: Publisher, grace: float = GRACE) -> None:
+        self._store = store
+        self._enqueuer = enqueuer
+        self._inbox = inbox
+        self._publisher = publisher
+        self._grace = grace
+
+    def find(self) -> int:
+        """Publish again what was lost, and say how much that was; raises ``StoreUnavailable`` or ``BrokerUnavailable``."""
+        return sum(self._find_in(lane) for lane in Lane) + self._find_reports()
+
+    def _find_in(self, lane: Lane) -> int:
+        def take(empty: bool) -> list[str]:
+            return self._store.take_lost(lane, self._grace, _AT_MOST, empty)
+
+        return self._again(lane.queue, take, lambda lost: self._enqueuer.publish(lane, lost))
+
+    def _find_reports(self) -> int:
+        def take(empty: bool) -> list[str]:
+            return self._store.take_lost_reports(self._grace, _AT_MOST, empty)
+
+        return self._again(STATUS_QUEUE, take, lambda lost: self._publisher.publish_many(self._inbox.tasks(lost)))
+
+    def _again(self, queue: str, take: Callable[[bool], list[str]], publish: Callable[[list[str]], None]) -> int:
+        empty, found = self._publisher.queue_length(queue) == 0, 0
+        while lost := take(empty):
+            log.warning("lost in the queue and published again", queue=queue, tasks=len(lost))
+            publish(lost)
+            found += len(lost)
+        return found

@@ -1,0 +1,143 @@
+"""Settings of the workers: those of the producers, and what only they need; frozen, every problem at once, no value printed."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from smsrelay.contract.callback_url import checked_callback_url
+from smsrelay.settings import BrokerSettings, ProducerSettings, StoreSettings, with_scheme
+
+_Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_SerialiserName = Literal["plain", "quoted"]
+
+
+class OperatorSettings(StoreSettings):
+    """What a person's commands read: nothing that is secret beside the URLs."""
+
+    rate: Annotated[float, Field(gt=0, le=100_000)] = Field(default=100.0, description="Submits a second, all workers together.")
+    halt_probe: Annotated[float, Field(ge=0, le=86_400)] = Field(
+        default=300.0, description="Seconds between submits that test whether a halted vendor is back; 0 never tests."
+    )
+    policy: Path | None = Field(default=None, description="Policy file in place of the packaged one.")
+    retention_hours: _Seconds = Field(default=72.0, description="Hours a final message is kept.")
+
+
+class ReplaySettings(OperatorSettings, ProducerSettings):
+    """What it takes to read kept jobs again: they are enqueued as an app would."""
+
+
+class WorkerSettings(ReplaySettings):
+    """What workers and the stack at a desk need to know."""
+
+    vendor_url: str = Field(
+        default="https://edisim.market.alicloudapi.com", description="Vendor's base URL for mainland numbers."
+    )
+    vendor_intl_url: str = Field(
+        default="https://intlsms.market.alicloudapi.com", description="Vendor's base URL for all other numbers."
+    )
+    vendor_proxy: SecretStr | None = Field(
+        default=None, description="Forward proxy to the vendor: http(s)://user:password@host:port. The environment's is not used."
+    )
+    appcode: SecretStr | None = Field(default=None, description="AppCode of the vendor account.")
+    app_key: str | None = Field(default=None, repr=False, description="AppKey, with SMSRELAY_APP_SECRET in place of the AppCode.")
+    app_secret: SecretStr | None = Field(default=None, validate_default=True, description="AppSecret, which signs every submit.")
+    serialiser: _SerialiserName = Field(
+        default="plain", description="Spelling of templateParamSet: plain (a, b) or quoted (['a','b'])."
+    )
+    channel: Literal["0", "1"] | None = Field(default=None, description="The vendor's channel: 0 default, 1 high quality.")
+    connect_timeout: _Seconds = Field(default=10.0, description="Seconds to wait for the vendor's connection.")
+    read_timeout: _Seconds = Field(default=20.0, description="Seconds to wait for the vendor's answer.")
+    callback_url: str | None = Field(
+        default=None, description="Public base URL of the receiver, with a path if need be; without it no report ever comes."
+    )
+    rate_unit: Literal["submits", "segments"] = Field(
+        default="submits", description="What SMSRELAY_RATE counts: submits, or SMS segments (of registered templates)."
+    )
+    pull_rate: Annotated[float, Field(gt=0, le=1000)] = Field(
+        default=1.0, description="Questions a second about silent submits, when the policy asks at all (pull_after_s)."
+    )
+    concurrency: Annotated[int, Field(ge=1, le=500)] = Field(
+        default=64, description="Tasks, and submits, that one worker process has under way at once."
+    )
+    stop_timeout: _Seconds | None = Field(
+        default=None,
+        description="Seconds a worker process that stops may take, before its parent kills it; without: both time-outs and 78.",
+    )
+    flower_auth: SecretStr | None = Field(default=None, description="user:password of Flower; without it Flower does not start.")
+
+    @field_validator("app_secret")
+    @classmethod
+    def _one_kind_of_credentials(cls, app_secret: SecretStr | None, earlier: ValidationInfo) -> SecretStr | None:
+        """A validator of the last of the three fields, not of the whole, which would be silent while another field is wrong."""
+        if (earlier.data.get("app_key") is None) != (app_secret is None):
+            raise ValueError("SMSRELAY_APP_KEY and SMSRELAY_APP_SECRET come together")
+        if earlier.data.get("appcode") is None and app_secret is None:
+            raise ValueError("needs SMSRELAY_APPCODE, or SMSRELAY_APP_KEY with SMSRELAY_APP_SECRET")
+        return app_secret
+
+    @field_validator("vendor_url", "vendor_intl_url")
+    @classmethod
+    def _web_address(cls, url: str) -> str:
+        return with_scheme(url, "http://", "https://")
+
+    @field_validator("callback_url")
+    @classmethod
+    def _callback_address(cls, url: str | None) -> str | None:
+        return None if url is None else checked_callback_url(url)
+
+    @field_validator("vendor_proxy")
+    @classmethod
+    def _proxy_address(cls, proxy: SecretStr | None) -> SecretStr | None:
+        if proxy is not None:
+            _check_proxy(proxy.get_secret_value())
+        return proxy
+
+    @property
+    def lease(self) -> float:
+        """Seconds an attempt may take before it counts as abandoned: both time-outs, and time to write the answer down."""
+        return self.connect_timeout + self.read_timeout + 30
+
+    @property
+    def stop_within(self) -> float:
+        """Seconds a worker process that stops may take: it asks a store that is away for what is left of a lease to record the
+        vendor's answers, the last time for up to 45 s, when the store is silent."""
+        return self.stop_timeout or self.lease + 48
+
+
+def _check_proxy(url: str) -> None:
+    """Raises ``ValueError``, which quotes nothing of it, for an address that no proxy can have."""
+    with_scheme(url, "http://", "https://")
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = port = None
+    user, at, _ = (parts.netloc if host else "").rpartition("@")
+    plain = url.isascii() and url.isprintable() and " " not in url and "@" not in user
+    if not host or port == 0 or not plain or (at and not user) or parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValueError("must be http(s)://host:port, or with user:password@ in front of the host, both percent-encoded")
+
+
+class FlowerSettings(BrokerSettings):
+    """What Flower needs to know. It does not start without a password: open, it would show everybody every task."""
+
+    flower_auth: SecretStr = Field(description="user:password of Flower's pages.")
+
+    @field_validator("flower_auth")
+    @classmethod
+    def _user_and_password(cls, auth: SecretStr) -> SecretStr:
+        flower_login(auth.get_secret_value())
+        return auth
+
+
+def flower_login(auth: str) -> tuple[str, str]:
+    """User and password; raises ``ValueError``, which quotes nothing, for what Flower reads in another way, or not at all."""
+    user, _, password = auth.partition(":")
+    if not (user and password):
+        raise ValueError("must be user:password")
+    if "," in auth:
+        raise ValueError("must hold no comma: Flower takes what stands around it for several logins, each of which opens")
+    if not all(" " <= character <= "~" for character in auth):
+        raise ValueError("must be ASCII without control characters: Flower answers every login with an error")
+    return user, password

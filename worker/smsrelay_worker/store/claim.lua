@@ -1,0 +1,33 @@
+-- Takes a message's wake-up into a worker's hands, and reads the message. While it is held, the outbox does not call it lost; a worker
+-- that dies with it in hand loses it to the agenda when the hold runs out. Claiming again prolongs the hold.
+-- KEYS 1 sms:m:ID         hash; lives for the retention once it is final
+--      2 sms:p:ID         string; lives until the message expires
+--      3 sms:agenda       sorted set, no lifetime
+--      4 sms:parked:ID    list: reports that came before the message was known; lives for the retention
+--      5 sms:reports:keys  sorted set: keys of the reports in the inbox, see producers/smsrelay/store/inbox.py; no lifetime
+--      and, by the lane that the record names: sms:outbox:LANE (sorted set), sms:taken:LANE (string), both without lifetime
+-- ARGV 1 id  2 hold (ms)
+-- Returns {record as JSON [field, value, …], payload or false, now (ms), 1 when reports are parked,
+--   1 when reports on a message that is to be attempted again wait in the inbox}.
+local id = ARGV[1]
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local state, lane, due, expires, attempt, external = unpack(redis.call('HMGET', KEYS[1], 'state', 'lane', 'due', 'exp', 'try', 'ext'))
+
+local function waits(begin) -- } follows | in ASCII
+  return #redis.call('ZRANGE', KEYS[5], '[' .. begin .. '|', '(' .. begin .. '}', 'BYLEX', 'LIMIT', 0, 1) > 0
+end
+local again = state == 'queued' and tonumber(attempt) > 0
+local reported = again and (waits(id) or (external and waits('||' .. external)))
+
+if state == 'queued' and (not due or tonumber(due) <= now) then
+  local outbox, taken = 'sms:outbox:' .. lane, 'sms:taken:' .. lane
+  local place = redis.call('ZSCORE', outbox, id)
+  if place then
+    redis.call('ZREM', outbox, id)
+    local first = tonumber(place) % 1 == 0 -- see lost.lua
+    if first and tonumber(redis.call('GET', taken) or 0) < tonumber(place) then redis.call('SET', taken, place) end
+  end
+  redis.call('ZADD', KEYS[3], string.format('%.0f', math.min(now + tonumber(ARGV[2]), tonumber(expires))), id)
+end
+return {cjson.encode(redis.call('HGETALL', KEYS[1])), redis.call('GET', KEYS[2]), now, redis.call('EXISTS', KEYS[4]), reported and 1 or 0}

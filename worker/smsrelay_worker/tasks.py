@@ -1,0 +1,172 @@
+"""The Celery tasks: a few lines each, between the queue and the doors ``Sender`` and ``Reports``.
+
+Enters: ids, status events, and whole jobs of apps without our library. Leaves: what Flower shows as the result: lane, attempt and
+outcome. When the store does not answer, a task goes back to its queue after a breath. A job that is refused, an event that
+cannot be read, or one that failed too often is kept for a person to look at.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+from celery import Celery, Task
+from celery.exceptions import Reject
+from smsrelay.broker.task_message import ATTEMPT, PULL, SEND, STATUS
+from smsrelay.contract.event import StatusEvent
+from smsrelay.contract.job import SendJob
+from smsrelay.contract.lanes import STATUS_QUEUE
+from smsrelay.contract.rejection import Rejection
+from smsrelay.store.connection import StoreUnavailable
+
+from smsrelay_worker.messages.outcome import Fault, Outcome, summary
+from smsrelay_worker.wiring import Relay
+
+_BREATH = 1.0  # seconds; without it a task would spin between a living broker and a dead store
+
+log = structlog.get_logger()
+
+
+class ReportsNotApplied(Exception):
+    """Some reports of a task brought out a fault of ours. They stay in the inbox, and are published again a few times."""
+
+
+class MaskedTask(Task):  # type: ignore[misc]
+    """A task whose arguments nobody is shown."""
+
+    abstract = True
+    Request = "smsrelay_worker.consumer.masking:MaskedRequest"
+    typing = False  # wrong arguments of a foreign client are refused by us, in our words
+
+
+@dataclass(frozen=True, slots=True)
+class TaskCall:
+    """What a task was called with, as data: a foreign client may use any name, ``self`` and ``task`` too."""
+
+    args: tuple[Any, ...] = field(repr=False)
+    kwargs: Mapping[str, Any] = field(repr=False)
+    task_id: str
+
+    def sole(self, *names: str) -> Any:
+        """The only argument, positional or under one of the names; None when there is another number of them, or another name."""
+        if len(self.args) + len(self.kwargs) != 1:
+            return None
+        return self.args[0] if self.args else next((self.kwargs[name] for name in names if name in self.kwargs), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Tasks:
+    """The bodies of the tasks."""
+
+    relay: Relay
+    sleep: Callable[[float], None] = time.sleep
+
+    def register(self, app: Celery) -> None:
+        """Give the app its tasks."""
+        for name, body in ((ATTEMPT, self.attempt), (SEND, self.send), (STATUS, self.status), (PULL, self.pull)):
+            app.task(_function(body), name=name, base=MaskedTask, bind=True)
+
+    def attempt(self, call: TaskCall) -> str:
+        """Attempt recorded messages, given as ``ids=``."""
+        with self._requeued_without_store():
+            ids = call.sole("ids")
+            if not (isinstance(ids, list) and all(isinstance(one, str) for one in ids)):
+                return self._keep_call(ATTEMPT, "needs ids: a list of message ids", call)
+            return summary(self.relay.sender.attempt(ids))
+
+    def send(self, call: TaskCall) -> str:
+        """Record a whole job, given as the only argument, as ``job=`` or as its own fields, and go on with it."""
+        args, kwargs = call.args, call.kwargs
+        with self._requeued_without_store():
+            if len(args) + bool(kwargs) != 1 or (len(kwargs) > 1 and "job" in kwargs):
+                return self._keep_call(SEND, "needs one job: the only argument, or job=, or its own fields", call)
+            return self._send(args[0] if args else kwargs.get("job", kwargs), call.task_id)
+
+    def status(self, call: TaskCall) -> str:
+        """Apply a report, given as ``event=``, or a list of them, as ``events=``; raises ``ReportsNotApplied``."""
+        with self._requeued_without_store():
+            given = call.sole("event", "events")
+            if given is None:
+                return self._keep_call(STATUS_QUEUE, "needs one event, or events: a list of them", call)
+            return self._status(given if isinstance(given, list) else [given])
+
+    def pull(self, call: TaskCall) -> str:
+        """Ask the vendor about the silent submit of ``message_id=``."""
+        with self._requeued_without_store():
+            message_id = call.sole("message_id")
+            if not isinstance(message_id, str):
+                return self._keep_call(PULL, "needs message_id", call)
+            return str(self.relay.reconciler.ask(message_id))
+
+    def _send(self, wire: object, task_id: str) -> str:
+        try:
+            job = SendJob.decode(wire)
+            if job.reference is None:  # a task that comes again must not become a second message
+                job = job.model_copy(update={"reference": f"task {task_id}"[:128]})
+            recorded = self.relay.enqueuer.record(job)
+        except Rejection as rejection:
+            return self._keep(SEND, str(rejection), wire, task_id)
+        except StoreUnavailable:
+            raise
+        except Exception as error:  # Celery would acknowledge it, and the task alone has the job
+            log.exception("a job was not recorded", task_id=task_id)
+            return self._keep(SEND, str(Fault(type(error).__name__)), wire, task_id)
+        message_id = recorded.message.message_id
+        if not recorded.wake:
+            return str(Outcome("accepted before, or not due yet", message_id, recorded.message.lane.value))
+        [outcome] = self.relay.sender.attempt([message_id])
+        return str(outcome)
+
+    def _status(self, wires: Sequence[object]) -> str:
+        read = [self._read(wire) for wire in wires]
+        events = [event for event in read if isinstance(event, StatusEvent)]
+        outcomes = self.relay.reports.apply_each(events)
+        ended = list(zip(events, outcomes, strict=True))
+        self.relay.inbox.applied([event for event, outcome in ended if isinstance(outcome, Outcome)])
+        owed = [event for event, outcome in ended if isinstance(outcome, Fault) and not self._kept(event, outcome)]
+        if owed:
+            raise ReportsNotApplied(f"{len(owed)} of {len(wires)} reports; the log says why")
+        refused = [said for said in read if isinstance(said, str)]
+        return "; ".join([*map(str, outcomes), *refused])
+
+    def _kept(self, event: StatusEvent, fault: Fault) -> bool:
+        """Whether a report has failed so often that it is kept for a person."""
+        kept = self.relay.store.count_failed(event, str(fault))
+        if kept:
+            log.error("a report nobody can apply is kept under sms:undecodable", message_id=event.message_id, code=event.code)
+        return kept
+
+    def _read(self, wire: object) -> StatusEvent | str:
+        """An event, or what became of what is none."""
+        try:
+            return StatusEvent.decode(wire)
+        except Rejection as rejection:
+            return self._keep(STATUS_QUEUE, str(rejection), wire)
+
+    def _keep_call(self, queue: str, reason: str, call: TaskCall) -> str:
+        return self._keep(queue, reason, {"args": call.args, "kwargs": call.kwargs}, call.task_id)
+
+    def _keep(self, queue: str, reason: str, wire: object, task_id: str | None = None) -> str:
+        kept_id = self.relay.store.keep_undecodable(queue, reason, json.dumps(wire, default=repr), task_id)
+        log.error("refused and kept under sms:undecodable", queue=queue, task_id=task_id, kept_id=kept_id, reason=reason)
+        return f"refused: {reason}"
+
+    @contextmanager
+    def _requeued_without_store(self) -> Iterator[None]:
+        try:
+            yield
+        except StoreUnavailable as error:
+            self.sleep(_BREATH)
+            raise Reject(str(error), requeue=True) from None
+
+
+def _function(body: Callable[[TaskCall], str]) -> Callable[..., str]:
+    """A plain function: Celery sets attributes on what it registers, which a bound method does not take."""
+
+    def run(task: Task, args: list[Any], kwargs: dict[str, Any]) -> str:  # as admitted_body wraps them
+        return body(TaskCall(tuple(args), kwargs, task.request.id))
+
+    return run
