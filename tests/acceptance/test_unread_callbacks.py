@@ -13,7 +13,7 @@ from redis import Redis
 from smsrelay.contract.callback_token import CallbackToken
 from smsrelay.contract.state import State
 from smsrelay.store import keys
-from smsrelay.store.unreadable_callbacks import KeptCallbacks
+from smsrelay.store.unreadable_callbacks import UnreadableCallbacks
 
 from tests.acceptance.callback_path import SECRET, Broker, Receiver
 from tests.acceptance.relay_process import RelayProcess
@@ -42,7 +42,7 @@ def receiver(broker: Broker, tmp_path: Path) -> Iterator[Receiver]:
 
 def kept(broker: Broker) -> list[bytes]:
     with Redis.from_url(broker.url, decode_responses=True) as client:
-        return [one.body for one in reversed(KeptCallbacks(client).all())]
+        return [one.body for one in reversed(UnreadableCallbacks(client).all())]
 
 
 def refused(broker: Broker) -> dict[str, str]:

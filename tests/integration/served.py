@@ -13,7 +13,7 @@ import requests
 import uvicorn
 from smsrelay.contract.callback_token import CallbackToken
 from smsrelay.contract.event import StatusEvent
-from smsrelay.contract.unreadable_callback import Received, UnreadCallback
+from smsrelay.contract.unreadable_callback import Received, UnreadableCallback
 from smsrelay.receiver.allowance import Allowance
 from smsrelay.receiver.app import create_app
 from smsrelay.receiver.batcher import Kept
@@ -38,12 +38,12 @@ class Keeper:
 
     up: bool = True
     events: list[StatusEvent] = field(default_factory=list)
-    unread: list[UnreadCallback] = field(default_factory=list)
+    unread: list[UnreadableCallback] = field(default_factory=list)
 
     async def keep(self, received: Received) -> Kept:
         if not self.up:
             raise SpoolFull("full")
-        if isinstance(received, UnreadCallback):
+        if isinstance(received, UnreadableCallback):
             self.unread.append(received)
         else:
             self.events.append(received)

@@ -10,8 +10,8 @@ from smsrelay.enqueue import CHUNK, Enqueuer
 from smsrelay.store import keys
 from smsrelay.store.inbox import Inbox
 from smsrelay_worker.policy.model import Policy
-from smsrelay_worker.scheduler.rescuer import LostWakeUps
-from smsrelay_worker.scheduler.scheduler import Agenda
+from smsrelay_worker.scheduler.rescuer import Rescuer
+from smsrelay_worker.scheduler.scheduler import Scheduler
 from smsrelay_worker.store.records import Store
 from smsrelay_worker.vendors.base import Answer, Kind
 
@@ -23,12 +23,12 @@ from tests.waiting import eventually
 UNREACHABLE = Answer(Kind.UNREACHABLE, "connect_error")
 
 
-def agenda(store: Store, door: Enqueuer, redis: Redis, policy: Policy = POLICY) -> Agenda:
+def agenda(store: Store, door: Enqueuer, redis: Redis, policy: Policy = POLICY) -> Scheduler:
     return messages.agenda(redis, url_of(redis), door, policy)
 
 
-def lost(store: Store, door: Enqueuer, redis: Redis) -> LostWakeUps:
-    return LostWakeUps(store, door, Inbox(redis), Publisher(url_of(redis)), grace=0.6)
+def lost(store: Store, door: Enqueuer, redis: Redis) -> Rescuer:
+    return Rescuer(store, door, Inbox(redis), Publisher(url_of(redis)), grace=0.6)
 
 
 def url_of(redis: Redis) -> str:

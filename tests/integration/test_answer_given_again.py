@@ -17,7 +17,7 @@ from smsrelay.contract.state import State
 from smsrelay.enqueue import Enqueuer
 from smsrelay.store import keys
 from smsrelay.store.connection import open_store
-from smsrelay_worker.attempts.attempt import Ended
+from smsrelay_worker.attempts.attempt import CompletedAttempt
 from smsrelay_worker.attempts.sender import Sender
 from smsrelay_worker.messages import lifecycle
 from smsrelay_worker.messages.outcome import Outcome
@@ -286,7 +286,7 @@ def test_a_begin_that_the_store_forgot_takes_nothing_from_who_began_the_attempt_
     assert record.timeline[-1].rule == _EARLIER
 
 
-def given_up(old: list[Ended], store: Store, redis: Redis) -> list[Ended]:
+def given_up(old: list[CompletedAttempt], store: Store, redis: Redis) -> list[CompletedAttempt]:
     """The same, once each was put off and begun anew by somebody else."""
     quiet = recording(store, redis)
     for one in old:

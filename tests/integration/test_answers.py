@@ -1,4 +1,4 @@
-"""Answers recorded together: whoever comes while another is recording is never forgotten, on a real store."""
+"""AnswerRecorder recorded together: whoever comes while another is recording is never forgotten, on a real store."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,13 +9,13 @@ from redis import Redis
 from smsrelay.enqueue import Enqueuer
 from smsrelay.store.connection import StoreUnavailable, open_store
 from smsrelay.store.inbox import Inbox
-from smsrelay_worker.attempts.attempt import Begun, Ended
-from smsrelay_worker.attempts.recorder import Answers
-from smsrelay_worker.rate_limit.halt import PutOff
+from smsrelay_worker.attempts.attempt import Attempt, CompletedAttempt
+from smsrelay_worker.attempts.recorder import AnswerRecorder
+from smsrelay_worker.rate_limit.halt import HaltedMessages
 from smsrelay_worker.rate_limit.limiter import Limit
 from smsrelay_worker.rate_limit.slot import Slot
 from smsrelay_worker.reports.apply import Reports
-from smsrelay_worker.reports.pending import Unread
+from smsrelay_worker.reports.pending import PendingReports
 from smsrelay_worker.store.records import Store
 from smsrelay_worker.vendors.base import Answer, Kind
 
@@ -121,22 +121,22 @@ def test_an_answer_is_recorded_though_nobody_else_can_be_told_what_follows_from_
     assert clock[0] == pytest.approx(max(0.0, lease - 1.0), abs=1.0)
 
 
-def ended(store: Store, message_id: str, answer: Answer | None = None) -> Ended:
+def ended(store: Store, message_id: str, answer: Answer | None = None) -> CompletedAttempt:
     """An attempt begun in the store, and its answer."""
     change = begin(store, message_id)
     assert change is not None
     assert change.after.begun_at is not None
     accepted = Answer(Kind.ANSWERED, "0000", external_id=f"external of {message_id}")
-    return Ended(Begun(change.after, None, change.after.begun_at, 0.0, Slot(0.0, 1.0), 1, 0.0), answer or accepted)
+    return CompletedAttempt(Attempt(change.after, None, change.after.begun_at, 0.0, Slot(0.0, 1.0), 1, 0.0), answer or accepted)
 
 
-def recording(store: Store, redis: Redis, roll: Callable[[], float], **collaborators: Any) -> Answers:
+def recording(store: Store, redis: Redis, roll: Callable[[], float], **collaborators: Any) -> AnswerRecorder:
     default = {"limit": Limit(redis, 100_000.0), "waits": WAITS}
-    return Answers(
+    return AnswerRecorder(
         store=store,
-        put_off=PutOff(redis),
+        put_off=HaltedMessages(redis),
         policy=POLICY,
-        unread=Unread(store, Inbox(redis), Reports(store, POLICY, lambda: 0.5)),
+        unread=PendingReports(store, Inbox(redis), Reports(store, POLICY, lambda: 0.5)),
         roll=roll,
         **{**default, **collaborators},
     )

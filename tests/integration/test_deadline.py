@@ -15,7 +15,7 @@ from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
 from smsrelay.enqueue import Enqueuer
 from smsrelay.store import keys
-from smsrelay_worker.attempts.attempt import Begun
+from smsrelay_worker.attempts.attempt import Attempt
 from smsrelay_worker.messages import lifecycle
 from smsrelay_worker.messages.record import Record
 from smsrelay_worker.rate_limit.slot import Slot
@@ -229,7 +229,7 @@ def test_the_deadline_on_the_monotonic_clock_is_never_late_and_the_stores_time_n
     change = begin(store, accepted.message_id)
     assert change is not None
     assert change.after.begun_at is not None
-    begun = Begun(change.after, None, change.after.begun_at, 100.0, Slot(0.0, 1.0), 1, 100.5)
+    begun = Attempt(change.after, None, change.after.begun_at, 100.0, Slot(0.0, 1.0), 1, 100.5)
     lived = (accepted.expires_at - change.after.begun_at) / 1000
     assert 100.0 + lived - 0.002 < begun.not_after < 100.0 + lived
     assert accepted.expires_at - 1 <= begun.store_time(100.5 + lived) <= accepted.expires_at

@@ -6,8 +6,8 @@ import pytest
 from celery.exceptions import Reject
 from redis import Redis
 from smsrelay.store import keys
-from smsrelay.store.unreadable_callbacks import KeptCallbacks
-from smsrelay_worker.operations.replay import KeptJobs
+from smsrelay.store.unreadable_callbacks import UnreadableCallbacks
+from smsrelay_worker.operations.replay import Replay
 from smsrelay_worker.settings import WorkerSettings
 from smsrelay_worker.tasks import TaskCall, Tasks
 from smsrelay_worker.wiring import Relay
@@ -40,7 +40,7 @@ def test_a_job_that_brings_out_a_fault_of_ours_is_kept(relay: Relay, redis: Redi
     assert json.loads(kept.body)["to"] == WIRE["to"]
     assert {line["task_id"] for line in told if "task_id" in line} == {TASK_ID}
     redis.delete(keys.PLACE)
-    again = KeptJobs(relay.store, KeptCallbacks(redis), relay.enqueuer, relay.inbox, {}, lambda: 0)
+    again = Replay(relay.store, UnreadableCallbacks(redis), relay.enqueuer, relay.inbox, {}, lambda: 0)
     assert again.read_again(kept, dry_run=False).startswith("queued as ")
 
 

@@ -1,4 +1,4 @@
-"""Forwarder and drain over a real spool, with a broker whose faults are chosen."""
+"""ReportBatcher and drain over a real spool, with a broker whose faults are chosen."""
 
 import asyncio
 import threading
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from smsrelay.broker.publisher import BrokerUnavailable
 from smsrelay.contract.event import StatusEvent
-from smsrelay.receiver.batcher import Forwarder, Kept, in_threads
+from smsrelay.receiver.batcher import Kept, ReportBatcher, in_threads
 from smsrelay.receiver.spool import Spool, SpoolFull, SpoolUnavailable
 from smsrelay.receiver.spool_drain import Drain
 from structlog.testing import capture_logs
@@ -62,8 +62,8 @@ class Rig:
     broker: Broker = field(default_factory=Broker)
     broker_down: threading.Event = field(default_factory=threading.Event)
 
-    def forwarder(self, patience: float = DEADLINE) -> Forwarder:
-        return Forwarder(in_threads(self.broker.publish), self.spool, self.broker_down, patience)
+    def forwarder(self, patience: float = DEADLINE) -> ReportBatcher:
+        return ReportBatcher(in_threads(self.broker.publish), self.spool, self.broker_down, patience)
 
     def drain(self) -> Drain:
         return Drain(self.spool, self.broker.publish, self.broker.reachable, self.broker_down)
@@ -80,7 +80,7 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
     spool.close()
 
 
-async def keep_all(forwarder: Forwarder, numbers: Sequence[int]) -> list[Kept | BaseException]:
+async def keep_all(forwarder: ReportBatcher, numbers: Sequence[int]) -> list[Kept | BaseException]:
     return await asyncio.gather(*(forwarder.keep(report(number)) for number in numbers), return_exceptions=True)
 
 
@@ -166,7 +166,7 @@ def test_a_caller_that_goes_away_does_not_stop_the_others_flush(rig: Rig) -> Non
 
 def test_a_caller_is_told_when_it_takes_too_long_and_the_flush_goes_on(rig: Rig) -> None:
     async def scene() -> Kept | BaseException:
-        forwarder = Forwarder(in_threads(rig.broker.publish), rig.spool, rig.broker_down, DEADLINE, answer_within=0.05)
+        forwarder = ReportBatcher(in_threads(rig.broker.publish), rig.spool, rig.broker_down, DEADLINE, answer_within=0.05)
         rig.broker.answers.clear()
         [told] = await keep_all(forwarder, [0])
         rig.broker.answers.set()
@@ -182,7 +182,7 @@ def test_one_that_joins_those_who_were_told_already_is_told_in_time_too(rig: Rig
     """While the flush before it hangs: there is one batch that waits, and it may be older than its newest report."""
 
     async def scene() -> list[Kept | BaseException]:
-        forwarder = Forwarder(in_threads(rig.broker.publish), rig.spool, rig.broker_down, DEADLINE, answer_within=0.05)
+        forwarder = ReportBatcher(in_threads(rig.broker.publish), rig.spool, rig.broker_down, DEADLINE, answer_within=0.05)
         rig.broker.answers.clear()
         hangs = asyncio.create_task(keep_all(forwarder, [0]))
         while not rig.broker.asked:
@@ -203,7 +203,7 @@ def test_an_unforeseen_error_of_publishing_spools_the_reports_and_blames_no_brok
     def publish(events: Sequence[StatusEvent]) -> None:
         raise ZeroDivisionError
 
-    forwarder = Forwarder(in_threads(publish), rig.spool, rig.broker_down)
+    forwarder = ReportBatcher(in_threads(publish), rig.spool, rig.broker_down)
     with capture_logs() as logs:
         assert asyncio.run(keep_all(forwarder, range(3))) == [Kept.SPOOLED] * 3
     assert rig.spooled == [0, 1, 2]

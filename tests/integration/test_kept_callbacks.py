@@ -7,13 +7,13 @@ from redis import Redis
 from smsrelay.contract.callback_token import CallbackToken
 from smsrelay.contract.event import StatusEvent
 from smsrelay.contract.rejection import Rejection
-from smsrelay.contract.unreadable_callback import UnreadCallback
+from smsrelay.contract.unreadable_callback import UnreadableCallback
 from smsrelay.receiver.refused_requests import Refusal
 from smsrelay.receiver.spool import Spool
 from smsrelay.store import keys
 from smsrelay.store.inbox import Inbox
 from smsrelay.store.refusal_counts import RefusalCounts
-from smsrelay.store.unreadable_callbacks import CAP, KEPT_FOR, KeptCallbacks
+from smsrelay.store.unreadable_callbacks import CAP, KEPT_FOR, UnreadableCallbacks
 from smsrelay_worker.operations.doctor.callback import stored_callbacks
 from smsrelay_worker.store.records import Store
 
@@ -24,33 +24,33 @@ NUMBER = "13800138000"
 NOW = 1_700_000_000_000
 
 
-def unread(body: object, at: int = NOW, token: CallbackToken = TOKEN) -> UnreadCallback:
+def unread(body: object, at: int = NOW, token: CallbackToken = TOKEN) -> UnreadableCallback:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return UnreadCallback(token, at, "no object with a status code; {result: text}", raw, "application/json")
+    return UnreadableCallback(token, at, "no object with a status code; {result: text}", raw, "application/json")
 
 
 @pytest.fixture
-def callbacks(redis: Redis) -> KeptCallbacks:
-    return KeptCallbacks(redis)
+def callbacks(redis: Redis) -> UnreadableCallbacks:
+    return UnreadableCallbacks(redis)
 
 
 @pytest.mark.parametrize("body", [b"", "失败".encode(), b"\xff\x00\xfe", b'{"a":"\\ud800"}'])
 def test_a_callback_survives_the_wire_whatever_its_bytes(body: bytes) -> None:
     kept = unread(body)
-    assert UnreadCallback.decode(json.loads(json.dumps(kept.encode()))) == kept
+    assert UnreadableCallback.decode(json.loads(json.dumps(kept.encode()))) == kept
 
 
 @pytest.mark.parametrize("wire", [None, [], "x", {}, {"unread": 1}, {**unread({}).encode(), "attempt": "x"}, {"text": 1}])
 def test_what_is_no_kept_callback_is_refused(wire: object) -> None:
     with pytest.raises(Rejection):
-        UnreadCallback.decode(wire)
+        UnreadableCallback.decode(wire)
 
 
 def test_the_repr_shows_nothing_of_the_body() -> None:
     assert NUMBER not in repr(unread({"mobile": NUMBER}))
 
 
-def test_kept_twice_it_is_one_entry_and_the_newest_comes_first(callbacks: KeptCallbacks, redis: Redis) -> None:
+def test_kept_twice_it_is_one_entry_and_the_newest_comes_first(callbacks: UnreadableCallbacks, redis: Redis) -> None:
     first, second = unread({"n": 1}), unread({"n": 2}, NOW + 1)
     callbacks.keep([first, second])
     callbacks.keep([first])
@@ -60,7 +60,7 @@ def test_kept_twice_it_is_one_entry_and_the_newest_comes_first(callbacks: KeptCa
     assert callbacks.all() == [second]
 
 
-def test_the_oldest_go_when_there_are_too_many_and_when_their_time_is_over(callbacks: KeptCallbacks, redis: Redis) -> None:
+def test_the_oldest_go_when_there_are_too_many_and_when_their_time_is_over(callbacks: UnreadableCallbacks, redis: Redis) -> None:
     callbacks.keep([unread({"n": number}, NOW + number) for number in range(CAP + 5)])
     assert redis.zcard(keys.UNREAD_CALLBACKS) == CAP
     assert callbacks.all()[-1].received_at == NOW + 5
@@ -77,7 +77,9 @@ def test_in_the_spool_they_keep_their_place_among_the_reports(tmp_path: object) 
     spool.close()
 
 
-def test_one_is_listed_and_shown_without_its_body_unless_that_is_asked_for(callbacks: KeptCallbacks, valkey_url: str) -> None:
+def test_one_is_listed_and_shown_without_its_body_unless_that_is_asked_for(
+    callbacks: UnreadableCallbacks, valkey_url: str
+) -> None:
     callbacks.keep([kept := unread({"mobile": NUMBER, "result": "DELIVRD"})])
     listed = dead(valkey_url, "list").stdout
     shown = dead(valkey_url, "show", kept.kept_id).stdout
@@ -89,7 +91,7 @@ def test_one_is_listed_and_shown_without_its_body_unless_that_is_asked_for(callb
     assert f'{{"mobile": "{NUMBER}", "result": "DELIVRD"}}' in dead(valkey_url, "show", kept.kept_id, "--body").stdout
 
 
-def test_what_is_still_unreadable_stays(callbacks: KeptCallbacks, valkey_url: str, redis: Redis) -> None:
+def test_what_is_still_unreadable_stays(callbacks: UnreadableCallbacks, valkey_url: str, redis: Redis) -> None:
     callbacks.keep([kept := unread({"result": "DELIVRD"})])
     said = dead(valkey_url, "replay", kept.kept_id)
     assert (said.returncode, "not replayed, still unreadable" in said.stdout) == (1, True)
@@ -98,7 +100,7 @@ def test_what_is_still_unreadable_stays(callbacks: KeptCallbacks, valkey_url: st
 
 
 def test_one_that_can_be_read_by_now_is_queued_with_the_instant_at_which_it_came(
-    callbacks: KeptCallbacks, valkey_url: str, redis: Redis
+    callbacks: UnreadableCallbacks, valkey_url: str, redis: Redis
 ) -> None:
     callbacks.keep([unread([{"status": {"code": 203}}, {"status": {"code": 200}}])])
     assert "would be queued" in dead(valkey_url, "replay", "--all", "--dry-run").stdout
@@ -113,7 +115,7 @@ def test_one_that_can_be_read_by_now_is_queued_with_the_instant_at_which_it_came
 
 
 def test_of_one_that_is_read_in_part_the_reports_are_queued_and_it_stays(
-    callbacks: KeptCallbacks, valkey_url: str, redis: Redis
+    callbacks: UnreadableCallbacks, valkey_url: str, redis: Redis
 ) -> None:
     callbacks.keep([kept := unread([{"status": {"code": 200}}, {"status": {}}])])
     said = dead(valkey_url, "replay", kept.kept_id)
@@ -123,7 +125,7 @@ def test_of_one_that_is_read_in_part_the_reports_are_queued_and_it_stays(
 
 
 def test_a_person_may_have_reports_on_several_submits_matched_by_the_vendors_ids(
-    callbacks: KeptCallbacks, valkey_url: str, redis: Redis
+    callbacks: UnreadableCallbacks, valkey_url: str, redis: Redis
 ) -> None:
     callbacks.keep([one := unread([{"external_id": f"e{number}", "code": 200} for number in range(2)])])
     assert dead(valkey_url, "replay", "--all").returncode == 1  # that vouches for none in particular
@@ -132,7 +134,7 @@ def test_a_person_may_have_reports_on_several_submits_matched_by_the_vendors_ids
     assert {(one.get("message_id"), one["external_id"]) for one in kept} == {(None, "e0"), (None, "e1")}
 
 
-def test_a_kept_job_and_a_kept_callback_stand_in_one_list(callbacks: KeptCallbacks, store: Store, valkey_url: str) -> None:
+def test_a_kept_job_and_a_kept_callback_stand_in_one_list(callbacks: UnreadableCallbacks, store: Store, valkey_url: str) -> None:
     store.keep_undecodable("sms.send", "was wrong then", "{}")
     callbacks.keep([kept := unread({"result": 1})])
     rows = [json.loads(line) for line in dead(valkey_url, "list", "--json").stdout.splitlines()]
@@ -141,7 +143,7 @@ def test_a_kept_job_and_a_kept_callback_stand_in_one_list(callbacks: KeptCallbac
     assert kept.kept_id not in dead(valkey_url, "list", "--lane", "otp").stdout
 
 
-def test_the_doctor_tells_what_is_kept_and_what_was_rejected(callbacks: KeptCallbacks, redis: Redis) -> None:
+def test_the_doctor_tells_what_is_kept_and_what_was_rejected(callbacks: UnreadableCallbacks, redis: Redis) -> None:
     counts = RefusalCounts(redis, lambda: NOW)
     assert stored_callbacks(redis, NOW) == []
     counts.add({Refusal.STRANGE_PATH.value: 1000})  # scanners

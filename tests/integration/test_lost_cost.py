@@ -16,7 +16,7 @@ from smsrelay.store import keys
 from smsrelay.store.inbox import Inbox
 from smsrelay_worker.attempts.sender import Sender
 from smsrelay_worker.messages.record import Record
-from smsrelay_worker.scheduler.rescuer import LostWakeUps
+from smsrelay_worker.scheduler.rescuer import Rescuer
 from smsrelay_worker.store.records import Store
 from smsrelay_worker.vendors.base import Answer, Kind
 
@@ -48,7 +48,7 @@ def commands(redis: Redis) -> Counter[str]:
     return Counter({name: row["calls"] for name, row in redis.info("commandstats").items()})
 
 
-def cost(looking: LostWakeUps, redis: Redis) -> Counter[str]:
+def cost(looking: Rescuer, redis: Redis) -> Counter[str]:
     """The commands of a look that has marks to judge by, none of them fresh, and finds nothing."""
     for marks, _ in OUTBOXES:
         redis.delete(marks)
@@ -63,7 +63,7 @@ def test_a_look_that_finds_nothing_costs_the_same_however_long_the_backlog(
 ) -> None:
     door.enqueue(job())  # so that the queue is not empty: a backlog that waits its turn
     with Publisher(valkey_url) as publisher:
-        looking = LostWakeUps(store, door, Inbox(redis), publisher, GRACE)
+        looking = Rescuer(store, door, Inbox(redis), publisher, GRACE)
         looking.find()
         backlog(redis, Lane.NOTICE, FEW)
         few = cost(looking, redis)

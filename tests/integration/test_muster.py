@@ -10,14 +10,14 @@ import pytest
 from prometheus_client import CollectorRegistry
 from redis import Redis
 from smsrelay.store import keys
-from smsrelay_worker.consumer.bootsteps import MusterStep
+from smsrelay_worker.consumer.bootsteps import WorkerRegistryStep
 from smsrelay_worker.operations.metrics import RelayCollector
 from smsrelay_worker.operations.operator import Operator
-from smsrelay_worker.rate_limit.halt import PutOff
+from smsrelay_worker.rate_limit.halt import HaltedMessages
 from smsrelay_worker.rate_limit.limiter import Limit
 from smsrelay_worker.store.records import Store
 from smsrelay_worker.store.shared_settings import Configuration
-from smsrelay_worker.store.worker_registry import GONE, Muster, WorkerProcess
+from smsrelay_worker.store.worker_registry import GONE, WorkerProcess, WorkerRegistry
 from structlog.testing import capture_logs
 
 from tests.waiting import eventually
@@ -28,8 +28,8 @@ ALL = WorkerProcess("worker@other", "other", 8, ("sms.otp", "sms.status"), 1_800
 
 
 @pytest.fixture
-def muster(redis: Redis) -> Muster:
-    return Muster(redis)
+def muster(redis: Redis) -> WorkerRegistry:
+    return WorkerRegistry(redis)
 
 
 def status(url: str, *arguments: str) -> str:
@@ -38,7 +38,7 @@ def status(url: str, *arguments: str) -> str:
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
 
 
-def test_a_process_is_alive_once_however_often_it_says_so_and_gone_when_it_leaves(muster: Muster) -> None:
+def test_a_process_is_alive_once_however_often_it_says_so_and_gone_when_it_leaves(muster: WorkerRegistry) -> None:
     for process in (ALL, OTP, OTP):
         muster.alive(process)
     assert muster.processes() == (OTP, ALL)
@@ -46,7 +46,7 @@ def test_a_process_is_alive_once_however_often_it_says_so_and_gone_when_it_leave
     assert muster.processes() == (ALL,)
 
 
-def test_a_process_that_fell_silent_is_gone(muster: Muster, redis: Redis) -> None:
+def test_a_process_that_fell_silent_is_gone(muster: WorkerRegistry, redis: Redis) -> None:
     muster.alive(OTP)
     muster.alive(ALL)
     redis.zincrby(keys.WORKERS, -1000 * (GONE + 1), OTP.encode())
@@ -55,7 +55,7 @@ def test_a_process_that_fell_silent_is_gone(muster: Muster, redis: Redis) -> Non
     assert 0 < redis.pttl(keys.WORKERS) <= GONE * 1000
 
 
-def test_status_says_who_works(muster: Muster, valkey_url: str) -> None:
+def test_status_says_who_works(muster: WorkerRegistry, valkey_url: str) -> None:
     assert "workers: none is alive" in status(valkey_url)
     muster.alive(OTP)
     assert "worker worker-otp@host: sms.otp; process 7 on host since " in status(valkey_url)
@@ -63,22 +63,22 @@ def test_status_says_who_works(muster: Muster, valkey_url: str) -> None:
     assert (shown["name"], shown["pid"], shown["queues"]) == ("worker-otp@host", 7, ["sms.otp"])
 
 
-def test_metrics_count_the_processes_of_each_queue(muster: Muster, redis: Redis) -> None:
+def test_metrics_count_the_processes_of_each_queue(muster: WorkerRegistry, redis: Redis) -> None:
     muster.alive(OTP)
     muster.alive(ALL)
     registry = CollectorRegistry()
-    registry.register(RelayCollector(Operator(Store(redis, 60), Limit(redis, 1), PutOff(redis), muster)))
+    registry.register(RelayCollector(Operator(Store(redis, 60), Limit(redis, 1), HaltedMessages(redis), muster)))
     found = {queue: registry.get_sample_value("smsrelay_workers", {"queue": queue}) for queue in ("sms.otp", "sms.notice")}
     assert found == {"sms.otp": 2, "sms.notice": 0}
 
 
-def test_the_rate_shown_is_the_workers_and_not_the_shells(muster: Muster, valkey_url: str) -> None:
+def test_the_rate_shown_is_the_workers_and_not_the_shells(muster: WorkerRegistry, valkey_url: str) -> None:
     assert "rate: 100 a second (SMSRELAY_RATE)" in status(valkey_url)
     muster.alive(replace(OTP, given=replace(GIVEN, rate=37.5)))
     assert "rate: 37.5 a second (SMSRELAY_RATE)" in status(valkey_url)
 
 
-def test_status_names_what_the_workers_do_not_share(muster: Muster, valkey_url: str) -> None:
+def test_status_names_what_the_workers_do_not_share(muster: WorkerRegistry, valkey_url: str) -> None:
     muster.alive(OTP)
     assert "differ" not in status(valkey_url)
     muster.alive(replace(ALL, given=replace(GIVEN, rate=200.0, policy="ffff0000")))
@@ -89,7 +89,9 @@ def test_status_names_what_the_workers_do_not_share(muster: Muster, valkey_url: 
     assert [one["setting"] for one in told] == ["SMSRELAY_RATE", "the policy (SMSRELAY_POLICY)"]
 
 
-def test_a_process_of_a_version_that_reports_no_configuration_is_listed_all_the_same(muster: Muster, redis: Redis) -> None:
+def test_a_process_of_a_version_that_reports_no_configuration_is_listed_all_the_same(
+    muster: WorkerRegistry, redis: Redis
+) -> None:
     muster.alive(OTP)
     [line] = redis.zrange(keys.WORKERS, 0, -1)
     older = {name: value for name, value in json.loads(line).items() if name != "given"} | {"pid": 9}
@@ -97,13 +99,13 @@ def test_a_process_of_a_version_that_reports_no_configuration_is_listed_all_the_
     assert [(one.pid, one.given) for one in muster.processes()] == [(7, GIVEN), (9, None)]
 
 
-def test_the_heartbeat_outlives_what_nobody_foresaw(redis: Redis, muster: Muster) -> None:
+def test_the_heartbeat_outlives_what_nobody_foresaw(redis: Redis, muster: WorkerRegistry) -> None:
     """Its thread is the only one that tells of the process."""
     redis.set(keys.WORKERS, "no sorted set")  # a fault that says nothing of an outage
     amqp = SimpleNamespace(queues=SimpleNamespace(consume_from={"sms.otp": None}))
     app = SimpleNamespace(amqp=amqp, relay=SimpleNamespace(muster=muster, configuration=GIVEN))
     worker = SimpleNamespace(hostname="worker-otp@host", app=app, consumer=None)
-    step = MusterStep(worker)
+    step = WorkerRegistryStep(worker)
     with capture_logs() as told:
         step.start(worker)
         try:

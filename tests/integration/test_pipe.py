@@ -15,7 +15,7 @@ from redis import Redis
 from smsrelay.broker.publisher import BrokerUnavailable, Publisher
 from smsrelay.contract.event import StatusEvent
 from smsrelay.contract.lanes import STATUS_QUEUE
-from smsrelay.receiver.redis_pipeline import Pipe
+from smsrelay.receiver.redis_pipeline import RedisPipeline
 from smsrelay.store import keys
 from smsrelay.store.inbox import BATCH, Inbox
 
@@ -49,8 +49,8 @@ def inbox(redis: Redis) -> Inbox:
 
 
 @asynccontextmanager
-async def a_pipe(url: str, inbox: Inbox, long_way: LongWay) -> AsyncIterator[Pipe]:
-    pipe = Pipe(url, inbox, long_way.publish)
+async def a_pipe(url: str, inbox: Inbox, long_way: LongWay) -> AsyncIterator[RedisPipeline]:
+    pipe = RedisPipeline(url, inbox, long_way.publish)
     try:
         yield pipe
     finally:

@@ -10,7 +10,7 @@ from kombu import Connection
 from redis import Redis
 from smsrelay.contract.lanes import Lane
 from smsrelay_worker.consumer.redis_transport import owing
-from smsrelay_worker.consumer.unsent_acks import Owed
+from smsrelay_worker.consumer.unsent_acks import UnsentAcks
 from structlog.testing import capture_logs
 
 from tests.acceptance.callback_path import Broker
@@ -22,7 +22,7 @@ FAILED = "the broker failed, tried again each second"
 
 
 @contextmanager
-def taking_for(url: str, owed: Owed, prefetch: int = 10) -> Iterator[Taker]:
+def taking_for(url: str, owed: UnsentAcks, prefetch: int = 10) -> Iterator[Taker]:
     """One of several connections, one after the other, of a process that owes this."""
     with taking(url, prefetch, transport=owing(owed)) as taker:
         yield taker
@@ -40,7 +40,7 @@ def tags(redis: Redis) -> list[str]:
 
 def test_what_redis_has_no_memory_to_note_is_noted_and_delivered_once_it_has(redis: Redis, valkey_url: str) -> None:
     publish(valkey_url, *numbered(5))
-    with taking_for(valkey_url, owed := Owed()) as taker, capture_logs() as told:
+    with taking_for(valkey_url, owed := UnsentAcks()) as taker, capture_logs() as told:
         with full(valkey_url):
             eventually(lambda: (look(taker), owed.popped)[1], "one is popped")
             for _ in range(3):
@@ -58,7 +58,7 @@ def test_at_the_end_it_goes_back_to_its_place_even_where_there_is_no_memory(redi
     publish(valkey_url, *numbered(3))
     before = tags(redis)
     with full(valkey_url):
-        with taking_for(valkey_url, owed := Owed()) as taker:
+        with taking_for(valkey_url, owed := UnsentAcks()) as taker:
             eventually(lambda: (look(taker), owed.popped)[1], "one is popped")
             assert tags(redis) == before[1:]
         assert tags(redis) == before
@@ -68,7 +68,7 @@ def test_at_the_end_it_goes_back_to_its_place_even_where_there_is_no_memory(redi
 
 def test_what_the_broker_does_not_take_back_outlives_the_connection(redis: Redis, valkey_url: str) -> None:
     publish(valkey_url, "m0")
-    owed = Owed()
+    owed = UnsentAcks()
     with full(valkey_url), ExitStack() as end:
         with taking_for(valkey_url, owed) as taker:
             eventually(lambda: (look(taker), owed.popped)[1], "it is popped")
@@ -95,7 +95,7 @@ def test_what_was_popped_off_a_queue_that_is_consumed_no_more_goes_back_and_hold
 
 @pytest.mark.parametrize("refusing", [busy, too_few_replicas])
 def test_a_refused_pop_ends_no_connection(redis: Redis, valkey_url: str, refusing: type) -> None:
-    with taking_for(valkey_url, owed := Owed()) as taker, capture_logs() as told:
+    with taking_for(valkey_url, owed := UnsentAcks()) as taker, capture_logs() as told:
         under_a_loop(taker)
         look(taker)
         with refusing(valkey_url):
@@ -107,7 +107,7 @@ def test_a_refused_pop_ends_no_connection(redis: Redis, valkey_url: str, refusin
 
 def test_a_server_that_became_a_replica_is_connected_to_anew(valkey_url: str) -> None:
     """Behind the same name there may be another primary by now."""
-    with taking_for(valkey_url, Owed()) as taker:
+    with taking_for(valkey_url, UnsentAcks()) as taker:
         under_a_loop(taker)
         with replica(valkey_url), pytest.raises(taker.connection.connection_errors, match=r"READONLY|UNBLOCKED"):
             eventually(lambda: look(taker), "it is noticed")
@@ -115,7 +115,7 @@ def test_a_server_that_became_a_replica_is_connected_to_anew(valkey_url: str) ->
 
 def test_what_is_given_back_while_redis_refuses_goes_back_when_it_does_not(redis: Redis, valkey_url: str) -> None:
     publish(valkey_url, *numbered(2))
-    with taking_for(valkey_url, owed := Owed()) as taker:
+    with taking_for(valkey_url, owed := UnsentAcks()) as taker:
         taker.take(2)
         turn = under_a_loop(taker)
         with full(valkey_url):
@@ -131,7 +131,7 @@ def test_what_is_given_back_while_redis_refuses_goes_back_when_it_does_not(redis
 
 def test_acknowledgements_of_a_lost_connection_are_told_on_the_next(redis: Redis, valkey_url: str) -> None:
     publish(valkey_url, *numbered(2))
-    owed = Owed()
+    owed = UnsentAcks()
     with taking_for(valkey_url, owed) as first:
         first.take(2)
         under_a_loop(first)
@@ -159,6 +159,9 @@ def test_tasks_in_hand_at_the_end_are_written_to_no_file_when_redis_does_not_tak
 
 
 def test_a_connection_of_its_own_owes_for_itself(valkey_url: str) -> None:
-    with Connection(valkey_url, transport=owing(owed := Owed())) as one, Connection(valkey_url, transport=owing(Owed())) as other:
+    with (
+        Connection(valkey_url, transport=owing(owed := UnsentAcks())) as one,
+        Connection(valkey_url, transport=owing(UnsentAcks())) as other,
+    ):
         assert one.channel().owed is owed
         assert other.channel().owed is not owed

@@ -9,9 +9,9 @@ from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
 from smsrelay.enqueue import Enqueuer
 from smsrelay.store import keys
-from smsrelay_worker.attempts.attempt import Begun, Ended
+from smsrelay_worker.attempts.attempt import Attempt, CompletedAttempt
 from smsrelay_worker.attempts.recorder import STALLED
-from smsrelay_worker.attempts.submit import Submits
+from smsrelay_worker.attempts.submit import Submitter
 from smsrelay_worker.rate_limit.limiter import Limit
 from smsrelay_worker.rate_limit.slot import Slot
 from smsrelay_worker.store.records import Store
@@ -101,7 +101,7 @@ def test_an_attempt_that_never_reached_the_vendor_says_nothing_of_it(redis: Redi
     limit = shut(redis, keys.CIRCUIT)
     [slot] = take(limit).slots
     begun = begun_in(store, door.enqueue(job(Lane.OTP)).message_id, slot)
-    recording(store, redis, lambda: 0.5, limit=limit).record(Ended(begun, Answer(Kind.UNREACHABLE, STALLED)))
+    recording(store, redis, lambda: 0.5, limit=limit).record(CompletedAttempt(begun, Answer(Kind.UNREACHABLE, STALLED)))
     assert redis.hget(keys.CIRCUIT, "wait") == "10000"
     assert [slot.probe for slot in take(limit).slots] == [True]
 
@@ -143,17 +143,17 @@ def test_what_waits_for_a_test_does_not_wait_longer_than_that(redis: Redis, stor
     assert reading.record.due <= store_micros(redis) / 1000 + 3000 < reading.now + 1000 * WAITS.halted
 
 
-def begun_in(store: Store, message_id: str, slot: Slot) -> Begun:
+def begun_in(store: Store, message_id: str, slot: Slot) -> Attempt:
     """An attempt that was begun right now with this slot."""
     reading, change = store.read(message_id), begin(store, message_id)
     assert reading is not None
     assert change is not None
     assert change.after.begun_at is not None
-    return Begun(change.after, reading.payload, change.after.begun_at, time.monotonic(), slot, 1, time.monotonic())
+    return Attempt(change.after, reading.payload, change.after.begun_at, time.monotonic(), slot, 1, time.monotonic())
 
 
-def submits(redis: Redis, store: Store, limit: Limit, vendor: Vendor) -> Submits:
-    made = Submits(
+def submits(redis: Redis, store: Store, limit: Limit, vendor: Vendor) -> Submitter:
+    made = Submitter(
         vendor=vendor,
         limit=limit,
         answers=recording(store, redis, lambda: 0.5, limit=limit),

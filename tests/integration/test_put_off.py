@@ -7,7 +7,7 @@ from smsrelay.contract.state import State
 from smsrelay.enqueue import Enqueuer
 from smsrelay.store import keys
 from smsrelay_worker.messages import lifecycle
-from smsrelay_worker.rate_limit.halt import PutOff
+from smsrelay_worker.rate_limit.halt import HaltedMessages
 from smsrelay_worker.store.records import Store
 from smsrelay_worker.vendors.base import Answer, Kind
 
@@ -18,8 +18,8 @@ WRONG_APPCODE = Answer(Kind.HALTED, "A400AC")
 
 
 @pytest.fixture
-def put_off(redis: Redis) -> PutOff:
-    return PutOff(redis)
+def put_off(redis: Redis) -> HaltedMessages:
+    return HaltedMessages(redis)
 
 
 def deferred(store: Store, message_id: str, rule: str = lifecycle.HALTED) -> None:
@@ -33,7 +33,7 @@ def due(store: Store) -> set[str]:
     return taken
 
 
-def test_what_waits_because_of_a_halt_is_due_at_once(store: Store, door: Enqueuer, put_off: PutOff) -> None:
+def test_what_waits_because_of_a_halt_is_due_at_once(store: Store, door: Enqueuer, put_off: HaltedMessages) -> None:
     ids = [one.message_id for one in door.enqueue_many(job(Lane.NOTICE) for _ in range(1201))]
     for message_id in ids:
         deferred(store, message_id)
@@ -43,7 +43,9 @@ def test_what_waits_because_of_a_halt_is_due_at_once(store: Store, door: Enqueue
     assert put_off.wake_put_off() == 0
 
 
-def test_the_one_that_met_the_refusal_is_woken_too_and_keeps_its_attempts(store: Store, door: Enqueuer, put_off: PutOff) -> None:
+def test_the_one_that_met_the_refusal_is_woken_too_and_keeps_its_attempts(
+    store: Store, door: Enqueuer, put_off: HaltedMessages
+) -> None:
     message_id = door.enqueue(job()).message_id
     begin(store, message_id)
     answer(store, message_id, 1, WRONG_APPCODE)
@@ -59,7 +61,9 @@ def test_the_one_that_met_the_refusal_is_woken_too_and_keeps_its_attempts(store:
     assert begun.transition.attempt == 1
 
 
-def test_other_waits_and_what_has_moved_on_are_left_alone(store: Store, door: Enqueuer, put_off: PutOff, redis: Redis) -> None:
+def test_other_waits_and_what_has_moved_on_are_left_alone(
+    store: Store, door: Enqueuer, put_off: HaltedMessages, redis: Redis
+) -> None:
     throttled, cancelled, gone = (door.enqueue(job()).message_id for _ in range(3))
     deferred(store, throttled, "rate")
     deferred(store, cancelled)
@@ -75,7 +79,7 @@ def test_other_waits_and_what_has_moved_on_are_left_alone(store: Store, door: En
     assert store.read(gone) is not None
 
 
-def test_who_read_the_old_time_decides_again(store: Store, door: Enqueuer, put_off: PutOff) -> None:
+def test_who_read_the_old_time_decides_again(store: Store, door: Enqueuer, put_off: HaltedMessages) -> None:
     message_id = door.enqueue(job()).message_id
     deferred(store, message_id)
     before = store.read(message_id)
@@ -87,7 +91,7 @@ def test_who_read_the_old_time_decides_again(store: Store, door: Enqueuer, put_o
     assert due(store) == {message_id}
 
 
-def test_a_new_halt_during_the_wake_does_not_keep_it_going(store: Store, door: Enqueuer, put_off: PutOff) -> None:
+def test_a_new_halt_during_the_wake_does_not_keep_it_going(store: Store, door: Enqueuer, put_off: HaltedMessages) -> None:
     ids = [one.message_id for one in door.enqueue_many(job() for _ in range(3))]
     for message_id in ids:
         deferred(store, message_id)

@@ -16,7 +16,7 @@ from smsrelay.store.outbox import Outbox
 from smsrelay_worker.desk.stack import free_port
 from smsrelay_worker.rate_limit.limiter import Limit
 from smsrelay_worker.store.records import Store
-from smsrelay_worker.store.worker_registry import Muster, WorkerProcess
+from smsrelay_worker.store.worker_registry import WorkerProcess, WorkerRegistry
 
 from tests.integration.forwarder import forwarding
 from tests.integration.messages import RETENTION, SECRET, job
@@ -58,7 +58,7 @@ def writes(client: Redis, url: str) -> dict[str, Callable[[], object]]:
         "a job nobody can read": lambda: store.keep_undecodable("sms.otp", "a reason", "a body"),
         "slots": lambda: Limit(client, 10.0).acquire(Lane.OTP, "t", [1], 0.1),
         "a halt": lambda: Limit(client, 10.0).halt("i001"),
-        "a heartbeat": lambda: Muster(client).alive(_PROCESS),
+        "a heartbeat": lambda: WorkerRegistry(client).alive(_PROCESS),
     }
 
 
@@ -71,7 +71,7 @@ def reads(client: Redis) -> dict[str, Callable[[], object]]:
         "claim": lambda: store.claim(["m1", "m2"]),
         "unlisted": store.unlisted,
         "rate": Limit(client, 10.0).state,
-        "processes": Muster(client).processes,
+        "processes": WorkerRegistry(client).processes,
     }
 
 

@@ -10,7 +10,7 @@ from smsrelay.broker.publisher import BrokerUnavailable, Publisher
 from smsrelay.broker.task_message import ATTEMPT, TaskMessage
 from smsrelay.contract.event import StatusEvent
 from smsrelay.contract.lanes import Lane
-from smsrelay.receiver.redis_pipeline import Pipe
+from smsrelay.receiver.redis_pipeline import RedisPipeline
 from smsrelay.store.connection import StoreUnavailable, open_store, store_answers
 from smsrelay.store.inbox import Inbox
 from smsrelay_worker.desk.stack import free_port
@@ -73,7 +73,7 @@ def test_reports_go_through_the_pipe_itself(url: str) -> None:
 
 
 async def piped(url: str, inbox: Inbox) -> None:
-    pipe = Pipe(url, inbox, refuse)
+    pipe = RedisPipeline(url, inbox, refuse)
     await asyncio.wait_for(pipe.publish([report(2)]), 10)
     await pipe.close()
 

@@ -11,7 +11,7 @@ from redis import Redis
 from smsrelay.contract.state import State
 from smsrelay.store.connection import StoreUnavailable, open_store
 from smsrelay_worker.attempts.sender import Sender
-from smsrelay_worker.attempts.timeouts import Waits
+from smsrelay_worker.attempts.timeouts import Timeouts
 from smsrelay_worker.messages import lifecycle
 from smsrelay_worker.messages.outcome import Outcome
 from smsrelay_worker.messages.record import Record
@@ -48,7 +48,7 @@ class Scene:
 
 
 @contextmanager
-def severed_scene(redis: Redis, valkey_url: str, waits: Waits, number: int = 8) -> Iterator[Scene]:
+def severed_scene(redis: Redis, valkey_url: str, waits: Timeouts, number: int = 8) -> Iterator[Scene]:
     with enqueuer(redis, valkey_url) as door:
         ids = [one.message_id for one in door.enqueue_many([job() for _ in range(number)])]
         begin(Store(redis, RETENTION), door.enqueue(job()).message_id)  # else the first begins only bring that the script is new

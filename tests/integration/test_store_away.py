@@ -12,7 +12,7 @@ from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
 from smsrelay.store import keys
 from smsrelay.store.connection import StoreUnavailable, open_store
-from smsrelay_worker.attempts.timeouts import Waits
+from smsrelay_worker.attempts.timeouts import Timeouts
 from smsrelay_worker.messages.outcome import Outcome
 from smsrelay_worker.messages.record import Record
 from smsrelay_worker.store.records import Store
@@ -42,7 +42,7 @@ class Scene:
 
 
 @contextmanager
-def away_scene(redis: Redis, valkey_url: str, waits: Waits = WAITS, number: int = 1) -> Iterator[Scene]:
+def away_scene(redis: Redis, valkey_url: str, waits: Timeouts = WAITS, number: int = 1) -> Iterator[Scene]:
     with enqueuer(redis, valkey_url) as door:
         ids = [one.message_id for one in door.enqueue_many([job(Lane.OTP) for _ in range(number)])]
     address, _, database = valkey_url.rpartition("/")

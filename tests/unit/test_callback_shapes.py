@@ -9,7 +9,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 from smsrelay.contract.callback_token import CallbackToken
-from smsrelay.receiver.callback.reading import MOST_REPORTS, CallbackReading, Unread, read_callback
+from smsrelay.receiver.callback.reading import MOST_REPORTS, CallbackReading, Unreadable, read_callback
 from smsrelay.receiver.callback.shape import shape
 
 TOKEN = CallbackToken("018f3c2e-7a10-7c5e-9d2b-5a6f7e8d9c0b", 2)
@@ -79,7 +79,7 @@ def test_the_code_of_an_envelope_is_an_answer_and_the_one_inside_is_the_status(b
 def test_an_answer_whose_envelope_holds_no_status_is_not_taken_for_one() -> None:
     reading = read({"code": "0000", "msg": "ok", "data": {"result": "DELIVRD", "externalId": "e1"}})
     assert reading.reports == ()
-    assert reading.unread == Unread(
+    assert reading.unread == Unreadable(
         "no object with a status code", "{code: text, msg: text, data: {result: text, externalId: text}}"
     )
 

@@ -1,15 +1,15 @@
 from hypothesis import given
 from hypothesis import strategies as st
 from smsrelay.contract.lanes import Lane
-from smsrelay_worker.rate_limit.waiters import AT_MOST, Line, Waiter
+from smsrelay_worker.rate_limit.waiters import AT_MOST, Waiter, Waiters
 
 
 def waiter(lane: Lane = Lane.NOTICE, template: str = "1", costs: tuple[int, ...] = (1,)) -> Waiter:
     return Waiter(lane, template, costs, until=100.0)
 
 
-def line_of(*waiters: Waiter) -> Line:
-    line = Line()
+def line_of(*waiters: Waiter) -> Waiters:
+    line = Waiters()
     for one in waiters:
         line.join(one)
     return line

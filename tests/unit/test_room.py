@@ -1,8 +1,8 @@
-"""Room: no more places than there are, several at once for who wants several, and all of them back in the end."""
+"""InFlightLimit: no more places than there are, several at once for who wants several, and all of them back in the end."""
 
 import threading
 
-from smsrelay_worker.attempts.in_flight_limit import Room
+from smsrelay_worker.attempts.in_flight_limit import InFlightLimit
 
 from tests.waiting import eventually
 
@@ -10,26 +10,26 @@ PATIENCE = 40.0  # seconds; a shared machine may stand still for many of them
 
 
 def test_places_are_taken_as_far_as_they_go() -> None:
-    room = Room(3)
+    room = InFlightLimit(3)
     assert [room.take(2, 0), room.take(2, 0), room.take(1, 0)] == [2, 1, 0]
 
 
 def test_who_left_makes_room_for_others() -> None:
-    room = Room(2)
+    room = InFlightLimit(2)
     assert room.take(2, 0) == 2
     room.leave(1)
     assert [room.take(5, 0), room.take(1, 0)] == [1, 0]
 
 
 def test_one_place_is_room_for_who_wants_one() -> None:
-    room = Room(1)
+    room = InFlightLimit(1)
     assert [room.take(1, 0), room.take(1, 0)] == [1, 0]
     room.leave(1)
     assert room.take(1, 0) == 1
 
 
 def test_one_who_waits_gets_the_place_that_comes_free() -> None:
-    room, taken = Room(1), list[int]()
+    room, taken = InFlightLimit(1), list[int]()
     room.take(1, 0)
     waiting = threading.Thread(target=lambda: taken.append(room.take(1, PATIENCE)))
     waiting.start()
@@ -39,7 +39,7 @@ def test_one_who_waits_gets_the_place_that_comes_free() -> None:
 
 
 def test_who_waits_behind_another_goes_on_after_him() -> None:
-    room, taken = Room(1), list[int]()
+    room, taken = InFlightLimit(1), list[int]()
     room.take(1, 0)
     waiting = [threading.Thread(target=lambda: taken.append(room.take(1, PATIENCE))) for _ in range(2)]
     for thread in waiting:
@@ -53,7 +53,7 @@ def test_who_waits_behind_another_goes_on_after_him() -> None:
 
 
 def test_many_at_once_never_hold_more_than_there_is_and_leave_it_all() -> None:
-    room, lock = Room(7), threading.Lock()
+    room, lock = InFlightLimit(7), threading.Lock()
     held, most, had = 0, 0, 0
 
     def work(wanted: int) -> None:

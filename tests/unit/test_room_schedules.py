@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 from smsrelay_worker.attempts import in_flight_limit as room
-from smsrelay_worker.attempts.in_flight_limit import Room
+from smsrelay_worker.attempts.in_flight_limit import InFlightLimit
 
 from tests.unit.schedules import Check, CooperativeCondition, CooperativeLock, Schedule, every_schedule
 
@@ -17,7 +17,7 @@ class Guests:
     def __init__(self, schedule: Schedule, places: int, patience: float) -> None:
         self.schedule = schedule
         self.places, self.patience = places, patience
-        self.room = Room(places, CooperativeCondition(schedule), CooperativeLock(schedule))
+        self.room = InFlightLimit(places, CooperativeCondition(schedule), CooperativeLock(schedule))
         self.held = 0
         self.taken: list[int] = []
 

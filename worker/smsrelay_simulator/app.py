@@ -35,6 +35,7 @@ class Operation:
         self._serve = serve
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
         await self._serve(self._name, Exchange(scope, receive, send))
 
 

@@ -140,9 +140,10 @@ class Control:
         return JSONResponse({"status": status})
 
 
-async def refuse(request: Request, error: Exception) -> Response:
+async def refuse(_request: Request, error: Exception) -> Response:
     """400 for a body that is not what it must be."""
-    assert isinstance(error, ValidationError)
+    if not isinstance(error, ValidationError):
+        raise error
     return Response(problem_json(error), 400, media_type="application/json")
 
 

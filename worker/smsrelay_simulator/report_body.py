@@ -34,7 +34,7 @@ def rfc3339(time: float) -> str:
     return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def _guide(report: Report, external_id: str, recipient: str, updated: float) -> dict[str, Any]:
+def _guide(report: Report, external_id: str, _recipient: str, updated: float) -> dict[str, Any]:
     status: dict[str, Any] = {"updated_on": _given(report, rfc3339(updated)), "code": report.code}
     if (text := text_of(report.code)) is not None:
         status["description"] = text

@@ -14,7 +14,7 @@ from smsrelay import logs
 from smsrelay.broker.queues import QUEUES, broker_queue
 from smsrelay.servers.broker_address import broker_address
 
-from smsrelay_worker.consumer.bootsteps import AgendaStep, MusterStep
+from smsrelay_worker.consumer.bootsteps import SchedulerStep, WorkerRegistryStep
 from smsrelay_worker.consumer.config import broker_settings
 from smsrelay_worker.processes.foreign_variables import leave_out
 from smsrelay_worker.settings import WorkerSettings
@@ -64,6 +64,6 @@ app.conf.update(
     **broker_settings(settings.broker_url, settings.concurrency),
 )
 app.relay = Relay.wire(settings)
-app.steps["worker"].update((AgendaStep, MusterStep))
+app.steps["worker"].update((SchedulerStep, WorkerRegistryStep))
 worker_shutting_down.connect(_stop, weak=False)  # what is not begun goes to other workers
 Tasks(app.relay).register(app)

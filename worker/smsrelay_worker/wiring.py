@@ -17,25 +17,25 @@ from smsrelay.store.connection import open_store
 from smsrelay.store.inbox import Inbox
 from smsrelay.store.outbox import Outbox
 
-from smsrelay_worker.attempts.recorder import Answers
+from smsrelay_worker.attempts.recorder import AnswerRecorder
 from smsrelay_worker.attempts.sender import Sender
-from smsrelay_worker.attempts.submit import Submits
-from smsrelay_worker.attempts.timeouts import Waits
+from smsrelay_worker.attempts.submit import Submitter
+from smsrelay_worker.attempts.timeouts import Timeouts
 from smsrelay_worker.policy.model import Policy
 from smsrelay_worker.policy.toml_file import load_policy
 from smsrelay_worker.rate_limit.cost import Tariff
-from smsrelay_worker.rate_limit.halt import PutOff
+from smsrelay_worker.rate_limit.halt import HaltedMessages
 from smsrelay_worker.rate_limit.limiter import Limit
-from smsrelay_worker.rate_limit.poll_rate import Pace
+from smsrelay_worker.rate_limit.poll_rate import PollRate
 from smsrelay_worker.reports.apply import Reports
-from smsrelay_worker.reports.pending import Unread
-from smsrelay_worker.reports.poll import Reconciler
-from smsrelay_worker.scheduler.rescuer import LostWakeUps
-from smsrelay_worker.scheduler.scheduler import Agenda
+from smsrelay_worker.reports.pending import PendingReports
+from smsrelay_worker.reports.poll import StatusPoller
+from smsrelay_worker.scheduler.rescuer import Rescuer
+from smsrelay_worker.scheduler.scheduler import Scheduler
 from smsrelay_worker.settings import WorkerSettings
 from smsrelay_worker.store.records import Store
 from smsrelay_worker.store.shared_settings import Configuration
-from smsrelay_worker.store.worker_registry import Muster
+from smsrelay_worker.store.worker_registry import WorkerRegistry
 from smsrelay_worker.vendors.base import Vendor
 from smsrelay_worker.vendors.yisha.adapter import Yisha, YishaAccount
 from smsrelay_worker.vendors.yisha.credentials import AppCode, AppKey, Credentials
@@ -53,11 +53,11 @@ class Relay:
     reports: Reports
     inbox: Inbox
     sender: Sender
-    reconciler: Reconciler
-    agenda: Agenda
-    lost: LostWakeUps
-    put_off: PutOff
-    muster: Muster
+    reconciler: StatusPoller
+    agenda: Scheduler
+    lost: Rescuer
+    put_off: HaltedMessages
+    muster: WorkerRegistry
     configuration: Configuration
 
     @classmethod
@@ -65,15 +65,15 @@ class Relay:
         """Build every part from the settings."""
         redis = open_store(settings.store_url, settings.concurrency + 16, patient=True)
         store, inbox = Store(redis, settings.retention_hours * 3600), Inbox(redis)
-        put_off, limit = PutOff(redis), Limit(redis, settings.rate, settings.halt_probe)
+        put_off, limit = HaltedMessages(redis), Limit(redis, settings.rate, settings.halt_probe)
         policy, registry = load_policy(settings.policy), load_registry(settings.templates)
         adapter, publisher = vendor(settings), Publisher(settings.broker_url)
         enqueuer = Enqueuer(Outbox(redis, settings.secret_bytes), publisher, registry, one_redis=settings.one_redis)
         roll = secrets.SystemRandom().random
         reports = Reports(store, policy, roll)
-        unread = Unread(store, inbox, reports)
-        waits = Waits(lease=settings.lease)
-        answers = Answers(store=store, limit=limit, put_off=put_off, policy=policy, unread=unread, roll=roll, waits=waits)
+        unread = PendingReports(store, inbox, reports)
+        waits = Timeouts(lease=settings.lease)
+        answers = AnswerRecorder(store=store, limit=limit, put_off=put_off, policy=policy, unread=unread, roll=roll, waits=waits)
         sender = Sender(
             store=store,
             limit=limit,
@@ -84,18 +84,18 @@ class Relay:
             policy=policy,
             waits=waits,
         )
-        pace = Pace(redis, settings.pull_rate)
-        reconciler = Reconciler(store, pace, adapter, reports, publisher, policy, clock=lambda: time.time_ns() // 1_000_000)
-        agenda = Agenda(store, enqueuer, reconciler, unread, policy, waits.lease)
-        lost, muster = LostWakeUps(store, enqueuer, inbox, publisher), Muster(redis)
+        pace = PollRate(redis, settings.pull_rate)
+        reconciler = StatusPoller(store, pace, adapter, reports, publisher, policy, clock=lambda: time.time_ns() // 1_000_000)
+        agenda = Scheduler(store, enqueuer, reconciler, unread, policy, waits.lease)
+        lost, muster = Rescuer(store, enqueuer, inbox, publisher), WorkerRegistry(redis)
         given = Configuration.of(settings)
         return cls(store, limit, policy, enqueuer, reports, inbox, sender, reconciler, agenda, lost, put_off, muster, given)
 
 
 def _submits(
-    settings: WorkerSettings, adapter: Vendor, limit: Limit, answers: Answers, waits: Waits, callback_life: float
-) -> Submits:
-    return Submits(
+    settings: WorkerSettings, adapter: Vendor, limit: Limit, answers: AnswerRecorder, waits: Timeouts, callback_life: float
+) -> Submitter:
+    return Submitter(
         vendor=adapter,
         limit=limit,
         answers=answers,

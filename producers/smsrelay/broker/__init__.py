@@ -1,1 +1,1 @@
-"""TODO"""
+"""Putting Celery task messages on Redis or RabbitMQ, without Celery."""

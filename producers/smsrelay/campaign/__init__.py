@@ -1,1 +1,1 @@
-"""TODO"""
+"""Campaigns: one job for each row of a CSV file."""

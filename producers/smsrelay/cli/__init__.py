@@ -1,1 +1,1 @@
-"""TODO"""
+"""Commands for whoever enqueues or runs a receiver."""

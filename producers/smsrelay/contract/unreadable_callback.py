@@ -1,4 +1,4 @@
-"""UnreadCallback: a callback on a path of ours that nobody could read, as it is kept until a person has looked at it.
+"""UnreadableCallback: a callback on a path of ours that nobody could read, as it is kept until a person has looked at it.
 
 A pure value and its wire form, in the receiver's spool and in the store. The body is kept as it came, for a newer version may
 read it; it can hold a phone number, so neither the repr nor any log shows it. A wrong wire form raises ``Rejection``.
@@ -17,7 +17,7 @@ _WIRE_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
-class UnreadCallback:
+class UnreadableCallback:
     """What came, whose path it came on, when (epoch milliseconds), and why it could not be read."""
 
     token: CallbackToken
@@ -60,4 +60,4 @@ class UnreadCallback:
         return isinstance(wire, dict) and "unread" in wire
 
 
-Received = StatusEvent | UnreadCallback  # what the receiver makes durable before it answers
+Received = StatusEvent | UnreadableCallback  # what the receiver makes durable before it answers

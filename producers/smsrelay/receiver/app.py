@@ -25,11 +25,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.typing import FilteringBoundLogger
 
 from smsrelay.contract.callback_token import PROBE, PROBE_ANSWER, CallbackToken, is_bare, token_of
-from smsrelay.contract.unreadable_callback import Received, UnreadCallback
+from smsrelay.contract.unreadable_callback import Received, UnreadableCallback
 from smsrelay.receiver.allowance import Allowance
 from smsrelay.receiver.batcher import Kept
 from smsrelay.receiver.callback.content_encoding import Damaged, TooLong, decoded
-from smsrelay.receiver.callback.reading import CallbackReading, Unread, read_callback
+from smsrelay.receiver.callback.reading import CallbackReading, Unreadable, read_callback
 from smsrelay.receiver.callback.shape import shape
 from smsrelay.receiver.refused_requests import Refusal, RefusedPosts, refusal_of
 from smsrelay.receiver.spool import SpoolUnavailable
@@ -130,12 +130,12 @@ class _Callbacks:
                 _log.warning("callback.too_large", **_about(token))
             return _TOO_LARGE
         except Damaged as error:
-            body, reading = raw, CallbackReading((), Unread(str(error), shape(raw, None)))
+            body, reading = raw, CallbackReading((), Unreadable(str(error), shape(raw, None)))
         if reading.unread is None:
             return await self._keep(reading.reports, token)
         unread = None
         if token is not None and body.strip():
-            unread = UnreadCallback(token, now, f"{reading.unread.reason}; {reading.unread.shape}", body, content_type)
+            unread = UnreadableCallback(token, now, f"{reading.unread.reason}; {reading.unread.shape}", body, content_type)
         if not self._counted(token):
             _tell_unread(reading, unread, token)
         if not reading.reports and unread is None:
@@ -155,7 +155,7 @@ class _Callbacks:
             else:
                 await self._keep_all(received)
         except SpoolUnavailable as error:
-            codes = [one.code for one in received if not isinstance(one, UnreadCallback)]
+            codes = [one.code for one in received if not isinstance(one, UnreadableCallback)]
             _log.error("callback.not_kept", codes=codes, reason=str(error), **_about(token))
             return _TRY_LATER
         return _OK
@@ -226,7 +226,7 @@ async def _send(send: Send, answer: _Answer) -> None:
     await send(body)
 
 
-def _tell_unread(reading: CallbackReading, kept: UnreadCallback | None, token: CallbackToken | None) -> None:
+def _tell_unread(reading: CallbackReading, kept: UnreadableCallback | None, token: CallbackToken | None) -> None:
     """Log what could not be read; what the keys are called, and nothing that stands under them."""
     if reading.unread is not None:
         _log.warning(

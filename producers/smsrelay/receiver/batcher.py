@@ -1,6 +1,6 @@
-"""Forwarder: makes one report after another durable before it is answered, on the broker or else in the spool.
+"""ReportBatcher: makes one report after another durable before it is answered, on the broker or else in the spool.
 
-Enters: ``StatusEvent`` and ``UnreadCallback`` values, many at a time. Leaves: for each, where it is now. What arrives while a
+Enters: ``StatusEvent`` and ``UnreadableCallback`` values, many at a time. Leaves: for each, where it is now. What arrives while a
 flush is under way gathers and goes out together: one flush to the broker, one sync of the disk, one line of the log for all of
 them. Nothing waits for more to come: a report that comes alone is flushed at once.
 When the broker fails, or does not answer in time, the reports go to the spool, and so do all that follow until the drain has
@@ -19,7 +19,7 @@ import structlog
 from structlog.typing import FilteringBoundLogger
 
 from smsrelay.broker.publisher import BrokerUnavailable
-from smsrelay.contract.unreadable_callback import Received, UnreadCallback
+from smsrelay.contract.unreadable_callback import Received, UnreadableCallback
 from smsrelay.receiver.spool import Spool, SpoolUnavailable
 
 _PATIENCE = 2.0  # seconds for the broker to answer; the vendor waits 5 for ours
@@ -84,7 +84,7 @@ class _Batch:
                 waiter.set_result(flush.result())
 
 
-class Forwarder:
+class ReportBatcher:
     """For one event loop. ``broker_down`` is set here and cleared by the drain.
 
     ``patience``: seconds the broker has to answer; ``answer_within``: seconds a caller waits at most.
@@ -165,6 +165,6 @@ def in_threads(publish: Callable[[Sequence[Received]], None]) -> Callable[[Seque
 
 def _named(event: Received) -> str:
     """A report as the log names it."""
-    if isinstance(event, UnreadCallback):
+    if isinstance(event, UnreadableCallback):
         return f"{event.token.message_id}/{event.token.attempt} unread"
     return f"{event.message_id or '?'}/{event.attempt or '?'} {event.code}"

@@ -1,4 +1,4 @@
-"""Pipe: reports into the inbox and onto the queue in one round trip, where broker and store are one Redis.
+"""RedisPipeline: reports into the inbox and onto the queue in one round trip, where broker and store are one Redis.
 
 Enters: status events, in an event loop. Leaves: nothing; when ``publish`` returns, the inbox and then the queue have them.
 When anything fails, both are done again the long way: by ``otherwise``, which opens what was closed, gives a store its script, or
@@ -27,7 +27,7 @@ _CONNECT_WITHIN = 1.0  # seconds; then the long way has another second of the ca
 Publish = Callable[[Sequence[StatusEvent]], Awaitable[None]]
 
 
-class Pipe:
+class RedisPipeline:
     """For one event loop. ``url`` names the Redis that is broker and store."""
 
     def __init__(self, url: str, inbox: Inbox, otherwise: Publish) -> None:

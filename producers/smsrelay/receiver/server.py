@@ -19,14 +19,14 @@ from starlette.types import ASGIApp
 from smsrelay import logs
 from smsrelay.broker.publisher import BrokerUnavailable, Publisher
 from smsrelay.contract.event import StatusEvent
-from smsrelay.contract.unreadable_callback import Received, UnreadCallback
+from smsrelay.contract.unreadable_callback import Received, UnreadableCallback
 from smsrelay.receiver.allowance import Allowance
 from smsrelay.receiver.app import create_app
-from smsrelay.receiver.batcher import Forwarder, in_threads
+from smsrelay.receiver.batcher import ReportBatcher, in_threads
 from smsrelay.receiver.connection_limits import ConnectionLimits, OpenConnections
 from smsrelay.receiver.http_protocol import LimitedHttp
 from smsrelay.receiver.open_files import allow_files
-from smsrelay.receiver.redis_pipeline import Pipe
+from smsrelay.receiver.redis_pipeline import RedisPipeline
 from smsrelay.receiver.refused_requests import RefusedPosts
 from smsrelay.receiver.spool import Spool
 from smsrelay.receiver.spool_drain import Drain
@@ -34,7 +34,7 @@ from smsrelay.settings import ProducerSettings
 from smsrelay.store.connection import StoreUnavailable, open_store
 from smsrelay.store.inbox import Inbox
 from smsrelay.store.refusal_counts import RefusalCounts
-from smsrelay.store.unreadable_callbacks import KeptCallbacks
+from smsrelay.store.unreadable_callbacks import UnreadableCallbacks
 
 _Publish = Callable[[Sequence[Received]], Awaitable[None]]
 _CHUNKING = 64 * 1024  # bytes that a chunked body of the usual kind has beside what it holds
@@ -48,23 +48,23 @@ def serve_receiver(settings: ProducerSettings, host: str, port: int) -> None:
     broker_down = threading.Event()
     with Publisher(settings.broker_url, connections=16) as publisher:
         redis = open_store(settings.store_url, connections=8)
-        inbox, kept, counts = Inbox(redis), KeptCallbacks(redis), RefusalCounts(redis, _epoch_ms)
+        inbox, kept, counts = Inbox(redis), UnreadableCallbacks(redis), RefusalCounts(redis, _epoch_ms)
 
         def publish(received: Sequence[Received]) -> None:
             """Into the inbox first: the queue alone may lose a report that was answered with 200."""
             try:
                 tasks = inbox.record([one for one in received if isinstance(one, StatusEvent)])
-                kept.keep([one for one in received if isinstance(one, UnreadCallback)])
+                kept.keep([one for one in received if isinstance(one, UnreadableCallback)])
             except StoreUnavailable as error:
                 raise BrokerUnavailable(str(error)) from None  # to the receiver they are one: the report is spooled
             publisher.publish_many(tasks)
 
         straight = in_threads(publish)
         if settings.one_redis:
-            straight = _piped(Pipe(settings.store_url, inbox, otherwise=straight), otherwise=straight)
+            straight = _piped(RedisPipeline(settings.store_url, inbox, otherwise=straight), otherwise=straight)
         drain = Drain(spool, publish, publisher.reachable, broker_down)
         app = create_app(
-            Forwarder(straight, spool, broker_down).keep,
+            ReportBatcher(straight, spool, broker_down).keep,
             lambda: drain.alive and (spool.has_room() or publisher.reachable()),
             RefusedPosts(lambda refused: run_in_threadpool(counts.add, refused)),
             settings.secret_bytes,
@@ -76,7 +76,7 @@ def serve_receiver(settings: ProducerSettings, host: str, port: int) -> None:
             _run(app, settings, host, port)
 
 
-def _piped(pipe: Pipe, otherwise: _Publish) -> _Publish:
+def _piped(pipe: RedisPipeline, otherwise: _Publish) -> _Publish:
     """Reports through the pipe; what nobody could read, which is rare, and what came with it the other way."""
 
     async def publish(received: Sequence[Received]) -> None:

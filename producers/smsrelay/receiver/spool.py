@@ -1,7 +1,7 @@
 """Spool: status events on the local disk while the broker cannot take them.
 
-Enters: ``StatusEvent`` values, which hold no number, and ``UnreadCallback`` values, which may. Leaves: the same, oldest first,
-until somebody says that they are on the broker. When ``put`` returns, the events survive a kill of the process and a loss of
+Takes ``StatusEvent`` values, which hold no number, and ``UnreadableCallback`` values, which may. Gives them back oldest first
+until they are confirmed to be on the broker. When ``put`` returns, the events survive a kill of the process and a loss of
 power (SQLite, write-ahead log, synced at each commit).
 Fails with ``SpoolFull`` at its limit and ``SpoolUnavailable`` when the disk does not do what it is asked; then nothing is lost
 that was put before, and the next call opens the file anew.
@@ -26,7 +26,7 @@ from structlog.typing import FilteringBoundLogger
 
 from smsrelay.contract.event import StatusEvent
 from smsrelay.contract.rejection import Rejection
-from smsrelay.contract.unreadable_callback import Received, UnreadCallback
+from smsrelay.contract.unreadable_callback import Received, UnreadableCallback
 
 _PATIENCE = 1.0  # seconds to wait while another receiver writes, or opens the file
 _LOOK_AGAIN = 0.01  # seconds
@@ -201,7 +201,7 @@ def _read(connection: sqlite3.Connection, place: int, wire: bytes) -> Spooled | 
 
 
 def _decoded(wire: object) -> Received:
-    return UnreadCallback.decode(wire) if UnreadCallback.is_wire(wire) else StatusEvent.decode(wire)
+    return UnreadableCallback.decode(wire) if UnreadableCallback.is_wire(wire) else StatusEvent.decode(wire)
 
 
 def _locked(lock: int) -> bool:

@@ -25,7 +25,7 @@ class Call:
 
 
 class Script:
-    """The Lua script ``name`` beside the module whose ``__name__`` is given; raises ``StoreUnavailable`` when the store does not answer."""
+    """The Lua script ``name`` in the folder of ``module``; raises ``StoreUnavailable`` when the store does not answer."""
 
     def __init__(self, redis: Redis, module: str, name: str) -> None:
         self._redis = redis
@@ -63,9 +63,9 @@ class Script:
                     raise answer
         return answers
 
-    def begin(self, calls: Sequence[Call]) -> "Begun":
+    def begin(self, calls: Sequence[Call]) -> "PendingCalls":
         """Send calls and do not wait: the store works on them while the caller does something else."""
-        return Begun(self, self._redis, calls)
+        return PendingCalls(self, self._redis, calls)
 
     def commands(self, calls: Sequence[Call]) -> list[tuple[Any, ...]]:
         """The calls as commands for a connection."""
@@ -85,7 +85,7 @@ class Script:
             return list(pipeline.execute(raise_on_error=False))
 
 
-class Begun:
+class PendingCalls:
     """Calls that were sent on a connection of their own, and whose answers were not read yet. Read them, whatever happens.
 
     No thread stands behind it: in one, each piece that is sent would wait for the interpreter while the caller computes.

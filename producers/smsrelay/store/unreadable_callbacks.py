@@ -10,7 +10,7 @@ from typing import Any
 
 from redis import Redis
 
-from smsrelay.contract.unreadable_callback import UnreadCallback
+from smsrelay.contract.unreadable_callback import UnreadableCallback
 from smsrelay.store import keys
 from smsrelay.store.connection import store_answers
 
@@ -18,13 +18,13 @@ CAP = 10_000
 KEPT_FOR = 72 * 3_600_000  # ms; a message has ended for want of a report by then
 
 
-class KeptCallbacks:
+class UnreadableCallbacks:
     """Every callback that is kept; safe to share between threads."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
-    def keep(self, callbacks: Sequence[UnreadCallback]) -> None:
+    def keep(self, callbacks: Sequence[UnreadableCallback]) -> None:
         """Keep callbacks, in one round trip."""
         if not callbacks:
             return
@@ -36,19 +36,19 @@ class KeptCallbacks:
             pipeline.pexpire(keys.UNREAD_CALLBACKS, KEPT_FOR)
             pipeline.execute()
 
-    def all(self) -> list[UnreadCallback]:
+    def all(self) -> list[UnreadableCallback]:
         """Every kept callback, newest first."""
         with store_answers():
             found: Any = self._redis.zrange(keys.UNREAD_CALLBACKS, 0, -1, desc=True, withscores=True)
-        return [UnreadCallback.decode(json.loads(member) | {"received_at": int(at)}) for member, at in found]
+        return [UnreadableCallback.decode(json.loads(member) | {"received_at": int(at)}) for member, at in found]
 
-    def drop(self, callback: UnreadCallback) -> None:
+    def drop(self, callback: UnreadableCallback) -> None:
         """Let go of one that was dealt with."""
         with store_answers():
             self._redis.zrem(keys.UNREAD_CALLBACKS, _member(callback))
 
 
-def _member(callback: UnreadCallback) -> str:
+def _member(callback: UnreadableCallback) -> str:
     """Without the instant, which is the score."""
     wire = callback.encode()
     del wire["received_at"]

@@ -1,1 +1,1 @@
-"""TODO"""
+"""Attempting messages: claim, begin, submit, and record the answer."""

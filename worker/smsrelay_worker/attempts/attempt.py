@@ -1,4 +1,4 @@
-"""Begun: an attempt that is written down and not answered yet; and Ended: the same with its answer.
+"""Attempt: an attempt that is written down and not answered yet; and Ended: the same with its answer.
 
 Pure values, and what follows from them: what to submit, and what is known of the record without reading it.
 """
@@ -16,7 +16,7 @@ from smsrelay_worker.vendors.base import Answer, Submission
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
+class Attempt:
     """One attempt between its begin and its answer."""
 
     record: Record  # as the begin left it
@@ -59,9 +59,9 @@ class Begun:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class CompletedAttempt:
     """An attempt and what came of it, to be recorded; ``recorded`` then holds the outcome."""
 
-    begun: Begun
+    begun: Attempt
     answer: Answer
     recorded: "Future[Outcome]" = field(default_factory=Future)

@@ -21,9 +21,9 @@ from smsrelay.contract.state import State
 from smsrelay.enqueue import Enqueuer
 from smsrelay.store.connection import StoreUnavailable
 
-from smsrelay_worker.attempts.attempt import Begun, Ended
-from smsrelay_worker.attempts.submit import Submits
-from smsrelay_worker.attempts.timeouts import Waits
+from smsrelay_worker.attempts.attempt import Attempt, CompletedAttempt
+from smsrelay_worker.attempts.submit import Submitter
+from smsrelay_worker.attempts.timeouts import Timeouts
 from smsrelay_worker.messages import lifecycle
 from smsrelay_worker.messages.outcome import Fault, Outcome
 from smsrelay_worker.messages.record import Record
@@ -32,7 +32,7 @@ from smsrelay_worker.policy.model import Policy
 from smsrelay_worker.rate_limit.cost import Tariff
 from smsrelay_worker.rate_limit.limiter import Limit
 from smsrelay_worker.rate_limit.slot import Refusal, Slot
-from smsrelay_worker.reports.pending import Unread
+from smsrelay_worker.reports.pending import PendingReports
 from smsrelay_worker.store.records import Change, Decide, Reading, Store
 
 _PATIENCE = 1.0  # seconds to wait for a place before the clock is looked at again
@@ -48,12 +48,12 @@ class Doors:
 
     store: Store
     limit: Limit
-    submits: Submits
-    unread: Unread
+    submits: Submitter
+    unread: PendingReports
     enqueuer: Enqueuer
     tariff: Tariff
     policy: Policy
-    waits: Waits
+    waits: Timeouts
     stopping: Callable[[], bool]
     rest: Callable[[float], bool]  # for so many seconds; True, and at once, when the process is to stop
     monotonic: Callable[[], float]
@@ -66,7 +66,7 @@ class Chunk:
         self._doors = doors
         self._outcomes: dict[str, Outcome | None] = dict.fromkeys(message_ids)
         self._waiting: dict[str, Reading] = {}
-        self._flights: list[Future[Ended]] = []
+        self._flights: list[Future[CompletedAttempt]] = []
         self._taken_at = self._claimed_at = self._read_at = doors.monotonic()
 
     def attempt(self) -> list[Outcome]:
@@ -133,7 +133,7 @@ class Chunk:
         places = room.take(len(alike), _PATIENCE)
         if places == 0:
             return
-        begun: list[Begun] = []
+        begun: list[Attempt] = []
         unused: list[tuple[Slot, int]] = []
         try:
             begun, unused = self._begun(alike[:places])
@@ -149,7 +149,7 @@ class Chunk:
         kind = (first.lane, first.template)
         return [one for one in self._waiting.values() if (one.record.lane, one.record.template) == kind]
 
-    def _submit(self, begun: Sequence[Begun]) -> None:
+    def _submit(self, begun: Sequence[Attempt]) -> None:
         submits = self._doors.submits
         if len(self._outcomes) == 1:
             for one in begun:  # alone: no other thread has to be waited for
@@ -158,7 +158,7 @@ class Chunk:
             for one in begun:  # one by one: those that are under way are waited for, even if the next one cannot be started
                 self._flights.append(submits.start(one))
 
-    def _begun(self, readings: Sequence[Reading]) -> tuple[list[Begun], list[tuple[Slot, int]]]:
+    def _begun(self, readings: Sequence[Reading]) -> tuple[list[Attempt], list[tuple[Slot, int]]]:
         """Begin the first messages, as many as there are slots: what we began, and the slots nobody uses, with their costs."""
         doors, first = self._doors, readings[0].record
         costs = [doors.tariff.of(one) for one in readings]
@@ -174,7 +174,7 @@ class Chunk:
         granted = [self._current(one) for one in readings[: len(grant.slots)]]
         changes = self._settled([(one, begin) for one in granted])
         told = doors.monotonic()
-        begun: list[Begun] = []
+        begun: list[Attempt] = []
         unused: list[tuple[Slot, int]] = []
         for reading, slot, price, change in zip(granted, grant.slots, costs, changes, strict=False):
             started = _started(change, owner, (asked, told), slot, price)
@@ -256,7 +256,7 @@ class Chunk:
         self._outcomes[record.message_id] = Outcome(text, record.message_id, record.lane.value, record.attempt)
 
 
-def _started(change: Change | None, owner: str, span: tuple[float, float], slot: Slot, cost: int) -> Begun | None:
+def _started(change: Change | None, owner: str, span: tuple[float, float], slot: Slot, cost: int) -> Attempt | None:
     """The attempt that a begin started, None when it is not ours; ``span``: before asking the store, after its reply."""
     if change is None:
         return None
@@ -265,7 +265,7 @@ def _started(change: Change | None, owner: str, span: tuple[float, float], slot:
     if record.state not in _OURS or record.owner != owner or record.begun_at is None:
         return None
     asked, told = span
-    return Begun(record, change.reading.payload, record.begun_at, asked, slot, cost, told)
+    return Attempt(record, change.reading.payload, record.begun_at, asked, slot, cost, told)
 
 
 def _not_begun(change: Change | None) -> str:

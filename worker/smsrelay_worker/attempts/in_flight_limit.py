@@ -1,4 +1,4 @@
-"""Room: how many submits may be under way in this process at a time.
+"""InFlightLimit: how many submits may be under way in this process at a time.
 
 Enters: how many somebody wants to start. Leaves: how many he may. Places come free one by one; who wants many is made to wait a
 moment for several, because what is begun together shares its round trips. Nothing here fails.
@@ -33,7 +33,7 @@ class Lock(Protocol):
         """Let others have it."""
 
 
-class Room:
+class InFlightLimit:
     """Places for submits; safe to share between threads."""
 
     def __init__(self, places: int, changed: Condition | None = None, line: Lock | None = None) -> None:

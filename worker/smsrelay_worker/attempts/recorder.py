@@ -1,4 +1,4 @@
-"""Answers: records what submits brought, those that come meanwhile together (``attempts.batcher``).
+"""AnswerRecorder: records what submits brought, those that come meanwhile together (``attempts.batcher``).
 
 Enters: attempts that ended. Leaves: their records moved on, each attempt's ``recorded`` set, and the limit told of success,
 failure, throttling and halting. The record is known since the begin, so nothing is read first; when a report or the lease's end
@@ -17,16 +17,16 @@ import structlog
 from smsrelay.contract.state import State
 from smsrelay.store.connection import StoreUnavailable
 
-from smsrelay_worker.attempts.attempt import Ended
+from smsrelay_worker.attempts.attempt import CompletedAttempt
 from smsrelay_worker.attempts.batcher import Batcher
-from smsrelay_worker.attempts.timeouts import Waits
+from smsrelay_worker.attempts.timeouts import Timeouts
 from smsrelay_worker.messages import attempt_result as attempt_answer
 from smsrelay_worker.messages.outcome import Outcome
 from smsrelay_worker.messages.transition import Transition, Wake
 from smsrelay_worker.policy.model import Action, Policy
-from smsrelay_worker.rate_limit.halt import PutOff
+from smsrelay_worker.rate_limit.halt import HaltedMessages
 from smsrelay_worker.rate_limit.limiter import Limit
-from smsrelay_worker.reports.pending import Unread
+from smsrelay_worker.reports.pending import PendingReports
 from smsrelay_worker.store.records import Change, Decide, Reading, Store
 from smsrelay_worker.vendors.base import DEADLINE_PASSED, Answer, Kind
 
@@ -40,7 +40,7 @@ _Asked = TypeVar("_Asked")
 log = structlog.get_logger()
 
 
-class Answers:
+class AnswerRecorder:
     """Records attempts that ended; safe to share between threads."""
 
     def __init__(  # noqa: PLR0913  the composition root hands over every collaborator by name
@@ -48,11 +48,11 @@ class Answers:
         *,
         store: Store,
         limit: Limit,
-        put_off: PutOff,
+        put_off: HaltedMessages,
         policy: Policy,
-        unread: Unread,
+        unread: PendingReports,
         roll: Callable[[], float],
-        waits: Waits,
+        waits: Timeouts,
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -65,18 +65,18 @@ class Answers:
         self._waits = waits
         self._sleep = sleep
         self._monotonic = monotonic
-        self._batcher: Batcher[Ended] = Batcher(self._record_batch, sleep=sleep)
+        self._batcher: Batcher[CompletedAttempt] = Batcher(self._record_batch, sleep=sleep)
 
-    def hand_in(self, ended: Ended) -> None:
+    def hand_in(self, ended: CompletedAttempt) -> None:
         """Have it recorded by another thread, and do not wait for that."""
         self._batcher.put(ended)
 
-    def record(self, ended: Ended) -> Outcome:
+    def record(self, ended: CompletedAttempt) -> Outcome:
         """Have it recorded and wait for that; raises ``StoreUnavailable``."""
         self._batcher.process_now(ended)
         return ended.recorded.result()
 
-    def _record_batch(self, batch: list[Ended]) -> None:
+    def _record_batch(self, batch: list[CompletedAttempt]) -> None:
         """Record answers; whatever happens, nobody who waits for one of them waits any longer."""
         try:
             self._record(batch)
@@ -94,7 +94,7 @@ class Answers:
         finally:
             _fail(batch, RuntimeError("not recorded: the thread that was recording it was ended"))
 
-    def _record(self, batch: list[Ended]) -> None:
+    def _record(self, batch: list[CompletedAttempt]) -> None:
         changes = self._settled(batch)
         outcomes = [_became(change) for change in changes]
         self._follow_up(batch, changes)
@@ -104,7 +104,7 @@ class Answers:
             text = f"{outcome} ({ended.answer.code})"
             ended.recorded.set_result(Outcome(text, record.message_id, record.lane.value, record.attempt))
 
-    def _settled(self, batch: list[Ended]) -> list[Change | None]:
+    def _settled(self, batch: list[CompletedAttempt]) -> list[Change | None]:
         """What became of attempts. Raises ``StoreUnavailable``.
 
         Nobody else knows what the vendor answered: without it an attempt is uncertain, and an otp would be submitted again.
@@ -118,7 +118,7 @@ class Answers:
 
         return self._while_leased(batch, settle)
 
-    def _follow_up(self, batch: list[Ended], changes: Sequence[Change | None]) -> None:
+    def _follow_up(self, batch: list[CompletedAttempt], changes: Sequence[Change | None]) -> None:
         """Do what follows from answers that are recorded. If it fails they are recorded all the same, and not once more."""
         ended_and_changed = list(zip(batch, changes, strict=True))
         counted = [ended for ended, change in ended_and_changed if self._counts(ended, change)]
@@ -133,7 +133,7 @@ class Answers:
             except Exception:
                 log.exception("an answer is recorded, but what follows from it failed")
 
-    def _while_leased(self, batch: Sequence[Ended], ask: Callable[[], _Asked]) -> _Asked:
+    def _while_leased(self, batch: Sequence[CompletedAttempt], ask: Callable[[], _Asked]) -> _Asked:
         """Ask the store, once more every second while it is away and a lease lasts; raises ``StoreUnavailable`` after that."""
         while True:
             try:
@@ -145,20 +145,20 @@ class Answers:
                 log.warning("answers not recorded, tried again", messages=len(batch), reason=str(error))
                 self._sleep(_BREATH)
 
-    def _decide(self, ended: Ended) -> Decide:
+    def _decide(self, ended: CompletedAttempt) -> Decide:
         def answered(reading: Reading) -> Transition | None:
             begun, answer = ended.begun.record, ended.answer
             return attempt_answer.answered(reading.record, begun, answer, self._policy, reading.now, self._roll())
 
         return answered
 
-    def _counts(self, ended: Ended, change: Change | None) -> bool:
+    def _counts(self, ended: CompletedAttempt, change: Change | None) -> bool:
         """Whether an answer counts in the circuit and as a probe: not when its begin was replaced or its message is gone."""
         if change is None:
             return False
         return _decided(change) or attempt_answer.counts(change.record, ended.begun.record, ended.answer, self._policy)
 
-    def _settle(self, batch: Sequence[Ended]) -> None:
+    def _settle(self, batch: Sequence[CompletedAttempt]) -> None:
         asked = [ended for ended in batch if ended.answer.code not in _UNTRIED]
         failed = [ended for ended in asked if ended.answer.kind in _FAILED]
         tests = [ended for ended in asked if ended.begun.slot.probe]
@@ -177,7 +177,7 @@ class Answers:
         halts = self._policy.for_answer(answer).action is Action.HALT
         return answer.kind in {Kind.ANSWERED, Kind.REFUSED} and not halts
 
-    def _heed(self, ended: Ended, change: Change | None) -> None:
+    def _heed(self, ended: CompletedAttempt, change: Change | None) -> None:
         """What one answer means for everybody else, and for reports that were waiting for it.
 
         An answer that was applied before, its reply lost, is not acted on again: the next submit gets the same answer.
@@ -206,7 +206,7 @@ def _became(change: Change | None) -> str:
     return change.transition.state.value if _decided(change) else f"noted, {change.record.state.value}"
 
 
-def _tell(batch: Sequence[Ended], outcomes: Sequence[str]) -> None:
+def _tell(batch: Sequence[CompletedAttempt], outcomes: Sequence[str]) -> None:
     """Log each attempt; those that were submitted and recorded together in one line: lines cost much."""
     told = list(zip(batch, outcomes, strict=True))
     together = [ended for ended, outcome in told if outcome == State.SUBMITTED] if len(batch) > 1 else []
@@ -217,12 +217,12 @@ def _tell(batch: Sequence[Ended], outcomes: Sequence[str]) -> None:
             _tell_one(ended, outcome)
 
 
-def _brief(ended: Ended) -> str:
+def _brief(ended: CompletedAttempt) -> str:
     record, answer = ended.begun.record, ended.answer
     return f"{record.message_id} {record.lane.value} attempt {record.attempt} {answer.code} {answer.request_id or ''}".rstrip()
 
 
-def _tell_one(ended: Ended, outcome: str) -> None:
+def _tell_one(ended: CompletedAttempt, outcome: str) -> None:
     record, answer = ended.begun.record, ended.answer
     log.info(
         "submitted to the vendor" if outcome == State.SUBMITTED else "attempt ended",
@@ -237,7 +237,7 @@ def _tell_one(ended: Ended, outcome: str) -> None:
     )
 
 
-def _fail(batch: Sequence[Ended], error: Exception) -> None:
+def _fail(batch: Sequence[CompletedAttempt], error: Exception) -> None:
     for ended in batch:
         if not ended.recorded.done():
             ended.recorded.set_exception(error)

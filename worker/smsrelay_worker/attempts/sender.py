@@ -17,13 +17,13 @@ from collections.abc import Callable, Sequence
 from smsrelay.enqueue import Enqueuer
 
 from smsrelay_worker.attempts.chunk import Chunk, Doors
-from smsrelay_worker.attempts.submit import Submits
-from smsrelay_worker.attempts.timeouts import Waits
+from smsrelay_worker.attempts.submit import Submitter
+from smsrelay_worker.attempts.timeouts import Timeouts
 from smsrelay_worker.messages.outcome import Outcome
 from smsrelay_worker.policy.model import Policy
 from smsrelay_worker.rate_limit.cost import Tariff
 from smsrelay_worker.rate_limit.limiter import Limit
-from smsrelay_worker.reports.pending import Unread
+from smsrelay_worker.reports.pending import PendingReports
 from smsrelay_worker.store.records import Store
 
 
@@ -35,12 +35,12 @@ class Sender:
         *,
         store: Store,
         limit: Limit,
-        submits: Submits,
-        unread: Unread,
+        submits: Submitter,
+        unread: PendingReports,
         enqueuer: Enqueuer,
         tariff: Tariff,
         policy: Policy,
-        waits: Waits,
+        waits: Timeouts,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._stopping = threading.Event()

@@ -1,4 +1,4 @@
-"""Submits: takes begun attempts to the vendor, several at a time, and hands their answers in.
+"""Submitter: takes begun attempts to the vendor, several at a time, and hands their answers in.
 
 Enters: attempts that are begun, each with its slot. Leaves: their outcomes, once recorded. The steps:
 1. wait for the slot; one that is void by now is replaced, because the message is begun already;
@@ -15,30 +15,30 @@ from dataclasses import replace
 
 from smsrelay.store.connection import StoreUnavailable
 
-from smsrelay_worker.attempts.attempt import Begun, Ended
-from smsrelay_worker.attempts.in_flight_limit import Room
-from smsrelay_worker.attempts.recorder import STALLED, Answers
-from smsrelay_worker.attempts.timeouts import Waits
+from smsrelay_worker.attempts.attempt import Attempt, CompletedAttempt
+from smsrelay_worker.attempts.in_flight_limit import InFlightLimit
+from smsrelay_worker.attempts.recorder import STALLED, AnswerRecorder
+from smsrelay_worker.attempts.timeouts import Timeouts
 from smsrelay_worker.messages.outcome import Outcome
 from smsrelay_worker.rate_limit.limiter import Limit
 from smsrelay_worker.rate_limit.slot import Slot
 from smsrelay_worker.vendors.base import DEADLINE_PASSED, Answer, Kind, Vendor
 
 
-class Submits:
-    """Submits begun attempts; safe to share between threads. No thread is started before the first one is needed."""
+class Submitter:
+    """Submitter begun attempts; safe to share between threads. No thread is started before the first one is needed."""
 
     def __init__(  # noqa: PLR0913  the composition root hands over every collaborator by name
         self,
         *,
         vendor: Vendor,
         limit: Limit,
-        answers: Answers,
+        answers: AnswerRecorder,
         concurrency: int,
         secret: bytes,
         callback_base: str | None,
         callback_life: float,
-        waits: Waits,
+        waits: Timeouts,
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -52,9 +52,9 @@ class Submits:
         self._sleep = sleep
         self._monotonic = monotonic
         self._threads = ThreadPoolExecutor(concurrency, "submit")
-        self.room = Room(concurrency)  # who starts an attempt has taken a place for it; the attempt leaves it
+        self.room = InFlightLimit(concurrency)  # who starts an attempt has taken a place for it; the attempt leaves it
 
-    def here(self, begun: Begun) -> Outcome:
+    def here(self, begun: Attempt) -> Outcome:
         """Submit in the calling thread; raises ``StoreUnavailable`` when the answer could not be recorded."""
         try:
             ended = self._ended(begun)
@@ -62,11 +62,11 @@ class Submits:
             self.room.leave(1)
         return self._answers.record(ended)
 
-    def start(self, begun: Begun) -> "Future[Ended]":
+    def start(self, begun: Attempt) -> "Future[CompletedAttempt]":
         """Submit in a thread of ours; the outcome is in the result's ``recorded``."""
         return self._threads.submit(self._run, begun)
 
-    def _run(self, begun: Begun) -> Ended:
+    def _run(self, begun: Attempt) -> CompletedAttempt:
         try:
             ended = self._ended(begun)
         finally:
@@ -74,11 +74,11 @@ class Submits:
         self._answers.hand_in(ended)
         return ended
 
-    def _ended(self, begun: Begun) -> Ended:
+    def _ended(self, begun: Attempt) -> CompletedAttempt:
         slot, answer = self._answer(begun)
-        return Ended(begun if slot is begun.slot else replace(begun, slot=slot), answer)
+        return CompletedAttempt(begun if slot is begun.slot else replace(begun, slot=slot), answer)
 
-    def _answer(self, begun: Begun) -> tuple[Slot, Answer]:
+    def _answer(self, begun: Attempt) -> tuple[Slot, Answer]:
         """The answer, and the slot it was asked in."""
         submission = begun.submission(self._secret, self._callback_base, self._callback_life)
         slot: Slot | None = begun.slot
@@ -95,12 +95,12 @@ class Submits:
             slot = self._another(begun, slot, left)
         return last, Answer(Kind.UNREACHABLE, self._why_unsent(begun))
 
-    def _why_unsent(self, begun: Begun) -> str:
+    def _why_unsent(self, begun: Attempt) -> str:
         """The deadline, when it was the nearer bound; but after a stall nobody here knows how late it is."""
         stalls_at = begun.asked + self._waits.stall
         return DEADLINE_PASSED if begun.not_after <= stalls_at and self._monotonic() <= stalls_at else STALLED
 
-    def _another(self, begun: Begun, void: Slot, patience: float) -> Slot | None:
+    def _another(self, begun: Attempt, void: Slot, patience: float) -> Slot | None:
         record = begun.record
         try:
             if void.probe:  # else everybody would wait for a test that nobody makes

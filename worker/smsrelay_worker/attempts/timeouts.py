@@ -1,10 +1,10 @@
-"""Waits: how long a sender waits and holds, in seconds."""
+"""Timeouts: how long a sender waits and holds, in seconds."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Waits:
+class Timeouts:
     """The bounds of an attempt; each keeps another promise, so they are chosen together."""
 
     slot: float = 6.0  # for a slot, before the message is put off; with the next one less than store.HOLD

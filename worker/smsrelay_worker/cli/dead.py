@@ -19,13 +19,13 @@ from smsrelay.contract.template import load_registry
 from smsrelay.enqueue import Enqueuer
 from smsrelay.store.connection import open_store
 from smsrelay.store.inbox import Inbox
-from smsrelay.store.unreadable_callbacks import KeptCallbacks
+from smsrelay.store.unreadable_callbacks import UnreadableCallbacks
 
 from smsrelay_worker.cli.messages import print_message
 from smsrelay_worker.messages.timeline import clock, story
 from smsrelay_worker.operations.dead_letters import DeadLetters, Filter, dead_letters, last_code, obstacle_to_replay
 from smsrelay_worker.operations.operator import Operator
-from smsrelay_worker.operations.replay import KeptJobs
+from smsrelay_worker.operations.replay import Replay
 from smsrelay_worker.operations.unreadable import kept_body, kept_list
 from smsrelay_worker.policy.model import Policy
 from smsrelay_worker.policy.toml_file import load_policy
@@ -133,7 +133,7 @@ def replay(ids: tuple[str, ...], everything: bool, dry_run: bool, **filters: Any
         store, _ = _opened(settings := ReplaySettings())
         letters = DeadLetters(store, enqueuer := Enqueuer.connect(settings))
         inbox, registry = Inbox(open_store(settings.store_url, 1)), load_registry(settings.templates)
-        jobs = KeptJobs(store, _callbacks(settings), enqueuer, inbox, registry, _now)
+        jobs = Replay(store, _callbacks(settings), enqueuer, inbox, registry, _now)
         kept = {one.kept_id: one for one in jobs.find(wanted.since)}
         chosen = ids or [reading.record.message_id for reading in dead_letters(store, wanted)]
         if not ids and wanted.about_records == ():
@@ -186,8 +186,8 @@ def _opened(settings: OperatorSettings) -> tuple[Store, Policy]:
     return Operator.wire(settings).store, load_policy(settings.policy)
 
 
-def _callbacks(settings: OperatorSettings) -> KeptCallbacks:
-    return KeptCallbacks(open_store(settings.store_url, 1))
+def _callbacks(settings: OperatorSettings) -> UnreadableCallbacks:
+    return UnreadableCallbacks(open_store(settings.store_url, 1))
 
 
 def _now() -> int:

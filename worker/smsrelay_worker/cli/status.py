@@ -17,7 +17,7 @@ from smsrelay_worker.messages.timeline import clock
 from smsrelay_worker.operations.doctor.workers import sentence
 from smsrelay_worker.operations.metrics import serve_metrics
 from smsrelay_worker.operations.operator import Operator
-from smsrelay_worker.operations.status import Overview, given_rate
+from smsrelay_worker.operations.status import StatusOverview, given_rate
 from smsrelay_worker.rate_limit.limiter import RateState
 from smsrelay_worker.settings import OperatorSettings
 
@@ -30,7 +30,7 @@ def status(as_json: bool) -> None:
     """Say how fast submits go and why, what waits in each lane, who works on it, and what needs a person."""
     with told():
         operator = Operator.wire(OperatorSettings())
-        overview = Overview.read(operator)
+        overview = StatusOverview.read(operator)
     if as_json:
         click.echo(json.dumps(asdict(overview), ensure_ascii=False, indent=2))
     else:
@@ -95,7 +95,7 @@ def _rate_of(value: str, template: str | None) -> float | None:
     return number
 
 
-def _status_lines(overview: Overview) -> Iterator[str]:
+def _status_lines(overview: StatusOverview) -> Iterator[str]:
     yield _first_line(overview.rate)
     yield from _rate_lines(overview.rate)
     for lane, count in overview.waiting.items():

@@ -1,4 +1,4 @@
-"""AgendaStep: runs the agenda, and the look for lost tasks, beside the consumer of a worker process, from start to stop.
+"""SchedulerStep: runs the agenda, and the look for lost tasks, beside the consumer of a worker process, from start to stop.
 MusterStep: says all the while that the process is alive.
 
 A turn that fails because store or broker are away is done again a second later. Anything else is a fault of ours: it is logged
@@ -54,7 +54,7 @@ class _BesideStep(bootsteps.StartStopStep):  # type: ignore[misc]
         raise NotImplementedError
 
 
-class AgendaStep(_BesideStep):
+class SchedulerStep(_BesideStep):
     """Turns the agenda."""
 
     def _run(self, worker: Any) -> None:
@@ -77,7 +77,7 @@ class AgendaStep(_BesideStep):
             log.exception("agenda turn failed")
 
 
-class MusterStep(_BesideStep):
+class WorkerRegistryStep(_BesideStep):
     """Says every few seconds that the process is alive, and at its end that it leaves."""
 
     def _run(self, worker: Any) -> None:

@@ -20,7 +20,7 @@ from smsrelay.store.connection import StoreUnavailable
 from smsrelay_worker.consumer.decompression import bound
 from smsrelay_worker.consumer.queue_item import WRAPPED, flaw
 from smsrelay_worker.consumer.redis_transport import owing
-from smsrelay_worker.consumer.unsent_acks import Owed
+from smsrelay_worker.consumer.unsent_acks import UnsentAcks
 from smsrelay_worker.consumer.validation import fault, shown_id
 
 log = structlog.get_logger()
@@ -77,7 +77,7 @@ class MaskedConsumer(Consumer):  # type: ignore[misc]
         # Celery has just unset it because of what an old gevent did with time-outs: a silent host would be waited for for ever.
         self.app.conf.broker_connection_timeout = _CONNECT_WITHIN
         bound()
-        self._owed = Owed()
+        self._owed = UnsentAcks()
         self._checking = owing(self._owed)
         self._unheard = False
 

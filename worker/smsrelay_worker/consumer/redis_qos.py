@@ -15,7 +15,7 @@ from redis.exceptions import ResponseError
 from smsrelay.servers.redis_errors import why_unavailable
 
 from smsrelay_worker.consumer.queue_item import readable
-from smsrelay_worker.consumer.unsent_acks import Owed, drained
+from smsrelay_worker.consumer.unsent_acks import UnsentAcks, drained
 
 _AT_ONCE = 64  # items taken by one call
 
@@ -28,7 +28,7 @@ class GatheringQoS(kombu_redis.QoS):  # type: ignore[misc]
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._noted: set[str] = set()
-        self._owed: Owed = self.channel.owed
+        self._owed: UnsentAcks = self.channel.owed
 
     def append(self, message: Any, delivery_tag: str) -> None:
         """Hold a message; note it as unacknowledged unless it is."""

@@ -1,8 +1,8 @@
 """The Redis transport of a worker's consumer: kombu's, which looks at each item of our queues before kombu takes it apart.
 
-Enters: what BRPOP answers. Leaves: an item that kombu can read (``consumer.queue_item``), noted as unacknowledged like any other, so that
-it goes back to its queue when it cannot be kept. What is no message of remote control, which nobody keeps, is dropped. A popped
-item stays in hand (``consumer.unsent_acks``) until it is noted, and is noted before it is delivered. What Redis refuses ends neither
+Turns what BRPOP answers into an item that kombu can read (``queue_item``), noted as unacknowledged like any other, so that it
+goes back to its queue when it cannot be kept. What is no message of remote control, which nobody keeps, is dropped. A popped
+item stays in hand (``unsent_acks``) until it is noted, and is noted before it is delivered. What Redis refuses ends neither
 connection nor process; a lost connection fails as kombu's own does.
 
 Kombu waits for the broker three times a task, in the one thread that consumes: to take it, to note it, to acknowledge it. Here
@@ -26,7 +26,7 @@ from smsrelay.servers.redis_errors import moved_on, why_unavailable
 
 from smsrelay_worker.consumer.queue_item import readable, whole
 from smsrelay_worker.consumer.redis_qos import GatheringQoS
-from smsrelay_worker.consumer.unsent_acks import Owed, Popped
+from smsrelay_worker.consumer.unsent_acks import Popped, UnsentAcks
 
 log = structlog.get_logger()
 
@@ -54,7 +54,7 @@ class CheckingChannel(OneClientChannel):
     _taking: Any = None
 
     def __init__(self, connection: Any, **options: Any) -> None:
-        self.owed: Owed = connection.owed
+        self.owed: UnsentAcks = connection.owed
         super().__init__(connection, **options)
 
     def taking(self, client: Any) -> Any:
@@ -195,9 +195,9 @@ class CheckingTransport(kombu_redis.Transport):  # type: ignore[misc]
             for each in (one.message, *more):
                 super()._deliver(each, one.queue)
 
-    def _owed(self) -> Owed:
+    def _owed(self) -> UnsentAcks:
         """What this connection owes: all that its process does, where ``owing`` made the class."""
-        return Owed()
+        return UnsentAcks()
 
     def _settle(self) -> None:
         for channel in list(self.channels):
@@ -213,11 +213,11 @@ class CheckingTransport(kombu_redis.Transport):  # type: ignore[misc]
             super()._deliver(message, queue)
 
 
-def owing(owed: Owed) -> type[CheckingTransport]:
+def owing(owed: UnsentAcks) -> type[CheckingTransport]:
     """The transport for all connections, one after the other, of a process that owes this."""
 
     class OwingTransport(CheckingTransport):
-        def _owed(self) -> Owed:
+        def _owed(self) -> UnsentAcks:
             return owed
 
     return OwingTransport

@@ -1,4 +1,4 @@
-"""Owed: what a worker process owes its broker on Redis, and keeps in hand until the broker has taken it.
+"""UnsentAcks: what a worker process owes its broker on Redis, and keeps in hand until the broker has taken it.
 
 Acknowledgements, tasks to be given back, and an item that was popped off a queue and could not be noted as unacknowledged. All
 of it outlives the connection: on Redis a tag means the same on any of them. While the broker fails or refuses, it is asked again
@@ -30,7 +30,7 @@ class Popped:
 
 
 @dataclass(slots=True, eq=False)
-class Owed:
+class UnsentAcks:
     """Of one process. ``turns``: an event loop settles it."""
 
     monotonic: Callable[[], float] = time.monotonic

@@ -1,1 +1,1 @@
-"""TODO"""
+"""The whole relay on one machine: ``smsrelay up`` and ``smsrelay demo``."""

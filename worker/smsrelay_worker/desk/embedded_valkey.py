@@ -1,6 +1,7 @@
 """The embedded broker and store for a desk: becomes a real Valkey server with its log of writes in a data folder.
 
-``python -m smsrelay_worker.desk.embedded_valkey PORT FOLDER``. The process is replaced by the server, so signals reach it and nothing outlives it.
+``python -m smsrelay_worker.desk.embedded_valkey PORT FOLDER``.
+The process is replaced by the server, so signals reach it and nothing outlives it.
 """
 
 import os

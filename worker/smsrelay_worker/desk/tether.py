@@ -1,7 +1,7 @@
 """Tether: the supervisor, which ends when whoever started it does, however that was: then a pipe to its standard input closes.
 
-``python -m smsrelay_worker.desk.tether OPTIONS``, the options being supervisord's. Enters: nothing. Leaves: the parts running; once the pipe
-closes they are stopped in order, as on SIGTERM. A process that is killed -9 cannot stop anything itself.
+``python -m smsrelay_worker.desk.tether OPTIONS``, the options being supervisord's. Runs the parts; once the pipe closes they
+are stopped in order, as on SIGTERM. A process that is killed -9 cannot stop anything itself.
 """
 
 import os

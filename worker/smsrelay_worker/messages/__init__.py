@@ -1,1 +1,1 @@
-"""TODO"""
+"""A message's life as pure functions: its record, its states, and what an answer or a report makes of it."""

@@ -1,1 +1,1 @@
-"""TODO"""
+"""What operators see and do: status, metrics, dead letters, doctor."""

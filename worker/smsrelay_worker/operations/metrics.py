@@ -13,7 +13,7 @@ from smsrelay.broker.queues import QUEUES
 from smsrelay.store.connection import StoreUnavailable
 
 from smsrelay_worker.operations.operator import Operator
-from smsrelay_worker.operations.status import Overview
+from smsrelay_worker.operations.status import StatusOverview
 from smsrelay_worker.rate_limit.limiter import RateState
 from smsrelay_worker.store.worker_registry import WorkerProcess
 
@@ -27,7 +27,7 @@ class RelayCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """One scrape."""
         try:
-            overview = Overview.read(self._operator)
+            overview = StatusOverview.read(self._operator)
         except StoreUnavailable:
             yield _gauge("store_up", "Whether the store answered this scrape.", 0)
             return

@@ -9,11 +9,11 @@ from typing import Self
 
 from smsrelay.store.connection import open_store
 
-from smsrelay_worker.rate_limit.halt import PutOff
+from smsrelay_worker.rate_limit.halt import HaltedMessages
 from smsrelay_worker.rate_limit.limiter import Limit
 from smsrelay_worker.settings import OperatorSettings
 from smsrelay_worker.store.records import Store
-from smsrelay_worker.store.worker_registry import Muster
+from smsrelay_worker.store.worker_registry import WorkerRegistry
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +22,12 @@ class Operator:
 
     store: Store
     limit: Limit
-    put_off: PutOff
-    muster: Muster
+    put_off: HaltedMessages
+    muster: WorkerRegistry
 
     @classmethod
     def wire(cls, settings: OperatorSettings) -> Self:
         """Build every part from the settings."""
         redis = open_store(settings.store_url, 4)
         store = Store(redis, settings.retention_hours * 3600)
-        return cls(store, Limit(redis, settings.rate, settings.halt_probe), PutOff(redis), Muster(redis))
+        return cls(store, Limit(redis, settings.rate, settings.halt_probe), HaltedMessages(redis), WorkerRegistry(redis))

@@ -18,24 +18,24 @@ from smsrelay.contract.job import SendJob
 from smsrelay.contract.lanes import STATUS_QUEUE
 from smsrelay.contract.rejection import Rejection
 from smsrelay.contract.template import Registry
-from smsrelay.contract.unreadable_callback import UnreadCallback
+from smsrelay.contract.unreadable_callback import UnreadableCallback
 from smsrelay.enqueue import Enqueuer
 from smsrelay.receiver.callback.reading import read_callback
 from smsrelay.store.inbox import Inbox
-from smsrelay.store.unreadable_callbacks import KeptCallbacks
+from smsrelay.store.unreadable_callbacks import UnreadableCallbacks
 
 from smsrelay_worker.operations.unreadable import CALLBACK, kept_callback, kept_list
 from smsrelay_worker.store.records import Store
 from smsrelay_worker.store.undecodable import Undecodable
 
 
-class KeptJobs:
+class Replay:
     """What is kept because nobody could read it."""
 
     def __init__(
         self,
         store: Store,
-        callbacks: KeptCallbacks,
+        callbacks: UnreadableCallbacks,
         enqueuer: Enqueuer,
         inbox: Inbox,
         registry: Registry,
@@ -69,7 +69,7 @@ class KeptJobs:
         self._store.drop_undecodable(kept)
         return result
 
-    def _callback(self, callback: UnreadCallback, dry_run: bool, vouched: bool) -> str:
+    def _callback(self, callback: UnreadableCallback, dry_run: bool, vouched: bool) -> str:
         read = read_callback(callback.body, callback.content_type, callback.received_at, callback.token, by_external_id=vouched)
         if not read.reports:
             return f"not replayed, still unreadable: {callback.reason}"

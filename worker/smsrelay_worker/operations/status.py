@@ -1,4 +1,4 @@
-"""Overview: the state of the whole relay in numbers, as ``smsrelay status`` and the metrics show it.
+"""StatusOverview: the state of the whole relay in numbers, as ``smsrelay status`` and the metrics show it.
 
 Enters: what operators look at. Leaves: one frozen value; nothing in it names a person. Fails with ``StoreUnavailable``.
 """
@@ -15,7 +15,7 @@ from smsrelay_worker.store.worker_registry import WorkerProcess
 
 
 @dataclass(frozen=True, slots=True)
-class Overview:
+class StatusOverview:
     """Counts of messages, and the rate."""
 
     rate: RateState
@@ -29,7 +29,7 @@ class Overview:
     differences: tuple[Difference, ...]  # settings that the workers do not share
 
     @classmethod
-    def read(cls, operator: Operator) -> "Overview":
+    def read(cls, operator: Operator) -> "StatusOverview":
         """As things stand now."""
         store = operator.store
         waiting = {lane: store.waiting(lane) for lane in Lane}

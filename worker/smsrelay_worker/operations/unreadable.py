@@ -5,8 +5,8 @@ Fails with ``StoreUnavailable``.
 
 import json
 
-from smsrelay.contract.unreadable_callback import UnreadCallback
-from smsrelay.store.unreadable_callbacks import KeptCallbacks
+from smsrelay.contract.unreadable_callback import UnreadableCallback
+from smsrelay.store.unreadable_callbacks import UnreadableCallbacks
 
 from smsrelay_worker.store.records import Store
 from smsrelay_worker.store.undecodable import Undecodable
@@ -14,7 +14,7 @@ from smsrelay_worker.store.undecodable import Undecodable
 CALLBACK = "callback"  # in place of a queue
 
 
-def kept_list(store: Store, callbacks: KeptCallbacks, since: int = 0) -> list[Undecodable]:
+def kept_list(store: Store, callbacks: UnreadableCallbacks, since: int = 0) -> list[Undecodable]:
     """Everything kept since an instant (ms), newest first."""
     kept = [*store.undecodable(), *map(_as_kept, callbacks.all())]
     return sorted((one for one in kept if one.at >= since), key=lambda one: one.at, reverse=True)
@@ -25,11 +25,11 @@ def kept_body(kept: Undecodable) -> str:
     return kept_callback(kept).body.decode("utf-8", "replace") if kept.queue == CALLBACK else kept.body
 
 
-def kept_callback(kept: Undecodable) -> UnreadCallback:
+def kept_callback(kept: Undecodable) -> UnreadableCallback:
     """The callback that a line of the list stands for."""
-    return UnreadCallback.decode(json.loads(kept.body))
+    return UnreadableCallback.decode(json.loads(kept.body))
 
 
-def _as_kept(callback: UnreadCallback) -> Undecodable:
+def _as_kept(callback: UnreadableCallback) -> Undecodable:
     named = f"{callback.reason}; message {callback.token.message_id}, attempt {callback.token.attempt}"
     return Undecodable(callback.kept_id, callback.received_at, CALLBACK, named, json.dumps(callback.encode()))

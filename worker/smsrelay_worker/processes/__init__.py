@@ -1,1 +1,1 @@
-"""TODO"""
+"""The processes of a worker: the supervisor, one child for each queue, and Flower."""

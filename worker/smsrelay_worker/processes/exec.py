@@ -1,6 +1,6 @@
 """Become: replace this process by another run of the interpreter; pid, environment and open streams stay.
 
-Of the environment, what would steer our libraries past our settings is left out (``processes.foreign_variables``), and its names are
+Of the environment, what would steer our libraries past our settings is left out (``foreign_variables``), and its names are
 logged.
 """
 

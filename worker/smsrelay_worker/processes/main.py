@@ -1,6 +1,8 @@
-"""A worker's first process, ``python -m gevent.monkey … --module smsrelay_worker.processes.main``, which is what ``smsrelay worker`` becomes.
+"""A worker's first process, which ``smsrelay worker`` becomes.
 
-Enters: options. Leaves: an exit code, when its children have ended; after SIGHUP, itself anew. Wrong settings, a wrong policy or
+``python -m gevent.monkey … --module smsrelay_worker.processes.main``.
+
+Ends with an exit code once its children have ended; after SIGHUP it starts anew. Wrong settings, a wrong policy or
 an unknown queue end it with 2 before it has a child.
 """
 
@@ -17,8 +19,8 @@ from smsrelay import logs
 from smsrelay.cli.commands import told
 
 from smsrelay_worker.processes.exec import become
-from smsrelay_worker.processes.queue_worker import DUTIES, Duty, keep_agenda, serve, together_as
-from smsrelay_worker.processes.supervisor import Crew, Seat, Work
+from smsrelay_worker.processes.queue_worker import DUTIES, QueueWorker, keep_agenda, serve, together_as
+from smsrelay_worker.processes.supervisor import Child, Supervisor, Work
 from smsrelay_worker.settings import WorkerSettings
 
 _ALL = ",".join(duty.name for duty in DUTIES)
@@ -39,22 +41,22 @@ def main(name: str, queues: str, together: bool, events: bool) -> None:
         settings = WorkerSettings()
     app, keepers = _wired(), keep_agenda(duties)
     os.register_at_fork(after_in_child=gevent.reinit)  # a child that shared its parent's event loop would hear for it
-    seats = [Seat(duty.title, _work(app, duty, name, events, duty in keepers)) for duty in duties]
-    crew = Crew(seats, settings.stop_within, app.conf.worker_soft_shutdown_timeout + _LAST_WORDS)
+    seats = [Child(duty.title, _work(app, duty, name, events, duty in keepers)) for duty in duties]
+    crew = Supervisor(seats, settings.stop_within, app.conf.worker_soft_shutdown_timeout + _LAST_WORDS)
     logs.set_up()
     logging.captureWarnings(True)  # a line of JSON, too, is what Celery says to root
     if crew.run() is signal.SIGHUP and not sys.stdout.isatty():  # else its terminal was closed
         become(*sys.orig_argv[1:])  # with settings, policy and code as they are now
 
 
-def _duties(queues: str) -> tuple[Duty, ...]:
+def _duties(queues: str) -> tuple[QueueWorker, ...]:
     named = [word.strip().removeprefix("sms.") for word in queues.split(",")]
     if unknown := set(named) - {duty.name for duty in DUTIES}:
         raise click.BadParameter(f"no queue {', '.join(sorted(unknown))}; there are {_ALL}", param_hint="--queues")
     return tuple(duty for duty in DUTIES if duty.name in named)
 
 
-def _work(app: Any, duty: Duty, name: str, events: bool, agenda: bool) -> Work:
+def _work(app: Any, duty: QueueWorker, name: str, events: bool, agenda: bool) -> Work:
     return lambda stops: serve(app, duty, name, stops, events=events, agenda=agenda)
 
 

@@ -1,4 +1,4 @@
-"""Duty: what one worker process is there for, and how it becomes the Celery worker that does it.
+"""QueueWorker: what one worker process is there for, and how it becomes the Celery worker that does it.
 
 Enters: the app and a duty. Leaves: an exit code, when the worker was told to stop. Every lane and the reports are a duty of their
 own, so that a campaign can hold no thread, and no prefetched task, that a login code or a report would need.
@@ -19,13 +19,13 @@ from celery.apps.worker import Worker, install_worker_term_handler
 from celery.signals import worker_shutting_down
 from smsrelay.contract.lanes import STATUS_QUEUE, Lane
 
-from smsrelay_worker.consumer.bootsteps import AgendaStep
+from smsrelay_worker.consumer.bootsteps import SchedulerStep
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Duty:
+class QueueWorker:
     """One queue, or all. ``tasks``: at most so many at once; None: as many as SMSRELAY_CONCURRENCY says."""
 
     name: str
@@ -40,28 +40,28 @@ class Duty:
 
 
 DUTIES = (
-    Duty("otp", (Lane.OTP.queue,)),
-    Duty("notice", (Lane.NOTICE.queue,), tasks=16, prefetch=1),  # a task may be a chunk of a bulk: few of them in hand
-    Duty("marketing", (Lane.MARKETING.queue,), tasks=16, prefetch=1),
-    Duty("status", (STATUS_QUEUE,), tasks=16),
+    QueueWorker("otp", (Lane.OTP.queue,)),
+    QueueWorker("notice", (Lane.NOTICE.queue,), tasks=16, prefetch=1),  # a task may be a chunk of a bulk: few of them in hand
+    QueueWorker("marketing", (Lane.MARKETING.queue,), tasks=16, prefetch=1),
+    QueueWorker("status", (STATUS_QUEUE,), tasks=16),
 )
 _KEEPERS = ("otp", "status")
 
 
-def keep_agenda(duties: tuple[Duty, ...]) -> tuple[Duty, ...]:
+def keep_agenda(duties: tuple[QueueWorker, ...]) -> tuple[QueueWorker, ...]:
     """Those of the duties whose processes also keep the agenda: two, of which one may die, and never none."""
     return tuple(duty for duty in duties if duty.name in _KEEPERS) or duties[:1]
 
 
-def together_as(duties: tuple[Duty, ...]) -> Duty:
+def together_as(duties: tuple[QueueWorker, ...]) -> QueueWorker:
     """All of the duties in one."""
-    return Duty("", tuple(queue for duty in duties for queue in duty.queues))
+    return QueueWorker("", tuple(queue for duty in duties for queue in duty.queues))
 
 
-def serve(app: Celery, duty: Duty, name: str, stops: Callable[[], None], *, events: bool, agenda: bool) -> int:
+def serve(app: Celery, duty: QueueWorker, name: str, stops: Callable[[], None], *, events: bool, agenda: bool) -> int:
     """Work on the duty's queues until a signal comes; the exit code. ``stops`` is called as soon as the worker stops."""
     if not agenda:
-        app.steps["worker"].discard(AgendaStep)
+        app.steps["worker"].discard(SchedulerStep)
     tasks = min(duty.tasks or app.conf.worker_concurrency, app.conf.worker_concurrency)
     worker = _Process(
         app=app,

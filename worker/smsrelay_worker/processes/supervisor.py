@@ -1,4 +1,4 @@
-"""Crew: one worker process for each queue, kept at work by a small parent, so that no queue waits for the threads of another.
+"""Supervisor: one worker process for each queue, restarted by a small parent, so that no queue waits for another's threads.
 
 Enters: seats, each a name and the work of one process. Leaves: the signal that ended it, once every child is gone. Its life:
 1. the parent forks a child for each seat; it has no threads and no connections, so that a child begins with nothing shared;
@@ -37,7 +37,7 @@ log = structlog.get_logger()
 
 
 @dataclass(slots=True)
-class Seat:
+class Child:
     """What one child does. ``work`` runs in the child, and its return value is the exit code; it calls what it is given to say
     that it stops."""
 
@@ -52,12 +52,12 @@ class Seat:
     ends: int = field(default=0, init=False)  # in a row, none of which had lasted
 
 
-class Crew:
+class Supervisor:
     """The parent. A child that stops is killed after ``stop_within`` seconds, and after ``hurry_within`` when in a hurry: after
     SIGQUIT, or a second SIGINT.
     """
 
-    def __init__(self, seats: Sequence[Seat], stop_within: float, hurry_within: float) -> None:
+    def __init__(self, seats: Sequence[Child], stop_within: float, hurry_within: float) -> None:
         self._seats = seats
         self._stop_within = stop_within
         self._hurry_within = hurry_within
@@ -86,7 +86,7 @@ class Crew:
             if seat.pid is None and time.monotonic() >= seat.due:
                 self._take(seat, heard)
 
-    def _take(self, seat: Seat, heard: Sequence[signal.Signals]) -> None:
+    def _take(self, seat: Child, heard: Sequence[signal.Signals]) -> None:
         seat.word, child_word = os.pipe()
         signal.pthread_sigmask(signal.SIG_BLOCK, heard)  # between fork and its own handlers a child would answer for the parent
         seat.since, seat.pid = time.monotonic(), os.fork()
@@ -102,7 +102,7 @@ class Crew:
             self._work(seat, child_word)
         os.close(child_word)
 
-    def _work(self, seat: Seat, word: int) -> NoReturn:
+    def _work(self, seat: Child, word: int) -> NoReturn:
         """In the child."""
         _show_as(seat.name)
         bound = self._stop_within
@@ -136,7 +136,7 @@ class Crew:
                 os.kill(seat.pid, PASSED_ON[signalled])  # one that has ended is there until it is reaped
                 self._stops(seat, self._hurry_within if hurry else self._stop_within)
 
-    def _stops(self, seat: Seat, within: float) -> None:
+    def _stops(self, seat: Child, within: float) -> None:
         """A child stops: from now on its time counts, and nothing more is heard of it but its end."""
         now = time.monotonic()
         if seat.end_by is None:
@@ -185,7 +185,7 @@ def _show_as(name: str) -> None:
         Path("/proc/self/comm").write_text(name, encoding="ascii")
 
 
-def _hang_up(seat: Seat) -> None:
+def _hang_up(seat: Child) -> None:
     if seat.word is not None:
         os.close(seat.word)
         seat.word = None

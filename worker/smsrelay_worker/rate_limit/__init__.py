@@ -1,1 +1,1 @@
-"""TODO"""
+"""The one rate all workers share, and what stops every submit: a halt or an open circuit."""

@@ -1,4 +1,4 @@
-"""Outcomes: what came of this process's submits, and when the store has to hear of it. Pure; the caller locks.
+"""OutcomeCounts: what came of this process's submits, and when the store has to hear of it. Pure; the caller locks.
 
 Enters: counts. Leaves: nothing while nothing fails; after a failure, at most every fifth of a second, the counts of the last ten
 seconds that were not told yet.
@@ -11,7 +11,7 @@ _BETWEEN = 0.2  # seconds
 _MANY = 20  # failures are told at once
 
 
-class Outcomes:
+class OutcomeCounts:
     """Counts not told yet."""
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""PutOff: the messages that wait because of a halt, and their wake-up when it is over.
+"""HaltedMessages: the messages that wait because of a halt, and their wake-up when it is over.
 
 Enters: word that the halt is over, from a person or from whoever found out. Leaves: the messages due at once; the agenda of any
 worker takes them up within a second. The cost follows how many were put off. Fails with ``StoreUnavailable``: those not woken yet
@@ -13,7 +13,7 @@ from smsrelay.store.script import Script
 _CHUNK = 500  # ids a step; the store answers others in between
 
 
-class PutOff:
+class HaltedMessages:
     """What a halt put off; safe to share between threads."""
 
     def __init__(self, redis: Redis) -> None:

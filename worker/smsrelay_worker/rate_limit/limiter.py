@@ -1,7 +1,7 @@
 """Limit: the one rate for all workers together, and what stops every submit: a halt, or an open circuit.
 
-Enters: a wish to submit some messages. Leaves: slots, after waiting until there is one (``rate_limit.slot_queue``); or why there is
-none. A halt, an open circuit or another rate is noticed within a second by those that wait.
+Enters: a wish to submit some messages. Leaves: slots, after waiting until there is one (``slot_queue``); or why there is none.
+A halt, an open circuit or another rate is noticed within a second by those that wait.
 Fails with ``StoreUnavailable``, for everybody who waits; slots may then be lost, which slows and never speeds.
 """
 
@@ -16,7 +16,7 @@ from smsrelay.store import keys
 from smsrelay.store.connection import store_answers
 from smsrelay.store.script import Script
 
-from smsrelay_worker.rate_limit.circuit import Outcomes
+from smsrelay_worker.rate_limit.circuit import OutcomeCounts
 from smsrelay_worker.rate_limit.clock_sync import StoreClock
 from smsrelay_worker.rate_limit.settings import Circuit, Halt, Rate, RateState
 from smsrelay_worker.rate_limit.slot import Grant, Refusal, Slot
@@ -58,7 +58,7 @@ class Limit:
         self._queue = SlotQueue(self._ask, self.give_back, monotonic=monotonic)
         self._clock = StoreClock()  # used by whoever asks, one at a time
         self._lock = threading.Lock()  # over what follows
-        self._outcomes = Outcomes()
+        self._outcomes = OutcomeCounts()
 
     def acquire(self, lane: Lane, template: str, costs: Sequence[int], patience: float) -> Grant:
         """Wait, at most about ``patience`` seconds, for at least one slot; slots in the order of ``costs``, maybe fewer.

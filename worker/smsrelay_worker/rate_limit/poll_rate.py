@@ -1,4 +1,4 @@
-"""Pace: a small rate of its own, whose slots are handed out however far away they are; for questions about silent submits.
+"""PollRate: a small rate of its own, whose slots are handed out however far away they are; for questions about silent submits.
 
 Enters: a wish. Leaves: in how many seconds it may come true. Fails with ``StoreUnavailable``; a slot may then be lost.
 """
@@ -8,7 +8,7 @@ from smsrelay.store import keys
 from smsrelay.store.script import Script
 
 
-class Pace:
+class PollRate:
     """A rate in questions a second, for all workers together."""
 
     def __init__(self, redis: Redis, rate: float, key: str = keys.PULL_RATE) -> None:

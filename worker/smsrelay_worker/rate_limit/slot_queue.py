@@ -19,7 +19,7 @@ from smsrelay.contract.lanes import Lane
 from smsrelay.store.connection import StoreUnavailable
 
 from smsrelay_worker.rate_limit.slot import Grant, Refusal, Slot
-from smsrelay_worker.rate_limit.waiters import Ask, Event, Line, Waiter
+from smsrelay_worker.rate_limit.waiters import Ask, Event, Waiter, Waiters
 
 _LOW = 0.020  # seconds still ahead when bulk asks again, as limit.lua has it
 _Unused = tuple[str, list[tuple[Slot, int]]]  # slots of a template, with their costs
@@ -61,7 +61,7 @@ class SlotQueue:
         self._monotonic = monotonic
         self._event = event
         self._lock = lock or threading.Lock()  # over all that follows
-        self._line = Line()
+        self._line = Waiters()
         self._asker: Waiter | None = None
 
     def acquire(self, lane: Lane, template: str, costs: Sequence[int], patience: float) -> Grant:

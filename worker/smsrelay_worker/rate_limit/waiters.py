@@ -1,4 +1,4 @@
-"""Line: who waits for slots in this process, in order, and when it is worth asking for them. Pure; the caller locks.
+"""Waiters: who waits for slots in this process, in order, and when it is worth asking for them. Pure; the caller locks.
 
 Enters: waiters. Leaves: for one question to the store all that is wanted now, the most urgent lane first, and in a lane who came
 first. A lane, or a template of it, that was told to wait is not asked for before.
@@ -60,7 +60,7 @@ class Ask:
     costs: tuple[int, ...]
 
 
-class Line:
+class Waiters:
     """Waiters by lane and template."""
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Unread: the reports on one message that wait somewhere, applied out of their turn: in the inbox, or parked.
+"""PendingReports: the reports on one message that wait somewhere, applied out of their turn: in the inbox, or parked.
 
 Enters: a record that is about to be submitted again, or given up on; the id that parked reports waited for. Leaves: whether a
 report was applied; it decides then, and the queue's copy of it finds a repetition. One that brings out a fault of ours is left to
@@ -14,7 +14,7 @@ from smsrelay_worker.reports.apply import Reports
 from smsrelay_worker.store.records import Store
 
 
-class Unread:
+class PendingReports:
     """Reports whose turn is late or never comes; safe to share between threads."""
 
     def __init__(self, store: Store, inbox: Inbox, reports: Reports) -> None:

@@ -1,4 +1,4 @@
-"""Reconciler: asks the vendor about submits that stay silent, at a small rate of its own, the longest silent first.
+"""StatusPoller: asks the vendor about submits that stay silent, at a small rate of its own, the longest silent first.
 
 Enters: a message whose time to be looked after has come. Leaves: a question, asked by a worker in a task of its own, and what the
 vendor knows, applied as if it had been reported. An answer that nothing can be made of changes nothing; the next look comes.
@@ -19,7 +19,7 @@ from smsrelay_worker.messages.outcome import Outcome
 from smsrelay_worker.messages.record import Record
 from smsrelay_worker.messages.transition import Transition
 from smsrelay_worker.policy.model import Policy
-from smsrelay_worker.rate_limit.poll_rate import Pace
+from smsrelay_worker.rate_limit.poll_rate import PollRate
 from smsrelay_worker.reports.apply import Reports
 from smsrelay_worker.store.records import Reading, Store
 from smsrelay_worker.vendors.base import Vendor
@@ -29,13 +29,13 @@ _HALTED = 60_000  # ms until the next look while everything is halted
 log = structlog.get_logger()
 
 
-class Reconciler:
+class StatusPoller:
     """Looks after silent submits; safe to share between threads."""
 
     def __init__(
         self,
         store: Store,
-        pace: Pace,
+        pace: PollRate,
         vendor: Vendor,
         reports: Reports,
         publisher: Publisher,

@@ -1,1 +1,1 @@
-"""TODO"""
+"""What becomes due, and what the queue lost."""

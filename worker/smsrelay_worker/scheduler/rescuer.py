@@ -1,4 +1,4 @@
-"""LostWakeUps: finds what was published and never arrived, and publishes it again.
+"""Rescuer: finds what was published and never arrived, and publishes it again.
 
 A queue can lose a task: between a worker's pop and its note, with a worker's memory, with the broker itself. What is owed stands
 in the outbox of its lane, and in the inbox for reports, until it is taken; what others overtook by more than the grace is lost.
@@ -22,7 +22,7 @@ _AT_MOST = 500  # at a time
 log = structlog.get_logger()
 
 
-class LostWakeUps:
+class Rescuer:
     """Looks for lost tasks; safe to share between threads."""
 
     def __init__(self, store: Store, enqueuer: Enqueuer, inbox: Inbox, publisher: Publisher, grace: float = GRACE) -> None:

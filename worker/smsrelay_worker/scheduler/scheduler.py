@@ -1,4 +1,4 @@
-"""Agenda: makes happen what is due.
+"""Scheduler: makes happen what is due.
 
 Enters: the passing of time. Leaves: transitions (retry due, lease over, report overdue, expired) and published wake-ups.
 Before a message is submitted again, or ended, because no report came, the inbox is looked into: the queue may be behind.
@@ -19,8 +19,8 @@ from smsrelay.store.connection import StoreUnavailable
 from smsrelay_worker.messages import lifecycle
 from smsrelay_worker.messages.transition import Transition
 from smsrelay_worker.policy.model import Policy
-from smsrelay_worker.reports.pending import Unread
-from smsrelay_worker.reports.poll import Reconciler
+from smsrelay_worker.reports.pending import PendingReports
+from smsrelay_worker.reports.poll import StatusPoller
 from smsrelay_worker.store.records import Reading, Store
 
 _AT_MOST = 500  # messages a turn
@@ -29,11 +29,11 @@ _ON_ITS_WAY = 5.0  # seconds that a begin may take to the store; its lease is co
 log = structlog.get_logger()
 
 
-class Agenda:
+class Scheduler:
     """What is due, in turns."""
 
     def __init__(
-        self, store: Store, enqueuer: Enqueuer, reconciler: Reconciler, unread: Unread, policy: Policy, lease: float
+        self, store: Store, enqueuer: Enqueuer, reconciler: StatusPoller, unread: PendingReports, policy: Policy, lease: float
     ) -> None:
         self._store = store
         self._enqueuer = enqueuer

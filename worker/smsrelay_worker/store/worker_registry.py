@@ -1,4 +1,4 @@
-"""Muster: which worker processes are alive, as they say themselves every few seconds.
+"""WorkerRegistry: which worker processes are alive, as they say themselves every few seconds.
 
 Enters: word of a process. Leaves: every process that was heard of lately, on the store's clock; one that ends in order is gone at
 once, one that was killed or froze after ``GONE``. Fails with ``StoreUnavailable``; then nobody is told, and everybody works on.
@@ -40,7 +40,7 @@ class WorkerProcess:
         return cls(told["name"], told["host"], told["pid"], tuple(told["queues"]), told["since"], given)
 
 
-class Muster:
+class WorkerRegistry:
     """The processes that are alive."""
 
     def __init__(self, redis: Redis) -> None:

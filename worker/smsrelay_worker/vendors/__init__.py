@@ -1,1 +1,1 @@
-"""Adapters to SMS vendors, one a file; the only place that knows requests."""
+"""Adapters to SMS vendors, a folder each; the only place that knows requests."""

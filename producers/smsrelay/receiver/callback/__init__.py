@@ -1,1 +1,1 @@
-"""TODO"""
+"""Reading a callback's body, whatever shape it came in; pure."""

@@ -46,7 +46,7 @@ _INHERITED = (*EXTERNAL_ID, *REFERENCE_ID)  # what an envelope says of every rep
 
 
 @dataclass(frozen=True, slots=True)
-class Unread:
+class Unreadable:
     """Why a callback, or some of its reports, could not be read, and what it looks like. Quotes nothing of it."""
 
     reason: str
@@ -57,7 +57,7 @@ class CallbackReading(NamedTuple):
     """What was read of one callback: its reports in their order, and whether that is all of it."""
 
     reports: tuple[StatusEvent, ...]
-    unread: Unread | None = None
+    unread: Unreadable | None = None
 
 
 class _Found(NamedTuple):
@@ -96,20 +96,20 @@ def read_callback(
 
 def _read_each(found: Sequence[_Found], received_at: int, token: CallbackToken | None) -> CallbackReading:
     reports: list[StatusEvent] = []
-    unread: list[Unread] = []
+    unread: list[Unreadable] = []
     for one in found:
         try:
             reports.append(report_event(one.named, received_at, token))
         except CallbackUnreadable as error:
-            unread.append(Unread(str(error), shape_of(one.part)))
+            unread.append(Unreadable(str(error), shape_of(one.part)))
     if not unread:
         return CallbackReading(tuple(reports))
     share = f"{len(unread)} of {len(found)} reports: " if reports else ""
-    return CallbackReading(tuple(reports), Unread(share + unread[0].reason, unread[0].shape))
+    return CallbackReading(tuple(reports), Unreadable(share + unread[0].reason, unread[0].shape))
 
 
 def _unread(reason: str, body: bytes, content_type: str | None) -> CallbackReading:
-    return CallbackReading((), Unread(reason, shape(body, content_type)))
+    return CallbackReading((), Unreadable(reason, shape(body, content_type)))
 
 
 def _reports_in(value: dict[str, object] | list[object]) -> list[_Found]:

@@ -1,1 +1,1 @@
-"""TODO"""
+"""``smsrelay doctor``: checks of the settings, the servers, and this host."""

@@ -20,7 +20,7 @@ from smsrelay.servers.broker_address import is_rabbitmq
 from smsrelay.settings import ProducerSettings, SettingsError
 from smsrelay.store.connection import StoreUnavailable, open_store, store_answers
 
-from smsrelay_worker.attempts.timeouts import Waits
+from smsrelay_worker.attempts.timeouts import Timeouts
 from smsrelay_worker.operations.doctor import access
 from smsrelay_worker.operations.doctor.access import Refusal
 from smsrelay_worker.operations.doctor.broker import RABBITMQ_PATIENCE, examine_broker, same_server
@@ -32,7 +32,7 @@ from smsrelay_worker.operations.doctor.workers import examine_workers
 from smsrelay_worker.policy.toml_file import PolicyError, load_policy
 from smsrelay_worker.settings import WorkerSettings, flower_login
 from smsrelay_worker.store.shared_settings import Configuration
-from smsrelay_worker.store.worker_registry import Muster
+from smsrelay_worker.store.worker_registry import WorkerRegistry
 from smsrelay_worker.wiring import vendor
 
 TEST_TEMPLATE = "0000000"  # the vendor's public one [V]
@@ -66,7 +66,7 @@ def examine(wall_clock: Clock = time.time) -> list[Finding]:
 def examine_settings(settings: WorkerSettings, used: Collection[str] = ()) -> list[Finding]:
     """What the settings alone tell; ``used`` are the templates seen lately."""
     real = is_real(settings)
-    longest = CHUNK * (Waits().slot + settings.connect_timeout + settings.read_timeout)
+    longest = CHUNK * (Timeouts().slot + settings.connect_timeout + settings.read_timeout)
     return [
         *account(settings),
         *open_vendor(settings),
@@ -234,7 +234,7 @@ def _workers(settings: WorkerSettings) -> list[Finding]:
     """Of living workers; a file that cannot be read, and a store that is away, are findings of other checks."""
     redis = open_store(settings.store_url, 2)
     try:
-        return examine_workers(Muster(redis).processes(), Configuration.of(settings))
+        return examine_workers(WorkerRegistry(redis).processes(), Configuration.of(settings))
     except (StoreUnavailable, OSError):
         return []
     finally:

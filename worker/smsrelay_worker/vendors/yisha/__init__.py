@@ -1,1 +1,1 @@
-"""TODO"""
+"""北京一砂 (esandinfo), sold on the Aliyun marketplace and called through its API gateway."""
