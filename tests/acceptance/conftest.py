@@ -4,7 +4,7 @@ from collections.abc import Generator, Iterator
 
 import pytest
 
-from tests.acceptance.relay_process import RelayProcess, running_relay
+from tests.support.relay_process import RelayProcess, running_relay
 
 _TAIL = 60  # lines
 _WIDTH = 300

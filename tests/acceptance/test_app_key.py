@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 import requests
+
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
-
-from tests.acceptance.relay_process import RelayProcess, running_relay
+from tests.support.relay_process import RelayProcess, running_relay
 
 KEY, SECRET = "203812345", "s3cret-of-the-account"
 

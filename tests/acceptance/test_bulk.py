@@ -5,9 +5,8 @@ from collections import Counter
 from pathlib import Path
 
 from smsrelay.store import keys
-
-from tests.acceptance.relay_process import SMSRELAY, TEMPLATE, a_recipient, running_relay
-from tests.waiting import eventually
+from tests.support.relay_process import SMSRELAY, TEMPLATE, a_recipient, running_relay
+from tests.support.waiting import eventually
 
 ROWS = 1_200
 RATE = "1000"

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from smsrelay.contract.job import SendJob
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
-
-from tests.acceptance.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient
-from tests.waiting import eventually
+from tests.support.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient
+from tests.support.waiting import eventually
 
 PAUSE = 3.0  # seconds for which the store takes no writes
 RECORDED = 15.0  # seconds; the lease of an attempt is 46 s

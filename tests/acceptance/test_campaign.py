@@ -8,12 +8,12 @@ import time
 from collections.abc import Iterator
 
 import pytest
+
 from smsrelay.contract.job import SendJob
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
-
-from tests.acceptance.relay_process import TEMPLATE, RelayProcess, a_recipient, running_relay
-from tests.waiting import eventually
+from tests.support.relay_process import TEMPLATE, RelayProcess, a_recipient, running_relay
+from tests.support.waiting import eventually
 
 CAMPAIGN = 12_000  # two minutes, so that it outlasts the tests on a slow machine too
 RATE = 100

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
 from smsrelay_worker.messages.record import Entry, Record
-
-from tests.acceptance.relay_process import RelayProcess, a_recipient, running_relay
-from tests.acceptance.shortened_policy import PATIENT, PATIENT_CODE
+from tests.support.relay_process import RelayProcess, a_recipient, running_relay
+from tests.support.shortened_policy import PATIENT, PATIENT_CODE
 
 _HOUR = 3600.0
 _JUMPS = (_HOUR, -_HOUR, 0.0)

@@ -5,12 +5,12 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.message import referenced_id
 from smsrelay.contract.state import State
 from smsrelay.store import keys
-
-from tests.acceptance.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient, a_reference
+from tests.support.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient, a_reference
 
 NUMBER = "+8613900112233445"  # too long to be one
 NOBODY = "019ab000-0000-7000-8000-000000000000"

@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from smsrelay.broker.queues import QUEUES
 from smsrelay.contract.job import SendJob
 from smsrelay.contract.lanes import STATUS_QUEUE, Lane
 from smsrelay.contract.state import State
-
-from tests.acceptance.arrivals import each_arrived_once
-from tests.acceptance.processes import PARENT, children_of, kill_9, pids
-from tests.acceptance.relay_process import ROOT, TEMPLATE, RelayProcess, a_code, a_recipient, run_smsrelay, running_relay
-from tests.acceptance.second_worker import FIRST, SECOND, frozen, second_worker_started, starts_of
-from tests.waiting import eventually
+from tests.support.arrivals import each_arrived_once
+from tests.support.processes import PARENT, children_of, kill_9, pids
+from tests.support.relay_process import ROOT, TEMPLATE, RelayProcess, a_code, a_recipient, run_smsrelay, running_relay
+from tests.support.second_worker import FIRST, SECOND, frozen, second_worker_started, starts_of
+from tests.support.waiting import eventually
 
 _BACK = 90.0  # seconds until everything goes on after a kill
 _KILLED, _ENDED = "worker process did not end in time and is killed", "worker process ended"

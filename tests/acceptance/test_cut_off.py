@@ -3,14 +3,14 @@
 import contextlib
 
 import pytest
+
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
 from smsrelay.store import keys
 from smsrelay_worker.messages.attempt_result import EARLIER
-
-from tests.acceptance.relay_process import RelayProcess
-from tests.acceptance.second_worker import BACK, FIRST, frozen, second_worker_started
-from tests.integration.severed import severed_after
+from tests.support.relay_process import RelayProcess
+from tests.support.second_worker import BACK, FIRST, frozen, second_worker_started
+from tests.support.severed import severed_after
 
 
 @pytest.mark.parametrize(("answer", "words"), [("throttled_429", b'"class.throttled"'), ("bad_appcode", b'"class.halted"')])

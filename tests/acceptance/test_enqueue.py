@@ -4,14 +4,14 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
 from smsrelay import ReferenceTaken
 from smsrelay.contract.job import SendJob
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
-
-from tests.acceptance.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient, a_reference
-from tests.acceptance.shortened_policy import PATIENT, PATIENT_CODE
-from tests.waiting import eventually
+from tests.support.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient, a_reference
+from tests.support.shortened_policy import PATIENT, PATIENT_CODE
+from tests.support.waiting import eventually
 
 BULK = 300
 

@@ -14,18 +14,18 @@ from collections.abc import Callable, Iterator
 import pytest
 import requests
 from kombu import Connection
+
 from smsrelay.contract.callback_token import CallbackToken
 from smsrelay.contract.lanes import STATUS_QUEUE, Lane
 from smsrelay.contract.state import State
 from smsrelay.store import keys
 from smsrelay_worker.desk.stack import free_port
-
-from tests.acceptance.arrivals import each_arrived_once
-from tests.acceptance.guide_report import guide_report
-from tests.acceptance.relay_process import ROOT, TEMPLATE, RelayProcess, a_code, a_recipient, running_relay
-from tests.acceptance.second_worker import BACK, FIRST, frozen, kill, second_worker_started, starts_of
-from tests.acceptance.sluice import Gate, Sluice, script, sluice
-from tests.waiting import eventually
+from tests.support.arrivals import each_arrived_once
+from tests.support.guide_report import guide_report
+from tests.support.relay_process import ROOT, TEMPLATE, RelayProcess, a_code, a_recipient, running_relay
+from tests.support.second_worker import BACK, FIRST, frozen, kill, second_worker_started, starts_of
+from tests.support.sluice import Gate, Sluice, script, sluice
+from tests.support.waiting import eventually
 
 _UNACKED = "unacked_index"
 _STORE = script("smsrelay_worker.store", "apply.lua")

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 from kombu import Connection
 from redis import Redis
+
 from smsrelay.contract.message import referenced_id
 from smsrelay.contract.state import State
 from smsrelay.store import keys
-
-from tests.acceptance.processes import TOGETHER, pids
-from tests.acceptance.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient
-from tests.waiting import eventually
+from tests.support.processes import TOGETHER, pids
+from tests.support.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient
+from tests.support.waiting import eventually
 
 CELERY_NODE = "celery-node@0.5.9"
 SCRIPT = Path(__file__).with_name("foreign_client.mjs")

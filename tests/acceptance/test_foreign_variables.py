@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 import requests
 from redis import Redis
+
 from smsrelay.contract.state import State
 from smsrelay_worker.desk.stack import free_port
-
-from tests.acceptance.flower import flower
-from tests.acceptance.relay_process import ROOT, RelayProcess, a_recipient, running_relay
-from tests.integration.valkey import running_valkey
-from tests.waiting import eventually
+from tests.support.flower import flower
+from tests.support.relay_process import ROOT, RelayProcess, a_recipient, running_relay
+from tests.support.valkey import running_valkey
+from tests.support.waiting import eventually
 
 PASSWORD = "walrus-4711"
 AT_IMPORT = ("CELERY_WORKER_REVOKES_MAX", "CELERY_BENCH_EVERY")  # Celery's command reads them before it looks for our app

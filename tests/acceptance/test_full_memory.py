@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 from kombu import Connection
+
 from smsrelay.contract.message import referenced_id
 from smsrelay.contract.state import State
-
-from tests.acceptance.processes import children_of, pids
-from tests.acceptance.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient, running_relay
-from tests.integration.refusals import full
-from tests.waiting import eventually
+from tests.support.processes import children_of, pids
+from tests.support.refusals import full
+from tests.support.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient, running_relay
+from tests.support.waiting import eventually
 
 APP = "foreign"
 ROUNDS = 8

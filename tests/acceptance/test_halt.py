@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 import pytest
+
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
-
-from tests.acceptance.relay_process import RelayProcess, a_recipient
-from tests.waiting import eventually
+from tests.support.relay_process import RelayProcess, a_recipient
+from tests.support.waiting import eventually
 
 
 @pytest.fixture

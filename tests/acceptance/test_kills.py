@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 from redis import Redis
+
 from smsrelay.contract.job import SendJob
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
 from smsrelay.enqueue import Accepted
 from smsrelay.store.connection import StoreUnavailable
-
-from tests.acceptance.guide_report import guide_report
-from tests.acceptance.processes import TOGETHER, kill_9, processes_of
-from tests.acceptance.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient, a_reference, running_relay
-from tests.waiting import eventually
+from tests.support.guide_report import guide_report
+from tests.support.processes import TOGETHER, kill_9, processes_of
+from tests.support.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient, a_reference, running_relay
+from tests.support.waiting import eventually
 
 _BACK = 120.0  # seconds until everything goes on after a kill
 _SLOW = 8.0  # seconds of the vendor: time enough to kill whoever waits for its answer

@@ -9,12 +9,11 @@ from urllib.parse import urlsplit
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
 from smsrelay_worker.vendors.base import DEADLINE_PASSED
-
-from tests.acceptance.processes import pids
-from tests.acceptance.relay_process import RelayProcess, a_recipient
-from tests.acceptance.second_worker import BACK, FIRST, SECOND, frozen, second_worker_started, starts_of
-from tests.integration.full_backlog import full_backlog, leading_to
-from tests.waiting import eventually
+from tests.support.full_backlog import full_backlog, leading_to
+from tests.support.processes import pids
+from tests.support.relay_process import RelayProcess, a_recipient
+from tests.support.second_worker import BACK, FIRST, SECOND, frozen, second_worker_started, starts_of
+from tests.support.waiting import eventually
 
 _LIFETIME = 10  # seconds
 

@@ -6,14 +6,14 @@ import json
 from pathlib import Path
 
 from redis import Redis
+
 from smsrelay.broker.queues import QUEUES
 from smsrelay_worker.desk.stack import free_port
-
-from tests.acceptance.processes import kill_9
-from tests.acceptance.relay_process import RelayProcess, running_relay
-from tests.acceptance.second_worker import second_worker_started
-from tests.integration.valkey import running_valkey
-from tests.waiting import eventually
+from tests.support.processes import kill_9
+from tests.support.relay_process import RelayProcess, running_relay
+from tests.support.second_worker import second_worker_started
+from tests.support.valkey import running_valkey
+from tests.support.waiting import eventually
 
 _BACK = 90.0  # seconds until everything goes on after a kill
 

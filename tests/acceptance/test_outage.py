@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+
 from smsrelay.contract.job import SendJob
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
@@ -19,11 +20,10 @@ from smsrelay.enqueue import Accepted
 from smsrelay.store.connection import StoreUnavailable
 from smsrelay_worker.desk.stack import free_port
 from smsrelay_worker.desk.up import Ports
-
-from tests.acceptance.arrivals import each_arrived_once
-from tests.acceptance.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient, a_reference, running_relay
 from tests.chaos.gate import Gate
-from tests.waiting import eventually
+from tests.support.arrivals import each_arrived_once
+from tests.support.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient, a_reference, running_relay
+from tests.support.waiting import eventually
 
 OUTAGE = 60.0  # seconds
 _BACK = 120.0  # seconds until everything goes on; a lease that ran out in the outage is found after it

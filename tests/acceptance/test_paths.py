@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
 from smsrelay_worker.messages.record import Record
-
-from tests.acceptance.relay_process import RelayProcess
+from tests.support.relay_process import RelayProcess
 
 NEVER: list[str] = []
 

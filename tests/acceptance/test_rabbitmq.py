@@ -5,18 +5,18 @@ import signal
 from collections.abc import Iterator, Sequence
 
 import pytest
+
 from smsrelay.contract.job import SendJob
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
 from smsrelay.enqueue import Accepted
 from smsrelay.store.connection import StoreUnavailable
-
-from tests.acceptance.arrivals import each_arrived_once
-from tests.acceptance.processes import PARENT, TOGETHER, kill_9, pids
-from tests.acceptance.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient, a_reference, running_relay
-from tests.acceptance.second_worker import second_worker
-from tests.integration.rabbitmq import RabbitMQ, running_rabbitmq
-from tests.waiting import eventually
+from tests.support.arrivals import each_arrived_once
+from tests.support.processes import PARENT, TOGETHER, kill_9, pids
+from tests.support.rabbitmq import RabbitMQ, running_rabbitmq
+from tests.support.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient, a_reference, running_relay
+from tests.support.second_worker import second_worker
+from tests.support.waiting import eventually
 
 BACK = 120.0  # seconds until everything goes on after a fault
 WORKER, RECEIVER, STORE = TOGETHER, "receiver --port", "valkey-server"

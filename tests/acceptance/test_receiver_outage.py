@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.acceptance.callback_path import Broker, Receiver
-from tests.waiting import eventually
+from tests.support.callback_path import Broker, Receiver
+from tests.support.waiting import eventually
 
 
 @pytest.fixture

@@ -4,12 +4,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from smsrelay_worker.desk.stack import free_port
 
-from tests.acceptance.callback_path import SECRET, Process
-from tests.integration.refusals import REFUSALS
-from tests.integration.valkey import running_valkey
-from tests.waiting import eventually
+from smsrelay_worker.desk.stack import free_port
+from tests.support.callback_path import SECRET, Process
+from tests.support.refusals import REFUSALS
+from tests.support.valkey import running_valkey
+from tests.support.waiting import eventually
 
 _REFUSED = ("the broker failed", "Cannot connect to redis", "Unrecoverable")
 

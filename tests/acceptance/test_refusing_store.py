@@ -12,15 +12,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+
 from smsrelay.contract.job import SendJob
 from smsrelay.contract.lanes import Lane
 from smsrelay.store.connection import StoreUnavailable
-
-from tests.acceptance.arrivals import each_arrived_once
-from tests.acceptance.processes import children_of, pids
-from tests.acceptance.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient, a_reference, running_relay
-from tests.integration.refusals import busy, too_few_replicas
-from tests.waiting import eventually
+from tests.support.arrivals import each_arrived_once
+from tests.support.processes import children_of, pids
+from tests.support.refusals import busy, too_few_replicas
+from tests.support.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient, a_reference, running_relay
+from tests.support.waiting import eventually
 
 _BUSY, _TOO_FEW = 8.0, 5.0  # seconds
 _BACK = 120.0  # seconds until everything goes on

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 from celery import Celery
+
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
 from smsrelay.store import keys
-
-from tests.acceptance.processes import TOGETHER, pids
-from tests.acceptance.relay_process import RelayProcess, a_recipient
-from tests.waiting import eventually
+from tests.support.processes import TOGETHER, pids
+from tests.support.relay_process import RelayProcess, a_recipient
+from tests.support.waiting import eventually
 
 
 @pytest.fixture

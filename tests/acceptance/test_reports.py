@@ -5,11 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 from smsrelay.contract.state import State
 from smsrelay_worker.messages.record import Record
-
-from tests.acceptance.guide_report import guide_report
-from tests.acceptance.relay_process import RelayProcess
-from tests.acceptance.shortened_policy import PATIENT_CODE
-from tests.waiting import eventually
+from tests.support.guide_report import guide_report
+from tests.support.relay_process import RelayProcess
+from tests.support.shortened_policy import PATIENT_CODE
+from tests.support.waiting import eventually
 
 UNLISTED = 999
 

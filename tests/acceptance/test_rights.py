@@ -12,20 +12,20 @@ from typing import Any
 import pytest
 import requests
 from redis import Redis
+
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
 from smsrelay_worker.desk.stack import Part, Stack, free_port
 from smsrelay_worker.desk.up import Desk, Ports
 from smsrelay_worker.operations.doctor import redis_rights
 from smsrelay_worker.wiring import Relay
-
-from tests.acceptance.flower import flower
-from tests.acceptance.relay_process import ROOT, RelayProcess, a_recipient, clean_environment, run_smsrelay, settings_of
-from tests.integration.rabbitmq import running_rabbitmq
-from tests.integration.redis_server import running_redis
-from tests.pages import text_of
-from tests.simulator.client import Simulator
-from tests.waiting import eventually
+from tests.support.flower import flower
+from tests.support.pages import text_of
+from tests.support.rabbitmq import running_rabbitmq
+from tests.support.redis_server import running_redis
+from tests.support.relay_process import ROOT, RelayProcess, a_recipient, clean_environment, run_smsrelay, settings_of
+from tests.support.simulator_client import Simulator
+from tests.support.waiting import eventually
 
 PASSWORD = "p%2Fw%23-4711"  # p/w#-4711
 FLOWER = ("ops", "walrus-4711")

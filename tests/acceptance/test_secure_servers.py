@@ -7,17 +7,17 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import requests
+
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
 from smsrelay_worker.desk.stack import free_port
-
-from tests.acceptance.flower import flower
-from tests.acceptance.relay_process import ROOT, RelayProcess, a_recipient, running_relay
-from tests.integration.certificates import Authority
-from tests.integration.rabbitmq import running_rabbitmq
-from tests.integration.redis_server import running_redis
-from tests.pages import blocks
-from tests.waiting import eventually
+from tests.support.certificates import Authority
+from tests.support.flower import flower
+from tests.support.pages import blocks
+from tests.support.rabbitmq import running_rabbitmq
+from tests.support.redis_server import running_redis
+from tests.support.relay_process import ROOT, RelayProcess, a_recipient, running_relay
+from tests.support.waiting import eventually
 
 PASSWORD = "p%40ss%2Fw0rd"
 FLOWER = ("ops", "walrus-4711")

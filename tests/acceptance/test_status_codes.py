@@ -1,11 +1,11 @@
 """Each of the guide's 34 status codes as a real callback in the guide's own shape, and what it must come to."""
 
 import pytest
+
 from smsrelay.contract.state import State
 from smsrelay_worker.messages.record import Record
-
-from tests.acceptance.guide_report import guide_report
-from tests.acceptance.relay_process import RelayProcess
+from tests.support.guide_report import guide_report
+from tests.support.relay_process import RelayProcess
 
 DELIVERED, FAILED, UNKNOWN, IN_PROGRESS, RETRY = "delivered", "failed", "unknown", "in progress", "retry"
 

@@ -6,15 +6,15 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+
 from smsrelay.contract.job import SendJob
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
-
-from tests.acceptance.arrivals import each_arrived_once
-from tests.acceptance.processes import PARENT, pids
-from tests.acceptance.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient, running_relay
-from tests.integration.queues import published_ids
-from tests.waiting import eventually
+from tests.support.arrivals import each_arrived_once
+from tests.support.processes import PARENT, pids
+from tests.support.queues import published_ids
+from tests.support.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient, running_relay
+from tests.support.waiting import eventually
 
 BACK = 120.0  # seconds until everything has ended well
 BULK = 300  # six tasks, far more than are submitted before the worker is told to stop

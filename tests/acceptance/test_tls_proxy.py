@@ -11,11 +11,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+
 from smsrelay.contract.callback_token import CallbackToken
 from smsrelay_worker.desk.stack import free_port
-
-from tests.acceptance.relay_process import RelayProcess
-from tests.waiting import eventually
+from tests.support.relay_process import RelayProcess
+from tests.support.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 CONF = ROOT / "deploy" / "nginx" / "receiver.conf"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.relay_process import RelayProcess, run_smsrelay, running_relay
-from tests.waiting import eventually
+from tests.support.relay_process import RelayProcess, run_smsrelay, running_relay
+from tests.support.waiting import eventually
 
 SLIP = {"SMSRELAY_RAET": "4711-4711"}
 NAMED = "SMSRELAY_RAET (SMSRELAY_RATE?)"

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 from redis import Redis
+
 from smsrelay.contract.callback_token import CallbackToken
 from smsrelay.contract.state import State
 from smsrelay.store import keys
 from smsrelay.store.unreadable_callbacks import UnreadableCallbacks
-
-from tests.acceptance.callback_path import SECRET, Broker, Receiver
-from tests.acceptance.relay_process import RelayProcess
-from tests.waiting import eventually
+from tests.support.callback_path import SECRET, Broker, Receiver
+from tests.support.relay_process import RelayProcess
+from tests.support.waiting import eventually
 
 PATH = CallbackToken("m0", 1).path(SECRET.encode())
 NUMBER = "13800138000"

@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 from redis import Redis
+
 from smsrelay.broker.queues import QUEUES
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
 from smsrelay.store import keys
 from smsrelay_worker.consumer.queue_item import readable
 from smsrelay_worker.desk.stack import free_port
-
-from tests.acceptance.processes import TOGETHER, processes_of
-from tests.acceptance.relay_process import RelayProcess, a_recipient, running_relay
-from tests.integration.valkey import running_valkey
-from tests.waiting import eventually
+from tests.support.processes import TOGETHER, processes_of
+from tests.support.relay_process import RelayProcess, a_recipient, running_relay
+from tests.support.valkey import running_valkey
+from tests.support.waiting import eventually
 
 WORKER = TOGETHER
 

@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 import requests
 from dotenv import dotenv_values
+
 from smsrelay.broker.queues import QUEUES
 from smsrelay_worker.desk.stack import free_port
-
-from tests.acceptance.processes import pids, processes_of
-from tests.acceptance.relay_process import ROOT, SMSRELAY, a_recipient, clean_environment, run_smsrelay
-from tests.simulator.process import running_simulator
-from tests.waiting import eventually
+from tests.support.processes import pids, processes_of
+from tests.support.relay_process import ROOT, SMSRELAY, a_recipient, clean_environment, run_smsrelay
+from tests.support.simulator_process import running_simulator
+from tests.support.waiting import eventually
 
 _UP = 90.0  # seconds; five processes start
 _LAST_LINE = "logs "

@@ -11,17 +11,17 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import pytest
+
 from smsrelay.contract.job import SendJob
 from smsrelay.contract.lanes import STATUS_QUEUE, Lane
 from smsrelay.contract.state import State
 from smsrelay.store import keys
 from smsrelay_worker.messages.record import Record
-
-from tests.acceptance.guide_report import guide_report
-from tests.acceptance.processes import PARENT, pids
-from tests.acceptance.relay_process import ROOT, TEMPLATE, RelayProcess, a_code, a_recipient, running_relay
-from tests.acceptance.second_worker import BACK, FIRST, PROCESSES, SECOND, frozen, kill, second_worker, starts_of
-from tests.waiting import eventually
+from tests.support.guide_report import guide_report
+from tests.support.processes import PARENT, pids
+from tests.support.relay_process import ROOT, TEMPLATE, RelayProcess, a_code, a_recipient, running_relay
+from tests.support.second_worker import BACK, FIRST, PROCESSES, SECOND, frozen, kill, second_worker, starts_of
+from tests.support.waiting import eventually
 
 _BOUND = 60.0  # seconds: 15 are promised; half of the broker's visibility timeout, which nothing may wait for, shows as much
 _WAVE = 100  # singles

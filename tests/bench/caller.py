@@ -13,7 +13,6 @@ import time
 from collections import deque
 
 from smsrelay.contract.callback_token import CallbackToken
-
 from tests.bench.sides import SECRET
 
 _LATE = 5.0  # seconds that calls under way get to be answered at the end

@@ -18,8 +18,8 @@ from typing import Any
 
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
-from smsrelay_worker.desk.stack import free_port
 
+from smsrelay_worker.desk.stack import free_port
 from tests.bench.processes import Process, Processes, clean_environment, python
 
 LATENCY = 0.05  # seconds, of the vendor

@@ -13,7 +13,6 @@ from typing import Protocol
 
 from smsrelay.contract.lanes import Lane
 from smsrelay_worker.desk.stack import free_port
-
 from tests.bench.ground import Ground
 from tests.bench.processes import Process, clean_environment, python
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench.processes import Kin, PartFailed, Processes, clean_environment, family, python
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 _CHILD = "[sys.executable, '-c', 'import time; time.sleep(600)']"
 _PARENT = f"import subprocess, sys, time; subprocess.Popen({_CHILD}, start_new_session=True); time.sleep(600)"

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 
 from smsrelay.contract.state import State
 from smsrelay_worker.messages.record import Entry, Record
-
 from tests.chaos.evidence import Case
 from tests.chaos.load import Cancel
 from tests.chaos.rows import Rows

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator
 from random import Random
 
 from smsrelay.contract.lanes import Lane
-
 from tests.chaos.behaviour import Behaviour
 from tests.chaos.calm import Calm
 from tests.chaos.planned import Batch, Planned

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
+
 from smsrelay.enqueue import Enqueuer
 from smsrelay_worker.wiring import Relay
-
 from tests.chaos.calm import calms
 from tests.chaos.deadline import lateness, too_late
 from tests.chaos.drain import Drained, drain

@@ -8,10 +8,10 @@ import time
 from dataclasses import dataclass
 
 from redis import Redis
+
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
 from smsrelay.store import keys
-
 from tests.chaos.stage import Stage
 
 _POLL = 1.0

@@ -10,12 +10,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from redis import Redis
+
 from smsrelay.store import keys
 from smsrelay_simulator.record import CallbackRecord, SubmitRecord
 from smsrelay_worker.messages.record import Record
-
 from tests.chaos.load import Sent
-from tests.simulator.client import Simulator
+from tests.support.simulator_client import Simulator
 
 _PATH = re.compile(r"/callback/([^/]+)/(\d+)(?:-\d+)?/[^/]+$")
 _NOT_EXECUTED = {"throttled", "halted"}

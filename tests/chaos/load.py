@@ -23,9 +23,8 @@ from smsrelay.enqueue import Accepted, Enqueuer
 from smsrelay.store.connection import StoreUnavailable
 from smsrelay_worker.messages import lifecycle
 from smsrelay_worker.store.records import Store
-
 from tests.chaos.planned import Batch, Planned
-from tests.simulator.client import Simulator
+from tests.support.simulator_client import Simulator
 
 _AGAIN = 0.3  # seconds before the store is asked again
 _THREADS = 48  # nearly all wait

@@ -9,9 +9,8 @@ import subprocess
 from pathlib import Path
 
 from smsrelay.broker.queues import QUEUES
-
 from tests.chaos.part import Part
-from tests.integration.rabbitmq import RabbitMQ, installed
+from tests.support.rabbitmq import RabbitMQ, installed
 
 # Asked of each queue's leader: what RabbitMQ lists of a queue is seconds old, and 0 while the queue has no leader.
 _TASKS = (

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from celery.signals import task_postrun, task_received
+
 from smsrelay_worker.processes.main import main
 
 

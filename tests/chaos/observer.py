@@ -5,6 +5,7 @@ from pathlib import Path
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+
 from smsrelay_worker.desk.embedded_valkey import command
 
 _NAME = "observer"  # and its password

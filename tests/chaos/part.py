@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.acceptance.processes import children_of
+from tests.support.processes import children_of
 
 ROOT = Path(__file__).resolve().parents[2]
 

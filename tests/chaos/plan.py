@@ -12,7 +12,6 @@ from random import Random
 from typing import Any
 
 from smsrelay.contract.lanes import Lane
-
 from tests.chaos.behaviour import choose
 from tests.chaos.burst import bursts
 from tests.chaos.calm import Calm, is_calm

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from smsrelay.contract.lanes import Lane
-
 from tests.chaos.behaviour import Behaviour
 
 

@@ -10,7 +10,6 @@ from itertools import pairwise
 
 from smsrelay.contract.state import State
 from smsrelay_worker.messages.record import Entry
-
 from tests.chaos.evidence import Case
 from tests.chaos.grip import Grip
 

@@ -24,13 +24,12 @@ from pathlib import Path
 
 from redis import Redis
 from redis.exceptions import RedisError
+
 from smsrelay.broker.queues import QUEUES
 from smsrelay.settings import PREFIX
 from smsrelay_worker.cli.processes import GREEN
 from smsrelay_worker.desk.stack import free_port
 from smsrelay_worker.settings import WorkerSettings
-
-from tests.acceptance.processes import PARENT, pids
 from tests.chaos.gate import Gate
 from tests.chaos.grip import Grip, read_grips
 from tests.chaos.node import Node
@@ -39,8 +38,9 @@ from tests.chaos.part import ROOT, Killed, Part
 from tests.chaos.receiving import receiver_answers, reports_in
 from tests.chaos.store_errors import mend
 from tests.chaos.windows import CONNECT_TIMEOUT, READ_TIMEOUT, short_policy
-from tests.simulator.client import Simulator
-from tests.simulator.process import running_simulator
+from tests.support.processes import PARENT, pids
+from tests.support.simulator_client import Simulator
+from tests.support.simulator_process import running_simulator
 
 _SUPERVISE = 0.5  # seconds between looks at processes that ended by themselves
 _READY = 30.0

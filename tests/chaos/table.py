@@ -14,7 +14,6 @@ from pathlib import Path
 
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
-
 from tests.chaos.drain import Drained
 from tests.chaos.ending import Ending
 from tests.chaos.evidence import Case

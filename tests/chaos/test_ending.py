@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 import pytest
+
 from smsrelay.contract.state import State
 from smsrelay_simulator.record import CallbackRecord, SubmitRecord
 from smsrelay_worker.messages.record import Record
-
 from tests.chaos.behaviour import BEHAVIOURS
 from tests.chaos.deadline import lateness, too_late
 from tests.chaos.ending import Ending, offences_of
@@ -14,7 +14,7 @@ from tests.chaos.evidence import Case, Submit
 from tests.chaos.load import Sent
 from tests.chaos.planned import Planned
 from tests.chaos.receiving import misanswered
-from tests.unit.records import ID, NOW, queued
+from tests.support.records import ID, NOW, queued
 
 DEADLINE = 2_000  # ms
 WELL = Ending(frozenset({1, 2}), frozenset({1, 2}), {}, {1: 0.5, 2: 3.0})

@@ -4,13 +4,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
 from smsrelay_simulator.record import CallbackRecord, SubmitRecord
 from smsrelay_simulator.script import Script
 from smsrelay_worker.messages.record import Entry, Record
 from smsrelay_worker.policy.toml_file import parse_policy
-
 from tests.chaos.behaviour import AIMED, BEHAVIOURS
 from tests.chaos.evidence import Case, Submit
 from tests.chaos.judge import judge
@@ -18,7 +18,7 @@ from tests.chaos.load import Cancel, Sent
 from tests.chaos.planned import Planned
 from tests.chaos.rows import read_rows
 from tests.chaos.windows import UNCERTAIN_OTP, short_policy
-from tests.unit.records import ID, NOW, queued
+from tests.support.records import ID, NOW, queued
 
 ROWS = read_rows(short_policy())
 NUMBER = "+8613900000001"

@@ -3,17 +3,17 @@
 from dataclasses import replace
 
 import pytest
+
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
 from smsrelay_simulator.record import SubmitRecord
 from smsrelay_worker.messages.record import Entry
-
 from tests.chaos.evidence import Case, Submit
 from tests.chaos.grip import Grip
 from tests.chaos.harm import FOR_EVER, Harm, longest_unharmed
 from tests.chaos.lying import LEASE_RAN_OUT, left_lying
 from tests.chaos.windows import LEASE, UNCERTAIN_OTP
-from tests.unit.records import ID, NOW, queued
+from tests.support.records import ID, NOW, queued
 
 PID = 4711
 HELD = [Grip(ID, NOW - 10, None, killed=False, pid=PID)]

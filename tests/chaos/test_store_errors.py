@@ -10,13 +10,13 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
-from smsrelay_worker.desk.stack import free_port
 
+from smsrelay_worker.desk.stack import free_port
 from tests.chaos import store_errors
 from tests.chaos.gate import Gate
 from tests.chaos.observer import as_observer, valkey_with_observer
 from tests.chaos.part import Part
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 Erring = Callable[[store_errors.Connect, Callable[[], None]], contextlib.AbstractContextManager[None]]
 

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator
 from random import Random
 
 from smsrelay.contract.lanes import Lane
-
 from tests.chaos.behaviour import HALTED_THEN_UNCERTAIN, THROTTLED_THEN_UNCERTAIN, choose
 from tests.chaos.faults import FROZEN_BRIEFLY, REPLIES_LOST, Fault
 from tests.chaos.planned import Batch, Planned

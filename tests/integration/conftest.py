@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 from redis import Redis
+
 from smsrelay.enqueue import Enqueuer
 from smsrelay_worker.desk.stack import free_port
 from smsrelay_worker.store.records import Store
-
-from tests.integration.messages import RETENTION, enqueuer
-from tests.integration.valkey import running_valkey
+from tests.support.messages import RETENTION, enqueuer
+from tests.support.valkey import running_valkey
 
 
 @pytest.fixture(scope="session")

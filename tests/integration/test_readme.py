@@ -14,14 +14,14 @@ from pathlib import Path
 
 import pytest
 from redis import Redis
+
 from smsrelay.contract.message import referenced_id
 from smsrelay.contract.state import State
 from smsrelay.settings import PREFIX
 from smsrelay.store import keys
-
-from tests.acceptance.relay_process import RelayProcess, clean_environment, running_relay
-from tests.pages import ROOT, blocks, commands
-from tests.waiting import eventually
+from tests.support.pages import ROOT, blocks, commands
+from tests.support.relay_process import RelayProcess, clean_environment, running_relay
+from tests.support.waiting import eventually
 
 _INSTALLED = ".venv/bin/smsrelay"
 _COLUMNS = "110"

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from tests.simulator.client import Simulator
-from tests.simulator.process import running_simulator
-from tests.simulator.rig import Client, Receiver, running_receiver
+from tests.support.simulator_client import Simulator
+from tests.support.simulator_process import running_simulator
+from tests.support.simulator_rig import Client, Receiver, running_receiver
 
 
 @pytest.fixture(scope="session")

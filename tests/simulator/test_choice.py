@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.simulator.rig import scripted
-from tests.waiting import eventually
+from tests.support.simulator_rig import scripted
+from tests.support.waiting import eventually
 
 
 @pytest.mark.parametrize("written", ["sim:503,200", "['sim:503,200']", "sim:503/200, 5", "['sim:503;200', '5']"])

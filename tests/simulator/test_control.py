@@ -2,10 +2,10 @@
 
 import pytest
 import requests
-from smsrelay_simulator.rate import busiest_second
 
-from tests.simulator.rig import RECIPIENT, scripted
-from tests.waiting import eventually
+from smsrelay_simulator.rate import busiest_second
+from tests.support.simulator_rig import RECIPIENT, scripted
+from tests.support.waiting import eventually
 
 
 @pytest.mark.parametrize(

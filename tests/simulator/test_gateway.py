@@ -5,11 +5,11 @@ import uuid
 from collections.abc import Callable, Iterator
 
 import pytest
-from smsrelay_simulator.signature import signature, string_to_sign
 
-from tests.simulator.client import Simulator
-from tests.simulator.process import running_simulator
-from tests.simulator.rig import RECIPIENT, Client
+from smsrelay_simulator.signature import signature, string_to_sign
+from tests.support.simulator_client import Simulator
+from tests.support.simulator_process import running_simulator
+from tests.support.simulator_rig import RECIPIENT, Client
 
 SECRET = "a-secret-of-the-test"
 FORM = {"mobile": RECIPIENT, "templateID": "0000000", "templateParamSet": "1"}

@@ -2,11 +2,11 @@
 
 import pytest
 import requests
-from smsrelay_simulator.preset import PRESETS
 
-from tests.simulator.process import running_simulator
-from tests.simulator.rig import RECIPIENT, Client, scripted
-from tests.waiting import eventually
+from smsrelay_simulator.preset import PRESETS
+from tests.support.simulator_process import running_simulator
+from tests.support.simulator_rig import RECIPIENT, Client, scripted
+from tests.support.waiting import eventually
 
 
 @pytest.mark.parametrize("name", sorted(PRESETS))

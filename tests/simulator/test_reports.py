@@ -1,7 +1,7 @@
 """Status reports as scripted: when, how often, in which shape, to whom."""
 
-from tests.simulator.rig import RECIPIENT, scripted
-from tests.waiting import eventually
+from tests.support.simulator_rig import RECIPIENT, scripted
+from tests.support.waiting import eventually
 
 
 def test_steps_follow_the_submits_and_the_last_one_repeats(client, simulator):

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.simulator.rig import RECIPIENT, scripted
-from tests.waiting import eventually
+from tests.support.simulator_rig import RECIPIENT, scripted
+from tests.support.waiting import eventually
 
 
 def test_an_accepted_submit_is_answered_as_the_vendor_does_and_reported_delivered(client, simulator, receiver):

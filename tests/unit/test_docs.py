@@ -13,6 +13,7 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner
+
 from smsrelay.contract.callback_token import CallbackToken
 from smsrelay.contract.event import StatusEvent
 from smsrelay.contract.job import SendJob
@@ -27,9 +28,8 @@ from smsrelay_worker.policy.describe import markdown_table
 from smsrelay_worker.policy.model import GUIDE_CODES
 from smsrelay_worker.policy.toml_file import load_policy
 from smsrelay_worker.settings import WorkerSettings
-
 from tests.chaos.faults import KINDS
-from tests.pages import ROOT, blocks, commands, text_of
+from tests.support.pages import ROOT, blocks, commands, text_of
 
 README = text_of("README.md")
 CONTRACT = text_of("docs/wire-contract.md")
@@ -40,7 +40,7 @@ PAGES = sorted(path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("*.md")
 CI = ".ci/run"
 DESK = "tests/integration/test_readme.py"
 UP = "tests/acceptance/test_up.py"
-COMPOSE = "tests/integration/test_compose.py"
+COMPOSE = "tests/integration/desk/test_compose.py"
 RUN_BY = {
     "make demo": CI,
     "make test": CI,

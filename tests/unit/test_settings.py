@@ -8,6 +8,7 @@ from typing import get_args
 
 import pytest
 from pydantic import ValidationError
+
 from smsrelay.settings import BrokerSettings, ProducerSettings, SettingsError
 from smsrelay_worker.settings import FlowerSettings, WorkerSettings
 from smsrelay_worker.vendors.yisha.params import SERIALISERS

@@ -10,10 +10,10 @@ from typing import Any
 import structlog
 from celery import Celery
 from celery.signals import setup_logging, worker_shutting_down
+
 from smsrelay import logs
 from smsrelay.broker.queues import QUEUES, broker_queue
 from smsrelay.servers.broker_address import broker_address
-
 from smsrelay_worker.consumer.bootsteps import SchedulerStep, WorkerRegistryStep
 from smsrelay_worker.consumer.config import broker_settings
 from smsrelay_worker.processes.foreign_variables import leave_out

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
+
 from smsrelay.contract.callback_url import checked_callback_url
 from smsrelay.settings import BrokerSettings, ProducerSettings, StoreSettings, with_scheme
 

@@ -15,13 +15,13 @@ from typing import Any
 import structlog
 from celery import Celery, Task
 from celery.exceptions import Reject
+
 from smsrelay.broker.task_message import ATTEMPT, PULL, SEND, STATUS
 from smsrelay.contract.event import StatusEvent
 from smsrelay.contract.job import SendJob
 from smsrelay.contract.lanes import STATUS_QUEUE
 from smsrelay.contract.rejection import Rejection
 from smsrelay.store.connection import StoreUnavailable
-
 from smsrelay_worker.messages.outcome import Fault, Outcome, summary
 from smsrelay_worker.wiring import Relay
 

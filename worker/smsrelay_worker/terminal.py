@@ -7,6 +7,7 @@ import os
 import sys
 
 from rich.console import Console
+
 from smsrelay.contract.character import acts
 
 _PIPED = 150  # columns, when nobody says

@@ -9,7 +9,6 @@ import os
 from collections.abc import Collection, Iterable
 
 from smsrelay.settings import PREFIX, env_file
-
 from smsrelay_worker.settings import WorkerSettings
 
 _LIKE = 0.75  # how alike two names are, of 1; less is no slip of the pen

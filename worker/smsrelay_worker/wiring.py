@@ -16,7 +16,6 @@ from smsrelay.settings import SettingsError
 from smsrelay.store.connection import open_store
 from smsrelay.store.inbox import Inbox
 from smsrelay.store.outbox import Outbox
-
 from smsrelay_worker.attempts.recorder import AnswerRecorder
 from smsrelay_worker.attempts.sender import Sender
 from smsrelay_worker.attempts.submit import Submitter

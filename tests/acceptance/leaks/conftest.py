@@ -12,7 +12,7 @@ from tests.acceptance.leaks.needles import Finding, all_needles, find
 from tests.acceptance.leaks.places import Places
 from tests.acceptance.leaks.play import Cast, Play
 from tests.acceptance.leaks.stage import KEYS, Stage, staged
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 
 @dataclass(frozen=True, slots=True)

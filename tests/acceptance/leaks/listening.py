@@ -9,7 +9,7 @@ from typing import Any
 from celery import Celery
 
 from tests.acceptance.leaks.stage import Stage
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 
 class Heard:

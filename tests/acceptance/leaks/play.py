@@ -16,13 +16,12 @@ from smsrelay.contract.lanes import Lane
 from smsrelay.contract.message import referenced_id
 from smsrelay.contract.state import State
 from smsrelay_worker.messages.record import Record
-
 from tests.acceptance.leaks import foreign, places, scenes
 from tests.acceptance.leaks.needles import Person, abroad, mainland
 from tests.acceptance.leaks.places import Places
 from tests.acceptance.leaks.scenes import SCENES, signature_refused, unreadable_callbacks
 from tests.acceptance.leaks.stage import Stage
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 SLOW = 2.0  # seconds of an answer, long enough to look at tasks while they run
 

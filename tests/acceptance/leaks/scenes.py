@@ -8,7 +8,6 @@ from typing import Any
 
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
-
 from tests.acceptance.leaks.needles import Person
 
 Steps = list[Any]

@@ -15,6 +15,7 @@ from pathlib import Path
 import requests
 from pydantic import SecretStr
 from redis import Redis
+
 from smsrelay.enqueue import Enqueuer
 from smsrelay.settings import ProducerSettings
 from smsrelay.store.connection import open_store
@@ -23,9 +24,8 @@ from smsrelay_worker.desk.up import Desk, Ports
 from smsrelay_worker.policy.toml_file import packaged_source
 from smsrelay_worker.rate_limit.limiter import Limit
 from smsrelay_worker.store.records import Store
-
-from tests.simulator.client import Simulator
-from tests.waiting import eventually
+from tests.support.simulator_client import Simulator
+from tests.support.waiting import eventually
 
 KEYS = {
     "AppCode": "Zq81AppCode5f1c9e2b7a",

@@ -10,7 +10,6 @@ from smsrelay.contract.event import StatusEvent
 from smsrelay.contract.job import SendJob
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.rejection import Rejection
-
 from tests.acceptance.leaks.foreign import job, reference
 from tests.acceptance.leaks.needles import Person
 from tests.acceptance.leaks.places import Places

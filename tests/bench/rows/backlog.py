@@ -4,7 +4,6 @@ import threading
 
 from smsrelay.contract.lanes import Lane
 from smsrelay.enqueue import CHUNK
-
 from tests.bench.figures import steady_rate
 from tests.bench.ground import Conditions, Ground, a_ground
 from tests.bench.result import Figure, Target

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from smsrelay.contract.callback_token import CallbackToken
-
 from tests.bench.figures import median
 from tests.bench.ground import Conditions, Ground, a_ground
 from tests.bench.processes import PartFailed

@@ -5,7 +5,6 @@ import time
 from dataclasses import dataclass
 
 from smsrelay import Enqueuer, Lane, ProducerSettings
-
 from tests.bench.figures import SECOND, percentile
 from tests.bench.fill import all_accepted, jobs
 from tests.bench.ground import Conditions, Ground, a_ground

@@ -4,7 +4,6 @@ import time
 from dataclasses import dataclass
 
 from smsrelay.contract.lanes import Lane
-
 from tests.bench.figures import SECOND, busiest_second, within
 from tests.bench.ground import Conditions, a_ground
 from tests.bench.result import Figure, Target

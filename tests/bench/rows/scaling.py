@@ -3,7 +3,6 @@
 import os
 
 from smsrelay.contract.lanes import Lane
-
 from tests.bench.figures import median, steady_rate
 from tests.bench.ground import Conditions, a_ground
 from tests.bench.result import Figure, Target

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from smsrelay.contract.lanes import Lane
-
 from tests.bench.figures import steady_rate
 from tests.bench.ground import Conditions, Ground, a_ground
 from tests.bench.result import Figure, Target

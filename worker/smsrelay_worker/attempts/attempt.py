@@ -7,7 +7,6 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from smsrelay.contract.callback_token import CallbackToken
-
 from smsrelay_worker.messages.outcome import Outcome
 from smsrelay_worker.messages.record import Record
 from smsrelay_worker.rate_limit.slot import Slot

@@ -14,9 +14,9 @@ from functools import partial
 from typing import TypeVar
 
 import structlog
+
 from smsrelay.contract.state import State
 from smsrelay.store.connection import StoreUnavailable
-
 from smsrelay_worker.attempts.attempt import CompletedAttempt
 from smsrelay_worker.attempts.batcher import Batcher
 from smsrelay_worker.attempts.timeouts import Timeouts

@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable, Sequence
 
 from smsrelay.enqueue import Enqueuer
-
 from smsrelay_worker.attempts.chunk import Chunk, Doors
 from smsrelay_worker.attempts.submit import Submitter
 from smsrelay_worker.attempts.timeouts import Timeouts

@@ -14,7 +14,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
 from smsrelay.store.connection import StoreUnavailable
-
 from smsrelay_worker.attempts.attempt import Attempt, CompletedAttempt
 from smsrelay_worker.attempts.in_flight_limit import InFlightLimit
 from smsrelay_worker.attempts.recorder import STALLED, AnswerRecorder

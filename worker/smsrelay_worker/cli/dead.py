@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 from rich.table import Table
+
 from smsrelay.cli.commands import Refused, told
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
@@ -20,7 +21,6 @@ from smsrelay.enqueue import Enqueuer
 from smsrelay.store.connection import open_store
 from smsrelay.store.inbox import Inbox
 from smsrelay.store.unreadable_callbacks import UnreadableCallbacks
-
 from smsrelay_worker.cli.messages import print_message
 from smsrelay_worker.messages.timeline import clock, story
 from smsrelay_worker.operations.dead_letters import DeadLetters, Filter, dead_letters, last_code, obstacle_to_replay

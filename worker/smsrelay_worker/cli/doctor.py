@@ -11,8 +11,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
-from smsrelay import logs
 
+from smsrelay import logs
 from smsrelay_worker.operations.doctor.doctor import examine
 from smsrelay_worker.operations.doctor.finding import Finding, Severity, exit_code
 

@@ -2,11 +2,11 @@
 
 import click
 import structlog
+
 from smsrelay import logs
 from smsrelay.cli import commands as producers_cli
 from smsrelay.cli.bulk import bulk
 from smsrelay.cli.commands import told
-
 from smsrelay_worker.cli import messages as cli_messages
 from smsrelay_worker.cli import processes as run
 from smsrelay_worker.cli import status as cli_status

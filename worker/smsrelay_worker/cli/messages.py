@@ -9,9 +9,9 @@ from dataclasses import asdict
 import click
 from rich.table import Table
 from rich.text import Text
+
 from smsrelay.cli.commands import told
 from smsrelay.contract.state import State
-
 from smsrelay_worker.messages import lifecycle
 from smsrelay_worker.messages.record import Record
 from smsrelay_worker.messages.timeline import Line, ahead, clock, story

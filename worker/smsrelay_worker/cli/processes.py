@@ -4,10 +4,10 @@ Enters: arguments. Leaves: never, for the process is replaced. Secrets travel in
 """
 
 import click
+
 from smsrelay import logs
 from smsrelay.cli.commands import Refused, refuse_taken, told
 from smsrelay.settings import SettingsError
-
 from smsrelay_worker.operations.doctor import access
 from smsrelay_worker.processes.exec import become
 from smsrelay_worker.settings import FlowerSettings, WorkerSettings

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 import click
+
 from smsrelay.cli.commands import Refused, refuse_taken, told
 from smsrelay.contract.job import TEMPLATE_ID
-
 from smsrelay_worker.messages.timeline import clock
 from smsrelay_worker.operations.doctor.workers import sentence
 from smsrelay_worker.operations.metrics import serve_metrics

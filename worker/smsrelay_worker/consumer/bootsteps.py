@@ -15,9 +15,9 @@ from typing import Any
 
 import structlog
 from celery import bootsteps
+
 from smsrelay.broker.publisher import BrokerUnavailable
 from smsrelay.store.connection import StoreUnavailable
-
 from smsrelay_worker.store.worker_registry import BEAT, GONE, WorkerProcess
 
 TURN = 1.0  # seconds between turns

@@ -15,8 +15,8 @@ import structlog
 from celery.worker.consumer import Consumer
 from kombu.exceptions import KombuError
 from kombu.transport.redis import Transport
-from smsrelay.store.connection import StoreUnavailable
 
+from smsrelay.store.connection import StoreUnavailable
 from smsrelay_worker.consumer.decompression import bound
 from smsrelay_worker.consumer.queue_item import WRAPPED, flaw
 from smsrelay_worker.consumer.redis_transport import owing

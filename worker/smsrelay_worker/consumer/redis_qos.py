@@ -12,8 +12,8 @@ from kombu.transport import redis as kombu_redis
 from kombu.transport import virtual
 from kombu.utils.json import dumps, loads
 from redis.exceptions import ResponseError
-from smsrelay.servers.redis_errors import why_unavailable
 
+from smsrelay.servers.redis_errors import why_unavailable
 from smsrelay_worker.consumer.queue_item import readable
 from smsrelay_worker.consumer.unsent_acks import UnsentAcks, drained
 

@@ -19,11 +19,11 @@ from kombu.utils.json import dumps
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import OutOfMemoryError, ResponseError
+
 from smsrelay.broker.queues import QUEUES
 from smsrelay.broker.redis_transport import OneClientChannel
 from smsrelay.resources import text_beside
 from smsrelay.servers.redis_errors import moved_on, why_unavailable
-
 from smsrelay_worker.consumer.queue_item import readable, whole
 from smsrelay_worker.consumer.redis_qos import GatheringQoS
 from smsrelay_worker.consumer.unsent_acks import Popped, UnsentAcks

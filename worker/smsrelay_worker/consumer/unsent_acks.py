@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
+
 from smsrelay.servers.redis_errors import why_unavailable
 
 _BREATH = 1.0  # seconds before a broker that failed is asked again

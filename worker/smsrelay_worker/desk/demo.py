@@ -20,11 +20,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
+
 from smsrelay.cli.commands import Refused, told
 from smsrelay.contract.job import SendJob
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
-
 from smsrelay_worker.desk.stack import Stack, StackFailed, free_port
 from smsrelay_worker.desk.up import Desk, Ports
 from smsrelay_worker.messages.record import Record

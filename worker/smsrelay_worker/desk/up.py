@@ -18,11 +18,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import click
+
 from smsrelay.broker.publisher import Publisher
 from smsrelay.cli.commands import Refused, told
 from smsrelay.servers.broker_address import is_rabbitmq
 from smsrelay.settings import env_file
-
 from smsrelay_worker.desk.stack import Part, Stack, StackFailed
 from smsrelay_worker.operations.doctor.doctor import callback, is_real
 from smsrelay_worker.settings import FlowerSettings, WorkerSettings

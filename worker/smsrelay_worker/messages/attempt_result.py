@@ -11,7 +11,6 @@ from dataclasses import replace
 from enum import Enum, auto
 
 from smsrelay.contract.state import State
-
 from smsrelay_worker.messages import lifecycle
 from smsrelay_worker.messages.record import Record
 from smsrelay_worker.messages.transition import Transition

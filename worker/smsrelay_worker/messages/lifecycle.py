@@ -9,7 +9,6 @@ Instants are ms on the store's clock. Reports of the vendor are in ``messages.re
 from dataclasses import replace
 
 from smsrelay.contract.state import State
-
 from smsrelay_worker.messages.record import Record
 from smsrelay_worker.messages.transition import Transition, Wake
 from smsrelay_worker.policy.model import Action, Decision, Policy, Rule, decide

@@ -10,7 +10,6 @@ from dataclasses import replace
 
 from smsrelay.contract.event import StatusEvent
 from smsrelay.contract.state import State
-
 from smsrelay_worker.messages.lifecycle import first_look, noted, outcome, replay_under_way, resend_under_way, times_retried
 from smsrelay_worker.messages.record import Entry, Record
 from smsrelay_worker.messages.transition import Transition, Wake

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from smsrelay.contract.state import State
-
 from smsrelay_worker.messages.record import Entry, Record, VendorMessage
 from smsrelay_worker.policy.model import Policy, Rule
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from smsrelay.contract.state import State
-
 from smsrelay_worker.messages.record import Entry, Record, VendorMessage
 
 _LONGEST_TIMELINE = 120  # lines; then the last one is written over, so that a record stays small whatever happens

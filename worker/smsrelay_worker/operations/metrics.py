@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+
 from smsrelay.broker.queues import QUEUES
 from smsrelay.store.connection import StoreUnavailable
-
 from smsrelay_worker.operations.operator import Operator
 from smsrelay_worker.operations.status import StatusOverview
 from smsrelay_worker.rate_limit.limiter import RateState

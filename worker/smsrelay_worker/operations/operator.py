@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Self
 
 from smsrelay.store.connection import open_store
-
 from smsrelay_worker.rate_limit.halt import HaltedMessages
 from smsrelay_worker.rate_limit.limiter import Limit
 from smsrelay_worker.settings import OperatorSettings

@@ -23,7 +23,6 @@ from smsrelay.enqueue import Enqueuer
 from smsrelay.receiver.callback.reading import read_callback
 from smsrelay.store.inbox import Inbox
 from smsrelay.store.unreadable_callbacks import UnreadableCallbacks
-
 from smsrelay_worker.operations.unreadable import CALLBACK, kept_callback, kept_list
 from smsrelay_worker.store.records import Store
 from smsrelay_worker.store.undecodable import Undecodable

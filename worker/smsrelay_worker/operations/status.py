@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from smsrelay.contract.lanes import Lane
-
 from smsrelay_worker.operations.operator import Operator
 from smsrelay_worker.rate_limit.limiter import RateState
 from smsrelay_worker.store.shared_settings import Difference, differences

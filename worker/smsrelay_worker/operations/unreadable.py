@@ -7,7 +7,6 @@ import json
 
 from smsrelay.contract.unreadable_callback import UnreadableCallback
 from smsrelay.store.unreadable_callbacks import UnreadableCallbacks
-
 from smsrelay_worker.store.records import Store
 from smsrelay_worker.store.undecodable import Undecodable
 

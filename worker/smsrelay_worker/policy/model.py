@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from smsrelay.contract.lanes import Lane
-
 from smsrelay_worker.policy.backoff import Backoff
 from smsrelay_worker.vendors.base import Answer, Kind
 

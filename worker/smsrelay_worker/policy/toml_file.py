@@ -13,7 +13,6 @@ from types import MappingProxyType
 from smsrelay.contract.lanes import Lane
 from smsrelay.resources import text_beside
 from smsrelay.settings import SettingsError
-
 from smsrelay_worker.policy.model import CLASSES, GUIDE_CODES, SUBMIT_CODES, Policy
 from smsrelay_worker.policy.toml_lines import TomlLines
 from smsrelay_worker.policy.toml_rows import SECONDS, RuleReader, read_backoff, read_retry_default, read_uncertain

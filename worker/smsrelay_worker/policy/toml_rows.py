@@ -9,7 +9,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from smsrelay.contract.lanes import Lane
-
 from smsrelay_worker.policy.backoff import Backoff
 from smsrelay_worker.policy.model import WAITING, Action, Rule, UncertainRule
 from smsrelay_worker.policy.toml_section import Range, Section

@@ -9,8 +9,8 @@ import sys
 from typing import NoReturn
 
 import structlog
-from smsrelay import logs
 
+from smsrelay import logs
 from smsrelay_worker.processes.foreign_variables import leave_out
 
 log = structlog.get_logger()

@@ -14,12 +14,12 @@ from typing import Any
 from celery import Celery
 from flower.app import Flower
 from flower.urls import settings as pages
+from tornado.options import options
+
 from smsrelay import logs
 from smsrelay.broker.queues import QUEUES, broker_queue
 from smsrelay.cli.commands import told
 from smsrelay.servers.broker_address import broker_address
-from tornado.options import options
-
 from smsrelay_worker.consumer.config import broker_settings
 from smsrelay_worker.settings import FlowerSettings
 

@@ -15,9 +15,9 @@ from typing import Any
 
 import click
 import gevent
+
 from smsrelay import logs
 from smsrelay.cli.commands import told
-
 from smsrelay_worker.processes.exec import become
 from smsrelay_worker.processes.queue_worker import DUTIES, QueueWorker, keep_agenda, serve, together_as
 from smsrelay_worker.processes.supervisor import Child, Supervisor, Work

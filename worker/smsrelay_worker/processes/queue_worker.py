@@ -17,8 +17,8 @@ import structlog
 from celery import Celery
 from celery.apps.worker import Worker, install_worker_term_handler
 from celery.signals import worker_shutting_down
-from smsrelay.contract.lanes import STATUS_QUEUE, Lane
 
+from smsrelay.contract.lanes import STATUS_QUEUE, Lane
 from smsrelay_worker.consumer.bootsteps import SchedulerStep
 
 log = structlog.get_logger()

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from smsrelay.contract.template import Registry
-
 from smsrelay_worker.rate_limit.segments import cost
 from smsrelay_worker.store.records import Reading
 

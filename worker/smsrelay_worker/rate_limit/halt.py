@@ -6,6 +6,7 @@ are due at the time they had, half a minute later at most, and waking them again
 """
 
 from redis import Redis
+
 from smsrelay.store import keys
 from smsrelay.store.connection import store_answers
 from smsrelay.store.script import Script

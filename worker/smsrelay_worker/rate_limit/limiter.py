@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 
 import structlog
 from redis import Redis
+
 from smsrelay.contract.lanes import Lane
 from smsrelay.store import keys
 from smsrelay.store.connection import store_answers
 from smsrelay.store.script import Script
-
 from smsrelay_worker.rate_limit.circuit import OutcomeCounts
 from smsrelay_worker.rate_limit.clock_sync import StoreClock
 from smsrelay_worker.rate_limit.settings import Circuit, Halt, Rate, RateState

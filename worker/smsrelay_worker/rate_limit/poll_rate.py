@@ -4,6 +4,7 @@ Enters: a wish. Leaves: in how many seconds it may come true. Fails with ``Store
 """
 
 from redis import Redis
+
 from smsrelay.store import keys
 from smsrelay.store.script import Script
 

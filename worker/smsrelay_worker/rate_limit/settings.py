@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from redis import Redis
+
 from smsrelay.store import keys
 from smsrelay.store.connection import store_answers
 

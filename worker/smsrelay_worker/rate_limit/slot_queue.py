@@ -15,9 +15,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import structlog
+
 from smsrelay.contract.lanes import Lane
 from smsrelay.store.connection import StoreUnavailable
-
 from smsrelay_worker.rate_limit.slot import Grant, Refusal, Slot
 from smsrelay_worker.rate_limit.waiters import Ask, Event, Waiter, Waiters
 

@@ -11,7 +11,6 @@ from typing import Protocol
 
 from smsrelay.contract.lanes import Lane
 from smsrelay.store.connection import StoreUnavailable
-
 from smsrelay_worker.rate_limit.slot import Grant
 
 AT_MOST = 256  # slots in one question

@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import structlog
+
 from smsrelay.contract.event import StatusEvent
 from smsrelay.store.connection import StoreUnavailable
-
 from smsrelay_worker.messages.outcome import Fault, Outcome
 from smsrelay_worker.messages.record import Record
 from smsrelay_worker.messages.reports import reported

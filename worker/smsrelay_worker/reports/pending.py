@@ -7,7 +7,6 @@ Fails with ``StoreUnavailable``; applying again is harmless.
 """
 
 from smsrelay.store.inbox import Inbox
-
 from smsrelay_worker.messages.outcome import Fault, Outcome
 from smsrelay_worker.messages.record import Record
 from smsrelay_worker.reports.apply import Reports

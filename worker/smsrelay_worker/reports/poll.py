@@ -8,12 +8,12 @@ Only where the policy says so (``pull_after_s``): the shape of the vendor's answ
 from collections.abc import Callable
 
 import structlog
+
 from smsrelay.broker.publisher import Publisher
 from smsrelay.broker.task_message import PULL, TaskMessage
 from smsrelay.contract.callback_token import CallbackToken
 from smsrelay.contract.lanes import STATUS_QUEUE
 from smsrelay.receiver.callback.reading import read_callback
-
 from smsrelay_worker.messages import lifecycle
 from smsrelay_worker.messages.outcome import Outcome
 from smsrelay_worker.messages.record import Record

@@ -9,11 +9,11 @@ Fails with ``StoreUnavailable`` or ``BrokerUnavailable``; the next look finds ag
 from collections.abc import Callable
 
 import structlog
+
 from smsrelay.broker.publisher import Publisher
 from smsrelay.contract.lanes import STATUS_QUEUE, Lane
 from smsrelay.enqueue import Enqueuer
 from smsrelay.store.inbox import Inbox
-
 from smsrelay_worker.store.records import Store
 
 GRACE = 10.0  # seconds others may be ahead before what they overtook counts as lost

@@ -11,11 +11,11 @@ fault of ours is logged and looked at again ten seconds later; those behind it a
 from collections import defaultdict
 
 import structlog
+
 from smsrelay.broker.publisher import BrokerUnavailable
 from smsrelay.contract.lanes import Lane
 from smsrelay.enqueue import Enqueuer
 from smsrelay.store.connection import StoreUnavailable
-
 from smsrelay_worker.messages import lifecycle
 from smsrelay_worker.messages.transition import Transition
 from smsrelay_worker.policy.model import Policy

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from smsrelay.store import keys
 from smsrelay.store.outbox import EVENTS_CAP
 from smsrelay.store.script import Call
-
 from smsrelay_worker.messages.record import Record, VendorMessage, encode_counts, relative
 from smsrelay_worker.messages.reports import UNLISTED
 from smsrelay_worker.messages.transition import Transition, Wake

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from redis import Redis
+
 from smsrelay.contract.event import StatusEvent
 from smsrelay.contract.lanes import STATUS_QUEUE, Lane
 from smsrelay.store import keys
 from smsrelay.store.connection import store_answers
 from smsrelay.store.inbox import report_key
 from smsrelay.store.script import Call, Script
-
 from smsrelay_worker.messages.record import Record
 from smsrelay_worker.messages.transition import Transition
 from smsrelay_worker.store.apply import Applied, applying, read_applied

@@ -8,9 +8,9 @@ import json
 from dataclasses import asdict, dataclass
 
 from redis import Redis
+
 from smsrelay.store import keys
 from smsrelay.store.script import Script
-
 from smsrelay_worker.store.shared_settings import Configuration
 
 BEAT = 5.0  # seconds between two words of a process

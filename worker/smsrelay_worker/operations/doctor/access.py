@@ -15,13 +15,13 @@ from redis import ConnectionPool, Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
+
 from smsrelay.broker.publisher import open_broker
 from smsrelay.broker.queues import transport_options
 from smsrelay.servers.access_denied import why_kept_out
 from smsrelay.servers.broker_address import is_rabbitmq
 from smsrelay.servers.redis_address import RedisAddress
 from smsrelay.settings import BrokerSettings, ProducerSettings
-
 from smsrelay_worker.operations.doctor import rabbitmq_rights, redis_rights
 from smsrelay_worker.operations.doctor.redis_rights import Command
 

@@ -5,12 +5,12 @@ Enters: the settings. Leaves: findings. Only reads.
 
 from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
+
 from smsrelay.broker.publisher import BrokerUnavailable, Publisher, open_broker
 from smsrelay.broker.queues import transport_options
 from smsrelay.servers.broker_address import is_rabbitmq
 from smsrelay.servers.redis_address import RedisAddress
 from smsrelay.settings import ProducerSettings
-
 from smsrelay_worker.operations.doctor.finding import Finding, error, note
 from smsrelay_worker.operations.doctor.server import examine_server
 

@@ -15,11 +15,11 @@ from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from urllib.parse import urlsplit
 
 from redis import Redis
+
 from smsrelay.contract.callback_token import PROBE, PROBE_ANSWER
 from smsrelay.receiver.refused_requests import Refusal
 from smsrelay.store import keys
 from smsrelay.store.refusal_counts import RefusalCounts
-
 from smsrelay_worker.messages.timeline import clock
 from smsrelay_worker.operations.doctor.finding import Finding, error, warning
 

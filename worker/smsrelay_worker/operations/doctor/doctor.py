@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Collection, Iterable
 
 from redis import Redis
+
 from smsrelay.broker.queues import transport_options
 from smsrelay.contract.rejection import Rejection
 from smsrelay.contract.template import Approval, Registry, load_registry
@@ -19,7 +20,6 @@ from smsrelay.receiver.spool import Spool, SpoolUnavailable
 from smsrelay.servers.broker_address import is_rabbitmq
 from smsrelay.settings import ProducerSettings, SettingsError
 from smsrelay.store.connection import StoreUnavailable, open_store, store_answers
-
 from smsrelay_worker.attempts.timeouts import Timeouts
 from smsrelay_worker.operations.doctor import access
 from smsrelay_worker.operations.doctor.access import Refusal

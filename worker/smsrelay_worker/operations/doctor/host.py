@@ -5,7 +5,6 @@ from urllib.parse import urlsplit
 
 from smsrelay.receiver.open_files import missing_files
 from smsrelay.settings import ProducerSettings
-
 from smsrelay_worker.operations.doctor.finding import Finding, error, warning
 from smsrelay_worker.settings import WorkerSettings
 

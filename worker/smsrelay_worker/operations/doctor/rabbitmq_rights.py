@@ -13,6 +13,7 @@ from typing import Any
 from amqp import Message
 from amqp.exceptions import AccessRefused, NotFound, PreconditionFailed
 from kombu import Connection, Exchange, Queue
+
 from smsrelay.broker.queues import QUEUES, broker_queue
 from smsrelay.contract.lanes import STATUS_QUEUE
 

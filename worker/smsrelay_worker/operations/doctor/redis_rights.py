@@ -12,6 +12,7 @@ from typing import Any
 
 from redis import Redis
 from redis.exceptions import InvalidResponse, NoPermissionError, ResponseError
+
 from smsrelay.broker.queues import QUEUES
 from smsrelay.contract.lanes import STATUS_QUEUE, Lane
 from smsrelay.store import keys

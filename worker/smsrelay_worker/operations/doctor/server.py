@@ -10,8 +10,8 @@ from typing import Any
 
 from redis import Redis
 from redis.exceptions import ResponseError
-from smsrelay.store import keys
 
+from smsrelay.store import keys
 from smsrelay_worker.messages.timeline import clock
 from smsrelay_worker.operations.doctor.callback import stored_callbacks
 from smsrelay_worker.operations.doctor.finding import Finding, error, warning

@@ -1,0 +1,216 @@
+"""``smsrelay bulk`` as a shell runs it: what it takes, what it says of wrong rows, and that a second run sends nothing twice."""
+
+import csv
+import re
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from smsrelay.contract.lanes import Lane
+from smsrelay.contract.message import referenced_id
+from smsrelay.store import keys
+from tests.support.queues import published_ids
+from tests.support.shell import Shell
+from tests.support.waiting import eventually
+
+SECRET = "tops-ecre-tkey-0815"
+CODE = "739148"
+SAME = ("--template", "0000000", "--lane", "marketing")
+MANY = 20_000
+
+
+@pytest.fixture
+def shell(valkey_url: str, tmp_path: Path) -> Shell:
+    urls = {"SMSRELAY_STORE_URL": valkey_url, "SMSRELAY_BROKER_URL": valkey_url}
+    return Shell(tmp_path, urls | {"SMSRELAY_SECRET": SECRET})
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "spring.csv"
+
+
+def numbers(count: int) -> list[str]:
+    return [f"138{number:08d}" for number in range(count)]
+
+
+def written(file: Path, *lines: str, encoding: str = "utf-8") -> str:
+    file.write_text("\r\n".join(lines) + "\r\n", encoding=encoding)
+    return str(file)
+
+
+def test_a_file_as_excel_saves_it_is_a_campaign(shell: Shell, redis: Redis, file: Path) -> None:
+    lines = [
+        "手机号,模板,通道,流水号,参数1",
+        '13800138000,0012345,notice,r1,"张三"',
+        "13800138001,0012345,marketing,r2,李四",
+        ",,,,",
+    ]
+    ended = shell.run("bulk", written(file, *lines, encoding="utf-8-sig"), "--app", "shop")
+    assert (ended.code, ended.output, ended.errors) == (0, "2 rows: 2 accepted, 0 accepted before, 0 refused\n", "")
+    assert published_ids(redis, Lane.NOTICE) == [referenced_id("shop", "r1")]
+    assert published_ids(redis, Lane.MARKETING) == [referenced_id("shop", "r2")]
+    assert redis.hget(keys.message(referenced_id("shop", "r1")), "tpl") == "0012345"
+
+
+@pytest.mark.parametrize("encoding", ["gb18030", "utf-16"])
+def test_another_encoding_is_refused_with_advice_and_taken_when_it_is_named(
+    shell: Shell, redis: Redis, file: Path, encoding: str
+) -> None:
+    path = written(file, "to,p1", "13800138000,张三", encoding=encoding)
+    guessed = shell.run("bulk", path, *SAME)
+    assert (guessed.code, guessed.output) == (2, "")
+    assert f"--encoding {encoding}" in guessed.errors
+    assert list(redis.scan_iter()) == []
+    assert shell.run("bulk", path, *SAME, "--encoding", encoding).code == 0
+    [message_id] = published_ids(redis, Lane.MARKETING)
+    assert "张三" in (redis.get(keys.payload(message_id)) or "")
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_the_delimiter_is_the_headers_own(shell: Shell, redis: Redis, file: Path, delimiter: str) -> None:
+    path = written(file, delimiter.join(("to", "p1")), delimiter.join(("13800138000", CODE)))
+    assert shell.run("bulk", path, *SAME).code == 0
+    assert redis.zcard(keys.AGENDA) == 1
+
+
+def test_wrong_rows_are_told_by_line_and_reason_and_kept_to_be_mended(
+    shell: Shell, redis: Redis, file: Path, tmp_path: Path
+) -> None:
+    lines = [
+        "to,p1",
+        f"13800138000,{CODE}",
+        f"1280013,{CODE}",
+        '13800138001,"a',
+        'b"',
+        "13800138002",
+        f"1.38E+10,{CODE}",
+        f"13800138003,{CODE}",
+    ]
+    ended = shell.run("bulk", written(file, *lines), *SAME, "--errors", "wrong.csv")
+    assert (ended.code, ended.output) == (1, "6 rows: 2 accepted, 0 accepted before, 4 refused\n")
+    assert [line.split(":")[0] for line in ended.errors.splitlines()] == ["line 3", "line 4", "line 6", "line 7"]
+    assert not any(value in ended.errors for value in ("1280013", "13800138", "1.38E", CODE))
+    wrong = tmp_path / "wrong.csv"
+    assert wrong.stat().st_mode & 0o077 == 0
+    rows = list(csv.reader(wrong.read_text("utf-8-sig").splitlines(keepends=True)))
+    assert [row[0] for row in rows] == ["line", "3", "4", "6", "7"]
+    wrong.write_text(wrong.read_text("utf-8-sig").replace("1280013", "13800138009"), encoding="utf-8-sig")
+    again = shell.run("bulk", "wrong.csv", *SAME)
+    assert again.output.startswith("4 rows: 1 accepted")
+
+
+def test_very_many_wrong_rows_are_not_all_told(shell: Shell, file: Path) -> None:
+    ended = shell.run("bulk", written(file, "to", *["1"] * 50), *SAME)
+    assert (ended.code, len(ended.errors.splitlines())) == (1, 21)
+    assert "and 30 more; --errors FILE" in ended.errors
+
+
+def test_running_it_again_sends_nothing_twice(shell: Shell, redis: Redis, file: Path) -> None:
+    path = written(file, "to", *numbers(700))
+    assert shell.run("bulk", path, *SAME).output == "700 rows: 700 accepted, 0 accepted before, 0 refused\n"
+    again = shell.run("bulk", path, *SAME)
+    assert (again.code, again.output) == (0, "700 rows: 0 accepted, 700 accepted before, 0 refused\n")
+    assert redis.zcard(keys.AGENDA) == 700
+
+
+def test_the_same_row_twice_in_a_file_is_one_message(shell: Shell, redis: Redis, file: Path) -> None:
+    ended = shell.run("bulk", written(file, "to,p1", "13800138000,a", "+86 138-0013-8000,a", "13800138000,b"), *SAME)
+    assert ended.output == "3 rows: 2 accepted, 1 accepted before, 0 refused\n"
+    assert redis.zcard(keys.AGENDA) == 2
+
+
+def test_a_named_campaign_goes_on_from_a_changed_file_and_another_name_is_another_campaign(shell: Shell, file: Path) -> None:
+    shell.run("bulk", written(file, "to", *numbers(3)), *SAME, "--campaign", "spring")
+    longer = written(file, "to", *reversed(numbers(5)))
+    assert shell.run("bulk", longer, *SAME, "--campaign", "spring").output.startswith("5 rows: 2 accepted, 3 accepted before")
+    assert shell.run("bulk", longer, *SAME, "--campaign", "summer").output.startswith("5 rows: 5 accepted")
+
+
+def test_a_reference_used_for_other_content_is_named_by_its_line(shell: Shell, file: Path) -> None:
+    ended = shell.run("bulk", written(file, "to,reference,p1", "13800138000,r-walrus,a", "13800138000,r-walrus,b"), *SAME)
+    assert (ended.code, ended.errors.split(":")[0]) == (1, "line 3")
+    assert "walrus" not in ended.errors
+
+
+def test_a_command_killed_in_the_middle_and_run_again_makes_one_message_of_each_row(
+    shell: Shell, redis: Redis, file: Path
+) -> None:
+    path = written(file, "to", *numbers(MANY))
+    with shell.start("bulk", path, *SAME) as process:
+        eventually(lambda: redis.zcard(keys.AGENDA), "the first rows are recorded")
+        process.kill()
+    recorded = redis.zcard(keys.AGENDA)
+    assert recorded > 0  # all, if this process stood still for seconds; then the second run finds nothing to do
+    again = shell.run("bulk", path, *SAME)
+    assert again.output == f"{MANY:,} rows: {MANY - recorded:,} accepted, {recorded:,} accepted before, 0 refused\n"
+    published = published_ids(redis, Lane.MARKETING)
+    assert len(set(published)) == redis.zcard(keys.AGENDA) == redis.zcard(keys.outbox(Lane.MARKETING)) == MANY
+
+
+def test_a_file_saved_anew_on_the_way_stops_the_command_which_says_how_to_go_on(shell: Shell, redis: Redis, file: Path) -> None:
+    path = written(file, "to", *numbers(MANY))
+    with shell.start("bulk", path, *SAME) as process:
+        eventually(lambda: redis.zcard(keys.AGENDA), "the first rows are recorded")
+        written(file, "to", *numbers(MANY), "13912345678")
+        _, errors = process.communicate(timeout=60)
+    told = errors.decode()
+    assert process.returncode == 3
+    assert "FILE: was changed while it was read" in told
+    recorded = redis.zcard(keys.AGENDA)
+    [named] = re.findall(r"run it again with (--campaign \w+), or what was accepted is sent again", told)
+    again = shell.run("bulk", path, *SAME, *named.split())
+    assert again.output == f"{MANY + 1:,} rows: {MANY + 1 - recorded:,} accepted, {recorded:,} accepted before, 0 refused\n"
+    assert redis.zcard(keys.AGENDA) == MANY + 1
+
+
+def test_a_dry_run_counts_and_shows_and_enqueues_nothing(redis: Redis, tmp_path: Path, file: Path) -> None:
+    registry = '[[template]]\nid="7"\nbody="{0}您好{1}"\nsignature="Firma"\nstatus="pending"\nlane="notice"\n'
+    (tmp_path / "templates.toml").write_text(registry, encoding="utf-8")
+    shell = Shell(tmp_path, {"SMSRELAY_SECRET": SECRET, "SMSRELAY_TEMPLATES": "templates.toml"})
+    lines = ["to,p1,p2", "13800138000,张三,a", f"13800138001,李四,{'长' * 70}", "13800138002,王五,"]
+    ended = shell.run("bulk", written(file, *lines), "--template", "7", "--dry-run")
+    assert ended.code == 1
+    assert ended.errors == "line 4: params: 1 given, template 7 takes 2\n"
+    assert ended.output.splitlines() == [
+        "3 rows: 2 would be accepted, 1 refused; nothing was enqueued",
+        "template 7, lane notice: 2 messages",
+        "template 7: 3 segments in all; the first reads: 张三您好a【PIN】",
+        "template 7: not approved yet",
+    ]
+    assert list(redis.scan_iter()) == []
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (["13800138000,a", "13800138001,b"], "must be a header"),
+        (["to,refrence", "13800138000,r"], "refrence"),
+        (["to,p1", '13800138000,"open', "13800138001,b"], "line 2: is not CSV"),
+        ([""], "line 1: must be a header"),
+    ],
+)
+def test_a_file_that_is_no_campaign_ends_with_2_before_anything_is_enqueued(
+    shell: Shell, redis: Redis, file: Path, lines: list[str], said: str
+) -> None:
+    ended = shell.run("bulk", written(file, *lines), *SAME)
+    assert (ended.code, ended.output) == (2, "")
+    assert said in ended.errors
+    assert "138001380" not in ended.errors
+    assert list(redis.scan_iter()) == []
+
+
+def test_without_the_store_it_ends_with_3_and_says_how_to_go_on(
+    tmp_path: Path, file: Path, valkey_url: str, closed_port: int
+) -> None:
+    urls = {"SMSRELAY_STORE_URL": f"redis://127.0.0.1:{closed_port}/0", "SMSRELAY_BROKER_URL": valkey_url}
+    ended = Shell(tmp_path, urls | {"SMSRELAY_SECRET": SECRET}).run("bulk", written(file, "to", "13800138000"), *SAME)
+    assert (ended.code, ended.output) == (3, "")
+    assert "run the same command again" in ended.errors
+
+
+def test_the_file_of_refused_rows_is_not_the_file_itself(shell: Shell, file: Path) -> None:
+    path = written(file, "to", "13800138000")
+    assert shell.run("bulk", path, *SAME, "--errors", path).code == 2
+    assert file.read_text() == "to\n13800138000\n"

@@ -1,0 +1,86 @@
+"""What a person's commands need of the environment: the store, and no secret of the vendor's or of ours."""
+
+import contextlib
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from smsrelay_worker.store.records import Store
+from smsrelay_worker.vendors.base import Answer, Kind
+from tests.support.messages import RETENTION, SECRET, answer, begin, enqueuer, job
+from tests.support.shell import Shell
+
+BROKEN = {"SMSRELAY_CONCURRENCY": "none", "SMSRELAY_VENDOR_URL": "nowhere", "SMSRELAY_SECRET": "short"}
+
+
+def run(url: str, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": "/usr/bin:/bin", "SMSRELAY_STORE_URL": url, **settings}
+    command = [sys.executable, "-m", "smsrelay_worker", *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def failed(redis: Redis, valkey_url: str) -> str:
+    """A message that the vendor refused."""
+    store, message_id = Store(redis, RETENTION), enqueuer(redis, valkey_url).enqueue(job()).message_id
+    begin(store, message_id)
+    answer(store, message_id, 1, Answer(Kind.ANSWERED, "i005"))
+    return message_id
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["status", "status --json", "rate", "rate 50", "resume", "show ID", "why ID", "dead list", "dead show ID"],
+)
+def test_a_command_needs_only_the_store_even_where_other_settings_are_wrong(failed: str, valkey_url: str, command: str) -> None:
+    said = run(valkey_url, *command.replace("ID", failed).split(), **BROKEN)
+    assert said.returncode == 0, said.stderr
+
+
+def test_cancel_needs_only_the_store(redis: Redis, valkey_url: str) -> None:
+    message_id = enqueuer(redis, valkey_url).enqueue(job()).message_id
+    assert run(valkey_url, "cancel", message_id).stdout == "cancelled\n"
+
+
+def test_metrics_needs_only_the_store(valkey_url: str) -> None:
+    environment = {"PATH": "/usr/bin:/bin", "SMSRELAY_STORE_URL": valkey_url}
+    command = [sys.executable, "-m", "smsrelay_worker", "metrics", "--port", "0"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as serving:
+        assert serving.stdout is not None
+        assert serving.stdout.readline().startswith("http://127.0.0.1:")
+        serving.terminate()
+
+
+def test_a_replay_needs_what_an_app_needs_and_no_key_of_the_vendor(failed: str, valkey_url: str) -> None:
+    said = run(valkey_url, "dead", "replay", failed, SMSRELAY_BROKER_URL=valkey_url, SMSRELAY_SECRET=SECRET.decode())
+    assert (said.returncode, said.stdout) == (0, f"{failed}  queued\n"), said.stderr
+    assert "SMSRELAY_SECRET" in run(valkey_url, "dead", "replay", failed).stderr
+
+
+def test_a_silent_store_is_given_up_after_one_try() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # connections wait in its queue, and nobody ever answers
+        said = run(f"redis://127.0.0.1:{silent.getsockname()[1]}/0", "status")
+        assert (said.returncode, said.stdout) == (3, ""), said.stderr
+        assert "did not answer" in said.stderr
+        silent.settimeout(0)
+        tries = 0
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                silent.accept()[0].close()
+                tries += 1
+    assert tries == 1
+
+
+@pytest.mark.parametrize("command", ["receiver", "flower", "metrics"])
+def test_a_port_that_is_taken_is_said_so_in_a_sentence(tmp_path: Path, valkey_url: str, command: str) -> None:
+    named = {"STORE_URL": valkey_url, "BROKER_URL": valkey_url, "SECRET": "0123456789abcdef", "FLOWER_AUTH": "me:a password"}
+    shell = Shell(tmp_path, {f"SMSRELAY_{name}": value for name, value in named.items()})
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        said = shell.run(command, "--port", str(port))
+    assert (said.code, said.errors.count("\n")) == (2, 1)
+    assert said.errors.startswith(f"Error: cannot listen at 127.0.0.1, port {port}: Address already in use")

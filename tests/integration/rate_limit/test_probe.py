@@ -1,0 +1,167 @@
+"""The one submit that tests a shut vendor: no test is lost with a slot that nobody used, and a lost one is soon made good."""
+
+import time
+from dataclasses import replace
+
+import pytest
+from redis import Redis
+
+from smsrelay.contract.lanes import Lane
+from smsrelay.contract.state import State
+from smsrelay.enqueue import Enqueuer
+from smsrelay.store import keys
+from smsrelay_worker.attempts.attempt import Attempt, CompletedAttempt
+from smsrelay_worker.attempts.recorder import STALLED
+from smsrelay_worker.attempts.submit import Submitter
+from smsrelay_worker.rate_limit.limiter import Limit
+from smsrelay_worker.rate_limit.slot import Slot
+from smsrelay_worker.store.records import Store
+from smsrelay_worker.vendors.base import Answer, Kind, Vendor
+from tests.integration.attempts.test_recorder import recording
+from tests.integration.rate_limit.test_limiter import due, store_micros, take
+from tests.support.messages import SECRET, WAITS, begin, job, sending
+from tests.support.scripted_vendor import scripted_vendor, yisha
+
+HOUR = 3_600_000_000  # microseconds
+SHUT = pytest.mark.parametrize("key", [keys.CIRCUIT, keys.HALTED])
+
+
+def shut(redis: Redis, key: str) -> Limit:
+    """A limit with its circuit open, or halted, whose test is due."""
+    limit = Limit(redis, 100)
+    if key == keys.CIRCUIT:
+        limit.settled(answered=0, failed=20)
+        redis.hset(key, "wait", 10_000)
+    else:
+        limit.halt("A403")
+    due(redis, key)
+    return limit
+
+
+def next_test(redis: Redis, key: str) -> float:
+    """Seconds until it is due."""
+    return (int(redis.hget(key, "probe") or 0) - store_micros(redis) / 1000) / 1000
+
+
+@SHUT
+def test_a_test_is_not_lost_when_there_is_no_slot_for_it(redis: Redis, key: str) -> None:
+    limit = shut(redis, key)
+    limit.throttled(30)
+    assert not take(limit).slots
+    redis.hdel(keys.RATE, "pause")
+    assert [slot.probe for slot in take(limit).slots] == [True]
+
+
+@SHUT
+def test_a_test_whose_slot_nobody_uses_is_given_back_once(redis: Redis, key: str) -> None:
+    limit, other = shut(redis, key), Limit(redis, 100)
+    [slot] = take(limit).slots
+    assert not take(other).slots
+    limit.give_back("t", [(slot, 1)])
+    [again] = take(other).slots
+    assert again.probe
+    limit.give_back("t", [(slot, 1)])  # no longer the newest
+    assert not take(limit).slots
+
+
+def test_a_test_given_back_when_all_is_well_again_does_nothing(redis: Redis) -> None:
+    limit = shut(redis, keys.CIRCUIT)
+    [slot] = take(limit).slots
+    limit.resume()
+    limit.give_back("t", [(slot, 1)])
+    assert not redis.exists(keys.CIRCUIT, keys.HALTED)
+
+
+@pytest.mark.parametrize(("key", "most"), [(keys.CIRCUIT, 10.0), (keys.HALTED, 60.0)])
+def test_a_test_that_is_lost_with_its_worker_is_soon_followed_by_another(redis: Redis, key: str, most: float) -> None:
+    limit = shut(redis, key)
+    assert take(limit).slots
+    assert 0 < next_test(redis, key) <= most
+
+
+def test_a_circuit_does_not_wait_for_a_clock_that_was_set_back(redis: Redis) -> None:
+    limit = shut(redis, keys.CIRCUIT)
+    redis.hset(keys.CIRCUIT, "probe", (store_micros(redis) + HOUR) // 1000)
+    assert [slot.probe for slot in take(limit).slots] == [True]
+
+
+@SHUT
+def test_a_test_that_hung_does_not_put_off_the_next_one_by_more_than_if_it_had_failed_at_once(redis: Redis, key: str) -> None:
+    limit = shut(redis, key)
+    [hung] = take(limit).slots
+    before = next_test(redis, key)
+    limit.settled(answered=0, failed=1, probe=False, tested=replace(hung, begins=hung.begins - HOUR))
+    assert next_test(redis, key) <= before
+    limit.settled(answered=0, failed=1, probe=False, tested=hung)
+    longest = 10.0 if key == keys.CIRCUIT else 300.0
+    assert longest - 5 < next_test(redis, key) <= longest
+
+
+def test_an_attempt_that_never_reached_the_vendor_says_nothing_of_it(redis: Redis, store: Store, door: Enqueuer) -> None:
+    limit = shut(redis, keys.CIRCUIT)
+    [slot] = take(limit).slots
+    begun = begun_in(store, door.enqueue(job(Lane.OTP)).message_id, slot)
+    recording(store, redis, lambda: 0.5, limit=limit).record(CompletedAttempt(begun, Answer(Kind.UNREACHABLE, STALLED)))
+    assert redis.hget(keys.CIRCUIT, "wait") == "10000"
+    assert [slot.probe for slot in take(limit).slots] == [True]
+
+
+def test_a_test_that_is_too_late_for_its_slot_is_made_in_another_and_counts(redis: Redis, store: Store, door: Enqueuer) -> None:
+    limit = shut(redis, keys.CIRCUIT)
+    [slot] = take(limit).slots
+    begun = begun_in(store, door.enqueue(job(Lane.OTP)).message_id, replace(slot, until=0.0))
+    with scripted_vendor() as script, yisha(script.url) as vendor:
+        outcome = submits(redis, store, limit, vendor).here(begun)
+    assert outcome.text == "submitted (0000)"
+    assert not redis.exists(keys.CIRCUIT)
+
+
+def test_a_message_that_may_not_start_leaves_the_test_to_the_next_one(redis: Redis, store: Store, door: Enqueuer) -> None:
+    shut(redis, keys.CIRCUIT)
+    gone, waits = (door.enqueue(job(Lane.OTP)).message_id for _ in range(2))
+    with scripted_vendor() as script, yisha(script.url) as vendor:
+        sender = sending(store, redis, vendor, rate=100)
+        redis.hset(keys.message(gone), "exp", 1)  # its begin finds that it is too late
+        sender.attempt([gone])
+        sender.attempt([waits])
+        assert len(script.received) == 1
+    reading = store.read(waits)
+    assert reading is not None
+    assert reading.record.state is State.SUBMITTED
+    assert not redis.exists(keys.CIRCUIT)
+
+
+def test_what_waits_for_a_test_does_not_wait_longer_than_that(redis: Redis, store: Store, door: Enqueuer) -> None:
+    shut(redis, keys.CIRCUIT)
+    redis.hset(keys.CIRCUIT, "probe", store_micros(redis) // 1000 + 3000)
+    message_id = door.enqueue(job(Lane.OTP)).message_id
+    with scripted_vendor() as script, yisha(script.url) as vendor:
+        sending(store, redis, vendor).attempt([message_id])
+    reading = store.read(message_id)
+    assert reading is not None
+    assert reading.record.due is not None
+    assert reading.record.due <= store_micros(redis) / 1000 + 3000 < reading.now + 1000 * WAITS.halted
+
+
+def begun_in(store: Store, message_id: str, slot: Slot) -> Attempt:
+    """An attempt that was begun right now with this slot."""
+    reading, change = store.read(message_id), begin(store, message_id)
+    assert reading is not None
+    assert change is not None
+    assert change.after.begun_at is not None
+    return Attempt(change.after, reading.payload, change.after.begun_at, time.monotonic(), slot, 1, time.monotonic())
+
+
+def submits(redis: Redis, store: Store, limit: Limit, vendor: Vendor) -> Submitter:
+    made = Submitter(
+        vendor=vendor,
+        limit=limit,
+        answers=recording(store, redis, lambda: 0.5, limit=limit),
+        concurrency=1,
+        secret=SECRET,
+        callback_base=None,
+        callback_life=3600.0,
+        waits=WAITS,
+    )
+    assert made.room.take(1, 0) == 1
+    return made

@@ -1,0 +1,227 @@
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from redis import Redis
+
+from smsrelay.broker.publisher import Publisher
+from smsrelay.contract.event import StatusEvent
+from smsrelay.contract.lanes import STATUS_QUEUE, Lane
+from smsrelay.contract.state import State
+from smsrelay.enqueue import CHUNK, Enqueuer
+from smsrelay.store import keys
+from smsrelay.store.inbox import Inbox
+from smsrelay_worker.policy.model import Policy
+from smsrelay_worker.scheduler.rescuer import Rescuer
+from smsrelay_worker.scheduler.scheduler import Scheduler
+from smsrelay_worker.store.records import Store
+from smsrelay_worker.vendors.base import Answer, Kind
+from tests.support import messages
+from tests.support.messages import ACCEPTED, LEASE, POLICY, RETENTION, answer, begin, job
+from tests.support.queues import published_ids
+from tests.support.waiting import eventually
+
+UNREACHABLE = Answer(Kind.UNREACHABLE, "connect_error")
+
+
+def agenda(store: Store, door: Enqueuer, redis: Redis, policy: Policy = POLICY) -> Scheduler:
+    return messages.agenda(redis, url_of(redis), door, policy)
+
+
+def lost(store: Store, door: Enqueuer, redis: Redis) -> Rescuer:
+    return Rescuer(store, door, Inbox(redis), Publisher(url_of(redis)), grace=0.6)
+
+
+def url_of(redis: Redis) -> str:
+    known = redis.connection_pool.connection_kwargs
+    return f"redis://{known['host']}:{known['port']}/{known['db']}"
+
+
+def due_now(redis: Redis, message_id: str) -> None:
+    """Move a message's time into the past, as if it had passed."""
+    redis.hset(keys.message(message_id), "due", 1)
+    redis.zadd(keys.AGENDA, {message_id: 1})
+
+
+def test_a_retry_that_is_due_is_published_to_its_lane(store: Store, door: Enqueuer, redis: Redis) -> None:
+    message_id = door.enqueue(job(Lane.OTP)).message_id
+    begin(store, message_id)
+    answer(store, message_id, 1, UNREACHABLE)
+    redis.delete(Lane.OTP.queue)
+    due_now(redis, message_id)
+    assert agenda(store, door, redis).turn() == 1
+    assert redis.llen(Lane.OTP.queue) == 1
+    reading = store.read(message_id)
+    assert reading is not None
+    assert reading.record.state is State.QUEUED
+
+
+def test_two_agendas_do_what_is_due_once(store: Store, door: Enqueuer, redis: Redis) -> None:
+    message_id = door.enqueue(job()).message_id
+    begin(store, message_id)
+    answer(store, message_id, 1, UNREACHABLE)
+    redis.delete(Lane.NOTICE.queue)
+    due_now(redis, message_id)
+    first, second = agenda(store, door, redis), agenda(store, door, redis)
+    assert first.turn() + second.turn() == 1
+    assert redis.llen(Lane.NOTICE.queue) == 1
+
+
+def test_an_entry_taken_by_an_agenda_that_was_killed_is_due_again(store: Store, door: Enqueuer, redis: Redis) -> None:
+    message_id = door.enqueue(job()).message_id
+    begin(store, message_id)
+    redis.zadd(keys.AGENDA, {message_id: 1})
+    assert store.take_due(10) == [message_id]
+    assert store.take_due(10) == []
+    assert float(redis.zscore(keys.AGENDA, message_id) or 0) > 1
+
+
+def test_an_attempt_that_begins_while_an_agenda_has_its_message_in_hand_keeps_its_lease(
+    store: Store, door: Enqueuer, redis: Redis
+) -> None:
+    message_id = door.enqueue(job(Lane.OTP)).message_id
+
+    class Slow(Store):
+        """A turn is long: a worker begins what was taken before it is looked at."""
+
+        def take_due(self, at_most: int) -> list[str]:
+            taken = super().take_due(at_most)
+            if taken:
+                begin(store, message_id)
+            return taken
+
+    store.claim([message_id])
+    redis.zadd(keys.AGENDA, {message_id: 1})  # the claim has run out
+    assert messages.agenda(redis, url_of(redis), door, store=Slow(redis, RETENTION)).turn() == 1
+    reading = store.read(message_id)
+    assert reading is not None
+    assert reading.record.state is State.SUBMITTING
+    assert reading.record.begun_at is not None
+    assert float(redis.zscore(keys.AGENDA, message_id) or 0) > reading.record.begun_at + 0.9 * LEASE
+
+
+def test_a_message_with_a_time_of_its_own_waits_in_the_agenda_and_not_in_a_queue(
+    store: Store, door: Enqueuer, redis: Redis
+) -> None:
+    later = datetime.now(UTC) + timedelta(hours=1)
+    message_id = door.enqueue(job(not_before=later)).message_id
+    redis.delete(Lane.NOTICE.queue)
+    turning = agenda(store, door, redis)
+    assert turning.turn() == 0
+    assert begin(store, message_id).transition is None  # type: ignore[union-attr]
+    due_now(redis, message_id)
+    assert turning.turn() == 1
+    assert redis.llen(Lane.NOTICE.queue) == 1
+    assert begin(store, message_id).transition is not None  # type: ignore[union-attr]
+
+
+def test_a_wake_up_that_was_overtaken_is_published_again(store: Store, door: Enqueuer, redis: Redis) -> None:
+    door.enqueue(job())
+    later = door.enqueue(job()).message_id
+    store.claim([later])
+    looking = lost(store, door, redis)
+    assert looking.find() == 0
+    eventually(lambda: looking.find() == 1)
+    assert redis.llen(Lane.NOTICE.queue) == 3
+    assert looking.find() == 0
+
+
+def test_wake_ups_that_are_left_over_in_an_empty_lane_are_published_again(store: Store, door: Enqueuer, redis: Redis) -> None:
+    door.enqueue_all([job() for _ in range(1200)])
+    redis.delete(Lane.NOTICE.queue)
+    looking = lost(store, door, redis)
+    assert looking.find() == 0
+    eventually(lambda: looking.find() == 1200)
+    assert redis.llen(Lane.NOTICE.queue) == 1200 / CHUNK
+
+
+def test_a_backlog_that_only_waits_its_turn_is_not_published_again(store: Store, door: Enqueuer, redis: Redis) -> None:
+    accepted = door.enqueue_all([job() for _ in range(200)])
+    store.claim([one.message_id for one in accepted[:50]])
+    looking = lost(store, door, redis)
+    eventually(lambda: looking.find() == 0 and redis.llen(keys.marks(Lane.NOTICE)) == 4)
+    assert looking.find() == 0
+
+
+def test_a_late_copy_of_a_wake_up_published_again_does_not_call_the_backlog_lost(
+    store: Store, door: Enqueuer, redis: Redis
+) -> None:
+    held, later, *backlog = [one.message_id for one in door.enqueue_all([job() for _ in range(100)])]
+    store.claim([later])
+    looking = lost(store, door, redis)
+    eventually(lambda: looking.find() == 1)
+    store.claim([held])
+    marks, found = redis.llen(keys.marks(Lane.NOTICE)), []
+
+    def looked_long_enough() -> bool:
+        found.append(looking.find())
+        return bool(redis.llen(keys.marks(Lane.NOTICE)) == marks + 4)
+
+    eventually(looked_long_enough)
+    assert sum(found) == 0
+    assert store.waiting(Lane.NOTICE) == len(backlog)
+
+
+def test_an_agenda_entry_without_its_message_goes(store: Store, door: Enqueuer, redis: Redis) -> None:
+    redis.zadd(keys.AGENDA, {"nobody": 1})
+    assert agenda(store, door, redis).turn() == 1
+    assert redis.zcard(keys.AGENDA) == 0
+
+
+def test_a_queued_message_expires_when_nobody_begins_it(store: Store, door: Enqueuer, redis: Redis) -> None:
+    message_id = door.enqueue(job(expires_in=1)).message_id
+    eventually(lambda: agenda(store, door, redis).turn() == 1)
+    reading = store.read(message_id)
+    assert reading is not None
+    assert reading.record.state is State.EXPIRED
+    assert store.waiting(Lane.NOTICE) == 0
+
+
+def test_silent_submits_are_asked_about_one_a_second_and_the_longest_silent_first(
+    store: Store, door: Enqueuer, redis: Redis
+) -> None:
+    asking = replace(POLICY, pull_after=0.001)
+    ids = [door.enqueue(job()).message_id for _ in range(4)]
+    for place, message_id in enumerate(ids):
+        begin(store, message_id)
+        answer(store, message_id, 1, replace(ACCEPTED, external_id=f"e{place}"))
+        redis.zadd(keys.AGENDA, {message_id: place + 1})
+    redis.delete(STATUS_QUEUE)
+    looking = agenda(store, door, redis, policy=asking)
+    before = int(redis.time()[0]) * 1000
+    assert looking.turn() == 4
+    assert redis.llen(STATUS_QUEUE) == 1
+    waits = [redis.zscore(keys.AGENDA, message_id) for message_id in ids[1:]]
+    assert waits == sorted(waits)
+    reading = store.read(ids[3])
+    assert reading is not None
+    assert reading.record.state is State.SUBMITTED
+    assert reading.record.due is not None
+    assert before + 2000 < reading.record.due <= reading.now + 3000
+
+
+def test_a_report_whose_task_was_lost_is_published_again_until_it_is_applied(store: Store, door: Enqueuer, redis: Redis) -> None:
+    inbox, looking = Inbox(redis), lost(store, door, redis)
+    event = StatusEvent(message_id="m", attempt=1, code="200", received_at=1)
+    inbox.record([event, event])
+    assert looking.find() == 0
+    eventually(lambda: looking.find() == 1)
+    assert redis.llen(STATUS_QUEUE) == 1
+    inbox.applied([event])
+    assert redis.hlen(keys.REPORTS) == 0
+    assert redis.zcard(keys.REPORTS_OUTBOX) == redis.zcard(keys.REPORTS_KEYS) == 0
+
+
+def test_a_message_that_brings_out_a_fault_of_ours_does_not_keep_those_behind_it_waiting(
+    store: Store, door: Enqueuer, redis: Redis
+) -> None:
+    ids = [door.enqueue(job()).message_id for _ in range(5)]
+    for message_id in ids:
+        begin(store, message_id)
+        answer(store, message_id, 1, UNREACHABLE)
+        due_now(redis, message_id)
+    redis.delete(Lane.NOTICE.queue)
+    poison, *others = sorted(ids)
+    redis.hset(keys.message(poison), "len", "many")
+    assert agenda(store, door, redis).turn() == 5
+    assert set(published_ids(redis, Lane.NOTICE)) == set(others)
+    assert float(redis.zscore(keys.AGENDA, poison) or 0) > 1, "it is looked at again"

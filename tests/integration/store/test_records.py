@@ -1,0 +1,228 @@
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from redis import Redis
+
+from smsrelay.contract.event import StatusEvent
+from smsrelay.contract.lanes import Lane
+from smsrelay.contract.state import State
+from smsrelay.enqueue import Enqueuer
+from smsrelay.store import keys
+from smsrelay_worker.messages import lifecycle
+from smsrelay_worker.messages.reports import reported
+from smsrelay_worker.messages.transition import Transition
+from smsrelay_worker.reports.apply import Reports
+from smsrelay_worker.store.records import HOLD, Reading, Store
+from smsrelay_worker.vendors.base import Answer, Kind
+from tests.support.messages import ACCEPTED, POLICY, RETENTION, answer, begin, changed, job
+
+
+def state(store: Store, message_id: str) -> State:
+    reading = store.read(message_id)
+    assert reading is not None
+    return reading.record.state
+
+
+def report(store: Store, message_id: str, code: int, attempt: int = 1) -> None:
+    event = StatusEvent(message_id=message_id, attempt=attempt, code=str(code), updated_on=code, received_at=1)
+
+    def decide(reading: Reading) -> Transition | None:
+        return reported(reading.record, attempt, event, POLICY, reading.now, 0.5)
+
+    changed(store, message_id, decide)
+
+
+def test_of_many_wake_ups_exactly_one_begins_the_attempt(store: Store, door: Enqueuer) -> None:
+    message_id = door.enqueue(job()).message_id
+    with ThreadPoolExecutor(16) as pool:
+        changes = list(pool.map(lambda number: begin(store, message_id, f"worker {number}"), range(32)))
+    assert sum(change is not None and change.transition is not None for change in changes) == 1
+
+
+def test_a_transition_decided_on_an_old_reading_is_not_applied(store: Store, door: Enqueuer) -> None:
+    message_id = door.enqueue(job()).message_id
+    old = store.read(message_id)
+    assert old is not None
+    begin(store, message_id)
+    withdrawn = lifecycle.cancelled(old.record)
+    assert withdrawn is not None
+    assert not store.apply(old.record, withdrawn)
+    assert state(store, message_id) is State.SUBMITTING
+
+
+def test_a_change_is_decided_again_when_somebody_was_faster(store: Store, door: Enqueuer) -> None:
+    message_id = door.enqueue(job()).message_id
+    old = store.read(message_id)
+    begin(store, message_id)
+    seen: list[State] = []
+
+    def decide(reading: Reading) -> Transition | None:
+        seen.append(reading.record.state)
+        return lifecycle.cancelled(reading.record)
+
+    change = store.change(message_id, decide, old)
+    assert seen == [State.QUEUED, State.SUBMITTING]
+    assert change is not None
+    assert change.transition is None
+
+
+def test_the_payload_goes_with_the_delivery_and_stays_with_a_failure_until_expiry(
+    store: Store, door: Enqueuer, redis: Redis
+) -> None:
+    delivered, failed = (door.enqueue(job()).message_id for _ in range(2))
+    for message_id, code in ((delivered, 200), (failed, 504)):
+        begin(store, message_id)
+        answer(store, message_id, 1, ACCEPTED)
+        report(store, message_id, code)
+    assert not redis.exists(keys.payload(delivered))
+    assert redis.pttl(keys.payload(failed)) > 0
+
+
+def test_only_a_final_message_has_a_lifetime(store: Store, door: Enqueuer, redis: Redis) -> None:
+    message_id = door.enqueue(job()).message_id
+    assert redis.ttl(keys.message(message_id)) == -1
+    begin(store, message_id)
+    answer(store, message_id, 1, ACCEPTED)
+    report(store, message_id, 504)
+    assert 0 < redis.ttl(keys.message(message_id)) <= RETENTION
+    assert redis.zscore(keys.AGENDA, message_id) is None
+
+
+def test_a_newer_report_takes_the_lifetime_of_a_failed_message_back(store: Store, door: Enqueuer, redis: Redis) -> None:
+    message_id = door.enqueue(job()).message_id
+    begin(store, message_id)
+    report(store, message_id, 500)
+    report(store, message_id, 503)
+    assert state(store, message_id) is State.RETRYING
+    assert redis.ttl(keys.message(message_id)) == -1
+    assert redis.zscore(keys.AGENDA, message_id) is not None
+
+
+@pytest.mark.parametrize("outcome", list(Kind))
+def test_every_message_that_is_not_final_is_in_the_agenda(store: Store, door: Enqueuer, redis: Redis, outcome: Kind) -> None:
+    message_id = door.enqueue(job()).message_id
+    assert redis.zscore(keys.AGENDA, message_id) is not None
+    begin(store, message_id)
+    assert redis.zscore(keys.AGENDA, message_id) is not None
+    answer(store, message_id, 1, Answer(outcome, "0000"))
+    listed = redis.zscore(keys.AGENDA, message_id) is not None
+    assert listed is not state(store, message_id).final
+
+
+def test_a_claimed_message_leaves_the_outbox_and_marks_how_far_its_lane_is(store: Store, door: Enqueuer, redis: Redis) -> None:
+    message_id = door.enqueue(job(Lane.OTP)).message_id
+    place = redis.zscore(keys.outbox(Lane.OTP), message_id)
+    assert store.waiting(Lane.OTP) == 1
+    [reading] = store.claim([message_id])
+    assert reading is not None
+    assert reading.payload is not None
+    assert store.waiting(Lane.OTP) == 0
+    assert place is not None
+    assert float(redis.get(keys.taken(Lane.OTP)) or 0) == place
+
+
+def test_a_claim_that_nobody_prolongs_runs_out_into_the_agenda(store: Store, door: Enqueuer, redis: Redis) -> None:
+    message_id = door.enqueue(job()).message_id
+    [reading] = store.claim([message_id])
+    assert reading is not None
+    assert redis.zscore(keys.AGENDA, message_id) == reading.now + HOLD * 1000
+
+
+def test_a_claim_of_nobody_or_of_a_final_message_takes_nothing(store: Store, door: Enqueuer, redis: Redis) -> None:
+    message_id = door.enqueue(job()).message_id
+    changed(store, message_id, lambda reading: lifecycle.cancelled(reading.record))
+    [gone, final] = store.claim(["nobody", message_id])
+    assert gone is None
+    assert final is not None
+    assert redis.zcard(keys.AGENDA) == 0
+
+
+def test_a_report_by_external_id_finds_its_attempt(store: Store, door: Enqueuer) -> None:
+    message_id = door.enqueue(job()).message_id
+    begin(store, message_id)
+    answer(store, message_id, 1, ACCEPTED)
+    event = StatusEvent(external_id="e1", code="200", received_at=1)
+    assert not store.park(event)
+    assert store.submit_of("e1") == (message_id, 1)
+
+
+def test_a_report_by_an_unknown_external_id_is_parked_and_not_lost(store: Store) -> None:
+    event = StatusEvent(external_id="e7", code="200", received_at=1)
+    assert store.submit_of("e7") is None
+    assert store.park(event)
+    assert store.parked("e7") == [event]
+    store.unpark("e7")
+    assert store.parked("e7") == []
+
+
+def test_the_timeline_is_also_a_stream_of_events(store: Store, door: Enqueuer, redis: Redis) -> None:
+    message_id = door.enqueue(job()).message_id
+    begin(store, message_id)
+    answer(store, message_id, 1, ACCEPTED)
+    seen = [fields["state"] for _, fields in redis.xrange(keys.EVENTS) if fields["id"] == message_id]
+    assert seen == ["queued", "submitting", "submitted"]
+
+
+def test_a_record_stays_small_enough_for_the_compact_encoding(store: Store, door: Enqueuer, redis: Redis) -> None:
+    message_id = door.enqueue(job()).message_id
+    begin(store, message_id)
+    answer(store, message_id, 1, ACCEPTED)
+    report(store, message_id, 203)
+    report(store, message_id, 200)
+    assert redis.object("encoding", keys.message(message_id)) == "listpack"
+
+
+def test_unlisted_codes_are_counted(store: Store, door: Enqueuer) -> None:
+    message_id = door.enqueue(job()).message_id
+    begin(store, message_id)
+    answer(store, message_id, 1, ACCEPTED)
+    report(store, message_id, 999)
+    assert store.unlisted() == {"999": 1}
+    assert state(store, message_id) is State.SUBMITTED
+
+
+def test_a_store_that_forgot_its_scripts_is_given_them_again(store: Store, door: Enqueuer, redis: Redis) -> None:
+    first = door.enqueue(job()).message_id
+    redis.script_flush()
+    assert begin(store, first) is not None
+    redis.script_flush()
+    assert [accepted.new for accepted in door.enqueue_all([job(), job()])] == [True, True]
+
+
+def test_there_is_nothing_to_change_on_a_message_that_is_not_there(store: Store) -> None:
+    assert store.read("nobody") is None
+    assert begin(store, "nobody") is None
+
+
+def test_the_vendors_id_of_an_earlier_attempt_is_not_that_of_the_next(store: Store, door: Enqueuer) -> None:
+    message_id = door.enqueue(job()).message_id
+    begin(store, message_id)
+    answer(store, message_id, 1, ACCEPTED)
+    report(store, message_id, 503)
+    changed(store, message_id, lambda reading: lifecycle.woken(reading.record, POLICY, reading.now + 10_000))
+    begin(store, message_id)
+    reading = store.read(message_id)
+    assert reading is not None
+    assert (reading.record.attempt, reading.record.external_id) == (2, None)
+    assert store.submit_of("e1") == (message_id, 1)
+
+
+def test_a_report_by_the_id_of_a_message_that_is_gone_is_told_so(store: Store, door: Enqueuer, redis: Redis) -> None:
+    message_id = door.enqueue(job()).message_id
+    begin(store, message_id)
+    answer(store, message_id, 1, ACCEPTED)
+    redis.delete(keys.message(message_id))
+    event = StatusEvent(external_id="e1", code="200", received_at=1)
+    assert Reports(store, POLICY, lambda: 0.5).apply(event).text == "its message is gone"
+
+
+def test_a_worker_that_stood_still_begins_nothing_past_the_deadline(store: Store, door: Enqueuer) -> None:
+    message_id = door.enqueue(job(expires_in=1)).message_id
+    stale = store.read(message_id)
+    assert stale is not None
+    while (reading := store.read(message_id)) is not None and reading.now < stale.record.expires_at:
+        continue
+    change = store.change(message_id, lambda seen: lifecycle.begin(seen.record, seen.now, 60_000, "me", POLICY), stale)
+    assert change is not None
+    assert change.transition is not None
+    assert change.transition.state is State.EXPIRED

@@ -1,0 +1,148 @@
+"""Messages recorded in a real store, and the doors over it, for the tests of store, agenda and limiter."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from redis import Redis
+
+from smsrelay.broker.publisher import Publisher
+from smsrelay.contract.job import SendJob
+from smsrelay.contract.lanes import Lane
+from smsrelay.enqueue import Enqueuer
+from smsrelay.store.inbox import Inbox
+from smsrelay.store.outbox import Outbox
+from smsrelay_worker.attempts.attempt import Attempt, CompletedAttempt
+from smsrelay_worker.attempts.recorder import AnswerRecorder
+from smsrelay_worker.attempts.sender import Sender
+from smsrelay_worker.attempts.submit import Submitter
+from smsrelay_worker.attempts.timeouts import Timeouts
+from smsrelay_worker.messages import lifecycle
+from smsrelay_worker.messages.transition import Transition
+from smsrelay_worker.policy.model import Policy
+from smsrelay_worker.policy.toml_file import load_policy
+from smsrelay_worker.rate_limit.cost import Tariff
+from smsrelay_worker.rate_limit.halt import HaltedMessages
+from smsrelay_worker.rate_limit.limiter import Limit
+from smsrelay_worker.rate_limit.poll_rate import PollRate
+from smsrelay_worker.rate_limit.slot import Slot
+from smsrelay_worker.reports.apply import Reports
+from smsrelay_worker.reports.pending import PendingReports
+from smsrelay_worker.reports.poll import StatusPoller
+from smsrelay_worker.scheduler.scheduler import Scheduler
+from smsrelay_worker.store.records import Change, Reading, Store
+from smsrelay_worker.vendors.base import Answer, Kind, Vendor
+from smsrelay_worker.vendors.yisha.adapter import Yisha, YishaAccount
+from smsrelay_worker.vendors.yisha.credentials import AppCode
+from smsrelay_worker.vendors.yisha.http import open_session
+
+SECRET = b"a secret of sixteen characters"
+POLICY = load_policy(None)
+RETENTION = 3600.0
+LEASE = 60_000
+WAITS = Timeouts()
+ACCEPTED = Answer(Kind.ANSWERED, "0000", external_id="e1")
+
+
+def enqueuer(redis: Redis, url: str) -> Enqueuer:
+    return Enqueuer(Outbox(redis, SECRET), Publisher(url), {})
+
+
+def reconciler(redis: Redis, url: str, vendor_url: str = "http://127.0.0.1:9", policy: Policy = POLICY) -> StatusPoller:
+    store = Store(redis, RETENTION)
+    reports = Reports(store, policy, lambda: 0.5)
+    vendor = Yisha(YishaAccount(vendor_url, vendor_url, AppCode("simulator")), open_session(4))
+    return StatusPoller(store, PollRate(redis, 1.0), vendor, reports, Publisher(url), policy, lambda: time.time_ns() // 1_000_000)
+
+
+def agenda(redis: Redis, url: str, door: Enqueuer, policy: Policy = POLICY, store: Store | None = None) -> Scheduler:
+    store = store or Store(redis, RETENTION)
+    reports = Reports(store, policy, lambda: 0.5)
+    return Scheduler(
+        store, door, reconciler(redis, url, policy=policy), PendingReports(store, Inbox(redis), reports), policy, WAITS.lease
+    )
+
+
+def sending(
+    store: Store,
+    redis: Redis,
+    vendor: Vendor,
+    monotonic: Callable[[], float] = time.monotonic,
+    *,
+    url: str = "redis://127.0.0.1:1",
+    rate: float = 100_000.0,
+    concurrency: int = 8,
+    waits: Timeouts = WAITS,
+) -> Sender:
+    """A sender; ``url`` is the broker's, for what is given back."""
+    limit = Limit(redis, rate, monotonic=monotonic)
+    unread = PendingReports(store, Inbox(redis), Reports(store, POLICY, lambda: 0.5))
+    submits = Submitter(
+        vendor=vendor,
+        limit=limit,
+        answers=recording(store, redis, waits, limit, monotonic=monotonic),
+        concurrency=concurrency,
+        secret=SECRET,
+        callback_base=None,
+        callback_life=3600.0,
+        waits=waits,
+        monotonic=monotonic,
+    )
+    return Sender(
+        store=store,
+        limit=limit,
+        submits=submits,
+        unread=unread,
+        enqueuer=enqueuer(redis, url),
+        tariff=Tariff({}),
+        policy=POLICY,
+        waits=waits,
+        monotonic=monotonic,
+    )
+
+
+def recording(store: Store, redis: Redis, waits: Timeouts = WAITS, limit: Limit | None = None, **clock: Any) -> AnswerRecorder:
+    """What records answers; with a limit of its own unless one is given."""
+    return AnswerRecorder(
+        store=store,
+        limit=limit or Limit(redis, 100_000.0),
+        put_off=HaltedMessages(redis),
+        policy=POLICY,
+        unread=PendingReports(store, Inbox(redis), Reports(store, POLICY, lambda: 0.5)),
+        roll=lambda: 0.5,
+        waits=waits,
+        **clock,
+    )
+
+
+def ended(store: Store, message_id: str, owner: str, answer: Answer, *, probe: bool = False) -> CompletedAttempt:
+    """The next attempt of a message, begun now by ``owner`` and answered; not recorded yet."""
+    change = begin(store, message_id, owner)
+    assert change is not None
+    assert change.after.begun_at is not None
+    return CompletedAttempt(Attempt(change.after, None, change.after.begun_at, 0.0, Slot(0.0, 1.0, probe), 1, 0.0), answer)
+
+
+def job(lane: Lane = Lane.NOTICE, **fields: object) -> SendJob:
+    return SendJob(to="13800138000", template="0000000", params=("1234",), lane=lane, **fields)
+
+
+def begin(store: Store, message_id: str, owner: str = "me") -> Change | None:
+    return changed(store, message_id, lambda reading: lifecycle.begin(reading.record, reading.now, LEASE, owner, POLICY))
+
+
+def answer(store: Store, message_id: str, attempt: int, answer: Answer) -> Change | None:
+    return changed(
+        store,
+        message_id,
+        lambda reading: lifecycle.answered(reading.record, attempt, answer, POLICY, reading.now, 0.5),
+    )
+
+
+def changed(store: Store, message_id: str, decide: Callable[[Reading], Transition | None]) -> Change | None:
+    return store.change(message_id, decide)
+
+
+def store_clock(redis: Redis) -> int:
+    seconds, micros = redis.time()
+    return int(seconds) * 1000 + int(micros) // 1000

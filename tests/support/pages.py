@@ -1,0 +1,24 @@
+"""Reading the docs: their text, their code blocks, and the commands of a reader.
+
+Enters: a page's path from the root. Leaves: text. A page that is not there raises ``OSError``.
+"""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def text_of(page: str) -> str:
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
+def blocks(page: str, language: str) -> list[str]:
+    """Contents of the page's fenced blocks of one language, in order; each ends with a line break."""
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```$", text_of(page), re.MULTILINE | re.DOTALL)
+    return [content for found, content in fenced if found == language]
+
+
+def commands(page: str) -> list[str]:
+    """Every line of the page's shell blocks."""
+    return [line for block in blocks(page, "sh") for line in block.splitlines() if line]

@@ -1,0 +1,123 @@
+import base64
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from kombu.transport.redis import Channel
+from kombu.transport.virtual import Message
+
+from smsrelay_worker.consumer.queue_item import WRAPPED, flaw, readable
+
+QUEUE = "sms.otp"
+
+
+def envelope(**changed: Any) -> dict[str, Any]:
+    info = {"exchange": "", "routing_key": QUEUE}
+    properties = {"delivery_tag": "t1", "delivery_info": info, "body_encoding": "base64", "priority": 0}
+    whole = {"body": base64.b64encode(b"[[], {}, {}]").decode(), "content-type": "application/json", "content-encoding": "utf-8"}
+    return whole | {"headers": {"task": "sms.attempt", "id": "1"}, "properties": properties} | changed
+
+
+def with_properties(**changed: Any) -> dict[str, Any]:
+    return envelope(properties=envelope()["properties"] | changed)
+
+
+def nested(levels: int) -> Any:
+    inner: Any = []
+    for level in range(levels):
+        inner = [inner] if level % 2 else {"x": inner}
+    return inner
+
+
+def on_the_wire(value: Any) -> bytes:
+    return value if isinstance(value, bytes) else json.dumps(value).encode()
+
+
+FLAWED = {
+    "garbage": (b"\xff\x00\x01", "not JSON"),
+    "nothing": (b"", "not JSON"),
+    "cut JSON": (b'{"body": ', "not JSON"),
+    "nested beyond reason": (b"[" * 100_000, "not JSON"),
+    "a typed value that is none": (b'{"__type__": "uuid", "__value__": 7}', "not JSON"),
+    "null": (None, "not JSON"),
+    "a text": ("13800138000", "not an object"),
+    "a list": ([1], "not an object"),
+    "an empty object": ({}, "headers or properties"),
+    "no headers": (envelope(headers=None), "headers or properties"),
+    "no properties": (envelope(properties=None), "headers or properties"),
+    "no delivery_info": (with_properties(delivery_info=None), "delivery_info"),
+    "no delivery_tag": (with_properties(delivery_tag=None), "delivery_tag"),
+    "a delivery_tag that is none": (with_properties(delivery_tag=["t"]), "delivery_tag"),
+    "a delivery_tag that is true": (with_properties(delivery_tag=True), "delivery_tag"),
+    "a priority that is none": (with_properties(priority=1e400), "priority"),
+    "a body that is no base64": (envelope(body="abc"), "not what its encoding says"),
+    "a body that is no text": (envelope(body={"to": "13800138000"}), "body or its content type"),
+    "an encoding nobody knows": (with_properties(body_encoding="rot13"), "unknown encoding"),
+    "an encoding that is none": (with_properties(body_encoding=[]), "unknown encoding"),
+    "headers that are nested beyond reason": (envelope(headers={"x": nested(900)}), "nested too deep"),
+    "properties that are nested beyond reason": (with_properties(x=nested(70)), "nested too deep"),
+    "a content type that is none": (envelope(**{"content-type": [1]}), "content type"),
+}
+
+
+@pytest.mark.parametrize(("item", "reason"), FLAWED.values(), ids=FLAWED)
+def test_what_kombu_would_fall_over_is_wrapped_whole_and_told_without_quoting_it(item: Any, reason: str) -> None:
+    raw = on_the_wire(item)
+    wrapped = json.loads(readable(raw, QUEUE))
+    assert wrapped["headers"] == {WRAPPED: True}
+    assert base64.b64decode(wrapped["body"]) == raw
+    assert reason in flaw(raw)
+    assert "13800138000" not in flaw(raw)
+
+
+@pytest.mark.parametrize(("item", "_reason"), FLAWED.values(), ids=FLAWED)
+def test_a_wrapped_item_is_a_message_to_kombu_and_stays_as_it_is_when_it_comes_again(item: Any, _reason: str) -> None:
+    wrapped = readable(on_the_wire(item), QUEUE)
+    message = Message(json.loads(wrapped), channel=_Codecs())
+    assert message.body == on_the_wire(item)
+    assert message.delivery_info == {"exchange": "", "routing_key": QUEUE}
+    assert readable(wrapped, QUEUE) == wrapped
+
+
+def test_a_whole_envelope_stays_as_it_is() -> None:
+    item = on_the_wire(envelope())
+    assert readable(item, QUEUE) is item
+
+
+def test_an_envelope_that_names_another_queue_goes_back_to_the_one_it_was_in() -> None:
+    lost = with_properties(delivery_info={"exchange": "celery", "routing_key": "celery"})
+    assert json.loads(readable(on_the_wire(lost), QUEUE)) == envelope()
+
+
+def test_who_marks_a_whole_envelope_as_wrapped_is_told_so() -> None:
+    assert flaw(on_the_wire(envelope())) == "no envelope: wrapped by somebody else"
+
+
+class _Codecs(Channel):  # type: ignore[misc]
+    """Only what a message asks of its channel: no connection is made."""
+
+    no_ack_consumers: None = None
+
+    def __init__(self) -> None:
+        pass
+
+    def __del__(self) -> None:
+        pass
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(st.characters(), max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(headers=JSON, changed=st.dictionaries(st.sampled_from(sorted(envelope()["properties"])), JSON), body=JSON)
+def test_whatever_an_item_holds_kombu_reads_what_is_made_of_it(headers: Any, changed: dict[str, Any], body: Any) -> None:
+    item = json.dumps(with_properties(**changed) | {"headers": headers, "body": body}).encode()
+    read = json.loads(readable(item, QUEUE))
+    message = Message(read, channel=_Codecs())
+    assert message.delivery_info["routing_key"] == QUEUE
+    str(message.delivery_tag).encode()

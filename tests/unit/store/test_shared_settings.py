@@ -1,0 +1,91 @@
+"""What workers report of their settings, and where they differ."""
+
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+
+from smsrelay_worker.operations.doctor.finding import Severity
+from smsrelay_worker.operations.doctor.workers import HERE, examine_workers
+from smsrelay_worker.settings import WorkerSettings
+from smsrelay_worker.store.shared_settings import Configuration, differences
+from smsrelay_worker.store.worker_registry import WorkerProcess
+
+GIVEN = Configuration("0.1.0", 100.0, "submits", 300.0, 72.0, "0011aabb", "none")
+_APPCODE = "an appcode of some length"
+_SECRET = "0123456789abcdef-secret"
+
+
+def process(name: str, given: Configuration | None) -> WorkerProcess:
+    return WorkerProcess(name, "host", 1, ("sms.otp",), 0, given)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> WorkerSettings:
+    policy = tmp_path / "policy.toml"
+    policy.write_text("one")
+    return WorkerSettings(_env_file=None, secret=_SECRET, appcode=_APPCODE, rate=50, policy=policy)
+
+
+def test_a_configuration_tells_files_apart_by_their_content(settings: WorkerSettings) -> None:
+    before = Configuration.of(settings)
+    assert settings.policy is not None
+    settings.policy.write_text("two")
+    after = Configuration.of(settings)
+    assert before.policy != after.policy
+    assert replace(before, policy=after.policy) == after
+    assert before.templates == "none"
+
+
+def test_a_configuration_holds_no_secret(settings: WorkerSettings) -> None:
+    told = str(asdict(Configuration.of(settings)))
+    assert _SECRET not in told
+    assert _APPCODE not in told
+
+
+def test_a_configuration_survives_being_reported() -> None:
+    assert Configuration.decode(asdict(GIVEN) | {"of a later version": 1}) == GIVEN
+
+
+@pytest.mark.parametrize("reported", [None, {}, {"rate": 1.0}])
+def test_what_another_version_reports_is_not_guessed_at(reported: dict[str, float] | None) -> None:
+    assert Configuration.decode(reported) is None
+
+
+def test_workers_that_share_everything_do_not_differ() -> None:
+    assert differences([("a", GIVEN), ("b", GIVEN), ("c", None)]) == ()
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "named"),
+    [
+        ("version", "0.2.0", "version"),
+        ("rate", 50.0, "SMSRELAY_RATE"),
+        ("rate_unit", "segments", "SMSRELAY_RATE_UNIT"),
+        ("halt_probe", 0.0, "SMSRELAY_HALT_PROBE"),
+        ("retention_hours", 1.0, "SMSRELAY_RETENTION_HOURS"),
+        ("policy", "ff", "SMSRELAY_POLICY"),
+        ("templates", "ff", "SMSRELAY_TEMPLATES"),
+    ],
+)
+def test_each_setting_that_differs_is_a_warning_that_names_it(field: str, value: object, named: str) -> None:
+    other = replace(GIVEN, **{field: value})
+    [found] = examine_workers([process("a", GIVEN), process("b", other)], here=GIVEN)
+    assert found.severity is Severity.WARNING
+    assert named in found.problem
+    assert "(a)" in found.problem
+    assert "(b)" in found.problem
+
+
+def test_an_environment_that_is_not_the_workers_is_noted() -> None:
+    [found] = examine_workers([process("a", GIVEN)], here=replace(GIVEN, rate=7.0))
+    assert found.severity is Severity.NOTE
+    assert f"7 ({HERE})" in found.problem
+    assert examine_workers([process("a", GIVEN)], here=GIVEN) == []
+    assert examine_workers([], here=GIVEN) == []
+
+
+def test_of_many_workers_a_few_are_named() -> None:
+    many = [process(f"worker{number}", GIVEN) for number in range(9)]
+    [found] = examine_workers([*many, process("z", replace(GIVEN, rate=1.0))])
+    assert "100 (worker0, worker1, worker2 and 6 more), 1 (z)" in found.problem or "1 (z), 100 (worker0" in found.problem
