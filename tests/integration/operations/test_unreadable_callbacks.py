@@ -119,7 +119,7 @@ def test_of_one_that_is_read_in_part_the_reports_are_queued_and_it_stays(
 ) -> None:
     callbacks.keep([kept := unread([{"status": {"code": 200}}, {"status": {}}])])
     said = dead(valkey_url, "replay", kept.kept_id)
-    assert (said.returncode, "not replayed whole: 1 of 2 reports" in said.stdout) == (1, True)
+    assert (said.returncode, "replayed in part: 1 of 2 reports" in said.stdout) == (1, True)
     assert callbacks.all() == [kept]
     assert redis.hlen(keys.REPORTS) == 1
 

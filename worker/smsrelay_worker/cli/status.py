@@ -1,7 +1,6 @@
-"""``smsrelay status``, ``resume``, ``rate`` and ``metrics``: the rate, what stops it, and how much waits.
+"""``smsrelay status``, ``resume``, ``rate`` and ``metrics``: the shared rate, what holds it back, and how much waits.
 
-Enters: arguments of a command line. Leaves: text or JSON; ``metrics`` serves until it is stopped. Wrong input ends with 2, an
-absent store with 3.
+``metrics`` serves until it is stopped. Exit code 2: wrong input; 3: the store does not answer.
 """
 
 import json
@@ -27,7 +26,7 @@ _SHORTEST, _LONGEST = 0.01, 100_000
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def status(as_json: bool) -> None:
-    """Say how fast submits go and why, what waits in each lane, who works on it, and what needs a person."""
+    """Show the rate and what limits it, the backlog of each lane, the live workers, and what needs attention."""
     with told():
         operator = Operator.wire(OperatorSettings())
         overview = StatusOverview.read(operator)
@@ -39,23 +38,24 @@ def status(as_json: bool) -> None:
 
 @click.command()
 def resume() -> None:
-    """Submit again after a halt, or while the circuit is open, and at once what a halt put off."""
+    """Resume submits after a halt or while the circuit is open, and immediately reschedule the deferred messages."""
     with told():
         operator = Operator.wire(OperatorSettings())
         resumed = operator.limit.resume()
         woken = operator.put_off.wake_put_off()
     click.echo("resumed" if resumed else "was not halted")
     if woken:
-        click.echo(f"put off by the halt and due now: {woken}")
+        click.echo(f"deferred by the halt, due now: {woken}")
 
 
 @click.command()
 @click.argument("value", required=False)
-@click.option("--template", help="Of this template alone.")
+@click.option("--template", help="Set the rate of this template id alone.")
 def rate(value: str | None, template: str | None) -> None:
-    """Show the shared rate, or set it for all workers within a second.
+    """Show the rate that all workers share, or set it within a second.
 
-    VALUE is a number a second; `default` takes a command's rate back, so that SMSRELAY_RATE holds, and `off` that of a template.
+    VALUE is in submits per second (or SMS segments, if SMSRELAY_RATE_UNIT says so). `default` goes back to SMSRELAY_RATE; with
+    --template, `off` removes the template's limit.
     """
     with told():
         operator = Operator.wire(OperatorSettings())
@@ -66,10 +66,10 @@ def rate(value: str | None, template: str | None) -> None:
 
 
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", type=click.IntRange(0, 65535), default=9808, show_default=True)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=9808, show_default=True, help="Port to listen on; 0 picks one.")
 def metrics(host: str, port: int) -> None:
-    """Serve what `status` shows to Prometheus, read at each scrape."""
+    """Serve the numbers of `smsrelay status` to Prometheus; each scrape reads the store."""
     with told():
         operator = Operator.wire(OperatorSettings())
         refuse_taken(host, port)
@@ -101,14 +101,14 @@ def _status_lines(overview: StatusOverview) -> Iterator[str]:
     for lane, count in overview.waiting.items():
         yield f"{lane.value}: {count} waiting"
     if overview.put_off:
-        yield f"put off by the halt: {overview.put_off}"
-    yield f"all lanes: {overview.agenda} not final: waiting, put off, in flight, or awaiting a report"
+        yield f"deferred by the halt: {overview.put_off}"
+    yield f"all lanes: {overview.agenda} not final: waiting, deferred, in flight, or awaiting a report"
     yield f"reports: {overview.reports} not applied yet"
     yield f"dead: {overview.dead} failed or ended unknown"
     if not overview.workers:
-        yield "workers: none is alive; smsrelay worker starts one"
+        yield "workers: none alive; start one with `smsrelay worker`"
     for one in overview.workers:
-        takes = ", ".join(one.queues) or "takes no tasks, it has no connection to its broker"
+        takes = ", ".join(one.queues) or "takes no tasks, not connected to the broker"
         yield f"worker {one.name}: {takes}; process {one.pid} on {one.host} since {clock(one.since)}"
     for apart in overview.differences:
         yield f"the workers differ in {sentence(apart)}"
@@ -118,10 +118,10 @@ def _status_lines(overview: StatusOverview) -> Iterator[str]:
 
 def _first_line(state: RateState) -> str:
     if state.halted is not None:
-        probe = f"; tested again at {clock(state.halted.probe)}" if state.halted.probe else ""
-        return f"halted since {clock(state.halted.since)} ({state.halted.code}){probe}; smsrelay resume goes on"
+        probe = f"; next test at {clock(state.halted.probe)}" if state.halted.probe else ""
+        return f"halted since {clock(state.halted.since)} ({state.halted.code}){probe}; `smsrelay resume` resumes"
     if state.circuit is not None:
-        return f"circuit open since {clock(state.circuit.since)}: the vendor fails; tested again at {clock(state.circuit.probe)}"
+        return f"circuit open since {clock(state.circuit.since)}: the vendor fails; next test at {clock(state.circuit.probe)}"
     return "submitting"
 
 
@@ -129,7 +129,7 @@ def _rate_lines(state: RateState) -> Iterator[str]:
     source = "smsrelay rate" if state.by_command else "SMSRELAY_RATE"
     yield f"rate: {state.configured:g} a second ({source})"
     if state.current < state.configured:
-        yield f"rate now: {state.current:.4g} a second: the vendor throttled, and it climbs back"
+        yield f"rate now: {state.current:.4g} a second; the vendor throttled, and the rate is climbing back"
     if state.paused_until is not None:
         yield f"paused until {clock(state.paused_until)}: the vendor asked for it"
     for template, limit in sorted(state.templates.items()):

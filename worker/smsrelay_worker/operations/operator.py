@@ -1,7 +1,6 @@
-"""Operator: what a person's commands look at and may change, wired without anything that only a worker needs.
+"""The parts of the relay that operator commands use, wired without anything that only a worker needs.
 
-Enters: ``OperatorSettings``. Leaves: store, limit, what a halt put off, and who is alive. Nothing connects before
-its first use, nothing fails here.
+Takes ``OperatorSettings``. Nothing connects before its first use, and nothing fails here.
 """
 
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from smsrelay_worker.store.worker_registry import WorkerRegistry
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """The parts that commands share with workers."""
+    """The parts that operator commands share with workers."""
 
     store: Store
     limit: Limit
@@ -26,7 +25,7 @@ class Operator:
 
     @classmethod
     def wire(cls, settings: OperatorSettings) -> Self:
-        """Build every part from the settings."""
+        """Build all parts from the settings."""
         redis = open_store(settings.store_url, 4)
         store = Store(redis, settings.retention_hours * 3600)
         return cls(store, Limit(redis, settings.rate, settings.halt_probe), HaltedMessages(redis), WorkerRegistry(redis))
