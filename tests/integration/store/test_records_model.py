@@ -20,7 +20,7 @@ from smsrelay_worker.messages.record import Record
 from smsrelay_worker.messages.reports import reported
 from smsrelay_worker.messages.transition import Transition
 from smsrelay_worker.policy.model import GUIDE_CODES, Action
-from smsrelay_worker.store.records import HOLD, Reading, Store
+from smsrelay_worker.store.records import HOLD, Reading, Records
 from smsrelay_worker.vendors.base import Answer, Kind
 from tests.support.messages import LEASE, POLICY, RETENTION, enqueuer, job
 
@@ -43,7 +43,7 @@ class OneMessage(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.redis.flushdb()
-        self.store = Store(self.redis, RETENTION)
+        self.store = Records(self.redis, RETENTION)
         self.passed = 0  # ms
         self.begun: Counter[int] = Counter()
         self.in_flight: list[Record] = []

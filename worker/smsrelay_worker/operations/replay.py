@@ -24,8 +24,7 @@ from smsrelay.receiver.callback.reading import read_callback
 from smsrelay.store.inbox import Inbox
 from smsrelay.store.unreadable_callbacks import UnreadableCallbacks
 from smsrelay_worker.operations.unreadable import CALLBACK, kept_callback, kept_list
-from smsrelay_worker.store.records import Store
-from smsrelay_worker.store.undecodable import Undecodable
+from smsrelay_worker.store.undecodable import Undecodable, UndecodableTasks
 
 
 class Replay:
@@ -33,14 +32,14 @@ class Replay:
 
     def __init__(
         self,
-        store: Store,
+        tasks: UndecodableTasks,
         callbacks: UnreadableCallbacks,
         enqueuer: Enqueuer,
         inbox: Inbox,
         registry: Registry,
         clock: Callable[[], int],
     ) -> None:
-        self._store = store
+        self._tasks = tasks
         self._callbacks = callbacks
         self._enqueuer = enqueuer
         self._inbox = inbox
@@ -49,7 +48,7 @@ class Replay:
 
     def find(self, since: int = 0) -> list[Undecodable]:
         """Everything kept since an instant (ms), newest first."""
-        return kept_list(self._store, self._callbacks, since)
+        return kept_list(self._tasks, self._callbacks, since)
 
     def read_again(self, kept: Undecodable, dry_run: bool, *, vouched: bool = False) -> str:
         """Take one as what it was meant to be; says what became of it. ``vouched``: a person named this very one."""
@@ -65,7 +64,7 @@ class Replay:
             return f"not replayed, refused again: {rejection}"
         except (ValueError, RecursionError):
             return "not replayed: not a job, its body is not JSON"
-        self._store.drop_undecodable(kept)
+        self._tasks.drop(kept)
         return result
 
     def _callback(self, callback: UnreadableCallback, dry_run: bool, vouched: bool) -> str:

@@ -21,7 +21,8 @@ from smsrelay_worker.messages.transition import Transition
 from smsrelay_worker.policy.model import Policy
 from smsrelay_worker.reports.pending import PendingReports
 from smsrelay_worker.reports.poll import StatusPoller
-from smsrelay_worker.store.records import Reading, Store
+from smsrelay_worker.store.due_messages import DueMessages
+from smsrelay_worker.store.records import Reading, Records
 
 _AT_MOST = 500  # messages a turn
 _ON_ITS_WAY = 5.0  # seconds that a begin may take to the store; its lease is counted from before
@@ -33,18 +34,26 @@ class Scheduler:
     """What is due, in turns."""
 
     def __init__(
-        self, store: Store, enqueuer: Enqueuer, reconciler: StatusPoller, unread: PendingReports, policy: Policy, lease: float
+        self,
+        due: DueMessages,
+        records: Records,
+        enqueuer: Enqueuer,
+        poller: StatusPoller,
+        pending: PendingReports,
+        policy: Policy,
+        lease: float,
     ) -> None:
-        self._store = store
+        self._due = due
+        self._records = records
         self._enqueuer = enqueuer
-        self._reconciler = reconciler
-        self._unread = unread
+        self._poller = poller
+        self._pending = pending
         self._policy = policy
         self._lease = int((lease - _ON_ITS_WAY) * 1000)
 
     def turn(self) -> int:
         """Do what is due now and return how much that was; raises ``StoreUnavailable`` or ``BrokerUnavailable``."""
-        due = self._store.take_due(_AT_MOST)
+        due = self._due.take(_AT_MOST)
         owed: dict[Lane, list[str]] = defaultdict(list)
         for message_id in due:
             lane = self._look_at(message_id)
@@ -65,11 +74,11 @@ class Scheduler:
             return None
 
     def _act(self, message_id: str) -> Lane | None:
-        reading = self._store.read(message_id)
+        reading = self._records.read(message_id)
         if reading is None:
-            self._store.forget_due(message_id)
-        elif self._reconciler.concerns(reading):
-            self._reconciler.look_after(reading)
+            self._due.forget(message_id)
+        elif self._poller.concerns(reading):
+            self._poller.look_after(reading)
         elif not self._was_reported(reading):
             return self._wake(reading)
         return None
@@ -77,11 +86,11 @@ class Scheduler:
     def _was_reported(self, reading: Reading) -> bool:
         """Whether a report that a message is about to be given up on lies in the inbox; it is applied, and it decides."""
         gives_up = lifecycle.gives_up_on_reports(reading.record, self._policy, reading.now)
-        return gives_up and self._unread.apply(reading.record)
+        return gives_up and self._pending.apply(reading.record)
 
     def _wake(self, reading: Reading) -> Lane | None:
         """Do what the time means for a message; its lane when a worker has to be told."""
-        change = self._store.change(reading.record.message_id, self._woken, reading)
+        change = self._records.change(reading.record.message_id, self._woken, reading)
         owed = change is not None and change.transition is not None and change.transition.publish
         return reading.record.lane if owed else None
 
