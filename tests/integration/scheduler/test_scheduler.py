@@ -19,6 +19,7 @@ from smsrelay_worker.store.lost_tasks import LostTasks
 from smsrelay_worker.store.records import Records
 from smsrelay_worker.vendors.base import Answer, Kind
 from tests.support import messages
+from tests.support.commands import reads, spent
 from tests.support.messages import ACCEPTED, LEASE, POLICY, answer, begin, job
 from tests.support.queues import published_ids
 from tests.support.waiting import eventually
@@ -214,6 +215,31 @@ def test_a_report_whose_task_was_lost_is_published_again_until_it_is_applied(
     inbox.applied([event])
     assert redis.hlen(keys.REPORTS) == 0
     assert redis.zcard(keys.REPORTS_OUTBOX) == redis.zcard(keys.REPORTS_KEYS) == 0
+
+
+def retrying(store: Records, door: Enqueuer, redis: Redis, number: int) -> list[str]:
+    """Messages whose retry is due."""
+    ids = [one.message_id for one in door.enqueue_many([job() for _ in range(number)])]
+    for message_id in ids:
+        begin(store, message_id)
+        answer(store, message_id, 1, UNREACHABLE)
+        due_now(redis, message_id)
+    redis.delete(Lane.NOTICE.queue)
+    return ids
+
+
+def test_what_is_due_is_read_and_changed_in_batches(store: Records, door: Enqueuer, redis: Redis) -> None:
+    turning, number = agenda(store, door, redis), 100
+    retrying(store, door, redis, 1)
+    assert turning.turn() == 1  # connections are open, the scripts are known
+    ids = retrying(store, door, redis, number)
+    cost = spent(redis, turning.turn)
+    assert set(published_ids(redis, Lane.NOTICE)) == set(ids)
+    assert (cost["hgetall"], cost["evalsha"], cost["get"]) == (number, number + 1, 0)
+    retrying(store, door, redis, number)
+    took = reads(redis, turning.turn)
+    print(f"{number} messages that are due: {took} reads by the server, {cost}")
+    assert took <= number / 4  # one at a time it was two for each message
 
 
 def test_a_message_that_brings_out_a_fault_of_ours_does_not_keep_those_behind_it_waiting(
