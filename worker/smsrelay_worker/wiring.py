@@ -11,7 +11,6 @@ from typing import Self
 from smsrelay.broker.publisher import Publisher
 from smsrelay.contract.template import load_registry
 from smsrelay.enqueue import Enqueuer
-from smsrelay.settings import SettingsError
 from smsrelay.store.connection import open_store
 from smsrelay.store.inbox import Inbox
 from smsrelay.store.outbox import Outbox
@@ -40,9 +39,7 @@ from smsrelay_worker.store.shared_settings import Configuration
 from smsrelay_worker.store.undecodable import UndecodableTasks
 from smsrelay_worker.store.worker_registry import WorkerRegistry
 from smsrelay_worker.vendors.base import Vendor
-from smsrelay_worker.vendors.yisha.adapter import Yisha, YishaAccount
-from smsrelay_worker.vendors.yisha.credentials import AppCode, AppKey, Credentials
-from smsrelay_worker.vendors.yisha.http import open_session
+from smsrelay_worker.vendors.factory import create_vendor
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +68,7 @@ class Relay:
         retention = settings.retention_hours * 3600
         records, parked, inbox = Records(redis, retention), ParkedReports(redis, retention), Inbox(redis)
         policy, registry = load_policy(settings.policy), load_registry(settings.templates)
-        adapter, publisher = vendor(settings), Publisher(settings.broker_url)
+        adapter, publisher = create_vendor(settings), Publisher(settings.broker_url)
         enqueuer = Enqueuer(Outbox(redis, settings.secret_bytes), publisher, registry, one_redis=settings.one_redis)
         roll, timeouts = secrets.SystemRandom().random, Timeouts(lease=settings.lease)
         reports = Reports(records, parked, policy, roll)
@@ -123,27 +120,3 @@ def _submitter(
         callback_life=callback_life,
         waits=timeouts,
     )
-
-
-def vendor(settings: WorkerSettings) -> Vendor:
-    """The vendor's adapter with the account of the settings; raises ``SettingsError`` for an account that cannot work."""
-    try:
-        account = YishaAccount(
-            domestic_url=settings.vendor_url,
-            intl_url=settings.vendor_intl_url,
-            credentials=_credentials(settings),
-            serialiser=settings.serialiser,
-            channel=settings.channel,
-            connect_timeout=settings.connect_timeout,
-            read_timeout=settings.read_timeout,
-        )
-    except ValueError as error:
-        raise SettingsError(f"vendor account: {error}") from None
-    proxy = settings.vendor_proxy.get_secret_value() if settings.vendor_proxy else None
-    return Yisha(account, open_session(settings.concurrency, proxy))
-
-
-def _credentials(settings: WorkerSettings) -> Credentials:
-    if settings.app_key is not None and settings.app_secret is not None:
-        return AppKey(settings.app_key, settings.app_secret.get_secret_value())
-    return AppCode(settings.appcode.get_secret_value() if settings.appcode else "")

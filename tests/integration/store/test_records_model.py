@@ -19,9 +19,10 @@ from smsrelay_worker.messages.attempt_result import answered
 from smsrelay_worker.messages.record import Record
 from smsrelay_worker.messages.reports import reported
 from smsrelay_worker.messages.transition import Transition
-from smsrelay_worker.policy.model import GUIDE_CODES, Action
+from smsrelay_worker.policy.model import Action
 from smsrelay_worker.store.records import HOLD, Reading, Records
 from smsrelay_worker.vendors.base import Answer, Kind
+from smsrelay_worker.vendors.yisha.documented_codes import GUIDE_CODES
 from tests.support.messages import LEASE, POLICY, RETENTION, enqueuer, job
 
 HOUR = 3_600_000
