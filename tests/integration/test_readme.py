@@ -94,7 +94,7 @@ def test_the_plain_celery_client_of_the_contract_gets_its_sms_delivered(relay: R
 
 
 def _delivered(relay: RelayProcess, message_id: str) -> None:
-    eventually(lambda: relay.relay.store.read(message_id), "the job is recorded")
+    eventually(lambda: relay.relay.records.read(message_id), "the job is recorded")
     relay.wait_state(message_id, State.DELIVERED)
 
 

@@ -99,7 +99,7 @@ class Tasks:
             message_id = call.sole("message_id")
             if not isinstance(message_id, str):
                 return self._keep_call(PULL, "needs message_id", call)
-            return str(self.relay.reconciler.ask(message_id))
+            return str(self.relay.poller.ask(message_id))
 
     def _send(self, wire: object, task_id: str) -> str:
         try:
@@ -134,7 +134,7 @@ class Tasks:
 
     def _kept(self, event: StatusEvent, fault: Fault) -> bool:
         """Whether a report has failed so often that it is kept for a person."""
-        kept = self.relay.store.count_failed(event, str(fault))
+        kept = self.relay.failed_reports.count(event, str(fault))
         if kept:
             log.error("a report nobody can apply is kept under sms:undecodable", message_id=event.message_id, code=event.code)
         return kept
@@ -150,7 +150,7 @@ class Tasks:
         return self._keep(queue, reason, {"args": call.args, "kwargs": call.kwargs}, call.task_id)
 
     def _keep(self, queue: str, reason: str, wire: object, task_id: str | None = None) -> str:
-        kept_id = self.relay.store.keep_undecodable(queue, reason, json.dumps(wire, default=repr), task_id)
+        kept_id = self.relay.undecodable.keep(queue, reason, json.dumps(wire, default=repr), task_id)
         log.error("refused and kept under sms:undecodable", queue=queue, task_id=task_id, kept_id=kept_id, reason=reason)
         return f"refused: {reason}"
 

@@ -23,7 +23,7 @@ from smsrelay_worker.desk.stack import Part, Stack, free_port
 from smsrelay_worker.desk.up import Desk, Ports
 from smsrelay_worker.policy.toml_file import packaged_source
 from smsrelay_worker.rate_limit.limiter import Limit
-from smsrelay_worker.store.records import Store
+from smsrelay_worker.store.records import Records
 from tests.support.simulator_client import Simulator
 from tests.support.waiting import eventually
 
@@ -67,9 +67,9 @@ class Stage:
         return f"http://127.0.0.1:{self.desk.ports.flower}"
 
     @property
-    def store(self) -> Store:
+    def store(self) -> Records:
         """The records."""
-        return Store(self.redis, retention=3600)
+        return Records(self.redis, retention=3600)
 
     @property
     def limit(self) -> Limit:

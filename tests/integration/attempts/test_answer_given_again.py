@@ -24,10 +24,10 @@ from smsrelay_worker.messages import lifecycle
 from smsrelay_worker.messages.outcome import Outcome
 from smsrelay_worker.messages.record import Record
 from smsrelay_worker.rate_limit.limiter import Limit, Refusal
-from smsrelay_worker.reports.apply import Reports
-from smsrelay_worker.store.records import Store
+from smsrelay_worker.store.counts import Counts
+from smsrelay_worker.store.records import Records
 from smsrelay_worker.vendors.base import Answer, Kind
-from tests.support.messages import POLICY, RETENTION, WAITS, begin, changed, ended, enqueuer, job, recording, sending
+from tests.support.messages import POLICY, RETENTION, WAITS, applying, begin, changed, ended, enqueuer, job, recording, sending
 from tests.support.scripted_vendor import ACCEPTED, Reaction, Script, answer, close, scripted_vendor, yisha
 from tests.support.severed import Severed, severed_after
 from tests.support.waiting import eventually
@@ -46,7 +46,7 @@ class Scene:
     """One message; a worker that is cut off with the answer to its first attempt, and one that is not."""
 
     message_id: str
-    store: Store
+    store: Records
     redis: Redis
     script: Script
     severed: Severed
@@ -75,7 +75,7 @@ def cut_off_scene(redis: Redis, valkey_url: str, first: Reaction, cut_after: byt
     with enqueuer(redis, valkey_url) as door:
         message_id = door.enqueue(job(Lane.OTP)).message_id
     address, _, database = valkey_url.rpartition("/")
-    store = Store(redis, RETENTION)
+    store = Records(redis, RETENTION)
     with (
         severed_after(int(address.rpartition(":")[2]), cut_after) as severed,
         scripted_vendor() as script,
@@ -84,7 +84,7 @@ def cut_off_scene(redis: Redis, valkey_url: str, first: Reaction, cut_after: byt
         open_store(f"redis://127.0.0.1:{severed.port}/{database}") as far,
     ):
         script.reaction = first
-        outcomes = thread.submit(sending(Store(far, RETENTION), far, vendor, waits=_PATIENT).attempt, [message_id])
+        outcomes = thread.submit(sending(Records(far, RETENTION), far, vendor, waits=_PATIENT).attempt, [message_id])
         try:
             eventually(lambda: severed.refused > _TRIES, "the store is asked again")
             yield Scene(message_id, store, redis, script, severed, sending(store, redis, vendor), outcomes)
@@ -133,7 +133,7 @@ def test_given_again_when_nobody_began_the_attempt_since_it_changes_nothing(thro
 def test_given_again_after_the_message_was_delivered_it_is_only_noted(throttled: Scene) -> None:
     throttled.second_submits(answer(ACCEPTED))
     event = StatusEvent(message_id=throttled.message_id, attempt=1, code="200", updated_on=1, received_at=1)
-    Reports(throttled.store, POLICY, lambda: 0.5).apply(event)
+    applying(throttled.store, throttled.redis).apply(event)
     throttled.first_is_back()
     assert throttled.record.state is State.DELIVERED
     assert throttled.record.timeline[-1].rule == _EARLIER
@@ -162,7 +162,7 @@ def test_a_halt_given_again_after_a_resume_halts_nobody_although_its_message_sti
 
 @pytest.mark.parametrize("ended_by", ["a person", "a probe"])
 def test_a_halt_that_reaches_the_store_after_it_was_resumed_puts_its_message_off_and_halts_nobody(
-    store: Store, door: Enqueuer, redis: Redis, ended_by: str
+    store: Records, door: Enqueuer, redis: Redis, ended_by: str
 ) -> None:
     old = ended(store, door.enqueue(job()).message_id, "cut off", A403)
     limit = Limit(redis, 100.0)
@@ -181,7 +181,7 @@ def test_a_halt_that_reaches_the_store_after_it_was_resumed_puts_its_message_off
     assert halt.code == "A403OK"
 
 
-def test_the_answer_of_an_earlier_begin_neither_opens_nor_closes_anything(store: Store, door: Enqueuer, redis: Redis) -> None:
+def test_the_answer_of_an_earlier_begin_neither_opens_nor_closes_anything(store: Records, door: Enqueuer, redis: Redis) -> None:
     limit = Limit(redis, 100.0)
     answers = recording(store, redis, limit=limit)
     old = given_up([ended(store, door.enqueue(job()).message_id, "first", T429, probe=True) for _ in range(30)], store, redis)
@@ -195,19 +195,19 @@ def test_the_answer_of_an_earlier_begin_neither_opens_nor_closes_anything(store:
     assert limit.acquire(Lane.OTP, "0000000", [1], 0.0).refused is Refusal.HALTED
 
 
-def test_a_probe_counts_whose_report_was_faster_than_its_answer(store: Store, door: Enqueuer, redis: Redis) -> None:
+def test_a_probe_counts_whose_report_was_faster_than_its_answer(store: Records, door: Enqueuer, redis: Redis) -> None:
     limit = Limit(redis, 100.0)
     limit.halt("A403")
     probe = ended(store, door.enqueue(job()).message_id, "me", Answer(Kind.ANSWERED, "0000", external_id="e1"), probe=True)
     event = StatusEvent(message_id=probe.begun.record.message_id, attempt=1, code="200", updated_on=1, received_at=1)
-    Reports(store, POLICY, lambda: 0.5).apply(event)
+    applying(store, redis).apply(event)
     recording(store, redis, limit=limit).record(probe)
     assert limit.halted() is None
     assert record_of(store, probe.begun.record.message_id).external_id == "e1"
 
 
 def test_the_vendors_id_of_a_replaced_attempt_leads_to_it_and_leaves_the_last_ones_alone(
-    store: Store, door: Enqueuer, redis: Redis
+    store: Records, door: Enqueuer, redis: Redis
 ) -> None:
     answers = recording(store, redis)
     message_id = door.enqueue(job(Lane.OTP)).message_id
@@ -220,7 +220,7 @@ def test_the_vendors_id_of_a_replaced_attempt_leads_to_it_and_leaves_the_last_on
     record = record_of(store, message_id)
     assert (record.state, record.attempt, record.external_id) == (State.SUBMITTED, 2, "e2")
     assert store.submits_of(["e1", "e2"]) == [(message_id, 1), (message_id, 2)]
-    Reports(store, POLICY, lambda: 0.5).apply(StatusEvent(external_id="e1", code="200", updated_on=1, received_at=1))
+    applying(store, redis).apply(StatusEvent(external_id="e1", code="200", updated_on=1, received_at=1))
     assert record_of(store, message_id).state is State.DELIVERED
 
 
@@ -230,7 +230,7 @@ def test_the_vendors_id_of_a_replaced_attempt_leads_to_it_and_leaves_the_last_on
 )
 @pytest.mark.parametrize("kind", ["queued", "retrying"])
 def test_an_answer_to_a_begin_that_the_store_forgot_is_applied_as_a_report_on_it_would_be(
-    store: Store, door: Enqueuer, redis: Redis, valkey_url: str, reaction: Reaction, state: State, kind: str
+    store: Records, counts: Counts, door: Enqueuer, redis: Redis, valkey_url: str, reaction: Reaction, state: State, kind: str
 ) -> None:
     message_id = door.enqueue(job(Lane.OTP)).message_id
     if kind == "retrying":
@@ -254,11 +254,11 @@ def test_an_answer_to_a_begin_that_the_store_forgot_is_applied_as_a_report_on_it
         script.reaction = answer(ACCEPTED)
         sender.attempt([message_id])
         assert len(script.received) == 1, "submitted a second time"
-    assert store.waiting(Lane.OTP) == 0
+    assert counts.waiting(Lane.OTP) == 0
 
 
 def test_what_was_surely_not_sent_in_a_begin_that_the_store_forgot_is_begun_again(
-    store: Store, door: Enqueuer, redis: Redis, valkey_url: str
+    store: Records, door: Enqueuer, redis: Redis, valkey_url: str
 ) -> None:
     message_id = door.enqueue(job(Lane.OTP)).message_id
     forget = remembered(valkey_url)
@@ -272,7 +272,7 @@ def test_what_was_surely_not_sent_in_a_begin_that_the_store_forgot_is_begun_agai
 
 
 def test_a_begin_that_the_store_forgot_takes_nothing_from_who_began_the_attempt_since(
-    store: Store, door: Enqueuer, redis: Redis, valkey_url: str
+    store: Records, door: Enqueuer, redis: Redis, valkey_url: str
 ) -> None:
     """The record's revision is the same again; only its owner tells the two apart."""
     message_id = door.enqueue(job(Lane.OTP)).message_id
@@ -286,7 +286,7 @@ def test_a_begin_that_the_store_forgot_takes_nothing_from_who_began_the_attempt_
     assert record.timeline[-1].rule == _EARLIER
 
 
-def given_up(old: list[CompletedAttempt], store: Store, redis: Redis) -> list[CompletedAttempt]:
+def given_up(old: list[CompletedAttempt], store: Records, redis: Redis) -> list[CompletedAttempt]:
     """The same, once each was put off and begun anew by somebody else."""
     quiet = recording(store, redis)
     for one in old:
@@ -311,7 +311,7 @@ def remembered(url: str) -> Callable[[], None]:
     return forget
 
 
-def record_of(store: Store, message_id: str) -> Record:
+def record_of(store: Records, message_id: str) -> Record:
     reading = store.read(message_id)
     assert reading is not None
     return reading.record

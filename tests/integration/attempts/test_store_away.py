@@ -16,7 +16,7 @@ from smsrelay.store.connection import StoreUnavailable, open_store
 from smsrelay_worker.attempts.timeouts import Timeouts
 from smsrelay_worker.messages.outcome import Outcome
 from smsrelay_worker.messages.record import Record
-from smsrelay_worker.store.records import Store
+from smsrelay_worker.store.records import Records
 from smsrelay_worker.vendors.base import Answer, Kind
 from tests.support.messages import POLICY, RETENTION, WAITS, begin, ended, enqueuer, job, recording, sending
 from tests.support.scripted_vendor import ACCEPTED, Script, answer, scripted_vendor, yisha
@@ -32,7 +32,7 @@ class Scene:
     """A sender whose store goes away when the vendor has a submit."""
 
     ids: list[str]
-    store: Store
+    store: Records
     severed: Severed
     script: Script
     outcomes: "Future[list[Outcome]]"
@@ -60,9 +60,9 @@ def away_scene(redis: Redis, valkey_url: str, waits: Timeouts = WAITS, number: i
             return answer(ACCEPTED)(connection)
 
         script.reaction = cut
-        outcomes = thread.submit(sending(Store(far, RETENTION), far, vendor, waits=waits).attempt, ids)
+        outcomes = thread.submit(sending(Records(far, RETENTION), far, vendor, waits=waits).attempt, ids)
         try:
-            yield Scene(ids, Store(redis, RETENTION), severed, script, outcomes)
+            yield Scene(ids, Records(redis, RETENTION), severed, script, outcomes)
         finally:
             severed.mend()
 
@@ -86,7 +86,7 @@ def test_when_the_lease_is_over_the_lease_decides(redis: Redis, valkey_url: str)
 
 
 def test_an_answer_recorded_twice_takes_nothing_from_who_began_the_attempt_since(redis: Redis, valkey_url: str) -> None:
-    store = Store(redis, RETENTION)
+    store = Records(redis, RETENTION)
     with enqueuer(redis, valkey_url) as door:
         message_id = door.enqueue(job()).message_id
     throttled = ended(store, message_id, "first", Answer(Kind.THROTTLED, "http_429"))
@@ -101,7 +101,7 @@ def test_an_answer_recorded_twice_takes_nothing_from_who_began_the_attempt_since
 
 
 def test_an_uncertain_otp_waits_for_its_report_from_when_the_store_is_back(redis: Redis, valkey_url: str) -> None:
-    store, clock = Store(redis, RETENTION), [0.0]
+    store, clock = Records(redis, RETENTION), [0.0]
     with enqueuer(redis, valkey_url) as door:
         message_id = door.enqueue(job(Lane.OTP)).message_id
     reset = ended(store, message_id, "worker", Answer(Kind.UNCERTAIN, "connection_reset"))
@@ -118,7 +118,7 @@ def test_an_uncertain_otp_waits_for_its_report_from_when_the_store_is_back(redis
             severed.mend()
 
         patient = replace(WAITS, lease=2 * _AWAY)
-        recording(Store(far, RETENTION), redis, sleep=away, monotonic=lambda: clock[0], waits=patient).record(reset)
+        recording(Records(far, RETENTION), redis, sleep=away, monotonic=lambda: clock[0], waits=patient).record(reset)
     reading = store.read(message_id)
     assert reading is not None
     assert reading.record.state is State.UNCERTAIN

@@ -23,7 +23,8 @@ from smsrelay_worker.operations.doctor.doctor import examine_store
 from smsrelay_worker.operations.doctor.finding import Severity
 from smsrelay_worker.operations.doctor.server import count_parked
 from smsrelay_worker.rate_limit.limiter import Limit
-from smsrelay_worker.store.records import Store
+from smsrelay_worker.store.parked_reports import ParkedReports
+from smsrelay_worker.store.undecodable import UndecodableTasks
 from tests.integration.conftest import free_port
 from tests.support import messages
 from tests.support.rabbitmq import running_rabbitmq
@@ -188,10 +189,9 @@ def test_wrong_settings_are_errors_and_the_servers_are_still_looked_at(doctor: D
 
 
 def test_what_lies_in_the_store_for_a_person_is_found(doctor: Doctor, store: Redis) -> None:
-    relay_store = Store(store, messages.RETENTION)
     Limit(store, 1.0).halt("A403")
-    relay_store.keep_undecodable("sms.send", "no number", "{}")
-    relay_store.park(EVENT)
+    UndecodableTasks(store, messages.RETENTION).keep("sms.send", "no number", "{}")
+    ParkedReports(store, messages.RETENTION).park(EVENT)
     store.zadd(keys.DEAD, {"m2": 1})
     store.zadd(keys.AGENDA, {"m3": (time.time() - 40) * 1000})
     found = {one["check"]: one for one in doctor.findings()}

@@ -16,7 +16,7 @@ from smsrelay.store.inbox import Inbox
 from smsrelay.store.refusal_counts import RefusalCounts
 from smsrelay.store.unreadable_callbacks import CAP, KEPT_FOR, UnreadableCallbacks
 from smsrelay_worker.operations.doctor.callback import stored_callbacks
-from smsrelay_worker.store.records import Store
+from smsrelay_worker.store.undecodable import UndecodableTasks
 from tests.integration.operations.test_dead import dead
 
 TOKEN = CallbackToken("m1", 2)
@@ -134,8 +134,10 @@ def test_a_person_may_have_reports_on_several_submits_matched_by_the_vendors_ids
     assert {(one.get("message_id"), one["external_id"]) for one in kept} == {(None, "e0"), (None, "e1")}
 
 
-def test_a_kept_job_and_a_kept_callback_stand_in_one_list(callbacks: UnreadableCallbacks, store: Store, valkey_url: str) -> None:
-    store.keep_undecodable("sms.send", "was wrong then", "{}")
+def test_a_kept_job_and_a_kept_callback_stand_in_one_list(
+    callbacks: UnreadableCallbacks, undecodable: UndecodableTasks, valkey_url: str
+) -> None:
+    undecodable.keep("sms.send", "was wrong then", "{}")
     callbacks.keep([kept := unread({"result": 1})])
     rows = [json.loads(line) for line in dead(valkey_url, "list", "--json").stdout.splitlines()]
     assert [row["queue"] for row in rows] == ["sms.send", "callback"]

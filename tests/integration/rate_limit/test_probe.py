@@ -15,7 +15,7 @@ from smsrelay_worker.attempts.recorder import STALLED
 from smsrelay_worker.attempts.submit import Submitter
 from smsrelay_worker.rate_limit.limiter import Limit
 from smsrelay_worker.rate_limit.slot import Slot
-from smsrelay_worker.store.records import Store
+from smsrelay_worker.store.records import Records
 from smsrelay_worker.vendors.base import Answer, Kind, Vendor
 from tests.integration.attempts.test_recorder import recording
 from tests.integration.rate_limit.test_limiter import due, store_micros, take
@@ -97,7 +97,7 @@ def test_a_test_that_hung_does_not_put_off_the_next_one_by_more_than_if_it_had_f
     assert longest - 5 < next_test(redis, key) <= longest
 
 
-def test_an_attempt_that_never_reached_the_vendor_says_nothing_of_it(redis: Redis, store: Store, door: Enqueuer) -> None:
+def test_an_attempt_that_never_reached_the_vendor_says_nothing_of_it(redis: Redis, store: Records, door: Enqueuer) -> None:
     limit = shut(redis, keys.CIRCUIT)
     [slot] = take(limit).slots
     begun = begun_in(store, door.enqueue(job(Lane.OTP)).message_id, slot)
@@ -106,7 +106,7 @@ def test_an_attempt_that_never_reached_the_vendor_says_nothing_of_it(redis: Redi
     assert [slot.probe for slot in take(limit).slots] == [True]
 
 
-def test_a_test_that_is_too_late_for_its_slot_is_made_in_another_and_counts(redis: Redis, store: Store, door: Enqueuer) -> None:
+def test_a_test_that_is_too_late_for_its_slot_is_made_in_another_and_counts(redis: Redis, store: Records, door: Enqueuer) -> None:
     limit = shut(redis, keys.CIRCUIT)
     [slot] = take(limit).slots
     begun = begun_in(store, door.enqueue(job(Lane.OTP)).message_id, replace(slot, until=0.0))
@@ -116,7 +116,7 @@ def test_a_test_that_is_too_late_for_its_slot_is_made_in_another_and_counts(redi
     assert not redis.exists(keys.CIRCUIT)
 
 
-def test_a_message_that_may_not_start_leaves_the_test_to_the_next_one(redis: Redis, store: Store, door: Enqueuer) -> None:
+def test_a_message_that_may_not_start_leaves_the_test_to_the_next_one(redis: Redis, store: Records, door: Enqueuer) -> None:
     shut(redis, keys.CIRCUIT)
     gone, waits = (door.enqueue(job(Lane.OTP)).message_id for _ in range(2))
     with scripted_vendor() as script, yisha(script.url) as vendor:
@@ -131,7 +131,7 @@ def test_a_message_that_may_not_start_leaves_the_test_to_the_next_one(redis: Red
     assert not redis.exists(keys.CIRCUIT)
 
 
-def test_what_waits_for_a_test_does_not_wait_longer_than_that(redis: Redis, store: Store, door: Enqueuer) -> None:
+def test_what_waits_for_a_test_does_not_wait_longer_than_that(redis: Redis, store: Records, door: Enqueuer) -> None:
     shut(redis, keys.CIRCUIT)
     redis.hset(keys.CIRCUIT, "probe", store_micros(redis) // 1000 + 3000)
     message_id = door.enqueue(job(Lane.OTP)).message_id
@@ -143,7 +143,7 @@ def test_what_waits_for_a_test_does_not_wait_longer_than_that(redis: Redis, stor
     assert reading.record.due <= store_micros(redis) / 1000 + 3000 < reading.now + 1000 * WAITS.halted
 
 
-def begun_in(store: Store, message_id: str, slot: Slot) -> Attempt:
+def begun_in(store: Records, message_id: str, slot: Slot) -> Attempt:
     """An attempt that was begun right now with this slot."""
     reading, change = store.read(message_id), begin(store, message_id)
     assert reading is not None
@@ -152,7 +152,7 @@ def begun_in(store: Store, message_id: str, slot: Slot) -> Attempt:
     return Attempt(change.after, reading.payload, change.after.begun_at, time.monotonic(), slot, 1, time.monotonic())
 
 
-def submits(redis: Redis, store: Store, limit: Limit, vendor: Vendor) -> Submitter:
+def submits(redis: Redis, store: Records, limit: Limit, vendor: Vendor) -> Submitter:
     made = Submitter(
         vendor=vendor,
         limit=limit,

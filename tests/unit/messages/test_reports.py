@@ -12,8 +12,8 @@ from smsrelay_worker.messages import lifecycle
 from smsrelay_worker.messages.record import Record
 from smsrelay_worker.messages.reports import TIMELINE_CAP, reported
 from smsrelay_worker.messages.transition import Wake
-from smsrelay_worker.policy.model import GUIDE_CODES
 from smsrelay_worker.vendors.base import Answer, Kind
+from smsrelay_worker.vendors.yisha.documented_codes import GUIDE_CODES
 from tests.support.records import HOUR, NOW, POLICY, after, event, queued
 
 

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsrelay_worker.policy.model import GUIDE_CODES, Action
+from smsrelay_worker.policy.model import Action
 from smsrelay_worker.policy.toml_file import PolicyError, load_policy, packaged_source, parse_policy
 from smsrelay_worker.vendors.base import Kind
+from smsrelay_worker.vendors.yisha.documented_codes import GUIDE_CODES
 
 SOURCE = packaged_source()
 

@@ -33,7 +33,7 @@ from smsrelay_worker.rate_limit.cost import Tariff
 from smsrelay_worker.rate_limit.limiter import Limit
 from smsrelay_worker.rate_limit.slot import Refusal, Slot
 from smsrelay_worker.reports.pending import PendingReports
-from smsrelay_worker.store.records import Change, Decide, Reading, Store
+from smsrelay_worker.store.records import Change, Decide, Reading, Records
 
 _PATIENCE = 1.0  # seconds to wait for a place before the clock is looked at again
 _BREATH = 1.0  # seconds before a store that did not answer is asked again
@@ -46,7 +46,7 @@ log = structlog.get_logger()
 class Doors:
     """What every chunk of a process works with."""
 
-    store: Store
+    records: Records
     limit: Limit
     submits: Submitter
     unread: PendingReports
@@ -111,7 +111,7 @@ class Chunk:
 
     def _claim_together(self, message_ids: Sequence[str]) -> None:
         doors = self._doors
-        readings = doors.store.claim(message_ids)
+        readings = doors.records.claim(message_ids)
         self._read_at = doors.monotonic()  # a claim may reach the store late; nothing may expire early for it
         for message_id, reading in zip(message_ids, readings, strict=True):
             self._waiting.pop(message_id, None)
@@ -203,7 +203,7 @@ class Chunk:
         """
         while True:
             try:
-                return self._doors.store.change_many(owed)
+                return self._doors.records.change_many(owed)
             except StoreUnavailable as error:
                 log.warning("begins not answered, asked again", messages=len(owed), reason=str(error))
                 if self._doors.rest(_BREATH):
@@ -220,7 +220,7 @@ class Chunk:
         def put_off(reading: Reading) -> Transition | None:
             return lifecycle.deferred(reading.record, reading.now, int(1000 * wait), rule, doors.policy)
 
-        doors.store.change_many([(self._current(one), put_off) for one in owed])
+        doors.records.change_many([(self._current(one), put_off) for one in owed])
         for one in owed:
             del self._waiting[one.record.message_id]
             self._end(one.record, f"put off: {rule}")
@@ -232,7 +232,7 @@ class Chunk:
         def given_back(reading: Reading) -> Transition | None:
             return lifecycle.given_back(reading.record, reading.now, doors.policy)
 
-        changes = doors.store.change_many([(self._current(one), given_back) for one in owed])
+        changes = doors.records.change_many([(self._current(one), given_back) for one in owed])
         for one in owed:
             del self._waiting[one.record.message_id]
             self._end(one.record, "given back")

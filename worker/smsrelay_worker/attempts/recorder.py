@@ -27,7 +27,7 @@ from smsrelay_worker.policy.model import Action, Policy
 from smsrelay_worker.rate_limit.halt import HaltedMessages
 from smsrelay_worker.rate_limit.limiter import Limit
 from smsrelay_worker.reports.pending import PendingReports
-from smsrelay_worker.store.records import Change, Decide, Reading, Store
+from smsrelay_worker.store.records import Change, Decide, Reading, Records
 from smsrelay_worker.vendors.base import DEADLINE_PASSED, Answer, Kind
 
 STALLED = "worker_stalled"  # surely not sent: by us
@@ -46,7 +46,7 @@ class AnswerRecorder:
     def __init__(  # noqa: PLR0913  the composition root hands over every collaborator by name
         self,
         *,
-        store: Store,
+        store: Records,
         limit: Limit,
         put_off: HaltedMessages,
         policy: Policy,

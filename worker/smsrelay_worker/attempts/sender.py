@@ -23,7 +23,7 @@ from smsrelay_worker.policy.model import Policy
 from smsrelay_worker.rate_limit.cost import Tariff
 from smsrelay_worker.rate_limit.limiter import Limit
 from smsrelay_worker.reports.pending import PendingReports
-from smsrelay_worker.store.records import Store
+from smsrelay_worker.store.records import Records
 
 
 class Sender:
@@ -32,7 +32,7 @@ class Sender:
     def __init__(  # noqa: PLR0913  the composition root hands over every collaborator by name
         self,
         *,
-        store: Store,
+        records: Records,
         limit: Limit,
         submits: Submitter,
         unread: PendingReports,
@@ -45,7 +45,7 @@ class Sender:
         self._stopping = threading.Event()
         stopping = self._stopping
         self._doors = Doors(
-            store, limit, submits, unread, enqueuer, tariff, policy, waits, stopping.is_set, stopping.wait, monotonic
+            records, limit, submits, unread, enqueuer, tariff, policy, waits, stopping.is_set, stopping.wait, monotonic
         )
 
     def attempt(self, message_ids: Sequence[str]) -> list[Outcome]:

@@ -30,7 +30,7 @@ from smsrelay_worker.operations.unreadable import kept_body, kept_list
 from smsrelay_worker.policy.model import Policy
 from smsrelay_worker.policy.toml_file import load_policy
 from smsrelay_worker.settings import OperatorSettings, ReplaySettings
-from smsrelay_worker.store.records import Reading, Store
+from smsrelay_worker.store.records import Reading
 from smsrelay_worker.store.undecodable import Undecodable
 from smsrelay_worker.terminal import escaped, wide_console
 
@@ -79,10 +79,11 @@ def list_dead(expired: bool, limit: int, as_json: bool, **filters: Any) -> None:
             raise Refused("--expired and --state cannot be combined")
         wanted = replace(wanted, state=State.EXPIRED)
     with told():
-        store, policy = _opened(settings := OperatorSettings())
-        found = [reading for reading, _ in zip(dead_letters(store, wanted), range(limit + 1), strict=False)]
-        kept = kept_list(store, _callbacks(settings), wanted.since)
-        count = store.count_expired()
+        operator, policy = _opened(settings := OperatorSettings())
+        matching = dead_letters(operator.dead, operator.records, wanted)
+        found = [reading for reading, _ in zip(matching, range(limit + 1), strict=False)]
+        kept = kept_list(operator.undecodable, _callbacks(settings), wanted.since)
+        count = operator.dead.count(expired=True)
     shown = kept if wanted.about_records == () else []
     if as_json:
         for reading in found[:limit]:
@@ -102,9 +103,9 @@ def list_dead(expired: bool, limit: int, as_json: bool, **filters: Any) -> None:
 def show_dead(any_id: str, body: bool) -> None:
     """Show a message with its timeline, or an unreadable item, by its id in `dead list`."""
     with told():
-        store, policy = _opened(settings := OperatorSettings())
-        kept = next((one for one in kept_list(store, _callbacks(settings)) if one.kept_id == any_id), None)
-        reading = store.read(any_id) if kept is None else None
+        operator, policy = _opened(settings := OperatorSettings())
+        kept = next((one for one in kept_list(operator.undecodable, _callbacks(settings)) if one.kept_id == any_id), None)
+        reading = operator.records.read(any_id) if kept is None else None
     if kept is not None:
         click.echo(
             f"kept     {kept.kept_id} at {clock(kept.at)}\nqueue    {escaped(kept.queue)}\nreason   {escaped(kept.reason)}"
@@ -135,12 +136,12 @@ def replay(ids: tuple[str, ...], everything: bool, dry_run: bool, **filters: Any
         raise Refused("give ids, or filters, or --all")
     wanted = _filter(**filters)
     with told():
-        store, _ = _opened(settings := ReplaySettings())
-        letters = DeadLetters(store, enqueuer := Enqueuer.connect(settings))
+        operator, _ = _opened(settings := ReplaySettings())
+        letters = DeadLetters(operator.records, enqueuer := Enqueuer.connect(settings))
         inbox, registry = Inbox(open_store(settings.store_url, 1)), load_registry(settings.templates)
-        jobs = Replay(store, _callbacks(settings), enqueuer, inbox, registry, _now)
+        jobs = Replay(operator.undecodable, _callbacks(settings), enqueuer, inbox, registry, _now)
         kept = {one.kept_id: one for one in jobs.find(wanted.since)}
-        chosen = ids or [reading.record.message_id for reading in dead_letters(store, wanted)]
+        chosen = ids or [reading.record.message_id for reading in dead_letters(operator.dead, operator.records, wanted)]
         if not ids and wanted.about_records == ():
             chosen = [*chosen, *kept]
         results = {}
@@ -188,8 +189,8 @@ def _sum_up(results: list[str], left: int) -> int:
     return 0 if done == len(results) else 1
 
 
-def _opened(settings: OperatorSettings) -> tuple[Store, Policy]:
-    return Operator.wire(settings).store, load_policy(settings.policy)
+def _opened(settings: OperatorSettings) -> tuple[Operator, Policy]:
+    return Operator.wire(settings), load_policy(settings.policy)
 
 
 def _callbacks(settings: OperatorSettings) -> UnreadableCallbacks:

@@ -39,7 +39,7 @@ def show(message_id: str, as_json: bool) -> None:
     """Show what happened to a message, and why."""
     with told():
         settings = OperatorSettings()
-        reading, policy = Operator.wire(settings).store.read(message_id), load_policy(settings.policy)
+        reading, policy = Operator.wire(settings).records.read(message_id), load_policy(settings.policy)
     if reading is None:
         raise click.ClickException("no such message, or its retention has ended")
     lines = story(reading.record, policy)
@@ -55,7 +55,7 @@ def why(message_id: str) -> None:
     """Show every decision about a message: what was known, which rule decided, what that rule says, and what comes next."""
     with told():
         settings = OperatorSettings()
-        reading, policy = Operator.wire(settings).store.read(message_id), load_policy(settings.policy)
+        reading, policy = Operator.wire(settings).records.read(message_id), load_policy(settings.policy)
     if reading is None:
         raise click.ClickException("no such message, or its retention has ended")
     for line in story(reading.record, policy):
@@ -71,7 +71,7 @@ def why(message_id: str) -> None:
 def cancel(message_id: str) -> None:
     """Cancel a message that has not been submitted yet."""
     with told():
-        change = Operator.wire(OperatorSettings()).store.change(message_id, lambda reading: lifecycle.cancelled(reading.record))
+        change = Operator.wire(OperatorSettings()).records.change(message_id, lambda reading: lifecycle.cancelled(reading.record))
     if change is None:
         raise click.ClickException("no such message, or its retention has ended")
     if change.transition is None and change.record.state is not State.CANCELLED:  # cancelled: maybe by us, with a lost answer

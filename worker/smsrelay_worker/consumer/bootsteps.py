@@ -67,10 +67,10 @@ class SchedulerStep(_BesideStep):
 
     def _turn(self, relay: Any, look_for_lost: bool) -> None:
         try:
-            while relay.agenda.turn() > 0 and not self._stopping.is_set():
+            while relay.scheduler.turn() > 0 and not self._stopping.is_set():
                 continue
             if look_for_lost:
-                relay.lost.find()
+                relay.rescuer.find()
         except (StoreUnavailable, BrokerUnavailable) as error:
             log.warning("agenda waits", reason=str(error))
         except Exception:
@@ -81,14 +81,14 @@ class WorkerRegistryStep(_BesideStep):
     """Says every few seconds that the process is alive, and at its end that it leaves."""
 
     def _run(self, worker: Any) -> None:
-        muster, turns, stopping = worker.app.relay.muster, 0, False
+        muster, turns, stopping = worker.app.relay.worker_registry, 0, False
         process = WorkerProcess(
             worker.hostname,
             socket.gethostname(),
             os.getpid(),
             _consumed(worker),
             time.time_ns() // 1_000_000,
-            worker.app.relay.configuration,
+            worker.app.relay.shared_settings,
         )
         while not stopping:
             before, process = process, replace(process, queues=_consumed(worker))

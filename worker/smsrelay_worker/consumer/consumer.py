@@ -139,7 +139,7 @@ class MaskedConsumer(Consumer):  # type: ignore[misc]
         task_id = _named(message.headers or {})
         body = message.body if isinstance(message.body, bytes | str) else bytes(message.body or b"")
         try:
-            kept_id = self.app.relay.store.keep_undecodable(queue, reason, body, task_id)
+            kept_id = self.app.relay.undecodable.keep(queue, reason, body, task_id)
         except StoreUnavailable as error:
             log.error("a task nobody can read goes back to its queue", queue=queue, task_id=shown_id(task_id), reason=str(error))
             self._later(message.requeue)

@@ -141,7 +141,7 @@ def _watch(relay: Relay, ids: list[str], console: Console) -> list[Reading | Non
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("messages final", total=len(ids))
         while True:
-            readings = [relay.store.read(message_id) for message_id in ids]
+            readings = [relay.records.read(message_id) for message_id in ids]
             final = sum(reading is not None and reading.record.state.final for reading in readings)
             progress.update(task, completed=final)
             if final == len(ids) or time.monotonic() > until:

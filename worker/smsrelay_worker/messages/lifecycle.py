@@ -89,12 +89,10 @@ def woken(record: Record, policy: Policy, now: int) -> Transition | None:
             return None
 
 
-def gives_up_on_reports(record: Record, policy: Policy, now: int) -> bool:
-    """Whether the agenda's time means another submit, or the end, because no report has come."""
-    if record.state not in {State.SUBMITTED, State.UNCERTAIN}:
-        return False
-    moved = woken(record, policy, now)
-    return moved is not None and moved.state is not record.state
+def gives_up_on_reports(record: Record, moved: Transition | None) -> bool:
+    """Whether ``moved``, which ``woken`` made of the record, is another submit, or the end, because no report has come."""
+    waits_for_reports = record.state in {State.SUBMITTED, State.UNCERTAIN}
+    return waits_for_reports and moved is not None and moved.state is not record.state
 
 
 def cancelled(record: Record) -> Transition | None:

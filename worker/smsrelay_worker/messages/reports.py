@@ -16,7 +16,7 @@ from smsrelay_worker.messages.transition import Transition, Wake
 from smsrelay_worker.policy.model import Action, Policy, Rule, decide
 
 TIMELINE_CAP = 90  # lines; beyond it a report that changes nothing is not noted any more
-UNLISTED = "report unlisted"
+_UNLISTED = "report unlisted"
 _OLDER = "report older"
 _EARLIER_ATTEMPT = "report on earlier attempt"
 _AFTER_END = "report after the end"
@@ -40,7 +40,7 @@ def reported(record: Record, attempt: int, event: StatusEvent, policy: Policy, n
 def _moved(record: Record, attempt: int, event: StatusEvent, policy: Policy, now: int, roll: float) -> Transition | None:
     rule = policy.for_status(event.code)
     if rule is None:
-        return noted(record, attempt, UNLISTED, event.code)
+        return replace(noted(record, attempt, _UNLISTED, event.code), unlisted=True)
     if record.state is State.DELIVERED:
         return noted(record, attempt, _AFTER_END, event.code)
     if rule.action is Action.DELIVERED:

@@ -39,6 +39,7 @@ class Transition:
     halted: bool = False  # put off because everything is halted
     forgets_external: bool = False  # no report will come by the vendor's id
     of_earlier_begin: bool = False  # what the line tells: the vendor's id leads to the message, and is not the record's
+    unlisted: bool = False  # the policy does not know the reported code, which is counted
     silent: bool = False  # only times move, the timeline already says why
 
     @property

@@ -15,7 +15,8 @@ from smsrelay.enqueue import Enqueuer
 from smsrelay_worker.messages import lifecycle
 from smsrelay_worker.messages.record import Record
 from smsrelay_worker.messages.transition import Transition
-from smsrelay_worker.store.records import Decide, Reading, Store
+from smsrelay_worker.store.dead_letters import DeadLetterIndex
+from smsrelay_worker.store.records import Decide, Reading, Records
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +44,10 @@ class Filter:
         return all(wanted is None or wanted == found for wanted, found in zip(asked, has, strict=True))
 
 
-def dead_letters(store: Store, wanted: Filter) -> Iterator[Reading]:
+def dead_letters(index: DeadLetterIndex, records: Records, wanted: Filter) -> Iterator[Reading]:
     """The matching dead letters, newest first; expired ones only if the filter names that state."""
-    for message_id in store.dead(wanted.since, expired=wanted.state is State.EXPIRED):
-        reading = store.read(message_id)
+    for message_id in index.ids(wanted.since, expired=wanted.state is State.EXPIRED):
+        reading = records.read(message_id)
         if reading is not None and wanted.fits(reading.record):
             yield reading
 
@@ -54,17 +55,17 @@ def dead_letters(store: Store, wanted: Filter) -> Iterator[Reading]:
 class DeadLetters:
     """Replays messages that ended without being delivered."""
 
-    def __init__(self, store: Store, enqueuer: Enqueuer) -> None:
-        self._store = store
+    def __init__(self, records: Records, enqueuer: Enqueuer) -> None:
+        self._records = records
         self._enqueuer = enqueuer
 
     def replay(self, message_id: str, dry_run: bool = False) -> str:
         """Queue a message for another attempt. Returns what was done, or with ``dry_run`` would be, as words for a person."""
-        reading = self._store.read(message_id)
+        reading = self._records.read(message_id)
         obstacle = obstacle_to_replay(reading)
         if obstacle is not None or dry_run:
             return obstacle or "would be queued"
-        change = self._store.change(message_id, _replayed_after(reading), reading)
+        change = self._records.change(message_id, _replayed_after(reading), reading)
         if change is None:
             return "its retention has ended"
         # No transition can also mean that our own replay was made and its answer was lost.

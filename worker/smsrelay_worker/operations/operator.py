@@ -10,7 +10,10 @@ from smsrelay.store.connection import open_store
 from smsrelay_worker.rate_limit.halt import HaltedMessages
 from smsrelay_worker.rate_limit.limiter import Limit
 from smsrelay_worker.settings import OperatorSettings
-from smsrelay_worker.store.records import Store
+from smsrelay_worker.store.counts import Counts
+from smsrelay_worker.store.dead_letters import DeadLetterIndex
+from smsrelay_worker.store.records import Records
+from smsrelay_worker.store.undecodable import UndecodableTasks
 from smsrelay_worker.store.worker_registry import WorkerRegistry
 
 
@@ -18,7 +21,10 @@ from smsrelay_worker.store.worker_registry import WorkerRegistry
 class Operator:
     """The parts that operator commands share with workers."""
 
-    store: Store
+    records: Records
+    counts: Counts
+    dead: DeadLetterIndex
+    undecodable: UndecodableTasks
     limit: Limit
     put_off: HaltedMessages
     muster: WorkerRegistry
@@ -27,5 +33,13 @@ class Operator:
     def wire(cls, settings: OperatorSettings) -> Self:
         """Build all parts from the settings."""
         redis = open_store(settings.store_url, 4)
-        store = Store(redis, settings.retention_hours * 3600)
-        return cls(store, Limit(redis, settings.rate, settings.halt_probe), HaltedMessages(redis), WorkerRegistry(redis))
+        retention = settings.retention_hours * 3600
+        return cls(
+            records=Records(redis, retention),
+            counts=Counts(redis),
+            dead=DeadLetterIndex(redis),
+            undecodable=UndecodableTasks(redis, retention),
+            limit=Limit(redis, settings.rate, settings.halt_probe),
+            put_off=HaltedMessages(redis),
+            muster=WorkerRegistry(redis),
+        )

@@ -24,8 +24,7 @@ from smsrelay.receiver.callback.reading import read_callback
 from smsrelay.store.inbox import Inbox
 from smsrelay.store.unreadable_callbacks import UnreadableCallbacks
 from smsrelay_worker.operations.unreadable import CALLBACK, kept_callback, kept_list
-from smsrelay_worker.store.records import Store
-from smsrelay_worker.store.undecodable import Undecodable
+from smsrelay_worker.store.undecodable import Undecodable, UndecodableTasks
 
 
 class Replay:
@@ -33,14 +32,14 @@ class Replay:
 
     def __init__(
         self,
-        store: Store,
+        tasks: UndecodableTasks,
         callbacks: UnreadableCallbacks,
         enqueuer: Enqueuer,
         inbox: Inbox,
         registry: Registry,
         clock: Callable[[], int],
     ) -> None:
-        self._store = store
+        self._tasks = tasks
         self._callbacks = callbacks
         self._enqueuer = enqueuer
         self._inbox = inbox
@@ -49,7 +48,7 @@ class Replay:
 
     def find(self, since: int = 0) -> list[Undecodable]:
         """All unreadable items kept since then (epoch ms), newest first."""
-        return kept_list(self._store, self._callbacks, since)
+        return kept_list(self._tasks, self._callbacks, since)
 
     def read_again(self, kept: Undecodable, dry_run: bool, *, vouched: bool = False) -> str:
         """Parse an item again and enqueue it. Returns what was done, for a person; ``vouched``: it was named by its own id."""
@@ -65,7 +64,7 @@ class Replay:
             return f"not replayed, rejected again: {rejection}"
         except (ValueError, RecursionError):
             return "not replayed: not a job, its body is not JSON"
-        self._store.drop_undecodable(kept)
+        self._tasks.drop(kept)
         return result
 
     def _callback(self, callback: UnreadableCallback, dry_run: bool, vouched: bool) -> str:

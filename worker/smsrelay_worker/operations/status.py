@@ -30,9 +30,9 @@ class StatusOverview:
     @classmethod
     def read(cls, operator: Operator) -> "StatusOverview":
         """The current state."""
-        store = operator.store
-        waiting = {lane: store.waiting(lane) for lane in Lane}
-        counts = (operator.put_off.count(), store.timed(), store.reports(), store.dead_count(), store.unlisted())
+        count = operator.counts
+        waiting = {lane: count.waiting(lane) for lane in Lane}
+        counts = (operator.put_off.count(), count.not_final(), count.reports(), operator.dead.count(), count.unlisted())
         workers = operator.muster.processes()
         apart = differences((one.name, one.given) for one in workers)
         return cls(operator.limit.state(given_rate(workers)), waiting, *counts, workers, apart)

@@ -7,15 +7,14 @@ import json
 
 from smsrelay.contract.unreadable_callback import UnreadableCallback
 from smsrelay.store.unreadable_callbacks import UnreadableCallbacks
-from smsrelay_worker.store.records import Store
-from smsrelay_worker.store.undecodable import Undecodable
+from smsrelay_worker.store.undecodable import Undecodable, UndecodableTasks
 
 CALLBACK = "callback"  # in the field ``queue``, for items that came from no queue
 
 
-def kept_list(store: Store, callbacks: UnreadableCallbacks, since: int = 0) -> list[Undecodable]:
+def kept_list(tasks: UndecodableTasks, callbacks: UnreadableCallbacks, since: int = 0) -> list[Undecodable]:
     """All unreadable items kept since then (epoch ms), newest first."""
-    kept = [*store.undecodable(), *map(_as_kept, callbacks.all())]
+    kept = [*tasks.all(), *map(_as_kept, callbacks.all())]
     return sorted((one for one in kept if one.at >= since), key=lambda one: one.at, reverse=True)
 
 

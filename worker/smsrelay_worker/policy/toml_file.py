@@ -13,10 +13,11 @@ from types import MappingProxyType
 from smsrelay.contract.lanes import Lane
 from smsrelay.resources import text_beside
 from smsrelay.settings import SettingsError
-from smsrelay_worker.policy.model import CLASSES, GUIDE_CODES, SUBMIT_CODES, Policy
+from smsrelay_worker.policy.model import CLASSES, DEFAULTS, Policy
 from smsrelay_worker.policy.toml_lines import TomlLines
 from smsrelay_worker.policy.toml_rows import SECONDS, RuleReader, read_backoff, read_retry_default, read_uncertain
 from smsrelay_worker.policy.toml_section import FileProblem, Range, Section
+from smsrelay_worker.vendors.yisha.documented_codes import GUIDE_CODES, SUBMIT_CODES
 
 _VERSION = Range(1, 1, whole=True)
 _SYNTAX_LINE = re.compile(r"at line (\d+)")
@@ -81,7 +82,7 @@ def _policy(root: Section) -> Policy:
     backoffs = {name: read_backoff(name, section) for name, section in root.tables("backoff", ()).items()}
     rules = RuleReader(backoffs, read_retry_default(root, backoffs))
     status = rules.read(root, "status", sorted(GUIDE_CODES))
-    submit = rules.read(root, "submit", SUBMIT_CODES)
+    submit = rules.read(root, "submit", (*SUBMIT_CODES, *DEFAULTS))
     classes = rules.read(root, "class", CLASSES, closed=True)
     lanes = root.tables("uncertain", tuple(Lane), closed=True)
     uncertain = {lane: read_uncertain(lane, lanes[lane], deadline) for lane in Lane if lane in lanes}

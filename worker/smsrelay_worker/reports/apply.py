@@ -23,7 +23,8 @@ from smsrelay_worker.messages.record import Record
 from smsrelay_worker.messages.reports import reported
 from smsrelay_worker.messages.transition import Transition
 from smsrelay_worker.policy.model import Policy
-from smsrelay_worker.store.records import Reading, Store
+from smsrelay_worker.store.parked_reports import ParkedReports
+from smsrelay_worker.store.records import Reading, Records
 
 log = structlog.get_logger()
 
@@ -57,8 +58,9 @@ class _Round:
 class Reports:
     """Applies reports; safe to share between threads."""
 
-    def __init__(self, store: Store, policy: Policy, roll: Callable[[], float]) -> None:
-        self._store = store
+    def __init__(self, records: Records, parked: ParkedReports, policy: Policy, roll: Callable[[], float]) -> None:
+        self._records = records
+        self._parked = parked
         self._policy = policy
         self._roll = roll
 
@@ -101,7 +103,7 @@ class Reports:
             if event.message_id is not None and event.attempt is not None:
                 todo.named[place] = event.message_id, event.attempt
         unnamed = [place for place in todo.left if place not in todo.named]
-        found = self._store.submits_of([todo.events[place].external_id or "" for place in unnamed])
+        found = self._records.submits_of([todo.events[place].external_id or "" for place in unnamed])
         todo.named |= {place: named for place, named in zip(unnamed, found, strict=True) if named is not None}
 
     def _weigh(self, todo: _Round) -> list[int]:
@@ -109,12 +111,12 @@ class Reports:
         waiting = todo.by_message()
         decided: list[_Decided] = []
         unknown = [place for place in todo.left if place not in todo.named]
-        for places, reading in zip(waiting.values(), self._store.read_many(list(waiting)), strict=True):
+        for places, reading in zip(waiting.values(), self._records.read_many(list(waiting)), strict=True):
             if reading is None:
                 unknown += places
             else:
                 decided += self._decided(todo, places, reading)
-        applied = self._store.apply_many([(record, moved) for _, record, moved in decided])
+        applied = self._records.apply_many([(record, moved) for _, record, moved in decided])
         for (place, record, moved), is_applied in zip(decided, applied, strict=True):
             if is_applied:
                 todo.done(place, _outcome(todo, place, record, moved))
@@ -137,7 +139,7 @@ class Reports:
             if event.message_id is None and place in todo.named:
                 message_id, attempt = todo.named[place]
                 todo.done(place, Outcome("its message is gone", message_id, attempt=attempt))
-            elif self._store.park(event):
+            elif self._parked.park(event):
                 log.warning("report parked", message_id=event.message_id, attempt=event.attempt, code=event.code)
                 text = f"parked until its message is known, code {event.code}"
                 todo.done(place, Outcome(text, event.message_id or ""))

@@ -10,14 +10,14 @@ from smsrelay.store.inbox import Inbox
 from smsrelay_worker.messages.outcome import Fault, Outcome
 from smsrelay_worker.messages.record import Record
 from smsrelay_worker.reports.apply import Reports
-from smsrelay_worker.store.records import Store
+from smsrelay_worker.store.parked_reports import ParkedReports
 
 
 class PendingReports:
     """Reports whose turn is late or never comes; safe to share between threads."""
 
-    def __init__(self, store: Store, inbox: Inbox, reports: Reports) -> None:
-        self._store = store
+    def __init__(self, parked: ParkedReports, inbox: Inbox, reports: Reports) -> None:
+        self._parked = parked
         self._inbox = inbox
         self._reports = reports
 
@@ -31,10 +31,10 @@ class PendingReports:
 
     def apply_parked(self, any_id: str) -> None:
         """Apply the reports that came before their message or the vendor's id was recorded; raises ``StoreUnavailable``."""
-        parked = self._store.parked(any_id)
+        parked = self._parked.of(any_id)
         outcomes = self._reports.apply_each(parked)
         owed = [event for event, outcome in zip(parked, outcomes, strict=True) if isinstance(outcome, Fault)]
         if owed:
             self._inbox.record(owed)
         if parked:
-            self._store.unpark(any_id)
+            self._parked.drop(any_id)

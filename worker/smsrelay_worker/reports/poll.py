@@ -21,7 +21,7 @@ from smsrelay_worker.messages.transition import Transition
 from smsrelay_worker.policy.model import Policy
 from smsrelay_worker.rate_limit.poll_rate import PollRate
 from smsrelay_worker.reports.apply import Reports
-from smsrelay_worker.store.records import Reading, Store
+from smsrelay_worker.store.records import Reading, Records
 from smsrelay_worker.vendors.base import Vendor
 
 _HALTED = 60_000  # ms until the next look while everything is halted
@@ -34,7 +34,7 @@ class StatusPoller:
 
     def __init__(
         self,
-        store: Store,
+        records: Records,
         pace: PollRate,
         vendor: Vendor,
         reports: Reports,
@@ -42,7 +42,7 @@ class StatusPoller:
         policy: Policy,
         clock: Callable[[], int],
     ) -> None:
-        self._store = store
+        self._records = records
         self._pace = pace
         self._vendor = vendor
         self._reports = reports
@@ -70,11 +70,11 @@ class StatusPoller:
                 return None
             return lifecycle.to_be_asked(reading.record, self._policy, reading.now, wait)
 
-        self._store.change(record.message_id, looked_after, reading)
+        self._records.change(record.message_id, looked_after, reading)
 
     def ask(self, message_id: str) -> Outcome:
         """Ask the vendor about one message and apply what it knows; raises ``StoreUnavailable``."""
-        reading = self._store.read(message_id)
+        reading = self._records.read(message_id)
         if reading is None or not self.concerns(reading) or reading.record.external_id is None:
             return Outcome("nothing to ask", message_id)
         record = reading.record

@@ -14,7 +14,7 @@ from smsrelay.broker.publisher import Publisher
 from smsrelay.contract.lanes import STATUS_QUEUE, Lane
 from smsrelay.enqueue import Enqueuer
 from smsrelay.store.inbox import Inbox
-from smsrelay_worker.store.records import Store
+from smsrelay_worker.store.lost_tasks import LostTasks
 
 GRACE = 10.0  # seconds others may be ahead before what they overtook counts as lost
 _AT_MOST = 500  # at a time
@@ -25,8 +25,8 @@ log = structlog.get_logger()
 class Rescuer:
     """Looks for lost tasks; safe to share between threads."""
 
-    def __init__(self, store: Store, enqueuer: Enqueuer, inbox: Inbox, publisher: Publisher, grace: float = GRACE) -> None:
-        self._store = store
+    def __init__(self, lost: LostTasks, enqueuer: Enqueuer, inbox: Inbox, publisher: Publisher, grace: float = GRACE) -> None:
+        self._lost = lost
         self._enqueuer = enqueuer
         self._inbox = inbox
         self._publisher = publisher
@@ -38,13 +38,13 @@ class Rescuer:
 
     def _find_in(self, lane: Lane) -> int:
         def take(empty: bool) -> list[str]:
-            return self._store.take_lost(lane, self._grace, _AT_MOST, empty)
+            return self._lost.take(lane, self._grace, _AT_MOST, empty)
 
         return self._again(lane.queue, take, lambda lost: self._enqueuer.publish(lane, lost))
 
     def _find_reports(self) -> int:
         def take(empty: bool) -> list[str]:
-            return self._store.take_lost_reports(self._grace, _AT_MOST, empty)
+            return self._lost.take_reports(self._grace, _AT_MOST, empty)
 
         return self._again(STATUS_QUEUE, take, lambda lost: self._publisher.publish_many(self._inbox.tasks(lost)))
 

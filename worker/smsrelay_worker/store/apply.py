@@ -11,7 +11,6 @@ from smsrelay.store import keys
 from smsrelay.store.outbox import EVENTS_CAP
 from smsrelay.store.script import Call
 from smsrelay_worker.messages.record import Record, VendorMessage, encode_counts, relative
-from smsrelay_worker.messages.reports import UNLISTED
 from smsrelay_worker.messages.transition import Transition, Wake
 
 
@@ -50,7 +49,7 @@ def applying(record: Record, transition: Transition, retention: int) -> Call:
         relative(transition.updated_on, record.created_at),
         EVENTS_CAP,
         record.lane.value,
-        int(transition.rule == UNLISTED),
+        int(transition.unlisted),
         transition.folded(record),
         transition.why or "",
         encode_counts(transition.counts or {}),

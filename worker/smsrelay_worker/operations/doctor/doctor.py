@@ -33,7 +33,7 @@ from smsrelay_worker.policy.toml_file import PolicyError, load_policy
 from smsrelay_worker.settings import WorkerSettings, flower_login
 from smsrelay_worker.store.shared_settings import Configuration
 from smsrelay_worker.store.worker_registry import WorkerRegistry
-from smsrelay_worker.wiring import vendor
+from smsrelay_worker.vendors.factory import create_vendor
 
 TEST_TEMPLATE = "0000000"  # the vendor's public one [V]
 
@@ -82,7 +82,7 @@ def account(settings: WorkerSettings) -> list[Finding]:
     """What the vendor's account and the policy file lack to start a worker with."""
     found = []
     try:
-        vendor(settings)
+        create_vendor(settings)
     except SettingsError as problem:
         found.append(error("settings", str(problem), "correct it; no worker starts with it"))
     try:
