@@ -36,7 +36,7 @@ def flower(host: str, port: int) -> None:
     with told():
         settings = FlowerSettings()
         refuse_taken(host, port)
-    if refusals := access.of_onlooker(settings):
+    if refusals := access.login_problems(settings):
         raise Refused("\n".join(map(str, refusals)))
     address = (f"--address={host}", f"--port={port}")
     # Read only: a page that can shut down workers or drop tasks is no page to leave open.
@@ -50,7 +50,7 @@ def _refuse_without_access(*, events: bool) -> None:
         settings = WorkerSettings()
     except SettingsError:
         return  # which the worker says itself, once it has looked at its options
-    if refusals := access.of_worker(settings, events=events):
+    if refusals := access.worker_problems(settings, events=events):
         raise Refused("no worker starts\n" + "\n".join(map(str, refusals)))
 
 

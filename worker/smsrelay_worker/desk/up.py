@@ -24,7 +24,7 @@ from smsrelay.cli.commands import Refused, told
 from smsrelay.servers.broker_address import is_rabbitmq
 from smsrelay.settings import env_file
 from smsrelay_worker.desk.stack import Part, Stack, StackFailed
-from smsrelay_worker.operations.doctor.doctor import callback, is_real
+from smsrelay_worker.operations.doctor.settings import callback_url, is_real
 from smsrelay_worker.settings import FlowerSettings, WorkerSettings
 from smsrelay_worker.wiring import Relay
 
@@ -206,6 +206,6 @@ def announcement(desk: Desk, settings: WorkerSettings, given: Mapping[str, str])
     if desk.simulator and "SMSRELAY_BROKER_URL" in given:
         lines.append("broker     as in SMSRELAY_BROKER_URL: what waits there goes to the simulator")
     lines.append(f"elsewhere  set -a; . {desk.data / 'env'}; set +a   then: smsrelay send …")
-    findings = [] if desk.simulator else callback(settings.callback_url, is_real(settings))
+    findings = [] if desk.simulator else callback_url(settings.callback_url, is_real(settings))
     lines += [f"{one.severity.value:<11}{one.problem} → {one.remedy}" for one in findings]
     return "\n".join(["up; Ctrl-C stops everything", *lines])
