@@ -54,7 +54,10 @@ def _filtered(command: Any) -> Any:
 
 @click.group()
 def dead() -> None:
-    """List, show and replay undelivered messages and unreadable items."""
+    """List, show and replay dead messages and unreadable items.
+
+    Dead messages failed or ended unknown. Unreadable items are jobs, tasks and callbacks that could not be read and were kept.
+    """
 
 
 @dead.command("list")
@@ -69,9 +72,9 @@ def dead() -> None:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 def list_dead(expired: bool, limit: int, as_json: bool, **filters: Any) -> None:
-    """List messages that failed or ended unknown, newest first, and jobs, tasks and callbacks that could not be read.
+    """List dead messages, newest first, and unreadable items.
 
-    Of the filters, only --hours applies to an unreadable item. With any other filter, unreadable items are left out and counted.
+    Of the filters, only --hours applies to unreadable items. With any other filter they are left out and counted.
     """
     wanted = _filter(**filters)
     if expired:
@@ -101,7 +104,10 @@ def list_dead(expired: bool, limit: int, as_json: bool, **filters: Any) -> None:
 @click.argument("any_id")
 @click.option("--body", is_flag=True, help="Also print the body of an unreadable item, with its phone number and parameters.")
 def show_dead(any_id: str, body: bool) -> None:
-    """Show a message with its timeline, or an unreadable item, by its id in `dead list`."""
+    """Show one message with its timeline, or one unreadable item.
+
+    ANY_ID is the id that `smsrelay dead list` shows.
+    """
     with told():
         operator, policy = _opened(settings := OperatorSettings())
         kept = next((one for one in kept_list(operator.undecodable, _callbacks(settings)) if one.kept_id == any_id), None)
@@ -127,10 +133,10 @@ def show_dead(any_id: str, body: bool) -> None:
 @click.option("--all", "everything", is_flag=True, help="Replay everything that matches the filters, unreadable items too.")
 @click.option("--dry-run", is_flag=True, help="Only print what would happen.")
 def replay(ids: tuple[str, ...], everything: bool, dry_run: bool, **filters: Any) -> None:
-    """Attempt dead messages once more, before their deadline, and parse unreadable items again.
+    """Attempt dead messages once more, and read unreadable items again.
 
-    Give IDS, or filters, or --all. Unreadable items are replayed by id, or with --all or --hours and no other filter. A replayed
-    message's timeline says so.
+    Give IDS, or filters, or --all. A message can be replayed until its deadline; its timeline says that it was. Unreadable items
+    are replayed by id, or with --all or --hours and no other filter.
     """
     if bool(ids) == (everything or any(filters.values())):
         raise Refused("give ids, or filters, or --all")

@@ -23,9 +23,10 @@ _ORDER = list(Severity)
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def doctor(as_json: bool) -> None:
-    """Check settings, servers and this host for anything known to lose or duplicate messages.
+    """Look for anything known to lose or duplicate messages.
 
-    The exit code is 2 if there is an error, 1 if there are warnings, else 0.
+    Checks the settings, store and broker, the callback URL and this host. Exits with 2 if it finds an error, with 1 if it finds
+    warnings, else with 0.
     """
     logs.set_up("CRITICAL")  # whatever goes wrong on the way becomes a finding
     found = sorted(examine(), key=lambda one: _ORDER.index(one.severity))

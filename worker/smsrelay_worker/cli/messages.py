@@ -52,7 +52,10 @@ def show(message_id: str, as_json: bool) -> None:
 @click.command()
 @click.argument("message_id")
 def why(message_id: str) -> None:
-    """Show every decision about a message: what was known, which rule decided, what that rule says, and what comes next."""
+    """Show every decision about a message, and what comes next.
+
+    Each decision comes with what was known then, the rule that decided, and what that rule says.
+    """
     with told():
         settings = OperatorSettings()
         reading, policy = Operator.wire(settings).records.read(message_id), load_policy(settings.policy)

@@ -34,7 +34,7 @@ class WrongPolicy(click.ClickException):
 @click.option("--markdown", is_flag=True, help="Print the table as Markdown.")
 @click.pass_context
 def policy(context: click.Context, file: Path | None, markdown: bool) -> None:
-    """Print what happens on each code of the vendor, and check the policy file."""
+    """Print what happens on each code, and check a policy file."""
     context.obj = file
     if context.invoked_subcommand is not None:
         return

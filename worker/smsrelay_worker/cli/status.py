@@ -26,7 +26,11 @@ _SHORTEST, _LONGEST = 0.01, 100_000
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def status(as_json: bool) -> None:
-    """Show the rate and what limits it, the backlog of each lane, the live workers, and what needs attention."""
+    """Show the rate, the backlog of each lane and the workers.
+
+    Also shows what holds submits back (a halt, an open circuit, throttling), settings in which workers differ, and reported
+    status codes without a row in the policy.
+    """
     with told():
         operator = Operator.wire(OperatorSettings())
         overview = StatusOverview.read(operator)
@@ -38,7 +42,10 @@ def status(as_json: bool) -> None:
 
 @click.command()
 def resume() -> None:
-    """Resume submits after a halt or while the circuit is open, and immediately reschedule the deferred messages."""
+    """Resume submits after a halt, or while the circuit is open.
+
+    Messages that the halt deferred are rescheduled immediately.
+    """
     with told():
         operator = Operator.wire(OperatorSettings())
         resumed = operator.limit.resume()
@@ -52,10 +59,10 @@ def resume() -> None:
 @click.argument("value", required=False)
 @click.option("--template", help="Set the rate of this template id alone.")
 def rate(value: str | None, template: str | None) -> None:
-    """Show the rate that all workers share, or set it within a second.
+    """Show or set the rate that all workers share.
 
-    VALUE is in submits per second (or SMS segments, if SMSRELAY_RATE_UNIT says so). `default` goes back to SMSRELAY_RATE; with
-    --template, `off` removes the template's limit.
+    VALUE is in submits per second, or SMS segments if SMSRELAY_RATE_UNIT says so; workers follow within a second. `default` goes
+    back to SMSRELAY_RATE. With --template, `off` removes the template's limit.
     """
     with told():
         operator = Operator.wire(OperatorSettings())
@@ -69,7 +76,10 @@ def rate(value: str | None, template: str | None) -> None:
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=9808, show_default=True, help="Port to listen on; 0 picks one.")
 def metrics(host: str, port: int) -> None:
-    """Serve the numbers of `smsrelay status` to Prometheus; each scrape reads the store."""
+    """Serve the numbers of `smsrelay status` to Prometheus.
+
+    Each scrape reads the store.
+    """
     with told():
         operator = Operator.wire(OperatorSettings())
         refuse_taken(host, port)
