@@ -15,6 +15,7 @@ from smsrelay.store.connection import open_store
 from smsrelay.store.inbox import Inbox
 from smsrelay.store.outbox import Outbox
 from smsrelay_worker.attempts.recorder import AnswerRecorder
+from smsrelay_worker.attempts.send_context import SendContext
 from smsrelay_worker.attempts.sender import Sender
 from smsrelay_worker.attempts.submit import Submitter
 from smsrelay_worker.attempts.timeouts import Timeouts
@@ -90,14 +91,16 @@ class Relay:
             reports=reports,
             inbox=inbox,
             sender=Sender(
-                records=records,
-                limit=limit,
-                submits=_submitter(settings, adapter, limit, recorder, timeouts, policy.report_deadline),
-                unread=pending,
-                enqueuer=enqueuer,
-                tariff=Tariff(registry, settings.rate_unit == "segments"),
-                policy=policy,
-                waits=timeouts,
+                SendContext(
+                    records=records,
+                    limit=limit,
+                    submitter=_submitter(settings, adapter, limit, recorder, timeouts, policy.report_deadline),
+                    pending=pending,
+                    enqueuer=enqueuer,
+                    tariff=Tariff(registry, settings.rate_unit == "segments"),
+                    policy=policy,
+                    timeouts=timeouts,
+                )
             ),
             poller=poller,
             scheduler=Scheduler(DueMessages(redis), records, enqueuer, poller, pending, policy, timeouts.lease),
