@@ -31,12 +31,13 @@ from smsrelay_worker.reports.poll import StatusPoller
 from smsrelay_worker.scheduler.rescuer import Rescuer
 from smsrelay_worker.scheduler.scheduler import Scheduler
 from smsrelay_worker.settings import WorkerSettings
+from smsrelay_worker.shared_settings import shared_settings
 from smsrelay_worker.store.due_messages import DueMessages
 from smsrelay_worker.store.failed_reports import FailedReports
 from smsrelay_worker.store.lost_tasks import LostTasks
 from smsrelay_worker.store.parked_reports import ParkedReports
 from smsrelay_worker.store.records import Records
-from smsrelay_worker.store.shared_settings import Configuration
+from smsrelay_worker.store.shared_settings import SharedSettings
 from smsrelay_worker.store.undecodable import UndecodableTasks
 from smsrelay_worker.store.worker_registry import WorkerRegistry
 from smsrelay_worker.vendors.base import Vendor
@@ -60,7 +61,7 @@ class Relay:
     scheduler: Scheduler
     rescuer: Rescuer
     worker_registry: WorkerRegistry
-    shared_settings: Configuration
+    shared_settings: SharedSettings
 
     @classmethod
     def wire(cls, settings: WorkerSettings) -> Self:
@@ -106,7 +107,7 @@ class Relay:
             scheduler=Scheduler(DueMessages(redis), records, enqueuer, poller, pending, policy, timeouts.lease),
             rescuer=Rescuer(LostTasks(redis), enqueuer, inbox, publisher),
             worker_registry=WorkerRegistry(redis),
-            shared_settings=Configuration.of(settings),
+            shared_settings=shared_settings(settings),
         )
 
 

@@ -138,7 +138,7 @@ class Chunk:
     def _begun(self, readings: Sequence[Reading]) -> tuple[list[Attempt], list[tuple[Slot, int]]]:
         """Begin as many messages as there are slots; returns our attempts, and the unused slots with their costs."""
         context, first = self._context, readings[0].record
-        costs = [context.tariff.of(one) for one in readings]
+        costs = [context.tariff.of(one.record.template, one.payload.params if one.payload else None) for one in readings]
         grant = context.limit.acquire(first.lane, first.template, costs, context.timeouts.slot)
         if grant.refused is not None and not grant.slots:
             self._put_off(grant.refused, readings, grant.again)

@@ -31,7 +31,7 @@ from smsrelay_worker.operations.doctor.server import clocks, examine_messages, e
 from smsrelay_worker.operations.doctor.workers import examine_workers
 from smsrelay_worker.policy.toml_file import PolicyError, load_policy
 from smsrelay_worker.settings import WorkerSettings, flower_login
-from smsrelay_worker.store.shared_settings import Configuration
+from smsrelay_worker.shared_settings import shared_settings
 from smsrelay_worker.store.worker_registry import WorkerRegistry
 from smsrelay_worker.vendors.factory import create_vendor
 
@@ -234,7 +234,7 @@ def _workers(settings: WorkerSettings) -> list[Finding]:
     """Of living workers; a file that cannot be read, and a store that is away, are findings of other checks."""
     redis = open_store(settings.store_url, 2)
     try:
-        return examine_workers(WorkerRegistry(redis).processes(), Configuration.of(settings))
+        return examine_workers(WorkerRegistry(redis).processes(), shared_settings(settings))
     except (StoreUnavailable, OSError):
         return []
     finally:

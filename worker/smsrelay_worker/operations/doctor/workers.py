@@ -6,14 +6,14 @@ Takes what workers report to the store. Nothing is changed.
 from collections.abc import Iterable, Sequence
 
 from smsrelay_worker.operations.doctor.finding import Finding, note, warning
-from smsrelay_worker.store.shared_settings import Configuration, Difference, differences
+from smsrelay_worker.store.shared_settings import Difference, SharedSettings, differences
 from smsrelay_worker.store.worker_registry import WorkerProcess
 
 _NAMED = 3  # workers of one value
 HERE = "this environment"
 
 
-def examine_workers(processes: Sequence[WorkerProcess], here: Configuration | None = None) -> list[Finding]:
+def examine_workers(processes: Sequence[WorkerProcess], here: SharedSettings | None = None) -> list[Finding]:
     """Of workers that differ; when they agree, of an environment that differs from theirs."""
     reported = [(one.name, one.given) for one in processes]
     apart = differences(reported)
