@@ -14,6 +14,7 @@ from smsrelay.store.inbox import Inbox
 from smsrelay.store.outbox import Outbox
 from smsrelay_worker.attempts.attempt import Attempt, CompletedAttempt
 from smsrelay_worker.attempts.recorder import AnswerRecorder
+from smsrelay_worker.attempts.send_context import SendContext
 from smsrelay_worker.attempts.sender import Sender
 from smsrelay_worker.attempts.submit import Submitter
 from smsrelay_worker.attempts.timeouts import Timeouts
@@ -96,15 +97,17 @@ def sending(
         monotonic=monotonic,
     )
     return Sender(
-        records=store,
-        limit=limit,
-        submits=submits,
-        unread=pending(store, redis),
-        enqueuer=enqueuer(redis, url),
-        tariff=Tariff({}),
-        policy=POLICY,
-        waits=waits,
-        monotonic=monotonic,
+        SendContext(
+            records=store,
+            limit=limit,
+            submitter=submits,
+            pending=pending(store, redis),
+            enqueuer=enqueuer(redis, url),
+            tariff=Tariff({}),
+            policy=POLICY,
+            timeouts=waits,
+            monotonic=monotonic,
+        )
     )
 
 

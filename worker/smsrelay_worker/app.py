@@ -16,7 +16,7 @@ from smsrelay.broker.queues import QUEUES, broker_queue
 from smsrelay.servers.broker_address import broker_address
 from smsrelay_worker.consumer.bootsteps import SchedulerStep, WorkerRegistryStep
 from smsrelay_worker.consumer.config import broker_settings
-from smsrelay_worker.processes.foreign_variables import leave_out
+from smsrelay_worker.foreign_variables import leave_out
 from smsrelay_worker.settings import WorkerSettings
 from smsrelay_worker.tasks import Tasks
 from smsrelay_worker.unknown_settings import unknown_settings

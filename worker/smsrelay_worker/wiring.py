@@ -15,6 +15,7 @@ from smsrelay.store.connection import open_store
 from smsrelay.store.inbox import Inbox
 from smsrelay.store.outbox import Outbox
 from smsrelay_worker.attempts.recorder import AnswerRecorder
+from smsrelay_worker.attempts.send_context import SendContext
 from smsrelay_worker.attempts.sender import Sender
 from smsrelay_worker.attempts.submit import Submitter
 from smsrelay_worker.attempts.timeouts import Timeouts
@@ -30,12 +31,13 @@ from smsrelay_worker.reports.poll import StatusPoller
 from smsrelay_worker.scheduler.rescuer import Rescuer
 from smsrelay_worker.scheduler.scheduler import Scheduler
 from smsrelay_worker.settings import WorkerSettings
+from smsrelay_worker.shared_settings import shared_settings
 from smsrelay_worker.store.due_messages import DueMessages
 from smsrelay_worker.store.failed_reports import FailedReports
 from smsrelay_worker.store.lost_tasks import LostTasks
 from smsrelay_worker.store.parked_reports import ParkedReports
 from smsrelay_worker.store.records import Records
-from smsrelay_worker.store.shared_settings import Configuration
+from smsrelay_worker.store.shared_settings import SharedSettings
 from smsrelay_worker.store.undecodable import UndecodableTasks
 from smsrelay_worker.store.worker_registry import WorkerRegistry
 from smsrelay_worker.vendors.base import Vendor
@@ -59,7 +61,7 @@ class Relay:
     scheduler: Scheduler
     rescuer: Rescuer
     worker_registry: WorkerRegistry
-    shared_settings: Configuration
+    shared_settings: SharedSettings
 
     @classmethod
     def wire(cls, settings: WorkerSettings) -> Self:
@@ -90,20 +92,22 @@ class Relay:
             reports=reports,
             inbox=inbox,
             sender=Sender(
-                records=records,
-                limit=limit,
-                submits=_submitter(settings, adapter, limit, recorder, timeouts, policy.report_deadline),
-                unread=pending,
-                enqueuer=enqueuer,
-                tariff=Tariff(registry, settings.rate_unit == "segments"),
-                policy=policy,
-                waits=timeouts,
+                SendContext(
+                    records=records,
+                    limit=limit,
+                    submitter=_submitter(settings, adapter, limit, recorder, timeouts, policy.report_deadline),
+                    pending=pending,
+                    enqueuer=enqueuer,
+                    tariff=Tariff(registry, settings.rate_unit == "segments"),
+                    policy=policy,
+                    timeouts=timeouts,
+                )
             ),
             poller=poller,
             scheduler=Scheduler(DueMessages(redis), records, enqueuer, poller, pending, policy, timeouts.lease),
             rescuer=Rescuer(LostTasks(redis), enqueuer, inbox, publisher),
             worker_registry=WorkerRegistry(redis),
-            shared_settings=Configuration.of(settings),
+            shared_settings=shared_settings(settings),
         )
 
 

@@ -11,7 +11,7 @@ from typing import NoReturn
 import structlog
 
 from smsrelay import logs
-from smsrelay_worker.processes.foreign_variables import leave_out
+from smsrelay_worker.foreign_variables import leave_out
 
 log = structlog.get_logger()
 

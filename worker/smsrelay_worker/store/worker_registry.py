@@ -11,7 +11,7 @@ from redis import Redis
 
 from smsrelay.store import keys
 from smsrelay.store.script import Script
-from smsrelay_worker.store.shared_settings import Configuration
+from smsrelay_worker.store.shared_settings import SharedSettings
 
 BEAT = 5.0  # seconds between two words of a process
 GONE = 20.0  # seconds of silence
@@ -26,7 +26,7 @@ class WorkerProcess:
     pid: int
     queues: tuple[str, ...]  # that it takes tasks from now; none without its broker
     since: int  # ms, by the clock of its host
-    given: Configuration | None = None  # None: of a version that reports none
+    given: SharedSettings | None = None  # None: of a version that reports none
 
     def encode(self) -> str:
         """As the store keeps it; the same each time."""
@@ -36,7 +36,7 @@ class WorkerProcess:
     def decode(cls, line: str) -> "WorkerProcess":
         """Read what ``encode`` wrote."""
         told = json.loads(line)
-        given = Configuration.decode(told.get("given"))
+        given = SharedSettings.decode(told.get("given"))
         return cls(told["name"], told["host"], told["pid"], tuple(told["queues"]), told["since"], given)
 
 

@@ -21,7 +21,7 @@ from smsrelay_worker.operations.doctor.settings import examine_settings
 from smsrelay_worker.operations.doctor.store import examine_store
 from smsrelay_worker.operations.doctor.workers import examine_workers
 from smsrelay_worker.settings import WorkerSettings
-from smsrelay_worker.store.shared_settings import Configuration
+from smsrelay_worker.shared_settings import shared_settings
 from smsrelay_worker.store.worker_registry import WorkerRegistry
 
 Clock = Callable[[], float]
@@ -75,7 +75,7 @@ def _workers(settings: WorkerSettings) -> list[Finding]:
     """Findings about live workers. Unreadable files and a store that does not answer are findings of other checks."""
     redis = open_store(settings.store_url, 2)
     try:
-        return examine_workers(WorkerRegistry(redis).processes(), Configuration.of(settings))
+        return examine_workers(WorkerRegistry(redis).processes(), shared_settings(settings))
     except (StoreUnavailable, OSError):
         return []
     finally:

@@ -6,14 +6,14 @@ Takes what workers report to the store, returns findings.
 from collections.abc import Iterable, Sequence
 
 from smsrelay_worker.operations.doctor.finding import Finding, note, warning
-from smsrelay_worker.store.shared_settings import Configuration, Difference, differences
+from smsrelay_worker.store.shared_settings import Difference, SharedSettings, differences
 from smsrelay_worker.store.worker_registry import WorkerProcess
 
 _NAMED = 3  # workers to name for each value
 HERE = "this environment"
 
 
-def examine_workers(processes: Sequence[WorkerProcess], here: Configuration | None = None) -> list[Finding]:
+def examine_workers(processes: Sequence[WorkerProcess], here: SharedSettings | None = None) -> list[Finding]:
     """Findings about workers that differ; if they agree, about an environment that differs from theirs."""
     reported = [(one.name, one.given) for one in processes]
     apart = differences(reported)
