@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo up test chaos bench bench-quick lint audit format lock clean
+.PHONY: demo up test chaos bench bench-quick lint audit format lock dist clean
 
 demo: $(VENV)/.run        ## the whole relay at work, on this machine; ends by itself with a table
 	$(BIN)/smsrelay demo
@@ -42,13 +42,21 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+EXTRAS := cli receiver worker flower stack # all of them; [local] and [all], which name smsrelay itself, would end up in the lock
+COMPILE = $(BIN)/pip-compile -q --strip-extras --no-emit-index-url --no-emit-find-links --no-header --generate-hashes --allow-unsafe $(foreach extra,$(EXTRAS),--extra $(extra))
+
 lock: $(VENV)/.dev        ## pin what pyproject.toml asks for, with hashes; no index address is written
-	$(BIN)/pip-compile -q --strip-extras --no-emit-index-url --no-emit-find-links --no-header --generate-hashes --allow-unsafe --extra local -o requirements.lock pyproject.toml
-	$(BIN)/pip-compile -q --strip-extras --no-emit-index-url --no-emit-find-links --no-header --generate-hashes --allow-unsafe --extra local --extra dev -c requirements.lock -o requirements-dev.lock pyproject.toml
-	$(BIN)/pip-compile -q --strip-extras --no-emit-index-url --no-emit-find-links --no-header --generate-hashes --allow-unsafe --extra local --extra bench -c requirements.lock -o requirements-bench.lock pyproject.toml
+	$(COMPILE) -o requirements.lock pyproject.toml
+	$(COMPILE) --extra dev -c requirements.lock -o requirements-dev.lock pyproject.toml
+	$(COMPILE) --extra bench -c requirements.lock -o requirements-bench.lock pyproject.toml
+
+dist: $(VENV)/.dev        ## dist/: sdist, wheel made from it, and the list of components (CycloneDX)
+	rm -rf build dist
+	$(BIN)/python -m build --no-isolation
+	$(BIN)/python .ci/sbom requirements.lock > dist/smsrelay.cdx.json
 
 clean:
-	rm -rf $(VENV) .smsrelay build *.egg-info
+	rm -rf $(VENV) .smsrelay build dist *.egg-info
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -22,7 +22,7 @@ from smsrelay.contract.state import State
 from smsrelay.receiver.batcher import Kept
 from smsrelay.settings import ProducerSettings
 from smsrelay.store import keys
-from smsrelay_worker.cli.main import main
+from smsrelay_worker.cli.group import smsrelay as main
 from smsrelay_worker.desk.demo import SCENES
 from smsrelay_worker.policy.describe import markdown_table
 from smsrelay_worker.policy.model import GUIDE_CODES
@@ -211,7 +211,9 @@ def _box_rows(table: str) -> Iterator[list[str]]:
 
 
 def _command_names(group: click.Group) -> Iterator[str]:
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
         inner = list(_command_names(command)) if isinstance(command, click.Group) else []
         alone = [name] if not inner or getattr(command, "invoke_without_command", False) else []
         yield from alone + [f"{name} {one}" for one in inner]

@@ -37,23 +37,36 @@ def options(arguments: Sequence[str], environment: Mapping[str, str] = os.enviro
 
 
 def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="simulator", description="The SMS vendor as an HTTP service.")
+    parser = argparse.ArgumentParser(
+        prog="smsrelay simulator",
+        description="Serve a simulated SMS vendor over HTTP. It accepts every message and reports it delivered, until a "
+        "script put to /control/scripts/NUMBER or /control/default says otherwise.",
+    )
     add, fallback = parser.add_argument, Options()
-    add("--host", default=fallback.host)
-    add("--port", type=int, default=fallback.port, help="0: a free one, named in the line printed when ready")
-    add("--appcode", default=environment.get("SIMULATOR_APPCODE"), help="the only one accepted; none: any")
-    add("--app-key", default=environment.get("SIMULATOR_APP_KEY"))
-    add("--app-secret", default=environment.get("SIMULATOR_APP_SECRET"))
-    add("--report-delay", type=float, default=fallback.report_delay, help="seconds from acceptance to report")
-    add("--shape", choices=get_args(Shape), default=fallback.shape, help="of status reports")
+    add("--host", default=fallback.host, help="address to listen on (%(default)s)")
+    add("--port", type=int, default=fallback.port, help="port to listen on (%(default)s); 0 takes a free one")
+    add(
+        "--appcode",
+        default=environment.get("SIMULATOR_APPCODE"),
+        help="AppCode to require, also SIMULATOR_APPCODE; without one, any is accepted",
+    )
+    add("--app-key", default=environment.get("SIMULATOR_APP_KEY"), help="key of signed requests, also SIMULATOR_APP_KEY")
+    add("--app-secret", default=environment.get("SIMULATOR_APP_SECRET"), help="its secret, also SIMULATOR_APP_SECRET")
+    add(
+        "--report-delay",
+        type=float,
+        default=fallback.report_delay,
+        help="seconds from accepting a message to its report (%(default)s)",
+    )
+    add("--shape", choices=get_args(Shape), default=fallback.shape, help="format of status reports (%(default)s)")
     add(
         "--callback-retries",
         type=_waits,
         default=fallback.callback_retries,
-        help="seconds, for example 0.5,10,45",
+        help="seconds before each retry of a callback (0.5,10,45)",
     )
-    add("--latency", type=float, default=fallback.latency, help="seconds before every answer")
-    add("--success-message", help="X-Ca-Error-Message of the vendor's own answers, such as OK")
+    add("--latency", type=float, default=fallback.latency, help="seconds before every answer (%(default)s)")
+    add("--success-message", help="X-Ca-Error-Message header of successful answers, such as OK")
     return parser
 
 

@@ -16,7 +16,7 @@ from smsrelay.settings import SettingsError
 from smsrelay_worker.desk.up import Desk, Ports
 from smsrelay_worker.settings import WorkerSettings
 from tests.support.compose_file import COMPOSE, ROOT, raw, services
-from tests.support.compose_image import sent, stages
+from tests.support.compose_image import IMAGE, sent, stages
 from tests.support.compose_local import Local, Place, running
 from tests.support.simulator_client import Simulator
 from tests.support.waiting import eventually
@@ -79,7 +79,7 @@ def test_the_file_fits_the_compose_specification() -> None:
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
-def test_the_services_are_those_of_the_path_and_the_vendor_is_played_in_the_demo_only() -> None:
+def test_the_services_are_those_of_the_path_and_the_simulator_runs_in_the_demo_only() -> None:
     specs = raw()["services"]
     assert set(specs) == {"redis", *OURS}
     assert {name: spec["profiles"] for name, spec in specs.items() if "profiles" in spec} == {"simulator": ["demo"]}
@@ -95,7 +95,7 @@ def test_each_service_is_watched_restarted_stopped_with_grace_and_held_small(nam
     assert service.spec["read_only"]
     assert service.spec["cap_drop"] == ["ALL"]
     assert service.spec["security_opt"] == ["no-new-privileges:true"]
-    assert name == "redis" or (service.spec["init"] and service.target in stages())
+    assert name == "redis" or (service.spec["init"] and service.is_ours)
 
 
 def test_parts_wait_until_what_they_need_is_healthy() -> None:
@@ -148,9 +148,14 @@ def test_a_part_gets_only_the_keys_it_uses(filled_in: Path) -> None:
 
 def test_the_image_runs_as_nobody_special_and_holds_no_tests() -> None:
     by_name = stages()
-    assert list(by_name)[-1] == "smsrelay"
-    assert {by_name[name].user for name in ("smsrelay", "simulator")} == {"10001:10001"}
-    assert not [path for path in by_name["build"].copied + by_name["smsrelay"].copied if path.startswith("tests")]
+    assert list(by_name)[-1] == IMAGE
+    assert by_name[IMAGE].user == "10001:10001"
+    assert not [path for stage in by_name.values() for path in stage.copied if path.startswith("tests")]
+
+
+def test_every_service_of_ours_runs_the_same_image() -> None:
+    specs = raw()["services"]
+    assert {(specs[name]["image"], specs[name]["build"]) for name in OURS} == {("smsrelay", ".")}
 
 
 def test_the_build_is_sent_all_it_copies_and_no_env_file() -> None:
@@ -160,7 +165,7 @@ def test_the_build_is_sent_all_it_copies_and_no_env_file() -> None:
     packages = [file.relative_to(ROOT) for name in ("producers", "worker") for file in (ROOT / name).rglob("*.*")]
     assert all(sent(str(file)) for file in packages if "__pycache__" not in file.parts)
     kept_back = (".env", ".env.demo.example", ".git/config", ".smsrelay/secret", "worker/__pycache__/app.pyc")
-    assert not [path for path in (*kept_back, "tests/unit/policy/test_model.py", "tests/simulator/conftest.py") if sent(path)]
+    assert not [path for path in (*kept_back, "tests/unit/policy/test_model.py", "docs/security.md") if sent(path)]
 
 
 def test_the_example_names_every_setting_and_leaves_the_required_ones_empty(own_environment: None, filled_in: Path) -> None:

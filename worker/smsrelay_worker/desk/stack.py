@@ -71,7 +71,7 @@ class Stack:
         self._data.mkdir(mode=0o700, parents=True, exist_ok=True)
         config = self._data / "supervisord.conf"
         config.write_text(self._config(), encoding="utf-8")
-        command = [sys.executable, "-m", "smsrelay_worker.desk.tether", "--nodaemon", "--configuration", str(config)]
+        command = [sys.executable, "-P", "-m", "smsrelay_worker.desk.tether", "--nodaemon", "--configuration", str(config)]
         # A session of its own: Ctrl-C reaches us alone, and we stop the parts in order.
         self._supervisor = subprocess.Popen(  # noqa: S603
             command,

@@ -29,7 +29,7 @@ from smsrelay_worker.settings import FlowerSettings, WorkerSettings
 from smsrelay_worker.wiring import Relay
 
 _PORT = click.IntRange(1, 65535)
-_SMSRELAY = (sys.executable, "-m", "smsrelay_worker")
+_SMSRELAY = (sys.executable, "-P", "-m", "smsrelay_worker")  # -P: the working folder is an app's
 _LONGEST_WORKER_STOP = 109  # seconds; more than a worker allows its own processes (WorkerSettings.stop_within)
 
 
@@ -75,6 +75,7 @@ class Desk:
         if self._embeds(given):
             embedded = (
                 sys.executable,
+                "-P",
                 "-m",
                 "smsrelay_worker.desk.embedded_valkey",
                 str(ports.broker),
