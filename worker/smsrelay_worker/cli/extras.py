@@ -25,7 +25,7 @@ def _packages(extra: str) -> Iterator[str]:
     """Names of the packages that the distribution asks for with this extra, those of the extras it names included."""
     for requirement in _requirements():
         found = _REQUIREMENT.match(requirement)
-        if found is None or found["marker"] not in (None, f'extra == "{extra}"'):
+        if found is None or (found["marker"] or "").replace("'", '"') not in ("", f'extra == "{extra}"'):
             continue
         if found["name"] != _DISTRIBUTION:
             yield found["name"]
