@@ -4,9 +4,11 @@ import click
 import structlog
 
 from smsrelay import logs
-from smsrelay.cli import commands as producers_cli
 from smsrelay.cli.bulk import bulk
-from smsrelay.cli.commands import told
+from smsrelay.cli.errors import cli_errors
+from smsrelay.cli.receiver import receiver
+from smsrelay.cli.schema import schema
+from smsrelay.cli.send import send
 from smsrelay_worker.cli import messages as cli_messages
 from smsrelay_worker.cli import processes as run
 from smsrelay_worker.cli import status as cli_status
@@ -26,7 +28,7 @@ log = structlog.get_logger()
 @click.pass_context
 def main(context: click.Context) -> None:
     """Send SMS through one vendor: never lost, never twice by accident, never over the rate."""
-    with told():
+    with cli_errors():
         unread = unknown_settings() if context.invoked_subcommand != "worker" else []
     if unread and context.invoked_subcommand in _LOGGING:
         logs.set_up()
@@ -36,7 +38,7 @@ def main(context: click.Context) -> None:
 
 
 for command in (
-    producers_cli.send,
+    send,
     bulk,
     cli_messages.show,
     cli_messages.why,
@@ -49,11 +51,11 @@ for command in (
     doctor,
     policy,
     run.worker,
-    producers_cli.receiver,
+    receiver,
     run.flower,
     run.simulator,
     up,
     demo,
-    producers_cli.schema,
+    schema,
 ):
     main.add_command(command)

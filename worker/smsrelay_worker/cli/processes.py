@@ -6,7 +6,7 @@ Enters: arguments. Leaves: never, for the process is replaced. Secrets travel in
 import click
 
 from smsrelay import logs
-from smsrelay.cli.commands import Refused, refuse_taken, told
+from smsrelay.cli.errors import InvalidInput, cli_errors, require_free_port
 from smsrelay.settings import SettingsError
 from smsrelay_worker.operations.doctor import access
 from smsrelay_worker.processes.exec import become
@@ -33,11 +33,11 @@ def worker(arguments: tuple[str, ...]) -> None:
 @click.option("--port", type=click.IntRange(1, 65535), default=5555, show_default=True)
 def flower(host: str, port: int) -> None:
     """Show the tasks and workers on a page; needs SMSRELAY_FLOWER_AUTH (user:password)."""
-    with told():
+    with cli_errors():
         settings = FlowerSettings()
-        refuse_taken(host, port)
+        require_free_port(host, port)
     if refusals := access.of_onlooker(settings):
-        raise Refused("\n".join(map(str, refusals)))
+        raise InvalidInput("\n".join(map(str, refusals)))
     address = (f"--address={host}", f"--port={port}")
     # Read only: a page that can shut down workers or drop tasks is no page to leave open.
     become("-m", "smsrelay_worker.processes.flower", *address, "--read_only=True", "--natural_time=False", _TASKS, _COLUMNS)
@@ -51,7 +51,7 @@ def _refuse_without_access(*, events: bool) -> None:
     except SettingsError:
         return  # which the worker says itself, once it has looked at its options
     if refusals := access.of_worker(settings, events=events):
-        raise Refused("no worker starts\n" + "\n".join(map(str, refusals)))
+        raise InvalidInput("no worker starts\n" + "\n".join(map(str, refusals)))
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
