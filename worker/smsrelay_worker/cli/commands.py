@@ -13,7 +13,7 @@ class Command:
 
 
 COMMANDS = {
-    "send": Command("smsrelay.cli.commands", "send"),
+    "send": Command("smsrelay.cli.send", "send"),
     "bulk": Command("smsrelay.cli.bulk", "bulk"),
     "show": Command("smsrelay_worker.cli.messages", "show"),
     "why": Command("smsrelay_worker.cli.messages", "why"),
@@ -26,10 +26,10 @@ COMMANDS = {
     "doctor": Command("smsrelay_worker.cli.doctor", "doctor"),
     "policy": Command("smsrelay_worker.cli.policy", "policy"),
     "worker": Command("smsrelay_worker.cli.processes", "worker", "worker"),
-    "receiver": Command("smsrelay.cli.commands", "receiver", "receiver"),
+    "receiver": Command("smsrelay.cli.receiver", "receiver", "receiver"),
     "flower": Command("smsrelay_worker.cli.processes", "flower", "flower"),
     "simulator": Command("smsrelay_worker.cli.processes", "simulator", "local"),
     "up": Command("smsrelay_worker.desk.up", "up", "local"),
     "demo": Command("smsrelay_worker.desk.demo", "demo", "local"),
-    "schema": Command("smsrelay.cli.commands", "schema"),
+    "schema": Command("smsrelay.cli.schema", "schema"),
 }

@@ -13,7 +13,7 @@ from typing import Any
 import click
 from rich.table import Table
 
-from smsrelay.cli.commands import Refused, told
+from smsrelay.cli.errors import InvalidInput, cli_errors
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
 from smsrelay.contract.template import load_registry
@@ -72,9 +72,9 @@ def list_dead(expired: bool, limit: int, as_json: bool, **filters: Any) -> None:
     wanted = _filter(**filters)
     if expired:
         if wanted.state is not None:
-            raise Refused("--expired and --state exclude each other")
+            raise InvalidInput("--expired and --state exclude each other")
         wanted = replace(wanted, state=State.EXPIRED)
-    with told():
+    with cli_errors():
         store, policy = _opened(settings := OperatorSettings())
         found = [reading for reading, _ in zip(dead_letters(store, wanted), range(limit + 1), strict=False)]
         kept = kept_list(store, _callbacks(settings), wanted.since)
@@ -97,7 +97,7 @@ def list_dead(expired: bool, limit: int, as_json: bool, **filters: Any) -> None:
 @click.option("--body", is_flag=True, help="Also print a kept job or callback itself, with the number and the parameters in it.")
 def show_dead(any_id: str, body: bool) -> None:
     """Show a message with its timeline, or a job or callback nobody could read, by the id that the list gives it."""
-    with told():
+    with cli_errors():
         store, policy = _opened(settings := OperatorSettings())
         kept = next((one for one in kept_list(store, _callbacks(settings)) if one.kept_id == any_id), None)
         reading = store.read(any_id) if kept is None else None
@@ -127,9 +127,9 @@ def replay(ids: tuple[str, ...], everything: bool, dry_run: bool, **filters: Any
     Kept ones are read again by their ids, or with --all or --hours and no other filter.
     """
     if bool(ids) == (everything or any(filters.values())):
-        raise Refused("name ids, or filters, or --all")
+        raise InvalidInput("name ids, or filters, or --all")
     wanted = _filter(**filters)
-    with told():
+    with cli_errors():
         store, _ = _opened(settings := ReplaySettings())
         letters = DeadLetters(store, enqueuer := Enqueuer.connect(settings))
         inbox, registry = Inbox(open_store(settings.store_url, 1)), load_registry(settings.templates)
@@ -198,7 +198,7 @@ def _filter(
     state: str | None, lane: str | None, code: str | None, app: str | None, template: str | None, hours: float | None
 ) -> Filter:
     if hours is not None and not 0 < hours <= _LONGEST:
-        raise Refused(f"--hours: a number above 0, and at most {_LONGEST}")
+        raise InvalidInput(f"--hours: a number above 0, and at most {_LONGEST}")
     since = 0 if hours is None else _now() - int(hours * 3_600_000)
     return Filter(since, State(state) if state else None, Lane(lane) if lane else None, code, app, template)
 

@@ -9,7 +9,7 @@ import click
 import structlog
 
 from smsrelay import logs
-from smsrelay.cli.commands import told
+from smsrelay.cli.errors import cli_errors
 from smsrelay_worker.cli.commands import COMMANDS
 from smsrelay_worker.cli.extras import how_to_install, lacks
 from smsrelay_worker.unknown_settings import unknown_settings
@@ -40,7 +40,7 @@ class LazyGroup(click.Group):
 @click.pass_context
 def smsrelay(context: click.Context) -> None:
     """Send SMS through one vendor: never lost, never twice by accident, never over the rate."""
-    with told():
+    with cli_errors():
         unread = unknown_settings() if context.invoked_subcommand != "worker" else []
     if unread and context.invoked_subcommand in _LOGGING:
         logs.set_up()

@@ -10,7 +10,7 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from smsrelay.cli.commands import told
+from smsrelay.cli.errors import cli_errors
 from smsrelay.contract.state import State
 from smsrelay_worker.messages import lifecycle
 from smsrelay_worker.messages.record import Record
@@ -37,7 +37,7 @@ _STYLES = {
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def show(message_id: str, as_json: bool) -> None:
     """Tell what happened to a message, and why."""
-    with told():
+    with cli_errors():
         settings = OperatorSettings()
         reading, policy = Operator.wire(settings).store.read(message_id), load_policy(settings.policy)
     if reading is None:
@@ -53,7 +53,7 @@ def show(message_id: str, as_json: bool) -> None:
 @click.argument("message_id")
 def why(message_id: str) -> None:
     """Tell every decision on a message: what was known, the rule that decided, and what that rule says."""
-    with told():
+    with cli_errors():
         settings = OperatorSettings()
         reading, policy = Operator.wire(settings).store.read(message_id), load_policy(settings.policy)
     if reading is None:
@@ -70,7 +70,7 @@ def why(message_id: str) -> None:
 @click.argument("message_id")
 def cancel(message_id: str) -> None:
     """Withdraw a message that nobody has submitted yet."""
-    with told():
+    with cli_errors():
         change = Operator.wire(OperatorSettings()).store.change(message_id, lambda reading: lifecycle.cancelled(reading.record))
     if change is None:
         raise click.ClickException("no such message, or its retention is over")

@@ -7,7 +7,7 @@ have a ``celery.py`` or a ``redis.py`` of its own there.
 import click
 
 from smsrelay import logs
-from smsrelay.cli.commands import Refused, refuse_taken, told
+from smsrelay.cli.errors import InvalidInput, cli_errors, require_free_port
 from smsrelay.settings import SettingsError
 from smsrelay_worker.operations.doctor import access
 from smsrelay_worker.processes.exec import become
@@ -36,24 +36,24 @@ def worker(arguments: tuple[str, ...]) -> None:
 @click.option("--port", type=click.IntRange(1, 65535), default=5555, show_default=True)
 def flower(host: str, port: int) -> None:
     """Serve Flower's page of tasks and workers; needs SMSRELAY_FLOWER_AUTH (user:password)."""
-    with told():
+    with cli_errors():
         settings = FlowerSettings()
-        refuse_taken(host, port)
+        require_free_port(host, port)
     if refusals := access.of_onlooker(settings):
-        raise Refused("\n".join(map(str, refusals)))
+        raise InvalidInput("\n".join(map(str, refusals)))
     address = (f"--address={host}", f"--port={port}")
     become("-P", "-m", "smsrelay_worker.processes.flower", *address, *_READ_ONLY, _TASKS, _COLUMNS)
 
 
 def _refuse_without_access(*, events: bool) -> None:
-    """Raises ``Refused`` for missing rights with which every process of a worker would end, again after each restart."""
+    """Raises ``InvalidInput`` for missing rights with which every process of a worker would end, again after each restart."""
     logs.set_up("ERROR")
     try:
         settings = WorkerSettings()
     except SettingsError:
         return  # the worker reports it, once it has checked its options
     if refusals := access.of_worker(settings, events=events):
-        raise Refused("no worker starts\n" + "\n".join(map(str, refusals)))
+        raise InvalidInput("no worker starts\n" + "\n".join(map(str, refusals)))
 
 
 @click.command(add_help_option=False, context_settings={"ignore_unknown_options": True})

@@ -11,7 +11,7 @@ from dataclasses import asdict
 
 import click
 
-from smsrelay.cli.commands import Refused, refuse_taken, told
+from smsrelay.cli.errors import InvalidInput, cli_errors, require_free_port
 from smsrelay.contract.job import TEMPLATE_ID
 from smsrelay_worker.messages.timeline import clock
 from smsrelay_worker.operations.doctor.workers import sentence
@@ -28,7 +28,7 @@ _SHORTEST, _LONGEST = 0.01, 100_000
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def status(as_json: bool) -> None:
     """Say how fast submits go and why, what waits in each lane, who works on it, and what needs a person."""
-    with told():
+    with cli_errors():
         operator = Operator.wire(OperatorSettings())
         overview = StatusOverview.read(operator)
     if as_json:
@@ -40,7 +40,7 @@ def status(as_json: bool) -> None:
 @click.command()
 def resume() -> None:
     """Submit again after a halt, or while the circuit is open, and at once what a halt put off."""
-    with told():
+    with cli_errors():
         operator = Operator.wire(OperatorSettings())
         resumed = operator.limit.resume()
         woken = operator.put_off.wake_put_off()
@@ -57,7 +57,7 @@ def rate(value: str | None, template: str | None) -> None:
 
     VALUE is a number a second; `default` takes a command's rate back, so that SMSRELAY_RATE holds, and `off` that of a template.
     """
-    with told():
+    with cli_errors():
         operator = Operator.wire(OperatorSettings())
         if value is not None:
             operator.limit.set_rate(_rate_of(value, template), _checked(template))
@@ -70,15 +70,15 @@ def rate(value: str | None, template: str | None) -> None:
 @click.option("--port", type=click.IntRange(0, 65535), default=9808, show_default=True)
 def metrics(host: str, port: int) -> None:
     """Serve what `status` shows to Prometheus, read at each scrape."""
-    with told():
+    with cli_errors():
         operator = Operator.wire(OperatorSettings())
-        refuse_taken(host, port)
+        require_free_port(host, port)
         serve_metrics(operator, host, port, lambda bound: click.echo(f"http://{host}:{bound}/metrics"))
 
 
 def _checked(template: str | None) -> str | None:
     if template is not None and re.fullmatch(TEMPLATE_ID, template) is None:
-        raise Refused("--template: a template id has 1 to 32 letters, digits, hyphens or underscores")
+        raise InvalidInput("--template: a template id has 1 to 32 letters, digits, hyphens or underscores")
     return template
 
 
@@ -91,7 +91,7 @@ def _rate_of(value: str, template: str | None) -> float | None:
         number = 0.0
     if not _SHORTEST <= number <= _LONGEST:
         word = "default" if template is None else "off"
-        raise Refused(f"a rate is a number from {_SHORTEST:g} to {_LONGEST} a second, or {word}")
+        raise InvalidInput(f"a rate is a number from {_SHORTEST:g} to {_LONGEST} a second, or {word}")
     return number
 
 

@@ -23,7 +23,7 @@ from redis.exceptions import OutOfMemoryError, ResponseError
 from smsrelay.broker.queues import QUEUES
 from smsrelay.broker.redis_transport import OneClientChannel
 from smsrelay.resources import text_beside
-from smsrelay.servers.redis_errors import moved_on, why_unavailable
+from smsrelay.servers.redis_errors import needs_new_connection, why_unavailable
 from smsrelay_worker.consumer.queue_item import readable, whole
 from smsrelay_worker.consumer.redis_qos import GatheringQoS
 from smsrelay_worker.consumer.unsent_acks import Popped, UnsentAcks
@@ -141,7 +141,7 @@ class CheckingChannel(OneClientChannel):
             read = super()._brpop_read(**options)
         except ResponseError as error:
             self.owed.failed(error)
-            if moved_on(error):
+            if needs_new_connection(error):
                 self.client.connection.disconnect()
                 raise RedisConnectionError(why_unavailable(error)) from None
             raise Empty from None

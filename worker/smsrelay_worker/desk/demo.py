@@ -21,7 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from smsrelay.cli.commands import Refused, told
+from smsrelay.cli.errors import InvalidInput, cli_errors
 from smsrelay.contract.job import SendJob
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
@@ -100,11 +100,11 @@ def demo() -> None:
         console.print("starting broker, simulator, receiver, worker and Flower …")
         try:
             # Away from an .env file, whose spool, rate or templates would be this demo's.
-            with contextlib.chdir(data), told(), Stack(desk.parts(own), data, environment).running():
+            with contextlib.chdir(data), cli_errors(), Stack(desk.parts(own), data, environment).running():
                 readings = _play(Relay.wire(WorkerSettings()), f"http://127.0.0.1:{desk.ports.simulator}", console)
                 right = _print(readings, Relay.wire(WorkerSettings()), console)
         except StackFailed as error:
-            raise Refused(str(error)) from None
+            raise InvalidInput(str(error)) from None
     console.print(
         "everything is stopped; every row is what it should be" if right else "everything is stopped; some rows are wrong"
     )
@@ -115,7 +115,7 @@ def _policy(data: Path) -> Path:
     """The packaged policy, but a phone that is off is tried again after seconds instead of minutes."""
     source = packaged_source()
     if _PACKAGED_LATER not in source:
-        raise Refused("the packaged policy has another backoff for 210 than the demo shortens")
+        raise InvalidInput("the packaged policy has another backoff for 210 than the demo shortens")
     path = data / "policy.toml"
     path.write_text(source.replace(_PACKAGED_LATER, _DEMO_LATER), encoding="utf-8")
     return path

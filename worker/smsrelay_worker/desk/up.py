@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import click
 
 from smsrelay.broker.publisher import Publisher
-from smsrelay.cli.commands import Refused, told
+from smsrelay.cli.errors import InvalidInput, cli_errors
 from smsrelay.servers.broker_address import is_rabbitmq
 from smsrelay.settings import env_file
 from smsrelay_worker.desk.stack import Part, Stack, StackFailed
@@ -128,12 +128,14 @@ def up(simulator: bool, data: Path, **ports: int) -> None:
     given = named_by_the_user()
     environment = desk.environment(given)
     os.environ.update(environment)
-    with told():
+    with cli_errors():
         settings = _checked()
         if simulator:
             _refuse_to_play_with(settings)
         if "SMSRELAY_BROKER_URL" in given and not _answers(settings):
-            raise Refused("the broker that SMSRELAY_BROKER_URL names does not answer; without that variable `up` brings its own")
+            raise InvalidInput(
+                "the broker that SMSRELAY_BROKER_URL names does not answer; without that variable `up` brings its own"
+            )
     _write_env(data / "env", environment)
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # the last: its terminal was closed
@@ -146,7 +148,7 @@ def up(simulator: bool, data: Path, **ports: int) -> None:
                 continue
             click.echo("stopping: the worker first finishes what it has submitted …")
     except StackFailed as error:
-        raise Refused(str(error)) from None
+        raise InvalidInput(str(error)) from None
 
 
 def named_by_the_user() -> dict[str, str]:
@@ -170,7 +172,7 @@ def _refuse_to_play_with(settings: WorkerSettings) -> None:
             elsewhere = (
                 f"{name} names another host, whose jobs the simulator would play: delivered, it would be said, and no SMS sent"
             )
-            raise Refused(f"{elsewhere}; take --no-simulator, or no {name}")
+            raise InvalidInput(f"{elsewhere}; take --no-simulator, or no {name}")
 
 
 def _of_this_host(host: str) -> bool:

@@ -18,7 +18,7 @@ from tornado.options import options
 
 from smsrelay import logs
 from smsrelay.broker.queues import QUEUES, broker_queue
-from smsrelay.cli.commands import told
+from smsrelay.cli.errors import cli_errors
 from smsrelay.servers.broker_address import broker_address
 from smsrelay_worker.consumer.config import broker_settings
 from smsrelay_worker.settings import FlowerSettings
@@ -28,7 +28,7 @@ _CONNECTIONS = 8
 
 def main(arguments: Sequence[str]) -> None:
     """Show the pages until stopped."""
-    with told():
+    with cli_errors():
         settings = FlowerSettings()
     options.parse_command_line(["flower", "--logging=none", *arguments])
     options.basic_auth = [settings.flower_auth.get_secret_value()]

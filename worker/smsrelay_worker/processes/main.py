@@ -17,7 +17,7 @@ import click
 import gevent
 
 from smsrelay import logs
-from smsrelay.cli.commands import told
+from smsrelay.cli.errors import cli_errors
 from smsrelay_worker.processes.exec import become
 from smsrelay_worker.processes.queue_worker import DUTIES, QueueWorker, keep_agenda, serve, together_as
 from smsrelay_worker.processes.supervisor import Child, Supervisor, Work
@@ -37,7 +37,7 @@ def main(name: str, queues: str, together: bool, events: bool) -> None:
     duties = _duties(queues)
     if together:
         duties = (together_as(duties),)
-    with told():
+    with cli_errors():
         settings = WorkerSettings()
     app, keepers = _wired(), keep_agenda(duties)
     os.register_at_fork(after_in_child=gevent.reinit)  # a child that shared its parent's event loop would hear for it
@@ -62,7 +62,7 @@ def _work(app: Any, duty: QueueWorker, name: str, events: bool, agenda: bool) ->
 
 def _wired() -> Any:
     """The Celery app; importing it wires everything, so no other command does."""
-    with told():
+    with cli_errors():
         return importlib.import_module("smsrelay_worker.app").app
 
 

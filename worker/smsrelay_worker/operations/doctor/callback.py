@@ -68,7 +68,7 @@ def examine_callback(url: str | None, secret: bytes, patience: float = _IN_ALL) 
 
 def stored_callbacks(redis: Redis, now: int) -> list[Finding]:
     """Of callbacks nobody could read, and of requests that receivers rejected, as they noted them by ``now`` (ms)."""
-    kept = redis.zcard(keys.UNREAD_CALLBACKS)
+    kept = redis.zcard(keys.UNREADABLE_CALLBACKS)
     problem = f"{kept} callbacks that nobody could read are kept: their reports are not applied"
     remedy = "`smsrelay dead list`; `smsrelay dead replay ID` when a newer version reads them"
     unread = [warning("callbacks", problem, remedy)] if kept else []

@@ -3,7 +3,7 @@
 import ipaddress
 from urllib.parse import urlsplit
 
-from smsrelay.receiver.open_files import missing_files
+from smsrelay.receiver.open_files import open_files_shortfall
 from smsrelay.settings import ProducerSettings
 from smsrelay_worker.operations.doctor.finding import Finding, error, warning
 from smsrelay_worker.settings import WorkerSettings
@@ -11,7 +11,7 @@ from smsrelay_worker.settings import WorkerSettings
 
 def open_files(settings: ProducerSettings) -> list[Finding]:
     """Of the limit of open files, on a receiver's host."""
-    missing = missing_files(settings.callback_connections)
+    missing = open_files_shortfall(settings.callback_connections)
     if not missing:
         return []
     problem = (

@@ -1,9 +1,9 @@
--- Lets go of reports that were applied, and marks how far the workers are. One call for many.
+-- Removes reports that were applied, and records how far the workers have come. One call for many.
 -- KEYS 1 sms:reports        hash: report by its key; no lifetime
 --      2 sms:outbox:status  sorted set: key by place; no lifetime
 --      3 sms:taken:status   string: the highest place applied; no lifetime
---      4 sms:reports:keys   sorted set: keys in the order of their letters; no lifetime
--- ARGV 1 '1' when they were applied in their turn: only then do they say how far the workers are  2… keys
+--      4 sms:reports:keys   sorted set: keys in lexicographic order; no lifetime
+-- ARGV 1 '1' if they were applied in queue order: only then do they show how far the workers have come  2… keys
 local keys = {unpack(ARGV, 2)}
 local reached = tonumber(redis.call('GET', KEYS[3]) or 0)
 local before = reached

@@ -1,9 +1,9 @@
-"""Allowance: so many a second and no more, for one process; what is not used is not saved for later. The clock is given."""
+"""Throttle: so many a second and no more, for one process; what is not used is not saved for later. The clock is given."""
 
 from collections.abc import Callable
 
 
-class Allowance:
+class Throttle:
     """How many of something may still happen in the second that runs."""
 
     def __init__(self, a_second: int, clock: Callable[[], float]) -> None:
