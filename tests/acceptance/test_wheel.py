@@ -203,7 +203,7 @@ def test_an_extra_alone_runs_its_process_and_the_others_are_missing(
 
 
 def test_local_is_all_and_nothing_more(built: Built, full: Installation) -> None:
-    assert "Would install" not in full.install(f"{built.wheel}[local]", dry_run=True).replace("Would install smsrelay", "")
+    assert "Would install" not in full.install(f"{built.wheel}[local]", dry_run=True)
 
 
 def test_the_app_keeps_its_own_modules(full: Installation) -> None:

@@ -30,7 +30,7 @@ _NOT_COPIED = (
     "__pycache__",
 )
 _PATIENCE = 240.0  # seconds; packages may have to be downloaded
-_PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet")
+_PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +78,9 @@ class Installation:
 
     def install(self, *requirements: str, dry_run: bool = False) -> str:
         """Install them, with all they ask for, in the pinned versions; what pip says."""
-        pip = (*_PIP[:-1], "--python", str(self.python), "install", "--no-index", "--find-links", str(self._built.pinned))
-        options = ("--dry-run",) if dry_run else ("--no-compile",)
-        return _run(*pip, *options, "--constraint", str(self._built.constraints), *requirements)
+        pip = (*_PIP, "--python", str(self.python), "install", "--dry-run" if dry_run else "--no-compile")
+        pinned = ("--no-index", "--find-links", str(self._built.pinned), "--constraint", str(self._built.constraints))
+        return _run(*pip, *pinned, *requirements)
 
     @property
     def python(self) -> Path:

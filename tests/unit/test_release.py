@@ -69,6 +69,12 @@ def test_the_locks_agree_with_each_other() -> None:
         assert product.items() <= dict(pins(lock)).items()
 
 
+def test_the_pages_speak_of_the_version_that_is_built() -> None:
+    """The one place of the version is pyproject.toml; a release that forgets a page fails here."""
+    assert re.search(r"^## \[(\d[^\]]*)\]", text_of("CHANGELOG.md"), re.MULTILINE)[1] == PROJECT["version"]  # type: ignore[index]
+    assert f"version {PROJECT['version']}" in text_of("docs/guarantees.md")
+
+
 def test_links_of_the_readme_lead_into_the_repository_once_its_address_is_known() -> None:
     page = long_description()("[a](docs/a.md#b) ![c](docs/c.png) [d](#e) [f](https://g.example)", "https://h.example/r", "1.2.3")
     assert page == (
