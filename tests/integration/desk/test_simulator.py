@@ -67,4 +67,4 @@ def test_a_key_without_its_secret_is_refused():
     command = [sys.executable, "-m", "smsrelay_simulator", "--app-key", "k"]
     refused = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
     assert refused.returncode == 2
-    assert "--app-key and --app-secret come together" in refused.stderr
+    assert "--app-key and --app-secret have to be given together" in refused.stderr

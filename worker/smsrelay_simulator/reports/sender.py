@@ -1,7 +1,6 @@
-"""Brings status reports to the callback URL of their submit, and tries again until one is answered 200.
+"""Posts status reports to the callback URL of their submit, and retries each until it is answered 200.
 
-Enters: the reports of an accepted submit. Leaves: callbacks, each try recorded. Tries that are still due when
-the simulator ends or is reset are dropped.
+Every try is recorded. Reports still pending when the simulator stops or is reset are dropped.
 """
 
 import asyncio
@@ -11,28 +10,28 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from smsrelay_simulator.options import Options
-from smsrelay_simulator.post import Poster, PostError
-from smsrelay_simulator.record import Records, Sent
-from smsrelay_simulator.report_body import report_body
-from smsrelay_simulator.script import Report
+from smsrelay_simulator.records.records import Records, Sent
+from smsrelay_simulator.reports.body import report_body
+from smsrelay_simulator.reports.http_client import HttpClient, NoAnswer
+from smsrelay_simulator.scripts.script import Report
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Whom reports are about, and where they go; an empty URL: nowhere."""
+    """The submit that reports are about, and the URL they go to; none are posted to an empty one."""
 
     external_id: str
     recipient: str
     url: str
 
 
-class Courier:
-    """Keeps the reports that are due later."""
+class ReportSender:
+    """Schedules and posts reports."""
 
-    def __init__(self, options: Options, records: Records, poster: Poster, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, options: Options, records: Records, http: HttpClient, clock: Callable[[], float] = time.time) -> None:
         self._options = options
         self._records = records
-        self._poster = poster
+        self._http = http
         self._clock = clock
         self._timers: dict[int, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -40,21 +39,21 @@ class Courier:
 
     @property
     def pending(self) -> int:
-        """Reports that are not yet delivered or given up."""
+        """How many reports are neither delivered nor given up yet."""
         return len(self._timers) + len(self._tasks)
 
-    async def take(self, reports: Iterable[Report], destination: Destination) -> None:
-        """Schedule reports; returns once those that come before the answer have had their first try."""
+    async def send(self, reports: Iterable[Report], destination: Destination) -> None:
+        """Schedule reports. Returns once those to be posted before the submit's answer have had their first try."""
         for index, report in enumerate(reports, 1):
             if report.before_answer:
                 await asyncio.sleep(report.after or 0.0)
-                await self._bring(report, destination, tries=1)
+                await self._deliver(report, destination, tries=1)
             else:
                 after = report.after if report.after is not None else index * self._options.report_delay
                 self._schedule(after, report, destination)
 
-    def drop(self) -> None:
-        """Forget everything that is still due."""
+    def cancel_all(self) -> None:
+        """Drop every pending report."""
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
@@ -68,11 +67,11 @@ class Courier:
     def _start(self, number: int, report: Report, destination: Destination) -> None:
         del self._timers[number]
         tries = 1 if report.forged else len(self._options.callback_retries) + 1
-        task = asyncio.get_running_loop().create_task(self._bring(report, destination, tries))
+        task = asyncio.get_running_loop().create_task(self._deliver(report, destination, tries))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _bring(self, report: Report, destination: Destination, tries: int) -> None:
+    async def _deliver(self, report: Report, destination: Destination, tries: int) -> None:
         now = self._clock()
         if not report.forged:
             self._records.add_status(destination.external_id, report.code, now)
@@ -94,14 +93,14 @@ class Courier:
         at = self._clock()
         forged = _forged(destination.url) if report.forged else None
         try:
-            http = await self._poster.post(forged or destination.url, body)
-        except PostError:
-            http = 0  # recorded as not answered, and tried again
-        self._records.add_callback(at, destination.external_id, report.code, Sent(attempt, http, forged))
-        return http
+            status = await self._http.post(forged or destination.url, body)
+        except NoAnswer:
+            status = 0  # recorded as not answered, and retried
+        self._records.add_callback(at, destination.external_id, report.code, Sent(attempt, status, forged))
+        return status
 
 
 def _forged(url: str) -> str:
-    """The same URL with another last path segment of the same length: where our receivers carry their proof."""
+    """The same URL with another last path segment of the same length; there a callback URL carries its signature."""
     start, _, token = url.rpartition("/")
     return f"{start}/{'A' * len(token) if set(token) != {'A'} else 'B' * len(token)}"

@@ -1,10 +1,9 @@
-"""The body of a status report, in each shape that was seen of this vendor.
+"""The JSON body of a status report, in every shape seen of this vendor and two that other vendors use.
 
-Enters: a scripted report, its submit's external id and recipient, the time. Leaves: JSON bytes. guide: the
-guide's, with RFC 3339 time, numeric code and description. misprint: the same with the key "updated on", as
-the guide's text has it. priced: a public client's, with price, number, "extenal_id", epoch milliseconds and
-the code as text. list, enveloped: seen nowhere, and what other vendors do: a list of such reports with compact times, and the
-guide's under ``data`` of an answer.
+guide: as in the vendor's guide, with an RFC 3339 time, a numeric code and a description.
+misprint: the same with the key "updated on", as the guide misprints it.
+priced: as public clients show it, with price, number, "extenal_id", epoch milliseconds, and the code as text.
+list: a list of such reports with compact times. enveloped: the guide's body under ``data`` of an answer. Both are other vendors'.
 """
 
 import json
@@ -12,12 +11,12 @@ import secrets
 from datetime import UTC, datetime
 from typing import Any
 
-from smsrelay_simulator.script import Report, Shape
-from smsrelay_simulator.status_text import text_of
+from smsrelay_simulator.reports.status_text import text_of
+from smsrelay_simulator.scripts.script import Report, Shape
 
 
 def report_body(report: Report, shape: Shape, external_id: str, recipient: str, now: float) -> bytes:
-    """One report; a code given as text stays text, whatever the shape."""
+    """One report, encoded. A code that the script gives as text stays text. ``now``: epoch seconds."""
     build = _priced if shape in {"priced", "list"} else _guide
     updated = now - report.age
     body = build(report, external_id, recipient, updated)
@@ -30,7 +29,7 @@ def report_body(report: Report, shape: Shape, external_id: str, recipient: str, 
 
 
 def rfc3339(time: float) -> str:
-    """UTC with microseconds, as the guide shows it."""
+    """Epoch seconds as UTC with microseconds, as in the guide."""
     return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
@@ -46,7 +45,7 @@ def _priced(report: Report, external_id: str, recipient: str, updated: float) ->
         "reference_id": str(10**18 + secrets.randbelow(9 * 10**18)),
         "price": "0.05",
         "mobile": recipient.removeprefix("+"),
-        "extenal_id": external_id,  # the vendor's own spelling
+        "extenal_id": external_id,  # misspelt by the vendor
         "status": {"updated_on": _given(report, int(updated * 1000)), "code": str(report.code)},
     }
 

@@ -1,7 +1,4 @@
-"""Everything that came in and went out, in the order it did. Kept lean: benches record millions.
-
-Enters: one call a submit, a report, a callback. Leaves: records, and the numbers of ``stats``.
-"""
+"""Submits and callbacks in order, kept compact because benchmarks record millions."""
 
 import re
 import secrets
@@ -11,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
-from smsrelay_simulator.form import values
-from smsrelay_simulator.preset import ACCEPTED
-from smsrelay_simulator.rate import busiest_second
+from smsrelay_simulator.outcome import ACCEPTED
+from smsrelay_simulator.records.busiest_second import busiest_second
+from smsrelay_simulator.value_list import values
 
 _FIELD = "\x1f"
 _EXTERNAL_ID = re.compile(r"[0-9a-f]{32}")
@@ -21,7 +18,7 @@ _EXTERNAL_ID = re.compile(r"[0-9a-f]{32}")
 
 @dataclass(frozen=True, slots=True)
 class SubmitRecord:
-    """One submit as the vendor saw it. ``at``: epoch seconds of its arrival. ``answer``: the step's."""
+    """One submit as the vendor saw it. ``at``: epoch seconds of its arrival. ``answer``: what the step answered."""
 
     order: int
     at: float
@@ -38,11 +35,11 @@ class SubmitRecord:
 
 @dataclass(frozen=True, slots=True)
 class CallbackRecord:
-    """One try of one callback. ``http``: the status it was answered with, 0 when there was none."""
+    """One try of one callback. ``at``: epoch seconds. ``http``: the status received, 0 when there was none."""
 
     order: int
     at: float
-    submit: int  # order of its submit
+    submit: int  # ``order`` of its submit
     recipient: str
     external_id: str
     url: str
@@ -54,7 +51,7 @@ class CallbackRecord:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """Counts since the start or the last reset. ``busiest_second``: most submits in any sliding second."""
+    """Counts since start or the last reset. ``busiest_second``: the most submits in any sliding second."""
 
     submits: int
     outcomes: dict[str, int]
@@ -62,13 +59,13 @@ class Stats:
     first_at: float | None
     last_at: float | None
     callbacks: int
-    callbacks_answered: dict[str, int]  # by HTTP status; "0" when there was no answer
+    callbacks_answered: dict[str, int]  # by HTTP status; "0": no answer
     reports_pending: int
     pulls: int
 
 
 class Sent(NamedTuple):
-    """One try of a callback. ``url`` None: to the submit's own; ``http`` 0: not answered."""
+    """One try of a callback. ``http`` 0: no answer; ``url`` None: the submit's own."""
 
     attempt: int
     http: int
@@ -76,13 +73,13 @@ class Sent(NamedTuple):
 
 
 class Records:
-    """Rows of submits and callbacks. An external id names its row, so no index is kept."""
+    """Rows of submits and callbacks. An external id contains the number of its row, so there is no index."""
 
     def __init__(self) -> None:
         self.clear()
 
     def clear(self) -> None:
-        """Forget everything; external ids given before are unknown from now on."""
+        """Drop everything. External ids issued before are unknown from now on."""
         self._run = secrets.token_hex(10)
         self._submits: list[tuple[float, str, bytes, str, str]] = []
         self._statuses: list[int | str | None] = []
@@ -93,20 +90,20 @@ class Records:
     def add_submit(  # one positional row: this is the hot path
         self, at: float, operation: str, texts: tuple[str, str, str, str, str], answer: str, outcome: str
     ) -> int:
-        """Record a submit; ``texts``: recipient, template, parameters, callback URL, nonce. Returns its order."""
+        """Record a submit and return its order. ``texts``: recipient, template, parameters, callback URL, nonce."""
         self._submits.append((at, operation, _packed(texts), answer, outcome))
         self._statuses.append(None)
         self._status_times.append(0.0)
         return len(self._submits) - 1
 
     def add_status(self, external_id: str, code: int | str, at: float) -> None:
-        """The carrier's status of a submit, whether or not a callback can tell it."""
+        """Record the carrier's status of a submit, whether or not a callback reports it."""
         if (order := self._order(external_id)) is not None:
             self._statuses[order] = code
             self._status_times[order] = at
 
     def add_callback(self, at: float, external_id: str, code: int | str, sent: Sent) -> None:
-        """Record a try of a callback; one about a submit from before the last reset is dropped."""
+        """Record a try of a callback, unless its submit was recorded before the last reset."""
         if (order := self._order(external_id)) is not None:
             self._callbacks.append((at, order, code, *sent))
 
@@ -115,21 +112,21 @@ class Records:
         return f"{self._run}{order:012x}"
 
     def status(self, external_id: str) -> tuple[int | str | None, float] | None:
-        """Latest status and its time; None when the id is unknown."""
+        """The latest status (None: no report yet) and its time; None when the id is unknown."""
         order = self._order(external_id)
         if order is None or self._submits[order][4] != ACCEPTED:
             return None
         return self._statuses[order], self._status_times[order]
 
     def submits(self, recipient: str | None = None, since: float = 0.0) -> Iterator[SubmitRecord]:
-        """Submits in order: of one recipient, or that arrived at or after ``since`` (epoch seconds)."""
+        """Submits in order, of one recipient or of all, that arrived at or after ``since`` (epoch seconds)."""
         start = None if recipient is None else f"{recipient}{_FIELD}".encode()
         for order, row in enumerate(self._submits):
             if row[0] >= since and (start is None or row[2].startswith(start)):
                 yield self._submit(order)
 
     def callbacks(self, recipient: str | None = None, since: float = 0.0) -> Iterator[CallbackRecord]:
-        """Callbacks in order, selected like submits."""
+        """Callbacks in order, filtered like submits."""
         for order, (at, submit, code, attempt, http, url) in enumerate(self._callbacks):
             if at < since:
                 continue
@@ -139,7 +136,7 @@ class Records:
                 yield CallbackRecord(order, at, submit, of.recipient, of.external_id, to, code, attempt, http, url is not None)
 
     def stats(self, reports_pending: int) -> Stats:
-        """Counts; the sliding second is found anew each time."""
+        """The counts; the busiest second is computed at each call."""
         times = sorted(row[0] for row in self._submits)
         return Stats(
             submits=len(times),
@@ -174,5 +171,5 @@ def _packed(texts: tuple[str, ...]) -> bytes:
 
 
 def as_json(record: SubmitRecord | CallbackRecord | Stats) -> dict[str, Any]:
-    """A record as JSON has it."""
+    """A record as a JSON object."""
     return asdict(record)

@@ -1,15 +1,15 @@
 """A script: what the simulator does on the first, second, … submit to a recipient. The last step repeats.
 
-Enters: JSON (README.md has the table). Leaves: frozen values. A wrong script raises pydantic's
-``ValidationError``, whose locations name the field.
+Read from JSON (the table is in README.md). An invalid script raises pydantic's ``ValidationError``, which names the field.
 """
 
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
-from smsrelay_simulator.notation import ANSWERS, step_fields
-from smsrelay_simulator.preset import ACCEPTED, PRESETS, REFUSED, RESET, UNCERTAIN, Preset, outcome_of_status
+from smsrelay_simulator.outcome import ACCEPTED, REFUSED, RESET, UNCERTAIN, outcome_of_status
+from smsrelay_simulator.scripts.gateway_errors import GATEWAY_ERRORS, GatewayError
+from smsrelay_simulator.scripts.shorthand import ANSWERS, step_fields
 
 Shape = Literal["guide", "priced", "misprint", "list", "enveloped"]
 Seconds = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
@@ -30,10 +30,10 @@ class Report(_Strict):
     after: Seconds | None = None
     shape: Shape | None = None
     updated_on: int | str | None = None  # epoch ms or RFC 3339, sent as given
-    age: Seconds = 0.0  # how far ``updated_on`` lies back when it is not given
+    age: Seconds = 0.0  # seconds that ``updated_on`` is in the past, unless it is given
     repeat: Annotated[int, Field(ge=1, le=1000)] = 1  # how often the same body is sent
     before_answer: bool = False  # sent, and answered, before the submit is
-    forged: bool = False  # to a path with a wrong token
+    forged: bool = False  # to the callback URL with a wrong token
 
 
 class Step(_Strict):
@@ -56,8 +56,8 @@ class Step(_Strict):
     @field_validator("answer")
     @classmethod
     def _known(cls, answer: str) -> str:
-        if answer not in ANSWERS and answer not in PRESETS:
-            raise ValueError(f"{answer!r} is neither one of {', '.join(ANSWERS)} nor a preset")
+        if answer not in ANSWERS and answer not in GATEWAY_ERRORS:
+            raise ValueError(f"{answer!r} is neither one of {', '.join(ANSWERS)} nor a gateway error")
         return answer
 
     @model_validator(mode="after")
@@ -66,26 +66,26 @@ class Step(_Strict):
             raise ValueError("answer 'vendor_code' needs a code, for example i005")
         if self.answer == "http" and self.http is None:
             raise ValueError("answer 'http' needs the field http, for example 429")
-        if self.answer == "gateway" and self.http is None and self.code not in PRESETS:
-            raise ValueError("answer 'gateway' needs the field http, or a code that is a preset's name")
+        if self.answer == "gateway" and self.http is None and self.code not in GATEWAY_ERRORS:
+            raise ValueError("answer 'gateway' needs the field http, or a code that is a gateway error's name")
         return self
 
     @property
-    def preset(self) -> Preset | None:
-        """The gateway error this step plays, when it is a named one."""
-        return PRESETS.get(self.code or "") if self.answer == "gateway" else PRESETS.get(self.answer)
+    def gateway_error(self) -> GatewayError | None:
+        """The named gateway error this step answers, if any."""
+        return GATEWAY_ERRORS.get(self.code or "") if self.answer == "gateway" else GATEWAY_ERRORS.get(self.answer)
 
     @property
     def outcome(self) -> str:
-        """``accepted`` when the vendor sends the SMS (any reports say that it did), else the class of the answer."""
+        """``accepted`` if the vendor sends the SMS (reports say that it did), else the class of the answer."""
         if self.reports:
             return ACCEPTED
         if self.answer == "reset_before":
             return RESET
         if self.answer == "vendor_code":
             return UNCERTAIN if self.code in _UNKNOWN_OUTCOME else ACCEPTED if self.code == "0000" else REFUSED
-        if self.preset is not None:
-            return self.preset.outcome
+        if self.gateway_error is not None:
+            return self.gateway_error.outcome
         return outcome_of_status(self.http or 200, self.code or "")
 
     @property
@@ -97,19 +97,19 @@ class Step(_Strict):
 
     @property
     def played_reports(self) -> tuple[Report, ...]:
-        """The reports that follow; an accepted submit without any named is delivered."""
+        """The reports that follow. An accepted submit for which the script names none is reported as delivered."""
         if self.reports is None:
             return (DELIVERED,) if self.outcome == ACCEPTED else ()
         return self.reports
 
 
 class Script(_Strict):
-    """Steps by the number of the submit."""
+    """One step a submit, in order."""
 
     submits: Annotated[tuple[Step, ...], Field(min_length=1)]
 
     def step(self, played: int) -> Step:
-        """The step of a submit that ``played`` others came before."""
+        """The step of the submit after ``played`` others."""
         return self.submits[min(played, len(self.submits) - 1)]
 
 

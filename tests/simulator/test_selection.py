@@ -13,7 +13,7 @@ def test_the_first_parameter_may_be_a_sequence(client, simulator, receiver, writ
         eventually(lambda expected=expected: receiver.codes() == expected)
 
 
-def test_a_sequence_mixes_codes_presets_and_vendor_codes(client, receiver):
+def test_a_sequence_mixes_codes_gateway_errors_and_vendor_codes(client, receiver):
     answers = [client.send(params="sim:throttled_429/i005/203+200/never") for _ in range(4)]
     assert [answer.status_code for answer in answers] == [429, 200, 200, 200]
     assert [answer.json()["code"] for answer in answers[1:]] == ["i005", "0000", "0000"]

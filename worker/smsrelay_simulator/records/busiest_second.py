@@ -1,14 +1,10 @@
-"""The most arrivals in any sliding second: what a rate limit is judged by.
-
-Enters: sorted epoch seconds. Leaves: a count. An arrival exactly a second after another is no longer in its
-window.
-"""
+"""The most arrivals in any sliding second, which is what a rate limit is judged by."""
 
 from collections.abc import Sequence
 
 
 def busiest_second(times: Sequence[float]) -> int:
-    """Most of ``times`` in one half-open second."""
+    """The most of ``times`` (sorted epoch seconds) in a half-open second: one exactly a second later is outside."""
     most = start = 0
     for end, time in enumerate(times):
         while time - times[start] >= 1.0:

@@ -1,13 +1,9 @@
-"""The short notation of a step: ``503``, ``203+200``, ``i005``, ``throttled_429``, ``reset_after+503``, ``never``, ``says_ok``.
-
-Enters: one token; its parts are joined by ``+``. Leaves: the fields of a step, still to be validated.
-A part that means nothing raises ``ValueError`` naming it.
-"""
+"""The short notation of a step, such as ``503``, ``203+200``, ``i005``, ``throttled_429``, ``reset_after+503`` or ``never``."""
 
 import re
 from typing import Any
 
-from smsrelay_simulator.preset import PRESETS
+from smsrelay_simulator.scripts.gateway_errors import GATEWAY_ERRORS
 
 ANSWERS = (
     "accept",
@@ -26,7 +22,7 @@ _VENDOR_CODE = re.compile(r"[a-z]\d{3}|\d{4}")
 
 
 def step_fields(token: str) -> dict[str, Any]:
-    """Fields of the step that ``token`` stands for."""
+    """The fields of a step, not yet validated. Raises ``ValueError`` naming the part that is unknown; ``+`` joins parts."""
     fields: dict[str, Any] = {}
     for part in token.split("+"):
         _add(part, fields)
@@ -42,7 +38,7 @@ def _add(part: str, fields: dict[str, Any]) -> None:
         fields["reports"] = []
     elif _VENDOR_CODE.fullmatch(part):
         fields |= {"answer": "vendor_code", "code": part}
-    elif part in PRESETS or (part in ANSWERS and part not in _NEEDS_MORE):
+    elif part in GATEWAY_ERRORS or (part in ANSWERS and part not in _NEEDS_MORE):
         fields["answer"] = part
     else:
-        raise ValueError(f"{part!r} is neither a status code, a vendor code, an answer nor a preset")
+        raise ValueError(f"{part!r} is neither a status code, a vendor code, an answer nor a gateway error")

@@ -1,8 +1,4 @@
-"""The Aliyun API gateway's AppKey signature, from the side that checks it.
-
-Enters: method, path, headers and decoded form of a request. Leaves: the string to sign and its HMAC-SHA256.
-Source: the gateway's signature guide and its official client samples.
-"""
+"""Verifies the AppKey signature of the Aliyun API gateway, as its signature guide and official client samples define it."""
 
 import base64
 import hashlib
@@ -13,13 +9,13 @@ _LINES = ("accept", "content-md5", "content-type", "date")
 
 
 def string_to_sign(method: str, path: str, headers: Mapping[str, str], form: Mapping[str, str]) -> str:
-    """What the client must have signed; ``headers`` with lower-case keys, ``form`` decoded and with the query."""
+    """What the client has to sign. ``headers``: with lower-case names; ``form``: decoded, the query included."""
     lines = [method, *(headers.get(name, "") for name in _LINES)]
     return "\n".join(lines) + "\n" + _signed_headers(headers) + _resource(path, form)
 
 
 def signature(secret: str, text: str) -> str:
-    """Base64 of HMAC-SHA256."""
+    """HMAC-SHA256 in base64."""
     return base64.b64encode(hmac.digest(secret.encode(), text.encode(), hashlib.sha256)).decode()
 
 
@@ -29,7 +25,7 @@ def matches(given: str, secret: str, text: str) -> bool:
 
 
 def _signed_headers(headers: Mapping[str, str]) -> str:
-    # Some clients write the names in lower case, some as X-Ca-Key: the list says how they were signed.
+    # Clients sign the names in lower case or as X-Ca-Key; this header lists them as they were signed.
     names = [name.strip() for name in headers.get("x-ca-signature-headers", "").split(",")]
     return "".join(f"{name}:{headers.get(name.lower(), '')}\n" for name in sorted(filter(None, names)))
 

@@ -1,7 +1,4 @@
-"""Descriptions of status codes as the vendor's guide prints them, for the reports that carry one.
-
-Enters: a code. Leaves: its text, or None when the guide has none.
-"""
+"""The descriptions of status codes in the vendor's guide."""
 
 TEXTS: dict[int, str] = {
     200: "Delivered to handset",
@@ -42,5 +39,5 @@ TEXTS: dict[int, str] = {
 
 
 def text_of(code: int | str) -> str | None:
-    """The guide's text of a code given as a number or in digits."""
+    """The guide's description of a code, given as a number or as digits; None when it has none."""
     return TEXTS.get(int(code)) if str(code).isdecimal() else None

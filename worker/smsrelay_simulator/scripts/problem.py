@@ -1,7 +1,4 @@
-"""Why a script was refused: the first wrong field, and the reason.
-
-Enters: pydantic's error. Leaves: JSON {"field": "submits.0.answer", "reason": "…", "problems": [every one]}.
-"""
+"""Why a request body is invalid, as JSON: ``{"field": "submits.0.answer", "reason": "…", "problems": […]}``."""
 
 import json
 
@@ -9,7 +6,7 @@ from pydantic import ValidationError
 
 
 def problem_json(error: ValidationError) -> bytes:
-    """All problems; the first one also on top."""
+    """The first problem as ``field`` and ``reason``, and all of them as ``problems``."""
     problems = [
         {"field": _field(found["loc"]), "reason": found["msg"].removeprefix("Value error, ")}
         for found in error.errors(include_url=False, include_input=False, include_context=False)

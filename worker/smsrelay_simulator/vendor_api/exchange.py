@@ -1,7 +1,6 @@
-"""One HTTP request and what can be done with its connection: answer, stay silent, or reset it.
+"""One HTTP request and its connection, which can be answered, left waiting, or reset.
 
-Enters: ASGI's scope, receive and send; the transport comes in the scope's state (see server.py). Leaves:
-bytes, or a TCP reset. A client that goes away while we wait ends the wait; it is no error.
+The connection's transport comes in the ASGI scope's state (``server.py``). A client that disconnects ends a wait; it is no error.
 """
 
 import asyncio
@@ -11,11 +10,11 @@ from collections.abc import Sequence
 
 from starlette.types import Receive, Scope, Send
 
-_LINGER_NOT = struct.pack("ii", 1, 0)  # SO_LINGER of zero seconds: close sends RST and drops what was not sent
+_NO_LINGER = struct.pack("ii", 1, 0)  # SO_LINGER of zero seconds: close sends RST and drops unsent bytes
 
 
 class Exchange:
-    """A request being answered."""
+    """A request to be answered."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._scope = scope
@@ -26,7 +25,7 @@ class Exchange:
         self.headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
 
     async def body(self) -> bytes | None:
-        """The whole body; None when the client went away before sending it all."""
+        """The whole body; None when the client disconnects before it is complete."""
         parts: list[bytes] = []
         while (message := await self._receive())["type"] == "http.request":
             parts.append(message.get("body", b""))
@@ -35,14 +34,14 @@ class Exchange:
         return None
 
     async def answer(self, status: int, headers: Sequence[tuple[str, str]], body: bytes) -> None:
-        """Send an answer and end the exchange."""
+        """Send the answer, which ends the exchange."""
         raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
         raw.append((b"content-length", str(len(body)).encode()))
         await self._send({"type": "http.response.start", "status": status, "headers": raw})
         await self._send({"type": "http.response.body", "body": body})
 
     async def wait(self, seconds: float) -> None:
-        """Wait, or until the client goes away. Only after the body was read."""
+        """Wait, at most until the client disconnects. Call it only after the body was read."""
         try:
             await asyncio.wait_for(self._gone(), seconds)
         except TimeoutError:
@@ -51,10 +50,10 @@ class Exchange:
     async def reset(self) -> None:
         """Reset the TCP connection: the client sees neither an answer nor an orderly end."""
         transport: asyncio.Transport = self._scope["state"]["transport"]
-        if transport.is_closing():  # the client was faster: a killed one
+        if transport.is_closing():  # the client disconnected first, as one that was killed
             return
         connection = transport.get_extra_info("socket")
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
         transport.abort()
         await self._gone()
 

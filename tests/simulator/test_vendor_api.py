@@ -1,4 +1,4 @@
-"""The vendor as it should be."""
+"""The vendor when it behaves well."""
 
 import json
 import time

@@ -1,13 +1,11 @@
-"""What a client's form says, in every spelling that public clients of this vendor use.
-
-Enters: the decoded form. Leaves: a ``Submit``, or None when the vendor would call it a business error (i005):
-a field is missing, or a recipient is no number.
-"""
+"""Reads the form of a submit, in every spelling that public clients of this vendor use."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
+
+from smsrelay_simulator.value_list import values
 
 SENDMSG, SENDMSGALL, GROUP = "sendmsg", "sendmsgall", "groupmessaging"
 
@@ -17,22 +15,22 @@ _ABROAD = re.compile(r"\+?([1-9]\d{6,14})")
 
 @dataclass(frozen=True, slots=True)
 class Submit:
-    """One submit as it came: ``recipients`` in E.164, one but for group messaging."""
+    """One submit. ``recipients`` in E.164; only group messaging has more than one."""
 
     recipients: tuple[str, ...]
     template: str
-    parameters: str  # templateParamSet as it came
+    parameters: str  # the raw templateParamSet
     callback_url: str
 
 
 def decode(body: bytes) -> dict[str, str]:
-    """Form fields; of a repeated one, the first. Bytes that are not UTF-8 are replaced."""
+    """The form's fields; of a repeated one, the first value. Bytes that are not UTF-8 are replaced."""
     pairs = parse_qsl(body.decode("latin-1"), keep_blank_values=True, errors="replace")
     return dict(reversed(pairs))
 
 
 def read(operation: str, form: Mapping[str, str]) -> Submit | None:
-    """The submit in a form, or None."""
+    """The submit; None where the vendor answers i005: a field is missing, or a recipient is no phone number."""
     written = values(form.get("mobileSet", "")) if operation == GROUP else (form.get("mobile", ""),)
     recipients = tuple(e164(mobile, abroad=operation != SENDMSG) for mobile in written)
     template, parameters = form.get("templateID", ""), form.get("templateParamSet")
@@ -41,18 +39,10 @@ def read(operation: str, form: Mapping[str, str]) -> Submit | None:
     return Submit(recipients, template, parameters, form.get("callbackUrl", ""))
 
 
-def values(text: str) -> tuple[str, ...]:
-    """Values of ``1234, 5``, ``['1234', '5']``, ``["1234", "5"]`` or ``[1234,5]``; none of an empty text."""
-    inner = text.strip()
-    if inner.startswith("[") and inner.endswith("]"):
-        inner = inner[1:-1]
-    return tuple(part.strip().strip("'\"") for part in inner.split(",")) if inner.strip() else ()
-
-
 def e164(mobile: str, *, abroad: bool) -> str:
-    """E.164 of a number written with +86, 86 or neither; empty when it is none.
+    """A number written with +86, 86 or neither, in E.164; empty when it is no phone number. ``abroad``: allow other countries.
 
-    A + that was not sent as %2B arrives as a space, and is no number.
+    A + that was not sent as %2B arrives as a space, which makes the number invalid.
     """
     if (mainland := _MAINLAND.fullmatch(mobile)) is not None:
         return f"+86{mainland[1]}"

@@ -1,8 +1,4 @@
-"""A POST over HTTP/1.1 with kept-alive connections: what thousands of callbacks a second need, and no more.
-
-Enters: URL, body, content type. Leaves: the status it was answered with. Raises ``PostError`` when there was
-no answer: no connection, a broken one, no time left, a URL that is none.
-"""
+"""A minimal HTTP/1.1 client: POST over kept-alive connections, fast enough for thousands of callbacks a second."""
 
 import asyncio
 import ssl
@@ -13,12 +9,12 @@ _Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 _Origin = tuple[str, int, bool]
 
 
-class PostError(Exception):
-    """There was no answer. The text names the kind of failure, never the URL."""
+class NoAnswer(Exception):
+    """No answer: no or a broken connection, a timeout, an invalid answer or URL. The text names the kind, never the URL."""
 
 
-class Poster:
-    """Posts over at most ``connections`` connections at a time; a try ends after ``timeout`` seconds."""
+class HttpClient:
+    """Posts over at most ``connections`` connections at a time, each POST within ``timeout`` seconds."""
 
     def __init__(self, connections: int = 64, timeout: float = 5.0) -> None:
         self._places = asyncio.Semaphore(connections)
@@ -26,12 +22,12 @@ class Poster:
         self._idle: defaultdict[_Origin, list[_Connection]] = defaultdict(list)
 
     async def post(self, url: str, body: bytes, content_type: str = "application/json") -> int:
-        """The status of the answer."""
+        """The status of the answer. Raises ``NoAnswer``."""
         async with self._places:
             try:
                 return await asyncio.wait_for(self._post(url, body, content_type), self._timeout)
             except (OSError, EOFError, ValueError, asyncio.LimitOverrunError) as error:
-                raise PostError(type(error).__name__) from error  # TimeoutError is an OSError
+                raise NoAnswer(type(error).__name__) from error  # TimeoutError is an OSError
 
     def close(self) -> None:
         """Close every idle connection."""
@@ -48,7 +44,7 @@ class Poster:
             try:
                 return await self._exchange(origin, idle, request)
             except (ConnectionError, EOFError):
-                continue  # the receiver had closed it meanwhile; callbacks may come twice anyway
+                continue  # the server closed the idle connection; a callback may arrive twice anyway
         return await self._exchange(origin, await _connect(origin), request)
 
     def _take(self, origin: _Origin) -> _Connection | None:
@@ -74,7 +70,7 @@ class Poster:
 
 
 async def _answer(reader: asyncio.StreamReader) -> tuple[int, bool]:
-    """Status, and whether the connection can carry another request."""
+    """The status, and whether the connection can be reused."""
     first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
     headers = dict(_header(line) for line in lines if line)
     status = int(first[9:12]) if first.startswith("HTTP/1.") else 0

@@ -1,7 +1,7 @@
-"""The control endpoints: scripts in, records out. JSON both ways; no authentication, so only ever on a test network.
+"""The endpoints under ``/control`` (README.md lists them): set scripts, read records, change the latency, post callbacks.
 
-Enters: what README.md lists. Leaves: records and numbers; a wrong request is answered 400 naming field and
-reason.
+JSON both ways. There is no authentication, so never expose them outside a test network. An invalid request is answered 400 with
+the field and the reason.
 """
 
 import base64
@@ -12,15 +12,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from smsrelay_simulator.choice import Scripts
-from smsrelay_simulator.courier import Courier
-from smsrelay_simulator.form import e164
-from smsrelay_simulator.gateway import Gateway
-from smsrelay_simulator.post import Poster, PostError
-from smsrelay_simulator.problem import problem_json
-from smsrelay_simulator.record import Records, as_json
-from smsrelay_simulator.script import Script
-from smsrelay_simulator.vendor import Vendor
+from smsrelay_simulator.records.records import Records, as_json
+from smsrelay_simulator.reports.http_client import HttpClient, NoAnswer
+from smsrelay_simulator.reports.sender import ReportSender
+from smsrelay_simulator.scripts.problem import problem_json
+from smsrelay_simulator.scripts.script import Script
+from smsrelay_simulator.scripts.selection import Scripts
+from smsrelay_simulator.vendor_api.form import e164
+from smsrelay_simulator.vendor_api.gateway import Gateway
+from smsrelay_simulator.vendor_api.responder import Responder
 
 
 class _Latency(BaseModel):
@@ -29,7 +29,7 @@ class _Latency(BaseModel):
 
 
 class _Callback(BaseModel):
-    """A body to post to a URL, as text or, for bytes that are no text, in base64."""
+    """A body to post to a URL: text, or bytes in base64."""
 
     model_config = ConfigDict(extra="forbid")
     url: Annotated[str, Field(pattern=r"^https?://[^\s/]+")]
@@ -43,32 +43,32 @@ class _Callback(BaseModel):
         return self
 
     def content(self) -> bytes:
-        """The bytes to send; ValueError when the base64 is none."""
+        """The bytes to send. Raises ``ValueError`` for invalid base64."""
         if self.body_base64 is None:
             return self.body.encode()
         return base64.b64decode(self.body_base64, validate=True)
 
 
 class Control:
-    """Scripts and reads the simulator it is given."""
+    """Controls the simulator made of these parts."""
 
     def __init__(
         self,
         *,
         scripts: Scripts,
         records: Records,
-        courier: Courier,
+        sender: ReportSender,
         gateway: Gateway,
-        vendor: Vendor,
-        poster: Poster,
+        responder: Responder,
+        http: HttpClient,
     ) -> None:
         self._scripts = scripts
         self._records = records
-        self._courier = courier
+        self._sender = sender
         self._gateway = gateway
-        self._vendor = vendor
-        self._poster = poster
-        self._first_latency = vendor.latency
+        self._responder = responder
+        self._http = http
+        self._initial_latency = responder.latency
 
     def routes(self) -> list[Route]:
         """Routes below /control."""
@@ -85,7 +85,7 @@ class Control:
         ]
 
     async def put_script(self, request: Request) -> Response:
-        """A script for one recipient."""
+        """Set the script of one recipient."""
         recipient = e164(request.path_params["recipient"], abroad=True)
         if not recipient:
             return JSONResponse({"field": "recipient", "reason": "not a number in E.164"}, 400)
@@ -93,55 +93,55 @@ class Control:
         return Response(status_code=204)
 
     async def put_default(self, request: Request) -> Response:
-        """A script for everybody without one."""
+        """Set the script of all recipients without their own."""
         self._scripts.set_default(Script.model_validate_json(await request.body()))
         return Response(status_code=204)
 
     async def delete_scripts(self, request: Request) -> Response:
-        """No scripts any more, and no default."""
+        """Drop every script, the default one too."""
         self._scripts.clear()
         return Response(status_code=204)
 
     async def get_submits(self, request: Request) -> Response:
-        """Submits, of ?recipient= or ?since= (epoch seconds)."""
+        """List submits, filtered by ?recipient= and ?since= (epoch seconds)."""
         recipient, since = _selection(request)
         return JSONResponse([as_json(record) for record in self._records.submits(recipient, since)])
 
     async def get_callbacks(self, request: Request) -> Response:
-        """Callbacks, selected like submits."""
+        """List callbacks, filtered like submits."""
         recipient, since = _selection(request)
         return JSONResponse([as_json(record) for record in self._records.callbacks(recipient, since)])
 
     async def get_stats(self, request: Request) -> Response:
-        """Counts."""
-        return JSONResponse(as_json(self._records.stats(self._courier.pending)))
+        """Count submits, callbacks and pulls."""
+        return JSONResponse(as_json(self._records.stats(self._sender.pending)))
 
     async def post_reset(self, request: Request) -> Response:
-        """As if just started: no records, scripts, nonces, latency or reports still due."""
-        self._courier.drop()
+        """Return to the state after start: no records, scripts, nonces or pending reports, and the initial latency."""
+        self._sender.cancel_all()
         self._scripts.clear()
         self._records.clear()
-        self._gateway.forget()
-        self._vendor.latency = self._first_latency
+        self._gateway.clear()
+        self._responder.latency = self._initial_latency
         return Response(status_code=204)
 
     async def put_latency(self, request: Request) -> Response:
-        """Seconds before every answer."""
-        self._vendor.latency = _Latency.model_validate_json(await request.body()).seconds
+        """Set the seconds to wait before every answer."""
+        self._responder.latency = _Latency.model_validate_json(await request.body()).seconds
         return Response(status_code=204)
 
     async def post_callback(self, request: Request) -> Response:
-        """Post any bytes anywhere; answers the status they were answered with, 0 when there was none."""
+        """Post any bytes to any URL. Answers with the status received, 0 when there was none."""
         callback = _Callback.model_validate_json(await request.body())
         try:
-            status = await self._poster.post(callback.url, callback.content(), callback.content_type)
-        except PostError as error:
+            status = await self._http.post(callback.url, callback.content(), callback.content_type)
+        except NoAnswer as error:
             return JSONResponse({"status": 0, "reason": str(error)})
         return JSONResponse({"status": status})
 
 
 async def refuse(_request: Request, error: Exception) -> Response:
-    """400 for a body that is not what it must be."""
+    """Answer 400 to an invalid body."""
     if not isinstance(error, ValidationError):
         raise error
     return Response(problem_json(error), 400, media_type="application/json")
