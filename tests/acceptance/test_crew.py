@@ -23,8 +23,8 @@ from tests.support.second_worker import FIRST, SECOND, frozen, second_worker_sta
 from tests.support.waiting import eventually
 
 _BACK = 90.0  # seconds until everything goes on after a kill
-_KILLED, _ENDED = "worker process did not end in time and is killed", "worker process ended"
-_REPLACED = "worker process ended and is replaced"
+_KILLED, _ENDED = "worker process did not stop in time, killed", "worker process exited"
+_REPLACED = "worker process exited, restarting it"
 _SLOW = {"submits": [{"delay": 2, "reports": [{"code": 200, "after": 5}]}]}
 
 # A crew whose only child never lasts, until its parent is told to stop.
@@ -167,8 +167,8 @@ def test_a_worker_with_empty_hands_ends_in_order_and_all_it_says_is_json(
     assert hurry.returncode == 0
     assert b"Unrecoverable" not in said
     lines = [json.loads(line) for line in said.splitlines()]
-    assert "told to stop: what is begun is finished, the rest is given back" in [line["event"] for line in lines]
-    assert lines[-1] | {"event": "worker process ended", "code": 0} == lines[-1]
+    assert "stopping: finishing what has begun, giving back the rest" in [line["event"] for line in lines]
+    assert lines[-1] | {"event": "worker process exited", "code": 0} == lines[-1]
     assert printed == b"", "a log is on standard error"
 
 

@@ -54,7 +54,7 @@ def test_workers_of_one_name_or_of_different_rates_are_told_apart(tmp_path: Path
             told = relay.cli("doctor", "--json").stdout
             assert [one["problem"] for one in json.loads(told)["findings"] if one["check"] == "workers"]
             eventually(
-                lambda: all("another worker has this name" in log.read_text("utf-8") for log in logs), "both logs warn", _BACK
+                lambda: all("another worker has the same name" in log.read_text("utf-8") for log in logs), "both logs warn", _BACK
             )
 
 

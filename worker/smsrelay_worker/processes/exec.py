@@ -20,6 +20,6 @@ def become(*arguments: str) -> NoReturn:
     """Run the interpreter with these arguments in place of what runs now."""
     if names := leave_out(os.environ):
         logs.set_up()
-        log.info("variables of other programs are left out", names=names)
+        log.info("environment variables of other programs removed", names=names)
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606  no shell is wanted

@@ -20,7 +20,7 @@ from smsrelay import logs
 from smsrelay.broker.queues import QUEUES, broker_queue
 from smsrelay.cli.commands import told
 from smsrelay.servers.broker_address import broker_address
-from smsrelay_worker.consumer.config import broker_settings
+from smsrelay_worker.consumer.broker_settings import broker_settings
 from smsrelay_worker.settings import FlowerSettings
 
 _CONNECTIONS = 8

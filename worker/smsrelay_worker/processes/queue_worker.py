@@ -142,12 +142,12 @@ class _Process(Worker):  # type: ignore[misc]
 
 def _tell_stop(stopping: threading.Event) -> None:
     stopping.wait()
-    log.info("told to stop: what is begun is finished, the rest is given back")
+    log.info("stopping: finishing what has begun, giving back the rest")
 
 
 def _end_at_last(hurry: threading.Event, bound: float) -> None:
     """Once in a hurry, end the process after so many seconds as a kill would; leases and the broker hold what it had in hand."""
     hurry.wait()
     time.sleep(bound)
-    log.error("not done in time, so this process ends with what it had in hand", seconds=bound)
+    log.error("not finished in time, exiting", seconds=bound)
     os._exit(1)

@@ -149,7 +149,7 @@ class Supervisor:
         for seat in self._seats:
             if seat.pid is not None and seat.end_by is not None and time.monotonic() >= seat.end_by:
                 stopping = round(time.monotonic() - seat.stops_since, 1)
-                log.error("worker process did not end in time and is killed", queue=seat.name, pid=seat.pid, seconds=stopping)
+                log.error("worker process did not stop in time, killed", queue=seat.name, pid=seat.pid, seconds=stopping)
                 os.kill(seat.pid, signal.SIGKILL)
                 seat.end_by = None
 
@@ -162,12 +162,12 @@ class Supervisor:
             _hang_up(seat)
             code = os.waitstatus_to_exitcode(status)
             if expected:
-                log.info("worker process ended", queue=seat.name, code=code)
+                log.info("worker process exited", queue=seat.name, code=code)
                 continue
             seat.ends = 0 if lasted > _LASTED else seat.ends + 1
             pause = min(_LONGEST_PAUSE, _PAUSE * 2**seat.ends)
             seat.due = time.monotonic() + pause
-            log.warning("worker process ended and is replaced", queue=seat.name, code=code, lasted=round(lasted), pause=pause)
+            log.warning("worker process exited, restarting it", queue=seat.name, code=code, lasted=round(lasted), pause=pause)
 
     def _hear(self) -> list[signal.Signals]:
         """From now on signals arrive as numbers in a pipe; those that whoever started us has switched off stay so."""
@@ -193,8 +193,8 @@ def _hang_up(seat: Child) -> None:
 
 def _end_with_parent(child_end: int, within: float) -> None:
     select.select([child_end], [], [])  # and not read: a read may hold the whole process, where threads are greenlets
-    log.warning("the parent process is gone, so this one ends")
+    log.warning("parent process gone, stopping")
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(within)
-    log.error("not done in time, so this process ends with what it had in hand", seconds=within)
+    log.error("not finished in time, exiting", seconds=within)
     os.kill(os.getpid(), signal.SIGKILL)
