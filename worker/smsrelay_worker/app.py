@@ -16,13 +16,13 @@ from smsrelay.broker.queues import QUEUES, broker_queue
 from smsrelay.servers.broker_address import broker_address
 from smsrelay_worker.consumer.bootsteps import SchedulerStep, WorkerRegistryStep
 from smsrelay_worker.consumer.broker_settings import broker_settings
-from smsrelay_worker.processes.foreign_variables import leave_out
+from smsrelay_worker.processes.foreign_variables import remove_foreign_variables
 from smsrelay_worker.settings import WorkerSettings
 from smsrelay_worker.tasks import Tasks
 from smsrelay_worker.unknown_settings import unknown_settings
 from smsrelay_worker.wiring import Relay
 
-leave_out(os.environ)  # done before by `smsrelay worker`, but not by `celery -A smsrelay_worker.app …`
+remove_foreign_variables(os.environ)  # done before by `smsrelay worker`, but not by `celery -A smsrelay_worker.app …`
 settings = WorkerSettings()
 
 

@@ -9,7 +9,7 @@ from smsrelay import logs
 from smsrelay.cli.commands import Refused, refuse_taken, told
 from smsrelay.settings import SettingsError
 from smsrelay_worker.operations.doctor import access
-from smsrelay_worker.processes.exec import become
+from smsrelay_worker.processes.exec import exec_python
 from smsrelay_worker.settings import FlowerSettings, WorkerSettings
 
 _TASKS = "--max_tasks=10000"  # about 11 KB each, so that Flower stays below 200 MB
@@ -25,7 +25,7 @@ def worker(arguments: tuple[str, ...]) -> None:
         _refuse_without_access(events="--no-events" not in arguments)
     # What waits in a worker are greenlets: threads spent more on handing the interpreter to each other than on their work. Their
     # patches come before any import, or half of a library waits one way and half the other.
-    become(*GREEN, "smsrelay_worker.processes.main", *arguments)
+    exec_python(*GREEN, "smsrelay_worker.processes.main", *arguments)
 
 
 @click.command()
@@ -40,7 +40,7 @@ def flower(host: str, port: int) -> None:
         raise Refused("\n".join(map(str, refusals)))
     address = (f"--address={host}", f"--port={port}")
     # Read only: a page that can shut down workers or drop tasks is no page to leave open.
-    become("-m", "smsrelay_worker.processes.flower", *address, "--read_only=True", "--natural_time=False", _TASKS, _COLUMNS)
+    exec_python("-m", "smsrelay_worker.processes.flower", *address, "--read_only=True", "--natural_time=False", _TASKS, _COLUMNS)
 
 
 def _refuse_without_access(*, events: bool) -> None:
@@ -58,4 +58,4 @@ def _refuse_without_access(*, events: bool) -> None:
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def simulator(arguments: tuple[str, ...]) -> None:
     """Play the vendor over HTTP; ``--help`` lists how it can be made to misbehave."""
-    become("-m", "smsrelay_simulator", *arguments)
+    exec_python("-m", "smsrelay_simulator", *arguments)

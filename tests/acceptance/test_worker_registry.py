@@ -1,5 +1,6 @@
-"""Real worker processes as ``smsrelay status`` lists them: all of them, one that was killed no more, its successor instead;
-and what is said of workers that should not run side by side as they do.
+"""Real worker processes as ``smsrelay status`` lists them: a killed one disappears, and its successor is listed instead.
+
+Also the warnings about workers that should not run side by side.
 """
 
 import json

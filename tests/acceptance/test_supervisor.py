@@ -1,4 +1,4 @@
-"""``smsrelay worker`` as a parent with a process for each queue: any of them may be killed, and signals mean what they say."""
+"""``smsrelay worker`` as a supervisor with a process for each queue: any may be killed, and every signal means what it should."""
 
 import contextlib
 import json
@@ -23,50 +23,50 @@ from tests.support.second_worker import FIRST, SECOND, frozen, second_worker_sta
 from tests.support.waiting import eventually
 
 _BACK = 90.0  # seconds until everything goes on after a kill
-_KILLED, _ENDED = "worker process did not stop in time, killed", "worker process exited"
-_REPLACED = "worker process exited, restarting it"
+_KILLED, _EXITED = "worker process did not stop in time, killed", "worker process exited"
+_RESTARTED = "worker process exited, restarting it"
 _SLOW = {"submits": [{"delay": 2, "reports": [{"code": 200, "after": 5}]}]}
 
-# A crew whose only child never lasts, until its parent is told to stop.
+# A supervisor whose only child exits at once, again and again, until the supervisor is stopped.
 _SHORT_LIVED = """
 from smsrelay import logs
-from smsrelay_worker.processes.supervisor import Crew, Seat
+from smsrelay_worker.processes.supervisor import Child, Supervisor
 logs.set_up()
-raise SystemExit(Crew([Seat("short", lambda stops: 3)], 60, 60).run().name)
+raise SystemExit(Supervisor([Child("short", lambda report_stopping: 3)], 60, 60).run().name)
 """
-# A crew whose child ignores signals and never ends; "by itself", it says that it stops.
+# A supervisor whose child ignores signals and never exits; "by itself", it reports that it is stopping.
 _STUCK = """
 import signal, sys, threading, time
 from smsrelay import logs
-from smsrelay_worker.processes.supervisor import Crew, Seat
+from smsrelay_worker.processes.supervisor import Child, Supervisor
 logs.set_up()
-def stuck(stops):
+def stuck(report_stopping):
     for number in (signal.SIGTERM, signal.SIGQUIT):
         signal.signal(number, signal.SIG_IGN)
     print("ready", flush=True)
     if sys.argv[1] == "by itself":
-        stops()
+        report_stopping()
     threading.Event().wait()
 within = {"SIGTERM": (0.5, 600), "SIGQUIT": (600, 0.5), "by itself": (0.5, 600)}[sys.argv[1]]
 signal.signal(signal.SIGQUIT, signal.SIG_DFL)
-Crew([Seat("stuck", stuck)], *within).run()
+Supervisor([Child("stuck", stuck)], *within).run()
 """
-# Two children, of which one does not end within 2 s; and the processor's seconds that this took the parent.
+# Two children, one of which does not exit within 2 s. Prints the CPU seconds that the parent used meanwhile.
 _ONE_STUCK = """
 import signal, threading, time
 from smsrelay import logs
-from smsrelay_worker.processes.supervisor import Crew, Seat
+from smsrelay_worker.processes.supervisor import Child, Supervisor
 logs.set_up()
-def stuck(stops):
+def stuck(report_stopping):
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     print("ready", flush=True)
     threading.Event().wait()
 began = time.process_time()
-Crew([Seat("stuck", stuck), Seat("ends", lambda stops: threading.Event().wait())], 2.0, 2.0).run()
+Supervisor([Child("stuck", stuck), Child("ends", lambda _: threading.Event().wait())], 2.0, 2.0).run()
 print(time.process_time() - began, flush=True)
 """
-# Whoever runs the tests may have switched these off, as a shell does for what it starts in the background, and a worker obeys.
-_HEARING = """
+# A shell ignores these signals in background jobs, and a worker keeps ignored ones ignored; so restore them.
+_WITH_DEFAULT_SIGNALS = """
 import os, signal, sys
 for number in (signal.SIGINT, signal.SIGQUIT):
     signal.signal(number, signal.SIG_DFL)
@@ -74,7 +74,7 @@ os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
 """
 _IMPORTED = """
 import os, threading
-import smsrelay_worker.app, worker.process
+import smsrelay_worker.app, smsrelay_worker.processes.main
 kinds = [os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{fd}")]
 print(threading.active_count(), sum(kind.startswith("socket:") for kind in kinds))
 """
@@ -82,7 +82,7 @@ print(threading.active_count(), sum(kind.startswith("socket:") for kind in kinds
 
 @pytest.fixture(scope="module")
 def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RelayProcess]:
-    with running_relay(tmp_path_factory.mktemp("crew") / "relay", together=False) as running:
+    with running_relay(tmp_path_factory.mktemp("supervisor") / "relay", together=False) as running:
         eventually(lambda: _ready(running) == len(QUEUES), "every process is ready", _BACK)
         yield running
 
@@ -154,7 +154,8 @@ def test_a_worker_of_some_queues_starts_no_process_for_the_others(relay: RelayPr
 def test_a_worker_with_empty_hands_ends_in_order_and_all_it_says_is_json(
     relay: RelayProcess, signals: list[signal.Signals]
 ) -> None:
-    command = [sys.executable, "-c", _HEARING, "-m", "smsrelay_worker", "worker", "--name", "hurry", "--queues", "marketing"]
+    smsrelay = ("-m", "smsrelay_worker", "worker", "--name", "quick", "--queues", "marketing")
+    command = [sys.executable, "-c", _WITH_DEFAULT_SIGNALS, *smsrelay]
     pipe, environment = subprocess.PIPE, dict(relay.environment)
     with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=pipe, stdout=pipe) as hurry:
         try:
@@ -177,7 +178,7 @@ def test_a_child_that_does_not_last_is_replaced_after_longer_and_longer_pauses()
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE) as parent:
         told = [json.loads(_line(parent)) for _ in range(3)]
         parent.terminate()
-        assert parent.communicate(timeout=_BACK)[1].count(b"replaced") <= 1
+        assert parent.communicate(timeout=_BACK)[1].count(b"restarting") <= 1
     assert [line["code"] for line in told] == [3, 3, 3]
     assert told[0]["pause"] < told[1]["pause"] < told[2]["pause"]
 
@@ -185,7 +186,7 @@ def test_a_child_that_does_not_last_is_replaced_after_longer_and_longer_pauses()
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT], ids=lambda number: number.name)
 @pytest.mark.parametrize("frozen", [False, True], ids=["stuck", "frozen"])
 def test_a_child_that_does_not_end_when_it_is_told_to_is_killed_and_the_parent_ends(number: signal.Signals, frozen: bool) -> None:
-    with _crew_of_a_stuck_child(number.name) as (parent, child):
+    with _supervisor_of_a_stuck_child(number.name) as (parent, child):
         if frozen:
             os.kill(child, signal.SIGSTOP)
         parent.send_signal(number)
@@ -193,14 +194,14 @@ def test_a_child_that_does_not_end_when_it_is_told_to_is_killed_and_the_parent_e
     assert parent.returncode == 0
     assert [(line["event"], line["queue"], line.get("code")) for line in told] == [
         (_KILLED, "stuck", None),
-        (_ENDED, "stuck", -9),
+        (_EXITED, "stuck", -9),
     ]
 
 
 def test_a_child_that_stops_by_itself_and_does_not_end_is_killed_and_replaced() -> None:
-    with _crew_of_a_stuck_child("by itself") as (parent, child):
+    with _supervisor_of_a_stuck_child("by itself") as (parent, child):
         told = [json.loads(_line(parent)) for _ in range(2)]
-        assert [(line["event"], line["queue"]) for line in told] == [(_KILLED, "stuck"), (_REPLACED, "stuck")]
+        assert [(line["event"], line["queue"]) for line in told] == [(_KILLED, "stuck"), (_RESTARTED, "stuck")]
         assert told[0]["pid"] == child
         eventually(lambda: children_of(parent.pid) not in ([], [child]), "another child is there")
 
@@ -262,7 +263,7 @@ def test_a_parent_that_waits_for_its_last_child_costs_nothing() -> None:
 
 
 @contextlib.contextmanager
-def _crew_of_a_stuck_child(way: str) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
+def _supervisor_of_a_stuck_child(way: str) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
     """The parent, and its child once that is stuck."""
     command = [sys.executable, "-c", _STUCK, way]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
