@@ -13,7 +13,7 @@ import requests
 from redis import Redis
 
 from smsrelay.settings import SettingsError
-from smsrelay_worker.desk.up import Desk, Ports
+from smsrelay_worker.desk.local_relay import LocalRelay, Ports
 from smsrelay_worker.settings import WorkerSettings
 from tests.support.compose_file import COMPOSE, ROOT, raw, services
 from tests.support.compose_image import sent, stages
@@ -109,7 +109,7 @@ def test_parts_wait_until_what_they_need_is_healthy() -> None:
 
 
 def test_a_worker_gets_more_time_to_stop_than_it_ever_takes(tmp_path: Path) -> None:
-    (worker,) = (part for part in Desk(tmp_path, Ports()).parts({}) if part.name == "worker")
+    (worker,) = (part for part in LocalRelay(tmp_path, Ports()).parts({}) if part.name == "worker")
     allowed = WorkerSettings(secret="a secret of sixteen characters", appcode="code").stop_within
     assert services(DEMO)["worker"].grace > worker.stop_within > allowed
 

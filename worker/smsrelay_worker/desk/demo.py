@@ -1,7 +1,7 @@
-"""``smsrelay demo``: the whole relay at work on this machine, from enqueue to final state, against the simulator.
+"""``smsrelay demo``: sends messages through a whole local relay, against the simulator, and checks what becomes of each.
 
-Enters: nothing. Leaves: a table of what really happened, and exit code 0 only when every row is what it should be. The stack runs
-on free ports in a folder of its own; both are gone at the end.
+Prints a table of what happened; the exit code is 0 only if every row is as expected. The relay runs on free ports in a temporary
+folder, and leaves nothing behind.
 """
 
 import contextlib
@@ -25,8 +25,8 @@ from smsrelay.cli.commands import Refused, told
 from smsrelay.contract.job import SendJob
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
+from smsrelay_worker.desk.local_relay import LocalRelay, Ports
 from smsrelay_worker.desk.stack import Stack, StackFailed, free_port
-from smsrelay_worker.desk.up import Desk, Ports
 from smsrelay_worker.messages.record import Record
 from smsrelay_worker.messages.timeline import story
 from smsrelay_worker.policy.toml_file import packaged_source
@@ -37,15 +37,15 @@ from smsrelay_worker.wiring import Relay
 
 _DEADLINE = 120.0  # seconds
 _POLL = 0.2
-_COLUMNS = ("the vendor was told", "message", "lane", "attempts", "codes", "state", "why", "")
-_WIDE = 120  # characters in a line; fewer have no room for all columns unfolded
-_PACKAGED_LATER = "base_s = 120, factor = 3, cap_s = 3600"
-_DEMO_LATER = "base_s = 2, factor = 1, cap_s = 2"
+_COLUMNS = ("scenario", "message", "lane", "attempts", "codes", "state", "why", "")
+_WIDE = 120  # characters in a line; narrower, some columns have to be folded
+_PACKAGED_BACKOFF = "base_s = 120, factor = 3, cap_s = 3600"
+_DEMO_BACKOFF = "base_s = 2, factor = 1, cap_s = 2"
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
-    """One message of the demo: what the vendor is told to do, and what must come of it."""
+class Scenario:
+    """One message of the demo: what the simulated vendor does, and what has to become of the message."""
 
     title: str
     lane: Lane
@@ -60,15 +60,17 @@ def _accepted(*codes: int) -> dict[str, Any]:
     return {"answer": "accept", "reports": reports}
 
 
-SCENES = (
-    Scene("200", Lane.OTP, (_accepted(200),), State.DELIVERED, 1, ("0000", "200")),
-    Scene("203, then 200", Lane.NOTICE, (_accepted(203, 200),), State.DELIVERED, 1, ("0000", "203", "200")),
-    Scene("503, then 200", Lane.OTP, (_accepted(503), _accepted(200)), State.DELIVERED, 2, ("0000", "503", "0000", "200")),
-    Scene("210, then 200", Lane.MARKETING, (_accepted(210), _accepted(200)), State.DELIVERED, 2, ("0000", "210", "0000", "200")),
-    Scene("504", Lane.NOTICE, (_accepted(504),), State.FAILED, 1, ("0000", "504")),
-    Scene("211", Lane.MARKETING, (_accepted(211),), State.FAILED, 1, ("0000", "211")),
-    Scene("vendor refuses", Lane.NOTICE, ({"answer": "vendor_code", "code": "i005"},), State.FAILED, 1, ("i005",)),
-    Scene(
+SCENARIOS = (
+    Scenario("200", Lane.OTP, (_accepted(200),), State.DELIVERED, 1, ("0000", "200")),
+    Scenario("203, then 200", Lane.NOTICE, (_accepted(203, 200),), State.DELIVERED, 1, ("0000", "203", "200")),
+    Scenario("503, then 200", Lane.OTP, (_accepted(503), _accepted(200)), State.DELIVERED, 2, ("0000", "503", "0000", "200")),
+    Scenario(
+        "210, then 200", Lane.MARKETING, (_accepted(210), _accepted(200)), State.DELIVERED, 2, ("0000", "210", "0000", "200")
+    ),
+    Scenario("504", Lane.NOTICE, (_accepted(504),), State.FAILED, 1, ("0000", "504")),
+    Scenario("211", Lane.MARKETING, (_accepted(211),), State.FAILED, 1, ("0000", "211")),
+    Scenario("vendor refuses", Lane.NOTICE, ({"answer": "vendor_code", "code": "i005"},), State.FAILED, 1, ("i005",)),
+    Scenario(
         "throttled, then accepted",
         Lane.MARKETING,
         ({"answer": "throttled_429"}, _accepted(200)),
@@ -76,7 +78,7 @@ SCENES = (
         1,
         ("http_429", "0000", "200"),
     ),
-    Scene(
+    Scenario(
         "uncertain, then reported",
         Lane.OTP,
         ({"answer": "reset_after", "reports": [{"code": 200, "after": 1.5}]},),
@@ -89,35 +91,33 @@ SCENES = (
 
 @click.command()
 def demo() -> None:
-    """Show every interesting path of a message with real processes, and check it."""
+    """Show and check every interesting path of a message, with real processes."""
     with tempfile.TemporaryDirectory(prefix="smsrelay-demo-") as folder:
         data = Path(folder)
-        desk = Desk(data, Ports(free_port(), free_port(), free_port(), free_port()))
+        local = LocalRelay(data, Ports(free_port(), free_port(), free_port(), free_port()))
         own = {name: value for name, value in os.environ.items() if not name.startswith("SMSRELAY_")}
-        environment = desk.environment(own) | {"SMSRELAY_POLICY": str(_policy(data))}
+        environment = local.environment(own) | {"SMSRELAY_POLICY": str(_policy(data))}
         os.environ.update(environment)
         console = wide_console()
         console.print("starting broker, simulator, receiver, worker and Flower …")
         try:
-            # Away from an .env file, whose spool, rate or templates would be this demo's.
-            with contextlib.chdir(data), told(), Stack(desk.parts(own), data, environment).running():
-                readings = _play(Relay.wire(WorkerSettings()), f"http://127.0.0.1:{desk.ports.simulator}", console)
+            # In another folder, so that no .env file applies: the demo must not use its spool, rate or templates.
+            with contextlib.chdir(data), told(), Stack(local.parts(own), data, environment).running():
+                readings = _play(Relay.wire(WorkerSettings()), f"http://127.0.0.1:{local.ports.simulator}", console)
                 right = _print(readings, Relay.wire(WorkerSettings()), console)
         except StackFailed as error:
             raise Refused(str(error)) from None
-    console.print(
-        "everything is stopped; every row is what it should be" if right else "everything is stopped; some rows are wrong"
-    )
+    console.print("all stopped; every row is as expected" if right else "all stopped; some rows are not as expected")
     raise SystemExit(0 if right else 1)
 
 
 def _policy(data: Path) -> Path:
-    """The packaged policy, but a phone that is off is tried again after seconds instead of minutes."""
+    """The packaged policy, but with retries to a phone that is off after seconds instead of minutes."""
     source = packaged_source()
-    if _PACKAGED_LATER not in source:
-        raise Refused("the packaged policy has another backoff for 210 than the demo shortens")
+    if _PACKAGED_BACKOFF not in source:
+        raise Refused("the packaged policy's backoff for 210 is not the one that the demo shortens")
     path = data / "policy.toml"
-    path.write_text(source.replace(_PACKAGED_LATER, _DEMO_LATER), encoding="utf-8")
+    path.write_text(source.replace(_PACKAGED_BACKOFF, _DEMO_BACKOFF), encoding="utf-8")
     return path
 
 
@@ -125,12 +125,12 @@ def _play(relay: Relay, simulator: str, console: Console) -> list[Reading | None
     ids = []
     with requests.Session() as session:
         session.trust_env = False
-        for place, scene in enumerate(SCENES):
+        for place, scenario in enumerate(SCENARIOS):
             to = f"+861390000{place:04d}"
             url = f"{simulator}/control/scripts/{to}"
-            session.put(url, json={"submits": list(scene.submits)}, timeout=5).raise_for_status()
+            session.put(url, json={"submits": list(scenario.submits)}, timeout=5).raise_for_status()
             code = f"{secrets.randbelow(900000) + 100000}"
-            job = SendJob(to=to, template="0000000", params=[code], lane=scene.lane, reference=f"demo-{place}")
+            job = SendJob(to=to, template="0000000", params=[code], lane=scenario.lane, reference=f"demo-{place}")
             ids.append(relay.enqueuer.enqueue(job).message_id)
     return _watch(relay, ids, console)
 
@@ -151,30 +151,30 @@ def _watch(relay: Relay, ids: list[str], console: Console) -> list[Reading | Non
 
 def _print(readings: list[Reading | None], relay: Relay, console: Console) -> bool:
     table, verdicts = _table(console.width < _WIDE), []
-    for scene, reading in zip(SCENES, readings, strict=True):
+    for scenario, reading in zip(SCENARIOS, readings, strict=True):
         record = reading.record if reading else None
-        right = record is not None and _as_it_should(scene, record)
+        right = record is not None and _is_as_expected(scenario, record)
         verdicts.append(right)
         mark = Text("ok", style="green") if right else Text("WRONG", style="red")
         cells = _cells(record, relay) if record else ("", "", "", "lost", "")
-        table.add_row(scene.title, record.message_id[:8] if record else "", *cells, mark)
+        table.add_row(scenario.title, record.message_id[:8] if record else "", *cells, mark)
     console.print(table)
     return all(verdicts)
 
 
 def _table(narrow: bool) -> Table:
-    """The table's head; where there is no room for lines between cells, long cells are folded and none is cut off."""
+    """The empty table. ``narrow``: without lines between cells, and with long cells folded instead of cut off."""
     look: dict[str, Any] = {"box": None, "pad_edge": False, "padding": (0, 1, 0, 0), "leading": 1} if narrow else {}
     table = Table(title="what happened", **look)
     for title in _COLUMNS:
-        folds = title == "why" or (narrow and title in {"the vendor was told", "codes"})
+        folds = title == "why" or (narrow and title in {"scenario", "codes"})
         table.add_column(title, no_wrap=not folds, overflow="fold")
     return table
 
 
-def _as_it_should(scene: Scene, record: Record) -> bool:
+def _is_as_expected(scenario: Scenario, record: Record) -> bool:
     seen = Counter(line.code for line in record.timeline if line.code)
-    return (record.state, record.attempt, seen) == (scene.state, scene.attempts, Counter(scene.codes))
+    return (record.state, record.attempt, seen) == (scenario.state, scenario.attempts, Counter(scenario.codes))
 
 
 def _cells(record: Record, relay: Relay) -> tuple[str, str, str, str, str]:

