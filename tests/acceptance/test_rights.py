@@ -15,8 +15,8 @@ from redis import Redis
 
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
-from smsrelay_worker.desk.local_relay import LocalRelay, Ports
-from smsrelay_worker.desk.stack import Part, Stack, free_port
+from smsrelay_worker.local.local_relay import LocalRelay, Ports
+from smsrelay_worker.local.stack import Part, Stack, free_port
 from smsrelay_worker.operations.doctor import redis_rights
 from smsrelay_worker.wiring import Relay
 from tests.support.flower import flower

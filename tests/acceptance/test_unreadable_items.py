@@ -15,7 +15,7 @@ from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
 from smsrelay.store import keys
 from smsrelay_worker.consumer.queue_item import readable_item
-from smsrelay_worker.desk.stack import free_port
+from smsrelay_worker.local.stack import free_port
 from tests.support.processes import TOGETHER, processes_of
 from tests.support.relay_process import RelayProcess, a_recipient, running_relay
 from tests.support.valkey import running_valkey

@@ -16,7 +16,7 @@ import requests
 from dotenv import dotenv_values
 
 from smsrelay.broker.queues import QUEUES
-from smsrelay_worker.desk.stack import free_port
+from smsrelay_worker.local.stack import free_port
 from tests.support.processes import pids, processes_of
 from tests.support.relay_process import ROOT, SMSRELAY, a_recipient, clean_environment, run_smsrelay
 from tests.support.simulator_process import running_simulator

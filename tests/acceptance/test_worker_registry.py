@@ -9,7 +9,7 @@ from pathlib import Path
 from redis import Redis
 
 from smsrelay.broker.queues import QUEUES
-from smsrelay_worker.desk.stack import free_port
+from smsrelay_worker.local.stack import free_port
 from tests.support.processes import kill_9
 from tests.support.relay_process import RelayProcess, running_relay
 from tests.support.second_worker import second_worker_started

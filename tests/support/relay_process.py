@@ -24,8 +24,8 @@ from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
 from smsrelay.settings import PREFIX
 from smsrelay.store.connection import StoreUnavailable
-from smsrelay_worker.desk.local_relay import LocalRelay, Ports
-from smsrelay_worker.desk.stack import Stack, free_port
+from smsrelay_worker.local.local_relay import LocalRelay, Ports
+from smsrelay_worker.local.stack import Stack, free_port
 from smsrelay_worker.messages.record import Record
 from smsrelay_worker.settings import WorkerSettings
 from smsrelay_worker.wiring import Relay

@@ -23,7 +23,7 @@ from smsrelay.receiver.batcher import Kept
 from smsrelay.settings import ProducerSettings
 from smsrelay.store import keys
 from smsrelay_worker.cli.main import main
-from smsrelay_worker.desk.demo import SCENARIOS
+from smsrelay_worker.local.demo import SCENARIOS
 from smsrelay_worker.policy.describe import markdown_table
 from smsrelay_worker.policy.model import GUIDE_CODES
 from smsrelay_worker.policy.toml_file import load_policy
@@ -40,7 +40,7 @@ PAGES = sorted(path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("*.md")
 CI = ".ci/run"
 DESK = "tests/integration/test_readme.py"
 UP = "tests/acceptance/test_up.py"
-COMPOSE = "tests/integration/desk/test_compose.py"
+COMPOSE = "tests/integration/local/test_compose.py"
 RUN_BY = {
     "make demo": CI,
     "make test": CI,

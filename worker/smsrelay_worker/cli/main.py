@@ -13,8 +13,8 @@ from smsrelay_worker.cli import status as cli_status
 from smsrelay_worker.cli.dead import dead
 from smsrelay_worker.cli.doctor import doctor
 from smsrelay_worker.cli.policy import policy
-from smsrelay_worker.desk.demo import demo
-from smsrelay_worker.desk.up import up
+from smsrelay_worker.local.demo import demo
+from smsrelay_worker.local.up import up
 from smsrelay_worker.unknown_settings import unknown_settings
 
 _LOGGING = ("receiver", "flower")  # processes whose standard error is a log; the worker's tells it itself

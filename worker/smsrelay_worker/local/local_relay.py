@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from smsrelay.servers.broker_address import is_rabbitmq
-from smsrelay_worker.desk.stack import Part
+from smsrelay_worker.local.stack import Part
 
 _SMSRELAY = (sys.executable, "-m", "smsrelay_worker")
 _WORKER_STOP = 109  # seconds; more than a worker allows its own processes (WorkerSettings.stop_within)
@@ -60,7 +60,7 @@ class LocalRelay:
             embedded = (
                 sys.executable,
                 "-m",
-                "smsrelay_worker.desk.embedded_valkey",
+                "smsrelay_worker.local.embedded_valkey",
                 str(ports.broker),
                 str(self.data.resolve() / "broker"),
             )

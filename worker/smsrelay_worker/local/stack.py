@@ -69,7 +69,7 @@ class Stack:
         self._data.mkdir(mode=0o700, parents=True, exist_ok=True)
         config = self._data / "supervisord.conf"
         config.write_text(self._config(), encoding="utf-8")
-        command = [sys.executable, "-m", "smsrelay_worker.desk.supervisord", "--nodaemon", "--configuration", str(config)]
+        command = [sys.executable, "-m", "smsrelay_worker.local.supervisord", "--nodaemon", "--configuration", str(config)]
         # In a session of its own, so that Ctrl-C reaches only us and we stop the parts in order.
         self._supervisor = subprocess.Popen(  # noqa: S603
             command,

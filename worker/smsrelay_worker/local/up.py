@@ -18,8 +18,8 @@ import click
 from smsrelay.broker.publisher import Publisher
 from smsrelay.cli.commands import Refused, told
 from smsrelay.settings import env_file
-from smsrelay_worker.desk.local_relay import LocalRelay, Ports
-from smsrelay_worker.desk.stack import Stack, StackFailed
+from smsrelay_worker.local.local_relay import LocalRelay, Ports
+from smsrelay_worker.local.stack import Stack, StackFailed
 from smsrelay_worker.operations.doctor.doctor import callback, is_real
 from smsrelay_worker.settings import FlowerSettings, WorkerSettings
 from smsrelay_worker.wiring import Relay

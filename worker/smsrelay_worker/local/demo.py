@@ -25,8 +25,8 @@ from smsrelay.cli.commands import Refused, told
 from smsrelay.contract.job import SendJob
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
-from smsrelay_worker.desk.local_relay import LocalRelay, Ports
-from smsrelay_worker.desk.stack import Stack, StackFailed, free_port
+from smsrelay_worker.local.local_relay import LocalRelay, Ports
+from smsrelay_worker.local.stack import Stack, StackFailed, free_port
 from smsrelay_worker.messages.record import Record
 from smsrelay_worker.messages.timeline import story
 from smsrelay_worker.policy.toml_file import packaged_source

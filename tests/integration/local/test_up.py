@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from smsrelay_worker.desk.local_relay import LocalRelay, Ports
-from smsrelay_worker.desk.up import announcement
+from smsrelay_worker.local.local_relay import LocalRelay, Ports
+from smsrelay_worker.local.up import announcement
 from smsrelay_worker.settings import WorkerSettings
 from tests.support.shell import Shell
 

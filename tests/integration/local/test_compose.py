@@ -13,7 +13,7 @@ import requests
 from redis import Redis
 
 from smsrelay.settings import SettingsError
-from smsrelay_worker.desk.local_relay import LocalRelay, Ports
+from smsrelay_worker.local.local_relay import LocalRelay, Ports
 from smsrelay_worker.settings import WorkerSettings
 from tests.support.compose_file import COMPOSE, ROOT, raw, services
 from tests.support.compose_image import sent, stages
