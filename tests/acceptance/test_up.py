@@ -16,7 +16,7 @@ import requests
 from dotenv import dotenv_values
 
 from smsrelay.broker.queues import QUEUES
-from smsrelay_worker.desk.stack import free_port
+from smsrelay_worker.local.stack import free_port
 from tests.support.processes import pids, processes_of
 from tests.support.relay_process import ROOT, SMSRELAY, a_recipient, clean_environment, run_smsrelay
 from tests.support.simulator_process import running_simulator
@@ -113,7 +113,7 @@ def test_demo_ends_with_0_and_leaves_nothing_nor_touches_what_an_env_file_names(
     command = [str(SMSRELAY), "demo"]
     ended = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=180, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert "every row is what it should be" in ended.stdout
+    assert "every row is as expected" in ended.stdout
     assert processes_of(temporary) == {}
     assert [list(made.iterdir()) for made in (temporary, spool)] == [[], []]
     table = ended.stdout.partition("what happened")[2]

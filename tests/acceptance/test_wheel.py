@@ -16,7 +16,7 @@ from redis import Redis
 
 from smsrelay.store import keys
 from smsrelay_worker.cli.commands import COMMANDS
-from smsrelay_worker.desk.stack import free_port
+from smsrelay_worker.local.stack import free_port
 from tests.support import crowded_app
 from tests.support.installation import ROOT, Built, Installation, build, built_from
 from tests.support.processes import processes_of

@@ -6,7 +6,7 @@ import pytest
 from redis import Redis
 
 from smsrelay.enqueue import Enqueuer
-from smsrelay_worker.desk.stack import free_port
+from smsrelay_worker.local.stack import free_port
 from smsrelay_worker.store.records import Store
 from tests.support.messages import RETENTION, enqueuer
 from tests.support.valkey import running_valkey

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from smsrelay_worker.desk.embedded_valkey import command as embedded
-from smsrelay_worker.desk.stack import free_port
+from smsrelay_worker.local.embedded_valkey import command as embedded
+from smsrelay_worker.local.stack import free_port
 from tests.support import compose_redis_cli
 from tests.support.compose_file import Service
 from tests.support.compose_image import IMAGE, stages

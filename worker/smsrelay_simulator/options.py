@@ -1,7 +1,4 @@
-"""How a simulator is started: command line, with the credentials also from the environment.
-
-Enters: arguments. Leaves: frozen ``Options``; a wrong argument ends the process with argparse's message.
-"""
+"""The simulator's command line. Credentials may come from the environment instead."""
 
 import argparse
 import os
@@ -9,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
-from smsrelay_simulator.script import Shape
+from smsrelay_simulator.scripts.script import Shape
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Times in seconds. ``callback_retries``: the waits before the second, third, … try of a callback."""
+    """All times in seconds. ``callback_retries``: the waits before the second, third, … try of a callback."""
 
     host: str = "127.0.0.1"
     port: int = 9100
@@ -25,14 +22,14 @@ class Options:
     shape: Shape = "guide"
     callback_retries: tuple[float, ...] = (0.5, 10.0, 45.0)  # TeleSign: four tries within about a minute
     latency: float = 0.0
-    success_message: str | None = None  # X-Ca-Error-Message of what the vendor itself answers, as some classic gateways send it
+    success_message: str | None = None  # X-Ca-Error-Message of the vendor's own answers, as some classic gateways send it
 
 
 def options(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> Options:
-    """Options of a command line."""
+    """The options; an invalid argument ends the process with argparse's message."""
     parsed = _parser(environment).parse_args(arguments)
     if (parsed.app_key is None) != (parsed.app_secret is None):
-        _parser(environment).error("--app-key and --app-secret come together")
+        _parser(environment).error("--app-key and --app-secret have to be given together")
     return Options(**vars(parsed))
 
 

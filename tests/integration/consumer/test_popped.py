@@ -11,20 +11,20 @@ from redis import Redis
 from structlog.testing import capture_logs
 
 from smsrelay.contract.lanes import Lane
-from smsrelay_worker.consumer.redis_transport import owing
+from smsrelay_worker.consumer.redis_transport import transport_with
 from smsrelay_worker.consumer.unsent_acks import UnsentAcks
 from tests.integration.consumer.test_taking import QUEUE, Taker, noted, numbered, publish, taking, under_a_loop
 from tests.support.callback_path import Broker
 from tests.support.refusals import busy, full, replica, too_few_replicas
 from tests.support.waiting import eventually
 
-FAILED = "the broker failed, tried again each second"
+FAILED = "broker failing, retried every second"
 
 
 @contextmanager
 def taking_for(url: str, owed: UnsentAcks, prefetch: int = 10) -> Iterator[Taker]:
     """One of several connections, one after the other, of a process that owes this."""
-    with taking(url, prefetch, transport=owing(owed)) as taker:
+    with taking(url, prefetch, transport=transport_with(owed)) as taker:
         yield taker
 
 
@@ -99,7 +99,7 @@ def test_a_refused_pop_ends_no_connection(redis: Redis, valkey_url: str, refusin
         under_a_loop(taker)
         look(taker)
         with refusing(valkey_url):
-            eventually(lambda: (look(taker), owed.resting)[1], "the pop is refused")
+            eventually(lambda: (look(taker), owed.backing_off)[1], "the pop is refused")
         publish(valkey_url, "m0")
         taker.take(1)
     assert [line["event"] for line in told] == [FAILED]
@@ -122,9 +122,9 @@ def test_what_is_given_back_while_redis_refuses_goes_back_when_it_does_not(redis
             for message in taker.held:
                 message.requeue()
             turn()
-            assert len(owed.returns) == 2
+            assert len(owed.requeues) == 2
             assert len(noted(redis)) == 2
-        eventually(lambda: (turn(), not owed.returns)[1], "they go back")
+        eventually(lambda: (turn(), not owed.requeues)[1], "they go back")
         assert redis.llen(QUEUE) == 2
         assert noted(redis) == {}
 
@@ -155,13 +155,13 @@ def test_tasks_in_hand_at_the_end_are_written_to_no_file_when_redis_does_not_tak
         taker.take(1)
         broker.process.kill()
     assert list(aside.iterdir()) == []
-    assert "tasks in hand not given back" in [line["event"] for line in told]
+    assert "unacknowledged tasks not requeued" in [line["event"] for line in told]
 
 
 def test_a_connection_of_its_own_owes_for_itself(valkey_url: str) -> None:
     with (
-        Connection(valkey_url, transport=owing(owed := UnsentAcks())) as one,
-        Connection(valkey_url, transport=owing(UnsentAcks())) as other,
+        Connection(valkey_url, transport=transport_with(owed := UnsentAcks())) as one,
+        Connection(valkey_url, transport=transport_with(UnsentAcks())) as other,
     ):
-        assert one.channel().owed is owed
-        assert other.channel().owed is not owed
+        assert one.channel().unsent is owed
+        assert other.channel().unsent is not owed

@@ -170,7 +170,7 @@ def test_a_taken_item_that_has_to_be_wrapped_leaves_no_note_under_its_old_tag(re
         taker.take(3)
         [wrapped] = [one for one in taker.held if WRAPPED in one.headers]
         assert json.loads(wrapped.body) == items[1]
-        taker.channel.settle()
+        taker.channel.flush()
         assert set(noted(redis)) == {one.delivery_tag for one in taker.held}
         assert old not in noted(redis)
         wrapped.ack()
@@ -245,7 +245,7 @@ def test_what_is_acknowledged_while_the_broker_is_away_is_told_when_it_is_back(t
         with capture_logs() as told:
             for _ in range(3):
                 turn()  # nobody hears it, nothing ends by it, and one line tells it
-        assert [line["event"] for line in told] == ["the broker failed, tried again each second"]
+        assert [line["event"] for line in told] == ["broker failing, retried every second"]
         broker.start()
         assert len(noted(redis)) == 3
         eventually(lambda: (turn(), noted(redis) == {})[1], "all of it is told")
@@ -274,4 +274,4 @@ def test_a_channel_of_a_closed_connection_says_that_the_broker_is_away_and_ends_
         virtual.QoS.append(channel.qos, taker.held[0], "m1")
         with capture_logs() as told:
             channel.qos.restore_unacked()  # as at the end of a worker's connection that broke
-    assert [(line["event"], line["tasks"]) for line in told] == [("tasks in hand not given back", 1)]
+    assert [(line["event"], line["tasks"]) for line in told] == [("unacknowledged tasks not requeued", 1)]

@@ -10,7 +10,7 @@ import pytest
 from redis import Redis
 
 from smsrelay.settings import ProducerSettings
-from smsrelay_worker.desk.stack import free_port
+from smsrelay_worker.local.stack import free_port
 from smsrelay_worker.operations.doctor import access
 from tests.support.certificates import Authority
 from tests.support.rabbitmq import RabbitMQ, running_rabbitmq

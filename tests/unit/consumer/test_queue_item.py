@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from kombu.transport.redis import Channel
 from kombu.transport.virtual import Message
 
-from smsrelay_worker.consumer.queue_item import WRAPPED, flaw, readable
+from smsrelay_worker.consumer.queue_item import WRAPPED, readable_item, why_unreadable
 
 QUEUE = "sms.otp"
 
@@ -65,34 +65,34 @@ FLAWED = {
 @pytest.mark.parametrize(("item", "reason"), FLAWED.values(), ids=FLAWED)
 def test_what_kombu_would_fall_over_is_wrapped_whole_and_told_without_quoting_it(item: Any, reason: str) -> None:
     raw = on_the_wire(item)
-    wrapped = json.loads(readable(raw, QUEUE))
+    wrapped = json.loads(readable_item(raw, QUEUE))
     assert wrapped["headers"] == {WRAPPED: True}
     assert base64.b64decode(wrapped["body"]) == raw
-    assert reason in flaw(raw)
-    assert "13800138000" not in flaw(raw)
+    assert reason in why_unreadable(raw)
+    assert "13800138000" not in why_unreadable(raw)
 
 
 @pytest.mark.parametrize(("item", "_reason"), FLAWED.values(), ids=FLAWED)
 def test_a_wrapped_item_is_a_message_to_kombu_and_stays_as_it_is_when_it_comes_again(item: Any, _reason: str) -> None:
-    wrapped = readable(on_the_wire(item), QUEUE)
+    wrapped = readable_item(on_the_wire(item), QUEUE)
     message = Message(json.loads(wrapped), channel=_Codecs())
     assert message.body == on_the_wire(item)
     assert message.delivery_info == {"exchange": "", "routing_key": QUEUE}
-    assert readable(wrapped, QUEUE) == wrapped
+    assert readable_item(wrapped, QUEUE) == wrapped
 
 
 def test_a_whole_envelope_stays_as_it_is() -> None:
     item = on_the_wire(envelope())
-    assert readable(item, QUEUE) is item
+    assert readable_item(item, QUEUE) is item
 
 
 def test_an_envelope_that_names_another_queue_goes_back_to_the_one_it_was_in() -> None:
     lost = with_properties(delivery_info={"exchange": "celery", "routing_key": "celery"})
-    assert json.loads(readable(on_the_wire(lost), QUEUE)) == envelope()
+    assert json.loads(readable_item(on_the_wire(lost), QUEUE)) == envelope()
 
 
 def test_who_marks_a_whole_envelope_as_wrapped_is_told_so() -> None:
-    assert flaw(on_the_wire(envelope())) == "no envelope: wrapped by somebody else"
+    assert why_unreadable(on_the_wire(envelope())) == "no envelope: wrapped by somebody else"
 
 
 class _Codecs(Channel):  # type: ignore[misc]
@@ -117,7 +117,7 @@ JSON = st.recursive(
 @given(headers=JSON, changed=st.dictionaries(st.sampled_from(sorted(envelope()["properties"])), JSON), body=JSON)
 def test_whatever_an_item_holds_kombu_reads_what_is_made_of_it(headers: Any, changed: dict[str, Any], body: Any) -> None:
     item = json.dumps(with_properties(**changed) | {"headers": headers, "body": body}).encode()
-    read = json.loads(readable(item, QUEUE))
+    read = json.loads(readable_item(item, QUEUE))
     message = Message(read, channel=_Codecs())
     assert message.delivery_info["routing_key"] == QUEUE
     str(message.delivery_tag).encode()

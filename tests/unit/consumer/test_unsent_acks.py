@@ -2,7 +2,7 @@
 
 from collections import deque
 
-from smsrelay_worker.consumer.unsent_acks import drained
+from smsrelay_worker.consumer.unsent_acks import drain
 from tests.support.schedules import Check, Schedule, every_schedule
 
 
@@ -25,7 +25,7 @@ def test_two_threads_that_settle_at_once_tell_each_tag_once_between_them() -> No
         owed, told = Owed("abc"), list[list[str]]()
         owed.schedule = schedule
         for _ in range(2):
-            schedule.start(lambda: told.append(drained(owed)))
+            schedule.start(lambda: told.append(drain(owed)))
 
         def check() -> None:
             assert sorted(tag for tags in told for tag in tags) == ["a", "b", "c"]

@@ -13,7 +13,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from smsrelay.servers.redis_errors import AWAY, OUR_FAULT, needs_new_connection, why_unavailable
 from smsrelay.store.connection import StoreUnavailable, store_answers
-from smsrelay_worker.desk.embedded_valkey import command
+from smsrelay_worker.local.embedded_valkey import command
 
 _VALKEY, _REDIS = Path(command(0, Path())[0]), Path("/usr/bin/redis-check-rdb")  # Debian's, and its redis-server as well
 _ANSWER = re.compile(rb"\x00-([A-Z]{2,}) ([ -~]{5,})")  # as the sources write them: "-BUSY Redis is busy …"

@@ -29,7 +29,7 @@ COMMANDS = {
     "receiver": Command("smsrelay.cli.receiver", "receiver", "receiver"),
     "flower": Command("smsrelay_worker.cli.processes", "flower", "flower"),
     "simulator": Command("smsrelay_worker.cli.processes", "simulator", "local"),
-    "up": Command("smsrelay_worker.desk.up", "up", "local"),
-    "demo": Command("smsrelay_worker.desk.demo", "demo", "local"),
+    "up": Command("smsrelay_worker.local.up", "up", "local"),
+    "demo": Command("smsrelay_worker.local.demo", "demo", "local"),
     "schema": Command("smsrelay.cli.schema", "schema"),
 }

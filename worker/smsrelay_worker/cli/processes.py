@@ -10,7 +10,7 @@ from smsrelay import logs
 from smsrelay.cli.errors import InvalidInput, cli_errors, require_free_port
 from smsrelay.settings import SettingsError
 from smsrelay_worker.operations.doctor import access
-from smsrelay_worker.processes.exec import become
+from smsrelay_worker.processes.exec import exec_python
 from smsrelay_worker.settings import FlowerSettings, WorkerSettings
 
 _READ_ONLY = ("--read_only=True", "--natural_time=False")  # nobody shall shut down workers or drop tasks from a browser
@@ -28,7 +28,7 @@ def worker(arguments: tuple[str, ...]) -> None:
         _refuse_without_access(events="--no-events" not in arguments)
     # Tasks run as greenlets: threads spent more time passing the interpreter to each other than on their work. gevent patches
     # before anything else is imported, or a library would be patched only in part.
-    become("-P", *GREEN, "smsrelay_worker.processes.main", *arguments)
+    exec_python("-P", *GREEN, "smsrelay_worker.processes.main", *arguments)
 
 
 @click.command()
@@ -42,7 +42,7 @@ def flower(host: str, port: int) -> None:
     if refusals := access.of_onlooker(settings):
         raise InvalidInput("\n".join(map(str, refusals)))
     address = (f"--address={host}", f"--port={port}")
-    become("-P", "-m", "smsrelay_worker.processes.flower", *address, *_READ_ONLY, _TASKS, _COLUMNS)
+    exec_python("-P", "-m", "smsrelay_worker.processes.flower", *address, *_READ_ONLY, _TASKS, _COLUMNS)
 
 
 def _refuse_without_access(*, events: bool) -> None:
@@ -60,4 +60,4 @@ def _refuse_without_access(*, events: bool) -> None:
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def simulator(arguments: tuple[str, ...]) -> None:
     """Serve a simulated vendor over HTTP; --help lists the options."""
-    become("-P", "-m", "smsrelay_simulator", *arguments)
+    exec_python("-P", "-m", "smsrelay_simulator", *arguments)

@@ -155,7 +155,8 @@ def _agenda(overdue: int) -> list[Finding]:
     if overdue == 0:
         return []
     problem = f"{overdue} messages are overdue by more than {_OVERDUE // 1000} s: no worker keeps the agenda, or none keeps up"
-    return [error("agenda", problem, "start workers, or look in their logs for `agenda waits` and `agenda turn failed`")]
+    remedy = "start workers, or look in their logs for `scheduler turn postponed` and `scheduler turn failed`"
+    return [error("agenda", problem, remedy)]
 
 
 def _undecodable(kept: int) -> list[Finding]:
