@@ -88,9 +88,7 @@ def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RelayProcess]:
 
 
 @pytest.mark.parametrize("lane", list(Lane))
-def test_a_lanes_process_that_is_killed_is_replaced_and_what_it_had_begun_is_submitted_once(
-    relay: RelayProcess, lane: Lane
-) -> None:
+def test_a_killed_process_is_restarted_and_what_it_had_begun_is_submitted_once(relay: RelayProcess, lane: Lane) -> None:
     to, message_id = relay.scripted(_SLOW, lane)
     eventually(lambda: relay.simulator.submits(to), "the submit is under way")
     killed = kill_9(relay.data, f"[{lane.queue}]")
@@ -100,13 +98,13 @@ def test_a_lanes_process_that_is_killed_is_replaced_and_what_it_had_begun_is_sub
     relay.wait_state(relay.send(a_recipient(), lane), State.DELIVERED, _BACK)
 
 
-def test_reports_are_applied_after_a_kill_of_the_process_that_applies_them(relay: RelayProcess) -> None:
+def test_reports_are_applied_after_the_process_that_applies_them_was_killed(relay: RelayProcess) -> None:
     killed = kill_9(relay.data, f"[{STATUS_QUEUE}]")
     relay.wait_state(relay.send(a_recipient()), State.DELIVERED, _BACK)
     assert _other(relay, STATUS_QUEUE, killed)
 
 
-def test_a_killed_parent_leaves_no_worker_behind_and_everything_is_submitted_once(relay: RelayProcess) -> None:
+def test_a_killed_parent_leaves_no_child_behind_and_everything_is_submitted_once(relay: RelayProcess) -> None:
     slow, id_of_slow = relay.scripted(_SLOW)
     eventually(lambda: relay.simulator.submits(slow), "a submit is under way")
     [parent] = pids(relay.data, PARENT)
@@ -121,7 +119,7 @@ def test_a_killed_parent_leaves_no_worker_behind_and_everything_is_submitted_onc
     assert len(children_of(again)) == len(QUEUES)
 
 
-def test_sighup_starts_everything_anew_under_the_same_parent(relay: RelayProcess) -> None:
+def test_sighup_restarts_every_child_under_the_same_pid_of_the_parent(relay: RelayProcess) -> None:
     [parent] = pids(relay.data, PARENT)
     old = set(children_of(parent))
     os.kill(parent, signal.SIGHUP)
@@ -151,21 +149,19 @@ def test_a_worker_of_some_queues_starts_no_process_for_the_others(relay: RelayPr
     [[signal.SIGTERM], [signal.SIGQUIT], [signal.SIGINT, signal.SIGINT]],
     ids=["terminated", "quit", "interrupted twice"],
 )
-def test_a_worker_with_empty_hands_ends_in_order_and_all_it_says_is_json(
-    relay: RelayProcess, signals: list[signal.Signals]
-) -> None:
+def test_an_idle_worker_stops_in_order_and_logs_only_json(relay: RelayProcess, signals: list[signal.Signals]) -> None:
     smsrelay = ("-m", "smsrelay_worker", "worker", "--name", "quick", "--queues", "marketing")
     command = [sys.executable, "-c", _WITH_DEFAULT_SIGNALS, *smsrelay]
     pipe, environment = subprocess.PIPE, dict(relay.environment)
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=pipe, stdout=pipe) as hurry:
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=pipe, stdout=pipe) as quick:
         try:
-            eventually(lambda: b" ready." in _line(hurry), "it is ready", _BACK)
+            eventually(lambda: b" ready." in _line(quick), "it is ready", _BACK)
             for number in signals:
-                hurry.send_signal(number)
-            printed, said = hurry.communicate(timeout=_BACK)
+                quick.send_signal(number)
+            printed, said = quick.communicate(timeout=_BACK)
         finally:
-            hurry.kill()
-    assert hurry.returncode == 0
+            quick.kill()
+    assert quick.returncode == 0
     assert b"Unrecoverable" not in said
     lines = [json.loads(line) for line in said.splitlines()]
     assert "stopping: finishing what has begun, giving back the rest" in [line["event"] for line in lines]
@@ -173,7 +169,7 @@ def test_a_worker_with_empty_hands_ends_in_order_and_all_it_says_is_json(
     assert printed == b"", "a log is on standard error"
 
 
-def test_a_child_that_does_not_last_is_replaced_after_longer_and_longer_pauses() -> None:
+def test_a_child_that_keeps_exiting_is_restarted_after_longer_and_longer_pauses() -> None:
     command = [sys.executable, "-c", _SHORT_LIVED]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE) as parent:
         told = [json.loads(_line(parent)) for _ in range(3)]
@@ -185,7 +181,7 @@ def test_a_child_that_does_not_last_is_replaced_after_longer_and_longer_pauses()
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT], ids=lambda number: number.name)
 @pytest.mark.parametrize("frozen", [False, True], ids=["stuck", "frozen"])
-def test_a_child_that_does_not_end_when_it_is_told_to_is_killed_and_the_parent_ends(number: signal.Signals, frozen: bool) -> None:
+def test_a_child_that_does_not_stop_is_killed_and_the_parent_exits(number: signal.Signals, frozen: bool) -> None:
     with _supervisor_of_a_stuck_child(number.name) as (parent, child):
         if frozen:
             os.kill(child, signal.SIGSTOP)
@@ -198,7 +194,7 @@ def test_a_child_that_does_not_end_when_it_is_told_to_is_killed_and_the_parent_e
     ]
 
 
-def test_a_child_that_stops_by_itself_and_does_not_end_is_killed_and_replaced() -> None:
+def test_a_child_that_begins_to_stop_by_itself_and_does_not_exit_is_killed_and_restarted() -> None:
     with _supervisor_of_a_stuck_child("by itself") as (parent, child):
         told = [json.loads(_line(parent)) for _ in range(2)]
         assert [(line["event"], line["queue"]) for line in told] == [(_KILLED, "stuck"), (_RESTARTED, "stuck")]
@@ -206,7 +202,7 @@ def test_a_child_that_stops_by_itself_and_does_not_end_is_killed_and_replaced() 
         eventually(lambda: children_of(parent.pid) not in ([], [child]), "another child is there")
 
 
-def test_a_worker_told_to_stop_ends_in_time_though_a_process_of_it_is_frozen(relay: RelayProcess) -> None:
+def test_a_worker_stops_in_time_though_one_of_its_processes_is_frozen(relay: RelayProcess) -> None:
     with second_worker_started(relay, settings={"SMSRELAY_STOP_TIMEOUT": "3"}) as second:
         eventually(lambda: starts_of(relay, "worker2") >= len(QUEUES), "it is ready", _BACK)
         [child] = pids(relay.data, f"[{Lane.OTP.queue}]", SECOND)
@@ -216,7 +212,7 @@ def test_a_worker_told_to_stop_ends_in_time_though_a_process_of_it_is_frozen(rel
     assert _killed(relay) == [Lane.OTP.queue]
 
 
-def test_a_process_that_another_than_its_parent_stops_with_a_submit_that_does_not_end_is_replaced(relay: RelayProcess) -> None:
+def test_a_process_stopped_by_a_stranger_during_an_endless_submit_is_restarted(relay: RelayProcess) -> None:
     lane, settings = Lane.MARKETING, {"SMSRELAY_STOP_TIMEOUT": "3", "SMSRELAY_READ_TIMEOUT": "600"}
     ready = starts_of(relay, "worker2") + 1
     with frozen(relay, FIRST), second_worker_started(relay, "--queues", "marketing", settings=settings):
@@ -232,7 +228,7 @@ def test_a_process_that_another_than_its_parent_stops_with_a_submit_that_does_no
 
 
 @pytest.mark.parametrize("wrong", ["SMSRELAY_POLICY", "SMSRELAY_TEMPLATES"])
-def test_a_wrong_file_ends_the_parent_before_it_has_children(relay: RelayProcess, tmp_path: Path, wrong: str) -> None:
+def test_an_invalid_file_ends_the_parent_before_it_forks(relay: RelayProcess, tmp_path: Path, wrong: str) -> None:
     file = tmp_path / "wrong.toml"
     file.write_text("[[template]]\nid = 7\n", encoding="utf-8")
     ended = run_smsrelay(dict(relay.environment) | {wrong: str(file)}, "worker")
@@ -246,7 +242,7 @@ def test_an_unknown_queue_is_refused_by_name() -> None:
     assert "codes" in ended.stderr
 
 
-def test_nothing_is_connected_and_no_thread_runs_before_the_fork(relay: RelayProcess) -> None:
+def test_before_the_fork_there_is_no_connection_and_no_thread(relay: RelayProcess) -> None:
     command = [sys.executable, "-c", _IMPORTED]
     said = subprocess.run(
         command, cwd=ROOT, env=dict(relay.environment), capture_output=True, text=True, timeout=_BACK, check=True
@@ -254,7 +250,7 @@ def test_nothing_is_connected_and_no_thread_runs_before_the_fork(relay: RelayPro
     assert said.stdout.split() == ["1", "0"]
 
 
-def test_a_parent_that_waits_for_its_last_child_costs_nothing() -> None:
+def test_a_parent_that_waits_for_its_last_child_uses_no_cpu() -> None:
     with subprocess.Popen([sys.executable, "-c", _ONE_STUCK], cwd=ROOT, stdout=subprocess.PIPE) as parent:
         assert parent.stdout is not None
         assert parent.stdout.readline() == b"ready\n"
@@ -264,7 +260,7 @@ def test_a_parent_that_waits_for_its_last_child_costs_nothing() -> None:
 
 @contextlib.contextmanager
 def _supervisor_of_a_stuck_child(way: str) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
-    """The parent, and its child once that is stuck."""
+    """The parent, and the pid of its child once that is stuck."""
     command = [sys.executable, "-c", _STUCK, way]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
         try:

@@ -42,7 +42,7 @@ def test_status_lists_the_processes_that_are_alive(tmp_path: Path) -> None:
     assert before["sms.notice"] == [killed]
 
 
-def test_workers_of_one_name_or_of_different_rates_are_told_apart(tmp_path: Path) -> None:
+def test_status_warns_of_workers_with_the_same_name_or_with_different_rates(tmp_path: Path) -> None:
     with running_relay(tmp_path / "relay", settings={"SMSRELAY_RATE": "50"}) as relay:
         same_name = ("--together", "--name", "worker")
         with second_worker_started(relay, *same_name, settings={"SMSRELAY_RATE": "7"}):
@@ -59,8 +59,8 @@ def test_workers_of_one_name_or_of_different_rates_are_told_apart(tmp_path: Path
             )
 
 
-def test_a_worker_without_its_broker_is_listed_as_taking_no_tasks(tmp_path: Path) -> None:
-    """Broker and store are two servers; the broker has another password all at once."""
+def test_a_worker_that_lost_its_broker_is_listed_as_taking_no_tasks(tmp_path: Path) -> None:
+    """Broker and store are two servers, and the broker's password changes."""
     port = free_port()
     with (
         running_valkey(port, tmp_path / "store"),

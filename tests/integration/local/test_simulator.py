@@ -1,4 +1,4 @@
-"""The simulator as a process of its own: started, used by URL only, ended."""
+"""The simulator as a process: started, used by its URL, stopped."""
 
 import subprocess
 import sys
@@ -28,7 +28,7 @@ def test_a_submit_that_fails_once_is_reported_and_recorded_from_end_to_end():
         assert [record.outcome for record in simulator.submits()] == ["throttled", "accepted", "accepted"]
 
 
-def test_it_says_that_it_is_ready_and_ends_when_told():
+def test_it_prints_when_it_is_ready_and_stops_on_a_signal():
     command = [sys.executable, "-m", "smsrelay_simulator", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -42,7 +42,7 @@ def test_it_says_that_it_is_ready_and_ends_when_told():
         assert process.stdout.read() == process.stderr.read() == ""
 
 
-def test_it_ends_when_told_even_while_a_client_waits_for_an_answer():
+def test_it_stops_even_while_a_client_waits_for_an_answer():
     with ThreadPoolExecutor() as threads, requests.Session() as session:
         session.trust_env = False
         with running_simulator() as simulator:
@@ -53,7 +53,7 @@ def test_it_ends_when_told_even_while_a_client_waits_for_an_answer():
         assert eventually(waiting.done)
 
 
-def test_a_port_that_is_taken_ends_it_with_an_error():
+def test_a_port_in_use_ends_it_with_an_error():
     with running_simulator() as simulator:
         port = simulator.url.rpartition(":")[2]
         command = [sys.executable, "-m", "smsrelay_simulator", "--port", port]

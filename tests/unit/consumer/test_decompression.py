@@ -14,7 +14,7 @@ def bounded() -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_packed_body_is_unpacked_up_to_the_limit(method: str) -> None:
+def test_a_compressed_body_is_decompressed_up_to_the_limit(method: str) -> None:
     for body in (b"", b"abc", b"x" * (MAX_BODY - 1)):
         packed, named = compression.compress(body, method)
         assert compression.decompress(packed, named) == body
@@ -33,7 +33,7 @@ def test_a_body_that_would_fill_the_memory_is_refused_before_it_does(method: str
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_packed_body_that_was_cut_off_is_refused(method: str) -> None:
+def test_a_compressed_body_that_was_cut_off_is_refused(method: str) -> None:
     packed, named = compression.compress(b"abc" * 100, method)
     with pytest.raises((ValueError, EOFError)):
         compression.decompress(packed[:-1], named)

@@ -1,1 +1,1 @@
-"""What the simulator is told to play: scripts, their short notation, and the gateway errors they can name."""
+"""What the simulator plays: scripts, their short notation, and the gateway errors they can name."""

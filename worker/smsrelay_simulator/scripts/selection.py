@@ -35,7 +35,7 @@ class Scripts:
         self._played = {key: count for key, count in self._played.items() if key[0] != "default"}
 
     def clear(self) -> None:
-        """Drop all scripts, the default one too, and what was played of them."""
+        """Drop all scripts, the default one too, and the counts of played steps."""
         self._by_recipient.clear()
         self._default = None
         self._played.clear()

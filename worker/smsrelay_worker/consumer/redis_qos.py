@@ -1,4 +1,4 @@
-"""BatchingQoS: the unacknowledged messages of a worker's channel on Redis, and what has to be told the broker about them.
+"""BatchingQoS: the unacknowledged messages of a worker's channel on Redis, and what still has to be sent about them.
 
 Kombu sends each delivery record, acknowledgement and requeue by itself, and raises when Redis does not take it. This class
 gathers them in ``UnsentAcks`` and sends them together at the next turn of the event loop; what failed is sent again. ``take`` and
@@ -115,7 +115,7 @@ class BatchingQoS(kombu_redis.QoS):  # type: ignore[misc]
             self.flush()
 
     def _envelope(self, item: bytes, tag: str, queue: str) -> dict[str, Any]:
-        """A taken item as kombu reads it. One that had to be wrapped gets a new tag, under which it is recorded anew."""
+        """A taken item as kombu reads it. One that had to be wrapped has a new tag, under which it will be recorded."""
         envelope: dict[str, Any] = loads(readable_item(item, queue))
         if envelope["properties"]["delivery_tag"] == tag:
             self._recorded.add(tag)

@@ -1,7 +1,7 @@
 """The Redis transport of a worker's consumer: kombu's, made safe against invalid items and refused commands, and faster.
 
 - Whatever BRPOP returns is made readable before kombu parses it (``queue_item``) and recorded as unacknowledged like any task, so
-  that it is requeued if it cannot be kept. Unreadable remote-control messages, which nobody keeps, are dropped.
+  that it is requeued if it cannot be stored. Unreadable remote-control messages are dropped.
 - A popped item is recorded before it is delivered. Until then it is kept in memory (``unsent_acks``).
 - A command that Redis refuses ends neither connection nor process. A lost connection raises as in kombu.
 - Kombu waits for the broker three times a task, in the one consuming thread: to pop it, to record it, to acknowledge it. Here one
@@ -72,7 +72,7 @@ class CheckingChannel(OneClientChannel):
         return more
 
     def flush(self) -> None:
-        """Send gathered acknowledgements and requeues. If the broker fails, a later turn tries again; after the last, nobody."""
+        """Send gathered acknowledgements and requeues. If the broker fails, a later turn tries again, if there is one."""
         if not (self.unsent.acks or self.unsent.requeues):
             return
         try:

@@ -1,6 +1,7 @@
 """The embedded broker and store of a local relay: a real Valkey server with its data in a folder.
 
-``python -m smsrelay_worker.local.embedded_valkey PORT FOLDER`` is replaced by the server, so that signals reach the server itself.
+``python -m smsrelay_worker.local.embedded_valkey PORT FOLDER`` is replaced by the server, so that signals reach the server
+itself.
 """
 
 import os

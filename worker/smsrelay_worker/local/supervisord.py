@@ -1,8 +1,8 @@
 """supervisord, which also stops when the process that started it is gone.
 
-``python -m smsrelay_worker.local.supervisord OPTIONS``, with supervisord's own options. Standard input is a pipe from the starter.
-When that pipe closes, for whatever reason, the programs are stopped in order, as on SIGTERM: a starter killed by SIGKILL cannot
-do it.
+``python -m smsrelay_worker.local.supervisord OPTIONS``, with supervisord's own options. Standard input is a pipe from the
+starter. When that pipe closes, for whatever reason, the programs are stopped in order, as on SIGTERM: a starter killed by SIGKILL
+cannot do it.
 """
 
 import os

@@ -17,7 +17,7 @@ import gevent
 from smsrelay import logs
 from smsrelay.cli.errors import cli_errors
 from smsrelay_worker.processes.exec import exec_python
-from smsrelay_worker.processes.queue_worker import QUEUE_WORKERS, QueueWorker, merged, run, with_scheduler
+from smsrelay_worker.processes.queue_worker import QUEUE_WORKERS, QueueWorker, merged, run_worker, with_scheduler
 from smsrelay_worker.processes.supervisor import Child, Supervisor, Work
 from smsrelay_worker.settings import WorkerSettings
 
@@ -55,7 +55,7 @@ def _selected(queues: str) -> tuple[QueueWorker, ...]:
 
 
 def _work(app: Any, worker: QueueWorker, name: str, events: bool, scheduler: bool) -> Work:
-    return lambda report_stopping: run(app, worker, name, report_stopping, events=events, scheduler=scheduler)
+    return lambda report_stopping: run_worker(app, worker, name, report_stopping, events=events, scheduler=scheduler)
 
 
 def _wired_app() -> Any:

@@ -58,7 +58,7 @@ def merged(workers: tuple[QueueWorker, ...]) -> QueueWorker:
     return QueueWorker("", tuple(queue for worker in workers for queue in worker.queues))
 
 
-def run(
+def run_worker(
     app: Celery, queue_worker: QueueWorker, name: str, report_stopping: Callable[[], None], *, events: bool, scheduler: bool
 ) -> int:
     """Consume the worker's queues until a signal comes, and return the exit code.
