@@ -15,8 +15,8 @@ from redis import Redis
 
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
-from smsrelay_worker.desk.stack import Part, Stack, free_port
-from smsrelay_worker.desk.up import Desk, Ports
+from smsrelay_worker.local.local_relay import LocalRelay, Ports
+from smsrelay_worker.local.stack import Part, Stack, free_port
 from smsrelay_worker.operations.doctor import redis_rights
 from smsrelay_worker.wiring import Relay
 from tests.support.flower import flower
@@ -162,7 +162,7 @@ def works(guarded: Guarded) -> None:
 
 @contextmanager
 def guarded(data: Path, urls: Urls, admin: Redis) -> Iterator[Guarded]:
-    desk = Desk(data, Ports(free_port(), free_port(), free_port(), free_port()), report_delay=0.1)
+    desk = LocalRelay(data, Ports(free_port(), free_port(), free_port(), free_port()), report_delay=0.1)
     named = clean_environment() | urls["worker"] | {"SMSRELAY_FLOWER_AUTH": ":".join(FLOWER)}
     environment = desk.environment(named)
     parts = [_as_user(part, urls) for part in desk.parts(named) if part.name not in {"flower", "broker"}]

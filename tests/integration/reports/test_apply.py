@@ -293,7 +293,7 @@ def test_a_report_that_is_in_no_inbox_is_kept_at_once_for_nobody_would_try_it_ag
     relay: Relay, tasks: Tasks, door: Enqueuer, redis: Redis
 ) -> None:
     event = poisoned(relay, door, redis)
-    relay.inbox.applied([event])
+    relay.inbox.remove([event])
     tasks.status(called(events=wires(event)))
     assert len(relay.undecodable.all()) == 1
 

@@ -107,7 +107,7 @@ def test_the_heartbeat_outlives_what_nobody_foresaw(redis: Redis, muster: Worker
     with capture_logs() as told:
         step.start(worker)
         try:
-            eventually(lambda: "not told that this worker is alive" in [line["event"] for line in told], "it fails")
+            eventually(lambda: "heartbeat not recorded" in [line["event"] for line in told], "it fails")
             redis.delete(keys.WORKERS)
             eventually(lambda: [one.name for one in muster.processes()] == ["worker-otp@host"], "it is told all the same")
         finally:

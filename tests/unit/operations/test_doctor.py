@@ -9,7 +9,7 @@ import pytest
 
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.template import Approval, Template
-from smsrelay.receiver.open_files import missing_files
+from smsrelay.receiver.open_files import open_files_shortfall
 from smsrelay_worker.operations.doctor import settings as settings_check
 from smsrelay_worker.operations.doctor.finding import Finding, Severity, exit_code
 from smsrelay_worker.operations.doctor.host import open_files
@@ -256,5 +256,5 @@ def test_a_limit_of_files_below_the_receivers_connections_is_a_warning() -> None
         [found] = open_files(settings(callback_connections=60_000))
         assert (found.severity, found.check) == (WARNING, "files")
         assert str(60_000 + 128 - hard) in found.problem
-    assert missing_files(0) == max(0, 128 - hard) if hard != resource.RLIM_INFINITY else 0
+    assert open_files_shortfall(0) == max(0, 128 - hard) if hard != resource.RLIM_INFINITY else 0
     assert resource.getrlimit(resource.RLIMIT_NOFILE) == (soft, hard)

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from smsrelay_simulator.preset import PRESETS
+from smsrelay_simulator.scripts.gateway_errors import GATEWAY_ERRORS
 from smsrelay_worker.attempts.recorder import STALLED
 from smsrelay_worker.policy.describe import explain, markdown_table, rows
 from smsrelay_worker.policy.model import Policy
@@ -96,7 +96,7 @@ def test_a_deadline_that_came_before_the_request_is_no_row_of_the_policy():
 
 def test_every_code_that_a_timeline_can_show_without_the_vendor_has_a_class():
     own = {fault.code for fault in FAULTS} | {row.name for row in RESPONSES} - {""} | {STALLED, DEADLINE_PASSED, OTHER_ERROR}
-    own |= {preset.code for preset in PRESETS.values()} - {""}
+    own |= {error.code for error in GATEWAY_ERRORS.values()} - {""}
     assert {code for code in own if not kinds_of(code)} == set()
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import click
 from rich.table import Table
 
-from smsrelay.cli.commands import Refused, told
+from smsrelay.cli.errors import InvalidInput, cli_errors
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
 from smsrelay.contract.template import load_registry
@@ -79,9 +79,9 @@ def list_dead(expired: bool, limit: int, as_json: bool, **filters: Any) -> None:
     wanted = _filter(**filters)
     if expired:
         if wanted.state is not None:
-            raise Refused("--expired and --state cannot be combined")
+            raise InvalidInput("--expired and --state cannot be combined")
         wanted = replace(wanted, state=State.EXPIRED)
-    with told():
+    with cli_errors():
         operator, policy = _opened(settings := OperatorSettings())
         matching = dead_letters(operator.dead, operator.records, wanted)
         found = [reading for reading, _ in zip(matching, range(limit + 1), strict=False)]
@@ -108,7 +108,7 @@ def show_dead(any_id: str, body: bool) -> None:
 
     ANY_ID is the id that `smsrelay dead list` shows.
     """
-    with told():
+    with cli_errors():
         operator, policy = _opened(settings := OperatorSettings())
         kept = next((one for one in kept_list(operator.undecodable, _callbacks(settings)) if one.kept_id == any_id), None)
         reading = operator.records.read(any_id) if kept is None else None
@@ -139,9 +139,9 @@ def replay(ids: tuple[str, ...], everything: bool, dry_run: bool, **filters: Any
     are replayed by id, or with --all or --hours and no other filter.
     """
     if bool(ids) == (everything or any(filters.values())):
-        raise Refused("give ids, or filters, or --all")
+        raise InvalidInput("give ids, or filters, or --all")
     wanted = _filter(**filters)
-    with told():
+    with cli_errors():
         operator, _ = _opened(settings := ReplaySettings())
         letters = DeadLetters(operator.records, enqueuer := Enqueuer.connect(settings))
         inbox, registry = Inbox(open_store(settings.store_url, 1)), load_registry(settings.templates)
@@ -211,7 +211,7 @@ def _filter(
     state: str | None, lane: str | None, code: str | None, app: str | None, template: str | None, hours: float | None
 ) -> Filter:
     if hours is not None and not 0 < hours <= _LONGEST:
-        raise Refused(f"--hours: must be above 0 and at most {_LONGEST}")
+        raise InvalidInput(f"--hours: must be above 0 and at most {_LONGEST}")
     since = 0 if hours is None else _now() - int(hours * 3_600_000)
     return Filter(since, State(state) if state else None, Lane(lane) if lane else None, code, app, template)
 

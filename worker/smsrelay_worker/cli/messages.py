@@ -10,7 +10,7 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from smsrelay.cli.commands import told
+from smsrelay.cli.errors import cli_errors
 from smsrelay.contract.state import State
 from smsrelay_worker.messages import lifecycle
 from smsrelay_worker.messages.record import Record
@@ -37,7 +37,7 @@ _STYLES = {
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def show(message_id: str, as_json: bool) -> None:
     """Show what happened to a message, and why."""
-    with told():
+    with cli_errors():
         settings = OperatorSettings()
         reading, policy = Operator.wire(settings).records.read(message_id), load_policy(settings.policy)
     if reading is None:
@@ -56,7 +56,7 @@ def why(message_id: str) -> None:
 
     Each decision comes with what was known then, the rule that decided, and what that rule says.
     """
-    with told():
+    with cli_errors():
         settings = OperatorSettings()
         reading, policy = Operator.wire(settings).records.read(message_id), load_policy(settings.policy)
     if reading is None:
@@ -73,7 +73,7 @@ def why(message_id: str) -> None:
 @click.argument("message_id")
 def cancel(message_id: str) -> None:
     """Cancel a message that has not been submitted yet."""
-    with told():
+    with cli_errors():
         change = Operator.wire(OperatorSettings()).records.change(message_id, lambda reading: lifecycle.cancelled(reading.record))
     if change is None:
         raise click.ClickException("no such message, or its retention has ended")

@@ -10,7 +10,7 @@ from dataclasses import asdict
 
 import click
 
-from smsrelay.cli.commands import Refused, refuse_taken, told
+from smsrelay.cli.errors import InvalidInput, cli_errors, require_free_port
 from smsrelay.contract.job import TEMPLATE_ID
 from smsrelay_worker.messages.timeline import clock
 from smsrelay_worker.operations.doctor.workers import sentence
@@ -31,7 +31,7 @@ def status(as_json: bool) -> None:
     Also shows what holds submits back (a halt, an open circuit, throttling), settings in which workers differ, and reported
     status codes without a row in the policy.
     """
-    with told():
+    with cli_errors():
         operator = Operator.wire(OperatorSettings())
         overview = StatusOverview.read(operator)
     if as_json:
@@ -46,7 +46,7 @@ def resume() -> None:
 
     Messages that the halt deferred are rescheduled immediately.
     """
-    with told():
+    with cli_errors():
         operator = Operator.wire(OperatorSettings())
         resumed = operator.limit.resume()
         woken = operator.put_off.wake_put_off()
@@ -64,7 +64,7 @@ def rate(value: str | None, template: str | None) -> None:
     VALUE is in submits per second, or SMS segments if SMSRELAY_RATE_UNIT says so; workers follow within a second. `default` goes
     back to SMSRELAY_RATE. With --template, `off` removes the template's limit.
     """
-    with told():
+    with cli_errors():
         operator = Operator.wire(OperatorSettings())
         if value is not None:
             operator.limit.set_rate(_rate_of(value, template), _checked(template))
@@ -80,15 +80,15 @@ def metrics(host: str, port: int) -> None:
 
     Each scrape reads the store.
     """
-    with told():
+    with cli_errors():
         operator = Operator.wire(OperatorSettings())
-        refuse_taken(host, port)
+        require_free_port(host, port)
         serve_metrics(operator, host, port, lambda bound: click.echo(f"http://{host}:{bound}/metrics"))
 
 
 def _checked(template: str | None) -> str | None:
     if template is not None and re.fullmatch(TEMPLATE_ID, template) is None:
-        raise Refused("--template: a template id has 1 to 32 letters, digits, hyphens or underscores")
+        raise InvalidInput("--template: a template id has 1 to 32 letters, digits, hyphens or underscores")
     return template
 
 
@@ -101,7 +101,7 @@ def _rate_of(value: str, template: str | None) -> float | None:
         number = 0.0
     if not _SHORTEST <= number <= _LONGEST:
         word = "default" if template is None else "off"
-        raise Refused(f"a rate is a number from {_SHORTEST:g} to {_LONGEST} a second, or {word}")
+        raise InvalidInput(f"a rate is a number from {_SHORTEST:g} to {_LONGEST} a second, or {word}")
     return number
 
 

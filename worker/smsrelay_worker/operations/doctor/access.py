@@ -18,7 +18,7 @@ from redis.retry import Retry
 
 from smsrelay.broker.publisher import open_broker
 from smsrelay.broker.queues import transport_options
-from smsrelay.servers.access_denied import why_kept_out
+from smsrelay.servers.access_denied import why_denied
 from smsrelay.servers.broker_address import is_rabbitmq
 from smsrelay.servers.redis_address import RedisAddress
 from smsrelay.settings import BrokerSettings, ProducerSettings
@@ -94,6 +94,6 @@ def _problems(variable: str, look: Callable[[], list[str]], remedy: str) -> list
     try:
         missing = tuple(look())
     except (RedisError, KombuError, AMQPError, OSError) as error:
-        reason = why_kept_out(error)
+        reason = why_denied(error)
         return [AccessProblem(variable, denied=reason)] if reason else []
     return [AccessProblem(variable, missing=missing, remedy=remedy)] if missing else []

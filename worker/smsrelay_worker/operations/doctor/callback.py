@@ -68,7 +68,7 @@ def examine_callback(url: str | None, secret: bytes, timeout: float = _TIMEOUT) 
 
 def stored_callbacks(redis: Redis, now: int) -> list[Finding]:
     """Unreadable callbacks, and requests that receivers rejected, as counted in the store by ``now`` (epoch ms)."""
-    kept = redis.zcard(keys.UNREAD_CALLBACKS)
+    kept = redis.zcard(keys.UNREADABLE_CALLBACKS)
     problem = f"{kept} unreadable callbacks are kept: their status reports are not applied"
     remedy = "`smsrelay dead list`; `smsrelay dead replay ID` once a newer version can read them"
     unread = [warning("callbacks", problem, remedy)] if kept else []

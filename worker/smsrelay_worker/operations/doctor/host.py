@@ -3,7 +3,7 @@
 import ipaddress
 from urllib.parse import urlsplit
 
-from smsrelay.receiver.open_files import missing_files
+from smsrelay.receiver.open_files import open_files_shortfall
 from smsrelay.receiver.spool import Spool, SpoolUnavailable
 from smsrelay.settings import ProducerSettings
 from smsrelay_worker.operations.doctor.finding import Finding, error, warning
@@ -28,7 +28,7 @@ def examine_spool(settings: ProducerSettings) -> list[Finding]:
 
 def open_files(settings: ProducerSettings) -> list[Finding]:
     """The limit of open files on a receiver's host."""
-    missing = missing_files(settings.callback_connections)
+    missing = open_files_shortfall(settings.callback_connections)
     if not missing:
         return []
     problem = (

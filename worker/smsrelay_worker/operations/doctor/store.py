@@ -118,7 +118,8 @@ def _agenda(overdue: int) -> list[Finding]:
         return []
     late = _OVERDUE // 1000
     problem = f"{overdue} messages are overdue by more than {late} s: no worker handles due messages, or none keeps up"
-    return [error("agenda", problem, "start workers, or look in their logs for `agenda waits` and `agenda turn failed`")]
+    remedy = "start workers, or look in their logs for `scheduler turn postponed` and `scheduler turn failed`"
+    return [error("agenda", problem, remedy)]
 
 
 def _undecodable(kept: int) -> list[Finding]:
