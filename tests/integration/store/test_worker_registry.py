@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from smsrelay.store import keys
 from smsrelay_worker.consumer.bootsteps import WorkerRegistryStep
 from smsrelay_worker.operations.metrics import RelayCollector
-from smsrelay_worker.operations.operator import Operator
+from smsrelay_worker.operations.wiring import Operations
 from smsrelay_worker.settings import OperatorSettings
 from smsrelay_worker.store.shared_settings import SharedSettings
 from smsrelay_worker.store.worker_registry import GONE, WorkerProcess, WorkerRegistry
@@ -65,7 +65,7 @@ def test_metrics_count_the_processes_of_each_queue(muster: WorkerRegistry, valke
     muster.alive(OTP)
     muster.alive(ALL)
     registry = CollectorRegistry()
-    registry.register(RelayCollector(Operator.wire(OperatorSettings(_env_file=None, store_url=valkey_url))))
+    registry.register(RelayCollector(Operations.wire(OperatorSettings(_env_file=None, store_url=valkey_url))))
     found = {queue: registry.get_sample_value("smsrelay_workers", {"queue": queue}) for queue in ("sms.otp", "sms.notice")}
     assert found == {"sms.otp": 2, "sms.notice": 0}
 

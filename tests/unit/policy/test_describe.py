@@ -10,7 +10,7 @@ from smsrelay_worker.policy.describe import explain, markdown_table, rows
 from smsrelay_worker.policy.model import Policy
 from smsrelay_worker.policy.toml_file import load_policy, packaged_source, parse_policy
 from smsrelay_worker.vendors.base import DEADLINE_PASSED
-from smsrelay_worker.vendors.yisha.codes import kinds_of
+from smsrelay_worker.vendors.yisha.code_kinds import kinds_of
 from smsrelay_worker.vendors.yisha.documented_codes import GUIDE_CODES
 from smsrelay_worker.vendors.yisha.gateway import FAULTS, OTHER_ERROR, RESPONSES
 

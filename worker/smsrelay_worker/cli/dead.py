@@ -24,9 +24,9 @@ from smsrelay.store.unreadable_callbacks import UnreadableCallbacks
 from smsrelay_worker.cli.messages import print_message
 from smsrelay_worker.messages.timeline import clock, story
 from smsrelay_worker.operations.dead_letters import DeadLetters, Filter, dead_letters, last_code, obstacle_to_replay
-from smsrelay_worker.operations.operator import Operator
-from smsrelay_worker.operations.replay import Replay
-from smsrelay_worker.operations.unreadable import kept_body, kept_list
+from smsrelay_worker.operations.unreadable import body_text, unreadable_items
+from smsrelay_worker.operations.unreadable_replay import UnreadableReplay
+from smsrelay_worker.operations.wiring import Operations
 from smsrelay_worker.policy.model import Policy
 from smsrelay_worker.policy.toml_file import load_policy
 from smsrelay_worker.settings import OperatorSettings, ReplaySettings
@@ -82,12 +82,12 @@ def list_dead(expired: bool, limit: int, as_json: bool, **filters: Any) -> None:
             raise InvalidInput("--expired and --state cannot be combined")
         wanted = replace(wanted, state=State.EXPIRED)
     with cli_errors():
-        operator, policy = _opened(settings := OperatorSettings())
-        matching = dead_letters(operator.dead, operator.records, wanted)
+        operations, policy = _opened(settings := OperatorSettings())
+        matching = dead_letters(operations.dead_letters, operations.records, wanted)
         found = [reading for reading, _ in zip(matching, range(limit + 1), strict=False)]
-        kept = kept_list(operator.undecodable, _callbacks(settings), wanted.since)
-        count = operator.dead.count(expired=True)
-    shown = kept if wanted.about_records == () else []
+        kept = unreadable_items(operations.undecodable, _callbacks(settings), wanted.since)
+        count = operations.dead_letters.count(expired=True)
+    shown = kept if wanted.message_only_options == () else []
     if as_json:
         for reading in found[:limit]:
             click.echo(json.dumps(_as_json(reading, policy), ensure_ascii=False))
@@ -109,9 +109,10 @@ def show_dead(any_id: str, body: bool) -> None:
     ANY_ID is the id that `smsrelay dead list` shows.
     """
     with cli_errors():
-        operator, policy = _opened(settings := OperatorSettings())
-        kept = next((one for one in kept_list(operator.undecodable, _callbacks(settings)) if one.kept_id == any_id), None)
-        reading = operator.records.read(any_id) if kept is None else None
+        operations, policy = _opened(settings := OperatorSettings())
+        items = unreadable_items(operations.undecodable, _callbacks(settings))
+        kept = next((item for item in items if item.kept_id == any_id), None)
+        reading = operations.records.read(any_id) if kept is None else None
     if kept is not None:
         click.echo(
             f"kept     {kept.kept_id} at {clock(kept.at)}\nqueue    {escaped(kept.queue)}\nreason   {escaped(kept.reason)}"
@@ -119,7 +120,7 @@ def show_dead(any_id: str, body: bool) -> None:
         if kept.body_encoding is not None:
             click.echo(f"body     {len(kept.content)} bytes that are not text, kept as {kept.body_encoding}")
         if body:
-            click.echo(escaped(kept_body(kept)))
+            click.echo(escaped(body_text(kept)))
     elif reading is not None:
         print_message(reading.record, story(reading.record, policy), policy)
         click.echo(f"replay    {obstacle_to_replay(reading) or 'possible'}")
@@ -142,22 +143,23 @@ def replay(ids: tuple[str, ...], everything: bool, dry_run: bool, **filters: Any
         raise InvalidInput("give ids, or filters, or --all")
     wanted = _filter(**filters)
     with cli_errors():
-        operator, _ = _opened(settings := ReplaySettings())
-        letters = DeadLetters(operator.records, enqueuer := Enqueuer.connect(settings))
+        operations, _ = _opened(settings := ReplaySettings())
+        letters = DeadLetters(operations.records, enqueuer := Enqueuer.connect(settings))
         inbox, registry = Inbox(open_store(settings.store_url, 1)), load_registry(settings.templates)
-        jobs = Replay(operator.undecodable, _callbacks(settings), enqueuer, inbox, registry, _now)
-        kept = {one.kept_id: one for one in jobs.find(wanted.since)}
-        chosen = ids or [reading.record.message_id for reading in dead_letters(operator.dead, operator.records, wanted)]
-        if not ids and wanted.about_records == ():
+        unreadable = UnreadableReplay(operations.undecodable, _callbacks(settings), enqueuer, inbox, registry, _now)
+        kept = {one.kept_id: one for one in unreadable.find(wanted.since)}
+        matching = dead_letters(operations.dead_letters, operations.records, wanted)
+        chosen = ids or [reading.record.message_id for reading in matching]
+        if not ids and wanted.message_only_options == ():
             chosen = [*chosen, *kept]
         results = {}
         for one in chosen:
             if one in kept:
-                results[one] = jobs.read_again(kept[one], dry_run, vouched=bool(ids))
+                results[one] = unreadable.replay(kept[one], dry_run, vouched=bool(ids))
             else:
                 results[one] = letters.replay(one, dry_run)
             click.echo(f"{one}  {escaped(results[one])}")
-    left = len(kept) if not ids and wanted.about_records else 0
+    left = len(kept) if not ids and wanted.message_only_options else 0
     raise SystemExit(_sum_up(list(results.values()), left))
 
 
@@ -174,8 +176,8 @@ class _Hidden:
         if self.messages:
             yield "more messages match; raise --limit to see them"
         if self.kept:
-            by_filter = f"they cannot be selected by {', '.join(wanted.about_records)}"
-            reason = by_filter if wanted.about_records else "raise --limit to see them"
+            by_filter = f"they cannot be selected by {', '.join(wanted.message_only_options)}"
+            reason = by_filter if wanted.message_only_options else "raise --limit to see them"
             yield f"{self.kept} unreadable jobs, tasks or callbacks are not shown; {reason}"
         if self.expired:
             yield f"{self.expired} messages expired; --expired lists them"
@@ -195,8 +197,8 @@ def _sum_up(results: list[str], left: int) -> int:
     return 0 if done == len(results) else 1
 
 
-def _opened(settings: OperatorSettings) -> tuple[Operator, Policy]:
-    return Operator.wire(settings), load_policy(settings.policy)
+def _opened(settings: OperatorSettings) -> tuple[Operations, Policy]:
+    return Operations.wire(settings), load_policy(settings.policy)
 
 
 def _callbacks(settings: OperatorSettings) -> UnreadableCallbacks:

@@ -15,7 +15,7 @@ from smsrelay.contract.state import State
 from smsrelay_worker.messages import lifecycle
 from smsrelay_worker.messages.record import Record
 from smsrelay_worker.messages.timeline import Line, ahead, clock, story
-from smsrelay_worker.operations.operator import Operator
+from smsrelay_worker.operations.wiring import Operations
 from smsrelay_worker.policy.describe import explain
 from smsrelay_worker.policy.model import Policy
 from smsrelay_worker.policy.toml_file import load_policy
@@ -39,7 +39,7 @@ def show(message_id: str, as_json: bool) -> None:
     """Show what happened to a message, and why."""
     with cli_errors():
         settings = OperatorSettings()
-        reading, policy = Operator.wire(settings).records.read(message_id), load_policy(settings.policy)
+        reading, policy = Operations.wire(settings).records.read(message_id), load_policy(settings.policy)
     if reading is None:
         raise click.ClickException("no such message, or its retention has ended")
     lines = story(reading.record, policy)
@@ -58,7 +58,7 @@ def why(message_id: str) -> None:
     """
     with cli_errors():
         settings = OperatorSettings()
-        reading, policy = Operator.wire(settings).records.read(message_id), load_policy(settings.policy)
+        reading, policy = Operations.wire(settings).records.read(message_id), load_policy(settings.policy)
     if reading is None:
         raise click.ClickException("no such message, or its retention has ended")
     for line in story(reading.record, policy):
@@ -74,7 +74,8 @@ def why(message_id: str) -> None:
 def cancel(message_id: str) -> None:
     """Cancel a message that has not been submitted yet."""
     with cli_errors():
-        change = Operator.wire(OperatorSettings()).records.change(message_id, lambda reading: lifecycle.cancelled(reading.record))
+        records = Operations.wire(OperatorSettings()).records
+        change = records.change(message_id, lambda reading: lifecycle.cancelled(reading.record))
     if change is None:
         raise click.ClickException("no such message, or its retention has ended")
     if change.transition is None and change.record.state is not State.CANCELLED:  # cancelled: maybe by us, with a lost answer

@@ -1,26 +1,22 @@
-"""``smsrelay status``, ``resume``, ``rate`` and ``metrics``: the shared rate, what holds it back, and how much waits.
+"""``smsrelay status``: the rate, what holds submits back, how much waits, and who works on it.
 
-``metrics`` serves until it is stopped. Exit code 2: wrong input; 3: the store does not answer.
+Exit code 3: the store does not answer.
 """
 
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import asdict
 
 import click
 
-from smsrelay.cli.errors import InvalidInput, cli_errors, require_free_port
-from smsrelay.contract.job import TEMPLATE_ID
+from smsrelay.cli.errors import cli_errors
+from smsrelay_worker.cli.rate import rate_lines
 from smsrelay_worker.messages.timeline import clock
 from smsrelay_worker.operations.doctor.workers import sentence
-from smsrelay_worker.operations.metrics import serve_metrics
-from smsrelay_worker.operations.operator import Operator
-from smsrelay_worker.operations.status import StatusOverview, given_rate
+from smsrelay_worker.operations.status import StatusOverview
+from smsrelay_worker.operations.wiring import Operations
 from smsrelay_worker.rate_limit.limiter import RateState
 from smsrelay_worker.settings import OperatorSettings
-
-_SHORTEST, _LONGEST = 0.01, 100_000
 
 
 @click.command()
@@ -32,82 +28,17 @@ def status(as_json: bool) -> None:
     status codes without a row in the policy.
     """
     with cli_errors():
-        operator = Operator.wire(OperatorSettings())
-        overview = StatusOverview.read(operator)
+        operations = Operations.wire(OperatorSettings())
+        overview = StatusOverview.read(operations)
     if as_json:
         click.echo(json.dumps(asdict(overview), ensure_ascii=False, indent=2))
     else:
         click.echo("\n".join(_status_lines(overview)))
 
 
-@click.command()
-def resume() -> None:
-    """Resume submits after a halt, or while the circuit is open.
-
-    Messages that the halt deferred are rescheduled immediately.
-    """
-    with cli_errors():
-        operator = Operator.wire(OperatorSettings())
-        resumed = operator.limit.resume()
-        woken = operator.put_off.wake_put_off()
-    click.echo("resumed" if resumed else "was not halted")
-    if woken:
-        click.echo(f"deferred by the halt, due now: {woken}")
-
-
-@click.command()
-@click.argument("value", required=False)
-@click.option("--template", help="Set the rate of this template id alone.")
-def rate(value: str | None, template: str | None) -> None:
-    """Show or set the rate that all workers share.
-
-    VALUE is in submits per second, or SMS segments if SMSRELAY_RATE_UNIT says so; workers follow within a second. `default` goes
-    back to SMSRELAY_RATE. With --template, `off` removes the template's limit.
-    """
-    with cli_errors():
-        operator = Operator.wire(OperatorSettings())
-        if value is not None:
-            operator.limit.set_rate(_rate_of(value, template), _checked(template))
-        state = operator.limit.state(given_rate(operator.muster.processes()))
-    click.echo("\n".join(_rate_lines(state)))
-
-
-@click.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", type=click.IntRange(0, 65535), default=9808, show_default=True, help="Port to listen on; 0 picks one.")
-def metrics(host: str, port: int) -> None:
-    """Serve the numbers of `smsrelay status` to Prometheus.
-
-    Each scrape reads the store.
-    """
-    with cli_errors():
-        operator = Operator.wire(OperatorSettings())
-        require_free_port(host, port)
-        serve_metrics(operator, host, port, lambda bound: click.echo(f"http://{host}:{bound}/metrics"))
-
-
-def _checked(template: str | None) -> str | None:
-    if template is not None and re.fullmatch(TEMPLATE_ID, template) is None:
-        raise InvalidInput("--template: a template id has 1 to 32 letters, digits, hyphens or underscores")
-    return template
-
-
-def _rate_of(value: str, template: str | None) -> float | None:
-    if value == ("default" if template is None else "off"):
-        return None
-    try:
-        number = float(value) if value.isascii() else 0.0
-    except ValueError:
-        number = 0.0
-    if not _SHORTEST <= number <= _LONGEST:
-        word = "default" if template is None else "off"
-        raise InvalidInput(f"a rate is a number from {_SHORTEST:g} to {_LONGEST} a second, or {word}")
-    return number
-
-
 def _status_lines(overview: StatusOverview) -> Iterator[str]:
     yield _first_line(overview.rate)
-    yield from _rate_lines(overview.rate)
+    yield from rate_lines(overview.rate)
     for lane, count in overview.waiting.items():
         yield f"{lane.value}: {count} waiting"
     if overview.put_off:
@@ -133,14 +64,3 @@ def _first_line(state: RateState) -> str:
     if state.circuit is not None:
         return f"circuit open since {clock(state.circuit.since)}: the vendor fails; next test at {clock(state.circuit.probe)}"
     return "submitting"
-
-
-def _rate_lines(state: RateState) -> Iterator[str]:
-    source = "smsrelay rate" if state.by_command else "SMSRELAY_RATE"
-    yield f"rate: {state.configured:g} a second ({source})"
-    if state.current < state.configured:
-        yield f"rate now: {state.current:.4g} a second; the vendor throttled, and the rate is climbing back"
-    if state.paused_until is not None:
-        yield f"paused until {clock(state.paused_until)}: the vendor asked for it"
-    for template, limit in sorted(state.templates.items()):
-        yield f"rate of template {template}: {limit:g} a second"

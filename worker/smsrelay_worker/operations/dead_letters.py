@@ -31,13 +31,13 @@ class Filter:
     template: str | None = None
 
     @property
-    def about_records(self) -> tuple[str, ...]:
+    def message_only_options(self) -> tuple[str, ...]:
         """The options in use that only messages can match: of an unreadable item only the time is known."""
         fields = {"--lane": self.lane, "--code": self.code, "--app": self.app, "--template": self.template}
         state = "--expired" if self.state is State.EXPIRED else "--state"
         return tuple(option for option, wanted in ({state: self.state} | fields).items() if wanted is not None)
 
-    def fits(self, record: Record) -> bool:
+    def matches(self, record: Record) -> bool:
         """Whether a record matches."""
         asked = (self.state, self.lane, self.code, self.app, self.template)
         has = (record.state, record.lane, last_code(record), record.app, record.template)
@@ -48,7 +48,7 @@ def dead_letters(index: DeadLetterIndex, records: Records, wanted: Filter) -> It
     """The matching dead letters, newest first; expired ones only if the filter names that state."""
     for message_id in index.ids(wanted.since, expired=wanted.state is State.EXPIRED):
         reading = records.read(message_id)
-        if reading is not None and wanted.fits(reading.record):
+        if reading is not None and wanted.matches(reading.record):
             yield reading
 
 

@@ -12,8 +12,8 @@ from prometheus_client.registry import Collector
 
 from smsrelay.broker.queues import QUEUES
 from smsrelay.store.connection import StoreUnavailable
-from smsrelay_worker.operations.operator import Operator
 from smsrelay_worker.operations.status import StatusOverview
+from smsrelay_worker.operations.wiring import Operations
 from smsrelay_worker.rate_limit.limiter import RateState
 from smsrelay_worker.store.worker_registry import WorkerProcess
 
@@ -21,13 +21,13 @@ from smsrelay_worker.store.worker_registry import WorkerProcess
 class RelayCollector(Collector):
     """Reads the overview at each scrape."""
 
-    def __init__(self, operator: Operator) -> None:
-        self._operator = operator
+    def __init__(self, operations: Operations) -> None:
+        self._operations = operations
 
     def collect(self) -> Iterator[Metric]:
         """The gauges of one scrape."""
         try:
-            overview = StatusOverview.read(self._operator)
+            overview = StatusOverview.read(self._operations)
         except StoreUnavailable:
             yield _gauge("store_up", "Whether the store answered this scrape.", 0)
             return
@@ -51,10 +51,10 @@ class RelayCollector(Collector):
         return iter(())
 
 
-def serve_metrics(operator: Operator, host: str, port: int, serving: Callable[[int], None]) -> None:
+def serve_metrics(operations: Operations, host: str, port: int, serving: Callable[[int], None]) -> None:
     """Serve until the process is stopped; calls ``serving`` with the bound port. Raises ``OSError`` if the address is taken."""
     registry = CollectorRegistry()
-    registry.register(RelayCollector(operator))
+    registry.register(RelayCollector(operations))
     server, thread = start_http_server(port, host, registry)
     serving(server.server_port)
     thread.join()

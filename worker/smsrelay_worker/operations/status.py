@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from smsrelay.contract.lanes import Lane
-from smsrelay_worker.operations.operator import Operator
+from smsrelay_worker.operations.wiring import Operations
 from smsrelay_worker.rate_limit.limiter import RateState
 from smsrelay_worker.store.shared_settings import Difference, differences
 from smsrelay_worker.store.worker_registry import WorkerProcess
@@ -28,14 +28,20 @@ class StatusOverview:
     differences: tuple[Difference, ...]  # settings in which the workers differ
 
     @classmethod
-    def read(cls, operator: Operator) -> "StatusOverview":
+    def read(cls, operations: Operations) -> "StatusOverview":
         """The current state."""
-        count = operator.counts
-        waiting = {lane: count.waiting(lane) for lane in Lane}
-        counts = (operator.put_off.count(), count.not_final(), count.reports(), operator.dead.count(), count.unlisted())
-        workers = operator.muster.processes()
-        apart = differences((one.name, one.given) for one in workers)
-        return cls(operator.limit.state(given_rate(workers)), waiting, *counts, workers, apart)
+        count, workers = operations.counts, operations.worker_registry.processes()
+        return cls(
+            rate=operations.limiter.state(given_rate(workers)),
+            waiting={lane: count.waiting(lane) for lane in Lane},
+            put_off=operations.halted_messages.count(),
+            agenda=count.not_final(),
+            reports=count.reports(),
+            dead=operations.dead_letters.count(),
+            unlisted=count.unlisted(),
+            workers=workers,
+            differences=differences((one.name, one.given) for one in workers),
+        )
 
 
 def given_rate(workers: Sequence[WorkerProcess]) -> float | None:

@@ -12,18 +12,18 @@ from smsrelay_worker.store.undecodable import Undecodable, UndecodableTasks
 CALLBACK = "callback"  # in the field ``queue``, for items that came from no queue
 
 
-def kept_list(tasks: UndecodableTasks, callbacks: UnreadableCallbacks, since: int = 0) -> list[Undecodable]:
+def unreadable_items(tasks: UndecodableTasks, callbacks: UnreadableCallbacks, since: int = 0) -> list[Undecodable]:
     """All unreadable items kept since then (epoch ms), newest first."""
     kept = [*tasks.all(), *map(_as_kept, callbacks.all())]
     return sorted((one for one in kept if one.at >= since), key=lambda one: one.at, reverse=True)
 
 
-def kept_body(kept: Undecodable) -> str:
+def body_text(kept: Undecodable) -> str:
     """The body as it came, as text for a person."""
-    return kept_callback(kept).body.decode("utf-8", "replace") if kept.queue == CALLBACK else kept.body
+    return callback_of(kept).body.decode("utf-8", "replace") if kept.queue == CALLBACK else kept.body
 
 
-def kept_callback(kept: Undecodable) -> UnreadableCallback:
+def callback_of(kept: Undecodable) -> UnreadableCallback:
     """The callback behind an item of the list."""
     return UnreadableCallback.decode(json.loads(kept.body))
 

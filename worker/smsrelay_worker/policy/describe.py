@@ -10,7 +10,7 @@ from itertools import chain
 from smsrelay_worker.policy.backoff import Backoff
 from smsrelay_worker.policy.model import DEFAULT, DEFAULT_WITH_ID, Action, Policy, Rule, UncertainRule
 from smsrelay_worker.vendors.base import DEADLINE_PASSED
-from smsrelay_worker.vendors.yisha.codes import kinds_of
+from smsrelay_worker.vendors.yisha.code_kinds import kinds_of
 
 _NO_JITTER = 0.5  # the roll that leaves a delay as it is
 _LISTED = 4  # delays written out before "…"

@@ -18,16 +18,16 @@ from smsrelay_worker.store.worker_registry import WorkerRegistry
 
 
 @dataclass(frozen=True, slots=True)
-class Operator:
+class Operations:
     """The parts that operator commands share with workers."""
 
     records: Records
     counts: Counts
-    dead: DeadLetterIndex
+    dead_letters: DeadLetterIndex
     undecodable: UndecodableTasks
-    limit: Limit
-    put_off: HaltedMessages
-    muster: WorkerRegistry
+    limiter: Limit
+    halted_messages: HaltedMessages
+    worker_registry: WorkerRegistry
 
     @classmethod
     def wire(cls, settings: OperatorSettings) -> Self:
@@ -37,9 +37,9 @@ class Operator:
         return cls(
             records=Records(redis, retention),
             counts=Counts(redis),
-            dead=DeadLetterIndex(redis),
+            dead_letters=DeadLetterIndex(redis),
             undecodable=UndecodableTasks(redis, retention),
-            limit=Limit(redis, settings.rate, settings.halt_probe),
-            put_off=HaltedMessages(redis),
-            muster=WorkerRegistry(redis),
+            limiter=Limit(redis, settings.rate, settings.halt_probe),
+            halted_messages=HaltedMessages(redis),
+            worker_registry=WorkerRegistry(redis),
         )

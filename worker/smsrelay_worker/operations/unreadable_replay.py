@@ -23,11 +23,11 @@ from smsrelay.enqueue import Enqueuer
 from smsrelay.receiver.callback.reading import read_callback
 from smsrelay.store.inbox import Inbox
 from smsrelay.store.unreadable_callbacks import UnreadableCallbacks
-from smsrelay_worker.operations.unreadable import CALLBACK, kept_callback, kept_list
+from smsrelay_worker.operations.unreadable import CALLBACK, callback_of, unreadable_items
 from smsrelay_worker.store.undecodable import Undecodable, UndecodableTasks
 
 
-class Replay:
+class UnreadableReplay:
     """Finds and replays items that are kept because they could not be read."""
 
     def __init__(
@@ -48,12 +48,12 @@ class Replay:
 
     def find(self, since: int = 0) -> list[Undecodable]:
         """All unreadable items kept since then (epoch ms), newest first."""
-        return kept_list(self._tasks, self._callbacks, since)
+        return unreadable_items(self._tasks, self._callbacks, since)
 
-    def read_again(self, kept: Undecodable, dry_run: bool, *, vouched: bool = False) -> str:
+    def replay(self, kept: Undecodable, dry_run: bool, *, vouched: bool = False) -> str:
         """Parse an item again and enqueue it. Returns what was done, for a person; ``vouched``: it was named by its own id."""
         if kept.queue == CALLBACK:
-            return self._callback(kept_callback(kept), dry_run, vouched)
+            return self._callback(callback_of(kept), dry_run, vouched)
         try:
             wire = unwrapped(json.loads(kept.raw))
             take = self._report(wire) if kept.queue == STATUS_QUEUE else self._job(wire, kept)
