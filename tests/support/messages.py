@@ -21,9 +21,9 @@ from smsrelay_worker.messages import lifecycle
 from smsrelay_worker.messages.transition import Transition
 from smsrelay_worker.policy.model import Policy
 from smsrelay_worker.policy.toml_file import load_policy
-from smsrelay_worker.rate_limit.cost import Tariff
-from smsrelay_worker.rate_limit.halt import HaltedMessages
-from smsrelay_worker.rate_limit.limiter import Limit
+from smsrelay_worker.rate_limit.cost import MessageCost
+from smsrelay_worker.rate_limit.halted_messages import HaltedMessages
+from smsrelay_worker.rate_limit.limiter import RateLimiter
 from smsrelay_worker.rate_limit.poll_rate import PollRate
 from smsrelay_worker.rate_limit.slot import Slot
 from smsrelay_worker.reports.apply import Reports
@@ -40,7 +40,7 @@ SECRET = b"a secret of sixteen characters"
 POLICY = load_policy(None)
 RETENTION = 3600.0
 LEASE = 60_000
-WAITS = Timeouts()
+TIMEOUTS = Timeouts()
 ACCEPTED = Answer(Kind.ANSWERED, "0000", external_id="e1")
 
 
@@ -59,7 +59,7 @@ def agenda(redis: Redis, url: str, door: Enqueuer, policy: Policy = POLICY, stor
     store = store or Store(redis, RETENTION)
     reports = Reports(store, policy, lambda: 0.5)
     return Scheduler(
-        store, door, reconciler(redis, url, policy=policy), PendingReports(store, Inbox(redis), reports), policy, WAITS.lease
+        store, door, reconciler(redis, url, policy=policy), PendingReports(store, Inbox(redis), reports), policy, TIMEOUTS.lease
     )
 
 
@@ -72,45 +72,47 @@ def sending(
     url: str = "redis://127.0.0.1:1",
     rate: float = 100_000.0,
     concurrency: int = 8,
-    waits: Timeouts = WAITS,
+    timeouts: Timeouts = TIMEOUTS,
 ) -> Sender:
     """A sender; ``url`` is the broker's, for what is given back."""
-    limit = Limit(redis, rate, monotonic=monotonic)
-    unread = PendingReports(store, Inbox(redis), Reports(store, POLICY, lambda: 0.5))
-    submits = Submitter(
+    limiter = RateLimiter(redis, rate, monotonic=monotonic)
+    pending = PendingReports(store, Inbox(redis), Reports(store, POLICY, lambda: 0.5))
+    submitter = Submitter(
         vendor=vendor,
-        limit=limit,
-        answers=recording(store, redis, waits, limit, monotonic=monotonic),
+        limiter=limiter,
+        recorder=recording(store, redis, timeouts, limiter, monotonic=monotonic),
         concurrency=concurrency,
         secret=SECRET,
         callback_base=None,
         callback_life=3600.0,
-        waits=waits,
+        timeouts=timeouts,
         monotonic=monotonic,
     )
     return Sender(
         store=store,
-        limit=limit,
-        submits=submits,
-        unread=unread,
+        limiter=limiter,
+        submitter=submitter,
+        pending=pending,
         enqueuer=enqueuer(redis, url),
-        tariff=Tariff({}),
+        cost=MessageCost({}),
         policy=POLICY,
-        waits=waits,
+        timeouts=timeouts,
         monotonic=monotonic,
     )
 
 
-def recording(store: Store, redis: Redis, waits: Timeouts = WAITS, limit: Limit | None = None, **clock: Any) -> AnswerRecorder:
+def recording(
+    store: Store, redis: Redis, timeouts: Timeouts = TIMEOUTS, limiter: RateLimiter | None = None, **clock: Any
+) -> AnswerRecorder:
     """What records answers; with a limit of its own unless one is given."""
     return AnswerRecorder(
-        store=store,
-        limit=limit or Limit(redis, 100_000.0),
-        put_off=HaltedMessages(redis),
+        records=store,
+        limiter=limiter or RateLimiter(redis, 100_000.0),
+        halted_messages=HaltedMessages(redis),
         policy=POLICY,
-        unread=PendingReports(store, Inbox(redis), Reports(store, POLICY, lambda: 0.5)),
+        pending=PendingReports(store, Inbox(redis), Reports(store, POLICY, lambda: 0.5)),
         roll=lambda: 0.5,
-        waits=waits,
+        timeouts=timeouts,
         **clock,
     )
 

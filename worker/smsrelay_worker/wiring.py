@@ -22,9 +22,9 @@ from smsrelay_worker.attempts.submit import Submitter
 from smsrelay_worker.attempts.timeouts import Timeouts
 from smsrelay_worker.policy.model import Policy
 from smsrelay_worker.policy.toml_file import load_policy
-from smsrelay_worker.rate_limit.cost import Tariff
-from smsrelay_worker.rate_limit.halt import HaltedMessages
-from smsrelay_worker.rate_limit.limiter import Limit
+from smsrelay_worker.rate_limit.cost import MessageCost
+from smsrelay_worker.rate_limit.halted_messages import HaltedMessages
+from smsrelay_worker.rate_limit.limiter import RateLimiter
 from smsrelay_worker.rate_limit.poll_rate import PollRate
 from smsrelay_worker.reports.apply import Reports
 from smsrelay_worker.reports.pending import PendingReports
@@ -46,7 +46,7 @@ class Relay:
     """The parts a worker process shares among its threads."""
 
     store: Store
-    limit: Limit
+    limiter: RateLimiter
     policy: Policy
     enqueuer: Enqueuer
     reports: Reports
@@ -55,7 +55,7 @@ class Relay:
     reconciler: StatusPoller
     agenda: Scheduler
     lost: Rescuer
-    put_off: HaltedMessages
+    halted_messages: HaltedMessages
     muster: WorkerRegistry
     configuration: Configuration
 
@@ -64,45 +64,60 @@ class Relay:
         """Build every part from the settings."""
         redis = open_store(settings.store_url, settings.concurrency + 16, patient=True)
         store, inbox = Store(redis, settings.retention_hours * 3600), Inbox(redis)
-        put_off, limit = HaltedMessages(redis), Limit(redis, settings.rate, settings.halt_probe)
+        halted_messages, limiter = HaltedMessages(redis), RateLimiter(redis, settings.rate, settings.halt_probe)
         policy, registry = load_policy(settings.policy), load_registry(settings.templates)
         adapter, publisher = vendor(settings), Publisher(settings.broker_url)
         enqueuer = Enqueuer(Outbox(redis, settings.secret_bytes), publisher, registry, one_redis=settings.one_redis)
         roll = secrets.SystemRandom().random
         reports = Reports(store, policy, roll)
-        unread = PendingReports(store, inbox, reports)
-        waits = Timeouts(lease=settings.lease)
-        answers = AnswerRecorder(store=store, limit=limit, put_off=put_off, policy=policy, unread=unread, roll=roll, waits=waits)
+        pending = PendingReports(store, inbox, reports)
+        timeouts = Timeouts(lease=settings.lease)
+        recorder = AnswerRecorder(
+            records=store,
+            limiter=limiter,
+            halted_messages=halted_messages,
+            policy=policy,
+            pending=pending,
+            roll=roll,
+            timeouts=timeouts,
+        )
         sender = Sender(
             store=store,
-            limit=limit,
-            submits=_submits(settings, adapter, limit, answers, waits, policy.report_deadline),
-            unread=unread,
+            limiter=limiter,
+            submitter=_submits(settings, adapter, limiter, recorder, timeouts, policy.report_deadline),
+            pending=pending,
             enqueuer=enqueuer,
-            tariff=Tariff(registry, settings.rate_unit == "segments"),
+            cost=MessageCost(registry, settings.rate_unit == "segments"),
             policy=policy,
-            waits=waits,
+            timeouts=timeouts,
         )
         pace = PollRate(redis, settings.pull_rate)
         reconciler = StatusPoller(store, pace, adapter, reports, publisher, policy, clock=lambda: time.time_ns() // 1_000_000)
-        agenda = Scheduler(store, enqueuer, reconciler, unread, policy, waits.lease)
+        agenda = Scheduler(store, enqueuer, reconciler, pending, policy, timeouts.lease)
         lost, muster = Rescuer(store, enqueuer, inbox, publisher), WorkerRegistry(redis)
         given = Configuration.of(settings)
-        return cls(store, limit, policy, enqueuer, reports, inbox, sender, reconciler, agenda, lost, put_off, muster, given)
+        return cls(
+            store, limiter, policy, enqueuer, reports, inbox, sender, reconciler, agenda, lost, halted_messages, muster, given
+        )
 
 
 def _submits(
-    settings: WorkerSettings, adapter: Vendor, limit: Limit, answers: AnswerRecorder, waits: Timeouts, callback_life: float
+    settings: WorkerSettings,
+    adapter: Vendor,
+    limiter: RateLimiter,
+    recorder: AnswerRecorder,
+    timeouts: Timeouts,
+    callback_life: float,
 ) -> Submitter:
     return Submitter(
         vendor=adapter,
-        limit=limit,
-        answers=answers,
+        limiter=limiter,
+        recorder=recorder,
         concurrency=settings.concurrency,
         secret=settings.secret_bytes,
         callback_base=settings.callback_url,
         callback_life=callback_life,
-        waits=waits,
+        timeouts=timeouts,
     )
 
 

@@ -15,8 +15,8 @@ from smsrelay.store import keys
 from smsrelay_worker.consumer.bootsteps import WorkerRegistryStep
 from smsrelay_worker.operations.metrics import RelayCollector
 from smsrelay_worker.operations.operator import Operator
-from smsrelay_worker.rate_limit.halt import HaltedMessages
-from smsrelay_worker.rate_limit.limiter import Limit
+from smsrelay_worker.rate_limit.halted_messages import HaltedMessages
+from smsrelay_worker.rate_limit.limiter import RateLimiter
 from smsrelay_worker.store.records import Store
 from smsrelay_worker.store.shared_settings import Configuration
 from smsrelay_worker.store.worker_registry import GONE, WorkerProcess, WorkerRegistry
@@ -67,7 +67,7 @@ def test_metrics_count_the_processes_of_each_queue(muster: WorkerRegistry, redis
     muster.alive(OTP)
     muster.alive(ALL)
     registry = CollectorRegistry()
-    registry.register(RelayCollector(Operator(Store(redis, 60), Limit(redis, 1), HaltedMessages(redis), muster)))
+    registry.register(RelayCollector(Operator(Store(redis, 60), RateLimiter(redis, 1), HaltedMessages(redis), muster)))
     found = {queue: registry.get_sample_value("smsrelay_workers", {"queue": queue}) for queue in ("sms.otp", "sms.notice")}
     assert found == {"sms.otp": 2, "sms.notice": 0}
 

@@ -29,8 +29,8 @@ from smsrelay_worker.messages.outcome import Fault, Outcome
 from smsrelay_worker.messages.record import Record
 from smsrelay_worker.messages.transition import Transition
 from smsrelay_worker.policy.model import Policy
-from smsrelay_worker.rate_limit.cost import Tariff
-from smsrelay_worker.rate_limit.limiter import Limit
+from smsrelay_worker.rate_limit.cost import MessageCost
+from smsrelay_worker.rate_limit.limiter import RateLimiter
 from smsrelay_worker.rate_limit.slot import Refusal, Slot
 from smsrelay_worker.reports.pending import PendingReports
 from smsrelay_worker.store.records import Change, Decide, Reading, Store
@@ -47,13 +47,13 @@ class Doors:
     """What every chunk of a process works with."""
 
     store: Store
-    limit: Limit
-    submits: Submitter
-    unread: PendingReports
+    limiter: RateLimiter
+    submitter: Submitter
+    pending: PendingReports
     enqueuer: Enqueuer
-    tariff: Tariff
+    cost: MessageCost
     policy: Policy
-    waits: Timeouts
+    timeouts: Timeouts
     stopping: Callable[[], bool]
     rest: Callable[[float], bool]  # for so many seconds; True, and at once, when the process is to stop
     monotonic: Callable[[], float]
@@ -85,9 +85,9 @@ class Chunk:
 
     def _go_on(self) -> None:
         doors, now = self._doors, self._doors.monotonic()
-        if len(self._outcomes) > 1 and (doors.stopping() or now - self._taken_at > doors.waits.in_hand):
+        if len(self._outcomes) > 1 and (doors.stopping() or now - self._taken_at > doors.timeouts.chunk):
             self._give_back()
-        elif now - self._claimed_at > doors.waits.claim_again:
+        elif now - self._claimed_at > doors.timeouts.reclaim:
             self._claim(list(self._waiting))
         else:
             self._start_some()
@@ -119,18 +119,18 @@ class Chunk:
                 self._outcomes[message_id] = Outcome("no such message", message_id)
                 continue
             if reading.parked:
-                doors.unread.apply_parked(message_id)
+                doors.pending.apply_parked(message_id)
             if reading.reported:
-                doors.unread.apply(reading.record)  # when it decides, the begin finds that the record has moved on
+                doors.pending.apply(reading.record)  # when it decides, the begin finds that the record has moved on
             if reading.record.state is State.QUEUED:
                 self._waiting[message_id] = reading
             else:
                 self._end(reading.record, f"nothing to start: {reading.record.state.value}")
 
     def _start_some(self) -> None:
-        room = self._doors.submits.room
+        in_flight = self._doors.submitter.in_flight
         alike = self._alike()
-        places = room.take(len(alike), _PATIENCE)
+        places = in_flight.acquire(len(alike), _PATIENCE)
         if places == 0:
             return
         begun: list[Attempt] = []
@@ -138,7 +138,7 @@ class Chunk:
         try:
             begun, unused = self._begun(alike[:places])
         finally:
-            room.leave(places - len(begun))
+            in_flight.release(places - len(begun))
         self._submit(begun)
         # Only now: while a silent store is waited for, what is begun would pass its stall.
         self._give_back_slots(alike[0].record.template, unused)
@@ -150,23 +150,23 @@ class Chunk:
         return [one for one in self._waiting.values() if (one.record.lane, one.record.template) == kind]
 
     def _submit(self, begun: Sequence[Attempt]) -> None:
-        submits = self._doors.submits
+        submitter = self._doors.submitter
         if len(self._outcomes) == 1:
             for one in begun:  # alone: no other thread has to be waited for
-                self._outcomes[one.record.message_id] = submits.here(one)
+                self._outcomes[one.record.message_id] = submitter.submit(one)
         else:
             for one in begun:  # one by one: those that are under way are waited for, even if the next one cannot be started
-                self._flights.append(submits.start(one))
+                self._flights.append(submitter.start(one))
 
     def _begun(self, readings: Sequence[Reading]) -> tuple[list[Attempt], list[tuple[Slot, int]]]:
         """Begin the first messages, as many as there are slots: what we began, and the slots nobody uses, with their costs."""
         doors, first = self._doors, readings[0].record
-        costs = [doors.tariff.of(one) for one in readings]
-        grant = doors.limit.acquire(first.lane, first.template, costs, doors.waits.slot)
+        costs = [doors.cost.of(one.record.template, one.payload.params if one.payload else None) for one in readings]
+        grant = doors.limiter.acquire(first.lane, first.template, costs, doors.timeouts.slot)
         if grant.refused is not None and not grant.slots:
-            self._put_off(grant.refused, readings, grant.again)
+            self._put_off(grant.refused, readings, grant.next_probe)
         asked, owner = doors.monotonic(), secrets.token_urlsafe(6)
-        lease = int(doors.waits.lease * 1000)
+        lease = int(doors.timeouts.lease * 1000)
 
         def begin(reading: Reading) -> Transition | None:
             return lifecycle.begin(reading.record, reading.now, lease, owner, doors.policy)
@@ -189,7 +189,7 @@ class Chunk:
     def _give_back_slots(self, template: str, unused: Sequence[tuple[Slot, int]]) -> None:
         """Let others have slots; those that are not given back lapse."""
         try:
-            self._doors.limit.give_back(template, unused)
+            self._doors.limiter.give_back(template, unused)
         except StoreUnavailable as error:
             log.warning("slots not given back", slots=len(unused), reason=str(error))
         except Exception:
@@ -212,7 +212,7 @@ class Chunk:
     def _put_off(self, refused: Refusal, readings: Sequence[Reading], again: float | None) -> None:
         """Put off who got no slot; all that wait, when nothing at all may be submitted, but not beyond the next test."""
         doors, rule = self._doors, refused.value
-        wait = doors.waits.put_off if refused is Refusal.LATE else doors.waits.halted
+        wait = doors.timeouts.no_slot if refused is Refusal.LATE else doors.timeouts.halted
         if again is not None:
             wait = min(wait, max(again, _BREATH))
         owed = readings if refused is Refusal.LATE else list(self._waiting.values())

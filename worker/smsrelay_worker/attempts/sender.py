@@ -20,8 +20,8 @@ from smsrelay_worker.attempts.submit import Submitter
 from smsrelay_worker.attempts.timeouts import Timeouts
 from smsrelay_worker.messages.outcome import Outcome
 from smsrelay_worker.policy.model import Policy
-from smsrelay_worker.rate_limit.cost import Tariff
-from smsrelay_worker.rate_limit.limiter import Limit
+from smsrelay_worker.rate_limit.cost import MessageCost
+from smsrelay_worker.rate_limit.limiter import RateLimiter
 from smsrelay_worker.reports.pending import PendingReports
 from smsrelay_worker.store.records import Store
 
@@ -33,19 +33,19 @@ class Sender:
         self,
         *,
         store: Store,
-        limit: Limit,
-        submits: Submitter,
-        unread: PendingReports,
+        limiter: RateLimiter,
+        submitter: Submitter,
+        pending: PendingReports,
         enqueuer: Enqueuer,
-        tariff: Tariff,
+        cost: MessageCost,
         policy: Policy,
-        waits: Timeouts,
+        timeouts: Timeouts,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._stopping = threading.Event()
         stopping = self._stopping
         self._doors = Doors(
-            store, limit, submits, unread, enqueuer, tariff, policy, waits, stopping.is_set, stopping.wait, monotonic
+            store, limiter, submitter, pending, enqueuer, cost, policy, timeouts, stopping.is_set, stopping.wait, monotonic
         )
 
     def attempt(self, message_ids: Sequence[str]) -> list[Outcome]:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Self
 
 from smsrelay.store.connection import open_store
-from smsrelay_worker.rate_limit.halt import HaltedMessages
-from smsrelay_worker.rate_limit.limiter import Limit
+from smsrelay_worker.rate_limit.halted_messages import HaltedMessages
+from smsrelay_worker.rate_limit.limiter import RateLimiter
 from smsrelay_worker.settings import OperatorSettings
 from smsrelay_worker.store.records import Store
 from smsrelay_worker.store.worker_registry import WorkerRegistry
@@ -20,8 +20,8 @@ class Operator:
     """The parts that commands share with workers."""
 
     store: Store
-    limit: Limit
-    put_off: HaltedMessages
+    limiter: RateLimiter
+    halted_messages: HaltedMessages
     muster: WorkerRegistry
 
     @classmethod
@@ -29,4 +29,4 @@ class Operator:
         """Build every part from the settings."""
         redis = open_store(settings.store_url, 4)
         store = Store(redis, settings.retention_hours * 3600)
-        return cls(store, Limit(redis, settings.rate, settings.halt_probe), HaltedMessages(redis), WorkerRegistry(redis))
+        return cls(store, RateLimiter(redis, settings.rate, settings.halt_probe), HaltedMessages(redis), WorkerRegistry(redis))
