@@ -18,7 +18,7 @@ from smsrelay_worker.operations.doctor.workers import sentence
 from smsrelay_worker.operations.metrics import serve_metrics
 from smsrelay_worker.operations.operator import Operator
 from smsrelay_worker.operations.status import StatusOverview, given_rate
-from smsrelay_worker.rate_limit.limiter import RateState
+from smsrelay_worker.rate_limit.shared_rate import RateState
 from smsrelay_worker.settings import OperatorSettings
 
 _SHORTEST, _LONGEST = 0.01, 100_000
@@ -42,8 +42,8 @@ def resume() -> None:
     """Submit again after a halt, or while the circuit is open, and at once what a halt put off."""
     with told():
         operator = Operator.wire(OperatorSettings())
-        resumed = operator.limit.resume()
-        woken = operator.put_off.wake_put_off()
+        resumed = operator.limiter.resume()
+        woken = operator.halted_messages.wake_all()
     click.echo("resumed" if resumed else "was not halted")
     if woken:
         click.echo(f"put off by the halt and due now: {woken}")
@@ -60,8 +60,8 @@ def rate(value: str | None, template: str | None) -> None:
     with told():
         operator = Operator.wire(OperatorSettings())
         if value is not None:
-            operator.limit.set_rate(_rate_of(value, template), _checked(template))
-        state = operator.limit.state(given_rate(operator.muster.processes()))
+            operator.limiter.set_rate(_rate_of(value, template), _checked(template))
+        state = operator.limiter.state(given_rate(operator.muster.processes()))
     click.echo("\n".join(_rate_lines(state)))
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Self
 
 from smsrelay.store.connection import open_store
-from smsrelay_worker.rate_limit.halt import HaltedMessages
-from smsrelay_worker.rate_limit.limiter import Limit
+from smsrelay_worker.rate_limit.halted_messages import HaltedMessages
+from smsrelay_worker.rate_limit.limiter import RateLimiter
 from smsrelay_worker.settings import OperatorSettings
 from smsrelay_worker.store.counts import Counts
 from smsrelay_worker.store.dead_letters import DeadLetterIndex
@@ -26,8 +26,8 @@ class Operator:
     counts: Counts
     dead: DeadLetterIndex
     undecodable: UndecodableTasks
-    limit: Limit
-    put_off: HaltedMessages
+    limiter: RateLimiter
+    halted_messages: HaltedMessages
     muster: WorkerRegistry
 
     @classmethod
@@ -40,7 +40,7 @@ class Operator:
             counts=Counts(redis),
             dead=DeadLetterIndex(redis),
             undecodable=UndecodableTasks(redis, retention),
-            limit=Limit(redis, settings.rate, settings.halt_probe),
-            put_off=HaltedMessages(redis),
+            limiter=RateLimiter(redis, settings.rate, settings.halt_probe),
+            halted_messages=HaltedMessages(redis),
             muster=WorkerRegistry(redis),
         )

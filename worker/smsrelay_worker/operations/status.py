@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from smsrelay.contract.lanes import Lane
 from smsrelay_worker.operations.operator import Operator
-from smsrelay_worker.rate_limit.limiter import RateState
+from smsrelay_worker.rate_limit.shared_rate import RateState
 from smsrelay_worker.store.shared_settings import Difference, differences
 from smsrelay_worker.store.worker_registry import WorkerProcess
 
@@ -32,10 +32,10 @@ class StatusOverview:
         """As things stand now."""
         count = operator.counts
         waiting = {lane: count.waiting(lane) for lane in Lane}
-        counts = (operator.put_off.count(), count.not_final(), count.reports(), operator.dead.count(), count.unlisted())
+        counts = (operator.halted_messages.count(), count.not_final(), count.reports(), operator.dead.count(), count.unlisted())
         workers = operator.muster.processes()
         apart = differences((one.name, one.given) for one in workers)
-        return cls(operator.limit.state(given_rate(workers)), waiting, *counts, workers, apart)
+        return cls(operator.limiter.state(given_rate(workers)), waiting, *counts, workers, apart)
 
 
 def given_rate(workers: Sequence[WorkerProcess]) -> float | None:

@@ -16,7 +16,8 @@ from smsrelay_worker.messages.timeline import clock
 from smsrelay_worker.operations.doctor.callback import stored_callbacks
 from smsrelay_worker.operations.doctor.finding import Finding, error, warning
 from smsrelay_worker.operations.doctor.writes import examine_writes
-from smsrelay_worker.rate_limit.limiter import Halt, Limit
+from smsrelay_worker.rate_limit.halt import Halt
+from smsrelay_worker.rate_limit.limiter import RateLimiter
 
 _DOUBT, _REFUSAL = 1000, 30_000  # ms between two clocks
 _OVERDUE = 30_000  # ms; every worker turns the agenda each second
@@ -74,7 +75,7 @@ def examine_server(server: str, redis: Redis) -> list[Finding]:
 def examine_messages(redis: Redis, now: int) -> list[Finding]:
     """What in the store needs a person, at ``now`` (ms) of the store's clock."""
     checks: dict[str, Callable[[], list[Finding]]] = {
-        "halted": lambda: halted(Limit(redis, 1.0).halted()),
+        "halted": lambda: halted(RateLimiter(redis, 1.0).halted()),
         "agenda": lambda: _agenda(redis.zcount(keys.AGENDA, "-inf", now - _OVERDUE)),
         "undecodable": lambda: _undecodable(redis.llen(keys.UNDECODABLE)),
         "dead letters": lambda: _dead(redis.zcard(keys.DEAD)),
