@@ -30,7 +30,7 @@ def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RelayProcess]:
         tmp_path_factory.mktemp("campaign") / "relay", settings={"SMSRELAY_RATE": str(RATE)}, together=False
     ) as running:
         yield running
-        running.relay.limit.halt("the test is over")  # so that what is left is put off, and nobody waits for its end
+        running.relay.limiter.halt("the test is over")  # so that what is left is put off, and nobody waits for its end
 
 
 @pytest.fixture(scope="module")

@@ -91,7 +91,7 @@ def test_wake_ups_that_a_killed_worker_had_claimed_are_begun_once_by_another(rel
     jobs = [_job(Lane.NOTICE) for _ in range(20)]
     with second_worker(relay) as second, frozen(relay, FIRST, SECOND):
         ids = [one.message_id for one in relay.relay.enqueuer.enqueue_all(jobs)]
-        relay.relay.limit.throttled(6)  # as after a throttled answer, so that what is claimed waits for a slot
+        relay.relay.limiter.throttle(6)  # as after a throttled answer, so that what is claimed waits for a slot
         for pid in pids(relay.data, SECOND):
             os.kill(pid, signal.SIGCONT)
         eventually(lambda: Counts(relay.redis).waiting(Lane.NOTICE) == 0, "the second worker claimed them", BACK)

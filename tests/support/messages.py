@@ -22,9 +22,9 @@ from smsrelay_worker.messages import lifecycle
 from smsrelay_worker.messages.transition import Transition
 from smsrelay_worker.policy.model import Policy
 from smsrelay_worker.policy.toml_file import load_policy
-from smsrelay_worker.rate_limit.cost import Tariff
-from smsrelay_worker.rate_limit.halt import HaltedMessages
-from smsrelay_worker.rate_limit.limiter import Limit
+from smsrelay_worker.rate_limit.cost import MessageCost
+from smsrelay_worker.rate_limit.halted_messages import HaltedMessages
+from smsrelay_worker.rate_limit.limiter import RateLimiter
 from smsrelay_worker.rate_limit.poll_rate import PollRate
 from smsrelay_worker.rate_limit.slot import Slot
 from smsrelay_worker.reports.apply import Reports
@@ -43,7 +43,7 @@ SECRET = b"a secret of sixteen characters"
 POLICY = load_policy(None)
 RETENTION = 3600.0
 LEASE = 60_000
-WAITS = Timeouts()
+TIMEOUTS = Timeouts()
 ACCEPTED = Answer(Kind.ANSWERED, "0000", external_id="e1")
 
 
@@ -61,7 +61,7 @@ def reconciler(redis: Redis, url: str, vendor_url: str = "http://127.0.0.1:9", p
 def agenda(redis: Redis, url: str, door: Enqueuer, policy: Policy = POLICY, due: DueMessages | None = None) -> Scheduler:
     store, poller = Records(redis, RETENTION), reconciler(redis, url, policy=policy)
     waiting = PendingReports(ParkedReports(redis, RETENTION), Inbox(redis), applying(store, redis, policy))
-    return Scheduler(due or DueMessages(redis), store, door, poller, waiting, policy, WAITS.lease)
+    return Scheduler(due or DueMessages(redis), store, door, poller, waiting, policy, TIMEOUTS.lease)
 
 
 def applying(store: Records, redis: Redis, policy: Policy = POLICY) -> Reports:
@@ -81,46 +81,48 @@ def sending(
     url: str = "redis://127.0.0.1:1",
     rate: float = 100_000.0,
     concurrency: int = 8,
-    waits: Timeouts = WAITS,
+    timeouts: Timeouts = TIMEOUTS,
 ) -> Sender:
     """A sender; ``url`` is the broker's, for what is given back."""
-    limit = Limit(redis, rate, monotonic=monotonic)
-    submits = Submitter(
+    limiter = RateLimiter(redis, rate, monotonic=monotonic)
+    submitter = Submitter(
         vendor=vendor,
-        limit=limit,
-        answers=recording(store, redis, waits, limit, monotonic=monotonic),
+        limiter=limiter,
+        recorder=recording(store, redis, timeouts, limiter, monotonic=monotonic),
         concurrency=concurrency,
         secret=SECRET,
         callback_base=None,
         callback_life=3600.0,
-        waits=waits,
+        timeouts=timeouts,
         monotonic=monotonic,
     )
     return Sender(
         SendContext(
             records=store,
-            limit=limit,
-            submitter=submits,
+            limiter=limiter,
+            submitter=submitter,
             pending=pending(store, redis),
             enqueuer=enqueuer(redis, url),
-            tariff=Tariff({}),
+            cost=MessageCost({}),
             policy=POLICY,
-            timeouts=waits,
+            timeouts=timeouts,
             monotonic=monotonic,
         )
     )
 
 
-def recording(store: Records, redis: Redis, waits: Timeouts = WAITS, limit: Limit | None = None, **clock: Any) -> AnswerRecorder:
+def recording(
+    store: Records, redis: Redis, timeouts: Timeouts = TIMEOUTS, limiter: RateLimiter | None = None, **clock: Any
+) -> AnswerRecorder:
     """What records answers; with a limit of its own unless one is given."""
     return AnswerRecorder(
-        store=store,
-        limit=limit or Limit(redis, 100_000.0),
-        put_off=HaltedMessages(redis),
+        records=store,
+        limiter=limiter or RateLimiter(redis, 100_000.0),
+        halted_messages=HaltedMessages(redis),
         policy=POLICY,
-        unread=pending(store, redis),
+        pending=pending(store, redis),
         roll=lambda: 0.5,
-        waits=waits,
+        timeouts=timeouts,
         **clock,
     )
 

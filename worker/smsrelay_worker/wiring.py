@@ -8,6 +8,8 @@ import time
 from dataclasses import dataclass
 from typing import Self
 
+from redis import Redis
+
 from smsrelay.broker.publisher import Publisher
 from smsrelay.contract.template import load_registry
 from smsrelay.enqueue import Enqueuer
@@ -21,9 +23,9 @@ from smsrelay_worker.attempts.submit import Submitter
 from smsrelay_worker.attempts.timeouts import Timeouts
 from smsrelay_worker.policy.model import Policy
 from smsrelay_worker.policy.toml_file import load_policy
-from smsrelay_worker.rate_limit.cost import Tariff
-from smsrelay_worker.rate_limit.halt import HaltedMessages
-from smsrelay_worker.rate_limit.limiter import Limit
+from smsrelay_worker.rate_limit.cost import MessageCost
+from smsrelay_worker.rate_limit.halted_messages import HaltedMessages
+from smsrelay_worker.rate_limit.limiter import RateLimiter
 from smsrelay_worker.rate_limit.poll_rate import PollRate
 from smsrelay_worker.reports.apply import Reports
 from smsrelay_worker.reports.pending import PendingReports
@@ -43,6 +45,8 @@ from smsrelay_worker.store.worker_registry import WorkerRegistry
 from smsrelay_worker.vendors.base import Vendor
 from smsrelay_worker.vendors.factory import create_vendor
 
+_roll = secrets.SystemRandom().random  # 0 ≤ roll < 1
+
 
 @dataclass(frozen=True, slots=True)
 class Relay:
@@ -51,7 +55,7 @@ class Relay:
     records: Records
     failed_reports: FailedReports
     undecodable: UndecodableTasks
-    limit: Limit
+    limiter: RateLimiter
     policy: Policy
     enqueuer: Enqueuer
     reports: Reports
@@ -72,37 +76,30 @@ class Relay:
         policy, registry = load_policy(settings.policy), load_registry(settings.templates)
         adapter, publisher = create_vendor(settings), Publisher(settings.broker_url)
         enqueuer = Enqueuer(Outbox(redis, settings.secret_bytes), publisher, registry, one_redis=settings.one_redis)
-        roll, timeouts = secrets.SystemRandom().random, Timeouts(lease=settings.lease)
-        reports = Reports(records, parked, policy, roll)
+        timeouts, limiter = Timeouts(lease=settings.lease), RateLimiter(redis, settings.rate, settings.halt_probe)
+        reports = Reports(records, parked, policy, _roll)
         pending = PendingReports(parked, inbox, reports)
-        limit = Limit(redis, settings.rate, settings.halt_probe)
-        recorder = AnswerRecorder(
-            store=records, limit=limit, put_off=HaltedMessages(redis), policy=policy, unread=pending, roll=roll, waits=timeouts
+        context = SendContext(
+            records=records,
+            limiter=limiter,
+            submitter=_submitter(settings, redis, adapter, records, limiter, policy, pending, timeouts),
+            pending=pending,
+            enqueuer=enqueuer,
+            cost=MessageCost(registry, settings.rate_unit == "segments"),
+            policy=policy,
+            timeouts=timeouts,
         )
-        poller = StatusPoller(
-            records, PollRate(redis, settings.pull_rate), adapter, reports, publisher, policy, lambda: time.time_ns() // 1_000_000
-        )
+        poller = StatusPoller(records, PollRate(redis, settings.pull_rate), adapter, reports, publisher, policy, _now)
         return cls(
             records=records,
             failed_reports=FailedReports(redis, retention),
             undecodable=UndecodableTasks(redis, retention),
-            limit=limit,
+            limiter=limiter,
             policy=policy,
             enqueuer=enqueuer,
             reports=reports,
             inbox=inbox,
-            sender=Sender(
-                SendContext(
-                    records=records,
-                    limit=limit,
-                    submitter=_submitter(settings, adapter, limit, recorder, timeouts, policy.report_deadline),
-                    pending=pending,
-                    enqueuer=enqueuer,
-                    tariff=Tariff(registry, settings.rate_unit == "segments"),
-                    policy=policy,
-                    timeouts=timeouts,
-                )
-            ),
+            sender=Sender(context),
             poller=poller,
             scheduler=Scheduler(DueMessages(redis), records, enqueuer, poller, pending, policy, timeouts.lease),
             rescuer=Rescuer(LostTasks(redis), enqueuer, inbox, publisher),
@@ -111,16 +108,37 @@ class Relay:
         )
 
 
+def _now() -> int:
+    """This host's clock, in ms."""
+    return time.time_ns() // 1_000_000
+
+
 def _submitter(
-    settings: WorkerSettings, adapter: Vendor, limit: Limit, recorder: AnswerRecorder, timeouts: Timeouts, callback_life: float
+    settings: WorkerSettings,
+    redis: Redis,
+    adapter: Vendor,
+    records: Records,
+    limiter: RateLimiter,
+    policy: Policy,
+    pending: PendingReports,
+    timeouts: Timeouts,
 ) -> Submitter:
+    recorder = AnswerRecorder(
+        records=records,
+        limiter=limiter,
+        halted_messages=HaltedMessages(redis),
+        policy=policy,
+        pending=pending,
+        roll=_roll,
+        timeouts=timeouts,
+    )
     return Submitter(
         vendor=adapter,
-        limit=limit,
-        answers=recorder,
+        limiter=limiter,
+        recorder=recorder,
         concurrency=settings.concurrency,
         secret=settings.secret_bytes,
         callback_base=settings.callback_url,
-        callback_life=callback_life,
-        waits=timeouts,
+        callback_life=policy.report_deadline,
+        timeouts=timeouts,
     )

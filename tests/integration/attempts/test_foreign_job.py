@@ -35,7 +35,7 @@ def test_a_job_that_brings_out_a_fault_of_ours_is_kept(relay: Relay, redis: Redi
     redis.set(keys.PLACE, "no number")  # found when the script has written already
     with capture_logs() as told:
         said = Tasks(relay).send(TaskCall((WIRE,), {}, TASK_ID))
-    assert said == "refused: brought out a fault of ours (ResponseError)"
+    assert said == "refused: unexpected exception (ResponseError)"
     [kept] = relay.undecodable.all()
     assert json.loads(kept.body)["to"] == WIRE["to"]
     assert {line["task_id"] for line in told if "task_id" in line} == {TASK_ID}

@@ -20,15 +20,15 @@ from smsrelay.store.inbox import Inbox
 from smsrelay_worker.attempts.sender import Sender
 from smsrelay_worker.messages import lifecycle
 from smsrelay_worker.messages.record import Record, VendorMessage
-from smsrelay_worker.rate_limit.limiter import Limit
+from smsrelay_worker.rate_limit.limiter import RateLimiter
 from smsrelay_worker.store.counts import Counts
 from smsrelay_worker.store.records import Reading, Records
 from smsrelay_worker.vendors.base import Answer, Kind, Submission, Vendor
-from tests.support.messages import RETENTION, WAITS, applying, job, sending
+from tests.support.messages import RETENTION, TIMEOUTS, applying, job, sending
 from tests.support.queues import published_ids
 from tests.support.scripted_vendor import ACCEPTED, Script, answer, scripted_vendor, yisha
 
-FORGETFUL = replace(WAITS, in_hand=-1.0)  # every chunk has been in hand for too long at once
+FORGETFUL = replace(TIMEOUTS, chunk=-1.0)  # every chunk has been in hand for too long at once
 
 
 @pytest.fixture
@@ -185,7 +185,7 @@ def test_a_fault_of_ours_in_one_message_neither_loses_nor_blocks_its_neighbours(
     assert states(store, ids) == {"submitted": 9, "submitting": 1}
     begun_at = record_of(store, ids[4]).begun_at
     assert begun_at is not None
-    assert (redis.zscore(keys.AGENDA, ids[4]) or 0) > begun_at + 0.9 * WAITS.lease * 1000, "its lease decides"
+    assert (redis.zscore(keys.AGENDA, ids[4]) or 0) > begun_at + 0.9 * TIMEOUTS.lease * 1000, "its lease decides"
 
 
 def test_a_void_slot_is_replaced_and_the_message_submitted_once(
@@ -217,7 +217,7 @@ def test_a_chunk_too_long_in_hand_or_in_a_process_that_stops_is_given_back(
 ) -> None:
     ids = enqueued(door, 20)
     redis.delete(Lane.NOTICE.queue)
-    with sender(store, redis, script, url=valkey_url, waits=WAITS if stopped else FORGETFUL) as sending_out:
+    with sender(store, redis, script, url=valkey_url, timeouts=TIMEOUTS if stopped else FORGETFUL) as sending_out:
         if stopped:
             sending_out.stop()
         outcomes = sending_out.attempt(ids)
@@ -234,7 +234,7 @@ def test_given_back_without_a_broker_the_messages_wait_in_the_outbox(
     store: Records, counts: Counts, door: Enqueuer, redis: Redis, script: Script, closed_port: int
 ) -> None:
     ids = enqueued(door, 2)
-    with sender(store, redis, script, url=f"redis://127.0.0.1:{closed_port}", waits=FORGETFUL) as sending_out:
+    with sender(store, redis, script, url=f"redis://127.0.0.1:{closed_port}", timeouts=FORGETFUL) as sending_out:
         sending_out.attempt(ids)
     assert counts.waiting(Lane.NOTICE) == 2
 
@@ -243,7 +243,7 @@ def test_a_halt_puts_off_all_that_waits_and_none_is_an_attempt(
     store: Records, door: Enqueuer, redis: Redis, script: Script
 ) -> None:
     ids = enqueued(door, 20)
-    Limit(redis, 100.0).halt("A403")
+    RateLimiter(redis, 100.0).halt("A403")
     with sender(store, redis, script) as sending_out:
         outcomes = sending_out.attempt(ids)
     assert {outcome.text for outcome in outcomes} == {"put off: halted"}
@@ -380,4 +380,4 @@ def test_a_message_that_cannot_be_read_does_not_stop_its_neighbours(
         outcomes = sending_out.attempt(ids)
     others = [one for one in ids if one != ids[4]]
     assert states(store, others) == {"submitted": 9}
-    assert [outcome.text for outcome in outcomes if outcome.message_id == ids[4]] == ["brought out a fault of ours (ValueError)"]
+    assert [outcome.text for outcome in outcomes if outcome.message_id == ids[4]] == ["unexpected exception (ValueError)"]

@@ -17,7 +17,7 @@ from smsrelay_worker.messages import lifecycle
 from smsrelay_worker.messages.outcome import Outcome
 from smsrelay_worker.messages.record import Record
 from smsrelay_worker.store.records import Records
-from tests.support.messages import POLICY, RETENTION, WAITS, begin, enqueuer, job, sending
+from tests.support.messages import POLICY, RETENTION, TIMEOUTS, begin, enqueuer, job, sending
 from tests.support.scripted_vendor import Script, scripted_vendor, yisha
 from tests.support.severed import Severed, severed_after, severed_in_a_begin
 from tests.support.sluice import script
@@ -25,8 +25,8 @@ from tests.support.waiting import eventually
 
 _TRIES = 2 * 3  # the client itself tries three times
 
-NEVER_TOO_LATE = replace(WAITS, stall=600.0, lease=600.0)
-ALWAYS_TOO_LATE = replace(WAITS, stall=-1.0)
+NEVER_TOO_LATE = replace(TIMEOUTS, stall=600.0, lease=600.0)
+ALWAYS_TOO_LATE = replace(TIMEOUTS, stall=-1.0)
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Scene:
 
 
 @contextmanager
-def severed_scene(redis: Redis, valkey_url: str, waits: Timeouts, number: int = 8) -> Iterator[Scene]:
+def severed_scene(redis: Redis, valkey_url: str, timeouts: Timeouts, number: int = 8) -> Iterator[Scene]:
     with enqueuer(redis, valkey_url) as door:
         ids = [one.message_id for one in door.enqueue_many([job() for _ in range(number)])]
         begin(
@@ -63,7 +63,7 @@ def severed_scene(redis: Redis, valkey_url: str, waits: Timeouts, number: int = 
         ThreadPoolExecutor(1) as thread,
         open_store(f"redis://127.0.0.1:{severed.port}/{database}") as far,
     ):
-        sender = sending(Records(far, RETENTION), far, vendor, waits=waits)
+        sender = sending(Records(far, RETENTION), far, vendor, timeouts=timeouts)
         outcomes = thread.submit(sender.attempt, ids)
         try:
             eventually(lambda: severed.refused > _TRIES, "the store is asked again")

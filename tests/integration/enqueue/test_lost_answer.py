@@ -7,7 +7,7 @@ from redis import Redis
 
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
-from smsrelay_worker.rate_limit.limiter import Limit
+from smsrelay_worker.rate_limit.limiter import RateLimiter
 from smsrelay_worker.store.records import Records
 from smsrelay_worker.vendors.base import Answer, Kind
 from tests.support.lossy import losing_one_answer
@@ -53,7 +53,7 @@ def test_a_replay_whose_answer_is_lost_is_queued_and_published(store: Records, r
 
 
 def test_a_resume_whose_answer_is_lost_says_that_it_resumed(redis: Redis, valkey_url: str) -> None:
-    limit = Limit(redis, 100)
-    limit.halt("A403")
+    limiter = RateLimiter(redis, 100)
+    limiter.halt("A403")
     assert run(valkey_url, "resume", losing=b"DEL") == "resumed\n"
-    assert limit.halted() is None
+    assert limiter.halted() is None

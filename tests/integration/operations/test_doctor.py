@@ -21,7 +21,7 @@ from smsrelay.store import keys
 from smsrelay.store.connection import open_store
 from smsrelay_worker.operations.doctor.finding import Severity
 from smsrelay_worker.operations.doctor.store import count_parked, examine_store
-from smsrelay_worker.rate_limit.limiter import Limit
+from smsrelay_worker.rate_limit.limiter import RateLimiter
 from smsrelay_worker.store.parked_reports import ParkedReports
 from smsrelay_worker.store.undecodable import UndecodableTasks
 from tests.integration.conftest import free_port
@@ -188,7 +188,7 @@ def test_wrong_settings_are_errors_and_the_servers_are_still_looked_at(doctor: D
 
 
 def test_what_lies_in_the_store_for_a_person_is_found(doctor: Doctor, store: Redis) -> None:
-    Limit(store, 1.0).halt("A403")
+    RateLimiter(store, 1.0).halt("A403")
     UndecodableTasks(store, messages.RETENTION).keep("sms.send", "no number", "{}")
     ParkedReports(store, messages.RETENTION).park(EVENT)
     store.zadd(keys.DEAD, {"m2": 1})

@@ -8,7 +8,7 @@ from smsrelay.contract.state import State
 from smsrelay.enqueue import Enqueuer
 from smsrelay.store import keys
 from smsrelay_worker.messages import lifecycle
-from smsrelay_worker.rate_limit.halt import HaltedMessages
+from smsrelay_worker.rate_limit.halted_messages import HaltedMessages
 from smsrelay_worker.store.due_messages import DueMessages
 from smsrelay_worker.store.records import Records
 from smsrelay_worker.vendors.base import Answer, Kind
@@ -19,7 +19,7 @@ WRONG_APPCODE = Answer(Kind.HALTED, "A400AC")
 
 
 @pytest.fixture
-def put_off(redis: Redis) -> HaltedMessages:
+def halted_messages(redis: Redis) -> HaltedMessages:
     return HaltedMessages(redis)
 
 
@@ -35,24 +35,24 @@ def due(redis: Redis) -> set[str]:
 
 
 def test_what_waits_because_of_a_halt_is_due_at_once(
-    store: Records, redis: Redis, door: Enqueuer, put_off: HaltedMessages
+    store: Records, redis: Redis, door: Enqueuer, halted_messages: HaltedMessages
 ) -> None:
     ids = [one.message_id for one in door.enqueue_many(job(Lane.NOTICE) for _ in range(1201))]
     for message_id in ids:
         deferred(store, message_id)
     assert due(redis) == set()
-    assert put_off.wake_put_off() == 1201
+    assert halted_messages.wake_all() == 1201
     assert due(redis) == set(ids)
-    assert put_off.wake_put_off() == 0
+    assert halted_messages.wake_all() == 0
 
 
 def test_the_one_that_met_the_refusal_is_woken_too_and_keeps_its_attempts(
-    store: Records, redis: Redis, door: Enqueuer, put_off: HaltedMessages
+    store: Records, redis: Redis, door: Enqueuer, halted_messages: HaltedMessages
 ) -> None:
     message_id = door.enqueue(job()).message_id
     begin(store, message_id)
     answer(store, message_id, 1, WRONG_APPCODE)
-    assert put_off.wake_put_off() == 1
+    assert halted_messages.wake_all() == 1
     assert due(redis) == {message_id}
     woken = changed(store, message_id, lambda reading: lifecycle.woken(reading.record, POLICY, reading.now))
     assert woken is not None
@@ -65,7 +65,7 @@ def test_the_one_that_met_the_refusal_is_woken_too_and_keeps_its_attempts(
 
 
 def test_other_waits_and_what_has_moved_on_are_left_alone(
-    store: Records, door: Enqueuer, put_off: HaltedMessages, redis: Redis
+    store: Records, door: Enqueuer, halted_messages: HaltedMessages, redis: Redis
 ) -> None:
     throttled, cancelled, gone = (door.enqueue(job()).message_id for _ in range(3))
     deferred(store, throttled, "rate")
@@ -73,7 +73,7 @@ def test_other_waits_and_what_has_moved_on_are_left_alone(
     changed(store, cancelled, lambda reading: lifecycle.cancelled(reading.record))
     assert redis.scard(keys.PUT_OFF) == 0
     redis.sadd(keys.PUT_OFF, throttled + "x", cancelled)
-    assert put_off.wake_put_off() == 2
+    assert halted_messages.wake_all() == 2
     assert due(redis) == set()
     reading = store.read(cancelled)
     assert reading is not None
@@ -82,12 +82,14 @@ def test_other_waits_and_what_has_moved_on_are_left_alone(
     assert store.read(gone) is not None
 
 
-def test_who_read_the_old_time_decides_again(store: Records, redis: Redis, door: Enqueuer, put_off: HaltedMessages) -> None:
+def test_who_read_the_old_time_decides_again(
+    store: Records, redis: Redis, door: Enqueuer, halted_messages: HaltedMessages
+) -> None:
     message_id = door.enqueue(job()).message_id
     deferred(store, message_id)
     before = store.read(message_id)
     assert before is not None
-    put_off.wake_put_off()
+    halted_messages.wake_all()
     looked = lifecycle.woken(before.record, POLICY, before.now)
     assert looked is not None
     assert not store.apply(before.record, looked)
@@ -95,13 +97,13 @@ def test_who_read_the_old_time_decides_again(store: Records, redis: Redis, door:
 
 
 def test_a_new_halt_during_the_wake_does_not_keep_it_going(
-    store: Records, redis: Redis, door: Enqueuer, put_off: HaltedMessages
+    store: Records, redis: Redis, door: Enqueuer, halted_messages: HaltedMessages
 ) -> None:
     ids = [one.message_id for one in door.enqueue_many(job() for _ in range(3))]
     for message_id in ids:
         deferred(store, message_id)
-    assert put_off.wake_put_off() == 3
+    assert halted_messages.wake_all() == 3
     for message_id in ids:
         deferred(store, message_id)
     assert due(redis) == set()
-    assert put_off.wake_put_off() == 3
+    assert halted_messages.wake_all() == 3

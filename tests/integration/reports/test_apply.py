@@ -264,10 +264,10 @@ def test_a_report_that_brings_out_a_fault_time_and_again_is_kept_for_a_person(
     event = poisoned(relay, door, redis)
     fail(tasks, event, REPORT_TRIES - 1)
     assert relay.undecodable.all() == []
-    assert "fault of ours (ValueError)" in tasks.status(called(events=wires(event)))
+    assert "unexpected exception (ValueError)" in tasks.status(called(events=wires(event)))
     [kept] = relay.undecodable.all()
     assert kept.queue == STATUS_QUEUE
-    assert kept.reason.startswith("brought out a fault of ours (ValueError) in 5 tries")
+    assert kept.reason.startswith("unexpected exception (ValueError) in 5 tries")
     assert not redis.exists(keys.REPORTS, keys.REPORTS_OUTBOX, keys.REPORTS_KEYS)
     tasks.status(called(events=wires(event)))  # a copy that was still on the queue
     assert relay.undecodable.all() == [kept]

@@ -23,7 +23,7 @@ from smsrelay_worker.store.lost_tasks import LostTasks
 from smsrelay_worker.store.records import Records
 from smsrelay_worker.vendors.base import Answer, Kind
 from tests.support import messages
-from tests.support.messages import POLICY, WAITS, answer, begin, enqueuer, job, sending, store_clock
+from tests.support.messages import POLICY, TIMEOUTS, answer, begin, enqueuer, job, sending, store_clock
 from tests.support.queues import published_ids
 from tests.support.scripted_vendor import ACCEPTED, Script, scripted_vendor, yisha
 from tests.support.scripted_vendor import answer as answered
@@ -151,7 +151,7 @@ def test_lease_and_report_deadline_are_of_the_stores_clock_whatever_the_hosts_sh
         after = store_clock(redis)
     record = record_of(store, message_id)
     assert (record.state, record.attempt) == (State.SUBMITTED, 1)
-    assert before <= leases.pop() - WAITS.lease * 1000 <= after
+    assert before <= leases.pop() - TIMEOUTS.lease * 1000 <= after
     assert before <= wakes_at(redis, message_id) - POLICY.report_deadline * 1000 <= after
 
 
@@ -161,7 +161,7 @@ def test_a_worker_that_stood_still_after_it_began_submits_nothing_and_the_attemp
     message_id = door.enqueue(job()).message_id
 
     def stands_still() -> float:
-        return 2 * WAITS.stall if record_of(store, message_id).state is State.SUBMITTING else 0.0
+        return 2 * TIMEOUTS.stall if record_of(store, message_id).state is State.SUBMITTING else 0.0
 
     with scripted_vendor() as script, sender(store, redis, script, stands_still) as door_out:
         door_out.attempt([message_id])

@@ -15,7 +15,7 @@ from smsrelay.store.connection import StoreUnavailable, open_store
 from smsrelay.store.inbox import Inbox
 from smsrelay.store.outbox import Outbox
 from smsrelay_worker.local.stack import free_port
-from smsrelay_worker.rate_limit.limiter import Limit
+from smsrelay_worker.rate_limit.limiter import RateLimiter
 from smsrelay_worker.store.counts import Counts
 from smsrelay_worker.store.records import Records
 from smsrelay_worker.store.undecodable import UndecodableTasks
@@ -58,8 +58,8 @@ def writes(client: Redis, url: str) -> dict[str, Callable[[], object]]:
         "a report": lambda: Inbox(client).record([event]),
         "reports": lambda: Inbox(client).record([event.model_copy(update={"attempt": number}) for number in range(1, 600)]),
         "a job nobody can read": lambda: UndecodableTasks(client, RETENTION).keep("sms.otp", "a reason", "a body"),
-        "slots": lambda: Limit(client, 10.0).acquire(Lane.OTP, "t", [1], 0.1),
-        "a halt": lambda: Limit(client, 10.0).halt("i001"),
+        "slots": lambda: RateLimiter(client, 10.0).acquire(Lane.OTP, "t", [1], 0.1),
+        "a halt": lambda: RateLimiter(client, 10.0).halt("i001"),
         "a heartbeat": lambda: WorkerRegistry(client).alive(_PROCESS),
     }
 
@@ -72,7 +72,7 @@ def reads(client: Redis) -> dict[str, Callable[[], object]]:
         "read_many": lambda: store.read_many(["m1", "m2"]),
         "claim": lambda: store.claim(["m1", "m2"]),
         "unlisted": Counts(client).unlisted,
-        "rate": Limit(client, 10.0).state,
+        "rate": RateLimiter(client, 10.0).state,
         "processes": WorkerRegistry(client).processes,
     }
 

@@ -16,7 +16,7 @@ from smsrelay_worker.operations.doctor.host import open_files
 from smsrelay_worker.operations.doctor.server import Persistence, persistence
 from smsrelay_worker.operations.doctor.store import clocks, halted
 from smsrelay_worker.operations.doctor.writes import Writes, writes
-from smsrelay_worker.rate_limit.limiter import Halt
+from smsrelay_worker.rate_limit.halt import Halt
 from smsrelay_worker.settings import WorkerSettings
 
 GOOD = Persistence("noeviction", 0, appendonly=True, appendfsync="always")

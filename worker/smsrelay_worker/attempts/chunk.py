@@ -62,9 +62,9 @@ class Chunk:
 
     def _go_on(self) -> None:
         context, now = self._context, self._context.monotonic()
-        if len(self._outcomes) > 1 and (context.stopping.is_set() or now - self._taken_at > context.timeouts.in_hand):
+        if len(self._outcomes) > 1 and (context.stopping.is_set() or now - self._taken_at > context.timeouts.chunk):
             self._give_back()
-        elif now - self._claimed_at > context.timeouts.claim_again:
+        elif now - self._claimed_at > context.timeouts.reclaim:
             self._claim(list(self._waiting))
         else:
             self._start_some()
@@ -105,9 +105,9 @@ class Chunk:
                 self._end(reading.record, f"nothing to start: {reading.record.state.value}")
 
     def _start_some(self) -> None:
-        room = self._context.submitter.room
+        in_flight = self._context.submitter.in_flight
         alike = self._alike()
-        places = room.take(len(alike), _PATIENCE)
+        places = in_flight.acquire(len(alike), _PATIENCE)
         if places == 0:
             return
         begun: list[Attempt] = []
@@ -115,7 +115,7 @@ class Chunk:
         try:
             begun, unused = self._begun(alike[:places])
         finally:
-            room.leave(places - len(begun))
+            in_flight.release(places - len(begun))
         self._submit(begun)
         # Not before: waiting for a silent store would make the begun attempts too old to be submitted.
         self._give_back_slots(alike[0].record.template, unused)
@@ -130,7 +130,7 @@ class Chunk:
         submitter = self._context.submitter
         if len(self._outcomes) == 1:
             for one in begun:  # a single message is submitted in this thread
-                self._outcomes[one.record.message_id] = submitter.here(one)
+                self._outcomes[one.record.message_id] = submitter.submit(one)
         else:
             for one in begun:  # one by one: if one cannot be started, those in flight are still waited for
                 self._flights.append(submitter.start(one))
@@ -138,10 +138,10 @@ class Chunk:
     def _begun(self, readings: Sequence[Reading]) -> tuple[list[Attempt], list[tuple[Slot, int]]]:
         """Begin as many messages as there are slots; returns our attempts, and the unused slots with their costs."""
         context, first = self._context, readings[0].record
-        costs = [context.tariff.of(one.record.template, one.payload.params if one.payload else None) for one in readings]
-        grant = context.limit.acquire(first.lane, first.template, costs, context.timeouts.slot)
+        costs = [context.cost.of(one.record.template, one.payload.params if one.payload else None) for one in readings]
+        grant = context.limiter.acquire(first.lane, first.template, costs, context.timeouts.slot)
         if grant.refused is not None and not grant.slots:
-            self._put_off(grant.refused, readings, grant.again)
+            self._put_off(grant.refused, readings, grant.next_probe)
         asked, owner = context.monotonic(), secrets.token_urlsafe(6)
         lease = int(context.timeouts.lease * 1000)
 
@@ -166,7 +166,7 @@ class Chunk:
     def _give_back_slots(self, template: str, unused: Sequence[tuple[Slot, int]]) -> None:
         """Return unused slots to the rate; a slot that is not returned lapses."""
         try:
-            self._context.limit.give_back(template, unused)
+            self._context.limiter.give_back(template, unused)
         except StoreUnavailable as error:
             log.warning("slots not given back", slots=len(unused), reason=str(error))
         except Exception:
@@ -186,12 +186,12 @@ class Chunk:
                 if self._context.stopping.wait(_RETRY_AFTER):
                     raise
 
-    def _put_off(self, refused: Refusal, readings: Sequence[Reading], again: float | None) -> None:
+    def _put_off(self, refused: Refusal, readings: Sequence[Reading], next_probe: float | None) -> None:
         """Defer the messages without a slot; all that wait, if nothing may be submitted at all, but not beyond the next probe."""
         context, rule = self._context, refused.value
-        wait = context.timeouts.put_off if refused is Refusal.LATE else context.timeouts.halted
-        if again is not None:
-            wait = min(wait, max(again, _RETRY_AFTER))
+        wait = context.timeouts.no_slot if refused is Refusal.LATE else context.timeouts.halted
+        if next_probe is not None:
+            wait = min(wait, max(next_probe, _RETRY_AFTER))
         owed = readings if refused is Refusal.LATE else list(self._waiting.values())
 
         def put_off(reading: Reading) -> Transition | None:

@@ -9,8 +9,8 @@ from smsrelay.enqueue import Enqueuer
 from smsrelay_worker.attempts.submit import Submitter
 from smsrelay_worker.attempts.timeouts import Timeouts
 from smsrelay_worker.policy.model import Policy
-from smsrelay_worker.rate_limit.cost import Tariff
-from smsrelay_worker.rate_limit.limiter import Limit
+from smsrelay_worker.rate_limit.cost import MessageCost
+from smsrelay_worker.rate_limit.limiter import RateLimiter
 from smsrelay_worker.reports.pending import PendingReports
 from smsrelay_worker.store.records import Records
 
@@ -20,11 +20,11 @@ class SendContext:
     """The collaborators of ``Sender`` and its chunks; each is safe to share between threads."""
 
     records: Records
-    limit: Limit
+    limiter: RateLimiter
     submitter: Submitter
     pending: PendingReports
     enqueuer: Enqueuer
-    tariff: Tariff
+    cost: MessageCost
     policy: Policy
     timeouts: Timeouts
     monotonic: Callable[[], float] = time.monotonic

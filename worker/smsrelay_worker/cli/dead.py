@@ -22,7 +22,7 @@ from smsrelay.store.connection import open_store
 from smsrelay.store.inbox import Inbox
 from smsrelay.store.unreadable_callbacks import UnreadableCallbacks
 from smsrelay_worker.cli.messages import print_message
-from smsrelay_worker.messages.timeline import clock, story
+from smsrelay_worker.messages.timeline import clock, describe_timeline
 from smsrelay_worker.operations.dead_letters import DeadLetters, Filter, dead_letters, last_code, obstacle_to_replay
 from smsrelay_worker.operations.unreadable import body_text, unreadable_items
 from smsrelay_worker.operations.unreadable_replay import UnreadableReplay
@@ -122,7 +122,7 @@ def show_dead(any_id: str, body: bool) -> None:
         if body:
             click.echo(escaped(body_text(kept)))
     elif reading is not None:
-        print_message(reading.record, story(reading.record, policy), policy)
+        print_message(reading.record, describe_timeline(reading.record, policy), policy)
         click.echo(f"replay    {obstacle_to_replay(reading) or 'possible'}")
     else:
         raise click.ClickException("no such message or unreadable item, or its retention has ended")
@@ -228,7 +228,7 @@ def _as_json(reading: Reading, policy: Policy) -> dict[str, object]:
         "code": last_code(record),
         "vendor_message": record.vendor_message.text if record.vendor_message else None,
         "at": record.timeline[-1].at,
-        "why": story(record, policy)[-1].text,
+        "why": describe_timeline(record, policy)[-1].text,
         "replayable": obstacle_to_replay(reading) is None,
     }
 

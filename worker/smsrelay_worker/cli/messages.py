@@ -14,7 +14,7 @@ from smsrelay.cli.errors import cli_errors
 from smsrelay.contract.state import State
 from smsrelay_worker.messages import lifecycle
 from smsrelay_worker.messages.record import Record
-from smsrelay_worker.messages.timeline import Line, ahead, clock, story
+from smsrelay_worker.messages.timeline import Line, clock, describe_timeline, next_step
 from smsrelay_worker.operations.wiring import Operations
 from smsrelay_worker.policy.describe import explain
 from smsrelay_worker.policy.model import Policy
@@ -42,7 +42,7 @@ def show(message_id: str, as_json: bool) -> None:
         reading, policy = Operations.wire(settings).records.read(message_id), load_policy(settings.policy)
     if reading is None:
         raise click.ClickException("no such message, or its retention has ended")
-    lines = story(reading.record, policy)
+    lines = describe_timeline(reading.record, policy)
     if as_json:
         click.echo(json.dumps(_as_json(reading.record, lines), ensure_ascii=False, indent=2))
     else:
@@ -61,10 +61,10 @@ def why(message_id: str) -> None:
         reading, policy = Operations.wire(settings).records.read(message_id), load_policy(settings.policy)
     if reading is None:
         raise click.ClickException("no such message, or its retention has ended")
-    for line in story(reading.record, policy):
+    for line in describe_timeline(reading.record, policy):
         click.echo(f"{clock(line.at)}  {line.state.value:<10}  {line.text}")
         click.echo(f"{'':25}rule {line.rule}: {_explained(line.rule, policy)}")
-    following = ahead(reading.record, policy)
+    following = next_step(reading.record, policy)
     if following:
         click.echo(f"next: {following}")
 
@@ -103,7 +103,7 @@ def print_message(record: Record, lines: list[Line], policy: Policy) -> None:
     for line in lines:
         table.add_row(clock(line.at), Text(line.state.value, style=_STYLES.get(line.state, "")), Text(line.text))
     console.print(table)
-    following = ahead(record, policy)
+    following = next_step(record, policy)
     if following:
         console.print(f"next      {following}")
 

@@ -13,7 +13,7 @@ from smsrelay.contract.job import TEMPLATE_ID
 from smsrelay_worker.messages.timeline import clock
 from smsrelay_worker.operations.status import given_rate
 from smsrelay_worker.operations.wiring import Operations
-from smsrelay_worker.rate_limit.limiter import RateState
+from smsrelay_worker.rate_limit.shared_rate import RateState
 from smsrelay_worker.settings import OperatorSettings
 
 _LOWEST, _HIGHEST = 0.01, 100_000  # submits per second
@@ -45,7 +45,7 @@ def resume() -> None:
     with cli_errors():
         operations = Operations.wire(OperatorSettings())
         resumed = operations.limiter.resume()
-        woken = operations.halted_messages.wake_put_off()
+        woken = operations.halted_messages.wake_all()
     click.echo("resumed" if resumed else "was not halted")
     if woken:
         click.echo(f"deferred by the halt, due now: {woken}")

@@ -15,7 +15,7 @@ from smsrelay_worker.messages.timeline import clock
 from smsrelay_worker.operations.doctor.workers import sentence
 from smsrelay_worker.operations.status import StatusOverview
 from smsrelay_worker.operations.wiring import Operations
-from smsrelay_worker.rate_limit.limiter import RateState
+from smsrelay_worker.rate_limit.shared_rate import RateState
 from smsrelay_worker.settings import OperatorSettings
 
 

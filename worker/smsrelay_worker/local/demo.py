@@ -28,7 +28,7 @@ from smsrelay.contract.state import State
 from smsrelay_worker.local.local_relay import LocalRelay, Ports
 from smsrelay_worker.local.stack import Stack, StackFailed, free_port
 from smsrelay_worker.messages.record import Record
-from smsrelay_worker.messages.timeline import story
+from smsrelay_worker.messages.timeline import describe_timeline
 from smsrelay_worker.policy.toml_file import packaged_source
 from smsrelay_worker.settings import WorkerSettings
 from smsrelay_worker.store.records import Reading
@@ -179,5 +179,5 @@ def _is_as_expected(scenario: Scenario, record: Record) -> bool:
 
 def _cells(record: Record, relay: Relay) -> tuple[str, str, str, str, str]:
     codes = " ".join(line.code for line in record.timeline if line.code)
-    why = story(record, relay.policy)[-1].text
+    why = describe_timeline(record, relay.policy)[-1].text
     return record.lane.value, str(record.attempt), codes, record.state.value, why

@@ -14,7 +14,7 @@ from smsrelay.broker.queues import QUEUES
 from smsrelay.store.connection import StoreUnavailable
 from smsrelay_worker.operations.status import StatusOverview
 from smsrelay_worker.operations.wiring import Operations
-from smsrelay_worker.rate_limit.limiter import RateState
+from smsrelay_worker.rate_limit.shared_rate import RateState
 from smsrelay_worker.store.worker_registry import WorkerProcess
 
 

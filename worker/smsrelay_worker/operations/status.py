@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from smsrelay.contract.lanes import Lane
 from smsrelay_worker.operations.wiring import Operations
-from smsrelay_worker.rate_limit.limiter import RateState
+from smsrelay_worker.rate_limit.shared_rate import RateState
 from smsrelay_worker.store.shared_settings import Difference, differences
 from smsrelay_worker.store.worker_registry import WorkerProcess
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Self
 
 from smsrelay.store.connection import open_store
-from smsrelay_worker.rate_limit.halt import HaltedMessages
-from smsrelay_worker.rate_limit.limiter import Limit
+from smsrelay_worker.rate_limit.halted_messages import HaltedMessages
+from smsrelay_worker.rate_limit.limiter import RateLimiter
 from smsrelay_worker.settings import OperatorSettings
 from smsrelay_worker.store.counts import Counts
 from smsrelay_worker.store.dead_letters import DeadLetterIndex
@@ -25,7 +25,7 @@ class Operations:
     counts: Counts
     dead_letters: DeadLetterIndex
     undecodable: UndecodableTasks
-    limiter: Limit
+    limiter: RateLimiter
     halted_messages: HaltedMessages
     worker_registry: WorkerRegistry
 
@@ -39,7 +39,7 @@ class Operations:
             counts=Counts(redis),
             dead_letters=DeadLetterIndex(redis),
             undecodable=UndecodableTasks(redis, retention),
-            limiter=Limit(redis, settings.rate, settings.halt_probe),
+            limiter=RateLimiter(redis, settings.rate, settings.halt_probe),
             halted_messages=HaltedMessages(redis),
             worker_registry=WorkerRegistry(redis),
         )

@@ -18,7 +18,8 @@ from smsrelay_worker.operations.doctor.broker import same_server
 from smsrelay_worker.operations.doctor.callback import stored_callbacks
 from smsrelay_worker.operations.doctor.finding import Finding, checked, error, warning
 from smsrelay_worker.operations.doctor.server import examine_server
-from smsrelay_worker.rate_limit.limiter import Halt, Limit
+from smsrelay_worker.rate_limit.halt import Halt
+from smsrelay_worker.rate_limit.limiter import RateLimiter
 
 _DOUBT, _REFUSAL = 1000, 30_000  # ms between two clocks
 _OVERDUE = 30_000  # ms; every worker looks for due messages each second
@@ -53,7 +54,7 @@ def halted(halt: Halt | None) -> list[Finding]:
 def examine_messages(redis: Redis, now: int) -> list[Finding]:
     """What in the store needs attention; ``now`` is the store's clock in ms."""
     checks: dict[str, Callable[[], list[Finding]]] = {
-        "halted": lambda: halted(Limit(redis, 1.0).halted()),
+        "halted": lambda: halted(RateLimiter(redis, 1.0).halted()),
         "agenda": lambda: _agenda(redis.zcount(keys.AGENDA, "-inf", now - _OVERDUE)),
         "undecodable": lambda: _undecodable(redis.llen(keys.UNDECODABLE)),
         "dead letters": lambda: _dead(redis.zcard(keys.DEAD)),
