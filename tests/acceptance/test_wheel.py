@@ -3,6 +3,7 @@
 import email
 import json
 import re
+import signal
 import tarfile
 import tomllib
 import zipfile
@@ -176,6 +177,8 @@ def try_receiver(alone: Installation, variables: Mapping[str, str]) -> None:
 def try_worker(alone: Installation, variables: Mapping[str, str]) -> None:
     with alone.running("worker", "--together", variables=variables) as worker:
         eventually(lambda: worker.says(" ready."), "the worker is ready")
+        worker.process.send_signal(signal.SIGHUP)  # starts anew, in the same folder
+        eventually(lambda: worker.printed().count(" ready.") == 2, "the worker is ready again")
         assert worker.stop() == 0, worker.printed()
 
 
