@@ -4,11 +4,15 @@ redis-py's own timeouts bound each wait alone: for the connection, for each answ
 a limit in force these connections behave as redis-py's own.
 """
 
+from inspect import Parameter, signature
 from typing import Any
 
 from redis import BlockingConnectionPool, Connection, SSLConnection, UnixDomainSocketConnection
 
 from smsrelay.servers.time_limit import time_left
+
+_COMMAND = signature(BlockingConnectionPool.get_connection).parameters["command_name"]
+_UNUSED = ("",) if _COMMAND.default is Parameter.empty else ()  # redis-py before 5.3 wants a command's name, and does not use it
 
 
 class _Limited:
@@ -65,6 +69,10 @@ class LimitedPool(BlockingConnectionPool):
     """A pool that waits for a free connection within the limit."""
 
     _timeout: float | None = None
+
+    def get_connection(self, *_command: Any, **_options: Any) -> Any:
+        """A connection, which is to be released."""
+        return super().get_connection(*_UNUSED)  # type: ignore[no-untyped-call]
 
     @property
     def timeout(self) -> float | None:
