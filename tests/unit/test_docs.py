@@ -77,10 +77,10 @@ def test_the_settings_table_is_the_settings_own() -> None:
     assert _between("settings") == settings_table()
 
 
-def test_apps_and_receiver_need_the_first_thirteen_settings() -> None:
+def test_apps_and_receiver_need_the_first_fourteen_settings() -> None:
     names = [name for name, _ in ProducerSettings.documented()]
-    assert len(names) == 13
-    assert [name for name, _ in WorkerSettings.documented()][:13] == names
+    assert len(names) == 14
+    assert [name for name, _ in WorkerSettings.documented()][:14] == names
 
 
 def test_the_explained_row_is_what_the_command_says() -> None:

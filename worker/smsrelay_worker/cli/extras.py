@@ -5,12 +5,14 @@ Imports nothing outside the standard library, for it runs where nothing else is 
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from importlib import metadata
 
 _DISTRIBUTION = "smsrelay"
 _REQUIREMENT = re.compile(r"(?P<name>[\w.-]+)(?:\[(?P<extras>[\w,-]+)\])?[^;]*(?:; (?P<marker>.+))?")
 
 
+@cache
 def lacks(extra: str) -> bool:
     """Whether a package that the extra asks for is not installed; versions are the installer's business."""
     return any(not _installed(name) for name in _packages(extra))
@@ -34,6 +36,7 @@ def _packages(extra: str) -> Iterator[str]:
             yield from _packages(inner)
 
 
+@cache
 def _requirements() -> list[str]:
     try:
         return metadata.requires(_DISTRIBUTION) or []

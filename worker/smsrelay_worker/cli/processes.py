@@ -23,7 +23,7 @@ GREEN = ("-m", "gevent.monkey", "--no-os", "--no-signal", "--no-subprocess", "--
 @click.command(add_help_option=False, context_settings={"ignore_unknown_options": True})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def worker(arguments: tuple[str, ...]) -> None:
-    """Submit messages, apply reports and run what is due; --help lists the options."""
+    """Submit messages, apply reports and run what is due."""
     if not {"--help", "-h"} & set(arguments):
         _refuse_without_access(events="--no-events" not in arguments)
     # Tasks run as greenlets: threads spent more time passing the interpreter to each other than on their work. gevent patches
@@ -35,7 +35,10 @@ def worker(arguments: tuple[str, ...]) -> None:
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=click.IntRange(1, 65535), default=5555, show_default=True)
 def flower(host: str, port: int) -> None:
-    """Serve Flower's page of tasks and workers; needs SMSRELAY_FLOWER_AUTH (user:password)."""
+    """Serve Flower's page of tasks and workers.
+
+    Needs SMSRELAY_FLOWER_AUTH (user:password).
+    """
     with cli_errors():
         settings = FlowerSettings()
         require_free_port(host, port)
@@ -59,5 +62,5 @@ def _refuse_without_access(*, events: bool) -> None:
 @click.command(add_help_option=False, context_settings={"ignore_unknown_options": True})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def simulator(arguments: tuple[str, ...]) -> None:
-    """Serve a simulated vendor over HTTP; --help lists the options."""
+    """Serve a simulated vendor over HTTP."""
     exec_python("-P", "-m", "smsrelay_simulator", *arguments)
