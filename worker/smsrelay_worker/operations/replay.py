@@ -75,8 +75,8 @@ class Replay:
         if dry_run:
             return "would be queued"
         self._inbox.record(read.reports)
-        if read.unread is not None:
-            return f"not replayed whole: {read.unread.reason}; it stays, and what could be read is queued"
+        if read.unreadable is not None:
+            return f"not replayed whole: {read.unreadable.reason}; it stays, and what could be read is queued"
         self._callbacks.drop(callback)
         return f"queued: {len(read.reports)} report(s), which the workers take up within a quarter of a minute"
 
