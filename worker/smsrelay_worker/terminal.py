@@ -8,7 +8,7 @@ import sys
 
 from rich.console import Console
 
-from smsrelay.contract.character import acts
+from smsrelay.contract.character import terminal_acts_on
 
 _PIPED = 150  # columns, when nobody says
 
@@ -22,4 +22,4 @@ def wide_console() -> Console:
 def escaped(text: str) -> str:
     """Foreign text with everything in it that a terminal would act on spelled out (``\\x1b``); lines and tabs stay."""
     plain = text.replace("\r\n", "\n")
-    return "".join(one if one in "\n\t" or not acts(one) else one.encode("unicode_escape").decode() for one in plain)
+    return "".join(one if one in "\n\t" or not terminal_acts_on(one) else one.encode("unicode_escape").decode() for one in plain)

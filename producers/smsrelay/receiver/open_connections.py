@@ -12,12 +12,13 @@ from enum import StrEnum
 from typing import Protocol
 
 import structlog
+from structlog.typing import FilteringBoundLogger
 
 from smsrelay.receiver.connection_limits import ConnectionLimits
 
 _SWEEP_INTERVAL = 1.0  # seconds
 
-log = structlog.get_logger()
+_log: FilteringBoundLogger = structlog.get_logger()
 
 
 class ConnectionRefusal(StrEnum):
@@ -117,7 +118,7 @@ class OpenConnections:
             if refusal is not None:
                 connection.refuse(refusal)
         if self._refused:
-            log.warning(
+            _log.warning(
                 "connections.refused", **{refusal.value.replace(" ", "_"): count for refusal, count in self._refused.items()}
             )
             self._refused.clear()
