@@ -12,7 +12,7 @@ from enum import StrEnum
 import structlog
 from structlog.typing import FilteringBoundLogger
 
-from smsrelay.contract.callback_token import callback_segment, looks_signed, segments
+from smsrelay.contract.callback_token import callback_segment, looks_signed, path_segments
 
 _INTERVAL = 5.0  # seconds
 
@@ -33,7 +33,7 @@ class Refusal(StrEnum):
 
 def refusal_of(path: str) -> Refusal:
     """Why a path without a valid token is refused."""
-    parts = segments(path)
+    parts = path_segments(path)
     if looks_signed(parts):
         return Refusal.WRONG_PROOF
     return Refusal.STRANGE_PATH if callback_segment(parts) is None else Refusal.CHANGED_PATH
@@ -52,7 +52,7 @@ class RefusedRequests:
     def count(self, path: str, refusal: Refusal) -> None:
         """Count a request. The first one is logged at once."""
         self._counts[refusal] += 1
-        self._last[refusal] = segments(path)
+        self._last[refusal] = path_segments(path)
         if self._reporting is None or self._reporting.done():
             self._reporting = asyncio.get_running_loop().create_task(self._report())
 
