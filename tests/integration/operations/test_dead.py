@@ -66,7 +66,7 @@ def test_what_failed_is_listed_newest_first_and_filtered(store: Records, door: E
     assert "i005" in dead(valkey_url, "list").stdout
 
 
-def test_what_the_vendor_said_is_told_wherever_a_refused_message_is(store: Records, door: Enqueuer, valkey_url: str) -> None:
+def test_the_vendors_message_is_shown_wherever_a_refused_message_is(store: Records, door: Enqueuer, valkey_url: str) -> None:
     message_id = door.enqueue(job()).message_id
     begin(store, message_id)
     answer(store, message_id, 1, Answer(Kind.ANSWERED, "i005", message="号码…发送频率超限"))
@@ -124,7 +124,7 @@ def test_a_replay_is_a_new_attempt_with_its_reason_in_the_timeline(
     assert begun.transition.attempt == 2
 
 
-def test_what_is_not_dead_or_has_expired_is_not_replayed(store: Records, door: Enqueuer, valkey_url: str) -> None:
+def test_a_message_that_is_not_dead_is_not_replayed(store: Records, door: Enqueuer, valkey_url: str) -> None:
     alive = door.enqueue(job()).message_id
     said = dead(valkey_url, "replay", alive)
     assert (said.returncode, "it is queued" in said.stdout) == (1, True)
@@ -143,9 +143,7 @@ def test_a_job_that_was_kept_twice_because_its_worker_died_in_between_is_replaye
     assert undecodable.all() == []
 
 
-def test_a_job_nobody_could_read_is_kept_shown_and_read_again(
-    undecodable: UndecodableTasks, redis: Redis, valkey_url: str
-) -> None:
+def test_an_unreadable_job_is_kept_shown_and_replayed(undecodable: UndecodableTasks, redis: Redis, valkey_url: str) -> None:
     body = {"to": "13800138000", "template": "0000000", "params": ["4711"], "lane": "otp"}
     undecodable.keep("sms.send", "lane: was wrong then", json.dumps(body))
     kept = only_kept(undecodable)
@@ -159,7 +157,7 @@ def test_a_job_nobody_could_read_is_kept_shown_and_read_again(
     assert undecodable.all() == []
 
 
-def test_what_a_terminal_would_act_on_is_shown_and_not_obeyed(undecodable: UndecodableTasks, valkey_url: str) -> None:
+def test_terminal_control_characters_are_shown_escaped(undecodable: UndecodableTasks, valkey_url: str) -> None:
     undecodable.keep("sms.send", "no \x1b[2Jjob", "\x1b]0;owned\x07您的\u3000验证码\r\n\tend\x9b5m\u202e\rover")
     said = dead(valkey_url, "show", only_kept(undecodable).kept_id, "--body").stdout
     assert said.endswith("\\x1b]0;owned\\x07您的\u3000验证码\n\tend\\x9b5m\\u202e\\rover\n")
@@ -170,7 +168,7 @@ def test_what_a_terminal_would_act_on_is_shown_and_not_obeyed(undecodable: Undec
 JOB = {"to": "13800138000", "template": "0000000", "params": ["4711"], "lane": "notice"}
 
 
-def test_all_replays_messages_and_kept_jobs_and_says_what_it_did_and_what_it_did_not(
+def test_all_replays_messages_and_unreadable_jobs_and_reports_each_result(
     store: Records, undecodable: UndecodableTasks, door: Enqueuer, valkey_url: str
 ) -> None:
     message_id = refused(store, door)
@@ -189,20 +187,20 @@ def test_all_replays_messages_and_kept_jobs_and_says_what_it_did_and_what_it_did
     assert state(store, told[readable].removeprefix("queued as ")) is State.QUEUED
 
 
-def test_a_replay_that_nothing_fits_says_so(valkey_url: str) -> None:
+def test_a_replay_that_matches_nothing_says_so(valkey_url: str) -> None:
     said = dead(valkey_url, "replay", "--all")
     assert (said.returncode, said.stdout, said.stderr) == (0, "", "nothing matches\n")
 
 
 @pytest.mark.parametrize("wrong", [("--hours", "nan"), ("--hours", "inf"), ("--hours", "-1"), ("--limit", "-1")])
-def test_a_wrong_number_is_refused(valkey_url: str, wrong: tuple[str, str]) -> None:
+def test_an_option_out_of_range_is_refused(valkey_url: str, wrong: tuple[str, str]) -> None:
     said = dead(valkey_url, "list", *wrong)
     assert (said.returncode, said.stdout) == (2, "")
     assert wrong[0] in said.stderr
     assert "Traceback" not in said.stderr
 
 
-def test_filters_leave_kept_jobs_out_and_count_them(
+def test_filters_leave_unreadable_jobs_out_and_count_them(
     store: Records, undecodable: UndecodableTasks, door: Enqueuer, valkey_url: str
 ) -> None:
     refused(store, door)
@@ -231,13 +229,13 @@ def test_filters_leave_kept_jobs_out_and_count_them(
         {"body": base64.b64encode(json.dumps([[JOB], {}, {}]).encode()).decode(), "properties": {"body_encoding": "base64"}},
     ],
 )
-def test_a_job_is_found_in_whatever_it_was_kept_in(undecodable: UndecodableTasks, valkey_url: str, wire: Any) -> None:
+def test_a_job_is_unwrapped_from_every_form_it_was_kept_in(undecodable: UndecodableTasks, valkey_url: str, wire: Any) -> None:
     said = dead(valkey_url, "replay", keep(undecodable, wire))
     assert "  queued as " in said.stdout
     assert undecodable.all() == []
 
 
-def test_a_body_of_bytes_is_shown_as_base64_and_can_be_had_back(undecodable: UndecodableTasks, valkey_url: str) -> None:
+def test_a_binary_body_is_shown_as_base64_and_can_be_recovered(undecodable: UndecodableTasks, valkey_url: str) -> None:
     body = json.dumps([[JOB], {}, {}], ensure_ascii=False).encode("gb18030") + b"\xff"
     kept_id = undecodable.keep("sms.send", "undecodable body", body)
     said = dead(valkey_url, "show", kept_id, "--body").stdout
@@ -289,7 +287,7 @@ def test_expired_messages_have_a_list_of_their_own(store: Records, door: Enqueue
     assert len(dead(valkey_url, "list", "--expired", "--json").stdout.splitlines()) == 1
 
 
-def test_show_tells_the_timeline_of_a_message(store: Records, door: Enqueuer, valkey_url: str) -> None:
+def test_show_prints_the_timeline_of_a_message(store: Records, door: Enqueuer, valkey_url: str) -> None:
     said = dead(valkey_url, "show", refused(store, door)).stdout
     assert "state     failed after 1 attempt(s)" in said
     assert "replay    possible" in said

@@ -102,7 +102,7 @@ def doctor(server: str, receiver: Served, tmp_path: Path) -> Doctor:
     return Doctor(tmp_path, {f"SMSRELAY_{name}": value for name, value in variables.items()})
 
 
-def test_the_embedded_server_and_a_desks_settings_are_well(doctor: Doctor, tmp_path: Path) -> None:
+def test_the_embedded_server_with_local_settings_has_no_findings(doctor: Doctor, tmp_path: Path) -> None:
     assert doctor.said() == []
     assert doctor.run().stdout == "nothing found\n"
     assert not (tmp_path / ".smsrelay").exists()  # a look leaves nothing behind
@@ -113,7 +113,7 @@ def test_a_callback_url_at_which_nobody_listens_is_a_warning(doctor: Doctor, clo
     assert doctor.said() == [("warning", "callback")]
 
 
-def test_a_server_that_evicts_and_syncs_seldom_is_found(doctor: Doctor, store: Redis) -> None:
+def test_a_server_that_evicts_and_does_not_sync_each_write_is_found(doctor: Doctor, store: Redis) -> None:
     store.config_set("maxmemory-policy", "allkeys-lru")
     store.config_set("appendfsync", "everysec")
     assert doctor.said() == [("warning", "store and broker")] * 2
@@ -122,13 +122,13 @@ def test_a_server_that_evicts_and_syncs_seldom_is_found(doctor: Doctor, store: R
     assert doctor.said() == [("error", "store and broker")] * 2
 
 
-def test_a_server_without_a_log_of_writes_is_an_error(doctor: Doctor, store: Redis) -> None:
+def test_a_server_without_an_append_only_file_is_an_error(doctor: Doctor, store: Redis) -> None:
     store.config_set("appendonly", "no")
     [found] = [one for one in doctor.findings() if one["severity"] == "error"]
     assert "appendonly is no" in found["problem"]
 
 
-def test_a_broker_of_its_own_is_looked_at_besides_the_store(doctor: Doctor, valkey_url: str, store: Redis) -> None:
+def test_a_separate_broker_is_checked_besides_the_store(doctor: Doctor, valkey_url: str, store: Redis) -> None:
     doctor.variables["SMSRELAY_STORE_URL"] = valkey_url
     store.config_set("appendonly", "no")
     assert doctor.said() == [("error", "broker")]
@@ -174,12 +174,12 @@ def test_a_server_that_refuses_config_is_a_warning(
     assert "walrus" not in json.dumps(found)
 
 
-def test_servers_that_are_away_are_errors_and_the_rest_is_still_said(doctor: Doctor, closed_port: int) -> None:
+def test_unavailable_servers_are_errors_and_the_other_checks_still_run(doctor: Doctor, closed_port: int) -> None:
     doctor.variables |= dict.fromkeys(("SMSRELAY_STORE_URL", "SMSRELAY_BROKER_URL"), f"redis://127.0.0.1:{closed_port}/0")
     assert doctor.said() == [("error", "store"), ("error", "broker")]
 
 
-def test_wrong_settings_are_errors_and_the_servers_are_still_looked_at(doctor: Doctor, store: Redis) -> None:
+def test_wrong_settings_are_errors_and_the_servers_are_still_checked(doctor: Doctor, store: Redis) -> None:
     del doctor.variables["SMSRELAY_APPCODE"]
     store.config_set("appendonly", "no")
     assert doctor.said() == [("error", "settings"), ("error", "store and broker")]
@@ -187,7 +187,7 @@ def test_wrong_settings_are_errors_and_the_servers_are_still_looked_at(doctor: D
     assert doctor.said() == [("error", "settings")] * 2
 
 
-def test_what_lies_in_the_store_for_a_person_is_found(doctor: Doctor, store: Redis) -> None:
+def test_what_needs_attention_in_the_store_is_found(doctor: Doctor, store: Redis) -> None:
     RateLimiter(store, 1.0).halt("A403")
     UndecodableTasks(store, messages.RETENTION).keep("sms.send", "no number", "{}")
     ParkedReports(store, messages.RETENTION).park(EVENT)
@@ -205,7 +205,7 @@ def test_what_lies_in_the_store_for_a_person_is_found(doctor: Doctor, store: Red
     assert "smsrelay dead list" in found["undecodable"]["remedy"]
 
 
-def test_a_test_template_seen_lately_is_a_warning_with_the_real_vendor(doctor: Doctor, store: Redis, server: str) -> None:
+def test_a_test_template_used_recently_is_a_warning_with_the_real_vendor(doctor: Doctor, store: Redis, server: str) -> None:
     with messages.enqueuer(store, server) as enqueuer:
         enqueuer.enqueue(messages.job())
     assert doctor.said() == []
@@ -215,7 +215,7 @@ def test_a_test_template_seen_lately_is_a_warning_with_the_real_vendor(doctor: D
     assert "0000000 was used recently" in found[0]["problem"]
 
 
-def test_a_check_that_fails_is_a_finding_and_the_others_are_still_made(doctor: Doctor, store: Redis, tmp_path: Path) -> None:
+def test_a_check_that_raises_is_a_finding_and_the_others_still_run(doctor: Doctor, store: Redis, tmp_path: Path) -> None:
     store.execute_command("XADD", "sms:events", "*", "id", b"\xff\xfe")  # nothing of ours writes that
     Spool(tmp_path / ".smsrelay" / "spool", 10).put([EVENT])
     found = doctor.findings()
@@ -231,7 +231,7 @@ def test_reports_in_the_spool_of_this_host_are_found(doctor: Doctor, tmp_path: P
     assert found["problem"].startswith("2 reports")
 
 
-def test_a_spool_that_is_no_database_is_found(doctor: Doctor, tmp_path: Path) -> None:
+def test_a_spool_that_is_not_a_database_is_found(doctor: Doctor, tmp_path: Path) -> None:
     folder = tmp_path / ".smsrelay" / "spool"
     folder.mkdir(parents=True)
     (folder / "reports.sqlite").write_bytes(b"no database at all" * 100)

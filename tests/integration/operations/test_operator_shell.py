@@ -76,7 +76,7 @@ def test_a_silent_store_is_given_up_after_one_try() -> None:
 
 
 @pytest.mark.parametrize("command", ["receiver", "flower", "metrics"])
-def test_a_port_that_is_taken_is_said_so_in_a_sentence(tmp_path: Path, valkey_url: str, command: str) -> None:
+def test_a_port_in_use_is_reported_in_one_sentence(tmp_path: Path, valkey_url: str, command: str) -> None:
     named = {"STORE_URL": valkey_url, "BROKER_URL": valkey_url, "SECRET": "0123456789abcdef", "FLOWER_AUTH": "me:a password"}
     shell = Shell(tmp_path, {f"SMSRELAY_{name}": value for name, value in named.items()})
     with socket.create_server(("127.0.0.1", 0)) as taken:

@@ -68,7 +68,7 @@ def test_the_vendors_answer_is_read_where_the_gateway_says_ok_beside_it(simulato
 
 
 @pytest.mark.parametrize("step", ["reset_before", "reset_after", "timeout_after", "garbage", "empty"])
-def test_whatever_goes_wrong_behind_a_written_request_is_uncertain(simulator: Simulator, step: str) -> None:
+def test_whatever_goes_wrong_after_the_request_was_written_is_uncertain(simulator: Simulator, step: str) -> None:
     simulator.script(NUMBER, {"submits": [step]})
     assert _submit(simulator, read_timeout=0.3).kind is Kind.UNCERTAIN
 

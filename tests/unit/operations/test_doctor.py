@@ -61,11 +61,11 @@ def test_the_exit_code_is_that_of_the_worst_finding(severities_: tuple[Severity,
     assert exit_code(Finding(one, "check", "problem", "remedy") for one in severities_) == code
 
 
-def test_good_settings_leave_nothing_to_say() -> None:
+def test_good_settings_have_no_findings() -> None:
     assert settings_check.examine_settings(settings()) == []
 
 
-def test_a_server_that_syncs_every_write_and_never_evicts_is_well() -> None:
+def test_a_server_that_syncs_every_write_and_never_evicts_has_no_findings() -> None:
     assert persistence("store", GOOD) == []
 
 
@@ -100,18 +100,18 @@ def test_what_a_server_may_lose_is_found(kept: Persistence, severity: Severity, 
         (Writes(used=91, maxmemory=100), WARNING, "91%"),
     ],
 )
-def test_what_keeps_a_server_from_taking_writes_is_found(kept: Writes, severity: Severity, named: str) -> None:
+def test_what_keeps_a_server_from_accepting_writes_is_found(kept: Writes, severity: Severity, named: str) -> None:
     [found] = writes("store", kept)
     assert (found.severity, found.check) == (severity, "store")
     assert named in found.problem
 
 
-def test_a_primary_with_room_takes_writes() -> None:
+def test_a_primary_with_free_memory_accepts_writes() -> None:
     assert writes("store", Writes(used=89, maxmemory=100)) == []
     assert writes("store", Writes(used=10**12)) == []
 
 
-def test_a_server_without_a_log_is_not_also_told_how_to_sync_it() -> None:
+def test_a_server_without_an_append_only_file_gets_no_second_finding_about_syncing_it() -> None:
     assert len(persistence("store", Persistence("noeviction", 0, appendonly=False, appendfsync="everysec"))) == 1
 
 
@@ -147,7 +147,7 @@ def test_a_callback_url_that_the_real_vendor_cannot_or_should_not_use_is_found(u
     assert severities(settings_check.callback_url(url, real=True)) == severity
 
 
-def test_a_played_vendor_may_report_over_plain_http_at_a_desk_but_needs_an_address() -> None:
+def test_a_simulated_vendor_may_report_over_plain_http_but_needs_a_callback_url() -> None:
     assert settings_check.callback_url("http://127.0.0.1:8025", real=False) == []
     assert severities(settings_check.callback_url(None, real=False)) == [ERROR]
 
@@ -155,7 +155,7 @@ def test_a_played_vendor_may_report_over_plain_http_at_a_desk_but_needs_an_addre
 @pytest.mark.parametrize(
     "vendor", ["http://127.0.0.1:9100", "http://localhost:9100", "http://simulator:9100", "http://[::1]:9100"]
 )
-def test_the_vendor_of_a_desk_or_of_the_compose_demo_is_not_taken_for_the_real_one(vendor: str) -> None:
+def test_a_simulator_on_this_host_or_in_compose_is_not_taken_for_the_real_vendor(vendor: str) -> None:
     played = settings(vendor_url=vendor, vendor_intl_url=vendor, callback_url="http://receiver:8025")
     assert settings_check.examine_settings(played, {"0000000"}) == []
 
@@ -174,7 +174,7 @@ def test_a_placeholder_of_a_secret_is_an_error_with_the_real_vendor(value: str) 
     assert severities(settings_check.secret(value, real=False)) == [WARNING]
 
 
-def test_a_short_secret_is_a_warning_and_a_random_one_is_well() -> None:
+def test_a_short_secret_is_a_warning_and_a_random_one_is_not() -> None:
     assert severities(settings_check.secret("k3J9-xQ7w_Zp2RvB8", real=True)) == [WARNING]
     assert settings_check.secret("9f1c27e0b35d48a6f2718c0e5d94b36a", real=True) == []
 
@@ -182,11 +182,11 @@ def test_a_short_secret_is_a_warning_and_a_random_one_is_well() -> None:
 @pytest.mark.parametrize(
     ("auth", "count"), [(None, 1), ("ops:short", 1), ("ops", 1), (":long-enough-but", 1), ("ops:long:enough", 0)]
 )
-def test_flower_needs_a_user_and_a_password_of_some_length(auth: str | None, count: int) -> None:
+def test_flower_needs_a_user_and_a_password_that_is_long_enough(auth: str | None, count: int) -> None:
     assert severities(settings_check.flower(auth)) == [WARNING] * count
 
 
-def test_templates_that_are_no_products_are_found_with_the_real_vendor_only() -> None:
+def test_unapproved_templates_are_found_with_the_real_vendor_only() -> None:
     pending = {one.id: one for one in (template("T1"), template("T3", Approval.PENDING), template("T2", Approval.PENDING))}
     [found] = settings_check.templates(pending, (), real=True)
     assert found.problem == "not approved by the carrier: T2, T3"
@@ -200,7 +200,7 @@ def test_the_test_template_is_found_where_it_is_registered_and_where_it_was_used
     assert used.problem.endswith("was used recently")
 
 
-def test_a_task_that_may_outlast_the_redelivery_is_told_with_both_times() -> None:
+def test_a_task_that_may_outlast_the_redelivery_time_is_reported_with_both_times() -> None:
     [found] = settings_check.redelivery(1800, 120)
     assert found.severity is WARNING
     assert "1800 s" in found.problem
@@ -208,7 +208,7 @@ def test_a_task_that_may_outlast_the_redelivery_is_told_with_both_times() -> Non
     assert settings_check.redelivery(120, 120) == []
 
 
-def test_work_that_outlasts_the_brokers_patience_is_a_warning() -> None:
+def test_a_task_that_outlasts_the_brokers_redelivery_time_is_a_warning() -> None:
     """On Redis one message, on RabbitMQ a whole chunk: there the channel is closed."""
     on_redis = settings(broker_url="redis://broker/0", connect_timeout=50, read_timeout=65)
     [found] = settings_check.examine_settings(on_redis)

@@ -90,7 +90,7 @@ def test_a_code_of_the_gateway_or_the_network_is_explained_by_its_class(code, cl
     assert explain(POLICY, code).splitlines() == lines
 
 
-def test_a_deadline_that_came_before_the_request_is_no_row_of_the_policy():
+def test_a_deadline_that_passed_before_the_request_is_explained_without_a_row():
     assert explain(POLICY, DEADLINE_PASSED).endswith("Nothing was sent, and the message expires.")
 
 
@@ -108,17 +108,17 @@ def test_a_code_with_rows_in_two_tables_is_explained_for_both():
     ]
 
 
-def test_equal_delays_are_said_once():
+def test_equal_delays_are_written_once():
     policy = with_change("soon      = { base_s = 5, factor = 3", "soon      = { base_s = 5, factor = 1")
     assert "up to 3 times, after about 5 s each time (±20 %)" in explain(policy, "503")
 
 
-def test_a_single_retry_is_said_as_once():
+def test_a_single_retry_is_worded_as_once():
     policy = with_change("retries = 4", "retries = 1")
     assert "submitted again once, after about 2 min (±20 %), unless" in explain(policy, "210")
 
 
-def test_many_retries_are_said_by_the_first_and_the_longest():
+def test_many_retries_are_described_by_the_first_delays_and_the_longest():
     policy = with_change("retries = 4", "retries = 9")
     assert "up to 9 times, after about 2 min, 6 min, 18 min … at most 60 min" in explain(policy, "210")
 

@@ -196,7 +196,7 @@ def test_a_row_that_names_no_retries_needs_the_retry_table():
     ]
 
 
-def test_a_file_without_the_retry_table_is_taken_when_no_row_needs_it():
+def test_a_file_without_the_retry_table_is_accepted_when_no_row_needs_it():
     source = SOURCE.replace('[retry]\nretries = 3\nbackoff = "soon"\n', "")
     assert parse_policy(source, "my.toml") == load_policy(None)
 
@@ -207,7 +207,7 @@ def test_rows_for_further_codes_may_be_added():
     assert policy.status["233"].action is Action.FAILED
 
 
-def test_problems_are_placed_however_the_row_is_written():
+def test_problems_have_the_right_line_however_the_row_is_written():
     old = re.search(r"^503 = .*\n", SOURCE, re.MULTILINE)
     assert old is not None
     table = '[status.503]  # a table of its own\ntext = """\n[status.504]\nzh = 3\n"""\n  "zh" = "忙"\noutcome = "never"\n'
@@ -219,7 +219,7 @@ def test_problems_are_placed_however_the_row_is_written():
     ]
 
 
-def test_a_file_of_another_system_with_its_line_ends_is_taken():
+def test_a_file_with_windows_line_endings_is_accepted():
     assert parse_policy(SOURCE.replace("\n", "\r\n"), "my.toml") == load_policy(None)
 
 
@@ -259,7 +259,7 @@ others = st.one_of(st.integers().map(str), st.floats().map(str), st.sampled_from
 
 
 @given(st.sampled_from(VALUES), others)
-def test_a_value_of_any_type_is_taken_or_refused_with_line_and_reason(old, new):
+def test_a_value_of_any_type_is_accepted_or_refused_with_line_and_reason(old, new):
     problems = ()
     try:
         parse_policy(SOURCE.replace(f"= {old}", f"= {new}", 1), "my.toml")
