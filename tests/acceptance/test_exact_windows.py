@@ -19,7 +19,7 @@ from smsrelay.contract.callback_token import CallbackToken
 from smsrelay.contract.lanes import STATUS_QUEUE, Lane
 from smsrelay.contract.state import State
 from smsrelay.store import keys
-from smsrelay_worker.desk.stack import free_port
+from smsrelay_worker.local.stack import free_port
 from tests.support.arrivals import each_arrived_once
 from tests.support.guide_report import guide_report
 from tests.support.relay_process import ROOT, TEMPLATE, RelayProcess, a_code, a_recipient, running_relay

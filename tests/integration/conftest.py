@@ -6,7 +6,7 @@ import pytest
 from redis import Redis
 
 from smsrelay.enqueue import Enqueuer
-from smsrelay_worker.desk.stack import free_port
+from smsrelay_worker.local.stack import free_port
 from smsrelay_worker.store.counts import Counts
 from smsrelay_worker.store.parked_reports import ParkedReports
 from smsrelay_worker.store.records import Records

@@ -1,4 +1,4 @@
-"""Which variables of the environment are left out, held against what the libraries of a worker and of Flower read."""
+"""Which environment variables are removed, compared with those that the libraries of a worker and of Flower read."""
 
 import re
 import site
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from smsrelay_worker.foreign_variables import foreign, leave_out
+from smsrelay_worker.foreign_variables import foreign_variables, remove_foreign_variables
 
 LIBRARIES = ("amqp", "billiard", "celery", "click_plugins", "flower", "gevent", "kombu", "prometheus_client", "redis", "vine")
 _READ = re.compile(
@@ -26,13 +26,13 @@ HARMLESS = {
 def test_nothing_that_steers_celery_or_flower_is_read_from_the_environment() -> None:
     read = {name for library in LIBRARIES for name in _read_by(library)}
     assert {"CELERY_BROKER_READ_URL", "FLOWER_UNAUTHENTICATED_API", "BROKER_URL", "REMAP_SIGTERM"} <= read
-    assert sorted(read - HARMLESS - set(foreign(read))) == []
+    assert sorted(read - HARMLESS - set(foreign_variables(read))) == []
 
 
 @pytest.mark.parametrize("name", ["SMSRELAY_BROKER_URL", "PATH", "PYTHONPATH", "HOME", "LANG", "TZ", "SSL_CERT_FILE", "HOSTNAME"])
 def test_what_is_ours_or_the_hosts_stays(name: str) -> None:
     environment = {name: "kept", "CELERY_BROKER_URL": "redis://elsewhere/0", "FLOWER_PORT": "tcp://10.0.0.1:5555"}
-    assert leave_out(environment) == ["CELERY_BROKER_URL", "FLOWER_PORT"]
+    assert remove_foreign_variables(environment) == ["CELERY_BROKER_URL", "FLOWER_PORT"]
     assert environment == {name: "kept"}
 
 

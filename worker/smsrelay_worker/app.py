@@ -15,14 +15,14 @@ from smsrelay import logs
 from smsrelay.broker.queues import QUEUES, broker_queue
 from smsrelay.servers.broker_address import broker_address
 from smsrelay_worker.consumer.bootsteps import SchedulerStep, WorkerRegistryStep
-from smsrelay_worker.consumer.config import broker_settings
-from smsrelay_worker.foreign_variables import leave_out
+from smsrelay_worker.consumer.broker_settings import broker_settings
+from smsrelay_worker.foreign_variables import remove_foreign_variables
 from smsrelay_worker.settings import WorkerSettings
 from smsrelay_worker.tasks import Tasks
 from smsrelay_worker.unknown_settings import unknown_settings
 from smsrelay_worker.wiring import Relay
 
-leave_out(os.environ)  # `smsrelay worker` has done it already, `celery -A smsrelay_worker.app …` has not
+remove_foreign_variables(os.environ)  # `smsrelay worker` has done it already, `celery -A smsrelay_worker.app …` has not
 settings = WorkerSettings()
 
 
@@ -52,7 +52,7 @@ app.conf.update(
     task_create_missing_queues=False,
     task_acks_late=True,
     task_reject_on_worker_lost=True,
-    worker_consumer="smsrelay_worker.consumer.consumer:MaskedConsumer",
+    worker_consumer="smsrelay_worker.consumer.consumer:DeadLetteringConsumer",
     worker_pool="threads",  # these are greenlets: `smsrelay worker` starts with gevent's patches
     worker_concurrency=settings.concurrency,
     worker_soft_shutdown_timeout=15,

@@ -125,7 +125,7 @@ class Tasks:
         events = [event for event in read if isinstance(event, StatusEvent)]
         outcomes = self.relay.reports.apply_each(events)
         ended = list(zip(events, outcomes, strict=True))
-        self.relay.inbox.applied([event for event, outcome in ended if isinstance(outcome, Outcome)])
+        self.relay.inbox.remove([event for event, outcome in ended if isinstance(outcome, Outcome)])
         failed = [event for event, outcome in ended if isinstance(outcome, Fault) and not self._kept(event, outcome)]
         if failed:
             raise ReportsNotApplied(f"{len(failed)} of {len(wires)} reports; the log says why")

@@ -17,12 +17,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from smsrelay.campaign.header import Columns
-from smsrelay.campaign.misaligned_rows import misfit
+from smsrelay.campaign.misaligned_rows import misalignment
 from smsrelay.campaign.row import Row
-from smsrelay.campaign.spreadsheet_artefact import FORMULA_MARK, is_text_formula, lost_identity
+from smsrelay.campaign.spreadsheet_artefact import FORMULA_MARK, is_text_formula, reference_fault
 from smsrelay.contract.character import invisible
 from smsrelay.contract.job import SendJob
-from smsrelay.contract.message import keyed
+from smsrelay.contract.message import keyed_digest
 from smsrelay.contract.parameter import placed
 from smsrelay.contract.phone_number import e164
 from smsrelay.contract.rejection import Problem, Rejection
@@ -44,7 +44,7 @@ class Campaign:
 
     def job(self, row: Row) -> SendJob:
         """The job of one row; raises ``Rejection``."""
-        problem = misfit(row, self.columns, self.delimiter)
+        problem = misalignment(row, self.columns, self.delimiter)
         given = {} if problem else {name: row.cells[place].strip() for name, place in self.columns.places.items()}
         problems = [problem] if problem else [*_unfit(given), *self._formulas(row.cells)]
         if problems:
@@ -91,7 +91,7 @@ class Campaign:
     def _reference(self, fields: Mapping[str, Any]) -> str:
         content = [fields.get(name) for name in ("app", "to", "template", "lane", "params")]
         named = hashlib.sha256(self.name.encode(errors="surrogatepass")).hexdigest()[:16]
-        return f"bulk {named} {keyed(self.secret, 'row', json.dumps(content))}"
+        return f"bulk {named} {keyed_digest(self.secret, 'row', json.dumps(content))}"
 
 
 def enqueue_rows(enqueuer: Enqueuer, campaign: Campaign, rows: Iterable[Row]) -> Iterator[tuple[Row, Accepted | Refused]]:
@@ -123,7 +123,7 @@ def _unfit(given: Mapping[str, str]) -> Iterator[Problem]:
         if unseen is not None:
             yield Problem(name, f"holds {placed(cell, unseen)}, which is invisible; remove it")
     reference = given.get("reference")
-    lost = lost_identity(reference) if reference else None
+    lost = reference_fault(reference) if reference else None
     if lost is not None:
         yield Problem("reference", lost)
 

@@ -42,7 +42,7 @@ class Survey:
     version: tuple[int, int, int]  # of the file: what changes when somebody saves it
 
 
-class BulkFile:
+class CsvFile:
     """Reads one file, as often as it is asked to."""
 
     def __init__(self, path: Path, encoding: str = "utf-8-sig", delimiter: str | None = None) -> None:

@@ -15,7 +15,7 @@ from smsrelay.contract.rejection import Problem
 _QUOTE = "a text that holds the delimiter or a quotation mark must be quoted"
 
 
-def misfit(row: Row, columns: Columns, delimiter: str) -> Problem | None:
+def misalignment(row: Row, columns: Columns, delimiter: str) -> Problem | None:
     """Why a row cannot be told apart into its columns; ``None`` when it can."""
     cells, width = row.cells, columns.width
     if len(cells) == width and not (row.stray or row.folded or columns.unnamed):

@@ -39,7 +39,7 @@ def artefact(value: str) -> str | None:
     return next((what for shape, what in _SHAPES if shape.fullmatch(value)), None)
 
 
-def lost_identity(reference: str) -> str | None:
+def reference_fault(reference: str) -> str | None:
     """Why a reference may be another's as well; ``None`` for what looks like an id."""
     word = _NO_VALUE.get(reference.lower())
     if word is not None:

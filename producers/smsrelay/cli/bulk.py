@@ -16,13 +16,13 @@ import click
 
 from smsrelay import logs
 from smsrelay.campaign.campaign import Campaign, enqueue_rows
-from smsrelay.campaign.csv_file import DELIMITERS, BulkFile, Survey
+from smsrelay.campaign.csv_file import DELIMITERS, CsvFile, Survey
 from smsrelay.campaign.file_encoding import known_encoding
 from smsrelay.campaign.header import FIELDS, ColumnChoice
 from smsrelay.campaign.preview import Preview
 from smsrelay.campaign.progress import RowsProgress
 from smsrelay.campaign.refused_rows import RefusedRows
-from smsrelay.cli.commands import Away, told
+from smsrelay.cli.errors import Unavailable, cli_errors
 from smsrelay.contract.character import escaped
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.rejection import Rejection
@@ -85,11 +85,11 @@ def bulk(file: Path, errors: Path | None, dry_run: bool, app_: str | None, **opt
     Columns: to, template, lane, reference, and p1, p2, … or params (a JSON list).
     """
     logs.set_up("WARNING")
-    with told():
+    with cli_errors():
         if errors is not None and errors.exists() and errors.samefile(file):
             raise Rejection.of("--errors", "is the file itself")
         settings = ProducerSettings()
-        source = BulkFile(file, options["encoding"], options["delimiter"])
+        source = CsvFile(file, options["encoding"], options["delimiter"])
         survey = source.survey(ColumnChoice(options["named"], options["ignore"], options["ignore_others"]))
         constants = {name: options[name] for name in ("template", "lane", "expires_in", "not_before")} | {"app": app_}
         given = {name: value for name, value in constants.items() if value is not None}
@@ -100,7 +100,7 @@ def bulk(file: Path, errors: Path | None, dry_run: bool, app_: str | None, **opt
     raise click.exceptions.Exit(1 if refused.count else 0)
 
 
-def _send(source: BulkFile, survey: Survey, campaign: Campaign, refused: RefusedRows, settings: ProducerSettings) -> None:
+def _send(source: CsvFile, survey: Survey, campaign: Campaign, refused: RefusedRows, settings: ProducerSettings) -> None:
     new = known = 0
     with Enqueuer.connect(settings) as enqueuer, RowsProgress(survey.rows) as progress, _resumable(progress, campaign):
         for row, result in enqueue_rows(enqueuer, campaign, source.rows(survey)):
@@ -115,7 +115,7 @@ def _send(source: BulkFile, survey: Survey, campaign: Campaign, refused: Refused
     click.echo(f"{new + known + refused.count:,} rows: {new:,} accepted, {known:,} accepted before, {refused.count:,} refused")
 
 
-def _check(source: BulkFile, survey: Survey, campaign: Campaign, refused: RefusedRows, settings: ProducerSettings) -> None:
+def _check(source: CsvFile, survey: Survey, campaign: Campaign, refused: RefusedRows, settings: ProducerSettings) -> None:
     registry = load_registry(settings.templates)
     preview = Preview(registry)
     now = time.time_ns() // 1_000_000
@@ -139,12 +139,12 @@ def _resumable(progress: RowsProgress, campaign: Campaign) -> Iterator[None]:
     try:
         yield
     except StoreUnavailable as error:
-        raise Away(f"{error} after {progress.done:,} rows; {_AGAIN}") from None
+        raise Unavailable(f"{error} after {progress.done:,} rows; {_AGAIN}") from None
     except Rejection as rejection:  # of the whole file: a row's own is among the results
         again = f"run it again with --campaign {shlex.quote(campaign.name)}, or what was accepted is sent again"
-        raise Away(f"{rejection} after {progress.done:,} rows; {again}") from None
+        raise Unavailable(f"{rejection} after {progress.done:,} rows; {again}") from None
     except OSError as error:
-        raise Away(f"{error.strerror or error} after {progress.done:,} rows; {_AGAIN}") from None
+        raise Unavailable(f"{error.strerror or error} after {progress.done:,} rows; {_AGAIN}") from None
     except KeyboardInterrupt:
         click.echo(f"stopped after {progress.done:,} rows; {_AGAIN}", err=True)
         raise click.exceptions.Exit(130) from None

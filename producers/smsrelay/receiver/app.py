@@ -24,15 +24,15 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.typing import FilteringBoundLogger
 
-from smsrelay.contract.callback_token import PROBE, PROBE_ANSWER, CallbackToken, is_bare, token_of
+from smsrelay.contract.callback_token import PROBE, PROBE_ANSWER, CallbackToken, is_unsigned_path, token_from_path
 from smsrelay.contract.unreadable_callback import Received, UnreadableCallback
-from smsrelay.receiver.allowance import Allowance
 from smsrelay.receiver.batcher import Kept
 from smsrelay.receiver.callback.content_encoding import Damaged, TooLong, decoded
 from smsrelay.receiver.callback.reading import CallbackReading, Unreadable, read_callback
-from smsrelay.receiver.callback.shape import shape
-from smsrelay.receiver.refused_requests import Refusal, RefusedPosts, refusal_of
+from smsrelay.receiver.callback.shape import body_shape
+from smsrelay.receiver.refused_requests import Refusal, RefusedRequests, refusal_of
 from smsrelay.receiver.spool import SpoolUnavailable
+from smsrelay.receiver.throttle import Throttle
 
 _UNSIGNED_BODY = 4096  # bytes at most of a callback that proves nothing; one report has about 300
 _LONGEST_TYPE = 256  # of a Content-Type
@@ -71,11 +71,11 @@ class _Callbacks:
     """Takes callbacks. ASGI by hand, for they come by the thousand: Starlette's way here and back costs as much as the rest."""
 
     keep: Callable[[Received], Awaitable[Kept]]
-    refused: RefusedPosts
+    refused: RefusedRequests
     secret: bytes
     clock: Callable[[], int]
     max_body: int
-    unsigned: Allowance | None
+    unsigned: Throttle | None
 
     async def take(self, scope: Scope, receive: Receive, send: Send) -> None:
         """A POST, on a path that names message and attempt, or on the bare one, where only the external id names an attempt."""
@@ -83,7 +83,7 @@ class _Callbacks:
 
     async def not_a_post(self, scope: Scope, send: Send) -> bool:
         """Answers a request of another method on a path of ours; whether it was one."""
-        if token_of(self.secret, scope["path"]) is None:
+        if token_from_path(self.secret, scope["path"]) is None:
             return False
         self.refused.count(scope["path"], Refusal.NOT_A_POST)
         await _send(send, _NOT_A_POST)
@@ -91,11 +91,11 @@ class _Callbacks:
 
     async def _answer(self, scope: Scope, receive: Receive) -> _Answer:
         path = scope["path"]
-        token = token_of(self.secret, path)
-        if token is None and not (self.unsigned and is_bare(path)):
+        token = token_from_path(self.secret, path)
+        if token is None and not (self.unsigned and is_unsigned_path(path)):
             self.refused.count(path, refusal_of(path))
             return _NOT_FOUND
-        if token is not None and token.ended(self.clock()):
+        if token is not None and token.expired(self.clock()):
             self.refused.count(path, Refusal.ENDED)
             return _NOT_FOUND
         if token is None and self.unsigned and not self.unsigned.take():
@@ -130,7 +130,7 @@ class _Callbacks:
                 _log.warning("callback.too_large", **_about(token))
             return _TOO_LARGE
         except Damaged as error:
-            body, reading = raw, CallbackReading((), Unreadable(str(error), shape(raw, None)))
+            body, reading = raw, CallbackReading((), Unreadable(str(error), body_shape(raw, None)))
         if reading.unread is None:
             return await self._keep(reading.reports, token)
         unread = None
@@ -185,12 +185,12 @@ class _Receiver:
 def create_app(
     keep: Callable[[Received], Awaitable[Kept]],
     ready: Callable[[], bool],
-    refused: RefusedPosts,
+    refused: RefusedRequests,
     secret: bytes,
     clock: Callable[[], int],
     *,
     max_body: int = 64 * 1024,
-    unsigned: Allowance | None = None,
+    unsigned: Throttle | None = None,
 ) -> ASGIApp:
     """The app. ``keep`` makes a report durable; ``ready`` may block, it runs in a thread; ``clock`` gives epoch milliseconds.
 

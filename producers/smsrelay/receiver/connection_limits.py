@@ -140,7 +140,7 @@ class OpenConnections:
             self._watch(loop)
 
 
-def network_of(address: str) -> str:
+def caller_network(address: str) -> str:
     """What one caller may choose addresses from: an IPv4 address, or the /64 of an IPv6 one."""
     try:
         parsed = ipaddress.ip_address(address)

@@ -1,4 +1,4 @@
-"""LimitedHttp: uvicorn's HTTP protocol, with limits on what a caller may send and how long it may take.
+"""LimitedHttpProtocol: uvicorn's HTTP protocol, with limits on what a caller may send and how long it may take.
 
 Uvicorn bounds neither the head of a request nor the time for it: 200 MiB of headers on one connection took 4 GiB, and a thousand
 unfinished heads use up the files a process may open. Here a head is counted while it comes, not when it is complete.
@@ -11,7 +11,7 @@ from typing import Any
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from smsrelay.receiver.connection_limits import OpenConnections, Refusal, network_of
+from smsrelay.receiver.connection_limits import OpenConnections, Refusal, caller_network
 
 _STATUS = {
     Refusal.MALFORMED: b"400 Bad Request",
@@ -33,7 +33,7 @@ class _Refused(Exception):
         self.refusal = refusal
 
 
-class LimitedHttp(HttpToolsProtocol):
+class LimitedHttpProtocol(HttpToolsProtocol):
     """One connection."""
 
     def __init__(self, open_connections: OpenConnections, **of_uvicorn: Any) -> None:
@@ -98,7 +98,7 @@ class LimitedHttp(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Count the connection, or refuse it when there are too many."""
         super().connection_made(transport)
-        self.address = network_of(self.client[0]) if self.client else ""
+        self.address = caller_network(self.client[0]) if self.client else ""
         self.since = self._open_connections.now()
         refusal = self._open_connections.add(self, self.loop)
         if refusal is not None:

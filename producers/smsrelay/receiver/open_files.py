@@ -5,7 +5,7 @@ import resource
 _BESIDE = 128  # files of a receiver that are no callback's connection: store, broker, spool, log
 
 
-def allow_files(connections: int) -> bool:
+def raise_open_files_limit(connections: int) -> bool:
     """Raise this process's limit so that it can hold so many connections; False when the system's own limit does not allow it."""
     wanted = connections + _BESIDE
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -16,7 +16,7 @@ def allow_files(connections: int) -> bool:
     return allowed >= wanted
 
 
-def missing_files(connections: int) -> int:
+def open_files_shortfall(connections: int) -> int:
     """By how many files the system's limit is too low for so many connections; 0: it is not."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     return 0 if hard == resource.RLIM_INFINITY else max(0, connections + _BESIDE - hard)

@@ -39,7 +39,7 @@ class RedisPipeline:
 
     async def publish(self, events: Sequence[StatusEvent]) -> None:
         """Into the inbox first: the queue alone may lose a report that was answered with 200."""
-        record, tasks = self._inbox.recording(events)
+        record, tasks = self._inbox.record_commands(events)
         try:
             await self._talk([*record, *_pushes(tasks)])
         except (RedisError, OSError):

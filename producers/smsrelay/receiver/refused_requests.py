@@ -12,7 +12,7 @@ from enum import StrEnum
 import structlog
 from structlog.typing import FilteringBoundLogger
 
-from smsrelay.contract.callback_token import has_shape_of_ours, place_of_ours, segments
+from smsrelay.contract.callback_token import callback_segment, looks_signed, segments
 
 _EVERY = 5.0  # seconds
 
@@ -34,12 +34,12 @@ class Refusal(StrEnum):
 def refusal_of(path: str) -> Refusal:
     """What is wrong with a path that is none of ours."""
     parts = segments(path)
-    if has_shape_of_ours(parts):
+    if looks_signed(parts):
         return Refusal.WRONG_PROOF
-    return Refusal.STRANGE_PATH if place_of_ours(parts) is None else Refusal.CHANGED_PATH
+    return Refusal.STRANGE_PATH if callback_segment(parts) is None else Refusal.CHANGED_PATH
 
 
-class RefusedPosts:
+class RefusedRequests:
     """For one event loop. ``note`` is given the counts of each line, by what was wrong."""
 
     def __init__(self, note: Callable[[Mapping[str, int]], Awaitable[None]], every: float = _EVERY) -> None:
@@ -68,4 +68,6 @@ class RefusedPosts:
         if refusal is Refusal.WRONG_PROOF:
             _log.warning("callback.forged", count=count)
         else:
-            _log.warning("callback.refused", reason=refusal.value, count=count, segments=len(last), ours_at=place_of_ours(last))
+            _log.warning(
+                "callback.refused", reason=refusal.value, count=count, segments=len(last), ours_at=callback_segment(last)
+            )

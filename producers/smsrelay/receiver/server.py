@@ -20,16 +20,16 @@ from smsrelay import logs
 from smsrelay.broker.publisher import BrokerUnavailable, Publisher
 from smsrelay.contract.event import StatusEvent
 from smsrelay.contract.unreadable_callback import Received, UnreadableCallback
-from smsrelay.receiver.allowance import Allowance
 from smsrelay.receiver.app import create_app
 from smsrelay.receiver.batcher import ReportBatcher, in_threads
 from smsrelay.receiver.connection_limits import ConnectionLimits, OpenConnections
-from smsrelay.receiver.http_protocol import LimitedHttp
-from smsrelay.receiver.open_files import allow_files
+from smsrelay.receiver.http_protocol import LimitedHttpProtocol
+from smsrelay.receiver.open_files import raise_open_files_limit
 from smsrelay.receiver.redis_pipeline import RedisPipeline
-from smsrelay.receiver.refused_requests import RefusedPosts
+from smsrelay.receiver.refused_requests import RefusedRequests
 from smsrelay.receiver.spool import Spool
-from smsrelay.receiver.spool_drain import Drain
+from smsrelay.receiver.spool_drain import SpoolDrain
+from smsrelay.receiver.throttle import Throttle
 from smsrelay.settings import ProducerSettings
 from smsrelay.store.connection import StoreUnavailable, open_store
 from smsrelay.store.inbox import Inbox
@@ -62,15 +62,15 @@ def serve_receiver(settings: ProducerSettings, host: str, port: int) -> None:
         straight = in_threads(publish)
         if settings.one_redis:
             straight = _piped(RedisPipeline(settings.store_url, inbox, otherwise=straight), otherwise=straight)
-        drain = Drain(spool, publish, publisher.reachable, broker_down)
+        drain = SpoolDrain(spool, publish, publisher.reachable, broker_down)
         app = create_app(
             ReportBatcher(straight, spool, broker_down).keep,
             lambda: drain.alive and (spool.has_room() or publisher.reachable()),
-            RefusedPosts(lambda refused: run_in_threadpool(counts.add, refused)),
+            RefusedRequests(lambda refused: run_in_threadpool(counts.add, refused)),
             settings.secret_bytes,
             _epoch_ms,
             max_body=settings.callback_max_bytes,
-            unsigned=Allowance(settings.unsigned_rate, time.monotonic) if settings.unsigned_callbacks else None,
+            unsigned=Throttle(settings.unsigned_rate, time.monotonic) if settings.unsigned_callbacks else None,
         )
         with drain:
             _run(app, settings, host, port)
@@ -96,14 +96,16 @@ def _run(app: ASGIApp, settings: ProducerSettings, host: str, port: int) -> None
         connections=settings.callback_connections,
         per_address=settings.callback_connections_per_address,
     )
-    allow_files(limits.connections)
+    raise_open_files_limit(limits.connections)
     gc.collect()
     gc.freeze()  # what the imports left is never garbage; looking through it stops every open call
     uvicorn.run(
         app,
         host=host,
         port=port,
-        http=cast(type[asyncio.Protocol], partial(LimitedHttp, OpenConnections(limits, time.monotonic))),  # it is only called
+        http=cast(
+            type[asyncio.Protocol], partial(LimitedHttpProtocol, OpenConnections(limits, time.monotonic))
+        ),  # it is only called
         ws="none",
         workers=1,  # else WEB_CONCURRENCY decides, which a host sets for other programs
         access_log=False,  # its lines would hold the callback paths, and with them the tokens

@@ -1,4 +1,4 @@
-"""Drain: brings what the spool holds to the broker, oldest first, for as long as the receiver lives.
+"""SpoolDrain: brings what the spool holds to the broker, oldest first, for as long as the receiver lives.
 
 Enters: a spool that may hold reports of an earlier process or of another receiver of this host. Leaves: an empty spool, and
 ``broker_down`` cleared once the broker took something. A report is removed only after it was published: a kill in between
@@ -25,7 +25,7 @@ _DISK_PAUSE = 10.0  # longer: what was published and could not be removed is pub
 _log: FilteringBoundLogger = structlog.get_logger()
 
 
-class Drain:
+class SpoolDrain:
     """A thread that drains while the context lasts. ``publish`` and ``reachable`` may block."""
 
     def __init__(
@@ -44,7 +44,7 @@ class Drain:
         self._thread = threading.Thread(target=self._run, name="drain", daemon=True)
 
     def run_once(self) -> int:
-        """Drain until the spool is empty; the number of reports published. Raises as ``publish`` and the spool do."""
+        """SpoolDrain until the spool is empty; the number of reports published. Raises as ``publish`` and the spool do."""
         published = 0
         with self._spool.sole_drainer() as alone:
             while alone and not self._stopping.is_set() and (batch := self._spool.oldest(_BATCH)):

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from smsrelay.store import keys
 from smsrelay.store.unreadable_callbacks import UnreadableCallbacks
-from smsrelay_worker.operations.replay import Replay
+from smsrelay_worker.operations.unreadable_replay import UnreadableReplay
 from smsrelay_worker.settings import WorkerSettings
 from smsrelay_worker.tasks import TaskCall, Tasks
 from smsrelay_worker.wiring import Relay
@@ -40,8 +40,8 @@ def test_a_job_that_brings_out_a_fault_of_ours_is_kept(relay: Relay, redis: Redi
     assert json.loads(kept.body)["to"] == WIRE["to"]
     assert {line["task_id"] for line in told if "task_id" in line} == {TASK_ID}
     redis.delete(keys.PLACE)
-    again = Replay(relay.undecodable, UnreadableCallbacks(redis), relay.enqueuer, relay.inbox, {}, lambda: 0)
-    assert again.read_again(kept, dry_run=False).startswith("queued as ")
+    again = UnreadableReplay(relay.undecodable, UnreadableCallbacks(redis), relay.enqueuer, relay.inbox, {}, lambda: 0)
+    assert again.replay(kept, dry_run=False).startswith("queued as ")
 
 
 def test_a_job_goes_back_to_its_queue_while_redis_refuses(relay: Relay, valkey_url: str) -> None:

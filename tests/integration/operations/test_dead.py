@@ -102,7 +102,7 @@ def test_a_replay_whose_answer_was_lost_and_that_failed_meanwhile_is_not_replaye
             return None
 
     said = DeadLetters(Lossy(redis, RETENTION), door).replay(message_id)
-    assert said == "somebody was faster: it is failed"
+    assert said == "its state changed in the meantime: it is failed"
     reading = store.read(message_id)
     assert reading is not None
     assert (reading.record.state, reading.record.attempt) == (State.FAILED, 2)
@@ -209,14 +209,14 @@ def test_filters_leave_kept_jobs_out_and_count_them(
     kept = keep(undecodable, JOB)
     listed = dead(valkey_url, "list", "--lane", "notice").stdout
     assert kept not in listed
-    assert "1 jobs, tasks or callbacks nobody could read are not shown: --lane fits none of them" in listed
+    assert "1 unreadable jobs, tasks or callbacks are not shown; they cannot be selected by --lane" in listed
     assert kept in dead(valkey_url, "list", "--hours", "1").stdout
     replayed = dead(valkey_url, "replay", "--lane", "notice")
-    assert "1 jobs, tasks or callbacks nobody could read were left alone" in replayed.stderr
+    assert "1 unreadable jobs, tasks or callbacks were left out" in replayed.stderr
     assert only_kept(undecodable).kept_id == kept
     limited = dead(valkey_url, "list", "--limit", "0", "--json")
     assert limited.stdout == ""
-    assert "1 jobs, tasks or callbacks nobody could read are not shown: --limit shows them" in limited.stderr
+    assert "1 unreadable jobs, tasks or callbacks are not shown; raise --limit to see them" in limited.stderr
 
 
 @pytest.mark.parametrize(
@@ -241,7 +241,7 @@ def test_a_body_of_bytes_is_shown_as_base64_and_can_be_had_back(undecodable: Und
     body = json.dumps([[JOB], {}, {}], ensure_ascii=False).encode("gb18030") + b"\xff"
     kept_id = undecodable.keep("sms.send", "undecodable body", body)
     said = dead(valkey_url, "show", kept_id, "--body").stdout
-    assert f"{len(body)} bytes that are no text, kept as base64" in said
+    assert f"{len(body)} bytes that are not text, kept as base64" in said
     assert base64.b64decode(said.splitlines()[-1]) == body
     assert kept_id in dead(valkey_url, "list").stdout
     replayed = dead(valkey_url, "replay", kept_id)
@@ -281,7 +281,7 @@ def test_expired_messages_have_a_list_of_their_own(store: Records, door: Enqueue
     changed(store, message_id, lambda reading: lifecycle.expired(reading.record, POLICY))
     plain = dead(valkey_url, "list")
     assert message_id not in plain.stdout
-    assert "1 messages expired; --expired shows them" in plain.stdout
+    assert "1 messages expired; --expired lists them" in plain.stdout
     [row] = [json.loads(line) for line in dead(valkey_url, "list", "--expired", "--json").stdout.splitlines()]
     assert (row["message_id"], row["state"], row["replayable"]) == (message_id, "expired", False)
     late = lifecycle.noted(read(store, message_id), 0, "late", "200")

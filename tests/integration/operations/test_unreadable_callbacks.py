@@ -55,14 +55,14 @@ def test_kept_twice_it_is_one_entry_and_the_newest_comes_first(callbacks: Unread
     callbacks.keep([first, second])
     callbacks.keep([first])
     assert callbacks.all() == [second, first]
-    assert 0 < redis.pttl(keys.UNREAD_CALLBACKS) <= KEPT_FOR
+    assert 0 < redis.pttl(keys.UNREADABLE_CALLBACKS) <= KEPT_FOR
     callbacks.drop(first)
     assert callbacks.all() == [second]
 
 
 def test_the_oldest_go_when_there_are_too_many_and_when_their_time_is_over(callbacks: UnreadableCallbacks, redis: Redis) -> None:
     callbacks.keep([unread({"n": number}, NOW + number) for number in range(CAP + 5)])
-    assert redis.zcard(keys.UNREAD_CALLBACKS) == CAP
+    assert redis.zcard(keys.UNREADABLE_CALLBACKS) == CAP
     assert callbacks.all()[-1].received_at == NOW + 5
     late = unread({"n": "late"}, NOW + KEPT_FOR + 10_000)
     callbacks.keep([late])
@@ -119,7 +119,7 @@ def test_of_one_that_is_read_in_part_the_reports_are_queued_and_it_stays(
 ) -> None:
     callbacks.keep([kept := unread([{"status": {"code": 200}}, {"status": {}}])])
     said = dead(valkey_url, "replay", kept.kept_id)
-    assert (said.returncode, "not replayed whole: 1 of 2 reports" in said.stdout) == (1, True)
+    assert (said.returncode, "replayed in part: 1 of 2 reports" in said.stdout) == (1, True)
     assert callbacks.all() == [kept]
     assert redis.hlen(keys.REPORTS) == 1
 

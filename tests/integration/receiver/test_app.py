@@ -261,7 +261,7 @@ def test_a_path_whose_time_is_over_is_answered_404_and_counted() -> None:
     hour = 3_600_000
     with serve() as served:
         ended = CallbackToken(TOKEN.message_id, 1, NOW // hour)
-        lasting = CallbackToken.lasting(TOKEN.message_id, 1, NOW)
+        lasting = CallbackToken.valid_until(TOKEN.message_id, 1, NOW)
         assert served.post(ended.path(SECRET)).status_code == 404
         assert served.post(lasting.path(SECRET)).status_code == 200
         eventually(lambda: served.noted["ended"] == 1, "it is counted")

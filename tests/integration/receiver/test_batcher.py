@@ -13,7 +13,7 @@ from smsrelay.broker.publisher import BrokerUnavailable
 from smsrelay.contract.event import StatusEvent
 from smsrelay.receiver.batcher import Kept, ReportBatcher, in_threads
 from smsrelay.receiver.spool import Spool, SpoolFull, SpoolUnavailable
-from smsrelay.receiver.spool_drain import Drain
+from smsrelay.receiver.spool_drain import SpoolDrain
 from tests.support.waiting import eventually
 
 LIMIT = 250
@@ -65,8 +65,8 @@ class Rig:
     def forwarder(self, patience: float = DEADLINE) -> ReportBatcher:
         return ReportBatcher(in_threads(self.broker.publish), self.spool, self.broker_down, patience)
 
-    def drain(self) -> Drain:
-        return Drain(self.spool, self.broker.publish, self.broker.reachable, self.broker_down)
+    def drain(self) -> SpoolDrain:
+        return SpoolDrain(self.spool, self.broker.publish, self.broker.reachable, self.broker_down)
 
     @property
     def spooled(self) -> list[int]:
@@ -261,7 +261,7 @@ def test_the_drain_outlives_an_unforeseen_error_and_keeps_what_it_could_not_publ
         raise ZeroDivisionError
 
     rig.spool.put([report(1)])
-    with capture_logs() as logs, Drain(rig.spool, publish, rig.broker.reachable, rig.broker_down) as drain:
+    with capture_logs() as logs, SpoolDrain(rig.spool, publish, rig.broker.reachable, rig.broker_down) as drain:
         eventually(lambda: "draining failed, tried again" in [line["event"] for line in logs])
         assert drain.alive
     assert rig.spooled == [1]

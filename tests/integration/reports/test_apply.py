@@ -15,7 +15,7 @@ from smsrelay.store import keys
 from smsrelay.store.inbox import BATCH
 from smsrelay.store.unreadable_callbacks import UnreadableCallbacks
 from smsrelay_worker.messages.record import Record
-from smsrelay_worker.operations.replay import Replay
+from smsrelay_worker.operations.unreadable_replay import UnreadableReplay
 from smsrelay_worker.settings import WorkerSettings
 from smsrelay_worker.store.failed_reports import REPORT_TRIES
 from smsrelay_worker.store.parked_reports import ParkedReports
@@ -280,8 +280,8 @@ def test_a_kept_report_is_applied_when_it_is_replayed_and_the_fault_is_gone(
     fail(tasks, event, REPORT_TRIES - 1)
     tasks.status(called(events=wires(event)))
     [kept] = relay.undecodable.all()
-    jobs = Replay(relay.undecodable, UnreadableCallbacks(redis), relay.enqueuer, relay.inbox, {}, lambda: 0)
-    assert jobs.read_again(kept, dry_run=False).startswith("queued: a report")
+    jobs = UnreadableReplay(relay.undecodable, UnreadableCallbacks(redis), relay.enqueuer, relay.inbox, {}, lambda: 0)
+    assert jobs.replay(kept, dry_run=False).startswith("queued: a report")
     fail(tasks, event, 1)  # it has all its tries again
     redis.hset(keys.message(event.message_id or ""), "len", 3)
     tasks.status(called(events=wires(event)))
@@ -293,7 +293,7 @@ def test_a_report_that_is_in_no_inbox_is_kept_at_once_for_nobody_would_try_it_ag
     relay: Relay, tasks: Tasks, door: Enqueuer, redis: Redis
 ) -> None:
     event = poisoned(relay, door, redis)
-    relay.inbox.applied([event])
+    relay.inbox.remove([event])
     tasks.status(called(events=wires(event)))
     assert len(relay.undecodable.all()) == 1
 

@@ -212,7 +212,7 @@ def test_a_report_whose_task_was_lost_is_published_again_until_it_is_applied(
     assert looking.find() == 0
     eventually(lambda: looking.find() == 1)
     assert redis.llen(STATUS_QUEUE) == 1
-    inbox.applied([event])
+    inbox.remove([event])
     assert redis.hlen(keys.REPORTS) == 0
     assert redis.zcard(keys.REPORTS_OUTBOX) == redis.zcard(keys.REPORTS_KEYS) == 0
 

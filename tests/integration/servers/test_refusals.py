@@ -14,7 +14,7 @@ from smsrelay.enqueue import Enqueuer
 from smsrelay.store.connection import StoreUnavailable, open_store
 from smsrelay.store.inbox import Inbox
 from smsrelay.store.outbox import Outbox
-from smsrelay_worker.desk.stack import free_port
+from smsrelay_worker.local.stack import free_port
 from smsrelay_worker.rate_limit.limiter import RateLimiter
 from smsrelay_worker.store.counts import Counts
 from smsrelay_worker.store.records import Records

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from smsrelay.store import keys
 from smsrelay_worker.consumer.bootsteps import WorkerRegistryStep
 from smsrelay_worker.operations.metrics import RelayCollector
-from smsrelay_worker.operations.operator import Operator
+from smsrelay_worker.operations.wiring import Operations
 from smsrelay_worker.settings import OperatorSettings
 from smsrelay_worker.store.shared_settings import SharedSettings
 from smsrelay_worker.store.worker_registry import GONE, WorkerProcess, WorkerRegistry
@@ -54,7 +54,7 @@ def test_a_process_that_fell_silent_is_gone(muster: WorkerRegistry, redis: Redis
 
 
 def test_status_says_who_works(muster: WorkerRegistry, valkey_url: str) -> None:
-    assert "workers: none is alive" in status(valkey_url)
+    assert "workers: none alive" in status(valkey_url)
     muster.alive(OTP)
     assert "worker worker-otp@host: sms.otp; process 7 on host since " in status(valkey_url)
     [shown] = json.loads(status(valkey_url, "--json"))["workers"]
@@ -65,7 +65,7 @@ def test_metrics_count_the_processes_of_each_queue(muster: WorkerRegistry, valke
     muster.alive(OTP)
     muster.alive(ALL)
     registry = CollectorRegistry()
-    registry.register(RelayCollector(Operator.wire(OperatorSettings(_env_file=None, store_url=valkey_url))))
+    registry.register(RelayCollector(Operations.wire(OperatorSettings(_env_file=None, store_url=valkey_url))))
     found = {queue: registry.get_sample_value("smsrelay_workers", {"queue": queue}) for queue in ("sms.otp", "sms.notice")}
     assert found == {"sms.otp": 2, "sms.notice": 0}
 
@@ -107,7 +107,7 @@ def test_the_heartbeat_outlives_what_nobody_foresaw(redis: Redis, muster: Worker
     with capture_logs() as told:
         step.start(worker)
         try:
-            eventually(lambda: "not told that this worker is alive" in [line["event"] for line in told], "it fails")
+            eventually(lambda: "heartbeat not recorded" in [line["event"] for line in told], "it fails")
             redis.delete(keys.WORKERS)
             eventually(lambda: [one.name for one in muster.processes()] == ["worker-otp@host"], "it is told all the same")
         finally:

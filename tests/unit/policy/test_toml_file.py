@@ -125,7 +125,7 @@ def test_a_missing_submit_code_or_class_is_named(name):
     source = re.sub(rf"^{name} *=.*\n", "", source, flags=re.MULTILINE)
     (problem,) = refusal(source).problems
     assert problem.key in {"submit", "class"}
-    assert f"no row for {name}; each of them needs one, which the packaged policy.toml has" in problem.reason
+    assert f"no row for {name}; each needs one, copy it from the packaged policy.toml" in problem.reason
 
 
 @pytest.mark.parametrize("lane", ["otp", "notice", "marketing"])
@@ -151,7 +151,7 @@ def test_all_problems_come_at_once_in_the_order_of_the_file():
         "uncertain.otp.window_s",
     ]
     text = str(error)
-    assert text.startswith("my.toml is refused, 7 problems:\n")
+    assert text.startswith("my.toml is invalid, 7 problems:\n")
     assert all(f"line {problem.line}: {problem.key}: " in text for problem in error.problems)
 
 
@@ -191,7 +191,7 @@ def test_a_row_that_names_no_retries_needs_the_retry_table():
     source = with_outcome("504", "retry").replace('[retry]\nretries = 3\nbackoff = "soon"\n', "")
     reasons = [(problem.key, problem.reason.split(";")[0]) for problem in refusal(source).problems]
     assert reasons == [
-        ("status.504", "retries is missing, here and in [retry]"),
+        ("status.504", "retries is missing here and in [retry]"),
         ("status.504", "backoff is missing"),
     ]
 

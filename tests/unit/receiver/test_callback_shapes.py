@@ -11,7 +11,7 @@ from hypothesis import given, settings
 
 from smsrelay.contract.callback_token import CallbackToken
 from smsrelay.receiver.callback.reading import MOST_REPORTS, CallbackReading, Unreadable, read_callback
-from smsrelay.receiver.callback.shape import shape
+from smsrelay.receiver.callback.shape import body_shape
 
 TOKEN = CallbackToken("018f3c2e-7a10-7c5e-9d2b-5a6f7e8d9c0b", 2)
 NOW = 1_700_000_000_000
@@ -171,7 +171,7 @@ def test_what_is_wrapped_too_deep_is_unreadable_and_no_error(depth: int) -> None
     ],
 )
 def test_what_cannot_be_read_is_described_by_names_and_types(body: object, told: str | None) -> None:
-    said = shape(json.dumps(body).encode(), None)
+    said = body_shape(json.dumps(body).encode(), None)
     assert told is None or said == told
     assert len(said) <= 401
 
@@ -189,7 +189,7 @@ def test_what_cannot_be_read_is_described_by_names_and_types(body: object, told:
     ],
 )
 def test_a_body_that_is_no_json_is_described_by_its_kind(body: bytes, told: str) -> None:
-    assert shape(body, None) == told
+    assert body_shape(body, None) == told
 
 
 words = st.one_of(st.text(), st.sampled_from(["code", "status", "data", "reports", "external_id", "mobile"]), st.just(NUMBER))

@@ -44,7 +44,7 @@ class Attempt:
         record, payload = self.record, self.payload
         if payload is None:
             raise LookupError(f"message {record.message_id} waits without its payload")
-        token = CallbackToken.lasting(record.message_id, record.attempt, self.begun_at + int(callback_life * 1000))
+        token = CallbackToken.valid_until(record.message_id, record.attempt, self.begun_at + int(callback_life * 1000))
         path = token.path(secret)
         return Submission(
             message_id=record.message_id,

@@ -26,7 +26,7 @@ class PendingReports:
         waiting = self._inbox.waiting(record.message_id, record.external_id)
         outcomes = self._reports.apply_each(waiting)
         applied = [event for event, outcome in zip(waiting, outcomes, strict=True) if isinstance(outcome, Outcome)]
-        self._inbox.applied(applied, in_turn=False)
+        self._inbox.remove(applied, in_turn=False)
         return bool(applied)
 
     def apply_parked(self, any_id: str) -> None:

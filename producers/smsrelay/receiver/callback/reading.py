@@ -29,8 +29,8 @@ from smsrelay.receiver.callback.report_fields import (
     recipient,
     report_event,
 )
-from smsrelay.receiver.callback.shape import shape, shape_of
-from smsrelay.receiver.callback.text import container, readings
+from smsrelay.receiver.callback.shape import body_shape, json_shape
+from smsrelay.receiver.callback.text import candidate_documents, container
 
 MOST_REPORTS = 500  # of one callback
 _DEEP = 4  # envelopes and lists within each other
@@ -79,7 +79,7 @@ def read_callback(
     Reports on several submits are matched by the vendor's external id where ``by_external_id`` permits it, else none of them is
     read. Without a token each report needs an external id.
     """
-    for value in readings(body, content_type):
+    for value in candidate_documents(body, content_type):
         found = _reports_in(value)
         if any(one.is_report for one in found):
             break
@@ -101,7 +101,7 @@ def _read_each(found: Sequence[_Found], received_at: int, token: CallbackToken |
         try:
             reports.append(report_event(one.named, received_at, token))
         except CallbackUnreadable as error:
-            unread.append(Unreadable(str(error), shape_of(one.part)))
+            unread.append(Unreadable(str(error), json_shape(one.part)))
     if not unread:
         return CallbackReading(tuple(reports))
     share = f"{len(unread)} of {len(found)} reports: " if reports else ""
@@ -109,7 +109,7 @@ def _read_each(found: Sequence[_Found], received_at: int, token: CallbackToken |
 
 
 def _unread(reason: str, body: bytes, content_type: str | None) -> CallbackReading:
-    return CallbackReading((), Unreadable(reason, shape(body, content_type)))
+    return CallbackReading((), Unreadable(reason, body_shape(body, content_type)))
 
 
 def _reports_in(value: dict[str, object] | list[object]) -> list[_Found]:

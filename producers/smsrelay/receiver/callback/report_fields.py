@@ -12,7 +12,7 @@ from itertools import islice
 from smsrelay.contract.callback_token import CallbackToken
 from smsrelay.contract.event import StatusEvent
 from smsrelay.receiver.callback.scalar import may_hold_number, scalar_text
-from smsrelay.receiver.callback.timestamp import read_instant
+from smsrelay.receiver.callback.timestamp import read_timestamp
 
 Named = Mapping[str, tuple[str, object]]  # letters of the name → (name as it came, value)
 
@@ -57,7 +57,7 @@ def report_event(named: Named, received_at: int, token: CallbackToken | None) ->
         external_id=external_id,
         reference_id=identifier(named, REFERENCE_ID),
         code=code,
-        updated_on=read_instant(_first(named, _UPDATED_ON)),
+        updated_on=read_timestamp(_first(named, _UPDATED_ON)),
         received_at=received_at,
         extra=dict(islice(_extra(named), _EXTRA_LIMIT)),
     )

@@ -5,7 +5,7 @@ A line of it goes into the log, so it is bounded, and a name that could be someb
 
 import re
 
-from smsrelay.receiver.callback.text import container, readings
+from smsrelay.receiver.callback.text import candidate_documents, container
 
 _NAMES = 16  # of one object
 _DEEP = 3  # objects and lists within each other
@@ -14,17 +14,17 @@ _NAME = re.compile(r"(?!.*[0-9].*[0-9].*[0-9])[A-Za-z_][A-Za-z0-9_.\-]{0,31}", r
 _TYPES = {bool: "flag", int: "number", float: "number", type(None): "null"}
 
 
-def shape(body: bytes, content_type: str | None) -> str:
+def body_shape(body: bytes, content_type: str | None) -> str:
     """How a body looks, in one line."""
-    for found in readings(body, content_type):
+    for found in candidate_documents(body, content_type):
         if not (isinstance(found, dict) and len(found) == 1 and "" in found.values()):  # any text is a form of one empty field
-            return shape_of(found)
+            return json_shape(found)
     beginning = body.lstrip()[:1]
     kind = "empty" if not beginning else "XML" if beginning == b"<" else "cut JSON" if beginning in b'{["' else "bytes"
     return f"{kind}, {len(body)} bytes"
 
 
-def shape_of(value: object) -> str:
+def json_shape(value: object) -> str:
     """How a value of JSON looks, in one line."""
     told = _described(value, _DEEP)
     return told if len(told) <= _LONGEST else f"{told[:_LONGEST]}…"

@@ -16,7 +16,7 @@ _BYTE_ORDER_MARK = "\ufeff"
 _MAX_FORM_FIELDS = 64
 
 
-def readings(body: bytes, content_type: str | None) -> Iterator[dict[str, object] | list[object]]:
+def candidate_documents(body: bytes, content_type: str | None) -> Iterator[dict[str, object] | list[object]]:
     """Every object or list that the body may stand for, the likeliest first."""
     for text in _texts(body, content_type):
         whole = container(text)

@@ -19,7 +19,7 @@ _EPOCH_START = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY = 86_400  # seconds
 
 
-def read_instant(value: object) -> int | None:
+def read_timestamp(value: object) -> int | None:
     """Epoch milliseconds of whatever stands for an instant."""
     if type(value) is int and _FIRST_MILLISECONDS <= value < _FIRST_COMPACT:
         return value  # as almost every report has it
