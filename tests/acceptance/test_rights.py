@@ -121,7 +121,7 @@ def test_the_whole_relay_works_over_rabbitmq_and_nothing_is_refused(over_rabbitm
 
 def test_the_doctor_tries_every_command_that_was_used(over_redis: Guarded) -> None:
     used = set(over_redis.admin.info("commandstats"))
-    tried = {command[0].lower() for command in (*redis_rights.at_store(), *redis_rights.at_broker(0))}
+    tried = {command[0].lower() for command in (*redis_rights.store_commands(), *redis_rights.broker_commands(0))}
     tried |= {"script|load", "script|exists"}
     assert {name.removeprefix("cmdstat_") for name in used} - tried - ASIDE - OURS == set()
 

@@ -62,7 +62,7 @@ class RelayProcess:
         return to, self.send(to, lane, **fields)
 
     def record(self, message_id: str) -> Record:
-        reading = self.relay.store.read(message_id)
+        reading = self.relay.records.read(message_id)
         assert reading is not None, f"{message_id} is lost"
         return reading.record
 

@@ -25,9 +25,9 @@ from smsrelay.store import keys
 from smsrelay_worker.cli.group import smsrelay as main
 from smsrelay_worker.local.demo import SCENARIOS
 from smsrelay_worker.policy.describe import markdown_table
-from smsrelay_worker.policy.model import GUIDE_CODES
 from smsrelay_worker.policy.toml_file import load_policy
 from smsrelay_worker.settings import WorkerSettings
+from smsrelay_worker.vendors.yisha.documented_codes import GUIDE_CODES
 from tests.chaos.faults import KINDS
 from tests.support.pages import ROOT, blocks, commands, text_of
 

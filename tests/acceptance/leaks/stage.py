@@ -22,8 +22,8 @@ from smsrelay.store.connection import open_store
 from smsrelay_worker.local.local_relay import LocalRelay, Ports
 from smsrelay_worker.local.stack import Part, Stack, free_port
 from smsrelay_worker.policy.toml_file import packaged_source
-from smsrelay_worker.rate_limit.limiter import Limit
-from smsrelay_worker.store.records import Store
+from smsrelay_worker.rate_limit.limiter import RateLimiter
+from smsrelay_worker.store.records import Records
 from tests.support.simulator_client import Simulator
 from tests.support.waiting import eventually
 
@@ -67,14 +67,14 @@ class Stage:
         return f"http://127.0.0.1:{self.desk.ports.flower}"
 
     @property
-    def store(self) -> Store:
+    def store(self) -> Records:
         """The records."""
-        return Store(self.redis, retention=3600)
+        return Records(self.redis, retention=3600)
 
     @property
-    def limit(self) -> Limit:
+    def limiter(self) -> RateLimiter:
         """The switch that halts every submit."""
-        return Limit(self.redis, rate=1)
+        return RateLimiter(self.redis, rate=1)
 
     def run(self, *arguments: str, given: Mapping[str, str] | None = None, stdin: str = "") -> str:
         """What a command line prints, on both of its outputs."""

@@ -90,7 +90,7 @@ def test_a_wrong_policy_file_is_said_so_by_every_command_that_reads_it(
     }
     said = Shell(tmp_path, wrong).run(*command)
     assert said.code == 2
-    assert "/nowhere.toml is refused, 1 problem:\n  line 1: cannot be read" in said.errors
+    assert "/nowhere.toml is invalid, 1 problem:\n  line 1: cannot be read" in said.errors
     assert "Traceback" not in said.errors
 
 

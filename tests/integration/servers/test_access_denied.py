@@ -97,7 +97,7 @@ def test_a_server_that_keeps_us_out_is_one_sentence(servers: Servers, tmp_path: 
     started = shell.run("worker")
     told(started, 2, reason)
     _, sentence = started.errors.splitlines()
-    assert sentence.startswith("SMSRELAY_STORE_URL: the server does not let us in: ")
+    assert sentence.startswith("SMSRELAY_STORE_URL: no access to the server: ")
     told(shell.run("doctor", "--json"), 2, reason)
     told(shell.run("flower"), 2, reason)
     told(shell.run("status"), 3, reason)
@@ -125,16 +125,16 @@ def test_a_rabbitmq_that_keeps_us_out_is_one_sentence(
 @pytest.mark.parametrize("trouble", ["alarmed", "frozen"])
 def test_a_rabbitmq_in_trouble_keeps_no_worker_from_its_start(rabbitmq: RabbitMQ, valkey_url: str, trouble: str) -> None:
     settings = ProducerSettings(store_url=valkey_url, broker_url=rabbitmq.url, secret=secrets.token_hex(16))
-    assert access.of_worker(settings) == []
+    assert access.worker_problems(settings) == []
     with getattr(rabbitmq, trouble)():
-        assert access.of_worker(settings) == []
+        assert access.worker_problems(settings) == []
 
 
 def test_a_redis_that_takes_no_writes_keeps_no_worker_from_its_start(valkey_url: str, redis: Redis) -> None:
     settings = ProducerSettings(store_url=valkey_url, broker_url=valkey_url, secret=secrets.token_hex(16))
     redis.config_set("maxmemory", "1")
     try:
-        assert access.of_worker(settings) == []
+        assert access.worker_problems(settings) == []
     finally:
         redis.config_set("maxmemory", "0")
 
@@ -144,7 +144,7 @@ def test_a_queue_of_another_kind_is_named(rabbitmq: RabbitMQ, valkey_url: str, t
         channel = connection.channel()
         channel.queue_delete("sms.otp")
         channel.queue_declare("sms.otp", durable=True, auto_delete=False)
-        told(a_shell(tmp_path, valkey_url, rabbitmq.url).run("worker"), 2, "sms.otp (there is one of another kind; delete it)")
+        told(a_shell(tmp_path, valkey_url, rabbitmq.url).run("worker"), 2, "sms.otp (one of another kind exists; delete it)")
         channel.queue_delete("sms.otp")
 
 
@@ -168,7 +168,7 @@ def test_a_right_that_is_missing_is_named(
     redis.execute_command("ACL", "SETUSER", "narrow", "reset", "on", f">{WALRUS}", "resetchannels", *rules)
     url = valkey_server.replace("redis://", f"redis://narrow:{WALRUS}@") + "/0"
     shell = a_shell(tmp_path, url, url)
-    told(shell.run("worker"), 2, f"SMSRELAY_STORE_URL: the server's user lacks {missing}; give it these with ACL SETUSER")
+    told(shell.run("worker"), 2, f"SMSRELAY_STORE_URL: the server's user lacks {missing}; grant them with ACL SETUSER")
     told(shell.run("doctor", "--json"), 2, f"the server's user lacks {missing}")
     assert redis.keys("*") == []
 

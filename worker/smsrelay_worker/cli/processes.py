@@ -42,7 +42,7 @@ def flower(host: str, port: int) -> None:
     with cli_errors():
         settings = FlowerSettings()
         require_free_port(host, port)
-    if refusals := access.of_onlooker(settings):
+    if refusals := access.login_problems(settings):
         raise InvalidInput("\n".join(map(str, refusals)))
     address = (f"--address={host}", f"--port={port}")
     exec_python("-P", "-m", "smsrelay_worker.processes.flower", *address, *_READ_ONLY, _TASKS, _COLUMNS)
@@ -55,7 +55,7 @@ def _refuse_without_access(*, events: bool) -> None:
         settings = WorkerSettings()
     except SettingsError:
         return  # the worker reports it, once it has checked its options
-    if refusals := access.of_worker(settings, events=events):
+    if refusals := access.worker_problems(settings, events=events):
         raise InvalidInput("no worker starts\n" + "\n".join(map(str, refusals)))
 
 

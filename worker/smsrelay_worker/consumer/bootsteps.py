@@ -68,10 +68,10 @@ class SchedulerStep(_ThreadStep):
 
     def _turn(self, relay: Any, find_lost: bool) -> None:
         try:
-            while relay.agenda.turn() > 0 and not self._stopping.is_set():
+            while relay.scheduler.turn() > 0 and not self._stopping.is_set():
                 continue
             if find_lost:
-                relay.lost.find()
+                relay.rescuer.find()
         except (StoreUnavailable, BrokerUnavailable) as error:
             log.warning("scheduler turn postponed", reason=str(error))
         except Exception:
@@ -82,14 +82,14 @@ class WorkerRegistryStep(_ThreadStep):
     """Records a heartbeat every few seconds, and removes the process from the registry when it stops."""
 
     def _run(self, worker: Any) -> None:
-        registry, beats, stopping = worker.app.relay.muster, 0, False
+        registry, beats, stopping = worker.app.relay.worker_registry, 0, False
         process = WorkerProcess(
             worker.hostname,
             socket.gethostname(),
             os.getpid(),
             _consumed(worker),
             time.time_ns() // 1_000_000,
-            worker.app.relay.configuration,
+            worker.app.relay.shared_settings,
         )
         while not stopping:
             before, process = process, replace(process, queues=_consumed(worker))

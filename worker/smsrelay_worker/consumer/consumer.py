@@ -139,7 +139,7 @@ class DeadLetteringConsumer(Consumer):  # type: ignore[misc]
         task_id = _task_id(message.headers or {})
         body = message.body if isinstance(message.body, bytes | str) else bytes(message.body or b"")
         try:
-            kept_id = self.app.relay.store.keep_undecodable(queue, reason, body, task_id)
+            kept_id = self.app.relay.undecodable.keep(queue, reason, body, task_id)
         except StoreUnavailable as error:
             log.error("unreadable task requeued", queue=queue, task_id=loggable_id(task_id), reason=str(error))
             self._after_pause(message.requeue)

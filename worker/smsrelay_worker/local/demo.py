@@ -28,7 +28,7 @@ from smsrelay.contract.state import State
 from smsrelay_worker.local.local_relay import LocalRelay, Ports
 from smsrelay_worker.local.stack import Stack, StackFailed, free_port
 from smsrelay_worker.messages.record import Record
-from smsrelay_worker.messages.timeline import story
+from smsrelay_worker.messages.timeline import describe_timeline
 from smsrelay_worker.policy.toml_file import packaged_source
 from smsrelay_worker.settings import WorkerSettings
 from smsrelay_worker.store.records import Reading
@@ -141,7 +141,7 @@ def _watch(relay: Relay, ids: list[str], console: Console) -> list[Reading | Non
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("messages final", total=len(ids))
         while True:
-            readings = [relay.store.read(message_id) for message_id in ids]
+            readings = [relay.records.read(message_id) for message_id in ids]
             final = sum(reading is not None and reading.record.state.final for reading in readings)
             progress.update(task, completed=final)
             if final == len(ids) or time.monotonic() > until:
@@ -179,5 +179,5 @@ def _is_as_expected(scenario: Scenario, record: Record) -> bool:
 
 def _cells(record: Record, relay: Relay) -> tuple[str, str, str, str, str]:
     codes = " ".join(line.code for line in record.timeline if line.code)
-    why = story(record, relay.policy)[-1].text
+    why = describe_timeline(record, relay.policy)[-1].text
     return record.lane.value, str(record.attempt), codes, record.state.value, why

@@ -20,7 +20,7 @@ from smsrelay.cli.errors import InvalidInput, cli_errors
 from smsrelay.settings import env_file
 from smsrelay_worker.local.local_relay import LocalRelay, Ports
 from smsrelay_worker.local.stack import Stack, StackFailed
-from smsrelay_worker.operations.doctor.doctor import callback, is_real
+from smsrelay_worker.operations.doctor.settings import callback_url, is_real
 from smsrelay_worker.settings import FlowerSettings, WorkerSettings
 from smsrelay_worker.wiring import Relay
 
@@ -122,6 +122,6 @@ def announcement(relay: LocalRelay, settings: WorkerSettings, given: Mapping[str
     if relay.simulator and "SMSRELAY_BROKER_URL" in given:
         lines.append("broker     as in SMSRELAY_BROKER_URL: whatever is queued there goes to the simulator")
     lines.append(f"commands   in another terminal: set -a; . {relay.data / 'env'}; set +a   then: smsrelay send …")
-    findings = [] if relay.simulator else callback(settings.callback_url, is_real(settings))
+    findings = [] if relay.simulator else callback_url(settings.callback_url, is_real(settings))
     lines += [f"{one.severity.value:<11}{one.problem} → {one.remedy}" for one in findings]
     return "\n".join(["running; Ctrl-C stops everything", *lines])

@@ -7,7 +7,7 @@ from typing import NoReturn
 import structlog
 
 from smsrelay import logs
-from smsrelay_worker.processes.foreign_variables import remove_foreign_variables
+from smsrelay_worker.foreign_variables import remove_foreign_variables
 
 log = structlog.get_logger()
 

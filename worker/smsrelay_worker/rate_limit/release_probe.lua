@@ -1,8 +1,8 @@
--- A probe that nobody used: the next submit is one, unless another one was granted since. Run again, it does nothing.
--- KEYS 1 sms:halted   hash, see limit.lua: probe, slot
---      2 sms:circuit  hash, see limit.lua: probe, slot
+-- A probe that was not used: the next submit is one, unless a newer probe was granted meanwhile. Running it again does nothing.
+-- KEYS 1 sms:halted   hash, see limiter.lua: probe, slot
+--      2 sms:circuit  hash, see limiter.lua: probe, slot
 -- ARGV 1 where its slot begins (µs)
--- Returns 1 when the next submit is a probe now.
+-- Returns 1 if the next submit is a probe now.
 local clock = redis.call('TIME')
 local now = tonumber(clock[1]) * 1e3 + math.floor(tonumber(clock[2]) / 1e3)
 local due = 0

@@ -1,10 +1,10 @@
-"""Kept: what nobody could read, read once more when a person asks.
+"""Replays unreadable items: jobs, reports, tasks and callbacks that could not be read when they came, and were kept.
 
-Enters: a kept job, report, task or callback, in whatever it was wrapped. Leaves: a message or a report like any other, and the
-kept one is let go; or why that cannot be. Read again twice, it is the same message; its deadline counts from the time at which it
-was kept. The reports of a callback that named several submits are matched by the vendor's ids when the person names it by its id,
-and so vouches for it.
-Fails with ``StoreUnavailable``; reading it again is then harmless.
+An item is unwrapped and parsed again, usually after an upgrade. On success it becomes an ordinary message or report, and the kept
+copy is deleted; otherwise it stays, and the result says why. Replaying an item twice gives one message. A job's deadline counts
+from the time it was kept. A callback with reports about several submits is matched by the vendor's external ids only if the
+operator named that very callback by its id, and so vouches for it.
+Raises ``StoreUnavailable``; it is then safe to replay the item again.
 """
 
 import base64
@@ -23,38 +23,37 @@ from smsrelay.enqueue import Enqueuer
 from smsrelay.receiver.callback.reading import read_callback
 from smsrelay.store.inbox import Inbox
 from smsrelay.store.unreadable_callbacks import UnreadableCallbacks
-from smsrelay_worker.operations.unreadable import CALLBACK, kept_callback, kept_list
-from smsrelay_worker.store.records import Store
-from smsrelay_worker.store.undecodable import Undecodable
+from smsrelay_worker.operations.unreadable import CALLBACK, callback_of, unreadable_items
+from smsrelay_worker.store.undecodable import Undecodable, UndecodableTasks
 
 
-class Replay:
-    """What is kept because nobody could read it."""
+class UnreadableReplay:
+    """Finds and replays items that are kept because they could not be read."""
 
     def __init__(
         self,
-        store: Store,
+        tasks: UndecodableTasks,
         callbacks: UnreadableCallbacks,
         enqueuer: Enqueuer,
         inbox: Inbox,
         registry: Registry,
         clock: Callable[[], int],
     ) -> None:
-        self._store = store
+        self._tasks = tasks
         self._callbacks = callbacks
         self._enqueuer = enqueuer
         self._inbox = inbox
         self._registry = registry
-        self._clock = clock  # ms, of a host like the one that kept it
+        self._clock = clock  # epoch ms; a host's clock, like the one the item was kept by
 
     def find(self, since: int = 0) -> list[Undecodable]:
-        """Everything kept since an instant (ms), newest first."""
-        return kept_list(self._store, self._callbacks, since)
+        """All unreadable items kept since then (epoch ms), newest first."""
+        return unreadable_items(self._tasks, self._callbacks, since)
 
-    def read_again(self, kept: Undecodable, dry_run: bool, *, vouched: bool = False) -> str:
-        """Take one as what it was meant to be; says what became of it. ``vouched``: a person named this very one."""
+    def replay(self, kept: Undecodable, dry_run: bool, *, vouched: bool = False) -> str:
+        """Parse an item again and enqueue it. Returns what was done, for a person; ``vouched``: it was named by its own id."""
         if kept.queue == CALLBACK:
-            return self._callback(kept_callback(kept), dry_run, vouched)
+            return self._callback(callback_of(kept), dry_run, vouched)
         try:
             wire = unwrapped(json.loads(kept.raw))
             take = self._report(wire) if kept.queue == STATUS_QUEUE else self._job(wire, kept)
@@ -62,10 +61,10 @@ class Replay:
                 return "would be queued"
             result = take()
         except Rejection as rejection:
-            return f"not replayed, refused again: {rejection}"
+            return f"not replayed, rejected again: {rejection}"
         except (ValueError, RecursionError):
             return "not replayed: not a job, its body is not JSON"
-        self._store.drop_undecodable(kept)
+        self._tasks.drop(kept)
         return result
 
     def _callback(self, callback: UnreadableCallback, dry_run: bool, vouched: bool) -> str:
@@ -76,16 +75,16 @@ class Replay:
             return "would be queued"
         self._inbox.record(read.reports)
         if read.unread is not None:
-            return f"not replayed whole: {read.unread.reason}; it stays, and what could be read is queued"
+            return f"replayed in part: {read.unread.reason}; the readable reports are queued, and the callback is kept"
         self._callbacks.drop(callback)
-        return f"queued: {len(read.reports)} report(s), which the workers take up within a quarter of a minute"
+        return f"queued: {len(read.reports)} report(s); workers apply them within 15 s"
 
     def _report(self, wire: object) -> Callable[[], str]:
         event = StatusEvent.decode(wire)
 
         def take() -> str:
             self._inbox.record([event])
-            return "queued: a report, which the workers take up within a quarter of a minute"
+            return "queued: a report; workers apply it within 15 s"
 
         return take
 
@@ -93,16 +92,16 @@ class Replay:
         job = SendJob.decode(wire)
         if job.reference is None:
             job = job.model_copy(update={"reference": f"kept {kept.kept_id}"})
-        meant = job.accept(kept.at, self._registry, lambda: 0)  # its deadline, had it been read then
-        expires_at = datetime.fromtimestamp(meant.expires_at / 1000, UTC)
-        if meant.expires_at <= self._clock():
+        accepted_then = job.accept(kept.at, self._registry, lambda: 0)  # for the deadline it would have had
+        expires_at = datetime.fromtimestamp(accepted_then.expires_at / 1000, UTC)
+        if accepted_then.expires_at <= self._clock():
             raise Rejection.of("expires_at", f"was {expires_at:%Y-%m-%d %H:%M:%S} UTC, counted from when it was kept")
         job = job.model_copy(update={"expires_at": expires_at, "expires_in": None})
         return lambda: f"queued as {self._enqueuer.enqueue(job).message_id}"
 
 
 def unwrapped(wire: Any) -> Any:
-    """The job or report in an item of a queue, in a Celery body of either protocol, or as it stands."""
+    """The job or report inside a queue item, a Celery body of either protocol, or neither."""
     if isinstance(wire, dict) and isinstance(wire.get("body"), str):
         properties = wire.get("properties")
         encoded = isinstance(properties, dict) and properties.get("body_encoding") == "base64"
@@ -115,7 +114,7 @@ def unwrapped(wire: Any) -> Any:
 
 
 def _argument(args: Any, kwargs: dict[str, Any]) -> Any:
-    """The one argument that a task of ours has, by whichever name."""
+    """The only argument that our tasks take, positional or by name."""
     if isinstance(args, list) and len(args) == 1 and not kwargs:
         return args[0]
     return kwargs.get("job", kwargs.get("event", kwargs))

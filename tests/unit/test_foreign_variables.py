@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from smsrelay_worker.processes.foreign_variables import foreign_variables, remove_foreign_variables
+from smsrelay_worker.foreign_variables import foreign_variables, remove_foreign_variables
 
 LIBRARIES = ("amqp", "billiard", "celery", "click_plugins", "flower", "gevent", "kombu", "prometheus_client", "redis", "vine")
 _READ = re.compile(

@@ -1,7 +1,7 @@
-"""What the code of an answer that is not the vendor's own may stand for: timelines show it, and a person asks.
+"""Maps a code that did not come from the vendor itself to the ``Kind`` of answer behind it, for people who read a timeline.
 
-Enters: a code such as ``http_429``, ``D504CO`` or ``connection_reset``. Leaves: every ``Kind`` that gives it, the likelier ones
-first; none of a code that neither the gateway, nor the way to it, nor we ourselves give.
+Takes a code of the gateway, of the network or of our own, such as ``http_429``, ``D504CO`` or ``connection_reset``.
+Returns every ``Kind`` that can produce it, the likeliest first; empty for any other code.
 """
 
 import re
@@ -22,7 +22,7 @@ _OURS = {
 
 
 def kinds_of(code: str) -> tuple[Kind, ...]:
-    """The kinds that an answer of this code can have."""
+    """The kinds of answer that can carry this code."""
     return tuple(dict.fromkeys(_kinds(code)))
 
 
@@ -30,7 +30,7 @@ def _kinds(code: str) -> Iterator[Kind]:
     yield from _OURS.get(code, ())
     for fault in FAULTS:
         if fault.code == code:
-            yield from (fault.unsent, Kind.UNCERTAIN)  # the second: once the form had begun to leave
+            yield from (fault.unsent, Kind.UNCERTAIN)  # uncertain once the form had begun to leave
     yield from (row.kind for row in RESPONSES if row.name and row.name == code)
     if bare := _BARE.fullmatch(code):
         yield classify_response(Head(int(bare[1]))).kind
