@@ -19,11 +19,11 @@ from smsrelay.receiver.spool import Spool
 from smsrelay.settings import ProducerSettings
 from smsrelay.store import keys
 from smsrelay.store.connection import open_store
-from smsrelay_worker.operations.doctor.doctor import examine_store
 from smsrelay_worker.operations.doctor.finding import Severity
-from smsrelay_worker.operations.doctor.server import count_parked
-from smsrelay_worker.rate_limit.limiter import Limit
-from smsrelay_worker.store.records import Store
+from smsrelay_worker.operations.doctor.store import count_parked, examine_store
+from smsrelay_worker.rate_limit.limiter import RateLimiter
+from smsrelay_worker.store.parked_reports import ParkedReports
+from smsrelay_worker.store.undecodable import UndecodableTasks
 from tests.integration.conftest import free_port
 from tests.support import messages
 from tests.support.rabbitmq import running_rabbitmq
@@ -143,7 +143,7 @@ def test_memory_at_its_limit_is_an_error(doctor: Doctor, store: Redis) -> None:
     store.config_set("maxmemory", str(store.info("memory")["used_memory"] // 2))
     [found] = doctor.findings()
     assert found["severity"] == "error"
-    assert "of maxmemory are used" in found["problem"]
+    assert "of maxmemory is used" in found["problem"]
 
 
 def test_a_snapshot_that_failed_is_an_error_where_it_stops_writes(doctor: Doctor, store: Redis, tmp_path: Path) -> None:
@@ -188,10 +188,9 @@ def test_wrong_settings_are_errors_and_the_servers_are_still_looked_at(doctor: D
 
 
 def test_what_lies_in_the_store_for_a_person_is_found(doctor: Doctor, store: Redis) -> None:
-    relay_store = Store(store, messages.RETENTION)
-    Limit(store, 1.0).halt("A403")
-    relay_store.keep_undecodable("sms.send", "no number", "{}")
-    relay_store.park(EVENT)
+    RateLimiter(store, 1.0).halt("A403")
+    UndecodableTasks(store, messages.RETENTION).keep("sms.send", "no number", "{}")
+    ParkedReports(store, messages.RETENTION).park(EVENT)
     store.zadd(keys.DEAD, {"m2": 1})
     store.zadd(keys.AGENDA, {"m3": (time.time() - 40) * 1000})
     found = {one["check"]: one for one in doctor.findings()}
@@ -213,7 +212,7 @@ def test_a_test_template_seen_lately_is_a_warning_with_the_real_vendor(doctor: D
     doctor.variables |= {"SMSRELAY_CALLBACK_URL": "https://sms.invalid", "SMSRELAY_VENDOR_URL": "https://sms.invalid"}
     found = [one for one in doctor.findings() if one["check"] != "callback"]  # nobody is there
     assert [one["check"] for one in found] == ["templates"]
-    assert "0000000 was used lately" in found[0]["problem"]
+    assert "0000000 was used recently" in found[0]["problem"]
 
 
 def test_a_check_that_fails_is_a_finding_and_the_others_are_still_made(doctor: Doctor, store: Redis, tmp_path: Path) -> None:
@@ -255,7 +254,7 @@ def test_notes_alone_end_with_0(doctor: Doctor, tmp_path: Path) -> None:
     assert ended.returncode == told["exit_code"] == 0
     [note] = told["findings"]
     assert note["severity"] == "note"
-    assert "consumer_timeout is out of reach" in note["problem"]
+    assert "consumer_timeout cannot be read from here" in note["problem"]
 
 
 @pytest.mark.parametrize(

@@ -81,11 +81,11 @@ def test_a_receiver_with_another_secret_is_found(receiver: Served) -> None:
         (http("200 OK", "Hello"), "is not our receiver"),
         (http("301 Moved", headers="Location: https://elsewhere/\r\n"), "redirects (301)"),
         (http("401 Unauthorized"), "asks for a password"),
-        (http("403 Forbidden"), "forbids it"),
-        (http("405 Method Not Allowed"), "takes no POST"),
+        (http("403 Forbidden"), "forbids the request"),
+        (http("405 Method Not Allowed"), "does not accept POST"),
         (http("502 Bad Gateway"), "does not reach the receiver (502)"),
         (http("418 Teapot"), "answers 418"),
-        (b"SSH-2.0-OpenSSH_9.9\r\n", "speaks no HTTP"),
+        (b"SSH-2.0-OpenSSH_9.9\r\n", "does not speak HTTP"),
     ],
 )
 def test_somebody_else_who_answers_is_an_error(answer: bytes, words: str) -> None:
@@ -110,7 +110,7 @@ def test_a_server_that_never_answers_is_not_waited_for() -> None:
         return b""
 
     with answering(wait) as address:
-        severity, problem = only(examine_callback(f"http://{address}", SECRET, patience=0.2))
+        severity, problem = only(examine_callback(f"http://{address}", SECRET, timeout=0.2))
         never.set()
     assert severity is Severity.WARNING
     assert "does not answer" in problem
@@ -132,11 +132,11 @@ def test_a_certificate_nobody_vouches_for_is_an_error(tmp_path: Path) -> None:
     with answering(http("200 OK"), tls) as address:
         severity, problem = only(examine_callback(f"https://{address}", SECRET))
     assert severity is Severity.ERROR
-    assert "certificate does not hold: self-signed certificate" in problem
+    assert "certificate is not valid: self-signed certificate" in problem
 
 
 def test_plain_http_where_tls_is_meant_is_an_error() -> None:
     with answering(http("200 OK")) as address:
         severity, problem = only(examine_callback(f"https://{address}", SECRET))
     assert severity is Severity.ERROR
-    assert "no TLS" in problem
+    assert "TLS failed" in problem

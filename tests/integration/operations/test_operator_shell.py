@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from smsrelay_worker.store.records import Store
+from smsrelay_worker.store.records import Records
 from smsrelay_worker.vendors.base import Answer, Kind
 from tests.support.messages import RETENTION, SECRET, answer, begin, enqueuer, job
 from tests.support.shell import Shell
@@ -26,7 +26,7 @@ def run(url: str, *arguments: str, **settings: str) -> subprocess.CompletedProce
 @pytest.fixture
 def failed(redis: Redis, valkey_url: str) -> str:
     """A message that the vendor refused."""
-    store, message_id = Store(redis, RETENTION), enqueuer(redis, valkey_url).enqueue(job()).message_id
+    store, message_id = Records(redis, RETENTION), enqueuer(redis, valkey_url).enqueue(job()).message_id
     begin(store, message_id)
     answer(store, message_id, 1, Answer(Kind.ANSWERED, "i005"))
     return message_id

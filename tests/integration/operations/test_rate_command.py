@@ -14,7 +14,7 @@ from redis import Redis
 
 from smsrelay.contract.lanes import Lane
 from smsrelay.store import keys
-from smsrelay_worker.rate_limit.limiter import Limit
+from smsrelay_worker.rate_limit.limiter import RateLimiter
 from tests.support.messages import enqueuer, job
 
 ROOT = Path(__file__).parents[3]
@@ -46,10 +46,10 @@ def run(environment: Mapping[str, str], folder: Path, *arguments: str) -> tuple[
 
 
 def test_the_rate_is_shown_set_and_taken_back(redis: Redis, environment: Mapping[str, str], tmp_path: Path) -> None:
-    limit = Limit(redis, 100)
+    limiter = RateLimiter(redis, 100)
     assert run(environment, tmp_path, "rate") == (0, ["rate: 100 a second (SMSRELAY_RATE)"])
     assert run(environment, tmp_path, "rate", "200") == (0, ["rate: 200 a second (smsrelay rate)"])
-    assert limit.state().configured == 200
+    assert limiter.state().configured == 200
     code, lines = run(environment, tmp_path, "rate", "--template", "42", "20")
     assert (code, lines[1:]) == (0, ["rate of template 42: 20 a second"])
     run(environment, tmp_path, "rate", "--template", "42", "off")
@@ -66,14 +66,14 @@ def test_status_tells_people_and_machines_the_same(
     redis: Redis, valkey_url: str, environment: Mapping[str, str], tmp_path: Path
 ) -> None:
     enqueuer(redis, valkey_url).enqueue_all([job(Lane.MARKETING) for _ in range(3)])
-    limit = Limit(redis, 100)
-    limit.settled(answered=0, failed=20)
+    limiter = RateLimiter(redis, 100)
+    limiter.record_outcomes(answered=0, failed=20)
     code, lines = run(environment, tmp_path, "status")
     assert code == 0
     assert lines[0].startswith("circuit open since ")
     assert "marketing: 3 waiting" in lines
-    limit.throttled(0)
-    limit.halt("A403")
+    limiter.throttle(0)
+    limiter.halt("A403")
     code, lines = run(environment, tmp_path, "status")
     assert lines[0].startswith("halted since ")
     assert any(line.startswith("rate now: 5") for line in lines)
@@ -95,8 +95,8 @@ def test_metrics_are_read_at_each_scrape_and_name_nobody(
         assert address.startswith("http://127.0.0.1:")
         assert "smsrelay_halted 0.0" in scraped(address)
         accepted = enqueuer(redis, valkey_url).enqueue(job(Lane.OTP))
-        Limit(redis, 100).halt("A403")
-        Limit(redis, 100).set_rate(20, "42")
+        RateLimiter(redis, 100).halt("A403")
+        RateLimiter(redis, 100).set_rate(20, "42")
         redis.hset(keys.UNLISTED, "777", 2)
         text = scraped(address)
         for line in (

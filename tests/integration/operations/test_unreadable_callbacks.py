@@ -16,7 +16,7 @@ from smsrelay.store.inbox import Inbox
 from smsrelay.store.refusal_counts import RefusalCounts
 from smsrelay.store.unreadable_callbacks import CAP, KEPT_FOR, UnreadableCallbacks
 from smsrelay_worker.operations.doctor.callback import stored_callbacks
-from smsrelay_worker.store.records import Store
+from smsrelay_worker.store.undecodable import UndecodableTasks
 from tests.integration.operations.test_dead import dead
 
 TOKEN = CallbackToken("m1", 2)
@@ -55,14 +55,14 @@ def test_kept_twice_it_is_one_entry_and_the_newest_comes_first(callbacks: Unread
     callbacks.keep([first, second])
     callbacks.keep([first])
     assert callbacks.all() == [second, first]
-    assert 0 < redis.pttl(keys.UNREAD_CALLBACKS) <= KEPT_FOR
+    assert 0 < redis.pttl(keys.UNREADABLE_CALLBACKS) <= KEPT_FOR
     callbacks.drop(first)
     assert callbacks.all() == [second]
 
 
 def test_the_oldest_go_when_there_are_too_many_and_when_their_time_is_over(callbacks: UnreadableCallbacks, redis: Redis) -> None:
     callbacks.keep([unread({"n": number}, NOW + number) for number in range(CAP + 5)])
-    assert redis.zcard(keys.UNREAD_CALLBACKS) == CAP
+    assert redis.zcard(keys.UNREADABLE_CALLBACKS) == CAP
     assert callbacks.all()[-1].received_at == NOW + 5
     late = unread({"n": "late"}, NOW + KEPT_FOR + 10_000)
     callbacks.keep([late])
@@ -119,7 +119,7 @@ def test_of_one_that_is_read_in_part_the_reports_are_queued_and_it_stays(
 ) -> None:
     callbacks.keep([kept := unread([{"status": {"code": 200}}, {"status": {}}])])
     said = dead(valkey_url, "replay", kept.kept_id)
-    assert (said.returncode, "not replayed whole: 1 of 2 reports" in said.stdout) == (1, True)
+    assert (said.returncode, "replayed in part: 1 of 2 reports" in said.stdout) == (1, True)
     assert callbacks.all() == [kept]
     assert redis.hlen(keys.REPORTS) == 1
 
@@ -134,8 +134,10 @@ def test_a_person_may_have_reports_on_several_submits_matched_by_the_vendors_ids
     assert {(one.get("message_id"), one["external_id"]) for one in kept} == {(None, "e0"), (None, "e1")}
 
 
-def test_a_kept_job_and_a_kept_callback_stand_in_one_list(callbacks: UnreadableCallbacks, store: Store, valkey_url: str) -> None:
-    store.keep_undecodable("sms.send", "was wrong then", "{}")
+def test_a_kept_job_and_a_kept_callback_stand_in_one_list(
+    callbacks: UnreadableCallbacks, undecodable: UndecodableTasks, valkey_url: str
+) -> None:
+    undecodable.keep("sms.send", "was wrong then", "{}")
     callbacks.keep([kept := unread({"result": 1})])
     rows = [json.loads(line) for line in dead(valkey_url, "list", "--json").stdout.splitlines()]
     assert [row["queue"] for row in rows] == ["sms.send", "callback"]

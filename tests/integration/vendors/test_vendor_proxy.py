@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from smsrelay_worker.settings import WorkerSettings
 from smsrelay_worker.vendors.base import Answer, Kind
-from smsrelay_worker.wiring import vendor
+from smsrelay_worker.vendors.factory import create_vendor
 from tests.support.forward_proxy import (
     Fault,
     ForwardProxy,
@@ -192,7 +192,7 @@ def test_the_setting_leads_a_workers_submits_through_the_proxy(
         vendor_intl_url=CLEAR,
         vendor_proxy=SecretStr(proxy.url("user:word@")),
     )
-    assert vendor(settings).submit(SUBMISSION).code == "0000"
+    assert create_vendor(settings).submit(SUBMISSION).code == "0000"
     assert "Proxy-Authorization: Basic dXNlcjp3b3Jk" in proxy.asked[0]
     assert len(script.received) == 1
 

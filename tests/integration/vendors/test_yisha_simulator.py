@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from smsrelay_simulator.preset import PRESETS
+from smsrelay_simulator.scripts.gateway_errors import GATEWAY_ERRORS
 from smsrelay_worker.vendors.base import Answer, Kind, Submission
 from smsrelay_worker.vendors.yisha.adapter import epoch_ms, new_nonce
 from smsrelay_worker.vendors.yisha.credentials import AppCode, AppKey
@@ -54,10 +54,10 @@ def test_wrong_credentials_halt(simulator: Simulator, credentials: AppCode | App
     assert NUMBER[-8:] not in repr(answered)  # fewer digits may stand in a request's id by accident
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", GATEWAY_ERRORS)
 def test_each_gateway_error_of_the_simulator_falls_into_its_class(simulator: Simulator, name: str) -> None:
     simulator.script(NUMBER, {"submits": [name]})
-    assert _submit(simulator).kind == PRESETS[name].outcome
+    assert _submit(simulator).kind == GATEWAY_ERRORS[name].outcome
 
 
 @pytest.mark.parametrize("code", ["0000", "i005", "9999"])

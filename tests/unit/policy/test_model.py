@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 
 from smsrelay.contract.lanes import Lane
 from smsrelay_worker.policy.backoff import Backoff
-from smsrelay_worker.policy.model import GUIDE_CODES, WAITING, Action, Decision, Rule, decide
+from smsrelay_worker.policy.model import WAITING, Action, Decision, Rule, decide
 from smsrelay_worker.policy.toml_file import load_policy
 from smsrelay_worker.vendors.base import Answer, Kind
+from smsrelay_worker.vendors.yisha.documented_codes import GUIDE_CODES
 
 POLICY = load_policy(None)
 SOON = Backoff("soon", 5, 3, 60, 0.2)

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsrelay_worker.policy.model import GUIDE_CODES, Action
+from smsrelay_worker.policy.model import Action
 from smsrelay_worker.policy.toml_file import PolicyError, load_policy, packaged_source, parse_policy
 from smsrelay_worker.vendors.base import Kind
+from smsrelay_worker.vendors.yisha.documented_codes import GUIDE_CODES
 
 SOURCE = packaged_source()
 
@@ -124,7 +125,7 @@ def test_a_missing_submit_code_or_class_is_named(name):
     source = re.sub(rf"^{name} *=.*\n", "", source, flags=re.MULTILINE)
     (problem,) = refusal(source).problems
     assert problem.key in {"submit", "class"}
-    assert f"no row for {name}; each of them needs one, which the packaged policy.toml has" in problem.reason
+    assert f"no row for {name}; each needs one, copy it from the packaged policy.toml" in problem.reason
 
 
 @pytest.mark.parametrize("lane", ["otp", "notice", "marketing"])
@@ -150,7 +151,7 @@ def test_all_problems_come_at_once_in_the_order_of_the_file():
         "uncertain.otp.window_s",
     ]
     text = str(error)
-    assert text.startswith("my.toml is refused, 7 problems:\n")
+    assert text.startswith("my.toml is invalid, 7 problems:\n")
     assert all(f"line {problem.line}: {problem.key}: " in text for problem in error.problems)
 
 
@@ -190,7 +191,7 @@ def test_a_row_that_names_no_retries_needs_the_retry_table():
     source = with_outcome("504", "retry").replace('[retry]\nretries = 3\nbackoff = "soon"\n', "")
     reasons = [(problem.key, problem.reason.split(";")[0]) for problem in refusal(source).problems]
     assert reasons == [
-        ("status.504", "retries is missing, here and in [retry]"),
+        ("status.504", "retries is missing here and in [retry]"),
         ("status.504", "backoff is missing"),
     ]
 
