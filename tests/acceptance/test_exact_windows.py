@@ -114,7 +114,7 @@ def applied_before_let_go(relay: RelayProcess) -> Judge:
     relay.wait_state(message_id, State.SUBMITTED, BACK)
     with frozen(relay, FIRST):
         assert relay.report(to, guide_report(200)) == 200
-        with _killed_at(relay, Gate((script("smsrelay.store", "applied.lua"), message_id.encode()))):
+        with _killed_at(relay, Gate((script("smsrelay.store", "inbox_remove.lua"), message_id.encode()))):
             assert relay.record(message_id).state is State.DELIVERED
             assert _in_the_inbox(relay, message_id)
 

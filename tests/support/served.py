@@ -97,8 +97,8 @@ def serve(unsigned: int | None = None, secret: bytes = SECRET, tell_every: float
         noted.update(counts)
 
     refused = RefusedRequests(note, tell_every)
-    allowance = Throttle(unsigned, time.monotonic) if unsigned else None
-    app = create_app(keeper.keep, keeper.ready, refused, secret, lambda: NOW, max_body=LIMIT, unsigned=allowance)
+    throttle = Throttle(unsigned, time.monotonic) if unsigned else None
+    app = create_app(keeper.keep, keeper.ready, refused, secret, lambda: NOW, max_body=LIMIT, unsigned=throttle)
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False, lifespan="off"))
     thread = threading.Thread(target=server.run)
     thread.start()

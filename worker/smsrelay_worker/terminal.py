@@ -5,7 +5,7 @@ import sys
 
 from rich.console import Console
 
-from smsrelay.contract.character import acts
+from smsrelay.contract.character import terminal_acts_on
 
 _PIPED = 150  # columns where there is no terminal
 
@@ -19,4 +19,4 @@ def wide_console() -> Console:
 def escaped(text: str) -> str:
     """Text with everything that a terminal would act on escaped (``\\x1b``), except line feeds and tabs."""
     plain = text.replace("\r\n", "\n")
-    return "".join(one if one in "\n\t" or not acts(one) else one.encode("unicode_escape").decode() for one in plain)
+    return "".join(one if one in "\n\t" or not terminal_acts_on(one) else one.encode("unicode_escape").decode() for one in plain)

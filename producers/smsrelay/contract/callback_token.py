@@ -52,13 +52,13 @@ def token_from_path(secret: bytes, path: str) -> CallbackToken | None:
     A proxy may put anything in front of them, and double or append slashes: only the signature counts.
     """
     signed = _UNCHANGED_PATH.fullmatch(path)  # fast path: no proxy changed it
-    parts = list(signed.groups()) if signed else segments(path)[-3:]
+    parts = list(signed.groups()) if signed else path_segments(path)[-3:]
     return verify(secret, *parts) if len(parts) == 3 else None
 
 
 def is_unsigned_path(path: str) -> bool:
     """Whether this is the path without a token, ``/callback``, whatever a proxy puts in front of it."""
-    return segments(path)[-1:] == [_FIRST_SEGMENT]
+    return path_segments(path)[-1:] == [_FIRST_SEGMENT]
 
 
 def callback_segment(parts: list[str]) -> int | None:
@@ -66,7 +66,7 @@ def callback_segment(parts: list[str]) -> int | None:
     return parts.index(_FIRST_SEGMENT) if _FIRST_SEGMENT in parts else None
 
 
-def segments(path: str) -> list[str]:
+def path_segments(path: str) -> list[str]:
     """The segments of a path without empty ones; an empty list for a path that is too long to be ours."""
     return [part for part in path.split("/") if part] if len(path) <= _LONGEST_PATH else []
 

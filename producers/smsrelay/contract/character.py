@@ -39,12 +39,12 @@ def without_format(text: str) -> str:
     return text if text.isascii() else _FORMAT.sub("", text)
 
 
-def named(character: str) -> str:
+def character_name(character: str) -> str:
     """Code point and name of a character: ``U+002C COMMA``."""
     return f"U+{ord(character):04X} {unicodedata.name(character, '')}".rstrip()
 
 
-def acts(character: str) -> bool:
+def terminal_acts_on(character: str) -> bool:
     """Whether a terminal may act on it: a control, a bidirectional mark, a line break, a lone surrogate."""
     return unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
@@ -55,7 +55,7 @@ def escaped(text: str) -> str:
 
 
 def _escaped(character: str) -> str:
-    spelled_out = acts(character) and character not in _JOINERS
+    spelled_out = terminal_acts_on(character) and character not in _JOINERS
     return character.encode("unicode_escape").decode() if spelled_out else character
 
 

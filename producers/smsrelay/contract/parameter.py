@@ -5,7 +5,7 @@ A problem names the offending character and its position, and nothing else of th
 
 import re
 
-from smsrelay.contract.character import FORMAT_CLASS, invisible, named
+from smsrelay.contract.character import FORMAT_CLASS, character_name, invisible
 
 _DELIMITERS = re.compile(r"[,'\[\]【】\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")  # the vendor has no escape rule [V]
 _LOST = "\N{REPLACEMENT CHARACTER}"
@@ -32,4 +32,4 @@ def fault(value: str) -> str | None:
 
 def placed(text: str, place: int) -> str:
     """The character at index ``place`` and its position for a person: ``U+002C COMMA at character 6``."""
-    return f"{named(text[place])} at character {place + 1}"
+    return f"{character_name(text[place])} at character {place + 1}"

@@ -11,7 +11,7 @@ import unicodedata
 import phonenumbers
 from phonenumbers import PhoneNumber, PhoneNumberType
 
-from smsrelay.contract.character import named, without_format
+from smsrelay.contract.character import character_name, without_format
 
 # Carriers use new mainland prefixes before any numbering table lists them, so only the shape is checked.
 _MAINLAND = re.compile(r"(?:\+86|0086|86)?0?(1[3-9][0-9]{9})")
@@ -76,7 +76,7 @@ def _unreadable_because(number: str, written: str) -> str:
     for place, character in enumerate(number.rstrip(), 1):
         if not re.fullmatch(r"[0-9 +().\-]?", _in_ascii(character)) and number[:place].strip():
             mark = unicodedata.category(character)[0] in "PSCZ"
-            found = f"{named(character)} at character {place}" if mark else "a letter, or a digit other than 0 to 9"
+            found = f"{character_name(character)} at character {place}" if mark else "a letter, or a digit other than 0 to 9"
             return f": it holds {found}; give exactly one number"
     return f"; {_ALLOWED}"
 

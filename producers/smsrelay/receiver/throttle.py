@@ -1,21 +1,21 @@
-"""Throttle: so many a second and no more, for one process; what is not used is not saved for later. The clock is given."""
+"""Throttle: at most so many events a second, for one process."""
 
 from collections.abc import Callable
 
 
 class Throttle:
-    """How many of something may still happen in the second that runs."""
+    """Counts events in each second of ``clock``; what one second leaves unused is not carried over."""
 
-    def __init__(self, a_second: int, clock: Callable[[], float]) -> None:
-        self._a_second = a_second
+    def __init__(self, per_second: int, clock: Callable[[], float]) -> None:
+        self._per_second = per_second
         self._clock = clock
         self._second = float("-inf")
         self._used = 0
 
-    def take(self) -> bool:
-        """Use one up; False when there is none left."""
+    def allow(self) -> bool:
+        """Count one event; False when this second's limit is exceeded."""
         second = self._clock() // 1.0
         if second != self._second:
             self._second, self._used = second, 0
         self._used += 1
-        return self._used <= self._a_second
+        return self._used <= self._per_second

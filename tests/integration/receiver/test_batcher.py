@@ -166,7 +166,7 @@ def test_a_caller_that_goes_away_does_not_stop_the_others_flush(rig: Rig) -> Non
 
 def test_a_caller_is_told_when_it_takes_too_long_and_the_flush_goes_on(rig: Rig) -> None:
     async def scene() -> Kept | BaseException:
-        forwarder = ReportBatcher(in_threads(rig.broker.publish), rig.spool, rig.broker_down, DEADLINE, answer_within=0.05)
+        forwarder = ReportBatcher(in_threads(rig.broker.publish), rig.spool, rig.broker_down, DEADLINE, answer_timeout=0.05)
         rig.broker.answers.clear()
         [told] = await keep_all(forwarder, [0])
         rig.broker.answers.set()
@@ -182,7 +182,7 @@ def test_one_that_joins_those_who_were_told_already_is_told_in_time_too(rig: Rig
     """While the flush before it hangs: there is one batch that waits, and it may be older than its newest report."""
 
     async def scene() -> list[Kept | BaseException]:
-        forwarder = ReportBatcher(in_threads(rig.broker.publish), rig.spool, rig.broker_down, DEADLINE, answer_within=0.05)
+        forwarder = ReportBatcher(in_threads(rig.broker.publish), rig.spool, rig.broker_down, DEADLINE, answer_timeout=0.05)
         rig.broker.answers.clear()
         hangs = asyncio.create_task(keep_all(forwarder, [0]))
         while not rig.broker.asked:

@@ -74,8 +74,8 @@ class UnreadableReplay:
         if dry_run:
             return "would be queued"
         self._inbox.record(read.reports)
-        if read.unread is not None:
-            return f"replayed in part: {read.unread.reason}; the readable reports are queued, and the callback is kept"
+        if read.unreadable is not None:
+            return f"replayed in part: {read.unreadable.reason}; the readable reports are queued, and the callback is kept"
         self._callbacks.drop(callback)
         return f"queued: {len(read.reports)} report(s); workers apply them within 15 s"
 

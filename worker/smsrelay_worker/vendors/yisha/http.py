@@ -59,7 +59,7 @@ class _OnePacket:
     """Connects first, then writes head and body in one packet; the body is asked for once the connection is open, not earlier."""
 
     sock: socket.socket | None
-    _buffer: bytearray | None = None
+    _unsent: bytearray | None = None  # not _buffer, which http.client has itself
 
     @property
     def is_connected(self) -> bool:
@@ -75,19 +75,19 @@ class _OnePacket:
     def request(self, *args: Any, **options: Any) -> None:
         if self.sock is None:
             self.connect()  # type: ignore[attr-defined]
-        self._buffer = bytearray()
+        self._unsent = bytearray()
         try:
             super().request(*args, **options)  # type: ignore[misc]
-            packet, self._buffer = self._buffer, None
+            packet, self._unsent = self._unsent, None
             self.send(packet)
         finally:
-            self._buffer = None
+            self._unsent = None
 
     def send(self, data: Any) -> None:
-        if self._buffer is None:
+        if self._unsent is None:
             super().send(data)  # type: ignore[misc]
         else:
-            self._buffer += data
+            self._unsent += data
 
 
 class _Connection(_OnePacket, HTTPConnection):
