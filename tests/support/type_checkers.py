@@ -1,6 +1,7 @@
-"""mypy and pyright as an app's author runs them: both strict, without plugins, on a file beside an installed smsrelay.
+"""mypy and pyright as an app's author runs them: both strict, without plugins, on files beside an installed smsrelay.
 
-``checked`` returns the lines of a checker that name an error. pyright's wheel carries its program, which needs node.
+Each takes programs and returns the errors it finds in them, as ``app0.py:12: …`` by the program's index and the line. pyright's
+wheel carries its program, which needs node.
 """
 
 import json
@@ -9,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -25,27 +27,29 @@ def app_environment(folder: Path) -> Path:
     return folder / "bin" / "python"
 
 
-def mypy(code: str, python: Path, folder: Path) -> list[str]:
+def mypy(programs: Sequence[str], python: Path, folder: Path) -> list[str]:
     """Errors of ``mypy --strict``."""
     command = ["-m", "mypy", "--strict", "--no-error-summary", "--config-file=", "--python-executable", str(python)]
-    return _printed([*command, _written(code, folder)], folder).splitlines()
+    return _printed([*command, *_written(programs, folder)], folder).splitlines()
 
 
-def pyright(code: str, python: Path, folder: Path) -> list[str]:
+def pyright(programs: Sequence[str], python: Path, folder: Path) -> list[str]:
     """Errors of pyright in its strict mode."""
     _node_or_skipped()
     (folder / "pyrightconfig.json").write_text(json.dumps({"typeCheckingMode": "strict"}), encoding="utf-8")
-    command = ["-m", "pyright", "--outputjson", "--pythonpath", str(python), _written(code, folder)]
+    command = ["-m", "pyright", "--outputjson", "--pythonpath", str(python), *_written(programs, folder)]
     found = json.loads(_printed(command, folder))["generalDiagnostics"]
-    return [f"{one['range']['start']['line'] + 1}: {one['message']} ({one.get('rule')})" for one in found]
+    places = [f"{Path(one['file']).name}:{one['range']['start']['line'] + 1}" for one in found]
+    return [f"{place}: {one['message']} ({one.get('rule')})" for place, one in zip(places, found, strict=True)]
 
 
 CHECKERS = (mypy, pyright)
 
 
-def _written(code: str, folder: Path) -> str:
-    (folder / "app.py").write_text(code, encoding="utf-8")
-    return "app.py"
+def _written(programs: Sequence[str], folder: Path) -> list[str]:
+    for number, code in enumerate(programs):
+        (folder / f"app{number}.py").write_text(code, encoding="utf-8")
+    return [f"app{number}.py" for number in range(len(programs))]
 
 
 def _printed(arguments: list[str], folder: Path) -> str:

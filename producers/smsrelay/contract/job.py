@@ -85,9 +85,9 @@ class SendJob(BaseModel):
       to 500 characters, without , ' [ ] 【 】, control or invisible characters, or blanks at the ends. Default: none.
     - ``lane``: the urgency, ``"otp"``, ``"notice"`` or ``"marketing"``, or a ``Lane``: a login code passes every notice and
       campaign. Required unless a registered template has a lane; then it is that one. Default: ``None``, the template's lane.
-    - ``reference``: the app's own id of this SMS, text of 1 to 128 printable characters. The same reference again, with the same
-      content, is the same message and is sent once; with other content it is refused. References of different ``app`` names do
-      not meet. Default: ``None``, every call sends a new SMS.
+    - ``reference``: the app's own id of this SMS, text of 1 to 128 printable characters, and not a phone number. The same
+      reference again, with the same content, is the same message and is sent once; with other content it is refused. Each ``app``
+      has its own references. Default: ``None``, every call sends a new SMS.
     - ``app``: the name of the sending app, 1 to 64 letters, digits, ``_``, ``-`` or ``.``. Default: ``"default"``.
     - ``expires_in``: seconds from now after which the SMS is not submitted any more, 1 to 604800 (7 days). Not together with
       ``expires_at``. Default: ``None``, 5 minutes for ``otp`` and a day for other lanes, counted from ``not_before`` if given.

@@ -1,6 +1,6 @@
 """What an app's author writes passes strict type checkers without plugins, and what a job would refuse does not."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -8,7 +8,7 @@ import pytest
 from tests.support.pages import blocks
 from tests.support.type_checkers import CHECKERS, app_environment
 
-Checker = Callable[[str, Path, Path], list[str]]
+Checker = Callable[[Sequence[str], Path, Path], list[str]]
 
 ACCEPTED = """
 from collections.abc import Iterator
@@ -74,19 +74,14 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("check", CHECKERS)
-def test_the_python_of_the_readme_passes(check: Checker, python: Path, tmp_path: Path) -> None:
-    [code] = blocks("README.md", "python")
-    assert check(code, python, tmp_path) == []
-
-
-@pytest.mark.parametrize("check", CHECKERS)
-def test_whatever_a_job_accepts_passes(check: Checker, python: Path, tmp_path: Path) -> None:
-    assert check(ACCEPTED, python, tmp_path) == []
+def test_the_python_of_the_pages_and_whatever_a_job_accepts_pass(check: Checker, python: Path, tmp_path: Path) -> None:
+    pages = [*blocks("README.md", "python"), *blocks("docs/enqueuing.md", "python")]
+    assert check([ACCEPTED, *pages], python, tmp_path) == []
 
 
 @pytest.mark.parametrize("check", CHECKERS)
 def test_what_a_job_refuses_is_an_error_in_its_line(check: Checker, python: Path, tmp_path: Path) -> None:
     code = "\n".join(["from smsrelay import ProducerSettings, SendJob", *REFUSED])
-    found = check(code, python, tmp_path)
-    wrong = {int(line.replace("app.py:", "").partition(":")[0]) for line in found}
+    found = check([code], python, tmp_path)
+    wrong = {int(line.split(":")[1]) for line in found}
     assert wrong == set(range(2, 2 + len(REFUSED)))
