@@ -249,7 +249,9 @@ def _box_rows(table: str) -> Iterator[list[str]]:
 
 
 def _command_names(group: click.Group) -> Iterator[str]:
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
         inner = list(_command_names(command)) if isinstance(command, click.Group) else []
         alone = [name] if not inner or getattr(command, "invoke_without_command", False) else []
         yield from alone + [f"{name} {one}" for one in inner]
