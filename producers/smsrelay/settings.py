@@ -1,10 +1,10 @@
-"""Settings of everything that enqueues or receives, read once from the environment and an ``.env`` file.
+"""Settings of everything that enqueues or receives: ``SMSRELAY_…`` from the environment, or from an ``.env`` file.
 
-Enters: variables ``SMSRELAY_…``. Leaves: one frozen object. Every problem is reported at once, by variable; no value is printed.
+They are read once, into one frozen object. ``SettingsError`` names every wrong variable at once, and prints no value.
 """
 
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -19,11 +19,11 @@ LOCAL_REDIS = "redis://127.0.0.1:6379/0"
 
 
 class SettingsError(ValueError):
-    """The environment does not make valid settings; the text lists every variable and reason, and no value."""
+    """The settings are not valid. The text lists every variable with its reason, and no value."""
 
 
 class BrokerSettings(BaseSettings):
-    """Where tasks travel: all that a mere onlooker needs to know."""
+    """Where tasks travel: all that is needed to look at the queues."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
@@ -48,7 +48,7 @@ class BrokerSettings(BaseSettings):
             problems = _lines(error)
         else:
             return
-        raise SettingsError("\n".join(problems))  # out here, so that no exception that holds the values hangs on it
+        raise SettingsError("\n".join(problems))  # outside the handler, or it would carry an exception that holds the values
 
     @field_validator("broker_url")
     @classmethod
@@ -58,7 +58,7 @@ class BrokerSettings(BaseSettings):
 
 
 class StoreSettings(BrokerSettings):
-    """Where records live as well."""
+    """Where tasks travel, and where records live."""
 
     store_url: str = Field(default=LOCAL_REDIS, repr=False, description="Where records live: redis://, rediss:// or unix://.")
 
@@ -70,10 +70,36 @@ class StoreSettings(BrokerSettings):
 
 
 class ProducerSettings(StoreSettings):
-    """What apps and the receiver need to know."""
+    """The settings of an app that enqueues, and of the receiver.
+
+    ``ProducerSettings()`` reads the environment and the ``.env`` file of the working directory; an argument goes before both.
+    Raises ``SettingsError``. An app needs three of them, as variables or as arguments:
+
+    - ``SMSRELAY_BROKER_URL``, ``broker_url``: where tasks travel;
+    - ``SMSRELAY_STORE_URL``, ``store_url``: where records live; both are ``redis://127.0.0.1:6379/0`` by default;
+    - ``SMSRELAY_SECRET``, ``secret``: the key that the workers have too, at least 16 characters; required.
+
+    ``documented()`` lists them all.
+    """
+
+    if TYPE_CHECKING:  # as type checkers see it, who otherwise take what the environment gives for missing arguments
+
+        def __init__(
+            self,
+            *,
+            broker_url: str = ...,
+            store_url: str = ...,
+            secret: str | SecretStr = ...,
+            templates: str | Path | None = ...,
+            enqueue_timeout: float = ...,
+            **others: Any,
+        ) -> None: ...
 
     secret: SecretStr = Field(description="Key of callback tokens and of the hashes that stand for numbers; 16+ characters.")
     templates: Path | None = Field(default=None, description="Template registry, a TOML file.")
+    enqueue_timeout: Annotated[float, Field(ge=0.1, le=60)] = Field(
+        default=5, description="Seconds that one enqueuing call waits, in all, for a store or broker that is silent."
+    )
     data: Path = Field(default=Path(".smsrelay"), description="Folder of the embedded broker and of the spool.")
     spool: Path | None = Field(
         default=None,
@@ -115,12 +141,12 @@ class ProducerSettings(StoreSettings):
 
     @property
     def one_redis(self) -> bool:
-        """Whether the broker is a Redis and the very database of the store; what is spelled otherwise counts as another."""
+        """Whether broker and store are the same Redis database. URLs that are spelled differently count as different."""
         return self.broker_url == self.store_url
 
     @property
     def spool_folder(self) -> Path:
-        """Where the receiver spools."""
+        """Folder of the receiver's spool."""
         return self.spool or self.data / "spool"
 
     @classmethod
@@ -134,7 +160,7 @@ class ProducerSettings(StoreSettings):
 
 
 def env_file() -> dict[str, str]:
-    """What the ``.env`` file of the working folder says; raises ``SettingsError`` for one that cannot be read."""
+    """Variables of the ``.env`` file in the working directory; raises ``SettingsError`` when it cannot be read."""
     try:
         values = dotenv_values(_ENV_FILE)
     except UnicodeDecodeError:
@@ -147,7 +173,7 @@ def env_file() -> dict[str, str]:
 
 
 def with_scheme(url: str, *schemes: str) -> str:
-    """The URL as it came; raises ``ValueError``, which does not quote it, when it begins with none of ``schemes``."""
+    """The URL unchanged; raises ``ValueError``, which does not quote it, when it begins with none of ``schemes``."""
     if not url.startswith(schemes):
         raise ValueError(f"must begin with one of {' '.join(schemes)}")
     return url

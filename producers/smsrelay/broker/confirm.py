@@ -1,19 +1,20 @@
-"""Confirms: RabbitMQ's word that it has what was published on a channel.
+"""Publisher confirms: RabbitMQ's statement that what was published on a channel is in a queue and on disk.
 
-Enters: a channel, before publishing and after it. Leaves: nothing; when ``wait`` returns, everything published is in a queue and
-on disk. Fails with ``Unconfirmed`` when RabbitMQ refuses a task, with amqp's ``ChannelError`` when there is no queue for it, and
-with ``TimeoutError`` when RabbitMQ is silent.
+Call ``expect`` before publishing and ``wait`` after it. ``wait`` raises ``Unconfirmed`` when RabbitMQ refuses a task, amqp's
+``ChannelError`` when there is no queue for it, and ``TimeoutError`` when RabbitMQ is silent.
 
-Waiting for each alone costs a write to disk each (2 ms or so); RabbitMQ shares one among all that are under way.
+To wait for each task alone costs a write to disk each, about 2 ms; RabbitMQ shares one write among all that are unconfirmed.
 """
 
 from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from smsrelay.servers.time_limit import time_left
+
 
 class Unconfirmed(ConnectionError):
-    """RabbitMQ does not take a task: the queue is full, or an alarm is on."""
+    """RabbitMQ does not take a task: the queue is full, or its memory or disk alarm is on."""
 
 
 @dataclass(eq=False, slots=True)
@@ -33,13 +34,13 @@ class _Tally:
 
 
 class Confirms:
-    """Tallies of every open channel. A channel belongs to one thread at a time; whoever fails on it closes it."""
+    """What is unconfirmed on every open channel. One thread at a time uses a channel; it is closed when anything fails on it."""
 
     def __init__(self) -> None:
         self._tallies: WeakKeyDictionary[Any, _Tally] = WeakKeyDictionary()
 
     def expect(self, channel: Any, tasks: int) -> None:
-        """So many tasks are about to be published."""
+        """Announces that ``tasks`` tasks are about to be published on the channel."""
         tally = self._tallies.get(channel)
         if tally is None:
             channel.confirm_select()
@@ -50,9 +51,9 @@ class Confirms:
         tally.published += tasks
 
     def wait(self, channel: Any, patience: float) -> None:
-        """Wait until each is confirmed, at most ``patience`` seconds from one word of RabbitMQ to the next."""
+        """Wait until each is confirmed, at most ``patience`` seconds for each answer, and within the time limit in force."""
         tally = self._tallies[channel]
         while tally.awaited:
-            channel.connection.drain_events(timeout=patience)
+            channel.connection.drain_events(timeout=time_left(patience))
         if tally.refused:
             raise Unconfirmed("RabbitMQ refused a task")

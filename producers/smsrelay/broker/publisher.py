@@ -1,11 +1,11 @@
-"""Publisher: puts task messages on the broker, one at a time or many in one flush.
+"""Publishes task messages to the broker, one at a time or many in one flush.
 
-Enters: ``TaskMessage`` values. Leaves: nothing; when a call returns, the broker has them.
-Fails with ``BrokerUnavailable``: then none, some or all of them were published, and the caller's record says what is still owed.
+When a call returns, the broker has the tasks. It raises ``BrokerUnavailable`` when none, some or all of them were published; the
+caller's record says which are still to be published.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import TracebackType
 from typing import Any, Self
 
@@ -15,16 +15,18 @@ from kombu.pools import ProducerPool
 from redis.exceptions import RedisError
 
 from smsrelay.broker.confirm import Confirms, Unconfirmed
+from smsrelay.broker.publishing_transport import PublishingTransport
 from smsrelay.broker.queues import broker_queue, transport_options
-from smsrelay.broker.redis_transport import OneClientTransport
 from smsrelay.broker.task_message import TaskMessage
 from smsrelay.contract.lanes import STATUS_QUEUE
 from smsrelay.servers.access_denied import explained, why_kept_out
 from smsrelay.servers.broker_address import broker_address, is_rabbitmq
 from smsrelay.servers.redis_address import RedisAddress
 from smsrelay.servers.redis_errors import why_unavailable
+from smsrelay.servers.time_limit import time_left
 
-_PATIENCE = 10  # seconds to wait for a connection of the pool, and for RabbitMQ's confirm
+_PATIENCE = 10.0  # seconds to wait for a connection of the pool, and for RabbitMQ's answers
+_CONNECT = 5.0  # seconds to wait for a new connection
 
 
 class BrokerUnavailable(ConnectionError):
@@ -32,7 +34,10 @@ class BrokerUnavailable(ConnectionError):
 
 
 class Publisher:
-    """Publishes to the default exchange over a small pool of connections; safe to share between threads."""
+    """Publishes to the default exchange over a small pool of connections; safe to share between threads.
+
+    A time limit in force (``servers.time_limit``) bounds every wait for the broker, a new connection included.
+    """
 
     def __init__(self, broker_url: str, connections: int = 8) -> None:
         self._url = broker_url
@@ -52,7 +57,7 @@ class Publisher:
         """Publish several tasks in one flush; raises ``BrokerUnavailable``."""
         tasks = list(messages)
         if not tasks:
-            return  # else a broker that is away would be waited for in vain
+            return  # otherwise this would wait for a broker that is away, for nothing
         with self._producer() as producer:
             if is_rabbitmq(self._url):
                 self._publish_confirmed(producer, tasks)
@@ -60,13 +65,13 @@ class Publisher:
                 self._publish_batch(producer, tasks)
 
     def queue_length(self, name: str) -> int:
-        """How many tasks wait in a queue, workers' prefetched ones not counted; raises ``BrokerUnavailable``."""
+        """Tasks waiting in a queue, not counting those that workers have prefetched; raises ``BrokerUnavailable``."""
         with self._producer() as producer:
             queue = broker_queue(name, self._url)(producer.channel)
             return _counted(queue) or int(is_rabbitmq(self._url) and _holds_a_task(queue))
 
     def look(self) -> None:
-        """Ask the broker something; raises ``BrokerUnavailable``."""
+        """Check that the broker answers; raises ``BrokerUnavailable``."""
         with self._producer() as producer:
             _counted(broker_queue(STATUS_QUEUE, self._url)(producer.channel))
 
@@ -93,13 +98,13 @@ class Publisher:
     def _publish_batch(self, producer: Any, tasks: Sequence[TaskMessage]) -> None:
         if len(tasks) == 1:
             return self._put(producer, tasks[0])
-        with producer.batch():
+        with _batch(producer):
             for task in tasks:
                 self._put(producer, task)
         return None
 
     def _publish_confirmed(self, producer: Any, tasks: Sequence[TaskMessage]) -> None:
-        """Publish and wait for RabbitMQ's word; once more from the start when the connection had died while it lay idle."""
+        """Publish and wait for RabbitMQ's confirms; start over once when the connection had died while it was idle."""
         try:
             self._publish_and_wait(producer, tasks)
         except (TimeoutError, Unconfirmed):
@@ -112,10 +117,12 @@ class Publisher:
 
     def _publish_and_wait(self, producer: Any, tasks: Sequence[TaskMessage]) -> None:
         channel = producer.channel
+        _bound_waits(channel.connection)
         self._confirms.expect(channel, len(tasks))
         for task in tasks:
-            # mandatory: a task for which there is no queue comes back in place of vanishing.
-            self._put(producer, task, mandatory=True, timeout=_PATIENCE, declare=[broker_queue(task.queue, self._url)])
+            # mandatory: RabbitMQ returns a task for which there is no queue instead of dropping it.
+            patience = time_left(_PATIENCE)
+            self._put(producer, task, mandatory=True, timeout=patience, declare=[broker_queue(task.queue, self._url)])
         self._confirms.wait(channel, _PATIENCE)
 
     def _put(self, producer: Any, task: TaskMessage, **options: Any) -> None:
@@ -137,7 +144,8 @@ class Publisher:
         """A producer of the pool; when anything fails on it, its connection is replaced."""
         unanswered = (KombuError, *self._connection.connection_errors, *self._connection.channel_errors)
         try:
-            with self._producers.acquire(block=True, timeout=_PATIENCE) as producer:
+            with self._producers.acquire(block=True, timeout=time_left(_PATIENCE)) as producer:
+                producer.connection.connect_timeout = _connect_timeout()
                 try:
                     yield producer
                 except BaseException:
@@ -149,22 +157,33 @@ class Publisher:
 
 
 def open_broker(broker_url: str, options: Mapping[str, Any]) -> Connection:
-    """A connection to the broker, opened at its first use. A socket's keeps kombu's own transport: its URL names that one."""
+    """A connection to the broker, opened at its first use. A Unix socket's uses kombu's own transport, which its URL names."""
     if is_rabbitmq(broker_url):
-        options = {**options, "on_open": _impatient, "on_blocked": _blocked}
+        options = {**options, "on_open": _bound_waits, "on_blocked": _blocked}
     address = broker_address(broker_url)
-    own = OneClientTransport if isinstance(address, RedisAddress) and not address.socket else None
+    own = PublishingTransport if isinstance(address, RedisAddress) and not address.socket else None
     tls = address.kombu_tls or False
-    return Connection(address.kombu_url, ssl=tls, transport=own, transport_options=dict(options), connect_timeout=5)
+    return Connection(address.kombu_url, ssl=tls, transport=own, transport_options=dict(options), connect_timeout=_CONNECT)
 
 
-def _impatient(connection: Any) -> None:
-    """Bounds every wait for RabbitMQ on this connection; amqp has no bound for a call's answer."""
-    connection.transport.sock.settimeout(_PATIENCE)
+def _connect_timeout() -> float:
+    """Seconds for a new connection to RabbitMQ; amqp allows them twice: to connect, and to be answered."""
+    left = time_left(None)
+    return _CONNECT if left is None else min(_CONNECT, left / 2)
+
+
+def _batch(producer: Any) -> AbstractContextManager[Any]:
+    """Pipelines what is published inside, with kombu 5.7 or newer; an older one sends each task alone, which is slower."""
+    return producer.batch() if hasattr(producer, "batch") else nullcontext()
+
+
+def _bound_waits(connection: Any) -> None:
+    """Bounds every wait for RabbitMQ on this connection; amqp itself waits for a call's answer for ever."""
+    connection.transport.sock.settimeout(time_left(_PATIENCE))
 
 
 def _blocked(_reason: str) -> None:
-    """RabbitMQ says that its memory or disk alarm is on: until it is over, it takes nothing from publishers."""
+    """RabbitMQ reports that its memory or disk alarm is on; until it is off, RabbitMQ takes nothing from publishers."""
     raise Unconfirmed("RabbitMQ's memory or disk alarm is on")
 
 
@@ -173,9 +192,9 @@ def _counted(queue: Any) -> int:
 
 
 def _holds_a_task(queue: Any) -> bool:
-    """Whether a queue that is said to be empty is: RabbitMQ counts 0 as well while a queue has no leader, as after a restart.
+    """Whether a queue that RabbitMQ counts as empty holds a task after all: without a leader, as after a restart, it counts 0.
 
-    Asking for a task is answered by the leader only. One that is there goes back to its place.
+    Only the leader answers a request for a task. A task that comes is put back in its place.
     """
     task = queue.get()
     if task is None:
@@ -185,7 +204,7 @@ def _holds_a_task(queue: Any) -> bool:
 
 
 def _reason(error: BaseException) -> str:
-    """What went wrong, without anything of the tasks: RabbitMQ's own words name a queue and its arguments at most."""
+    """What went wrong, without anything of the tasks; RabbitMQ's own text names a queue and its arguments at most."""
     if isinstance(error, KombuError) and error.__cause__ is not None:  # a batch that failed, say
         return _reason(error.__cause__)
     if isinstance(error, RedisError):

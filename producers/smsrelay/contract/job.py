@@ -1,13 +1,13 @@
-"""SendJob: what an app asks for. Strict and versioned; refused whole at the door, or taken whole.
+"""SendJob: one SMS that an app wants sent. Strict and versioned: a job is taken whole or refused whole.
 
-Enters: fields from Python or JSON from any language. Leaves: a ``Message``. Wrong input raises ``Rejection`` naming field,
-reason and what is allowed, and never the value: it may be a number or a code.
+It is made from fields in Python, or from JSON in any language. Wrong input raises ``Rejection``, which names field, reason and
+what is allowed, and never the value: it may be a phone number or a code.
 """
 
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -32,35 +32,36 @@ from smsrelay.contract.rejection import Problem, Rejection
 from smsrelay.contract.template import Registry
 from smsrelay.contract.version import Version
 
-DEFAULT_APP = "default"  # of a job that names none; a record of it leaves the field out
+DEFAULT_APP = "default"  # of a job that names none; its record leaves the field out
 
-MAX_LIFETIME = 7 * 24 * 3600  # seconds; beyond it nobody wants the SMS any more
+MAX_LIFETIME = 7 * 24 * 3600  # seconds; an SMS that is older is of no use to anybody
 TEMPLATE_ID = r"^[A-Za-z0-9_\-]{1,32}$"
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def _no_bare_number(instant: object) -> object:
-    """Lets instants in as what they are or as text; a number may mean seconds, milliseconds, or a year."""
+    """Accepts a ``datetime`` or RFC 3339 text; a number may mean seconds, milliseconds, or a year."""
     if not isinstance(instant, datetime) and not (isinstance(instant, str) and _RFC3339.match(instant)):
         raise ValueError("must be an instant with a zone, like 2026-11-22T09:00:00+08:00")
     return instant
 
 
 def _carriable(value: str) -> str:
-    """Refuses a value that the vendor's list of parameters cannot carry, or that nobody can read as it will arrive."""
+    """Refuses a value that the vendor's list of parameters cannot carry, or that arrives different from how it reads here."""
     reason = fault(value)
     if reason is not None:
         raise ValueError(reason)
     return value
 
 
-# What the schema says for other languages; here the validators say it, in words.
-_ONE_DEADLINE: JsonDict = {
+# Of the JSON Schema: a description for all languages, and what validators check here.
+_SCHEMA: JsonDict = {
+    "description": "One SMS an app wants sent.",
     "not": {
         "required": ["expires_at", "expires_in"],
         "properties": {"expires_at": {"type": "string"}, "expires_in": {"type": "integer"}},
-    }
+    },
 }
 Parameter = Annotated[
     str, Field(min_length=1, max_length=500, json_schema_extra={"pattern": PATTERN}), AfterValidator(_carriable)
@@ -69,11 +70,56 @@ Instant = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_no_bare
 
 
 class SendJob(BaseModel):
-    """One SMS an app wants sent."""
+    """One SMS an app wants sent. Making it checks every field and raises ``Rejection``, which lists all that is wrong.
 
-    model_config = ConfigDict(
-        strict=True, frozen=True, extra="forbid", hide_input_in_errors=True, json_schema_extra=_ONE_DEADLINE
-    )
+    Required:
+
+    - ``to``: the recipient's number, text in E.164 (``"+447400123456"``); a mainland number also without +86
+      (``"13912345678"``). At most 32 characters.
+    - ``template``: the vendor's id of the approved template, text and not a number, as leading zeros matter (``"0000000"``). 1 to
+      32 letters, digits, ``_`` or ``-``.
+
+    Optional:
+
+    - ``params``: a list or tuple of texts, the values of the template's placeholders {0}, {1}, … in their order. At most 20 of 1
+      to 500 characters, without , ' [ ] 【 】, control or invisible characters, or blanks at the ends. Default: none.
+    - ``lane``: the urgency, ``"otp"``, ``"notice"`` or ``"marketing"``, or a ``Lane``: a login code passes every notice and
+      campaign. Required unless a registered template has a lane; then it is that one. Default: ``None``, the template's lane.
+    - ``reference``: the app's own id of this SMS, text of 1 to 128 printable characters, and not a phone number. The same
+      reference again, with the same content, is the same message and is sent once; with other content it is refused. Each ``app``
+      has its own references. Default: ``None``, every call sends a new SMS.
+    - ``app``: the name of the sending app, 1 to 64 letters, digits, ``_``, ``-`` or ``.``. Default: ``"default"``.
+    - ``expires_in``: seconds from now after which the SMS is not submitted any more, 1 to 604800 (7 days). Not together with
+      ``expires_at``. Default: ``None``, 5 minutes for ``otp`` and a day for other lanes, counted from ``not_before`` if given.
+    - ``expires_at``: the same as an instant, a ``datetime`` with a zone or RFC 3339 text; in the future, and at most 7 days after
+      now or ``not_before``. Default: ``None``, see ``expires_in``.
+    - ``not_before``: the SMS is not submitted before this instant, a ``datetime`` with a zone or RFC 3339 text; at most 30 days
+      ahead, and before the SMS expires. Default: ``None``, submitted at once.
+    - ``v``: the version of this contract. Default: ``1``, the only one.
+
+    What only the templates or the clock can tell (the lane, the number of parameters, a deadline that has passed) is checked when
+    the job is enqueued, and raises ``Rejection`` there. A job is immutable; its repr shows neither number, parameters nor
+    reference.
+    """
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", hide_input_in_errors=True, json_schema_extra=_SCHEMA)
+
+    if TYPE_CHECKING:  # what the constructor accepts is wider than what the fields hold
+
+        def __init__(  # noqa: PLR0913 - the contract has as many fields
+            self,
+            *,
+            to: str,
+            template: str,
+            params: list[str] | tuple[str, ...] = (),
+            lane: Lane | Literal["otp", "notice", "marketing"] | None = None,
+            app: str = DEFAULT_APP,
+            reference: str | None = None,
+            expires_at: datetime | str | None = None,
+            expires_in: int | None = None,
+            not_before: datetime | str | None = None,
+            v: Literal[1] = 1,
+        ) -> None: ...
 
     v: Version = Field(default=1, description="Version of this contract.")
     to: str = Field(max_length=32, repr=False, description="E.164; a mainland number also without +86.")
@@ -101,12 +147,12 @@ class SendJob(BaseModel):
     @model_validator(mode="wrap")
     @classmethod
     def _refuse_in_our_words(cls, fields: Any, validated: ModelWrapValidatorHandler[Self]) -> Self:
-        """Lets every way of making a job raise ``Rejection``; our own ``__init__`` would hide the fields from type checkers."""
+        """Makes every way of making a job raise ``Rejection``."""
         try:
             return validated(fields)
         except ValidationError as error:
             rejection = Rejection.from_validation(error)
-        raise rejection  # out here, so that no exception that holds the input hangs on it
+        raise rejection  # outside the handler, or it would carry an exception that holds the input
 
     @classmethod
     def decode(cls, wire: object) -> Self:
@@ -114,7 +160,7 @@ class SendJob(BaseModel):
         return cls.model_validate(wire)
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """A copy with changed fields, which are checked like any other (pydantic's own would take them as they are)."""
+        """A copy with changed fields, which are checked as in a new job; pydantic's own method would not check them."""
         return type(self).model_validate(dict(self) | dict(update)) if update else super().model_copy(deep=deep)
 
     def encode(self) -> dict[str, Any]:
@@ -142,7 +188,7 @@ class SendJob(BaseModel):
         return expires_in
 
     def accept(self, now: int, registry: Registry, random_bits: Callable[[], int]) -> Message:
-        """The message this job becomes at ``now`` (ms); raises ``Rejection`` for what only the registry or the clock know."""
+        """The message this job becomes at ``now`` (ms); raises ``Rejection`` for what only the registry or the clock can tell."""
         lane, problems = self._lane(registry)
         not_before = _epoch_ms(self.not_before)
         expires_at = self._expiry(now, not_before, lane)

@@ -20,7 +20,7 @@ from smsrelay.contract.state import State
 from smsrelay.enqueue import CHUNK, Accepted, Enqueuer, ReferenceTaken
 from smsrelay.settings import ProducerSettings
 from smsrelay.store import keys
-from smsrelay.store.connection import StoreUnavailable
+from smsrelay.store.connection import StoreUnavailable, open_store
 from smsrelay.store.outbox import Outbox
 from smsrelay_worker.messages.record import Entry, Record
 from tests.support.queues import published_ids, queued
@@ -273,7 +273,7 @@ def test_a_store_that_forgot_the_script_is_given_it_again(enqueuer: Enqueuer, re
 
 
 def test_recording_a_message_twice_writes_it_once(valkey_url: str, redis: Redis) -> None:
-    with Redis.from_url(valkey_url, decode_responses=True) as client:
+    with open_store(valkey_url) as client:
         outbox_ = Outbox(client, SECRET.encode())
         message = job(reference="r").accept(outbox_.now(), {}, lambda: 0)
         first, second = outbox_.record([message, message])
@@ -282,7 +282,7 @@ def test_recording_a_message_twice_writes_it_once(valkey_url: str, redis: Redis)
 
 
 def test_a_message_that_expires_while_it_is_recorded_is_recorded_all_the_same(valkey_url: str, redis: Redis) -> None:
-    with Redis.from_url(valkey_url, decode_responses=True) as client:
+    with open_store(valkey_url) as client:
         outbox_ = Outbox(client, SECRET.encode())
         late = replace(job().accept(outbox_.now(), {}, lambda: 0), expires_at=outbox_.now() - 1)
         [recorded] = outbox_.record([late])

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from smsrelay.broker.publisher import Publisher
 from smsrelay.contract.event import StatusEvent
 from smsrelay.contract.lanes import STATUS_QUEUE
 from smsrelay.store import keys
+from smsrelay.store.connection import open_store
 from smsrelay.store.inbox import BATCH, Inbox
 from tests.support.commands import spent
 
@@ -23,8 +25,9 @@ def report(number: int, **fields: Any) -> StatusEvent:
 
 
 @pytest.fixture
-def inbox(redis: Redis) -> Inbox:
-    return Inbox(redis)
+def inbox(valkey_url: str) -> Iterator[Inbox]:
+    with open_store(valkey_url) as client:
+        yield Inbox(client)
 
 
 def published(redis: Redis) -> list[list[StatusEvent]]:
