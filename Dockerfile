@@ -1,17 +1,17 @@
-# One image for worker, receiver and Flower (target smsrelay, the default), and one with the played vendor beside them (target simulator).
+# One image for every process: worker, receiver, Flower, and the simulator of the demo.
 FROM python:3.11-slim AS build
 RUN python -m venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /src
-# First what changes seldom: an edit of ours does not install the dependencies again.
+# The dependencies first: an edit of ours does not install them again.
 COPY requirements.lock ./
 RUN pip install -r requirements.lock
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml setup.py README.md LICENSE ./
 COPY producers producers
 COPY worker worker
 RUN pip install --no-deps .
 
-FROM python:3.11-slim AS base
+FROM python:3.11-slim AS smsrelay
 # Numbers and not names, so that an orchestrator can see that it is not root.
 RUN groupadd --gid 10001 smsrelay \
  && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin smsrelay
@@ -23,10 +23,3 @@ WORKDIR /opt/smsrelay
 USER 10001:10001
 STOPSIGNAL SIGTERM
 CMD ["smsrelay", "--help"]
-
-FROM base AS simulator
-COPY tests/__init__.py /opt/simulator/tests/
-COPY tests/simulator /opt/simulator/tests/simulator
-ENV PYTHONPATH=/opt/simulator
-
-FROM base AS smsrelay

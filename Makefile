@@ -1,54 +1,62 @@
-# Two commands on a fresh machine: `make demo` and `make test`. All others stand below with a word each.
+# On a fresh machine: `make demo`, then `make test`. Each target says what it does.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo up test chaos bench bench-quick lint audit format lock clean
+.PHONY: demo up test chaos bench bench-quick lint audit format lock dist clean
 
-demo: $(VENV)/.run        ## the whole relay at work, on this machine; ends by itself with a table
+demo: $(VENV)/.run        ## run the whole relay here, take messages through every path, print what happened, stop
 	$(BIN)/smsrelay demo
 
-up: $(VENV)/.run          ## the whole relay until Ctrl-C
+up: $(VENV)/.run          ## run the whole relay here until Ctrl-C
 	$(BIN)/smsrelay up
 
-test: $(VENV)/.dev        ## every test, on real processes
+test: $(VENV)/.dev        ## run every test; most use real processes
 	$(BIN)/pytest -n 3 --dist loadfile
 
 CHAOS_MINUTES ?= 5
 CHAOS ?=
 CHAOS_SEED ?= $(shell od -An -N2 -tu2 /dev/urandom)
 
-chaos: $(VENV)/.dev       ## kill, cut and freeze everything under load; CHAOS_MINUTES=30 longer, CHAOS_SEED=7 the same again, CHAOS="--broker rabbitmq"
+chaos: $(VENV)/.dev       ## kill, cut and freeze everything under load; CHAOS_MINUTES=30, CHAOS_SEED=7 repeats a run, CHAOS="--broker rabbitmq"
 	$(BIN)/python -m tests.chaos --minutes $(CHAOS_MINUTES) --seed $(strip $(CHAOS_SEED)) $(CHAOS)
 
 BENCH ?=
 
-bench: $(VENV)/.bench     ## speed and cost beside a plain Celery task, most of an hour; BENCH="--rows submit --write" for a part
+bench: $(VENV)/.bench     ## measure speed and cost against a plain Celery task, for most of an hour; BENCH="--rows submit --write" for a part
 	$(BIN)/python -m tests.bench $(BENCH)
 
-bench-quick: $(VENV)/.bench ## the same in two minutes: fewer runs, smaller numbers
+bench-quick: $(VENV)/.bench ## the same in two minutes, with fewer runs and smaller numbers
 	$(BIN)/python -m tests.bench --quick $(BENCH)
 
-lint: $(VENV)/.dev        ## style, types, layers
+lint: $(VENV)/.dev        ## check style, types and layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-audit: $(VENV)/.dev      ## advisories on the pinned packages, where their database can be reached
+audit: $(VENV)/.dev      ## look for advisories on the pinned packages; needs their database on the network
 	.ci/audit $(BIN)/pip-audit requirements.lock
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-lock: $(VENV)/.dev        ## pin what pyproject.toml asks for, with hashes; no index address is written
-	$(BIN)/pip-compile -q --strip-extras --no-emit-index-url --no-emit-find-links --no-header --generate-hashes --allow-unsafe --extra local -o requirements.lock pyproject.toml
-	$(BIN)/pip-compile -q --strip-extras --no-emit-index-url --no-emit-find-links --no-header --generate-hashes --allow-unsafe --extra local --extra dev -c requirements.lock -o requirements-dev.lock pyproject.toml
-	$(BIN)/pip-compile -q --strip-extras --no-emit-index-url --no-emit-find-links --no-header --generate-hashes --allow-unsafe --extra local --extra bench -c requirements.lock -o requirements-bench.lock pyproject.toml
+EXTRAS := cli receiver worker flower stack # as [all]; with [local] or [all], which name smsrelay itself, the lock would pin it
+COMPILE = $(BIN)/pip-compile -q --strip-extras --no-emit-index-url --no-emit-find-links --no-header --generate-hashes --allow-unsafe $(foreach extra,$(EXTRAS),--extra $(extra))
+
+lock: $(VENV)/.dev        ## pin what pyproject.toml asks for, with hashes and without the address of an index
+	$(COMPILE) -o requirements.lock pyproject.toml
+	$(COMPILE) --extra dev -c requirements.lock -o requirements-dev.lock pyproject.toml
+	$(COMPILE) --extra bench -c requirements.lock -o requirements-bench.lock pyproject.toml
+
+dist: $(VENV)/.dev        ## build dist/: an sdist, the wheel from it, and the SBOM (CycloneDX)
+	rm -rf build dist
+	$(BIN)/python -m build --no-isolation
+	$(BIN)/python .ci/sbom requirements.lock > dist/smsrelay.cdx.json
 
 clean:
-	rm -rf $(VENV) .smsrelay build *.egg-info
+	rm -rf $(VENV) .smsrelay build dist *.egg-info
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

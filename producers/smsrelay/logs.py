@@ -1,4 +1,4 @@
-"""Logs: one JSON line an event on standard error, Celery's own included. No line holds a number, a code or a key."""
+"""Logging: one JSON line for each event on standard error, Celery's included. No line contains a number, a code or a key."""
 
 import logging
 import re
@@ -6,12 +6,12 @@ import sys
 
 import structlog
 
-# A Redis quotes what it does not know: of HELLO, with which we log in, the password.
+# A Redis quotes the arguments of a command it does not know. For HELLO, which logs us in, they include the password.
 _QUOTED = re.compile(r",? with args beginning with:[^\n]*")
 
 
 def set_up(level: str = "INFO") -> None:
-    """Send structlog and the standard library's logging through one formatter."""
+    """Configure structlog and the standard library's logging to share one formatter."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -47,10 +47,10 @@ def set_up(level: str = "INFO") -> None:
     logging.getLogger("celery.pool").setLevel("INFO")  # at DEBUG it prints whole arguments
     logging.getLogger("amqp").setLevel("WARNING")
     logging.getLogger("kombu").setLevel("WARNING")
-    for chatty in ("celery.worker.strategy", "celery.app.trace"):  # two lines a task; ours say what became of each message
+    for chatty in ("celery.worker.strategy", "celery.app.trace"):  # two lines a task; our own lines cover every message
         logging.getLogger(chatty).setLevel("WARNING")
 
 
 def _without_arguments(_logger: object, _method: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """Cut off arguments of commands that a server quotes."""
+    """Remove command arguments that a server quoted."""
     return {name: _QUOTED.sub("", value) if isinstance(value, str) else value for name, value in line.items()}

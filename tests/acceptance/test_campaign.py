@@ -12,6 +12,7 @@ import pytest
 from smsrelay.contract.job import SendJob
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
+from smsrelay_worker.store.counts import Counts
 from tests.support.relay_process import TEMPLATE, RelayProcess, a_recipient, running_relay
 from tests.support.waiting import eventually
 
@@ -29,7 +30,7 @@ def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RelayProcess]:
         tmp_path_factory.mktemp("campaign") / "relay", settings={"SMSRELAY_RATE": str(RATE)}, together=False
     ) as running:
         yield running
-        running.relay.limit.halt("the test is over")  # so that what is left is put off, and nobody waits for its end
+        running.relay.limiter.halt("the test is over")  # so that what is left is put off, and nobody waits for its end
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,7 @@ def test_a_message_passes_a_campaign(relay: RelayProcess, campaign: set[str], la
     waited = [_passed(relay, campaign, lane) for _ in range(SINGLES)]
     print(f"{lane.value}: the campaign's submits while one waited: {waited}")
     assert sorted(waited)[-SPARED - 1] <= OVERTAKEN_BY, waited
-    assert relay.relay.store.waiting(Lane.MARKETING) > CAMPAIGN / 4  # it had somebody to pass
+    assert Counts(relay.redis).waiting(Lane.MARKETING) > CAMPAIGN / 4  # it had somebody to pass
 
 
 def test_a_report_passes_a_campaign(relay: RelayProcess, campaign: set[str]) -> None:
@@ -61,7 +62,7 @@ def test_a_report_passes_a_campaign(relay: RelayProcess, campaign: set[str]) -> 
         waited.append(sum(at < delivered_at for at in _of(relay, campaign, submit.at)))
     print(f"the campaign's submits between one's submit and its delivery: {waited}")
     assert sorted(waited)[-SPARED - 1] <= APPLIED_WITHIN, waited
-    assert relay.relay.store.waiting(Lane.MARKETING) > 0  # it had somebody to pass
+    assert Counts(relay.redis).waiting(Lane.MARKETING) > 0  # it had somebody to pass
 
 
 def _passed(relay: RelayProcess, campaign: set[str], lane: Lane) -> int:

@@ -112,7 +112,7 @@ def test_show_of_a_waiting_message_says_what_comes_next(relay: RelayProcess) -> 
     later = (datetime.now(UTC) + timedelta(hours=1)).replace(microsecond=0)
     message_id = relay.send(a_recipient(), not_before=later)
     shown = relay.cli("show", message_id).stdout
-    assert "accepted; waits for the time the app named" in shown
+    assert "accepted; waits until the time the app asked for" in shown
     assert f"next      not to be submitted before {later:%Y-%m-%d %H:%M:%S}" in shown
     assert relay.cli("cancel", message_id).returncode == 0
 

@@ -18,7 +18,7 @@ def test_the_answer_it_gives_again_is_only_noted(relay: RelayProcess, answer: st
     before, _, after = relay.environment["SMSRELAY_STORE_URL"].rpartition(":")
     port, _, database = after.partition("/")
     with contextlib.ExitStack() as up:
-        up.callback(relay.relay.limit.resume)
+        up.callback(relay.relay.limiter.resume)
         severed = up.enter_context(severed_after(int(port), words))
         way = {"SMSRELAY_STORE_URL": f"{before}:{severed.port}/{database}"}
         with frozen(relay, FIRST):
@@ -32,5 +32,5 @@ def test_the_answer_it_gives_again_is_only_noted(relay: RelayProcess, answer: st
         record = relay.wait(message_id, lambda record: record.timeline[-1].rule == EARLIER, "the answer is given again", BACK)
         assert (record.state, record.attempt, record.owner) == (State.UNCERTAIN, 1, uncertain.owner)
         assert len(relay.simulator.submits(to)) == 2
-        assert relay.relay.limit.halted() is None
+        assert relay.relay.limiter.halted() is None
         assert relay.redis.hget(keys.RATE, "halved_at") == halved, "nobody is slowed down"

@@ -19,7 +19,7 @@ from smsrelay.contract.callback_token import CallbackToken
 from smsrelay.contract.lanes import STATUS_QUEUE, Lane
 from smsrelay.contract.state import State
 from smsrelay.store import keys
-from smsrelay_worker.desk.stack import free_port
+from smsrelay_worker.local.stack import free_port
 from tests.support.arrivals import each_arrived_once
 from tests.support.guide_report import guide_report
 from tests.support.relay_process import ROOT, TEMPLATE, RelayProcess, a_code, a_recipient, running_relay
@@ -114,7 +114,7 @@ def applied_before_let_go(relay: RelayProcess) -> Judge:
     relay.wait_state(message_id, State.SUBMITTED, BACK)
     with frozen(relay, FIRST):
         assert relay.report(to, guide_report(200)) == 200
-        with _killed_at(relay, Gate((script("smsrelay.store", "applied.lua"), message_id.encode()))):
+        with _killed_at(relay, Gate((script("smsrelay.store", "inbox_remove.lua"), message_id.encode()))):
             assert relay.record(message_id).state is State.DELIVERED
             assert _in_the_inbox(relay, message_id)
 

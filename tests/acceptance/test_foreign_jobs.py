@@ -229,7 +229,7 @@ def _publish(broker: Connection, body: Any, **headers: Any) -> None:
 
 def _delivered_once(relay: RelayProcess, job: dict[str, Any]) -> None:
     message_id = referenced_id(APP, job["reference"])
-    eventually(lambda: relay.relay.store.read(message_id), "the job is recorded")
+    eventually(lambda: relay.relay.records.read(message_id), "the job is recorded")
     relay.wait_state(message_id, State.DELIVERED)
     assert [submit.parameters for submit in relay.simulator.submits(job["to"])] == [tuple(job["params"])]
 

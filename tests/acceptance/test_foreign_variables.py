@@ -10,7 +10,7 @@ import requests
 from redis import Redis
 
 from smsrelay.contract.state import State
-from smsrelay_worker.desk.stack import free_port
+from smsrelay_worker.local.stack import free_port
 from tests.support.flower import flower
 from tests.support.relay_process import ROOT, RelayProcess, a_recipient, running_relay
 from tests.support.valkey import running_valkey

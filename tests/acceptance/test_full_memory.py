@@ -48,7 +48,7 @@ def test_foreign_jobs_that_meet_a_full_memory_are_sent_once_each(relay: RelayPro
             _for(_SHORT)
     for job in jobs:
         message_id = referenced_id(APP, job["reference"])
-        eventually(lambda message_id=message_id: relay.relay.store.read(message_id), "the job is recorded", _BACK)
+        eventually(lambda message_id=message_id: relay.relay.records.read(message_id), "the job is recorded", _BACK)
         relay.wait_state(message_id, State.DELIVERED, _BACK)
     assert set(
         Counter(submit.recipient for submit in relay.simulator.submits() if submit.recipient in _numbers(jobs)).values()

@@ -14,7 +14,7 @@ from tests.support.waiting import eventually
 def halted(relay: RelayProcess) -> Iterator[tuple[str, str]]:
     """Recipient and id of the message that showed that the AppCode is wrong."""
     yield relay.scripted({"submits": ["bad_appcode", "200"]}, Lane.NOTICE)
-    relay.relay.limit.resume()
+    relay.relay.limiter.resume()
 
 
 def test_a_halted_vendor_stops_every_lane_until_resume(relay: RelayProcess, halted: tuple[str, str]) -> None:
@@ -30,7 +30,7 @@ def test_a_halted_vendor_stops_every_lane_until_resume(relay: RelayProcess, halt
         assert (record.state, record.attempt) == (State.QUEUED, 0)
     assert [len(relay.simulator.submits(recipient)) for recipient in (to, *others)] == [1, 0, 0, 0]
 
-    assert relay.cli("resume").stdout.startswith("resumed\nput off by the halt and due now: ")
+    assert relay.cli("resume").stdout.startswith("resumed\ndeferred by the halt, due now: ")
     assert _status(relay)[0] == "submitting"
     for message_id in (first, *others.values()):
         record = relay.wait_final(message_id)
@@ -40,12 +40,12 @@ def test_a_halted_vendor_stops_every_lane_until_resume(relay: RelayProcess, halt
 
 @pytest.mark.usefixtures("halted")
 def test_a_message_that_expires_while_halted_is_never_submitted(relay: RelayProcess) -> None:
-    eventually(relay.relay.limit.halted, "halted")
+    eventually(relay.relay.limiter.halted, "halted")
     to = a_recipient()
     message_id = relay.send(to, expires_in=2)
     record = relay.wait_final(message_id)
     assert (record.state, record.attempt) == (State.EXPIRED, 0)
-    relay.relay.limit.resume()
+    relay.relay.limiter.resume()
     relay.wait_state(relay.send(a_recipient()), State.DELIVERED)
     assert relay.simulator.submits(to) == []
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from smsrelay_worker.desk.stack import free_port
+from smsrelay_worker.local.stack import free_port
 from tests.support.callback_path import SECRET, Process
 from tests.support.refusals import REFUSALS
 from tests.support.valkey import running_valkey

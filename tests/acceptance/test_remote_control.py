@@ -1,4 +1,4 @@
-"""Remote control: whatever somebody publishes for the workers, they answer questions, do nothing else, and go on."""
+"""Remote control: whatever somebody publishes for the workers, they answer queries, refuse everything else, and go on."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ from tests.support.waiting import eventually
 
 @pytest.fixture
 def anybody(relay: RelayProcess) -> Iterator[Celery]:
-    """A client of the broker. A worker says that it is ready a moment before it listens."""
+    """A client of the broker. A worker logs that it is ready a moment before it listens."""
     with Celery(broker=relay.environment["SMSRELAY_BROKER_URL"]) as app:
         eventually(lambda: app.control.ping(timeout=1.0, limit=1), "the worker answers")
         yield app
@@ -60,14 +60,14 @@ def test_a_remote_command_changes_nothing(relay: RelayProcess, anybody: Celery, 
         "a body of a strange type",
     ],
 )
-def test_what_is_no_message_is_dropped_and_the_worker_lives(relay: RelayProcess, anybody: Celery, published: bytes) -> None:
+def test_an_unreadable_message_is_dropped_and_the_worker_goes_on(relay: RelayProcess, anybody: Celery, published: bytes) -> None:
     workers, kept = pids(relay.data, TOGETHER), relay.redis.llen(keys.UNDECODABLE)
     assert relay.redis.publish("/0.celery.pidbox", published) > 0
     _it_answers_and_delivers(relay, anybody)
     assert (pids(relay.data, TOGETHER), relay.redis.llen(keys.UNDECODABLE)) == (workers, kept)
 
 
-def test_a_regular_expression_that_takes_hours_to_be_compared_holds_up_nothing(relay: RelayProcess, anybody: Celery) -> None:
+def test_a_regular_expression_that_takes_hours_to_match_blocks_nothing(relay: RelayProcess, anybody: Celery) -> None:
     endless = "(" * 12 + ".+" + ")+" * 12 + "!"
     anybody.control.broadcast("ping", pattern=endless, matcher="pcre")
     assert len(anybody.control.broadcast("ping", pattern="*", matcher="glob", reply=True, timeout=10.0, limit=1)) == 1

@@ -15,8 +15,8 @@ from redis import Redis
 
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
-from smsrelay_worker.desk.stack import Part, Stack, free_port
-from smsrelay_worker.desk.up import Desk, Ports
+from smsrelay_worker.local.local_relay import LocalRelay, Ports
+from smsrelay_worker.local.stack import Part, Stack, free_port
 from smsrelay_worker.operations.doctor import redis_rights
 from smsrelay_worker.wiring import Relay
 from tests.support.flower import flower
@@ -121,7 +121,7 @@ def test_the_whole_relay_works_over_rabbitmq_and_nothing_is_refused(over_rabbitm
 
 def test_the_doctor_tries_every_command_that_was_used(over_redis: Guarded) -> None:
     used = set(over_redis.admin.info("commandstats"))
-    tried = {command[0].lower() for command in (*redis_rights.at_store(), *redis_rights.at_broker(0))}
+    tried = {command[0].lower() for command in (*redis_rights.store_commands(), *redis_rights.broker_commands(0))}
     tried |= {"script|load", "script|exists"}
     assert {name.removeprefix("cmdstat_") for name in used} - tried - ASIDE - OURS == set()
 
@@ -162,7 +162,7 @@ def works(guarded: Guarded) -> None:
 
 @contextmanager
 def guarded(data: Path, urls: Urls, admin: Redis) -> Iterator[Guarded]:
-    desk = Desk(data, Ports(free_port(), free_port(), free_port(), free_port()), report_delay=0.1)
+    desk = LocalRelay(data, Ports(free_port(), free_port(), free_port(), free_port()), report_delay=0.1)
     named = clean_environment() | urls["worker"] | {"SMSRELAY_FLOWER_AUTH": ":".join(FLOWER)}
     environment = desk.environment(named)
     parts = [_as_user(part, urls) for part in desk.parts(named) if part.name not in {"flower", "broker"}]

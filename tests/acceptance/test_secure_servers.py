@@ -10,7 +10,7 @@ import requests
 
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
-from smsrelay_worker.desk.stack import free_port
+from smsrelay_worker.local.stack import free_port
 from tests.support.certificates import Authority
 from tests.support.flower import flower
 from tests.support.pages import blocks

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from smsrelay.contract.callback_token import CallbackToken
-from smsrelay_worker.desk.stack import free_port
+from smsrelay_worker.local.stack import free_port
 from tests.support.relay_process import RelayProcess
 from tests.support.waiting import eventually
 

@@ -14,8 +14,8 @@ from smsrelay.broker.queues import QUEUES
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
 from smsrelay.store import keys
-from smsrelay_worker.consumer.queue_item import readable
-from smsrelay_worker.desk.stack import free_port
+from smsrelay_worker.consumer.queue_item import readable_item
+from smsrelay_worker.local.stack import free_port
 from tests.support.processes import TOGETHER, processes_of
 from tests.support.relay_process import RelayProcess, a_recipient, running_relay
 from tests.support.valkey import running_valkey
@@ -43,7 +43,7 @@ def test_items_of_every_shape_on_every_queue_are_kept_and_their_neighbours_are_d
         own.wait_state(message_id, State.DELIVERED)
     expected = sorted((queue, name) for queue in QUEUES for name in shapes)
     eventually(lambda: own.redis.llen(keys.UNDECODABLE) == len(expected), "all are kept")
-    kept = own.relay.store.undecodable()
+    kept = own.relay.undecodable.all()
     names = {shape: name for name, shape in shapes.items()}
     assert sorted((one.queue, names[one.content]) for one in kept) == expected
     assert all(one.reason.startswith("no envelope: ") for one in kept)
@@ -57,10 +57,10 @@ def test_items_of_every_shape_on_every_queue_are_kept_and_their_neighbours_are_d
 
 def test_an_item_whose_worker_died_with_it_in_hand_is_kept_once_the_broker_gives_it_back(own: RelayProcess) -> None:
     before, tag, body = _kept(own), "left-by-the-dead", "left by the dead"
-    own.redis.hset("unacked", tag, json.dumps([json.loads(readable(body.encode(), "sms.otp")), "", "sms.otp"]))
+    own.redis.hset("unacked", tag, json.dumps([json.loads(readable_item(body.encode(), "sms.otp")), "", "sms.otp"]))
     own.redis.zadd("unacked_index", {tag: 1})
     eventually(lambda: _kept(own) == before + 1, "it is kept")
-    assert own.relay.store.undecodable()[0].body == body
+    assert own.relay.undecodable.all()[0].body == body
 
 
 def test_items_that_cannot_be_kept_go_back_to_their_queue_until_they_can(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_items_that_cannot_be_kept_go_back_to_their_queue_until_they_can(tmp_pat
 
 
 def _kept(relay: RelayProcess) -> int:
-    return len(relay.relay.store.undecodable())
+    return len(relay.relay.undecodable.all())
 
 
 def _worker(relay: RelayProcess) -> list[int]:

@@ -1,4 +1,4 @@
-"""``smsrelay up`` and ``smsrelay demo``: whole stacks that a person starts, and that leave nothing behind."""
+"""``smsrelay up`` and ``smsrelay demo`` as a person runs them: everything starts, and nothing is left behind."""
 
 import os
 import secrets
@@ -16,7 +16,7 @@ import requests
 from dotenv import dotenv_values
 
 from smsrelay.broker.queues import QUEUES
-from smsrelay_worker.desk.stack import free_port
+from smsrelay_worker.local.stack import free_port
 from tests.support.processes import pids, processes_of
 from tests.support.relay_process import ROOT, SMSRELAY, a_recipient, clean_environment, run_smsrelay
 from tests.support.simulator_process import running_simulator
@@ -37,7 +37,7 @@ class Up:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a second terminal has to set: the broker that `up` started and the secret it keeps."""
+        """What a second terminal has to set: the broker that `up` started, and its secret."""
         url = f"redis://127.0.0.1:{self.ports['broker']}/0"
         secret = (self.desk / "secret").read_text("ascii")
         named = {"BROKER_URL": url, "STORE_URL": url, "SECRET": secret, "APPCODE": "simulator"}
@@ -46,13 +46,13 @@ class Up:
 
 @pytest.fixture
 def up(tmp_path: Path) -> Iterator[Up]:
-    """On free ports, at a terminal of its own."""
+    """On free ports, in a session of its own."""
     desk, ports = tmp_path / "desk", {part: free_port() for part in PARTS}
     with _started(ROOT, "--data", str(desk), *_ports(ports)) as process:
         yield Up(process, desk, ports)
 
 
-def test_up_prints_its_urls_sends_and_ends_clean_at_ctrl_c(up: Up) -> None:
+def test_up_prints_its_urls_sends_and_stops_cleanly_at_ctrl_c(up: Up) -> None:
     told = _told(up.process)
     urls = {line.split()[0]: line.split()[1] for line in told.splitlines() if "http://" in line}
     assert set(urls) == {"simulator", "receiver", "Flower"}
@@ -60,7 +60,7 @@ def test_up_prints_its_urls_sends_and_ends_clean_at_ctrl_c(up: Up) -> None:
     _answer(urls["simulator"], 200)
     _answer(urls["Flower"], 401)
     _delivered(up.environment)
-    assert len(processes_of(up.desk)) == 11  # up, the supervisor and its five parts, one of which has a process for each queue
+    assert len(processes_of(up.desk)) == 11  # up, supervisord and its five parts, one of which has a process for each queue
     assert all(pids(up.desk, f"[{queue}]") for queue in QUEUES)
 
     os.killpg(up.process.pid, signal.SIGINT)
@@ -70,8 +70,8 @@ def test_up_prints_its_urls_sends_and_ends_clean_at_ctrl_c(up: Up) -> None:
     assert processes_of(up.desk) == {}
 
 
-def test_up_killed_outright_takes_its_parts_along_in_order(up: Up) -> None:
-    """Killed -9, it cannot stop them itself; nor does the kill reach them, for they are a session of their own."""
+def test_when_up_is_killed_its_parts_still_stop_in_order(up: Up) -> None:
+    """Killed by SIGKILL it cannot stop them itself, and the kill does not reach them: they are in another session."""
     _told(up.process)
     _delivered(up.environment)
     up.process.kill()
@@ -113,7 +113,7 @@ def test_demo_ends_with_0_and_leaves_nothing_nor_touches_what_an_env_file_names(
     command = [str(SMSRELAY), "demo"]
     ended = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=180, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert "every row is what it should be" in ended.stdout
+    assert "every row is as expected" in ended.stdout
     assert processes_of(temporary) == {}
     assert [list(made.iterdir()) for made in (temporary, spool)] == [[], []]
     table = ended.stdout.partition("what happened")[2]

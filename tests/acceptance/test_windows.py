@@ -17,6 +17,7 @@ from smsrelay.contract.lanes import STATUS_QUEUE, Lane
 from smsrelay.contract.state import State
 from smsrelay.store import keys
 from smsrelay_worker.messages.record import Record
+from smsrelay_worker.store.counts import Counts
 from tests.support.guide_report import guide_report
 from tests.support.processes import PARENT, pids
 from tests.support.relay_process import ROOT, TEMPLATE, RelayProcess, a_code, a_recipient, running_relay
@@ -90,10 +91,10 @@ def test_wake_ups_that_a_killed_worker_had_claimed_are_begun_once_by_another(rel
     jobs = [_job(Lane.NOTICE) for _ in range(20)]
     with second_worker(relay) as second, frozen(relay, FIRST, SECOND):
         ids = [one.message_id for one in relay.relay.enqueuer.enqueue_all(jobs)]
-        relay.relay.limit.throttled(6)  # as after a throttled answer, so that what is claimed waits for a slot
+        relay.relay.limiter.throttle(6)  # as after a throttled answer, so that what is claimed waits for a slot
         for pid in pids(relay.data, SECOND):
             os.kill(pid, signal.SIGCONT)
-        eventually(lambda: relay.relay.store.waiting(Lane.NOTICE) == 0, "the second worker claimed them", BACK)
+        eventually(lambda: Counts(relay.redis).waiting(Lane.NOTICE) == 0, "the second worker claimed them", BACK)
         kill(relay, second)
         killed_at = _now(relay)
         assert {relay.record(one).state for one in ids} == {State.QUEUED}

@@ -19,7 +19,7 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from smsrelay_worker.desk.stack import free_port
+from smsrelay_worker.local.stack import free_port
 from tests.bench.processes import Process, Processes, clean_environment, python
 
 LATENCY = 0.05  # seconds, of the vendor
@@ -105,7 +105,7 @@ def _valkey(processes: Processes, conditions: Conditions) -> tuple["Redis", int]
     port = free_port()
     process = processes.start(
         "valkey",
-        python("-m", "smsrelay_worker.desk.embedded_valkey", str(port), str(processes.folder / "valkey")),
+        python("-m", "smsrelay_worker.local.embedded_valkey", str(port), str(processes.folder / "valkey")),
         clean_environment(),
     )
     redis = Redis(port=port, decode_responses=True)

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Protocol
 
 from smsrelay.contract.lanes import Lane
-from smsrelay_worker.desk.stack import free_port
+from smsrelay_worker.local.stack import free_port
 from tests.bench.ground import Ground
 from tests.bench.processes import Process, clean_environment, python
 

@@ -163,7 +163,7 @@ def _offences(
 
 def _load(stage: Stage) -> Load:
     settings = stage.settings()
-    return Load(Enqueuer.connect(settings), Relay.wire(settings).store, stage.simulator)
+    return Load(Enqueuer.connect(settings), Relay.wire(settings).records, stage.simulator)
 
 
 def _logs(file: Path) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from redis import Redis
 
 from smsrelay.store import keys
-from smsrelay_simulator.record import CallbackRecord, SubmitRecord
+from smsrelay_simulator.records.records import CallbackRecord, SubmitRecord
 from smsrelay_worker.messages.record import Record
 from tests.chaos.load import Sent
 from tests.support.simulator_client import Simulator

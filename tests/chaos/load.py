@@ -22,7 +22,7 @@ from smsrelay.contract.rejection import Rejection
 from smsrelay.enqueue import Accepted, Enqueuer
 from smsrelay.store.connection import StoreUnavailable
 from smsrelay_worker.messages import lifecycle
-from smsrelay_worker.store.records import Store
+from smsrelay_worker.store.records import Records
 from tests.chaos.planned import Batch, Planned
 from tests.support.simulator_client import Simulator
 
@@ -56,7 +56,7 @@ class Sent:
 class Load:
     """Plays a plan in real time."""
 
-    def __init__(self, enqueuer: Enqueuer, store: Store, simulator: Simulator) -> None:
+    def __init__(self, enqueuer: Enqueuer, store: Records, simulator: Simulator) -> None:
         self._enqueuer = enqueuer
         self._store = store
         self._simulator = simulator

@@ -6,7 +6,7 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from smsrelay_worker.desk.embedded_valkey import command
+from smsrelay_worker.local.embedded_valkey import command
 
 _NAME = "observer"  # and its password
 _TIMEOUT = 30.0  # seconds

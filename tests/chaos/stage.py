@@ -28,7 +28,7 @@ from redis.exceptions import RedisError
 from smsrelay.broker.queues import QUEUES
 from smsrelay.settings import PREFIX
 from smsrelay_worker.cli.processes import GREEN
-from smsrelay_worker.desk.stack import free_port
+from smsrelay_worker.local.stack import free_port
 from smsrelay_worker.settings import WorkerSettings
 from tests.chaos.gate import Gate
 from tests.chaos.grip import Grip, read_grips

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from smsrelay.contract.state import State
-from smsrelay_simulator.record import CallbackRecord, SubmitRecord
+from smsrelay_simulator.records.records import CallbackRecord, SubmitRecord
 from smsrelay_worker.messages.record import Record
 from tests.chaos.behaviour import BEHAVIOURS
 from tests.chaos.deadline import lateness, too_late

@@ -7,8 +7,8 @@ import pytest
 
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
-from smsrelay_simulator.record import CallbackRecord, SubmitRecord
-from smsrelay_simulator.script import Script
+from smsrelay_simulator.records.records import CallbackRecord, SubmitRecord
+from smsrelay_simulator.scripts.script import Script
 from smsrelay_worker.messages.record import Entry, Record
 from smsrelay_worker.policy.toml_file import parse_policy
 from tests.chaos.behaviour import AIMED, BEHAVIOURS

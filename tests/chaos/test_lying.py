@@ -6,7 +6,7 @@ import pytest
 
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
-from smsrelay_simulator.record import SubmitRecord
+from smsrelay_simulator.records.records import SubmitRecord
 from smsrelay_worker.messages.record import Entry
 from tests.chaos.evidence import Case, Submit
 from tests.chaos.grip import Grip

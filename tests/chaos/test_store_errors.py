@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
-from smsrelay_worker.desk.stack import free_port
+from smsrelay_worker.local.stack import free_port
 from tests.chaos import store_errors
 from tests.chaos.gate import Gate
 from tests.chaos.observer import as_observer, valkey_with_observer

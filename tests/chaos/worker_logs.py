@@ -9,8 +9,8 @@ from collections.abc import Iterable
 
 from tests.chaos.part import Part
 
-_HUNG = ("did not end in time and is killed", "not done in time, so this process ends")
-_REPLACED = "worker process ended and is replaced"
+_HUNG = ("did not stop in time, killed", "not finished in time, exiting")
+_REPLACED = "worker process exited, restarting it"
 
 
 def hung(workers: Iterable[Part]) -> list[str]:

@@ -6,8 +6,11 @@ import pytest
 from redis import Redis
 
 from smsrelay.enqueue import Enqueuer
-from smsrelay_worker.desk.stack import free_port
-from smsrelay_worker.store.records import Store
+from smsrelay_worker.local.stack import free_port
+from smsrelay_worker.store.counts import Counts
+from smsrelay_worker.store.parked_reports import ParkedReports
+from smsrelay_worker.store.records import Records
+from smsrelay_worker.store.undecodable import UndecodableTasks
 from tests.support.messages import RETENTION, enqueuer
 from tests.support.valkey import running_valkey
 
@@ -36,9 +39,27 @@ def redis(valkey_url: str) -> Iterator[Redis]:
 
 
 @pytest.fixture
-def store(redis: Redis) -> Store:
+def store(redis: Redis) -> Records:
     """The records in it."""
-    return Store(redis, RETENTION)
+    return Records(redis, RETENTION)
+
+
+@pytest.fixture
+def counts(redis: Redis) -> Counts:
+    """What waits in it."""
+    return Counts(redis)
+
+
+@pytest.fixture
+def parked(redis: Redis) -> ParkedReports:
+    """Reports that came too early."""
+    return ParkedReports(redis, RETENTION)
+
+
+@pytest.fixture
+def undecodable(redis: Redis) -> UndecodableTasks:
+    """Tasks that could not be read."""
+    return UndecodableTasks(redis, RETENTION)
 
 
 @pytest.fixture

@@ -70,7 +70,7 @@ def test_the_commands_at_a_desk_print_what_the_guide_shows(relay: RelayProcess, 
     assert _without_times(told) in printed
     decisions = _without_times(_shell(settings + why, clean_environment(), tmp_path))
     assert any(block in decisions for block in printed if "rule status.503" in block)
-    assert _shell(settings + dead, clean_environment(), tmp_path) == "nothing is dead\n"
+    assert _shell(settings + dead, clean_environment(), tmp_path) == "no dead letters\n"
     assert _shell(settings + status, clean_environment(), tmp_path).startswith("submitting\n")
 
 
@@ -132,7 +132,7 @@ def _write_settings(relay: RelayProcess, folder: Path) -> None:
 
 
 def _delivered(relay: RelayProcess, message_id: str) -> None:
-    eventually(lambda: relay.relay.store.read(message_id), "the job is recorded")
+    eventually(lambda: relay.relay.records.read(message_id), "the job is recorded")
     relay.wait_state(message_id, State.DELIVERED)
 
 

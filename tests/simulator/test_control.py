@@ -3,7 +3,7 @@
 import pytest
 import requests
 
-from smsrelay_simulator.rate import busiest_second
+from smsrelay_simulator.records.busiest_second import busiest_second
 from tests.support.simulator_rig import RECIPIENT, scripted
 from tests.support.waiting import eventually
 

@@ -1,4 +1,4 @@
-"""The gateway's door: AppCode, signature, nonce."""
+"""What the gateway checks: AppCode, signature, nonce."""
 
 import time
 import uuid
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from smsrelay_simulator.signature import signature, string_to_sign
+from smsrelay_simulator.vendor_api.signature import signature, string_to_sign
 from tests.support.simulator_client import Simulator
 from tests.support.simulator_process import running_simulator
 from tests.support.simulator_rig import RECIPIENT, Client

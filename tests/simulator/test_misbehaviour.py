@@ -3,22 +3,22 @@
 import pytest
 import requests
 
-from smsrelay_simulator.preset import PRESETS
+from smsrelay_simulator.scripts.gateway_errors import GATEWAY_ERRORS
 from tests.support.simulator_process import running_simulator
 from tests.support.simulator_rig import RECIPIENT, Client, scripted
 from tests.support.waiting import eventually
 
 
-@pytest.mark.parametrize("name", sorted(PRESETS))
-def test_every_preset_answers_with_its_headers_and_sends_nothing(client, simulator, name):
+@pytest.mark.parametrize("name", sorted(GATEWAY_ERRORS))
+def test_every_gateway_error_answers_with_its_headers_and_sends_nothing(client, simulator, name):
     simulator.script(RECIPIENT, scripted({"answer": name}))
-    answer, preset = client.send(), PRESETS[name]
-    assert answer.status_code == preset.http
-    assert answer.headers.get("X-Ca-Error-Code", "") == preset.code
-    assert answer.headers.get("X-Ca-Error-Message", "") == preset.message
+    answer, error = client.send(), GATEWAY_ERRORS[name]
+    assert answer.status_code == error.http
+    assert answer.headers.get("X-Ca-Error-Code", "") == error.code
+    assert answer.headers.get("X-Ca-Error-Message", "") == error.message
     assert answer.headers["X-Ca-Request-Id"]
     [record] = simulator.submits()
-    assert (record.outcome, record.external_id) == (preset.outcome, "")
+    assert (record.outcome, record.external_id) == (error.outcome, "")
     assert simulator.stats().reports_pending == 0
 
 
@@ -111,7 +111,7 @@ def test_every_success_may_carry_it_and_no_error_of_the_gateway(http):
         client = Client(http, simulator.url, "")
         assert client.send().headers["X-Ca-Error-Message"] == "OK"
         for step in ("throttled_T", "unreachable_503", "quota_exhausted_old"):
-            assert client.send(params=f"sim:{step}").headers.get("X-Ca-Error-Message", "") == PRESETS[step].message
+            assert client.send(params=f"sim:{step}").headers.get("X-Ca-Error-Message", "") == GATEWAY_ERRORS[step].message
 
 
 def test_a_vendor_code_may_come_with_a_text(client, simulator):

@@ -19,7 +19,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from smsrelay.contract.callback_token import CallbackToken
 from smsrelay.contract.event import StatusEvent
 from smsrelay.contract.lanes import STATUS_QUEUE
-from smsrelay_worker.desk.stack import free_port
+from smsrelay_worker.local.stack import free_port
 from tests.support.waiting import eventually
 
 SECRET = "a secret of sixteen characters"
@@ -66,7 +66,7 @@ class Broker:
     def __init__(self, folder: Path) -> None:
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
-        self.process = Process([sys.executable, "-m", "smsrelay_worker.desk.embedded_valkey", str(self.port), str(folder)])
+        self.process = Process([sys.executable, "-m", "smsrelay_worker.local.embedded_valkey", str(self.port), str(folder)])
 
     def start(self) -> None:
         self.process.start()

@@ -57,9 +57,9 @@ class Service:
         return seconds(self.spec["stop_grace_period"])
 
     @property
-    def target(self) -> str | None:
-        """The stage of our Dockerfile it runs; None for a foreign image."""
-        return self.spec["build"]["target"] if "build" in self.spec else None
+    def is_ours(self) -> bool:
+        """Whether it runs the image of our Dockerfile."""
+        return "build" in self.spec
 
     @property
     def volumes(self) -> list[str]:

@@ -9,6 +9,8 @@ from pathlib import PurePosixPath
 
 from tests.support.compose_file import ROOT
 
+IMAGE = "smsrelay"  # the last stage, which a build that names none gives
+
 
 @dataclass(frozen=True, slots=True)
 class Stage:

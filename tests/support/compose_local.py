@@ -19,14 +19,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from smsrelay_worker.desk.embedded_valkey import command as embedded
-from smsrelay_worker.desk.stack import free_port
+from smsrelay_worker.local.embedded_valkey import command as embedded
+from smsrelay_worker.local.stack import free_port
 from tests.support import compose_redis_cli
-from tests.support.compose_file import ROOT, Service
-from tests.support.compose_image import stages
+from tests.support.compose_file import Service
+from tests.support.compose_image import IMAGE, stages
 
 _PORTS = (6379, 8025, 5555, 9100)
-_SIMULATOR_IN_IMAGE = "/opt/simulator"
 _UP = 60.0  # seconds a service may take on a slow machine
 
 
@@ -61,8 +60,7 @@ class Place:
     def put(self, text: str) -> str:
         """A text of the file in terms of this machine."""
         text = re.sub(rf"\b(?:{'|'.join(self.names)})(?=:\d)", "127.0.0.1", text).replace("0.0.0.0", "127.0.0.1")
-        text = re.sub(rf"\b(?:{'|'.join(map(str, self.ports))})\b", lambda port: str(self.ports[int(port[0])]), text)
-        return text.replace(_SIMULATOR_IN_IMAGE, str(ROOT))
+        return re.sub(rf"\b(?:{'|'.join(map(str, self.ports))})\b", lambda port: str(self.ports[int(port[0])]), text)
 
 
 class Local:
@@ -87,7 +85,7 @@ class Local:
     @property
     def environment(self) -> dict[str, str]:
         """What its container would have: the runtime's variables, the image's, the service's."""
-        image = stages()[self.service.target].environment if self.service.target else {}
+        image = stages()[IMAGE].environment if self.service.is_ours else {}
         ours = {name: self._place.put(value) for name, value in {**image, **self.service.environment}.items()}
         tmp = str(self._folder / "tmp")
         path = f"{self._place.programs}:{Path(sys.executable).parent}:/usr/bin:/bin"

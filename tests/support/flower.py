@@ -10,7 +10,7 @@ from pathlib import Path
 
 import requests
 
-from smsrelay_worker.desk.stack import free_port
+from smsrelay_worker.local.stack import free_port
 from tests.support.relay_process import ROOT, SMSRELAY
 from tests.support.waiting import eventually
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from smsrelay_simulator.status_text import text_of
+from smsrelay_simulator.reports.status_text import text_of
 
 GUIDE_INSTANT = "2020-06-08T04:20:09.873298Z"
 

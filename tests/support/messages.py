@@ -14,6 +14,7 @@ from smsrelay.store.inbox import Inbox
 from smsrelay.store.outbox import Outbox
 from smsrelay_worker.attempts.attempt import Attempt, CompletedAttempt
 from smsrelay_worker.attempts.recorder import AnswerRecorder
+from smsrelay_worker.attempts.send_context import SendContext
 from smsrelay_worker.attempts.sender import Sender
 from smsrelay_worker.attempts.submit import Submitter
 from smsrelay_worker.attempts.timeouts import Timeouts
@@ -21,16 +22,18 @@ from smsrelay_worker.messages import lifecycle
 from smsrelay_worker.messages.transition import Transition
 from smsrelay_worker.policy.model import Policy
 from smsrelay_worker.policy.toml_file import load_policy
-from smsrelay_worker.rate_limit.cost import Tariff
-from smsrelay_worker.rate_limit.halt import HaltedMessages
-from smsrelay_worker.rate_limit.limiter import Limit
+from smsrelay_worker.rate_limit.cost import MessageCost
+from smsrelay_worker.rate_limit.halted_messages import HaltedMessages
+from smsrelay_worker.rate_limit.limiter import RateLimiter
 from smsrelay_worker.rate_limit.poll_rate import PollRate
 from smsrelay_worker.rate_limit.slot import Slot
 from smsrelay_worker.reports.apply import Reports
 from smsrelay_worker.reports.pending import PendingReports
 from smsrelay_worker.reports.poll import StatusPoller
 from smsrelay_worker.scheduler.scheduler import Scheduler
-from smsrelay_worker.store.records import Change, Reading, Store
+from smsrelay_worker.store.due_messages import DueMessages
+from smsrelay_worker.store.parked_reports import ParkedReports
+from smsrelay_worker.store.records import Change, Reading, Records
 from smsrelay_worker.vendors.base import Answer, Kind, Vendor
 from smsrelay_worker.vendors.yisha.adapter import Yisha, YishaAccount
 from smsrelay_worker.vendors.yisha.credentials import AppCode
@@ -40,7 +43,7 @@ SECRET = b"a secret of sixteen characters"
 POLICY = load_policy(None)
 RETENTION = 3600.0
 LEASE = 60_000
-WAITS = Timeouts()
+TIMEOUTS = Timeouts()
 ACCEPTED = Answer(Kind.ANSWERED, "0000", external_id="e1")
 
 
@@ -49,22 +52,28 @@ def enqueuer(redis: Redis, url: str) -> Enqueuer:
 
 
 def reconciler(redis: Redis, url: str, vendor_url: str = "http://127.0.0.1:9", policy: Policy = POLICY) -> StatusPoller:
-    store = Store(redis, RETENTION)
-    reports = Reports(store, policy, lambda: 0.5)
+    store = Records(redis, RETENTION)
     vendor = Yisha(YishaAccount(vendor_url, vendor_url, AppCode("simulator")), open_session(4))
-    return StatusPoller(store, PollRate(redis, 1.0), vendor, reports, Publisher(url), policy, lambda: time.time_ns() // 1_000_000)
+    door = applying(store, redis, policy)
+    return StatusPoller(store, PollRate(redis, 1.0), vendor, door, Publisher(url), policy, lambda: time.time_ns() // 1_000_000)
 
 
-def agenda(redis: Redis, url: str, door: Enqueuer, policy: Policy = POLICY, store: Store | None = None) -> Scheduler:
-    store = store or Store(redis, RETENTION)
-    reports = Reports(store, policy, lambda: 0.5)
-    return Scheduler(
-        store, door, reconciler(redis, url, policy=policy), PendingReports(store, Inbox(redis), reports), policy, WAITS.lease
-    )
+def agenda(redis: Redis, url: str, door: Enqueuer, policy: Policy = POLICY, due: DueMessages | None = None) -> Scheduler:
+    store, poller = Records(redis, RETENTION), reconciler(redis, url, policy=policy)
+    waiting = PendingReports(ParkedReports(redis, RETENTION), Inbox(redis), applying(store, redis, policy))
+    return Scheduler(due or DueMessages(redis), store, door, poller, waiting, policy, TIMEOUTS.lease)
+
+
+def applying(store: Records, redis: Redis, policy: Policy = POLICY) -> Reports:
+    return Reports(store, ParkedReports(redis, RETENTION), policy, lambda: 0.5)
+
+
+def pending(store: Records, redis: Redis) -> PendingReports:
+    return PendingReports(ParkedReports(redis, RETENTION), Inbox(redis), applying(store, redis))
 
 
 def sending(
-    store: Store,
+    store: Records,
     redis: Redis,
     vendor: Vendor,
     monotonic: Callable[[], float] = time.monotonic,
@@ -72,50 +81,53 @@ def sending(
     url: str = "redis://127.0.0.1:1",
     rate: float = 100_000.0,
     concurrency: int = 8,
-    waits: Timeouts = WAITS,
+    timeouts: Timeouts = TIMEOUTS,
 ) -> Sender:
     """A sender; ``url`` is the broker's, for what is given back."""
-    limit = Limit(redis, rate, monotonic=monotonic)
-    unread = PendingReports(store, Inbox(redis), Reports(store, POLICY, lambda: 0.5))
-    submits = Submitter(
+    limiter = RateLimiter(redis, rate, monotonic=monotonic)
+    submitter = Submitter(
         vendor=vendor,
-        limit=limit,
-        answers=recording(store, redis, waits, limit, monotonic=monotonic),
+        limiter=limiter,
+        recorder=recording(store, redis, timeouts, limiter, monotonic=monotonic),
         concurrency=concurrency,
         secret=SECRET,
         callback_base=None,
         callback_life=3600.0,
-        waits=waits,
+        timeouts=timeouts,
         monotonic=monotonic,
     )
     return Sender(
-        store=store,
-        limit=limit,
-        submits=submits,
-        unread=unread,
-        enqueuer=enqueuer(redis, url),
-        tariff=Tariff({}),
-        policy=POLICY,
-        waits=waits,
-        monotonic=monotonic,
+        SendContext(
+            records=store,
+            limiter=limiter,
+            submitter=submitter,
+            pending=pending(store, redis),
+            enqueuer=enqueuer(redis, url),
+            cost=MessageCost({}),
+            policy=POLICY,
+            timeouts=timeouts,
+            monotonic=monotonic,
+        )
     )
 
 
-def recording(store: Store, redis: Redis, waits: Timeouts = WAITS, limit: Limit | None = None, **clock: Any) -> AnswerRecorder:
+def recording(
+    store: Records, redis: Redis, timeouts: Timeouts = TIMEOUTS, limiter: RateLimiter | None = None, **clock: Any
+) -> AnswerRecorder:
     """What records answers; with a limit of its own unless one is given."""
     return AnswerRecorder(
-        store=store,
-        limit=limit or Limit(redis, 100_000.0),
-        put_off=HaltedMessages(redis),
+        records=store,
+        limiter=limiter or RateLimiter(redis, 100_000.0),
+        halted_messages=HaltedMessages(redis),
         policy=POLICY,
-        unread=PendingReports(store, Inbox(redis), Reports(store, POLICY, lambda: 0.5)),
+        pending=pending(store, redis),
         roll=lambda: 0.5,
-        waits=waits,
+        timeouts=timeouts,
         **clock,
     )
 
 
-def ended(store: Store, message_id: str, owner: str, answer: Answer, *, probe: bool = False) -> CompletedAttempt:
+def ended(store: Records, message_id: str, owner: str, answer: Answer, *, probe: bool = False) -> CompletedAttempt:
     """The next attempt of a message, begun now by ``owner`` and answered; not recorded yet."""
     change = begin(store, message_id, owner)
     assert change is not None
@@ -127,11 +139,11 @@ def job(lane: Lane = Lane.NOTICE, **fields: object) -> SendJob:
     return SendJob(to="13800138000", template="0000000", params=("1234",), lane=lane, **fields)
 
 
-def begin(store: Store, message_id: str, owner: str = "me") -> Change | None:
+def begin(store: Records, message_id: str, owner: str = "me") -> Change | None:
     return changed(store, message_id, lambda reading: lifecycle.begin(reading.record, reading.now, LEASE, owner, POLICY))
 
 
-def answer(store: Store, message_id: str, attempt: int, answer: Answer) -> Change | None:
+def answer(store: Records, message_id: str, attempt: int, answer: Answer) -> Change | None:
     return changed(
         store,
         message_id,
@@ -139,7 +151,7 @@ def answer(store: Store, message_id: str, attempt: int, answer: Answer) -> Chang
     )
 
 
-def changed(store: Store, message_id: str, decide: Callable[[Reading], Transition | None]) -> Change | None:
+def changed(store: Records, message_id: str, decide: Callable[[Reading], Transition | None]) -> Change | None:
     return store.change(message_id, decide)
 
 

@@ -18,7 +18,7 @@ import pytest
 from amqp import Connection
 from amqp.exceptions import AMQPError
 
-from smsrelay_worker.desk.stack import free_port
+from smsrelay_worker.local.stack import free_port
 
 _BIN = Path("/usr/lib/rabbitmq/bin")  # the scripts in the path of Debian become another user first
 _SERVER = _BIN / "rabbitmq-server"

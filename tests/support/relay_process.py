@@ -24,8 +24,8 @@ from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
 from smsrelay.settings import PREFIX
 from smsrelay.store.connection import StoreUnavailable
-from smsrelay_worker.desk.stack import Stack, free_port
-from smsrelay_worker.desk.up import Desk, Ports
+from smsrelay_worker.local.local_relay import LocalRelay, Ports
+from smsrelay_worker.local.stack import Stack, free_port
 from smsrelay_worker.messages.record import Record
 from smsrelay_worker.settings import WorkerSettings
 from smsrelay_worker.wiring import Relay
@@ -62,7 +62,7 @@ class RelayProcess:
         return to, self.send(to, lane, **fields)
 
     def record(self, message_id: str) -> Record:
-        reading = self.relay.store.read(message_id)
+        reading = self.relay.records.read(message_id)
         assert reading is not None, f"{message_id} is lost"
         return reading.record
 
@@ -139,7 +139,7 @@ def running_relay(
 
     ``together``: one worker process for all queues, which is up sooner, in place of the usual one for each.
     """
-    desk = Desk(data, ports or Ports(free_port(), free_port(), free_port(), free_port()), report_delay=0.1)
+    desk = LocalRelay(data, ports or Ports(free_port(), free_port(), free_port(), free_port()), report_delay=0.1)
     policy = write_shortened_policy(data.with_suffix(".policy.toml"))
     given = clean_environment() | {"SMSRELAY_POLICY": str(policy), "SMSRELAY_READ_TIMEOUT": "6"}
     environment = desk.environment(given) | dict(settings or {})

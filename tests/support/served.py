@@ -15,11 +15,11 @@ import uvicorn
 from smsrelay.contract.callback_token import CallbackToken
 from smsrelay.contract.event import StatusEvent
 from smsrelay.contract.unreadable_callback import Received, UnreadableCallback
-from smsrelay.receiver.allowance import Allowance
 from smsrelay.receiver.app import create_app
 from smsrelay.receiver.batcher import Kept
-from smsrelay.receiver.refused_requests import RefusedPosts
+from smsrelay.receiver.refused_requests import RefusedRequests
 from smsrelay.receiver.spool import SpoolFull
+from smsrelay.receiver.throttle import Throttle
 from tests.support.waiting import eventually
 
 SECRET = b"0123456789abcdef"
@@ -96,9 +96,9 @@ def serve(unsigned: int | None = None, secret: bytes = SECRET, tell_every: float
     async def note(counts: Mapping[str, int]) -> None:
         noted.update(counts)
 
-    refused = RefusedPosts(note, tell_every)
-    allowance = Allowance(unsigned, time.monotonic) if unsigned else None
-    app = create_app(keeper.keep, keeper.ready, refused, secret, lambda: NOW, max_body=LIMIT, unsigned=allowance)
+    refused = RefusedRequests(note, tell_every)
+    throttle = Throttle(unsigned, time.monotonic) if unsigned else None
+    app = create_app(keeper.keep, keeper.ready, refused, secret, lambda: NOW, max_body=LIMIT, unsigned=throttle)
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False, lifespan="off"))
     thread = threading.Thread(target=server.run)
     thread.start()

@@ -9,7 +9,7 @@ from typing import Any
 
 import requests
 
-from smsrelay_simulator.record import CallbackRecord, Stats, SubmitRecord
+from smsrelay_simulator.records.records import CallbackRecord, Stats, SubmitRecord
 
 JsonScript = dict[str, Any]
 _TIMEOUT = 30.0  # seconds; a million records take a while

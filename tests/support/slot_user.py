@@ -14,7 +14,7 @@ from redis import Redis
 
 from smsrelay.contract.lanes import Lane
 from smsrelay.store.connection import open_store
-from smsrelay_worker.rate_limit.limiter import Limit
+from smsrelay_worker.rate_limit.limiter import RateLimiter
 
 
 def store_offset(redis: Redis) -> float:
@@ -35,15 +35,16 @@ def use(url: str, rate: float, lane: str, begin: float, end: float, threads: int
         looked.at = time.monotonic()
         return float(looked.at)
 
-    limit, offset = Limit(redis, rate, monotonic=clock), store_offset(redis)
+    limiter, offset = RateLimiter(redis, rate, monotonic=clock), store_offset(redis)
     used: list[float] = []
     void: list[float] = []
 
     def run() -> None:
         time.sleep(max(0.0, begin + offset - time.monotonic()))
         while time.monotonic() < end + offset:
-            for slot in limit.acquire(Lane(lane), "0000000", [1] * chunk, 1.0).slots:
-                kept = limit.wait_for(slot)
+            for slot in limiter.acquire(Lane(lane), "0000000", [1] * chunk, 1.0).slots:
+                time.sleep(max(0.0, slot.at - clock()))
+                kept = clock() <= slot.until
                 # The instant that it was judged by: a thread may stand still right behind it.
                 (used if kept else void).append(looked.at - offset)
 

@@ -21,7 +21,7 @@ _ROOT = Path(__file__).parents[2]
 @contextmanager
 def running_valkey(port: int, folder: Path) -> Iterator[str]:
     """Its URL without a database number."""
-    command = [sys.executable, "-m", "smsrelay_worker.desk.embedded_valkey", str(port), str(folder)]
+    command = [sys.executable, "-m", "smsrelay_worker.local.embedded_valkey", str(port), str(folder)]
     with subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.DEVNULL) as server:
         try:
             _wait_until_it_answers(port, server)

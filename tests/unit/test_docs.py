@@ -22,12 +22,12 @@ from smsrelay.contract.state import State
 from smsrelay.receiver.batcher import Kept
 from smsrelay.settings import ProducerSettings
 from smsrelay.store import keys
-from smsrelay_worker.cli.main import main
-from smsrelay_worker.desk.demo import SCENES
+from smsrelay_worker.cli.group import smsrelay as main
+from smsrelay_worker.local.demo import SCENARIOS
 from smsrelay_worker.policy.describe import markdown_table
-from smsrelay_worker.policy.model import GUIDE_CODES
 from smsrelay_worker.policy.toml_file import load_policy
 from smsrelay_worker.settings import WorkerSettings
+from smsrelay_worker.vendors.yisha.documented_codes import GUIDE_CODES
 from tests.chaos.faults import KINDS
 from tests.support.pages import ROOT, blocks, commands, text_of
 
@@ -108,7 +108,7 @@ def test_the_explained_row_is_what_the_command_says() -> None:
 def test_the_demos_table_is_what_the_demo_plays() -> None:
     [table] = [block for block in blocks("README.md", "text") if "┏" in block]
     shown = [(row[0], row[1], int(row[2]), Counter(row[3].split()), row[4]) for row in _box_rows(table)]
-    played = [(scene.title, scene.lane.value, scene.attempts, Counter(scene.codes), scene.state.value) for scene in SCENES]
+    played = [(scene.title, scene.lane.value, scene.attempts, Counter(scene.codes), scene.state.value) for scene in SCENARIOS]
     assert shown == played
 
 

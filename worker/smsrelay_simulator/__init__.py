@@ -1,1 +1,1 @@
-"""The vendor, simulated over HTTP: behaves as the vendor does, and misbehaves on request."""
+"""A simulator of the SMS vendor over HTTP: behaves as the vendor does, and misbehaves on request."""

@@ -1,4 +1,4 @@
-"""``python -m smsrelay_simulator``: see ``--help`` and README.md."""
+"""``python -m smsrelay_simulator``; ``--help`` and README.md describe its options."""
 
 import sys
 

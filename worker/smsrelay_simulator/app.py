@@ -1,7 +1,6 @@
-"""The simulator put together: the only place where its parts are wired.
+"""The composition root: builds the simulator's ASGI application from its options.
 
-Enters: options. Leaves: an ASGI application. It must be served by server.py, which puts the transport in the
-scope's state.
+It has to be served by ``server.py``, which puts the connection's transport into the scope's state.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -12,17 +11,18 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import Receive, Scope, Send
 
-from smsrelay_simulator.choice import Scripts
-from smsrelay_simulator.control import Control, refuse
-from smsrelay_simulator.courier import Courier
-from smsrelay_simulator.exchange import Exchange
-from smsrelay_simulator.form import GROUP, SENDMSG, SENDMSGALL
-from smsrelay_simulator.gateway import Gateway
+from smsrelay_simulator.control.endpoints import Control, refuse
 from smsrelay_simulator.options import Options
-from smsrelay_simulator.post import Poster
-from smsrelay_simulator.pull import MANY, ONE, Pull
-from smsrelay_simulator.record import Records
-from smsrelay_simulator.vendor import Vendor
+from smsrelay_simulator.records.records import Records
+from smsrelay_simulator.reports.http_client import HttpClient
+from smsrelay_simulator.reports.sender import ReportSender
+from smsrelay_simulator.scripts.selection import Scripts
+from smsrelay_simulator.vendor_api.exchange import Exchange
+from smsrelay_simulator.vendor_api.form import GROUP, SENDMSG, SENDMSGALL
+from smsrelay_simulator.vendor_api.gateway import Gateway
+from smsrelay_simulator.vendor_api.pull import MANY, ONE, PullApi
+from smsrelay_simulator.vendor_api.responder import Responder
+from smsrelay_simulator.vendor_api.submit import SubmitApi
 
 _Serve = Callable[[str, Exchange], Awaitable[None]]
 
@@ -35,23 +35,24 @@ class Operation:
         self._serve = serve
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
+        """Serve one request."""
         await self._serve(self._name, Exchange(scope, receive, send))
 
 
 def application(options: Options) -> Starlette:
-    """A simulator with nothing recorded and nothing scripted."""
-    records, scripts, gateway, poster = Records(), Scripts(), Gateway(options), Poster()
-    courier = Courier(options, records, poster)
-    vendor = Vendor(gateway, scripts, records, courier, latency=options.latency, success_message=options.success_message)
-    pull = Pull(vendor, gateway, records)
-    control = Control(scripts=scripts, records=records, courier=courier, gateway=gateway, vendor=vendor, poster=poster)
+    """A simulator without records and without scripts."""
+    records, scripts, gateway, http = Records(), Scripts(), Gateway(options), HttpClient()
+    sender = ReportSender(options, records, http)
+    responder = Responder(options.latency, options.success_message)
+    submits = SubmitApi(responder=responder, gateway=gateway, scripts=scripts, records=records, sender=sender)
+    pulls = PullApi(responder, gateway, records)
+    control = Control(scripts=scripts, records=records, sender=sender, gateway=gateway, responder=responder, http=http)
     served: dict[str, _Serve] = {
-        SENDMSG: vendor.submit,
-        SENDMSGALL: vendor.submit,
-        GROUP: vendor.submit,
-        ONE: pull.status,
-        MANY: pull.status,
+        SENDMSG: submits.submit,
+        SENDMSGALL: submits.submit,
+        GROUP: submits.submit,
+        ONE: pulls.status,
+        MANY: pulls.status,
     }
     routes: list[BaseRoute] = [_route(name, serve) for name, serve in served.items()]
     routes.append(Mount("/control", routes=control.routes()))
@@ -59,8 +60,8 @@ def application(options: Options) -> Starlette:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         yield
-        courier.drop()
-        poster.close()
+        sender.cancel_all()
+        http.close()
 
     return Starlette(routes=routes, exception_handlers={ValidationError: refuse}, lifespan=lifespan)
 

@@ -1,8 +1,7 @@
-"""Serves the simulator with uvicorn and says when it is ready.
+"""Serves the simulator with uvicorn.
 
-Enters: options. Leaves: one line on standard output, ``simulator on http://host:port``, once connections are
-accepted. A port that is taken ends the process with uvicorn's message. SIGTERM and SIGINT end it within a
-second.
+Prints one line on standard output, ``simulator on http://host:port``, once it accepts connections. A port in use ends the process
+with uvicorn's message; SIGTERM and SIGINT end it within a second.
 """
 
 import asyncio
@@ -17,19 +16,19 @@ from smsrelay_simulator.options import Options
 
 
 class TransportInState(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # chosen at import: httptools or h11
-    """Hands the connection's transport to the application, so that it can be reset."""
+    """Gives the application the connection's transport, so that it can reset the connection."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:
-        """Put the transport where uvicorn copies each request's state from."""
+        """Put the transport into the state that uvicorn copies into each request's scope."""
         self.app_state: dict[str, Any] = {**self.app_state, "transport": transport}
         super().connection_made(transport)
 
 
 class AnnouncingServer(uvicorn.Server):
-    """Prints the address once it listens."""
+    """Prints its address once it accepts connections."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, then say so."""
+        """Start, then print the address."""
         await super().startup(sockets)
         if self.started:
             host, port = self.servers[0].sockets[0].getsockname()[:2]
@@ -37,7 +36,7 @@ class AnnouncingServer(uvicorn.Server):
 
 
 def serve(options: Options) -> None:
-    """Serve until a signal ends it."""
+    """Serve until SIGTERM or SIGINT."""
     config = uvicorn.Config(
         application(options),
         host=options.host,
@@ -48,7 +47,7 @@ def serve(options: Options) -> None:
         server_header=False,
         proxy_headers=False,
         backlog=4096,
-        timeout_keep_alive=60,  # seconds; a client's pool must not lose connections it believes open
+        timeout_keep_alive=60,  # seconds; long, so that a client's pool does not reuse connections that we have closed
         timeout_graceful_shutdown=1,
     )
     AnnouncingServer(config).run()

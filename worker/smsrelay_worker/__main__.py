@@ -2,4 +2,4 @@
 
 from smsrelay_worker.cli.main import main
 
-main(prog_name="smsrelay")
+main()

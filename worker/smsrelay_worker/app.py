@@ -1,7 +1,7 @@
-"""The composition root, and the Celery app: ``celery -A smsrelay_worker.app worker``. The one module whose import does something.
+"""The composition root and the Celery app: ``celery -A smsrelay_worker.app worker``. The only module whose import has effects.
 
-Enters: the environment. Leaves: ``app``, with its relay wired and its tasks registered. Wrong settings end the import with
-``SettingsError``, a wrong policy with ``PolicyError``; both list every problem.
+The import reads the environment, wires the relay and registers the tasks. Raises ``SettingsError`` for wrong settings and
+``PolicyError`` for a wrong policy; both list every problem.
 """
 
 import os
@@ -15,28 +15,28 @@ from smsrelay import logs
 from smsrelay.broker.queues import QUEUES, broker_queue
 from smsrelay.servers.broker_address import broker_address
 from smsrelay_worker.consumer.bootsteps import SchedulerStep, WorkerRegistryStep
-from smsrelay_worker.consumer.config import broker_settings
-from smsrelay_worker.processes.foreign_variables import leave_out
+from smsrelay_worker.consumer.broker_settings import broker_settings
+from smsrelay_worker.foreign_variables import remove_foreign_variables
 from smsrelay_worker.settings import WorkerSettings
 from smsrelay_worker.tasks import Tasks
 from smsrelay_worker.unknown_settings import unknown_settings
 from smsrelay_worker.wiring import Relay
 
-leave_out(os.environ)  # done before by `smsrelay worker`, but not by `celery -A smsrelay_worker.app …`
+remove_foreign_variables(os.environ)  # `smsrelay worker` has done it already, `celery -A smsrelay_worker.app …` has not
 settings = WorkerSettings()
 
 
 def _logs(**_: Any) -> None:
     logs.set_up()
-    if unread := unknown_settings():
-        structlog.get_logger().warning("unknown settings are not read", names=unread)
+    if unknown := unknown_settings():
+        structlog.get_logger().warning("unknown settings are not read", names=unknown)
 
 
 def _stop(**_: Any) -> None:
     app.relay.sender.stop()
 
 
-setup_logging.connect(_logs, weak=False)  # ours in place of Celery's
+setup_logging.connect(_logs, weak=False)  # replaces Celery's logging
 
 app = Celery("smsrelay", broker=broker_address(settings.broker_url).kombu_url, set_as_current=False)
 app.conf.update(
@@ -45,15 +45,15 @@ app.conf.update(
     timezone="UTC",
     enable_utc=True,
     result_backend=None,
-    result_backend_thread_safe=True,  # there is none; else each thread looks through all installed packages for it
+    result_backend_thread_safe=True,  # there is none; otherwise each thread would search all installed packages for it
     task_ignore_result=True,
     task_queues=[broker_queue(name, settings.broker_url) for name in QUEUES],
     task_default_queue=QUEUES[0],
     task_create_missing_queues=False,
     task_acks_late=True,
     task_reject_on_worker_lost=True,
-    worker_consumer="smsrelay_worker.consumer.consumer:MaskedConsumer",
-    worker_pool="threads",  # greenlets, under the patches with which `smsrelay worker` starts
+    worker_consumer="smsrelay_worker.consumer.consumer:DeadLetteringConsumer",
+    worker_pool="threads",  # these are greenlets: `smsrelay worker` starts with gevent's patches
     worker_concurrency=settings.concurrency,
     worker_soft_shutdown_timeout=15,
     worker_enable_soft_shutdown_on_idle=True,
@@ -65,5 +65,5 @@ app.conf.update(
 )
 app.relay = Relay.wire(settings)
 app.steps["worker"].update((SchedulerStep, WorkerRegistryStep))
-worker_shutting_down.connect(_stop, weak=False)  # what is not begun goes to other workers
+worker_shutting_down.connect(_stop, weak=False)  # what has not begun goes to other workers
 Tasks(app.relay).register(app)

@@ -1,8 +1,8 @@
-"""The Celery tasks: a few lines each, between the queue and the doors ``Sender`` and ``Reports``.
+"""The Celery tasks: a few lines each, between the queues and ``Sender`` and ``Reports``.
 
-Enters: ids, status events, and whole jobs of apps without our library. Leaves: what Flower shows as the result: lane, attempt and
-outcome. When the store does not answer, a task goes back to its queue after a breath. A job that is refused, an event that
-cannot be read, or one that failed too often is kept for a person to look at.
+They take message ids, status events, and whole jobs from apps without our library; they return what Flower shows as the result:
+lane, attempt and outcome. If the store does not answer, a task goes back to its queue after a second. A refused job, and an event
+that cannot be read or has failed too often, is kept for a person.
 """
 
 import json
@@ -25,33 +25,33 @@ from smsrelay.store.connection import StoreUnavailable
 from smsrelay_worker.messages.outcome import Fault, Outcome, summary
 from smsrelay_worker.wiring import Relay
 
-_BREATH = 1.0  # seconds; without it a task would spin between a living broker and a dead store
+_RETRY_AFTER = 1.0  # seconds; without it a task would spin between a living broker and a dead store
 
 log = structlog.get_logger()
 
 
 class ReportsNotApplied(Exception):
-    """Some reports of a task brought out a fault of ours. They stay in the inbox, and are published again a few times."""
+    """Some reports of a task raised unexpected exceptions. They stay in the inbox and are published again a few times."""
 
 
 class MaskedTask(Task):  # type: ignore[misc]
-    """A task whose arguments nobody is shown."""
+    """A task whose arguments are shown nowhere."""
 
     abstract = True
     Request = "smsrelay_worker.consumer.masking:MaskedRequest"
-    typing = False  # wrong arguments of a foreign client are refused by us, in our words
+    typing = False  # wrong arguments from a foreign client are refused by us, with our reason
 
 
 @dataclass(frozen=True, slots=True)
 class TaskCall:
-    """What a task was called with, as data: a foreign client may use any name, ``self`` and ``task`` too."""
+    """The arguments of a call, as data: a foreign client may use any name, even ``self`` and ``task``."""
 
     args: tuple[Any, ...] = field(repr=False)
     kwargs: Mapping[str, Any] = field(repr=False)
     task_id: str
 
     def sole(self, *names: str) -> Any:
-        """The only argument, positional or under one of the names; None when there is another number of them, or another name."""
+        """The only argument, positional or under one of the names; None if there are more or fewer, or its name is another."""
         if len(self.args) + len(self.kwargs) != 1:
             return None
         return self.args[0] if self.args else next((self.kwargs[name] for name in names if name in self.kwargs), None)
@@ -78,7 +78,7 @@ class Tasks:
             return summary(self.relay.sender.attempt(ids))
 
     def send(self, call: TaskCall) -> str:
-        """Record a whole job, given as the only argument, as ``job=`` or as its own fields, and go on with it."""
+        """Record a whole job and attempt it; given as the only argument, as ``job=``, or as its own fields."""
         args, kwargs = call.args, call.kwargs
         with self._requeued_without_store():
             if len(args) + bool(kwargs) != 1 or (len(kwargs) > 1 and "job" in kwargs):
@@ -94,24 +94,24 @@ class Tasks:
             return self._status(given if isinstance(given, list) else [given])
 
     def pull(self, call: TaskCall) -> str:
-        """Ask the vendor about the silent submit of ``message_id=``."""
+        """Ask the vendor for the status of ``message_id=``."""
         with self._requeued_without_store():
             message_id = call.sole("message_id")
             if not isinstance(message_id, str):
                 return self._keep_call(PULL, "needs message_id", call)
-            return str(self.relay.reconciler.ask(message_id))
+            return str(self.relay.poller.ask(message_id))
 
     def _send(self, wire: object, task_id: str) -> str:
         try:
             job = SendJob.decode(wire)
-            if job.reference is None:  # a task that comes again must not become a second message
+            if job.reference is None:  # a redelivered task must not become a second message
                 job = job.model_copy(update={"reference": f"task {task_id}"[:128]})
             recorded = self.relay.enqueuer.record(job)
         except Rejection as rejection:
             return self._keep(SEND, str(rejection), wire, task_id)
         except StoreUnavailable:
             raise
-        except Exception as error:  # Celery would acknowledge it, and the task alone has the job
+        except Exception as error:  # Celery would acknowledge it, and nothing but the task holds the job
             log.exception("a job was not recorded", task_id=task_id)
             return self._keep(SEND, str(Fault(type(error).__name__)), wire, task_id)
         message_id = recorded.message.message_id
@@ -125,22 +125,22 @@ class Tasks:
         events = [event for event in read if isinstance(event, StatusEvent)]
         outcomes = self.relay.reports.apply_each(events)
         ended = list(zip(events, outcomes, strict=True))
-        self.relay.inbox.applied([event for event, outcome in ended if isinstance(outcome, Outcome)])
-        owed = [event for event, outcome in ended if isinstance(outcome, Fault) and not self._kept(event, outcome)]
-        if owed:
-            raise ReportsNotApplied(f"{len(owed)} of {len(wires)} reports; the log says why")
-        refused = [said for said in read if isinstance(said, str)]
+        self.relay.inbox.remove([event for event, outcome in ended if isinstance(outcome, Outcome)])
+        failed = [event for event, outcome in ended if isinstance(outcome, Fault) and not self._kept(event, outcome)]
+        if failed:
+            raise ReportsNotApplied(f"{len(failed)} of {len(wires)} reports; the log says why")
+        refused = [one for one in read if isinstance(one, str)]
         return "; ".join([*map(str, outcomes), *refused])
 
     def _kept(self, event: StatusEvent, fault: Fault) -> bool:
-        """Whether a report has failed so often that it is kept for a person."""
-        kept = self.relay.store.count_failed(event, str(fault))
+        """Count a failure; True if the report has failed so often that it is kept for a person."""
+        kept = self.relay.failed_reports.count(event, str(fault))
         if kept:
             log.error("a report nobody can apply is kept under sms:undecodable", message_id=event.message_id, code=event.code)
         return kept
 
     def _read(self, wire: object) -> StatusEvent | str:
-        """An event, or what became of what is none."""
+        """An event, or the refusal of what is not one."""
         try:
             return StatusEvent.decode(wire)
         except Rejection as rejection:
@@ -150,7 +150,7 @@ class Tasks:
         return self._keep(queue, reason, {"args": call.args, "kwargs": call.kwargs}, call.task_id)
 
     def _keep(self, queue: str, reason: str, wire: object, task_id: str | None = None) -> str:
-        kept_id = self.relay.store.keep_undecodable(queue, reason, json.dumps(wire, default=repr), task_id)
+        kept_id = self.relay.undecodable.keep(queue, reason, json.dumps(wire, default=repr), task_id)
         log.error("refused and kept under sms:undecodable", queue=queue, task_id=task_id, kept_id=kept_id, reason=reason)
         return f"refused: {reason}"
 
@@ -159,7 +159,7 @@ class Tasks:
         try:
             yield
         except StoreUnavailable as error:
-            self.sleep(_BREATH)
+            self.sleep(_RETRY_AFTER)
             raise Reject(str(error), requeue=True) from None
 
 

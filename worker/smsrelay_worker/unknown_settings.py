@@ -1,8 +1,4 @@
-"""Unknown: variables that begin like our settings and are none; most likely a slip, which would silently leave a default on.
-
-Enters: the environment and the ``.env`` file. Leaves: their names, each with the nearest setting's; never a value. Raises
-``SettingsError`` for a file that cannot be read.
-"""
+"""Finds variables that begin like our settings and are none: most likely a typo, which would leave a default in force."""
 
 import difflib
 import os
@@ -11,22 +7,25 @@ from collections.abc import Collection, Iterable
 from smsrelay.settings import PREFIX, env_file
 from smsrelay_worker.settings import WorkerSettings
 
-_LIKE = 0.75  # how alike two names are, of 1; less is no slip of the pen
+_SIMILARITY = 0.75  # of 1; names that are less similar are no typo
 
 
 def unknown_settings() -> list[str]:
-    """What this process was given that no part of ours reads."""
+    """The unknown variables of the environment and the ``.env`` file, each with the most similar setting; values never.
+
+    Raises ``SettingsError`` for a file that cannot be read.
+    """
     given = {**env_file(), **os.environ}
     return unknown((name for name, value in given.items() if value), [name for name, _ in WorkerSettings.documented()])
 
 
 def unknown(given: Iterable[str], known: Collection[str]) -> list[str]:
-    """The names among ``given`` that begin like ours and are not ``known``, whatever their case; sorted."""
+    """The names among ``given`` that begin like ours and are not ``known``, in any case; sorted."""
     ours = {name.upper() for name in given if name.upper().startswith(PREFIX)}
-    return [_told(name, known) for name in sorted(ours.difference(known))]
+    return [_with_suggestion(name, known) for name in sorted(ours.difference(known))]
 
 
-def _told(name: str, known: Collection[str]) -> str:
-    rests = [one.removeprefix(PREFIX) for one in known]  # else any two names are alike by their prefix
-    nearest = difflib.get_close_matches(name.removeprefix(PREFIX), rests, n=1, cutoff=_LIKE)
+def _with_suggestion(name: str, known: Collection[str]) -> str:
+    rests = [one.removeprefix(PREFIX) for one in known]  # with the prefix, any two names would be similar
+    nearest = difflib.get_close_matches(name.removeprefix(PREFIX), rests, n=1, cutoff=_SIMILARITY)
     return f"{name} ({PREFIX}{nearest[0]}?)" if nearest else name

@@ -1,7 +1,6 @@
-"""Relay: everything that acts, wired once from the settings.
+"""Relay: every part of a worker process, wired once from the settings. Nothing connects before its first use.
 
-Enters: ``WorkerSettings``. Leaves: sender, reports and agenda over one store. Nothing connects before its first use.
-Raises ``PolicyError`` or ``Rejection`` when a file that the settings name is wrong.
+Raises ``PolicyError`` or ``Rejection`` if a file that the settings name is wrong, ``SettingsError`` if the vendor account is.
 """
 
 import secrets
@@ -9,22 +8,24 @@ import time
 from dataclasses import dataclass
 from typing import Self
 
+from redis import Redis
+
 from smsrelay.broker.publisher import Publisher
 from smsrelay.contract.template import load_registry
 from smsrelay.enqueue import Enqueuer
-from smsrelay.settings import SettingsError
 from smsrelay.store.connection import open_store
 from smsrelay.store.inbox import Inbox
 from smsrelay.store.outbox import Outbox
 from smsrelay_worker.attempts.recorder import AnswerRecorder
+from smsrelay_worker.attempts.send_context import SendContext
 from smsrelay_worker.attempts.sender import Sender
 from smsrelay_worker.attempts.submit import Submitter
 from smsrelay_worker.attempts.timeouts import Timeouts
 from smsrelay_worker.policy.model import Policy
 from smsrelay_worker.policy.toml_file import load_policy
-from smsrelay_worker.rate_limit.cost import Tariff
-from smsrelay_worker.rate_limit.halt import HaltedMessages
-from smsrelay_worker.rate_limit.limiter import Limit
+from smsrelay_worker.rate_limit.cost import MessageCost
+from smsrelay_worker.rate_limit.halted_messages import HaltedMessages
+from smsrelay_worker.rate_limit.limiter import RateLimiter
 from smsrelay_worker.rate_limit.poll_rate import PollRate
 from smsrelay_worker.reports.apply import Reports
 from smsrelay_worker.reports.pending import PendingReports
@@ -32,99 +33,112 @@ from smsrelay_worker.reports.poll import StatusPoller
 from smsrelay_worker.scheduler.rescuer import Rescuer
 from smsrelay_worker.scheduler.scheduler import Scheduler
 from smsrelay_worker.settings import WorkerSettings
-from smsrelay_worker.store.records import Store
-from smsrelay_worker.store.shared_settings import Configuration
+from smsrelay_worker.shared_settings import shared_settings
+from smsrelay_worker.store.due_messages import DueMessages
+from smsrelay_worker.store.failed_reports import FailedReports
+from smsrelay_worker.store.lost_tasks import LostTasks
+from smsrelay_worker.store.parked_reports import ParkedReports
+from smsrelay_worker.store.records import Records
+from smsrelay_worker.store.shared_settings import SharedSettings
+from smsrelay_worker.store.undecodable import UndecodableTasks
 from smsrelay_worker.store.worker_registry import WorkerRegistry
 from smsrelay_worker.vendors.base import Vendor
-from smsrelay_worker.vendors.yisha.adapter import Yisha, YishaAccount
-from smsrelay_worker.vendors.yisha.credentials import AppCode, AppKey, Credentials
-from smsrelay_worker.vendors.yisha.http import open_session
+from smsrelay_worker.vendors.factory import create_vendor
+
+_roll = secrets.SystemRandom().random  # 0 ≤ roll < 1
 
 
 @dataclass(frozen=True, slots=True)
 class Relay:
     """The parts a worker process shares among its threads."""
 
-    store: Store
-    limit: Limit
+    records: Records
+    failed_reports: FailedReports
+    undecodable: UndecodableTasks
+    limiter: RateLimiter
     policy: Policy
     enqueuer: Enqueuer
     reports: Reports
     inbox: Inbox
     sender: Sender
-    reconciler: StatusPoller
-    agenda: Scheduler
-    lost: Rescuer
-    put_off: HaltedMessages
-    muster: WorkerRegistry
-    configuration: Configuration
+    poller: StatusPoller
+    scheduler: Scheduler
+    rescuer: Rescuer
+    worker_registry: WorkerRegistry
+    shared_settings: SharedSettings
 
     @classmethod
     def wire(cls, settings: WorkerSettings) -> Self:
         """Build every part from the settings."""
         redis = open_store(settings.store_url, settings.concurrency + 16, patient=True)
-        store, inbox = Store(redis, settings.retention_hours * 3600), Inbox(redis)
-        put_off, limit = HaltedMessages(redis), Limit(redis, settings.rate, settings.halt_probe)
+        retention = settings.retention_hours * 3600
+        records, parked, inbox = Records(redis, retention), ParkedReports(redis, retention), Inbox(redis)
         policy, registry = load_policy(settings.policy), load_registry(settings.templates)
-        adapter, publisher = vendor(settings), Publisher(settings.broker_url)
+        adapter, publisher = create_vendor(settings), Publisher(settings.broker_url)
         enqueuer = Enqueuer(Outbox(redis, settings.secret_bytes), publisher, registry, one_redis=settings.one_redis)
-        roll = secrets.SystemRandom().random
-        reports = Reports(store, policy, roll)
-        unread = PendingReports(store, inbox, reports)
-        waits = Timeouts(lease=settings.lease)
-        answers = AnswerRecorder(store=store, limit=limit, put_off=put_off, policy=policy, unread=unread, roll=roll, waits=waits)
-        sender = Sender(
-            store=store,
-            limit=limit,
-            submits=_submits(settings, adapter, limit, answers, waits, policy.report_deadline),
-            unread=unread,
+        timeouts, limiter = Timeouts(lease=settings.lease), RateLimiter(redis, settings.rate, settings.halt_probe)
+        reports = Reports(records, parked, policy, _roll)
+        pending = PendingReports(parked, inbox, reports)
+        context = SendContext(
+            records=records,
+            limiter=limiter,
+            submitter=_submitter(settings, redis, adapter, records, limiter, policy, pending, timeouts),
+            pending=pending,
             enqueuer=enqueuer,
-            tariff=Tariff(registry, settings.rate_unit == "segments"),
+            cost=MessageCost(registry, settings.rate_unit == "segments"),
             policy=policy,
-            waits=waits,
+            timeouts=timeouts,
         )
-        pace = PollRate(redis, settings.pull_rate)
-        reconciler = StatusPoller(store, pace, adapter, reports, publisher, policy, clock=lambda: time.time_ns() // 1_000_000)
-        agenda = Scheduler(store, enqueuer, reconciler, unread, policy, waits.lease)
-        lost, muster = Rescuer(store, enqueuer, inbox, publisher), WorkerRegistry(redis)
-        given = Configuration.of(settings)
-        return cls(store, limit, policy, enqueuer, reports, inbox, sender, reconciler, agenda, lost, put_off, muster, given)
+        poller = StatusPoller(records, PollRate(redis, settings.pull_rate), adapter, reports, publisher, policy, _now)
+        return cls(
+            records=records,
+            failed_reports=FailedReports(redis, retention),
+            undecodable=UndecodableTasks(redis, retention),
+            limiter=limiter,
+            policy=policy,
+            enqueuer=enqueuer,
+            reports=reports,
+            inbox=inbox,
+            sender=Sender(context),
+            poller=poller,
+            scheduler=Scheduler(DueMessages(redis), records, enqueuer, poller, pending, policy, timeouts.lease),
+            rescuer=Rescuer(LostTasks(redis), enqueuer, inbox, publisher),
+            worker_registry=WorkerRegistry(redis),
+            shared_settings=shared_settings(settings),
+        )
 
 
-def _submits(
-    settings: WorkerSettings, adapter: Vendor, limit: Limit, answers: AnswerRecorder, waits: Timeouts, callback_life: float
+def _now() -> int:
+    """This host's clock, in ms."""
+    return time.time_ns() // 1_000_000
+
+
+def _submitter(
+    settings: WorkerSettings,
+    redis: Redis,
+    adapter: Vendor,
+    records: Records,
+    limiter: RateLimiter,
+    policy: Policy,
+    pending: PendingReports,
+    timeouts: Timeouts,
 ) -> Submitter:
+    recorder = AnswerRecorder(
+        records=records,
+        limiter=limiter,
+        halted_messages=HaltedMessages(redis),
+        policy=policy,
+        pending=pending,
+        roll=_roll,
+        timeouts=timeouts,
+    )
     return Submitter(
         vendor=adapter,
-        limit=limit,
-        answers=answers,
+        limiter=limiter,
+        recorder=recorder,
         concurrency=settings.concurrency,
         secret=settings.secret_bytes,
         callback_base=settings.callback_url,
-        callback_life=callback_life,
-        waits=waits,
+        callback_life=policy.report_deadline,
+        timeouts=timeouts,
     )
-
-
-def vendor(settings: WorkerSettings) -> Vendor:
-    """The vendor's adapter with the account of the settings; raises ``SettingsError`` for an account that cannot work."""
-    try:
-        account = YishaAccount(
-            domestic_url=settings.vendor_url,
-            intl_url=settings.vendor_intl_url,
-            credentials=_credentials(settings),
-            serialiser=settings.serialiser,
-            channel=settings.channel,
-            connect_timeout=settings.connect_timeout,
-            read_timeout=settings.read_timeout,
-        )
-    except ValueError as error:
-        raise SettingsError(f"vendor account: {error}") from None
-    proxy = settings.vendor_proxy.get_secret_value() if settings.vendor_proxy else None
-    return Yisha(account, open_session(settings.concurrency, proxy))
-
-
-def _credentials(settings: WorkerSettings) -> Credentials:
-    if settings.app_key is not None and settings.app_secret is not None:
-        return AppKey(settings.app_key, settings.app_secret.get_secret_value())
-    return AppCode(settings.appcode.get_secret_value() if settings.appcode else "")

@@ -1,1 +1,1 @@
-"""Putting Celery task messages on Redis or RabbitMQ, without Celery."""
+"""Publishes Celery task messages to Redis or RabbitMQ, without Celery."""

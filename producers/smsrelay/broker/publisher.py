@@ -19,7 +19,7 @@ from smsrelay.broker.publishing_transport import PublishingTransport
 from smsrelay.broker.queues import broker_queue, transport_options
 from smsrelay.broker.task_message import TaskMessage
 from smsrelay.contract.lanes import STATUS_QUEUE
-from smsrelay.servers.access_denied import explained, why_kept_out
+from smsrelay.servers.access_denied import explain, why_denied
 from smsrelay.servers.broker_address import broker_address, is_rabbitmq
 from smsrelay.servers.redis_address import RedisAddress
 from smsrelay.servers.redis_errors import why_unavailable
@@ -208,8 +208,8 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, KombuError) and error.__cause__ is not None:  # a batch that failed, say
         return _reason(error.__cause__)
     if isinstance(error, RedisError):
-        return explained(error, why_unavailable(error) or "Redis refuses what is published")
-    if kept_out := why_kept_out(error):
+        return explain(error, why_unavailable(error) or "Redis refuses what is published")
+    if kept_out := why_denied(error):
         return kept_out
     said = str(error) if isinstance(error, Unconfirmed) else getattr(error, "reply_text", None)
     return str(said or type(error).__name__)

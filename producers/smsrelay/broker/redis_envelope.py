@@ -1,7 +1,6 @@
-"""Envelope: a task as kombu writes it into a Redis list, for those who write it beside other commands in one round trip.
+"""Envelope: a task as kombu writes it to a Redis list, so that it can be pushed together with other commands in one round trip.
 
-Enters: a ``TaskMessage``, for the default exchange. Leaves: JSON text, which any consumer of kombu reads.
-Nothing fails here. What kombu itself writes is compared in the tests, field by field.
+For the default exchange; every kombu consumer can read it. A test compares it field by field with what kombu itself writes.
 """
 
 import base64
@@ -12,7 +11,7 @@ from smsrelay.broker.task_message import TaskMessage
 
 
 def envelope(task: TaskMessage) -> str:
-    """The text that ``LPUSH`` puts on the list ``task.queue``."""
+    """JSON text to ``LPUSH`` on the list ``task.queue``."""
     return json.dumps(
         {
             "body": base64.b64encode(task.body.encode()).decode(),

@@ -1,7 +1,7 @@
-"""A Celery task message as a value: protocol 2, JSON, written by hand so that no app needs Celery to enqueue.
+"""TaskMessage: a Celery task message (protocol 2, JSON), built without Celery so that apps need not install it.
 
-Enters: task name and keyword arguments (ids and events, never a person). Leaves: headers and body for kombu.
-The representations that Flower shows are set here; they name what a person watching needs, and nothing else.
+Takes the task's name and keyword arguments: ids and events, no personal data. The text that Flower shows in place of the
+arguments is set here.
 """
 
 import json
@@ -14,9 +14,9 @@ SEND = "sms.send"
 STATUS = "sms.status"
 PULL = "sms.pull"
 
-NAMES = frozenset({ATTEMPT, SEND, STATUS, PULL})  # of every task there is; Celery brings others, which nobody may call
+NAMES = frozenset({ATTEMPT, SEND, STATUS, PULL})  # all of ours; Celery registers others, which nobody may call
 
-ORIGIN = "smsrelay"  # marks tasks whose shown arguments we wrote ourselves
+ORIGIN = "smsrelay"  # marks tasks whose displayed arguments we wrote ourselves
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,26 +25,26 @@ class TaskMessage:
 
     name: str
     queue: str
-    kwargs: dict[str, Any] | str  # as a value, or in JSON already
-    shown: str  # what Flower and logs show in place of the arguments
+    kwargs: dict[str, Any] | str  # a str is JSON already
+    shown: str  # what Flower and the logs show in place of the arguments
     task_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     @property
     def headers(self) -> dict[str, Any]:
-        """Celery protocol 2 headers."""
+        """Headers of Celery's protocol 2."""
         return protocol_headers(self.name, self.task_id, args="()", kwargs=self.shown, origin=ORIGIN)
 
     @property
     def body(self) -> str:
-        """Celery protocol 2 body, in JSON: args, kwargs, embedded callbacks."""
+        """Body of Celery's protocol 2, in JSON: args, kwargs, embedded callbacks."""
         kwargs = self.kwargs if isinstance(self.kwargs, str) else json.dumps(self.kwargs)
         return f'[[], {kwargs}, {{"callbacks": null, "errbacks": null, "chain": null, "chord": null}}]'
 
 
 def protocol_headers(task: object, task_id: str, *, args: str, kwargs: str, origin: str) -> dict[str, Any]:
-    """Headers of Celery's protocol 2, with ``args`` and ``kwargs`` as they are shown.
+    """Headers of Celery's protocol 2; ``args`` and ``kwargs`` are the texts to show in place of the arguments.
 
-    ``ignore_result`` because the record, not a result backend, is the truth.
+    ``ignore_result``, because outcomes are recorded in the store and there is no result backend.
     """
     return {
         "lang": "py",

@@ -1,1 +1,1 @@
-"""Campaigns: one job for each row of a CSV file."""
+"""Campaigns: one SMS for each row of a CSV file."""

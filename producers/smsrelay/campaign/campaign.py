@@ -1,10 +1,11 @@
-"""Campaign: one job of each row of a file, the same one however often the file is read.
+"""Campaign: turns each row of a file into a job, and into the same job every time the file is read.
 
-Takes rows, and what the command gives for all of them. Yields, for each row in order, what became of it. A wrong row is refused
-with its reasons and keeps no other out. Raises ``StoreUnavailable`` in the middle: then running it again sends nothing twice.
+An invalid row is refused with its reasons and does not affect the others. If the store becomes unavailable on the way, enqueuing
+the file again sends nothing twice.
 
-A row without a reference of the app's gets one made of the campaign's name and the row's content, keyed, so that no number can be
-found by it. Not of its line: lines move when somebody mends a file. So two rows with the same content are one SMS.
+A row without a reference gets one: a keyed digest of its content, so that no phone number can be found by it, and the campaign's
+name. Its line number is not used, because lines move when somebody corrects the file. So two rows with the same content are one
+SMS.
 """
 
 import hashlib
@@ -17,36 +18,36 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from smsrelay.campaign.header import Columns
-from smsrelay.campaign.misaligned_rows import misfit
+from smsrelay.campaign.misaligned_rows import misalignment
 from smsrelay.campaign.row import Row
-from smsrelay.campaign.spreadsheet_artefact import FORMULA_MARK, is_text_formula, lost_identity
+from smsrelay.campaign.spreadsheet_artefact import FORMULA_MARK, is_text_formula, reference_fault
 from smsrelay.contract.character import invisible
 from smsrelay.contract.job import SendJob
-from smsrelay.contract.message import keyed
+from smsrelay.contract.message import keyed_digest
 from smsrelay.contract.parameter import placed
 from smsrelay.contract.phone_number import e164
 from smsrelay.contract.rejection import Problem, Rejection
 from smsrelay.enqueue import Accepted, Enqueuer, Refused
 
-_SEEN_TO = {"to", "params"}  # a number drops what is invisible, and the job looks at its parameters
-_OF_PARAMETER = re.compile(r"params\.([0-9]{1,2})")
+_CHECKED_ELSEWHERE = {"to", "params"}  # parsing a number drops invisible characters, and SendJob checks the parameters
+_PARAMETER_FIELD = re.compile(r"params\.([0-9]{1,2})")
 
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """Makes jobs of rows."""
+    """Makes a job from each row."""
 
     name: str
     columns: Columns
-    constants: Mapping[str, Any]  # fields of SendJob that every row has unless it brings its own
+    constants: Mapping[str, Any]  # fields of SendJob for rows that do not have their own
     secret: bytes = field(repr=False)
     delimiter: str = ","
 
     def job(self, row: Row) -> SendJob:
         """The job of one row; raises ``Rejection``."""
-        problem = misfit(row, self.columns, self.delimiter)
+        problem = misalignment(row, self.columns, self.delimiter)
         given = {} if problem else {name: row.cells[place].strip() for name, place in self.columns.places.items()}
-        problems = [problem] if problem else [*_unfit(given), *self._formulas(row.cells)]
+        problems = [problem] if problem else [*_cell_problems(given), *self._formulas(row.cells)]
         if problems:
             raise Rejection(problems)
         fields = dict(self.constants) | {name: cell for name, cell in given.items() if cell}
@@ -56,11 +57,11 @@ class Campaign:
         try:
             return SendJob(**fields)
         except Rejection as rejection:
-            problems = [self._of_column(problem) for problem in rejection.problems]
+            problems = [self._with_column_name(problem) for problem in rejection.problems]
         raise Rejection(problems)
 
-    def taken(self, row: Row) -> SendJob | Rejection:
-        """The same, a refusal as a value."""
+    def job_or_rejection(self, row: Row) -> SendJob | Rejection:
+        """The job of one row, or the rejection as a value."""
         try:
             return self.job(row)
         except Rejection as rejection:
@@ -70,12 +71,12 @@ class Campaign:
         if whole:
             return _listed(whole)
         values = [cells[place].strip() for place in self.columns.parameters]
-        while values and not values[-1]:  # a shorter template among longer ones
+        while values and not values[-1]:  # its template takes fewer parameters than others in the file
             values.pop()
         return tuple(values)
 
     def _formulas(self, cells: Sequence[str]) -> Iterator[Problem]:
-        if FORMULA_MARK not in "".join(cells):  # as in nearly all rows
+        if FORMULA_MARK not in "".join(cells):  # fast path: nearly all rows
             return
         used = {name: place for name, place in self.columns.places.items() if name != "to"}
         used |= {f"p{number}": place for number, place in enumerate(self.columns.parameters, 1)}
@@ -83,25 +84,25 @@ class Campaign:
             if is_text_formula(cells[place]):
                 yield Problem(name, 'is a formula (="…"); export the value itself')
 
-    def _of_column(self, problem: Problem) -> Problem:
-        """A problem of a job, under the name of the column."""
-        found = _OF_PARAMETER.fullmatch(problem.field) if self.columns.parameters else None
+    def _with_column_name(self, problem: Problem) -> Problem:
+        """A problem with a job's parameter, under the name of its column."""
+        found = _PARAMETER_FIELD.fullmatch(problem.field) if self.columns.parameters else None
         return Problem(f"p{int(found[1]) + 1}", problem.reason) if found else problem
 
     def _reference(self, fields: Mapping[str, Any]) -> str:
         content = [fields.get(name) for name in ("app", "to", "template", "lane", "params")]
-        named = hashlib.sha256(self.name.encode(errors="surrogatepass")).hexdigest()[:16]
-        return f"bulk {named} {keyed(self.secret, 'row', json.dumps(content))}"
+        name_hash = hashlib.sha256(self.name.encode(errors="surrogatepass")).hexdigest()[:16]
+        return f"bulk {name_hash} {keyed_digest(self.secret, 'row', json.dumps(content))}"
 
 
 def enqueue_rows(enqueuer: Enqueuer, campaign: Campaign, rows: Iterable[Row]) -> Iterator[tuple[Row, Accepted | Refused]]:
-    """Enqueue a row after the other; each comes back with its result. Raises ``StoreUnavailable``."""
-    waiting: deque[Row] = deque()  # as many as enqueue_many reads ahead
+    """Enqueue every row; yields each with its result, in order. Raises ``StoreUnavailable``."""
+    waiting: deque[Row] = deque()  # rows that enqueue_many has read ahead
 
     def jobs() -> Iterator[SendJob | Rejection]:
         for row in rows:
             waiting.append(row)
-            yield campaign.taken(row)
+            yield campaign.job_or_rejection(row)
 
     with closing(enqueuer.enqueue_many(jobs())) as results:
         for result in results:
@@ -116,20 +117,20 @@ def _number(cell: str) -> str:
     raise Rejection.of("to", reason)
 
 
-def _unfit(given: Mapping[str, str]) -> Iterator[Problem]:
-    """What nobody would find by looking at a cell of a row's own fields."""
+def _cell_problems(given: Mapping[str, str]) -> Iterator[Problem]:
+    """Invisible characters in cells, and a reference that a spreadsheet has damaged."""
     for name, cell in given.items():
-        unseen = None if name in _SEEN_TO or cell.isascii() else invisible(cell)
+        unseen = None if name in _CHECKED_ELSEWHERE or cell.isascii() else invisible(cell)
         if unseen is not None:
             yield Problem(name, f"holds {placed(cell, unseen)}, which is invisible; remove it")
     reference = given.get("reference")
-    lost = lost_identity(reference) if reference else None
-    if lost is not None:
-        yield Problem("reference", lost)
+    fault = reference_fault(reference) if reference else None
+    if fault is not None:
+        yield Problem("reference", fault)
 
 
 def _listed(cell: str) -> tuple[str, ...]:
-    """Values of a params cell: a JSON list of texts, or one value as it stands."""
+    """The values in a params cell: a JSON list of strings, or the whole cell as one value."""
     if not cell.startswith(("[", "{")):
         return (cell,)
     try:
@@ -137,5 +138,5 @@ def _listed(cell: str) -> tuple[str, ...]:
     except (ValueError, RecursionError):
         values = None
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-        raise Rejection.of("params", 'must be a JSON list of texts, like ["394021", "5"], or one value')
+        raise Rejection.of("params", 'must be a JSON list of strings, like ["394021", "5"], or one value')
     return tuple(values)

@@ -1,8 +1,8 @@
-"""A campaign's file: a CSV as spreadsheets write it, read line by line.
+"""CsvFile: a campaign's file, a CSV as spreadsheets write it.
 
-Takes a path, and how the file is written where that cannot be told. Returns a ``Survey`` of the whole file, made before anything
-is sent, then its rows, one at a time in bounded memory. Raises ``Rejection`` when the file is not text in that encoding, has no
-header or a quote that is not closed, or changes while it is read, and ``OSError``.
+It is read twice: first whole, into a ``Survey``, before anything is sent; then row by row, in bounded memory. Raises
+``Rejection`` if the file is not text in the given encoding, has no header, has an unclosed quote, or changes while it is read;
+and ``OSError``.
 """
 
 import os
@@ -16,7 +16,7 @@ from typing import IO
 
 from smsrelay.campaign.csv_reader import CsvRows
 from smsrelay.campaign.file_encoding import checked_digest
-from smsrelay.campaign.header import NO_CHOICE, ColumnChoice, Columns, is_of_refused_rows, read_header
+from smsrelay.campaign.header import NO_CHOICE, ColumnChoice, Columns, is_refused_rows_file, read_header
 from smsrelay.campaign.row import Row
 from smsrelay.campaign.spreadsheet_formula import restored
 from smsrelay.contract.rejection import Rejection
@@ -26,24 +26,24 @@ DELIMITERS = tuple(_DELIMITERS)
 _DECLARED = re.compile(r'"?sep=([^\w\s"])"?[,;\t]*\s*|"?sep=(\t)"?\s*', re.IGNORECASE)  # Excel's first line
 _QUOTED = re.compile(r'"[^"]*"')
 _CHANGED = "was changed while it was read"
-_MARK = "\ufeff"
-_LOOK = 500  # rows between two looks at whether the file is still the same
+_BYTE_ORDER_MARK = "\ufeff"
+_CHECK_EVERY = 500  # rows between two checks that the file has not changed
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What reading a file once without sending anything tells."""
+    """What the first reading of a file finds out."""
 
     header: list[str]
     columns: Columns
     delimiter: str
     rows: int
-    digest: str  # of its bytes
-    version: tuple[int, int, int]  # of the file: what changes when somebody saves it
+    digest: str  # of the file's bytes
+    version: tuple[int, int, int]  # inode, size and mtime: they change when somebody saves the file
 
 
-class BulkFile:
-    """Reads one file, as often as it is asked to."""
+class CsvFile:
+    """One CSV file. ``delimiter`` is a name out of ``DELIMITERS``; without it the header decides."""
 
     def __init__(self, path: Path, encoding: str = "utf-8-sig", delimiter: str | None = None) -> None:
         self._path = path
@@ -51,9 +51,9 @@ class BulkFile:
         self._delimiter = _DELIMITERS[delimiter] if delimiter else None
 
     def survey(self, choice: ColumnChoice = NO_CHOICE) -> Survey:
-        """Reads it whole; raises ``Rejection`` or ``OSError``."""
+        """Read the whole file; raises ``Rejection`` or ``OSError``."""
         if not stat.S_ISREG(self._path.stat().st_mode):
-            raise Rejection.of("FILE", "must be a regular file, for it is read twice")
+            raise Rejection.of("FILE", "must be a regular file, because it is read twice")
         with self._path.open("rb") as file:
             version = _version(file)
             digest = checked_digest(file, self._encoding)
@@ -69,22 +69,22 @@ class BulkFile:
             return Survey(header.cells, columns, delimiter, sum(1 for _ in rows), digest, version)
 
     def rows(self, survey: Survey) -> Iterator[Row]:
-        """Every row but the header and blank ones; raises ``Rejection`` when the file is no longer the surveyed one."""
+        """Every row except the header and blank ones; raises ``Rejection`` if the file has changed since the survey."""
         with self._open() as text:
             _, rows = self._rows(text)
             try:
                 for number, row in enumerate(rows):
-                    if number % _LOOK == 0:
-                        _same(text, survey)
+                    if number % _CHECK_EVERY == 0:
+                        _require_unchanged(text, survey)
                     if number:
                         yield row
             except UnicodeError:
                 raise Rejection.of("FILE", _CHANGED) from None
-            _same(text, survey)
+            _require_unchanged(text, survey)
 
     def _rows(self, text: IO[str]) -> tuple[str, Iterator[Row]]:
         """The delimiter, and all rows, the header first."""
-        first, line, declared = text.readline().lstrip(_MARK), 0, None
+        first, line, declared = text.readline().lstrip(_BYTE_ORDER_MARK), 0, None
         while first and (_is_blank(first) or (not declared and _DECLARED.fullmatch(first))):
             declared = declared or _DECLARED.fullmatch(first)
             first, line = text.readline(), line + 1
@@ -94,7 +94,7 @@ class BulkFile:
         if header is None:
             return delimiter, iter(())
         every = chain([header], rows)
-        return delimiter, map(_restored, every) if is_of_refused_rows(header.cells) else every
+        return delimiter, map(_restored, every) if is_refused_rows_file(header.cells) else every
 
     def _open(self) -> IO[str]:
         return self._path.open(encoding=self._encoding, newline="")
@@ -105,7 +105,7 @@ def _version(file: IO[bytes] | IO[str]) -> tuple[int, int, int]:
     return found.st_ino, found.st_size, found.st_mtime_ns
 
 
-def _same(file: IO[str], survey: Survey) -> None:
+def _require_unchanged(file: IO[str], survey: Survey) -> None:
     if _version(file) != survey.version:
         raise Rejection.of("FILE", _CHANGED)
 
@@ -119,6 +119,6 @@ def _is_blank(line: str) -> bool:
 
 
 def _likely_delimiter(header: str) -> str:
-    """The one that the header holds; the comma where it says nothing."""
+    """The delimiter that occurs most often in the header; the comma if none does."""
     unquoted = _QUOTED.sub("", header)
     return max(",;\t", key=unquoted.count)

@@ -1,8 +1,8 @@
-"""CSV as RFC 4180 has it and spreadsheets write it, with nothing guessed where a quotation mark is in doubt.
+"""Reads and writes CSV, as in RFC 4180 and as spreadsheets write it, without guessing about doubtful quotation marks.
 
-Takes lines of text with their line ends. Yields a ``Row`` for each record that is not blank. Raises ``Rejection`` naming the line
-where a quote opens that is not closed, or is followed by text, because then nobody knows where the record ends. Blanks around a
-quoted cell are no part of it; a quotation mark inside an unquoted cell is noted in ``Row.stray``.
+Takes lines with their line ends; yields a ``Row`` for each record that is not blank. Raises ``Rejection`` with the line of a
+quote that is not closed, or that is followed by text, because then it is unclear where the record ends. Blanks around a quoted
+cell are not part of it. A quotation mark inside an unquoted cell is noted in ``Row.stray``.
 """
 
 import re
@@ -12,15 +12,15 @@ from smsrelay.campaign.row import Row
 from smsrelay.contract.rejection import Rejection
 
 QUOTE = '"'
-_LONGEST_CELL = 128 * 1024  # characters; a quote that is not closed swallows no more
+_LONGEST_CELL = 128 * 1024  # characters; bounds what an unclosed quote can swallow
 _BODY = re.compile(r'(?:[^"]+|"")*+')
 
 
 class CsvRows:
-    """Reads one file's rows, once."""
+    """The rows of one file; can be iterated once."""
 
     def __init__(self, lines: Iterator[str], delimiter: str, line: int = 0) -> None:
-        """``line``: how many lines of the file were read before."""
+        """``line``: how many lines of the file were read already."""
         self._lines = lines
         self._line = line
         self._delimiter = delimiter
@@ -41,7 +41,7 @@ class CsvRows:
         return Row(self._line, text.rstrip("\r\n").split(self._delimiter))
 
     def _quoted_row(self, text: str) -> Row:
-        if self._all_quoted.fullmatch(text):  # as many programs write every row: much faster
+        if self._all_quoted.fullmatch(text):  # fast path: many programs quote every cell
             return Row(self._line, text.rstrip("\r\n")[1:-1].split(QUOTE + self._delimiter + QUOTE))
         begins, place, end = self._line, 0, self._delimiter
         cells: list[str] = []
@@ -62,7 +62,7 @@ class CsvRows:
         return Row(begins, cells, tuple(stray), folded=self._line > begins)
 
     def _quoted_cell(self, text: str, place: int) -> tuple[str, str, int]:
-        """The cell that a quote before ``place`` opens; then the line in which it is closed, and the place behind the quote."""
+        """Read a quoted cell from after its opening quote; returns it, the line that closes it, and the index after the quote."""
         opened, pieces, length = self._line, [], 0
         while True:
             body = _BODY.match(text, place)
@@ -73,13 +73,13 @@ class CsvRows:
                 return "".join(pieces).replace(QUOTE * 2, QUOTE), text, end + 1
             following = next(self._lines, None) if length <= _LONGEST_CELL else None
             if following is None:
-                raise Rejection.of(f"line {opened}", "is not CSV: a quote is opened and not closed")
+                raise Rejection.of(f"line {opened}", "is not CSV: a quote is opened but not closed")
             self._line += 1
             text, place = following, 0
 
 
 def csv_line(cells: list[str], delimiter: str, stray: tuple[int, ...] = ()) -> str:
-    """A record as ``CsvRows`` reads it; cells at the places ``stray`` keep their quotation marks as they are."""
+    """A record that ``CsvRows`` reads back unchanged; cells at the indexes ``stray`` keep their quotation marks as they are."""
     return delimiter.join(cell if place in stray else _quoted(cell, delimiter) for place, cell in enumerate(cells)) + "\r\n"
 
 

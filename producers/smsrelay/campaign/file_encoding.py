@@ -1,7 +1,7 @@
-"""How a campaign's file is encoded: named by the user, checked against the bytes, never guessed.
+"""The encoding of a campaign's file: given by the user, verified against the bytes, never guessed.
 
-Takes the name of an encoding and a file of bytes. Returns the codec's name, or the file's digest once all of it turned out to be
-text in that encoding. Raises ``Rejection`` with the encoding to name, for a wrong one is a wrong text on a phone.
+A wrong encoding would put a wrong text on a phone, so a file that does not match is refused with a ``Rejection`` that says which
+encoding to give.
 """
 
 import codecs
@@ -11,13 +11,13 @@ import io
 from smsrelay.contract.rejection import Rejection
 
 _BLOCK = 1 << 20
-_START = 4096  # bytes that show what the file is
+_START = 4096  # bytes to recognise the file by
 _LONGEST_LINE = 1 << 20  # characters
-_NUL_SHARE = 10  # a tenth of UTF-16 that holds Latin digits and delimiters is zeros, and nothing of other text
-_NO_MARK = 0
-_FOR_PROGRAMS = {"charmap", "idna", "mbcs", "oem", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"}
+_NUL_SHARE = 10  # at least a tenth of a UTF-16 file with Latin digits and delimiters is NUL; other text has none
+_NO_MARK = 0  # in place of a line number
+_NOT_FOR_TEXT_FILES = {"charmap", "idna", "mbcs", "oem", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"}
 _MARKS = (
-    (codecs.BOM_UTF32_LE, "utf-32"),  # begins with the mark of UTF-16
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
@@ -26,19 +26,19 @@ _ADVICE = "a plain “CSV” of a Chinese Excel is GBK: give --encoding gb18030,
 
 
 def known_encoding(name: str) -> str:
-    """The codec's own name of a text encoding, of UTF-8 the one that drops a byte order mark; raises ``ValueError``."""
+    """Python's name of the codec; for UTF-8, the one that drops a byte order mark. Raises ``ValueError``."""
     try:
         known = codecs.lookup(name).name
         io.TextIOWrapper(io.BytesIO(), encoding=known)
-    except (LookupError, ValueError):  # ValueError: a name that cannot be one
+    except (LookupError, ValueError):  # ValueError: not a possible name
         known = ""
-    if not known or known in _FOR_PROGRAMS:
-        raise ValueError("is no encoding of text files; utf-8, gb18030, utf-16 and big5 are usual")
+    if not known or known in _NOT_FOR_TEXT_FILES:
+        raise ValueError("is not an encoding for text files; common ones are utf-8, gb18030, utf-16 and big5")
     return "utf-8-sig" if known == "utf-8" else known
 
 
 def checked_digest(file: io.BufferedReader, encoding: str) -> str:
-    """Digest of the bytes; raises ``Rejection`` when they are no text in the encoding."""
+    """Digest of the file's bytes; raises ``Rejection`` if they are not text in this encoding."""
     digest, text, in_utf8 = hashlib.sha256(), _Decoded(encoding), _Decoded("utf-8")
     unicode = encoding.startswith("utf-")
     ascii_only = True
@@ -53,14 +53,14 @@ def checked_digest(file: io.BufferedReader, encoding: str) -> str:
     in_utf8.add(b"", final=True)
     if not unicode and not ascii_only and in_utf8.wrong_line is None:
         reason = f"the file is UTF-8, and {encoding} would read other characters: leave --encoding out, or give utf-8"
-        raise Rejection.of("--encoding", f"{reason}; if it is {encoding} all the same, save it as UTF-8")
+        raise Rejection.of("--encoding", f"{reason}; if it really is {encoding}, save it as UTF-8")
     if text.wrong_line is not None:
         raise Rejection.of("--encoding", _not_text(encoding, text.wrong_line))
     return digest.hexdigest()
 
 
 class _Decoded:
-    """Bytes decoded block by block, until the first that cannot be."""
+    """Decodes a file block by block, up to the first byte that is invalid."""
 
     def __init__(self, encoding: str) -> None:
         self.wrong_line: int | None = None
@@ -68,10 +68,10 @@ class _Decoded:
         self._decoder = codecs.getincrementaldecoder(encoding)()
         self._newlines = io.IncrementalNewlineDecoder(None, translate=True)
         self._lines = 1
-        self._length = 0  # of the line that is not ended
+        self._length = 0  # of the unfinished last line
 
     def add(self, block: bytes, final: bool = False) -> None:
-        """The next bytes."""
+        """Decode the next block."""
         if self.wrong_line is not None:
             return
         try:
@@ -79,7 +79,7 @@ class _Decoded:
         except UnicodeDecodeError as error:
             self._count(error.object[: error.start].decode(self._encoding, "replace"), final=True)
             self.wrong_line = self._lines
-        except UnicodeError:  # UTF-16 and UTF-32 without the byte order mark that their names ask for
+        except UnicodeError:  # utf-16 or utf-32 without the byte order mark that these codecs need
             self.wrong_line = _NO_MARK
 
     def _count(self, text: str, final: bool) -> None:
@@ -94,7 +94,7 @@ class _Decoded:
 
 
 def _check_marks(start: bytes, encoding: str) -> None:
-    """Raises ``Rejection`` for UTF-16 and UTF-32 that are called something else."""
+    """Raises ``Rejection`` for UTF-16 or UTF-32 given as another encoding."""
     wide = encoding.startswith(("utf-16", "utf-32"))
     named = next((name for mark, name in _MARKS if start.startswith(mark)), None)
     if named is not None and not encoding.startswith(named):

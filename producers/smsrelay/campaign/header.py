@@ -1,8 +1,8 @@
-"""The header of a campaign's file: which column is what.
+"""Reads the header of a campaign's file: which column is which field.
 
-Takes the cells of the first line, as a spreadsheet wrote them, and what the command says of columns. Returns ``Columns``. Raises
-``Rejection`` naming every column that is unknown, missing or there twice; a name is quoted only when it cannot be a person's
-data, for the header may be missing.
+Takes the cells of the first line and the command's options about columns; returns ``Columns``. Raises ``Rejection`` with every
+column that is unknown, missing or duplicate. A column name is quoted only if it cannot be personal data: the header may be
+missing, and then the first line is somebody's row.
 """
 
 import re
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from smsrelay.contract.character import escaped, without_format
 from smsrelay.contract.rejection import Problem, Rejection
 
-LINE, REASON = "line", "refused because"  # columns of the file of refused rows; ignored when it comes back mended
+LINE, REASON = "line", "refused because"  # extra columns in a file of refused rows; ignored when it is corrected and read again
 
 _SPELLINGS = {
     "to": "to phone mobile 手机号 手机号码 手机 电话 号码",
@@ -24,17 +24,17 @@ _SPELLINGS = {
 _NAMES = {spelling: name for name, spellings in _SPELLINGS.items() for spelling in spellings.split()}
 _PARAMETER = re.compile(r"(?:p|param|参数)([1-9]|1[0-9]|20)")
 _PLAIN_WORD = re.compile(r"[^\W\d]{1,20}[\w ]{0,10}")
-_TOLD = 10
+_MOST_SHOWN = 10
 _PARAMETERS = tuple(f"p{number}" for number in range(1, 21))
 FIELDS = (*_SPELLINGS, *_PARAMETERS)
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnChoice:
-    """What the command says of columns."""
+    """The command's options about columns."""
 
     named: Mapping[str, str] = field(default_factory=dict)  # our name → the one in the header
-    ignored: Collection[str] = ()  # an empty name stands for columns without one
+    ignored: Collection[str] = ()  # an empty name means columns without a name
     others_ignored: bool = False
 
 
@@ -43,13 +43,13 @@ NO_CHOICE = ColumnChoice()
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Where in a row each field stands."""
+    """Which cell of a row is which field."""
 
     places: Mapping[str, int]  # of to, template, lane, reference, params
     parameters: tuple[int, ...]  # of p1, p2, …
-    width: int  # cells a row must have: as many as the header, columns without a name at its end left out
-    padded: int  # cells a row may have when the rest is empty: all of the header
-    unnamed: tuple[int, ...] = ()  # places before the width where nothing may stand
+    width: int  # cells a row must have: as many as the header, without unnamed columns at its end
+    padded: int  # cells a row may have if those beyond the width are empty: all of the header
+    unnamed: tuple[int, ...] = ()  # columns before the width that have no name and must be empty
 
 
 def read_header(cells: Sequence[str], choice: ColumnChoice = NO_CHOICE) -> Columns:
@@ -80,28 +80,28 @@ def read_header(cells: Sequence[str], choice: ColumnChoice = NO_CHOICE) -> Colum
     return Columns({name: places[name] for name in _SPELLINGS if name in places}, parameters, width, len(names), unnamed)
 
 
-def is_of_refused_rows(cells: Sequence[str]) -> bool:
-    """Whether a file is one that this command wrote of refused rows."""
+def is_refused_rows_file(cells: Sequence[str]) -> bool:
+    """Whether this is the header of a file of refused rows that ``bulk`` wrote."""
     return {LINE, REASON} <= {_plain(cell) for cell in cells}
 
 
-def of_refused_row(cell: str) -> bool:
-    """Whether a cell of the header is one that the file of refused rows adds."""
+def is_extra_column(cell: str) -> bool:
+    """Whether this is the header of a column that is only in a file of refused rows."""
     return _plain(cell) in {LINE, REASON}
 
 
 def _plain(cell: str) -> str:
-    """A name as it is compared: without blanks around it, capitals, and what nobody sees."""
+    """A name in the form for comparison: lower case, without blanks around it and invisible characters."""
     return without_format(cell).strip().lower()
 
 
 def _field(written: str) -> str:
-    """Our name of a column, or what stands there when we have none."""
+    """Our name for a column, or the name as written if it is none of ours."""
     return _PARAMETER.sub(r"p\1", _NAMES.get(written, written))
 
 
 def _chosen(names: Sequence[str], named: Mapping[str, str]) -> tuple[dict[str, int], list[Problem]]:
-    """Places of the columns that the command names, and what is wrong with them."""
+    """The columns that the command's options name, and problems with them."""
     places: dict[str, int] = {}
     problems = []
     for name, header in named.items():
@@ -116,17 +116,17 @@ def _chosen(names: Sequence[str], named: Mapping[str, str]) -> tuple[dict[str, i
 
 def _unknown(place: int, name: str) -> Problem:
     plain = _PLAIN_WORD.fullmatch(name) and sum(map(str.isdigit, name)) < 4
-    subject = repr(name) if plain else "what stands there"
+    subject = repr(name) if plain else "this name"
     return Problem(
         f"column {place + 1}",
-        f"the first line must be a header, and {subject} is no known column; known are to, template, lane, reference and p1, p2,"
-        " … or params; --column to=NAME says which column is what, --ignore NAME leaves one out, --ignore-others all others",
+        f"the first line must be a header, and {subject} is not a known column; known are to, template, lane, reference and p1,"
+        " p2, … or params; --column to=NAME says which column is which, --ignore NAME leaves one out, --ignore-others all others",
     )
 
 
 def _first(unknown: Sequence[Problem]) -> list[Problem]:
-    more = len(unknown) - _TOLD
-    return [*unknown[:_TOLD], *([Problem("header", f"{more} more columns are unknown")] if more > 0 else [])]
+    more = len(unknown) - _MOST_SHOWN
+    return [*unknown[:_MOST_SHOWN], *([Problem("header", f"{more} more columns are unknown")] if more > 0 else [])]
 
 
 def _missing(places: Mapping[str, int]) -> list[Problem]:

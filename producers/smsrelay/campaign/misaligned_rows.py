@@ -1,6 +1,6 @@
-"""Rows whose cells may not be those of the columns they stand under.
+"""Detects rows whose cells may have shifted out of their columns, by a missing quote or a stray delimiter.
 
-Takes a row and the columns. Returns what is wrong, naming cells by their position and never by what stands in them.
+A problem names cells by position and never quotes them.
 """
 
 from collections.abc import Sequence
@@ -12,32 +12,32 @@ from smsrelay.contract.character import without_format
 from smsrelay.contract.phone_number import e164
 from smsrelay.contract.rejection import Problem
 
-_QUOTE = "a text that holds the delimiter or a quotation mark must be quoted"
+_QUOTE = "a text with a delimiter or a quotation mark in it must be quoted"
 
 
-def misfit(row: Row, columns: Columns, delimiter: str) -> Problem | None:
-    """Why a row cannot be told apart into its columns; ``None`` when it can."""
+def misalignment(row: Row, columns: Columns, delimiter: str) -> Problem | None:
+    """Why it is unclear which cell belongs to which column; ``None`` when it is clear."""
     cells, width = row.cells, columns.width
     if len(cells) == width and not (row.stray or row.folded or columns.unnamed):
-        return None  # as nearly all are
+        return None  # fast path: nearly all rows
     if row.stray:
         return Problem("row", f"cell {row.stray[0] + 1} holds a quotation mark without being quoted; {_QUOTE}")
     if len(cells) < width:
         return Problem("row", f"ends at cell {len(cells)}, the header at column {width}; any cell may be the missing one")
     if row.folded and _holds_row(cells, columns, delimiter):
         return Problem("row", "holds lines that are rows of their own; a quote may not be closed")
-    return _beside(cells, columns)
+    return _extra_cells(cells, columns)
 
 
-def _beside(cells: Sequence[str], columns: Columns) -> Problem | None:
-    """What stands in no column of the header, and what that may say of the others."""
+def _extra_cells(cells: Sequence[str], columns: Columns) -> Problem | None:
+    """Cells outside the header's columns, if they mean that others may have shifted."""
     width = columns.width
     outside = next((place for place in (*columns.unnamed, *range(width, len(cells))) if not _is_blank(cells[place])), None)
     if outside is not None:
         where = " under a column without a name" if outside < width else f", and the header ends at column {width}"
         return Problem("row", f"cell {outside + 1} is not empty{where}; {_QUOTE}")
     if len(cells) > columns.padded and _may_have_moved(cells, columns):
-        return Problem("row", f"has empty cells beyond the header: others may stand a column too far; {_QUOTE}")
+        return Problem("row", f"has empty cells beyond the header, so others may have moved by a column; {_QUOTE}")
     return None
 
 
@@ -46,14 +46,14 @@ def _is_blank(cell: str) -> bool:
 
 
 def _may_have_moved(cells: Sequence[str], columns: Columns) -> bool:
-    """Whether two cells may be one text that held the delimiter; then those behind them, all empty, stand a column too far."""
+    """Whether two neighbouring cells may be one text with a delimiter in it; the cells after them then moved by a column."""
     whole = {columns.places.get(name) for name in ("to", "template", "lane")}  # checked on their own
     filled = [place not in whole and not _is_blank(cells[place]) for place in range(columns.width)]
     return any(first and second for first, second in pairwise(filled))
 
 
 def _holds_row(cells: Sequence[str], columns: Columns, delimiter: str) -> bool:
-    """Whether a cell over several lines holds a row: a quote opened by mistake reaches to the next one in the file."""
+    """Whether a cell of several lines contains a row: a quote opened by mistake extends to the next one in the file."""
     lines = (line for cell in cells for line in cell.splitlines()[1:])
     place = columns.places["to"]
     return any(len(row) >= columns.width and _is_number(row[place]) for row in (line.split(delimiter) for line in lines))

@@ -1,8 +1,7 @@
-"""What a campaign would be: how many SMS of each template, how many segments are billed, and how the first one reads.
+"""Preview: the summary of a dry run: how many SMS of each template, how many segments are billed, and how the first one reads.
 
-Takes messages that would be accepted. Yields lines of text; the preview shows the parameters of one row, as whoever asks for a
-dry run wants to see them. Without a template registry there is nothing to count but messages. Parameters that look like what a
-spreadsheet leaves in place of a value are warned of on standard error, the first twenty of them.
+The preview shows the parameters of one row on purpose. Without a template registry only messages are counted. Parameters that
+look damaged by a spreadsheet are warned about on standard error, the first twenty of them.
 """
 
 from collections import Counter
@@ -15,11 +14,11 @@ from smsrelay.contract.character import escaped
 from smsrelay.contract.message import Message
 from smsrelay.contract.template import Approval, Registry, segments
 
-_TOLD = 20
+_MOST_SHOWN = 20
 
 
 class Preview:
-    """Adds up messages."""
+    """Sums up the messages that would be accepted."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
@@ -29,7 +28,7 @@ class Preview:
         self._doubtful = 0
 
     def add(self, line: int, message: Message) -> None:
-        """One message more, of the row at this line."""
+        """Add the message of the row at this line."""
         self._messages[message.template, message.lane.value] += 1
         template = self._registry.get(message.template)
         if template is not None:
@@ -42,7 +41,7 @@ class Preview:
                 self._warn(f"line {line}: p{number} looks like {found}")
 
     def lines(self) -> Iterator[str]:
-        """What there is to say."""
+        """The summary, line by line."""
         for (template, lane), messages in sorted(self._messages.items()):
             yield f"template {template}, lane {lane}: {messages:,} messages"
         for template, text in self._first.items():
@@ -56,5 +55,5 @@ class Preview:
 
     def _warn(self, warning: str) -> None:
         self._doubtful += 1
-        if self._doubtful <= _TOLD:
+        if self._doubtful <= _MOST_SHOWN:
             click.echo(f"warning: {warning}", err=True)

@@ -1,7 +1,4 @@
-"""How far a campaign's command is: a bar on a terminal, else a line every 100,000 rows. Both on standard error.
-
-Enters: the number of rows, then one call a row. Leaves: what a person watches. Nothing fails.
-"""
+"""RowsProgress: shows on standard error how far ``smsrelay bulk`` is: a bar on a terminal, else a line every 100,000 rows."""
 
 from types import TracebackType
 from typing import Self
@@ -14,7 +11,7 @@ _EVERY = 100_000
 
 
 class RowsProgress:
-    """Counts rows."""
+    """Counts rows and shows the progress while the context is entered."""
 
     def __init__(self, total: int) -> None:
         self.done = 0
@@ -24,7 +21,7 @@ class RowsProgress:
         self._bar = Progress(*columns, console=console) if console.is_terminal else None
 
     def advance(self) -> None:
-        """One row more is done."""
+        """Count one more row as done."""
         self.done += 1
         if self._bar is None:
             if self.done % _EVERY == 0:

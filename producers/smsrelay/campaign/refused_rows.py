@@ -1,8 +1,8 @@
-"""What a campaign's command says of rows that were refused: where and why, and nothing of what stands in them.
+"""RefusedRows: reports the rows of a campaign that were refused.
 
-Takes rows with their problems. Prints lines on standard error, the first twenty of them, and writes every row as it was, with
-line and reason, to a CSV that only its owner may read and no spreadsheet runs as formulas. It can be mended and enqueued like any
-other. Raises ``Rejection`` for a file that cannot be made private, and ``OSError``.
+Prints line number and reason on standard error, for the first twenty, and nothing of the content. Optionally writes every refused
+row unchanged, with line and reason, to a CSV file that only its owner can read and in which no spreadsheet runs formulas. That
+file can be corrected and enqueued like any other. Raises ``Rejection`` if it cannot be made private, and ``OSError``.
 """
 
 import errno
@@ -17,46 +17,46 @@ import click
 
 from smsrelay.campaign.csv_file import Survey
 from smsrelay.campaign.csv_reader import csv_line
-from smsrelay.campaign.header import LINE, REASON, of_refused_row
+from smsrelay.campaign.header import LINE, REASON, is_extra_column
 from smsrelay.campaign.row import Row
 from smsrelay.campaign.spreadsheet_formula import neutralised
 from smsrelay.contract.character import escaped
 from smsrelay.contract.rejection import Problem, Rejection
 
-_TOLD = 20
+_MOST_SHOWN = 20
 
 
 class RefusedRows:
-    """Tells of refused rows as they come."""
+    """Collects refused rows; ``path``: the file for them, if any."""
 
     def __init__(self, path: Path | None, survey: Survey) -> None:
         self.count = 0
         self._path = path
         self._delimiter = survey.delimiter
-        self._dropped = {place for place, cell in enumerate(survey.header) if of_refused_row(cell)}
+        self._dropped = {place for place, cell in enumerate(survey.header) if is_extra_column(cell)}
         self._file = _private(path) if path else None
         self._write(LINE, REASON, survey.header)
 
     def add(self, row: Row, problems: Iterable[Problem]) -> None:
-        """One row was refused."""
+        """Report one refused row."""
         self.count += 1
         reason = escaped("; ".join(str(problem) for problem in problems))
-        if self.count <= _TOLD:
+        if self.count <= _MOST_SHOWN:
             click.echo(f"line {row.line}: {reason}", err=True)
         self._write(str(row.line), reason, row.cells, row.stray)
 
     def flush(self) -> None:
-        """Have the file hold all rows so far; raises ``OSError``."""
+        """Write all rows so far to the file; raises ``OSError``."""
         if self._file:
             self._file.flush()
 
     def close(self) -> None:
-        """Tell how many were not told of, and finish the file."""
+        """Close the file, and print how many refused rows were not shown."""
         if self._file:
             self._file.close()
-        if self.count > _TOLD:
+        if self.count > _MOST_SHOWN:
             place = f"they are in {escaped(str(self._path))}" if self._path else "--errors FILE writes them to a file"
-            click.echo(f"and {self.count - _TOLD} more; {place}", err=True)
+            click.echo(f"and {self.count - _MOST_SHOWN} more; {place}", err=True)
 
     def _write(self, line: str, reason: str, cells: list[str], stray: tuple[int, ...] = ()) -> None:
         if self._file is None:
@@ -73,14 +73,14 @@ class RefusedRows:
 
 
 def _private(path: Path) -> TextIO:
-    """The file, empty, for its owner alone, whoever could read it before; raises ``Rejection`` or ``OSError``."""
+    """Open the file for writing, emptied and readable by its owner only, whatever its mode was. Raises ``Rejection``."""
     try:
         number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, mode=0o600)
     except OSError as error:
         linked = error.errno == errno.ELOOP
         reason = "is a symbolic link; give the file itself" if linked else f"cannot be opened: {error.strerror}"
         raise Rejection.of("--errors", reason) from None
-    file = os.fdopen(number, "w", encoding="utf-8-sig", newline="")  # with a BOM, by which Excel knows UTF-8
+    file = os.fdopen(number, "w", encoding="utf-8-sig", newline="")  # with a BOM, by which Excel recognises UTF-8
     try:
         if not stat.S_ISREG(os.fstat(number).st_mode):
             raise Rejection.of("--errors", "is not a regular file")

@@ -1,6 +1,6 @@
-"""What spreadsheets and exports leave in a cell in place of its value.
+"""Detects values that a spreadsheet or an export has damaged or replaced: ``#N/A``, ``4.4E+15``, ``null``, …
 
-Takes a cell. Returns what it looks like, in words that quote it only where it is one of a few known words.
+The description quotes the value only if it is one of a few known words.
 """
 
 import re
@@ -24,29 +24,29 @@ _SHAPES = (
     (re.compile(r"\?{2,}|.*\?{3}.*"), "characters that were lost in an encoding"),
     (re.compile(r".*(?:锟斤拷|Ã[\x80-¿]|â€).*"), "text that was read in a wrong encoding"),
 )
-_SUSPICIOUS = re.compile(r"[#=＝@{<«%?+.:\[Ãâ锟]|[0-9]{17}")  # no other value has any of the shapes
+_SUSPICIOUS = re.compile(r"[#=＝@{<«%?+.:\[Ãâ锟]|[0-9]{17}")  # every value of a shape above matches this: a fast check
 FORMULA_MARK = '="'
 _TEXT_FORMULA = re.compile(r'="[^"]*"')
 
 
 def artefact(value: str) -> str | None:
-    """What a value may be in place of what was meant; ``None`` for what looks like a value."""
+    """What a value looks like if it looks damaged; ``None`` if it looks intact."""
     word = _NO_VALUE.get(value.lower())
     if word is not None:
-        return f"“{word}”, which stands for no value"
+        return f"“{word}”, which means that there is no value"
     if not _SUSPICIOUS.search(value):
         return None
     return next((what for shape, what in _SHAPES if shape.fullmatch(value)), None)
 
 
-def lost_identity(reference: str) -> str | None:
-    """Why a reference may be another's as well; ``None`` for what looks like an id."""
+def reference_fault(reference: str) -> str | None:
+    """Why a reference may not be unique; ``None`` if it looks like an id."""
     word = _NO_VALUE.get(reference.lower())
     if word is not None:
-        return f"is “{word}”, which stands for no value"
+        return f"is “{word}”, which means that there is no value"
     return f"is {_ROUNDED}; make the column text in the spreadsheet" if _SCIENTIFIC.fullmatch(reference) else None
 
 
 def is_text_formula(cell: str) -> bool:
-    """Whether it is ``="0012"``, by which exports make a spreadsheet keep zeros: the value is inside the quotation marks."""
+    """Whether a cell is a formula like ``="0012"``, which exports use so that a spreadsheet keeps leading zeros."""
     return _TEXT_FORMULA.fullmatch(cell.strip()) is not None

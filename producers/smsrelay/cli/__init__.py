@@ -1,1 +1,1 @@
-"""Commands for whoever enqueues or runs a receiver."""
+"""Commands for apps and for the receiver: ``send``, ``bulk``, ``receiver``, ``schema``."""

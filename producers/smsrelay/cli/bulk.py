@@ -1,8 +1,8 @@
 """``smsrelay bulk``: enqueues a campaign from a CSV file.
 
-Takes a file, and what holds for all its rows. Prints a summary on standard output, refused rows by line on standard error. Exits
-with 0 when every row is accepted, 1 when some were refused, 2 for wrong input (then nothing was enqueued), 3 when it stopped on
-the way: the store went away, a file could not be read or written any more. However it ends, running it again sends nothing twice.
+Prints a summary on standard output, and refused rows by line on standard error. Exits with 0 when every row is accepted, 1 when
+some were refused, 2 for invalid input (nothing was enqueued), 3 when it stopped on the way because the store or a file failed.
+However it ends, running it again sends nothing twice.
 """
 
 import shlex
@@ -16,13 +16,13 @@ import click
 
 from smsrelay import logs
 from smsrelay.campaign.campaign import Campaign, enqueue_rows
-from smsrelay.campaign.csv_file import DELIMITERS, BulkFile, Survey
+from smsrelay.campaign.csv_file import DELIMITERS, CsvFile, Survey
 from smsrelay.campaign.file_encoding import known_encoding
 from smsrelay.campaign.header import FIELDS, ColumnChoice
 from smsrelay.campaign.preview import Preview
 from smsrelay.campaign.progress import RowsProgress
 from smsrelay.campaign.refused_rows import RefusedRows
-from smsrelay.cli.commands import Away, told
+from smsrelay.cli.errors import Unavailable, cli_errors
 from smsrelay.contract.character import escaped
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.rejection import Rejection
@@ -31,7 +31,7 @@ from smsrelay.enqueue import Accepted, Enqueuer
 from smsrelay.settings import ProducerSettings
 from smsrelay.store.connection import StoreUnavailable
 
-_AGAIN = "run the same command again: what was accepted is not sent twice"
+_RUN_AGAIN = "run the same command again: accepted rows are not sent twice"
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -57,27 +57,27 @@ def _named_columns(_context: click.Context, _parameter: click.Parameter, given: 
 
 @click.command()
 @click.argument("file", type=_FILE)
-@click.option("--template", help="Template id, for rows that bring none.")
-@click.option("--lane", type=click.Choice([lane.value for lane in Lane]), help="Urgency, for rows that bring none.")
+@click.option("--template", help="Template id, for rows that have none.")
+@click.option("--lane", type=click.Choice([lane.value for lane in Lane]), help="Urgency, for rows that have none.")
 @click.option("--app", "app_", help="Who is sending.")
 @click.option("--expires-in", type=int, help="Seconds after which a message is no longer worth sending.")
 @click.option("--not-before", type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z"]), help="Like 2026-11-22T09:00:00+0800.")
 @click.option(
-    "--campaign", help="Its name: rows it has sent are not sent again, even from another file. Without: the file itself."
+    "--campaign", help="A name: rows that it has sent are not sent again, even from another file. Default: the file's content."
 )
 @click.option("--encoding", default="utf-8", show_default=True, callback=_known_encoding, help="gb18030 for Excel's plain CSV.")
-@click.option("--delimiter", type=click.Choice(DELIMITERS), help="Between cells; without: the one that the header has.")
+@click.option("--delimiter", type=click.Choice(DELIMITERS), help="Between cells; default: the one in the header.")
 @click.option(
     "--column",
     "named",
     multiple=True,
     metavar="NAME=COLUMN",
     callback=_named_columns,
-    help='Like to="Mobile Phone"; once for each.',
+    help='Like to="Mobile Phone"; repeat for each.',
 )
-@click.option("--ignore", multiple=True, metavar="COLUMN", help="A column to leave out; once for each.")
-@click.option("--ignore-others", is_flag=True, help="Leave out every column that has no meaning here.")
-@click.option("--errors", type=click.Path(dir_okay=False, path_type=Path), help="Where refused rows go, to be mended and sent.")
+@click.option("--ignore", multiple=True, metavar="COLUMN", help="A column to leave out; repeat for each.")
+@click.option("--ignore-others", is_flag=True, help="Leave out every unknown column.")
+@click.option("--errors", type=click.Path(dir_okay=False, path_type=Path), help="A file for refused rows, to correct and send.")
 @click.option("--dry-run", is_flag=True, help="Check every row, count segments, enqueue nothing; needs no store.")
 def bulk(file: Path, errors: Path | None, dry_run: bool, app_: str | None, **options: Any) -> None:
     """Enqueue a campaign: one SMS for each row of a CSV file.
@@ -85,22 +85,22 @@ def bulk(file: Path, errors: Path | None, dry_run: bool, app_: str | None, **opt
     Columns: to, template, lane, reference, and p1, p2, … or params (a JSON list).
     """
     logs.set_up("WARNING")
-    with told():
+    with cli_errors():
         if errors is not None and errors.exists() and errors.samefile(file):
             raise Rejection.of("--errors", "is the file itself")
         settings = ProducerSettings()
-        source = BulkFile(file, options["encoding"], options["delimiter"])
+        source = CsvFile(file, options["encoding"], options["delimiter"])
         survey = source.survey(ColumnChoice(options["named"], options["ignore"], options["ignore_others"]))
-        constants = {name: options[name] for name in ("template", "lane", "expires_in", "not_before")} | {"app": app_}
-        given = {name: value for name, value in constants.items() if value is not None}
+        given = {name: options[name] for name in ("template", "lane", "expires_in", "not_before")} | {"app": app_}
+        constants = {name: value for name, value in given.items() if value is not None}
         name = options["campaign"] or survey.digest
-        campaign = Campaign(name, survey.columns, given, settings.secret_bytes, survey.delimiter)
+        campaign = Campaign(name, survey.columns, constants, settings.secret_bytes, survey.delimiter)
         with RefusedRows(errors, survey) as refused:
             (_check if dry_run else _send)(source, survey, campaign, refused, settings)
     raise click.exceptions.Exit(1 if refused.count else 0)
 
 
-def _send(source: BulkFile, survey: Survey, campaign: Campaign, refused: RefusedRows, settings: ProducerSettings) -> None:
+def _send(source: CsvFile, survey: Survey, campaign: Campaign, refused: RefusedRows, settings: ProducerSettings) -> None:
     new = known = 0
     with Enqueuer.connect(settings) as enqueuer, RowsProgress(survey.rows) as progress, _resumable(progress, campaign):
         for row, result in enqueue_rows(enqueuer, campaign, source.rows(survey)):
@@ -115,7 +115,7 @@ def _send(source: BulkFile, survey: Survey, campaign: Campaign, refused: Refused
     click.echo(f"{new + known + refused.count:,} rows: {new:,} accepted, {known:,} accepted before, {refused.count:,} refused")
 
 
-def _check(source: BulkFile, survey: Survey, campaign: Campaign, refused: RefusedRows, settings: ProducerSettings) -> None:
+def _check(source: CsvFile, survey: Survey, campaign: Campaign, refused: RefusedRows, settings: ProducerSettings) -> None:
     registry = load_registry(settings.templates)
     preview = Preview(registry)
     now = time.time_ns() // 1_000_000
@@ -135,16 +135,16 @@ def _check(source: BulkFile, survey: Survey, campaign: Campaign, refused: Refuse
 
 @contextmanager
 def _resumable(progress: RowsProgress, campaign: Campaign) -> Iterator[None]:
-    """Says how to go on when it does not come to the end."""
+    """Adds to every failure how far the command got and how to continue."""
     try:
         yield
     except StoreUnavailable as error:
-        raise Away(f"{error} after {progress.done:,} rows; {_AGAIN}") from None
+        raise Unavailable(f"{error} after {progress.done:,} rows; {_RUN_AGAIN}") from None
     except Rejection as rejection:  # of the whole file: a row's own is among the results
-        again = f"run it again with --campaign {shlex.quote(campaign.name)}, or what was accepted is sent again"
-        raise Away(f"{rejection} after {progress.done:,} rows; {again}") from None
+        again = f"run it again with --campaign {shlex.quote(campaign.name)}, or accepted rows are sent again"
+        raise Unavailable(f"{rejection} after {progress.done:,} rows; {again}") from None
     except OSError as error:
-        raise Away(f"{error.strerror or error} after {progress.done:,} rows; {_AGAIN}") from None
+        raise Unavailable(f"{error.strerror or error} after {progress.done:,} rows; {_RUN_AGAIN}") from None
     except KeyboardInterrupt:
-        click.echo(f"stopped after {progress.done:,} rows; {_AGAIN}", err=True)
+        click.echo(f"stopped after {progress.done:,} rows; {_RUN_AGAIN}", err=True)
         raise click.exceptions.Exit(130) from None

@@ -1,1 +1,1 @@
-"""What an app asks for and what the vendor reports, as strict values; pure. What is on the wire is defined here."""
+"""The wire contract: what an app asks for and what the vendor reports, as strict, pure values."""

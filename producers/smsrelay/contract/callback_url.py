@@ -1,4 +1,4 @@
-"""The public base URL of the receiver, to which each attempt's signed path is appended; pure."""
+"""Validates the receiver's public base URL, to which each attempt's signed path is appended."""
 
 import re
 
@@ -8,17 +8,17 @@ _LAST_PORT = 65_535
 
 
 def checked_callback_url(url: str) -> str:
-    """The URL as it came; raises ``ValueError``, which does not quote it, when no callback could come by it."""
+    """The URL unchanged; raises ``ValueError``, which does not quote it, when no callback could reach us at it."""
     if not url.startswith(("http://", "https://")):
         raise ValueError("must begin with one of http:// https://")
     if "?" in url or "#" in url:
         raise ValueError("must have no query and no fragment: the path of each attempt is appended to it")
     authority, _, path = url.partition("://")[2].partition("/")
     if "@" in authority:
-        raise ValueError("must have no user and no password: the path of each attempt proves that it is ours")
+        raise ValueError("must have no user and no password: the signed path of each attempt is the proof")
     named = _AUTHORITY.fullmatch(authority)
     if named is None or int(named[1] or 1) > _LAST_PORT:
-        raise ValueError("needs a host name or address, and a port from 1 to 65535 if any; in ASCII (punycode), without blanks")
+        raise ValueError("needs a host name or address and, if any, a port from 1 to 65535; in ASCII (punycode), without blanks")
     if not _PATH.fullmatch(path):
-        raise ValueError("has a character in its path that a URL cannot have; without blanks, others percent-encoded")
+        raise ValueError("has a character in its path that a URL cannot contain; percent-encode it, and leave out blanks")
     return url

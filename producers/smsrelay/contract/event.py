@@ -1,7 +1,7 @@
-"""StatusEvent: one report of the vendor about one attempt, as it travels on the queue ``sms.status``.
+"""StatusEvent: one delivery report about one attempt, as it travels on the queue ``sms.status``.
 
-Enters: what the receiver could read of a callback. Leaves: a strict, versioned value without any personal
-field. A wrong event raises ``Rejection``; nothing is guessed here, leniency ends in ``receiver.callback.reading``.
+A strict, versioned value without any personal field; an invalid one raises ``Rejection``. The lenient parsing of what the vendor
+sends happens in ``receiver.callback.reading``, never here.
 """
 
 from typing import Annotated, Any, Self
@@ -16,22 +16,22 @@ Identifier = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-
 
 
 class StatusEvent(BaseModel):
-    """What the vendor reported. Instants are milliseconds since the Unix epoch, UTC."""
+    """What the vendor reported. Instants are in milliseconds since the Unix epoch, UTC."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid", hide_input_in_errors=True)
 
     v: Version = 1
-    message_id: Identifier | None = Field(default=None, description="From the callback path: our message.")
+    message_id: Identifier | None = Field(default=None, description="Our message id, from the callback path.")
     attempt: Annotated[int, Field(ge=1, le=999_999)] | None = Field(default=None, description="From the callback path.")
     external_id: Identifier | None = Field(default=None, description="The vendor's id of the submit.")
-    reference_id: Identifier | None = Field(default=None, description="The vendor's id of the report; kept, unused.")
-    code: Code = Field(description="Status code, as it came: an opaque string.")
+    reference_id: Identifier | None = Field(default=None, description="The vendor's id of the report; stored, not used.")
+    code: Code = Field(description="Status code as received: an opaque string.")
     updated_on: int | None = Field(default=None, ge=0, description="When the vendor says the status changed.")
-    received_at: int = Field(ge=0, description="When the receiver read it.")
-    extra: dict[str, str] = Field(default_factory=dict, max_length=8, description="Unknown fields, never personal.")
+    received_at: int = Field(ge=0, description="When the receiver got it.")
+    extra: dict[str, str] = Field(default_factory=dict, max_length=8, description="Unknown fields, none of them personal.")
 
     @model_validator(mode="after")
-    def _names_an_attempt(self) -> Self:
+    def _identifies_an_attempt(self) -> Self:
         if (self.message_id is None) != (self.attempt is None):
             raise ValueError("message_id and attempt come together or not at all")
         if self.message_id is None and self.external_id is None:
@@ -39,11 +39,11 @@ class StatusEvent(BaseModel):
         return self
 
     def encode(self) -> dict[str, Any]:
-        """The event as plain JSON values, absent fields left out."""
+        """The event as plain JSON values, without absent fields."""
         return self.model_dump(mode="json", exclude_defaults=True) | {"v": self.v}
 
     def encode_text(self) -> str:
-        """``encode`` as JSON text, for those who write many."""
+        """The same as JSON text, much faster: the receiver's hot path."""
         return self.model_dump_json(exclude_none=True, exclude=None if self.extra else {"extra"})
 
     @classmethod

@@ -1,6 +1,6 @@
-"""The three lanes a message can travel in, and the queue of each.
+"""Lane: how urgent a message is, and the queue that carries it.
 
-A lane is a promise about urgency: ``otp`` (验证码) is served first, ``notice`` (通知) next, ``marketing`` (营销) last.
+``otp`` (验证码) is served first, ``notice`` (通知) next, ``marketing`` (营销) last.
 """
 
 from enum import StrEnum
@@ -12,7 +12,7 @@ _DAY = 24 * 60 * _MINUTE
 
 
 class Lane(StrEnum):
-    """Urgency of a message; the value is the word used on the wire."""
+    """Urgency of a message; the value is its name on the wire."""
 
     OTP = "otp"
     NOTICE = "notice"
@@ -20,10 +20,10 @@ class Lane(StrEnum):
 
     @property
     def queue(self) -> str:
-        """Name of the broker queue this lane travels in."""
+        """Name of this lane's broker queue."""
         return f"sms.{self.value}"
 
     @property
     def default_lifetime(self) -> int:
-        """Seconds after which a message nobody gave a deadline is no longer worth sending."""
+        """Seconds until a message expires that was given no deadline."""
         return 5 * _MINUTE if self is Lane.OTP else _DAY

@@ -1,8 +1,8 @@
-"""Phone numbers: whichever way people write one, in E.164.
+"""Parses a phone number, however people write it, into E.164.
 
-Takes text. Returns the number of one mobile phone in E.164, or raises ``ValueError``, whose text never holds the number. The
-digits of the result are the written ones in their order, without what may stand before a number (00, a trunk prefix). Where
-they could mean something else, decimals, an extension or a second number, the text is refused.
+The result has the digits as written, in order, minus a dialling prefix (00 or a trunk prefix). Text that could mean something
+else (a decimal, an extension, two numbers) is refused. Raises ``ValueError`` for anything but one mobile number; its text never
+contains the number.
 """
 
 import re
@@ -11,20 +11,20 @@ import unicodedata
 import phonenumbers
 from phonenumbers import PhoneNumber, PhoneNumberType
 
-from smsrelay.contract.character import named, without_format
+from smsrelay.contract.character import character_name, without_format
 
-# New mainland prefixes are in use before any numbering table lists them, so the shape decides there.
+# Carriers use new mainland prefixes before any numbering table lists them, so only the shape is checked.
 _MAINLAND = re.compile(r"(?:\+86|0086|86)?0?(1[3-9][0-9]{9})")
-_PLAIN = re.compile(r"(?:\+86)?(1[3-9][0-9]{9})")  # as nearly all come: no need to look at them as text
+_PLAIN = re.compile(r"(?:\+86)?(1[3-9][0-9]{9})")  # fast path: nearly all numbers look like this
 _WRITTEN = re.compile(r"(?=[^()]*(?:\([^()]+\)[^()]*)*$)(?:\(?\+[ (]*[1-9])?[0-9 ().\-]+")  # one + at most, and brackets in pairs
 _SEPARATORS = re.compile(r"[ ().\-]")
 _SCIENTIFIC = re.compile(r"[0-9]+(?:[.,][0-9]+)?[Ee]\+?[0-9]+")
 _WHOLE_DECIMAL = re.compile(r"(.+?)\. *0*")
 _DECIMAL = re.compile(r"\+?[0-9]+\.[0-9]+|.*[0-9]{5}\.[0-9].*")
-# A last digit alone, two or three after the length of a number, or a pair of brackets at the end.
+# A single last digit set apart, two or three of them after at least eight digits, or a bracketed group at the end.
 _APPENDED = re.compile(r".*(?:[0-9][ ().\-]+[0-9]|[0-9]{8}[ ().\-]+[0-9]{2,3}|[0-9][^0-9(]*\([^()]*\))[ ().\-]*")
 
-_AMERICAN = re.compile(r"[ (.\-]*1[ ().\-].*")  # 1-650-253-0000, which has the shape of a mainland number but for its groups
+_AMERICAN = re.compile(r"[ (.\-]*1[ ().\-].*")  # 1-650-253-0000: only the grouping tells it from a mainland number
 _AS_ASCII = str.maketrans("＋（）．\t", "+(). ") | dict.fromkeys([*range(0x2010, 0x2016), 0x2212, 0xFE58, 0xFE63, 0xFF0D], "-")
 _TEXTABLE = {PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE, PhoneNumberType.PERSONAL_NUMBER}
 _LONGEST = 64  # characters
@@ -33,29 +33,29 @@ _AS_TEXT = "make the column text in the spreadsheet"
 
 
 def e164(number: str) -> str:
-    """A textable number in E.164; mainland numbers may come without +86. Raises ``ValueError`` without the number."""
+    """The mobile number in E.164; a mainland number may come without +86. Raises ``ValueError``, which does not quote it."""
     plain = _PLAIN.fullmatch(number)
     if plain:
         return f"+86{plain[1]}"
     if len(number) > _LONGEST:
-        raise ValueError(f"not a phone number: it has {len(number)} characters; give one number and nothing else")
+        raise ValueError(f"not a phone number: it has {len(number)} characters; give exactly one number")
     written = _in_ascii(number).strip()
     if not _WRITTEN.fullmatch(written):
-        raise ValueError(f"not a phone number{_illegible(number, written)}")
+        raise ValueError(f"not a phone number{_unreadable_because(number, written)}")
     whole = _WHOLE_DECIMAL.fullmatch(written)
     grouped = whole[1] if whole else written
     mainland = _MAINLAND.fullmatch(_SEPARATORS.sub("", grouped))
     if (whole and not mainland) or _DECIMAL.fullmatch(grouped):
-        raise ValueError(f"not a phone number: it ends as a decimal number does; {_AS_TEXT}, or write it without dots")
+        raise ValueError(f"not a phone number: it looks like a decimal number; {_AS_TEXT}, or write it without dots")
     if _APPENDED.fullmatch(grouped):
-        raise ValueError("not a phone number: its last digits stand apart, as those of an extension do; give the number alone")
+        raise ValueError("not a phone number: its last digits look like an extension; give the number without one")
     if _AMERICAN.fullmatch(grouped):
-        raise ValueError("not a phone number: its first digit stands apart, as a country code does; write + before it")
+        raise ValueError("not a phone number: its first digit looks like a country code; write + before it")
     return f"+86{mainland[1]}" if mainland else _abroad(_SEPARATORS.sub("", grouped))
 
 
 def _in_ascii(number: str) -> str:
-    """The text without what nobody sees, every decimal digit and separator as ASCII has it."""
+    """The text without invisible characters, with ASCII digits and separators."""
     if number.isascii():
         return number.replace("\t", " ")
     return "".join(map(_ascii, without_format(number).translate(_AS_ASCII)))
@@ -67,8 +67,8 @@ def _ascii(character: str) -> str:
     return " " if unicodedata.category(character) == "Zs" else character
 
 
-def _illegible(number: str, written: str) -> str:
-    """What stands in the way of reading a number; names a mark or a control, never a letter or a digit."""
+def _unreadable_because(number: str, written: str) -> str:
+    """Why it cannot be parsed; names a punctuation mark or a control character, never a letter or a digit."""
     if not written:
         return ": it is empty"
     if _SCIENTIFIC.fullmatch(written):
@@ -76,8 +76,8 @@ def _illegible(number: str, written: str) -> str:
     for place, character in enumerate(number.rstrip(), 1):
         if not re.fullmatch(r"[0-9 +().\-]?", _in_ascii(character)) and number[:place].strip():
             mark = unicodedata.category(character)[0] in "PSCZ"
-            held = f"{named(character)} at character {place}" if mark else "a letter, or a digit that is not 0 to 9"
-            return f": it holds {held}; give one number and nothing else"
+            found = f"{character_name(character)} at character {place}" if mark else "a letter, or a digit other than 0 to 9"
+            return f": it holds {found}; give exactly one number"
     return f"; {_ALLOWED}"
 
 
@@ -100,7 +100,7 @@ def _parsed(digits: str) -> PhoneNumber | None:
 
 
 def _same_digits(digits: str, parsed: PhoneNumber, number: str) -> bool:
-    """Whether only a trunk prefix was left out of the written digits; the numbering tables replace some of several countries."""
+    """Whether parsing dropped at most a trunk prefix: for some countries the numbering tables replace digits."""
     national = number.removeprefix(f"+{parsed.country_code}")
     region = phonenumbers.region_code_for_number(parsed)
     trunk = phonenumbers.ndd_prefix_for_region(region, True) if region else None

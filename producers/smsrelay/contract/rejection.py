@@ -1,6 +1,6 @@
-"""Why something was refused at the door: every problem at once, none of them quoting a person's data.
+"""Rejection: why input was refused, as a list of every problem, each with its field, a reason, and what is allowed.
 
-Enters: what a validator found. Leaves: a ``Rejection`` listing field, reason and what is allowed.
+No text quotes the refused value: it may be a phone number or a code.
 """
 
 import re
@@ -12,16 +12,16 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 _FIELD_NAME = re.compile(r"[A-Za-z_]{1,32}")
-_IN_WORDS_OF_JSON = {
+_JSON_WORDING = {
     "tuple_type": "must be a list",
     "model_type": "must be an object with the fields of this value",
 }
-_LONGEST = 10_000  # no list of ours holds as many; beyond it an index is somebody's key
+_MAX_INDEX = 10_000  # no list here is longer; a larger number is a key out of somebody's input
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One refused field: its name, and a reason that also says what is allowed."""
+    """One refused field: its name, and why, including what is allowed."""
 
     field: str
     reason: str
@@ -31,15 +31,14 @@ class Problem:
 
 
 class Rejection(Exception):
-    """Input that was refused whole; nothing of it was recorded.
+    """Invalid input. It was refused whole: none of it was recorded.
 
-    The text never holds the refused value: it may be a phone number or a code. It is no ``ValueError``, for those
-    pydantic takes for its own when a validator raises them.
+    Not a ``ValueError``, because pydantic would catch one that a validator raises and wrap it.
     """
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
-        super().__init__(self.problems)  # what the exception is made anew from when it crosses a process
+        super().__init__(self.problems)  # args, so that the exception pickles
 
     def __str__(self) -> str:
         return "; ".join(str(problem) for problem in self.problems)
@@ -51,7 +50,7 @@ class Rejection(Exception):
 
     @classmethod
     def from_validation(cls, error: ValidationError) -> Self:
-        """Every problem pydantic found, without the values it found them in."""
+        """Every problem that pydantic found, without the values."""
         return cls([_problem(found) for found in error.errors(include_input=False, include_url=False)])
 
 
@@ -59,10 +58,10 @@ def _problem(found: ErrorDetails) -> Problem:
     field = ".".join(_shown(part) for part in found["loc"] if part != "[key]") or "(whole)"
     if found["type"] == "extra_forbidden":
         return Problem(field, "is not a field of this value; docs/wire-contract.md lists them")
-    return Problem(field, _IN_WORDS_OF_JSON.get(found["type"]) or found["msg"].removeprefix("Value error, "))
+    return Problem(field, _JSON_WORDING.get(found["type"]) or found["msg"].removeprefix("Value error, "))
 
 
 def _shown(part: str | int) -> str:
-    """A part of a field's name; it may have come off the wire, and be a number somebody put in the wrong place."""
-    named = part < _LONGEST if isinstance(part, int) else _FIELD_NAME.fullmatch(part)
-    return str(part) if named else "(unnamed field)"
+    """One part of a field's path, masked unless it is surely a name or an index: a key off the wire may be a phone number."""
+    safe = part < _MAX_INDEX if isinstance(part, int) else _FIELD_NAME.fullmatch(part)
+    return str(part) if safe else "(unnamed field)"

@@ -1,10 +1,10 @@
-"""State: where a message is, from its acceptance to its end."""
+"""State: where a message is between acceptance and its final state."""
 
 from enum import StrEnum
 
 
 class State(StrEnum):
-    """Where a message is; docs/guarantees.md draws the arrows."""
+    """Where a message is; docs/guarantees.md draws the transitions."""
 
     QUEUED = "queued"
     SUBMITTING = "submitting"
@@ -19,14 +19,14 @@ class State(StrEnum):
 
     @property
     def letter(self) -> str:
-        """How a line of a timeline spells it."""
+        """The abbreviation that a timeline entry uses."""
         return _LETTERS[self]
 
     @property
     def final(self) -> bool:
-        """Whether nothing more is owed to the message; only a late 200 may still change it."""
+        """Whether no further attempt follows; only a late report with code 200 may still change it."""
         return self in _FINAL
 
 
-_LETTERS = dict(zip(State, "qbsurdfnec", strict=True))  # b: begun, n: not known
+_LETTERS = dict(zip(State, "qbsurdfnec", strict=True))  # b: begun (submitting), n: not known (unknown)
 _FINAL = {State.DELIVERED, State.FAILED, State.UNKNOWN, State.EXPIRED, State.CANCELLED}

@@ -1,7 +1,7 @@
-"""Template registry: what is known about the texts the carrier approved, when somebody wrote it down.
+"""Template registry: the texts that the carrier approved, from an optional TOML file.
 
-Enters: a TOML file of templates. Leaves: ``Template`` values that preview, count segments and check parameters.
-The registry is optional; without it the vendor alone knows the texts. A wrong file raises ``Rejection`` naming every problem.
+A ``Template`` previews the SMS, counts its segments and checks parameters. Without a registry only the vendor knows the texts. An
+invalid file raises ``Rejection`` with every problem.
 """
 
 import re
@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.rejection import Problem, Rejection
 
-PENDING_SIGNATURE = "【PIN】"  # the vendor's own, at the end of the SMS until the carrier has approved
+PENDING_SIGNATURE = "【PIN】"  # the vendor's own; it ends the SMS until the carrier has approved the template
 MAX_UNITS = 500  # [V: Aliyun, Huawei]
 _SINGLE = 70
 _PART = 67
@@ -24,7 +24,7 @@ _PLACEHOLDER = re.compile(r"\{([0-9]|[1-9][0-9])\}")
 
 
 class Approval(StrEnum):
-    """Whether the carrier has approved template and signature (about two days)."""
+    """Whether the carrier has approved template and signature, which takes about two days."""
 
     APPROVED = "approved"
     PENDING = "pending"
@@ -43,21 +43,21 @@ class Template(BaseModel):
 
     @field_validator("body")
     @classmethod
-    def _placeholders_count_up(cls, body: str) -> str:
+    def _placeholders_are_consecutive(cls, body: str) -> str:
         found = {int(number) for number in _PLACEHOLDER.findall(body)}
         if found != set(range(len(found))) or re.search(r"[{}]", _PLACEHOLDER.sub("", body)):
-            raise ValueError("placeholders must be {0}, {1}, … without a gap, and no other { or } may stand in the text")
+            raise ValueError("placeholders must be {0}, {1}, … without a gap, and the text may have no other { or }")
         return body
 
     @model_validator(mode="after")
-    def _signature_stands_outside_the_body(self) -> Self:
+    def _body_has_no_signature(self) -> Self:
         if "【" in self.body or "】" in self.body:
-            raise ValueError("body must not hold 【 or 】: the signature has a key of its own")
+            raise ValueError("body must not contain 【 or 】: the signature is a separate key")
         return self
 
     @property
     def parameter_count(self) -> int:
-        """How many parameters a job must bring."""
+        """How many parameters a job must have."""
         return len(set(_PLACEHOLDER.findall(self.body)))
 
     def preview(self, params: Sequence[str]) -> str:
@@ -68,7 +68,7 @@ class Template(BaseModel):
         return f"【{self.signature}】{text}"
 
     def check(self, params: Sequence[str]) -> Problem | None:
-        """What is wrong with these parameters for this template, if anything."""
+        """Why these parameters do not fit this template; ``None`` when they do."""
         if len(params) != self.parameter_count:
             reason = f"{len(params)} given, template {self.id} takes {self.parameter_count}"
             return Problem("params", reason)
@@ -82,18 +82,18 @@ Registry = Mapping[str, Template]
 
 
 def utf16_units(text: str) -> int:
-    """Length as the carriers count it: a character outside the BMP, an emoji say, is two."""
+    """Length as the carriers count it: a character outside the BMP, such as an emoji, counts as two."""
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def segments(text: str) -> int:
-    """How many SMS the carrier bills: one up to 70 units, else one for each 67 [V: Aliyun, Huawei]."""
+    """How many SMS the carrier bills: one up to 70 units, otherwise one for each 67 [V: Aliyun, Huawei]."""
     units = utf16_units(text)
     return 1 if units <= _SINGLE else -(-units // _PART)
 
 
 def load_registry(path: Path | None) -> Registry:
-    """The templates of a file, by id; none without a file. Raises ``Rejection`` or ``OSError``."""
+    """The templates in a file, by id; empty without a file. Raises ``Rejection`` or ``OSError``."""
     if path is None:
         return {}
     try:
@@ -106,7 +106,7 @@ def load_registry(path: Path | None) -> Registry:
 def _registry(document: Mapping[str, object]) -> Registry:
     rows = document.get("template")
     if not isinstance(rows, list) or set(document) != {"template"}:
-        raise Rejection.of("template", "the file must hold [[template]] tables and nothing else")
+        raise Rejection.of("template", "the file must contain [[template]] tables and nothing else")
     registry: dict[str, Template] = {}
     problems: list[Problem] = []
     for number, row in enumerate(rows):
@@ -117,7 +117,7 @@ def _registry(document: Mapping[str, object]) -> Registry:
             problems += [Problem(f"template[{number}].{problem.field}", problem.reason) for problem in found]
             continue
         if template.id in registry:
-            problems.append(Problem(f"template[{number}].id", f"{template.id} stands twice"))
+            problems.append(Problem(f"template[{number}].id", f"{template.id} appears twice"))
         registry[template.id] = template
     if problems:
         raise Rejection(problems)

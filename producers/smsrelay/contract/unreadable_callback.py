@@ -1,7 +1,8 @@
-"""UnreadableCallback: a callback on a path of ours that nobody could read, as it is kept until a person has looked at it.
+"""UnreadableCallback: a callback on a signed path that could not be parsed, stored until an operator has looked at it.
 
-A pure value and its wire form, in the receiver's spool and in the store. The body is kept as it came, for a newer version may
-read it; it can hold a phone number, so neither the repr nor any log shows it. A wrong wire form raises ``Rejection``.
+A pure value, with the JSON form that the spool and the store keep. The body is stored as received, because a later version may be
+able to parse it. It may contain a phone number, so neither the repr nor any log shows it. An invalid JSON form raises
+``Rejection``.
 """
 
 import base64
@@ -18,14 +19,14 @@ _WIRE_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class UnreadableCallback:
-    """What came, whose path it came on, when (epoch milliseconds), and why it could not be read."""
+    """The body as received, the token of its path, when it came (epoch ms), and why it could not be parsed."""
 
     token: CallbackToken
     received_at: int
     reason: str
-    body: bytes = field(repr=False)  # without its Content-Encoding, unless that is what could not be undone
+    body: bytes = field(repr=False)  # decoded, unless decoding its Content-Encoding is what failed
     content_type: str = field(default="", repr=False)
-    kept_id: str = field(default_factory=lambda: secrets.token_hex(6))  # what a person names it by
+    kept_id: str = field(default_factory=lambda: secrets.token_hex(6))  # what `smsrelay dead` commands call it by
 
     def encode(self) -> dict[str, Any]:
         """Plain JSON values; the body as text where it is UTF-8."""
@@ -49,15 +50,15 @@ class UnreadableCallback:
         try:
             token = CallbackToken(str(wire["message_id"]), int(wire["attempt"]))
             body = wire["text"].encode() if "text" in wire else base64.b64decode(wire["base64"])
-            told = str(wire["reason"]), body, str(wire["content_type"]), str(wire["kept_id"])
-            return cls(token, int(wire["received_at"]), *told)
+            rest = str(wire["reason"]), body, str(wire["content_type"]), str(wire["kept_id"])
+            return cls(token, int(wire["received_at"]), *rest)
         except (KeyError, TypeError, ValueError, AttributeError):
-            raise Rejection.of("unread", "is not a callback that was kept") from None
+            raise Rejection.of("unread", "is not a stored unreadable callback") from None
 
     @staticmethod
     def is_wire(wire: object) -> bool:
-        """Whether a wire form is one of these, and not of a ``StatusEvent``."""
+        """Whether a JSON value is one of these, and not a ``StatusEvent``."""
         return isinstance(wire, dict) and "unread" in wire
 
 
-Received = StatusEvent | UnreadableCallback  # what the receiver makes durable before it answers
+Received = StatusEvent | UnreadableCallback  # what the receiver stores durably before it answers

@@ -1,1 +1,1 @@
-"""The HTTP server that takes the vendor's status callbacks and makes them durable before it answers."""
+"""The HTTP server that takes the vendor's status callbacks and stores them durably before it answers."""

@@ -1,14 +1,14 @@
 """The receiver: an ASGI app that takes the vendor's status callbacks and puts them on the queue.
 
-Takes POSTs on the signed path of a callback URL, whatever a proxy put before it (or, where that is switched on, on the bare
-path). Answers 200 only once ``keep`` has returned, so a report that was answered with 200 is on the broker or on the disk. What
-nobody can read of a callback on a signed path is kept as well, for a person, and answered 200: calling again would not mend it.
+Accepts POST on the signed path of a callback URL, whatever a proxy puts in front of it, and, if enabled, on the unsigned path
+``/callback``. It answers 200 only after ``keep`` has returned: the report is then on the broker or on disk. An unreadable
+callback on a signed path is stored as well, for an operator, and answered 200, because sending it again would not help.
 
-When it fails: 404 for a path we did not write, 400 for a body that is empty, cut off, or on the bare path and unreadable, 413 for
-one that is too large, 503 with Retry-After while neither broker nor spool takes it. Answers are constant; nothing of a body or of
-an unproven path is echoed or logged.
+Errors: 404 without a valid signature; 400 for a body that is empty, cut off, or unreadable on the unsigned path; 413 if it is too
+large; 429 for too many unsigned callbacks; 503 with Retry-After while neither broker nor spool takes it. Responses are constant.
+Nothing of a body or of an unsigned path is echoed or logged.
 
-Whoever serves this app switches the server's access log off: the paths carry the tokens.
+Serve this app with the server's access log off, because the paths contain the tokens.
 """
 
 import asyncio
@@ -24,20 +24,20 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.typing import FilteringBoundLogger
 
-from smsrelay.contract.callback_token import PROBE, PROBE_ANSWER, CallbackToken, is_bare, token_of
+from smsrelay.contract.callback_token import PROBE, PROBE_ANSWER, CallbackToken, is_unsigned_path, token_from_path
 from smsrelay.contract.unreadable_callback import Received, UnreadableCallback
-from smsrelay.receiver.allowance import Allowance
 from smsrelay.receiver.batcher import Kept
 from smsrelay.receiver.callback.content_encoding import Damaged, TooLong, decoded
 from smsrelay.receiver.callback.reading import CallbackReading, Unreadable, read_callback
-from smsrelay.receiver.callback.shape import shape
-from smsrelay.receiver.refused_requests import Refusal, RefusedPosts, refusal_of
+from smsrelay.receiver.callback.shape import body_shape
+from smsrelay.receiver.refused_requests import Refusal, RefusedRequests, refusal_of
 from smsrelay.receiver.spool import SpoolUnavailable
+from smsrelay.receiver.throttle import Throttle
 
-_UNSIGNED_BODY = 4096  # bytes at most of a callback that proves nothing; one report has about 300
-_LONGEST_TYPE = 256  # of a Content-Type
+_UNSIGNED_BODY = 4096  # bytes, the limit for an unsigned callback; one report has about 300
+_LONGEST_TYPE = 256  # characters of a Content-Type
 _RETRY_AFTER = {"Retry-After": "5"}  # seconds
-_CLOSE = {"Connection": "close"}  # else the server reads on, to find the next request behind the unread body
+_CLOSE = {"Connection": "close"}  # otherwise the server reads the rest of the body to find the next request
 
 _Answer = tuple[Message, Message]
 
@@ -45,45 +45,45 @@ _log: FilteringBoundLogger = structlog.get_logger()
 
 
 class _CutOff(Exception):
-    """The caller hung up before the body was whole."""
+    """The caller disconnected before the body was complete."""
 
 
 def _answer(status: int, text: str, headers: dict[str, str] | None = None) -> _Answer:
-    """A constant answer, as ASGI sends it."""
+    """A constant response, as the two ASGI messages to send."""
     response = PlainTextResponse(text, status, headers)
     start = {"type": "http.response.start", "status": status, "headers": response.raw_headers}
     return start, {"type": "http.response.body", "body": response.body}
 
 
-_OK = _answer(200, "")  # an empty body goes out with the head, in one write instead of two
+_OK = _answer(200, "")  # an empty body is sent with the head, in one write instead of two
 _PROBED = _answer(200, PROBE_ANSWER.decode())
 _NOT_FOUND = _answer(404, "not found\n", _CLOSE)
 _NOT_A_POST = _answer(405, "POST only\n", {"Allow": "POST", **_CLOSE})
 _TOO_LARGE = _answer(413, "too large\n", _CLOSE)
-_CUT_OFF = _answer(400, "cut off\n")  # nobody reads it; the vendor has to call again
+_CUT_OFF = _answer(400, "cut off\n")  # nobody receives it; the vendor has to call again
 _UNREADABLE = _answer(400, "unreadable\n")
-_TOO_OFTEN = _answer(429, "too many\n", {"Retry-After": "1", **_CLOSE})
+_TOO_MANY = _answer(429, "too many\n", {"Retry-After": "1", **_CLOSE})
 _TRY_LATER = _answer(503, "try again later\n", _RETRY_AFTER)
 
 
 @dataclass(frozen=True, slots=True)
 class _Callbacks:
-    """Takes callbacks. ASGI by hand, for they come by the thousand: Starlette's way here and back costs as much as the rest."""
+    """Answers callbacks with plain ASGI: going through Starlette would double the time of each."""
 
     keep: Callable[[Received], Awaitable[Kept]]
-    refused: RefusedPosts
+    refused: RefusedRequests
     secret: bytes
     clock: Callable[[], int]
     max_body: int
-    unsigned: Allowance | None
+    unsigned: Throttle | None
 
     async def take(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """A POST, on a path that names message and attempt, or on the bare one, where only the external id names an attempt."""
+        """Answer a POST. On the unsigned path, only the vendor's external id says which attempt a report is about."""
         await _send(send, await self._answer(scope, receive))
 
-    async def not_a_post(self, scope: Scope, send: Send) -> bool:
-        """Answers a request of another method on a path of ours; whether it was one."""
-        if token_of(self.secret, scope["path"]) is None:
+    async def refuse_method(self, scope: Scope, send: Send) -> bool:
+        """Answer a request with another method if its path is signed; returns whether it was."""
+        if token_from_path(self.secret, scope["path"]) is None:
             return False
         self.refused.count(scope["path"], Refusal.NOT_A_POST)
         await _send(send, _NOT_A_POST)
@@ -91,16 +91,16 @@ class _Callbacks:
 
     async def _answer(self, scope: Scope, receive: Receive) -> _Answer:
         path = scope["path"]
-        token = token_of(self.secret, path)
-        if token is None and not (self.unsigned and is_bare(path)):
+        token = token_from_path(self.secret, path)
+        if token is None and not (self.unsigned and is_unsigned_path(path)):
             self.refused.count(path, refusal_of(path))
             return _NOT_FOUND
-        if token is not None and token.ended(self.clock()):
-            self.refused.count(path, Refusal.ENDED)
+        if token is not None and token.expired(self.clock()):
+            self.refused.count(path, Refusal.EXPIRED)
             return _NOT_FOUND
-        if token is None and self.unsigned and not self.unsigned.take():
-            self.refused.count(path, Refusal.TOO_OFTEN)
-            return _TOO_OFTEN
+        if token is None and self.unsigned and not self.unsigned.allow():
+            self.refused.count(path, Refusal.TOO_MANY_UNSIGNED)
+            return _TOO_MANY
         if token == PROBE:
             return _PROBED
         return await self._receive(scope, receive, token)
@@ -130,22 +130,24 @@ class _Callbacks:
                 _log.warning("callback.too_large", **_about(token))
             return _TOO_LARGE
         except Damaged as error:
-            body, reading = raw, CallbackReading((), Unreadable(str(error), shape(raw, None)))
-        if reading.unread is None:
+            body, reading = raw, CallbackReading((), Unreadable(str(error), body_shape(raw, None)))
+        if reading.unreadable is None:
             return await self._keep(reading.reports, token)
-        unread = None
+        unreadable = None
         if token is not None and body.strip():
-            unread = UnreadableCallback(token, now, f"{reading.unread.reason}; {reading.unread.shape}", body, content_type)
+            unreadable = UnreadableCallback(
+                token, now, f"{reading.unreadable.reason}; {reading.unreadable.shape}", body, content_type
+            )
         if not self._counted(token):
-            _tell_unread(reading, unread, token)
-        if not reading.reports and unread is None:
+            _log_unreadable(reading, unreadable, token)
+        if not reading.reports and unreadable is None:
             return _UNREADABLE
-        return await self._keep((*reading.reports, *([unread] if unread else ())), token)
+        return await self._keep((*reading.reports, *([unreadable] if unreadable else ())), token)
 
     def _counted(self, token: CallbackToken | None) -> bool:
-        """Whether what is wrong with a callback is only counted: without a proof, anybody could fill the log."""
+        """Count a bad callback if it is unsigned; returns whether it was. It is not logged: anybody could flood the log."""
         if token is None:
-            self.refused.count("", Refusal.UNSIGNED)
+            self.refused.count("", Refusal.UNREADABLE_UNSIGNED)
         return token is None
 
     async def _keep(self, received: Sequence[Received], token: CallbackToken | None) -> _Answer:
@@ -169,46 +171,46 @@ class _Callbacks:
 
 @dataclass(frozen=True, slots=True)
 class _Receiver:
-    """The app: callbacks straight, everything else by way of Starlette."""
+    """The app: callbacks are answered directly, everything else goes through Starlette."""
 
     callbacks: _Callbacks
     rest: ASGIApp
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
+        """Handle one request."""
         if scope["type"] == "http" and scope["method"] == "POST":
             await self.callbacks.take(scope, receive, send)
-        elif scope["type"] != "http" or not await self.callbacks.not_a_post(scope, send):
+        elif scope["type"] != "http" or not await self.callbacks.refuse_method(scope, send):
             await self.rest(scope, receive, send)
 
 
 def create_app(
     keep: Callable[[Received], Awaitable[Kept]],
     ready: Callable[[], bool],
-    refused: RefusedPosts,
+    refused: RefusedRequests,
     secret: bytes,
     clock: Callable[[], int],
     *,
     max_body: int = 64 * 1024,
-    unsigned: Allowance | None = None,
+    unsigned: Throttle | None = None,
 ) -> ASGIApp:
-    """The app. ``keep`` makes a report durable; ``ready`` may block, it runs in a thread; ``clock`` gives epoch milliseconds.
+    """Build the app. ``keep`` stores a report durably; ``ready`` may block, it runs in a thread; ``clock``: epoch ms.
 
-    ``unsigned`` opens ``POST /callback`` to anybody who can reach it, so often a second: only for a vendor that drops URL paths.
+    ``unsigned`` opens ``POST /callback`` to anybody who can reach it, at its rate: only for a vendor that drops the URL's path.
     """
 
     async def healthz(_request: Request) -> Response:
-        """The process is alive."""
+        """Answers 200: the process is alive."""
         return PlainTextResponse("ok\n")
 
     async def readyz(_request: Request) -> Response:
-        """A callback that came now would be kept, by the broker or by the spool."""
+        """Answers 200 if a callback could be stored now, on the broker or in the spool, else 503."""
         if await run_in_threadpool(ready):
             return PlainTextResponse("ready\n")
         return PlainTextResponse("not ready\n", 503, _RETRY_AFTER)
 
     async def post_only(_request: Request) -> Response:
-        """The bare path, called by another method."""
+        """Answers 405: the unsigned path with another method."""
         return PlainTextResponse("POST only\n", 405, {"Allow": "POST"})
 
     probes = {"healthz": healthz, "readyz": readyz}
@@ -226,13 +228,13 @@ async def _send(send: Send, answer: _Answer) -> None:
     await send(body)
 
 
-def _tell_unread(reading: CallbackReading, kept: UnreadableCallback | None, token: CallbackToken | None) -> None:
-    """Log what could not be read; what the keys are called, and nothing that stands under them."""
-    if reading.unread is not None:
+def _log_unreadable(reading: CallbackReading, kept: UnreadableCallback | None, token: CallbackToken | None) -> None:
+    """Log what could not be parsed: the reason, and the structure without values."""
+    if reading.unreadable is not None:
         _log.warning(
             "callback.unreadable",
-            reason=reading.unread.reason,
-            shape=reading.unread.shape,
+            reason=reading.unreadable.reason,
+            shape=reading.unreadable.shape,
             reports=len(reading.reports),
             kept_id=kept.kept_id if kept else None,
             **_about(token),
@@ -240,12 +242,12 @@ def _tell_unread(reading: CallbackReading, kept: UnreadableCallback | None, toke
 
 
 def _about(token: CallbackToken | None) -> dict[str, str | int | None]:
-    """What the log says of whose callback it is."""
+    """Log fields that say which attempt a callback is about."""
     return {"message_id": token.message_id, "attempt": token.attempt} if token else {"message_id": None, "attempt": None}
 
 
 async def _read_body(headers: dict[bytes, bytes], receive: Receive, limit: int) -> bytes:
-    """The body; raises ``TooLong`` as soon as it passes the limit, by its header's word or in fact, and ``_CutOff``."""
+    """The body; raises ``TooLong`` as soon as its Content-Length or its actual length exceeds the limit, and ``_CutOff``."""
     declared = headers.get(b"content-length", b"0")
     if not declared.isdigit() or len(declared) > 18 or int(declared) > limit:
         raise TooLong("the body is too long")

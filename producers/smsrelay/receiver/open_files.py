@@ -1,13 +1,13 @@
-"""The limit on the files, connections among them, that a process may have open."""
+"""The system's limit on the files, connections included, that a process may open."""
 
 import resource
 
-_BESIDE = 128  # files of a receiver that are no callback's connection: store, broker, spool, log
+_OTHER_FILES = 128  # files of a receiver besides the callers' connections: store, broker, spool, log
 
 
-def allow_files(connections: int) -> bool:
-    """Raise this process's limit so that it can hold so many connections; False when the system's own limit does not allow it."""
-    wanted = connections + _BESIDE
+def raise_open_files_limit(connections: int) -> bool:
+    """Raise this process's limit to what so many connections need; False if the system's hard limit is too low."""
+    wanted = connections + _OTHER_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= wanted:
         return True
@@ -16,7 +16,7 @@ def allow_files(connections: int) -> bool:
     return allowed >= wanted
 
 
-def missing_files(connections: int) -> int:
-    """By how many files the system's limit is too low for so many connections; 0: it is not."""
+def open_files_shortfall(connections: int) -> int:
+    """By how many files the hard limit is too low for so many connections; 0 if it is not."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return 0 if hard == resource.RLIM_INFINITY else max(0, connections + _BESIDE - hard)
+    return 0 if hard == resource.RLIM_INFINITY else max(0, connections + _OTHER_FILES - hard)

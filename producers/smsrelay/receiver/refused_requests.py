@@ -1,7 +1,7 @@
-"""Refused requests: what came to the receiver and was no callback of ours, counted and told in a line now and then.
+"""RefusedRequests: counts the requests that the receiver refused, and logs a summary every few seconds.
 
-A proxy that changes the path loses every report, and only this shows that any came. It quotes no path, for one may hold a token
-or a number, and writes at most one line of each kind in ``_EVERY`` seconds, however many strangers call.
+If a proxy changes the path, every report is lost, and only this shows that any came. No path is logged, because it may contain a
+token or a phone number. At most one line for each reason is logged in ``_INTERVAL`` seconds, however many requests come.
 """
 
 import asyncio
@@ -12,60 +12,62 @@ from enum import StrEnum
 import structlog
 from structlog.typing import FilteringBoundLogger
 
-from smsrelay.contract.callback_token import has_shape_of_ours, place_of_ours, segments
+from smsrelay.contract.callback_token import callback_segment, looks_signed, path_segments
 
-_EVERY = 5.0  # seconds
+_INTERVAL = 5.0  # seconds
 
 _log: FilteringBoundLogger = structlog.get_logger()
 
 
 class Refusal(StrEnum):
-    """What is wrong with a request that is no callback of ours."""
+    """Why a request was refused."""
 
-    WRONG_PROOF = "wrong proof"  # of another secret, or forged
-    ENDED = "ended"  # a path of ours whose time is over
-    UNSIGNED = "unreadable unsigned"  # or too large, or cut off
-    TOO_OFTEN = "too many unsigned"  # a second
-    CHANGED_PATH = "changed path"  # begins like ours somewhere, and does not end like ours
-    NOT_A_POST = "not a POST"  # on a path of ours
-    STRANGE_PATH = "strange path"  # nothing of ours in it
+    WRONG_PROOF = "wrong proof"  # signed with another secret, or forged
+    EXPIRED = "expired"  # the token has expired
+    UNREADABLE_UNSIGNED = "unreadable unsigned"  # without a token, and unreadable, too large or cut off
+    TOO_MANY_UNSIGNED = "too many unsigned"  # in this second
+    CHANGED_PATH = "changed path"  # has the segment `callback`, but does not end like a signed path
+    NOT_A_POST = "not a POST"  # on a signed path
+    STRANGE_PATH = "strange path"  # nothing in it is ours
 
 
 def refusal_of(path: str) -> Refusal:
-    """What is wrong with a path that is none of ours."""
-    parts = segments(path)
-    if has_shape_of_ours(parts):
+    """Why a path without a valid token is refused."""
+    parts = path_segments(path)
+    if looks_signed(parts):
         return Refusal.WRONG_PROOF
-    return Refusal.STRANGE_PATH if place_of_ours(parts) is None else Refusal.CHANGED_PATH
+    return Refusal.STRANGE_PATH if callback_segment(parts) is None else Refusal.CHANGED_PATH
 
 
-class RefusedPosts:
-    """For one event loop. ``note`` is given the counts of each line, by what was wrong."""
+class RefusedRequests:
+    """For one event loop. ``save`` gets the counts of each summary, by reason; ``interval``: seconds between two."""
 
-    def __init__(self, note: Callable[[Mapping[str, int]], Awaitable[None]], every: float = _EVERY) -> None:
-        self._note = note
-        self._every = every
+    def __init__(self, save: Callable[[Mapping[str, int]], Awaitable[None]], interval: float = _INTERVAL) -> None:
+        self._save = save
+        self._interval = interval
         self._counts: Counter[Refusal] = Counter()
-        self._last: dict[Refusal, list[str]] = {}
-        self._telling: asyncio.Task[None] | None = None
+        self._last: dict[Refusal, list[str]] = {}  # segments of the last path refused
+        self._reporting: asyncio.Task[None] | None = None
 
     def count(self, path: str, refusal: Refusal) -> None:
-        """Count a request; the first one is told at once."""
+        """Count a request. The first one is logged at once."""
         self._counts[refusal] += 1
-        self._last[refusal] = segments(path)
-        if self._telling is None or self._telling.done():
-            self._telling = asyncio.get_running_loop().create_task(self._tell())
+        self._last[refusal] = path_segments(path)
+        if self._reporting is None or self._reporting.done():
+            self._reporting = asyncio.get_running_loop().create_task(self._report())
 
-    async def _tell(self) -> None:
+    async def _report(self) -> None:
         while self._counts:
             counts, self._counts = self._counts, Counter()
             for refusal, count in counts.items():
-                self._tell_of(refusal, count, self._last[refusal])
-            await self._note({refusal.value: count for refusal, count in counts.items()})
-            await asyncio.sleep(self._every)
+                self._log_summary(refusal, count, self._last[refusal])
+            await self._save({refusal.value: count for refusal, count in counts.items()})
+            await asyncio.sleep(self._interval)
 
-    def _tell_of(self, refusal: Refusal, count: int, last: list[str]) -> None:
+    def _log_summary(self, refusal: Refusal, count: int, last: list[str]) -> None:
         if refusal is Refusal.WRONG_PROOF:
             _log.warning("callback.forged", count=count)
         else:
-            _log.warning("callback.refused", reason=refusal.value, count=count, segments=len(last), ours_at=place_of_ours(last))
+            _log.warning(
+                "callback.refused", reason=refusal.value, count=count, segments=len(last), callback_at=callback_segment(last)
+            )

@@ -1,7 +1,7 @@
-"""Serving the receiver: wires the app to broker and spool and runs it under uvicorn until it is told to stop.
+"""Runs the receiver: wires the app to broker, store and spool, and serves it with uvicorn until SIGTERM or Ctrl-C.
 
-Enters: settings, address. Leaves: nothing; returns when the server was stopped (SIGTERM, Ctrl-C), open requests answered.
-A broker or a disk that is away at the start keeps nothing from starting: callbacks are kept wherever they can be.
+On a stop, open requests are answered first. It starts even if broker or disk are unavailable: callbacks are stored wherever they
+can be.
 """
 
 import asyncio
@@ -20,16 +20,17 @@ from smsrelay import logs
 from smsrelay.broker.publisher import BrokerUnavailable, Publisher
 from smsrelay.contract.event import StatusEvent
 from smsrelay.contract.unreadable_callback import Received, UnreadableCallback
-from smsrelay.receiver.allowance import Allowance
 from smsrelay.receiver.app import create_app
 from smsrelay.receiver.batcher import ReportBatcher, in_threads
-from smsrelay.receiver.connection_limits import ConnectionLimits, OpenConnections
-from smsrelay.receiver.http_protocol import LimitedHttp
-from smsrelay.receiver.open_files import allow_files
+from smsrelay.receiver.connection_limits import ConnectionLimits
+from smsrelay.receiver.http_protocol import LimitedHttpProtocol
+from smsrelay.receiver.open_connections import OpenConnections
+from smsrelay.receiver.open_files import raise_open_files_limit
 from smsrelay.receiver.redis_pipeline import RedisPipeline
-from smsrelay.receiver.refused_requests import RefusedPosts
+from smsrelay.receiver.refused_requests import RefusedRequests
 from smsrelay.receiver.spool import Spool
-from smsrelay.receiver.spool_drain import Drain
+from smsrelay.receiver.spool_drain import SpoolDrain
+from smsrelay.receiver.throttle import Throttle
 from smsrelay.settings import ProducerSettings
 from smsrelay.store.connection import StoreUnavailable, open_store
 from smsrelay.store.inbox import Inbox
@@ -37,8 +38,8 @@ from smsrelay.store.refusal_counts import RefusalCounts
 from smsrelay.store.unreadable_callbacks import UnreadableCallbacks
 
 _Publish = Callable[[Sequence[Received]], Awaitable[None]]
-_CHUNKING = 64 * 1024  # bytes that a chunked body of the usual kind has beside what it holds
-_GRACE = 10  # seconds that open requests get to be answered at the end
+_CHUNKED_OVERHEAD = 64 * 1024  # bytes that chunked encoding may add to a body
+_SHUTDOWN_TIMEOUT = 10  # seconds for open requests to be answered
 
 
 def serve_receiver(settings: ProducerSettings, host: str, port: int) -> None:
@@ -48,40 +49,40 @@ def serve_receiver(settings: ProducerSettings, host: str, port: int) -> None:
     broker_down = threading.Event()
     with Publisher(settings.broker_url, connections=16) as publisher:
         redis = open_store(settings.store_url, connections=8)
-        inbox, kept, counts = Inbox(redis), UnreadableCallbacks(redis), RefusalCounts(redis, _epoch_ms)
+        inbox, unreadable, counts = Inbox(redis), UnreadableCallbacks(redis), RefusalCounts(redis, _epoch_ms)
 
         def publish(received: Sequence[Received]) -> None:
-            """Into the inbox first: the queue alone may lose a report that was answered with 200."""
+            """Record, then publish: the queue alone may lose a report that was answered with 200."""
             try:
                 tasks = inbox.record([one for one in received if isinstance(one, StatusEvent)])
-                kept.keep([one for one in received if isinstance(one, UnreadableCallback)])
+                unreadable.keep([one for one in received if isinstance(one, UnreadableCallback)])
             except StoreUnavailable as error:
-                raise BrokerUnavailable(str(error)) from None  # to the receiver they are one: the report is spooled
+                raise BrokerUnavailable(str(error)) from None  # the receiver treats both the same: the report is spooled
             publisher.publish_many(tasks)
 
-        straight = in_threads(publish)
+        publish_async = in_threads(publish)
         if settings.one_redis:
-            straight = _piped(RedisPipeline(settings.store_url, inbox, otherwise=straight), otherwise=straight)
-        drain = Drain(spool, publish, publisher.reachable, broker_down)
+            publish_async = _pipelined(RedisPipeline(settings.store_url, inbox, fallback=publish_async), fallback=publish_async)
+        drain = SpoolDrain(spool, publish, publisher.reachable, broker_down)
         app = create_app(
-            ReportBatcher(straight, spool, broker_down).keep,
+            ReportBatcher(publish_async, spool, broker_down).keep,
             lambda: drain.alive and (spool.has_room() or publisher.reachable()),
-            RefusedPosts(lambda refused: run_in_threadpool(counts.add, refused)),
+            RefusedRequests(lambda refused: run_in_threadpool(counts.add, refused)),
             settings.secret_bytes,
             _epoch_ms,
             max_body=settings.callback_max_bytes,
-            unsigned=Allowance(settings.unsigned_rate, time.monotonic) if settings.unsigned_callbacks else None,
+            unsigned=Throttle(settings.unsigned_rate, time.monotonic) if settings.unsigned_callbacks else None,
         )
         with drain:
             _run(app, settings, host, port)
 
 
-def _piped(pipe: RedisPipeline, otherwise: _Publish) -> _Publish:
-    """Reports through the pipe; what nobody could read, which is rare, and what came with it the other way."""
+def _pipelined(pipeline: RedisPipeline, fallback: _Publish) -> _Publish:
+    """Publishes through the pipeline; a batch with an unreadable callback, which is rare, goes through ``fallback``."""
 
     async def publish(received: Sequence[Received]) -> None:
         reports = [one for one in received if isinstance(one, StatusEvent)]
-        await (pipe.publish(reports) if len(reports) == len(received) else otherwise(received))
+        await (pipeline.publish(reports) if len(reports) == len(received) else fallback(received))
 
     return publish
 
@@ -92,25 +93,25 @@ def _epoch_ms() -> int:
 
 def _run(app: ASGIApp, settings: ProducerSettings, host: str, port: int) -> None:
     limits = ConnectionLimits(
-        message_bytes=4 * settings.callback_max_bytes + _CHUNKING,
+        message_bytes=4 * settings.callback_max_bytes + _CHUNKED_OVERHEAD,
         connections=settings.callback_connections,
         per_address=settings.callback_connections_per_address,
     )
-    allow_files(limits.connections)
+    raise_open_files_limit(limits.connections)
     gc.collect()
-    gc.freeze()  # what the imports left is never garbage; looking through it stops every open call
+    gc.freeze()  # what the imports allocated is never garbage, and scanning it would stall every open request
     uvicorn.run(
         app,
         host=host,
         port=port,
-        http=cast(type[asyncio.Protocol], partial(LimitedHttp, OpenConnections(limits, time.monotonic))),  # it is only called
+        http=cast(type[asyncio.Protocol], partial(LimitedHttpProtocol, OpenConnections(limits, time.monotonic))),  # only called
         ws="none",
-        workers=1,  # else WEB_CONCURRENCY decides, which a host sets for other programs
-        access_log=False,  # its lines would hold the callback paths, and with them the tokens
+        workers=1,  # otherwise WEB_CONCURRENCY decides, which a host may set for other programs
+        access_log=False,  # its lines would contain the callback paths, and so the tokens
         log_config=None,
         lifespan="off",
         server_header=False,
-        proxy_headers=False,  # nobody asks who called
+        proxy_headers=False,  # the caller's address is not used
         timeout_keep_alive=settings.callback_keep_alive,
-        timeout_graceful_shutdown=_GRACE,
+        timeout_graceful_shutdown=_SHUTDOWN_TIMEOUT,
     )

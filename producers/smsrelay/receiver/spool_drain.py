@@ -1,9 +1,8 @@
-"""Drain: brings what the spool holds to the broker, oldest first, for as long as the receiver lives.
+"""SpoolDrain: moves spooled reports to the broker, oldest first, as long as the receiver runs.
 
-Enters: a spool that may hold reports of an earlier process or of another receiver of this host. Leaves: an empty spool, and
-``broker_down`` cleared once the broker took something. A report is removed only after it was published: a kill in between
-publishes it twice, never not at all. While the broker is away it is tried once a second; disk errors, and whatever else goes
-wrong, are logged and tried again.
+The spool may have reports of an earlier process, or of another receiver on this host. A report is removed only after it was
+published: a kill in between publishes it twice, but never loses it. While the broker is unavailable, it is tried once a second.
+Disk errors, and any other exception, are logged and retried. ``broker_down`` is cleared once the broker has taken something.
 """
 
 import threading
@@ -18,15 +17,15 @@ from smsrelay.broker.publisher import BrokerUnavailable
 from smsrelay.contract.unreadable_callback import Received
 from smsrelay.receiver.spool import Spool, SpoolUnavailable
 
-_BATCH = 100  # reports; as many can come twice after a kill
+_BATCH = 100  # reports; as many may be published twice after a kill
 _PAUSE = 1.0  # seconds
-_DISK_PAUSE = 10.0  # longer: what was published and could not be removed is published again after each
+_DISK_PAUSE = 10.0  # seconds; longer, because reports that were published but not removed are published again each time
 
 _log: FilteringBoundLogger = structlog.get_logger()
 
 
-class Drain:
-    """A thread that drains while the context lasts. ``publish`` and ``reachable`` may block."""
+class SpoolDrain:
+    """A thread that drains the spool while the context is entered. ``publish`` and ``reachable`` may block."""
 
     def __init__(
         self,
@@ -40,11 +39,11 @@ class Drain:
         self._reachable = reachable
         self._broker_down = broker_down
         self._stopping = threading.Event()
-        # A daemon: a publish that hangs must not keep the process; what it had in hand is still spooled.
+        # A daemon: a publish that hangs must not keep the process from exiting; its reports are still spooled.
         self._thread = threading.Thread(target=self._run, name="drain", daemon=True)
 
     def run_once(self) -> int:
-        """Drain until the spool is empty; the number of reports published. Raises as ``publish`` and the spool do."""
+        """Drain until the spool is empty; returns how many reports were published. Raises like ``publish`` and the spool."""
         published = 0
         with self._spool.sole_drainer() as alone:
             while alone and not self._stopping.is_set() and (batch := self._spool.oldest(_BATCH)):
@@ -66,18 +65,18 @@ class Drain:
     def _attempt_or_log(self) -> float:
         try:
             return self._attempt()
-        except Exception:  # noqa: BLE001  no other thread would drain
+        except Exception:  # noqa: BLE001  the thread must go on: no other would drain
             _log.exception("draining failed, tried again")
             return _DISK_PAUSE
 
     def _attempt(self) -> float:
-        """One pass, and how long to wait after it."""
+        """Drain once; returns how many seconds to wait before the next time."""
         pause = _PAUSE
         try:
             published = self.run_once()
         except BrokerUnavailable as error:
             if not self._broker_down.is_set():
-                _log.error("broker.down", reason=f"spooled reports wait for it: {error}")
+                _log.error("broker.down", reason=f"spooled reports cannot be published: {error}")
                 self._broker_down.set()
             return pause
         except SpoolUnavailable as error:
@@ -85,7 +84,7 @@ class Drain:
             published, pause = 0, _DISK_PAUSE
         if published:
             _log.info("spool.drained", reports=published)
-        elif self._broker_down.is_set() and self._reachable():  # nothing of ours to try it with
+        elif self._broker_down.is_set() and self._reachable():  # the spool is empty, so there is nothing to publish as a test
             self._broker_down.clear()
         return pause
 

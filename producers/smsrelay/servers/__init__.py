@@ -1,1 +1,1 @@
-"""Where the store and the broker are, how to log in, and what their refusals mean."""
+"""Addresses of the store and the broker, TLS, and what their errors mean."""

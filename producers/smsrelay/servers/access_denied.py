@@ -1,7 +1,7 @@
-"""Why a server keeps us out: what a person must mend in a setting or at the server, told from an outage, which passes by itself.
+"""Access denied: errors that someone must fix in a setting or on the server, as opposed to an outage that ends by itself.
 
-Enters: an exception of redis-py, kombu or amqp. Leaves: a sentence of our own. Theirs are never quoted: a Redis that does not
-know HELLO repeats its arguments, and one of those is the password.
+Takes an exception of redis-py, kombu or amqp; returns a sentence of our own. The server's words are never quoted: a Redis that
+does not know HELLO repeats its arguments, and one of those is the password.
 """
 
 import re
@@ -11,39 +11,39 @@ from collections.abc import Iterator
 from amqp.exceptions import AccessRefused, AMQPError, NotAllowed
 from redis.exceptions import AuthenticationError, InvalidResponse, NoPermissionError, ResponseError
 
-_UNKNOWN_ISSUER = "is not signed by an authority that this host trusts; name yours by ssl_ca_certs"
+_UNKNOWN_ISSUER = "is not signed by an authority that this host trusts; name yours with ssl_ca_certs"
 _OTHER_HOST = "is not for the host that the URL names"
-_CERTIFICATE = {  # OpenSSL's codes
+_CERTIFICATE = {  # by OpenSSL's verification error code
     9: "is not valid yet",
     10: "has expired",
     **dict.fromkeys((2, 18, 19, 20, 21), _UNKNOWN_ISSUER),
     **dict.fromkeys((62, 64), _OTHER_HOST),
 }
-_LOGIN = "user or password are wrong or missing"
+_LOGIN = "user or password is wrong or missing"
 _ACCESS = re.compile(r"access to (queue|exchange) '([^']*)'")  # RabbitMQ's words
-_NO_TLS = "what listens there does not speak TLS"
+_NO_TLS = "the server there does not speak TLS"
 _NOT_ANSWERED = "it does not answer the TLS handshake; perhaps it does not speak TLS"
-_NOT_PEM = "a file that ssl_ca_certs, ssl_certfile or ssl_keyfile names is no PEM, or the key is not the certificate's"
+_NOT_PEM = "a file that ssl_ca_certs, ssl_certfile or ssl_keyfile names is not PEM, or the key does not match the certificate"
 _REDIS: dict[type[Exception], str] = {
     AuthenticationError: _LOGIN,
-    NoPermissionError: "its user lacks a right",
-    InvalidResponse: "what listens there is no Redis",
+    NoPermissionError: "the user lacks a permission",
+    InvalidResponse: "the server there is not a Redis",
 }
 _ENDED = "it ended the TLS handshake; it may want a client certificate (ssl_certfile, ssl_keyfile)"
 
 
-def why_kept_out(error: BaseException) -> str | None:
-    """What keeps us out; None for anything else, as a server that is merely away."""
+def why_denied(error: BaseException) -> str | None:
+    """Why the server denies us access; None for anything else, such as a server that is merely down."""
     return next(filter(None, map(_of_one, _chain(error))), None)
 
 
-def explained(error: BaseException, reason: str) -> str:
-    """A reason in the words for what keeps us out, where it is that; Redis's own code stays in front of it."""
-    kept_out = why_kept_out(error)
-    if kept_out is None:
+def explain(error: BaseException, reason: str) -> str:
+    """The reason why access is denied, if it is, else ``reason``. Redis's own error code stays in front."""
+    denied = why_denied(error)
+    if denied is None:
         return reason
     code, colon, _ = reason.partition(": ")
-    return f"{code}: {kept_out}" if colon and code.isupper() else kept_out
+    return f"{code}: {denied}" if colon and code.isupper() else denied
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -76,8 +76,8 @@ def _of_tls(error: OSError) -> str | None:
 def _of_rabbitmq(error: AMQPError) -> str | None:
     if isinstance(error, AccessRefused):
         refused = _ACCESS.search(error.reply_text or "")
-        return f"its user may not use {refused[1]} {refused[2]}" if refused else _LOGIN
-    return "there is no such virtual host, or its user may not enter it" if isinstance(error, NotAllowed) else None
+        return f"the user may not use {refused[1]} {refused[2]}" if refused else _LOGIN
+    return "there is no such virtual host, or the user may not access it" if isinstance(error, NotAllowed) else None
 
 
 def _of_redis(error: BaseException) -> str | None:

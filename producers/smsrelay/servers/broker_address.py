@@ -1,4 +1,4 @@
-"""The address of the broker, a Redis or a RabbitMQ, as kombu is told of it: ``kombu_url``, and ``kombu_tls`` beside it."""
+"""The broker's address, of a Redis or a RabbitMQ; both have a ``kombu_url`` and, separately, ``kombu_tls``."""
 
 from smsrelay.servers.rabbitmq_address import RabbitMQAddress
 from smsrelay.servers.redis_address import RedisAddress
@@ -10,5 +10,5 @@ def is_rabbitmq(broker_url: str) -> bool:
 
 
 def broker_address(broker_url: str) -> RedisAddress | RabbitMQAddress:
-    """Understand the broker's URL; raises ``ValueError``."""
+    """Parse the broker's URL; raises ``ValueError``."""
     return RabbitMQAddress.of(broker_url) if is_rabbitmq(broker_url) else RedisAddress.of(broker_url)

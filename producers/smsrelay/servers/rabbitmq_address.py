@@ -1,7 +1,6 @@
-"""RabbitMQAddress: where a RabbitMQ is, how to log in and to which virtual host, in the words of kombu.
+"""RabbitMQAddress: server, login and virtual host of a RabbitMQ, as kombu expects them.
 
-Enters: a URL, or several with ``;`` between them, of which kombu tries one after the other. Leaves: the same for kombu. Raises
-``ValueError``, which quotes nothing of the URL.
+Takes a URL, or several joined by ``;``, which kombu tries in turn. Raises ``ValueError``, which does not quote the URL.
 """
 
 import re
@@ -19,26 +18,26 @@ _NEXT = re.compile(r";(?=amqps?://)")
 
 @dataclass(frozen=True, slots=True)
 class RabbitMQAddress:
-    """What kombu is told."""
+    """The arguments for a kombu ``Connection``."""
 
     kombu_url: str = field(repr=False)
     kombu_tls: dict[str, Any] | None = None
 
     @classmethod
     def of(cls, url: str) -> Self:
-        """Understand a URL; raises ``ValueError``."""
+        """Parse a URL; raises ``ValueError``."""
         all_parts = [ServerUrl.of(one) for one in _NEXT.split(url)]
         if len(all_parts) > 1 and any(parts.scheme == SECURE for parts in all_parts):
-            raise ValueError("names several servers; with amqps:// it takes one, whose name its certificate must have")
-        return cls(";".join(_told(parts) for parts in all_parts), _tls(all_parts[0]))
+            raise ValueError("names several servers; amqps:// takes one, because the certificate must match its name")
+        return cls(";".join(_kombu_url(parts) for parts in all_parts), _tls(all_parts[0]))
 
 
-def _told(parts: ServerUrl) -> str:
+def _kombu_url(parts: ServerUrl) -> str:
     if parts.scheme not in _PORTS:
         raise ValueError("must begin with one of amqp:// amqps://")
     parts.refuse_options(OPTIONS if parts.scheme == SECURE else ())
     virtual_host = quote(unquote(parts.path[1:]) or "/", safe="")
-    return f"{parts.scheme}://{parts.login}{parts.located_host}:{parts.port or _PORTS[parts.scheme]}/{virtual_host}"
+    return f"{parts.scheme}://{parts.login}{parts.host_in_url}:{parts.port or _PORTS[parts.scheme]}/{virtual_host}"
 
 
 def _tls(parts: ServerUrl) -> dict[str, Any] | None:

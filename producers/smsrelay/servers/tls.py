@@ -1,7 +1,7 @@
-"""Tls: how a connection to store or broker is secured, as the options of a URL say it, for redis-py, kombu and amqp alike.
+"""Tls: how a connection to store or broker is secured, for redis-py, kombu and amqp alike.
 
-Enters: the options of a ``rediss://`` or ``amqps://`` URL. Leaves: what each library takes. Unless an option says otherwise, the
-server's certificate is verified and must be for the host that the URL names. Raises ``ValueError``, which quotes no value.
+Takes the options of a ``rediss://`` or ``amqps://`` URL. By default the server's certificate is verified, and its name must match
+the host in the URL. Raises ``ValueError``, which quotes no value.
 """
 
 import os
@@ -18,7 +18,7 @@ OPTIONS = ("ssl_cert_reqs", "ssl_check_hostname", "ssl_ca_certs", "ssl_certfile"
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """Which certificates are shown and demanded. ``ca_certs``: a file of authorities in place of the host's."""
+    """Which certificates are presented and required. ``ca_certs``: a file of authorities to trust instead of the host's."""
 
     requirement: str = "required"
     check_hostname: bool = True
@@ -28,29 +28,29 @@ class Tls:
 
     @classmethod
     def of(cls, options: Mapping[str, str]) -> Self:
-        """What the options say; raises ``ValueError``."""
+        """Parse the options; raises ``ValueError``."""
         requirement = options.get("ssl_cert_reqs", "required").lower().removeprefix("cert_")
         if requirement not in _REQUIREMENTS:
-            raise ValueError(f"ssl_cert_reqs is one of {', '.join(_REQUIREMENTS)}")
+            raise ValueError(f"ssl_cert_reqs must be one of {', '.join(_REQUIREMENTS)}")
         switch = options.get("ssl_check_hostname", "true").lower()
         if switch not in _SWITCH:
-            raise ValueError("ssl_check_hostname is true or false")
+            raise ValueError("ssl_check_hostname must be true or false")
         files = {name: options.get(f"ssl_{name}") for name in ("ca_certs", "certfile", "keyfile")}
         for name, path in files.items():
             if path is not None and not os.access(path, os.R_OK):
                 raise ValueError(f"the file that ssl_{name} names cannot be read")
         if files["keyfile"] and not files["certfile"]:
-            raise ValueError("ssl_keyfile comes with ssl_certfile")
+            raise ValueError("ssl_keyfile needs ssl_certfile")
         return cls(requirement, _SWITCH[switch] and requirement != "none", **files)
 
     def for_redis(self) -> dict[str, Any]:
-        """What redis-py takes, and kombu hands on to it."""
+        """Options for redis-py, which kombu passes through to it."""
         chosen = {"ssl_ca_certs": self.ca_certs, "ssl_certfile": self.certfile, "ssl_keyfile": self.keyfile}
         named = {name: path for name, path in chosen.items() if path is not None}
         return {"ssl_cert_reqs": self.requirement, "ssl_check_hostname": self.check_hostname, **named}
 
     def for_amqp(self, host: str) -> dict[str, Any]:
-        """What amqp takes; it checks the host's name only when it is told that name."""
+        """Options for amqp; it checks the server's name only when it gets one."""
         chosen = {"ca_certs": self.ca_certs, "certfile": self.certfile, "keyfile": self.keyfile}
         named: dict[str, Any] = {name: path for name, path in chosen.items() if path is not None}
         if self.check_hostname:

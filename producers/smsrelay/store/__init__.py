@@ -1,1 +1,1 @@
-"""What apps and the receiver keep in Redis: the outbox of accepted messages and the inbox of reports."""
+"""What apps and the receiver store in Redis: the outbox of accepted messages, the inbox of reports, unreadable callbacks."""

@@ -1,10 +1,9 @@
-"""The store's clock, as near as it is needed without asking for every job.
+"""StoreClock: the store's clock, without a round trip for each job.
 
-Enters: a Redis client. Leaves: ms since the Unix epoch. Asked once a second at most, and carried on in between by this
-process's monotonic clock. Fails with ``StoreUnavailable`` when it has to ask and the store does not answer.
+Asks the store at most once a second and advances the answer by this process's monotonic clock in between.
 
-Being wrong costs little: deadlines are counted from it, and the outbox and the workers compare them with the store's own clock. A
-process that was held for a while counts from too early an instant, so that its messages expire sooner and never later.
+An error costs little: deadlines are computed from it, and the outbox and the workers compare them with the store's own clock. A
+process that was suspended in between computes from too early an instant, so its messages expire sooner, never later.
 """
 
 import time
@@ -14,24 +13,24 @@ from redis import Redis
 
 from smsrelay.store.connection import store_answers
 
-_TRUSTED = 1.0  # seconds
+_VALID_FOR = 1.0  # seconds
 
 
 class StoreClock:
-    """Safe to share between threads: what is remembered is replaced whole."""
+    """Safe to share between threads: the cached answer is replaced as a whole."""
 
     def __init__(self, redis: Redis, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._redis = redis
         self._monotonic = monotonic
-        self._asked: tuple[float, int] | None = None  # when, and what the store said (ms)
+        self._cached: tuple[float, int] | None = None  # when we asked (monotonic seconds), and the store's time then (ms)
 
     def now(self) -> int:
-        """The store's time in ms; raises ``StoreUnavailable``."""
-        asked = self._asked
-        if asked is not None and (since := self._monotonic() - asked[0]) < _TRUSTED:
-            return asked[1] + int(since * 1000)
+        """The store's time in ms since the Unix epoch; raises ``StoreUnavailable``."""
+        cached = self._cached
+        if cached is not None and (since := self._monotonic() - cached[0]) < _VALID_FOR:
+            return cached[1] + int(since * 1000)
         with store_answers():
             seconds, micros = self._redis.time()
-        said = int(seconds) * 1000 + int(micros) // 1000
-        self._asked = (self._monotonic(), said)
-        return said
+        now = int(seconds) * 1000 + int(micros) // 1000
+        self._cached = (self._monotonic(), now)
+        return now

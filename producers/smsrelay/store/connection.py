@@ -10,7 +10,7 @@ from redis.exceptions import MasterDownError, ReadOnlyError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
-from smsrelay.servers.access_denied import explained
+from smsrelay.servers.access_denied import explain
 from smsrelay.servers.redis_address import RedisAddress
 from smsrelay.servers.redis_connection import LimitedConnection, LimitedPool, LimitedSocketConnection, LimitedSSLConnection
 from smsrelay.servers.redis_errors import drop_arguments, why_unavailable
@@ -67,4 +67,4 @@ def store_answers() -> Iterator[None]:
         if reason is None:
             drop_arguments(error)
             raise
-        raise StoreUnavailable(f"the store did not answer ({explained(error, reason)})") from None
+        raise StoreUnavailable(f"the store did not answer ({explain(error, reason)})") from None

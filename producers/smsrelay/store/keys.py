@@ -1,37 +1,37 @@
-"""Names of everything kept in the store, with type and lifetime. The one place where they are spelled.
+"""The keys in the store, with type and lifetime. They are spelled nowhere else in Python.
 
-| key | type | lives |
+| key | type | lifetime |
 |---|---|---|
-| sms:m:ID | hash: the record (producers.record) | until retention after its final state |
-| sms:p:ID | string: recipient and parameters | until delivered, cancelled or expired |
-| sms:agenda | sorted set: id by the instant (ms) at which something must happen | one entry a message that is not final |
-| sms:outbox:LANE | sorted set: id by its place in the order of publishing | one entry a message no worker has taken yet |
-| sms:place | string: the last place given | for ever |
+| sms:m:ID | hash: the record (smsrelay_worker.messages.record) | the retention, from its final state on |
+| sms:p:ID | string: phone number and parameters | until delivered, cancelled or expired |
+| sms:agenda | sorted set: id by when it is next due (ms) | an entry for each message that is not final |
+| sms:outbox:LANE | sorted set: id by its place in publishing order | an entry for each message no worker has taken yet |
+| sms:place | string: the last place assigned | for ever |
 | sms:taken:LANE | string: the highest place a worker has taken | for ever |
-| sms:marks:LANE | list: how far the lane was at which time | capped |
-| sms:x:EXTERNAL | string: ID:ATTEMPT | until retention after the submit |
-| sms:parked:ID | list: reports whose message, or whose submit by the vendor's id, is not recorded yet | until retention |
+| sms:marks:LANE | list: how far the lane was at what time | capped |
+| sms:x:EXTERNAL | string: ID:ATTEMPT | the retention, from the submit on |
+| sms:parked:ID | list: reports whose message, or whose submit by the vendor's id, is not recorded yet | the retention |
 | sms:parked | sorted set: the vendor's ids among them by when (ms) the last report came; at most 10,000 | an hour |
-| sms:reports | hash: report (JSON) by its key | one entry a report not applied yet |
-| sms:reports:keys | sorted set: the same keys in the order of their letters, to find those of one message | as sms:reports |
-| sms:reports:tries | hash: how often a report brought out a fault of ours; -1: it is kept | until retention after the last |
-| sms:outbox:status, sms:taken:status, sms:marks:status | as those of a lane, for reports | |
+| sms:reports | hash: report (JSON) by its key | an entry for each report that is not applied yet |
+| sms:reports:keys | sorted set: the same keys in lexicographic order, to find those of one message | as sms:reports |
+| sms:reports:tries | hash: how often applying a report raised; -1: it is set aside | the retention, from the last failure on |
+| sms:outbox:status, sms:taken:status, sms:marks:status | as for a lane, of reports | |
 | sms:events | stream: every transition | capped |
-| sms:rate | hash: the next slot (µs), floors, who waits, what throttling left | minutes after the last submit |
-| sms:rates | hash: rate, template:ID, as commands set them | for ever |
-| sms:rate:pull | string: when the next question about a silent submit may be asked (µs) | seconds after it |
+| sms:rate | hash: the next slot (µs), floors, waiters, the rate after throttling | minutes after the last submit |
+| sms:rates | hash: rate, template:ID, as set by commands | for ever |
+| sms:rate:pull | string: when the next query about a silent submit is allowed (µs) | seconds after that |
 | sms:halted | hash: since, code, probe | until a probe is answered or an operator resumes |
-| sms:resumed | string: when submits went on after a halt or an open circuit (ms) | for ever |
-| sms:put_off | set: id of a message that waits because of a halt | until it moves on |
+| sms:resumed | string: when sending resumed after a halt or an open circuit (ms) | for ever |
+| sms:put_off | set: ids of messages deferred by a halt | until they move on |
 | sms:outcomes | hash: submits answered and failed, by second | 11 s after the last failure |
 | sms:circuit | hash: since, probe, wait (ms) | until a probe is answered or an operator resumes |
 | sms:unlisted | hash: code → reports seen | for ever |
-| sms:workers | sorted set: worker process (JSON) by the instant (ms) it was last alive | seconds after the last one |
-| sms:dead | sorted set: id by the instant (ms) it failed or ended unknown | swept after the retention |
-| sms:expired | sorted set: id by the instant (ms) it expired | swept after the retention |
-| sms:undecodable | list: jobs and tasks nobody could read, as JSON | capped; until retention after the last |
-| sms:undecodable:callbacks | sorted set: callbacks nobody could read (JSON) by the instant (ms) they came | capped; 72 h |
-| sms:callbacks:refused | hash: requests that were no callback of ours, by reason; the last one's instant (ms) | 24 h after it |
+| sms:workers | sorted set: worker process (JSON) by its last heartbeat (ms) | seconds after the last one |
+| sms:dead | sorted set: id by when it failed or became unknown (ms) | swept after the retention |
+| sms:expired | sorted set: id by when it expired (ms) | swept after the retention |
+| sms:undecodable | list: unreadable jobs and tasks, as JSON | capped; the retention, from the last one on |
+| sms:undecodable:callbacks | sorted set: unreadable callbacks (JSON) by when they came (ms) | capped; 72 h |
+| sms:callbacks:refused | hash: requests the receiver refused, by reason; when the last one came (ms) | 24 h after the last |
 """
 
 from smsrelay.contract.lanes import Lane
@@ -59,7 +59,7 @@ WORKERS = "sms:workers"
 DEAD = "sms:dead"
 EXPIRED = "sms:expired"
 UNDECODABLE = "sms:undecodable"
-UNREAD_CALLBACKS = "sms:undecodable:callbacks"
+UNREADABLE_CALLBACKS = "sms:undecodable:callbacks"
 REFUSED_CALLBACKS = "sms:callbacks:refused"
 
 
@@ -69,7 +69,7 @@ def message(message_id: str) -> str:
 
 
 def payload(message_id: str) -> str:
-    """Key of recipient and parameters."""
+    """Key of a message's phone number and parameters."""
     return f"sms:p:{message_id}"
 
 
@@ -84,12 +84,12 @@ def taken(lane: Lane) -> str:
 
 
 def marks(lane: Lane) -> str:
-    """Key of how far a lane was at which time."""
+    """Key of how far a lane was at what time."""
     return f"sms:marks:{lane.value}"
 
 
 def external(external_id: str) -> str:
-    """Key of the vendor's id of a submit."""
+    """Key that maps the vendor's id of a submit to message and attempt."""
     return f"sms:x:{external_id}"
 
 

@@ -1,8 +1,8 @@
--- Records accepted messages, each once; what one call does stands whole or not at all. Where this Redis is the broker too, the call
--- brings the tasks that wake the workers, and puts them on the queues.
+-- Records accepted messages, each once; atomic. If this Redis is also the broker, the call includes the tasks for the workers and
+-- publishes them.
 -- KEYS 1 sms:agenda      sorted set, no lifetime
 --      2 sms:events      stream, capped
---      3 sms:place       string: the last place given in an outbox; no lifetime
+--      3 sms:place       string: the last place assigned in an outbox; no lifetime
 --      4… sms:outbox:LANE  sorted set, no lifetime; one for each name in ARGV 2
 --      then, a pair for each message:
 --        sms:m:ID        hash, no lifetime until the message is final
@@ -12,14 +12,16 @@
 -- ARGV 1 stream cap
 --      2 JSON: lanes, in the order of KEYS
 --      3 JSON: for each message, in the order of KEYS: id  payload  expires_at (ms)  not_before (ms, or empty)  fingerprint  lane
---        template  app (empty for the usual one)  who  reference (or empty); one argument, for packing and unpacking ten a message costs more than the rest
---      4… the task of each name in ARGV 2, which names all messages of that lane here; or nothing, and nothing is published. A task of
---        which one message has to wake nobody (known and begun, taken by other content, waiting for its time) is not published.
--- Returns a line "place|new|fingerprint|state" for each message (place from 0) that was known before or waits for its time; the
--- others were recorded now and are queued.
+--        template  app (empty for the default)  who (recipient hash)  reference (or empty). One argument, because packing and
+--        unpacking ten for each message costs more than the rest
+--      4… a task for each lane in ARGV 2, for all messages of that lane in this call; or nothing, and nothing is published. A task is
+--        not published if one of its messages needs no attempt now: it has been begun, its reference was used for other content, or it
+--        is not due yet.
+-- Returns a line "place|new|fingerprint|state" for each message (place from 0) that was known before or is not due yet; the others
+-- were recorded by this call and are queued.
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
-local lanes, outboxes, due, answer, owed, silent = cjson.decode(ARGV[2]), {}, {}, {}, 0, {}
+local lanes, outboxes, due, answer, added, unpublished = cjson.decode(ARGV[2]), {}, {}, {}, 0, {}
 local queues = #KEYS - #lanes
 for _, lane in ipairs(lanes) do outboxes[lane] = {} end
 
@@ -29,7 +31,7 @@ for number, message in ipairs(cjson.decode(ARGV[3])) do
   local known = redis.call('HMGET', record, 'fp', 'state')
   if known[2] then
     answer[#answer + 1] = string.format('%d|0|%s|%s', number - 1, known[1] or '', known[2])
-    if known[2] ~= 'queued' or (known[1] or '') ~= fp then silent[lane] = true end
+    if known[2] ~= 'queued' or (known[1] or '') ~= fp then unpublished[lane] = true end
   else
     local waits = not_before ~= '' and not_before > now
     local rule = waits and 'not_before' or 'enqueued'
@@ -45,12 +47,12 @@ for number, message in ipairs(cjson.decode(ARGV[3])) do
     due[#due + 1] = id
     if waits then
       answer[#answer + 1] = string.format('%d|1||waits', number - 1)
-      silent[lane] = true
+      unpublished[lane] = true
     else
-      owed = owed + 1
-      local lying = outboxes[lane]
-      lying[#lying + 1] = owed
-      lying[#lying + 1] = id
+      added = added + 1
+      local entries = outboxes[lane]
+      entries[#entries + 1] = added
+      entries[#entries + 1] = id
     end
     redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[1], '*', 'id', id, 'lane', lane, 'at', now, 'state', 'queued', 'try', 0,
       'code', '', 'rule', rule)
@@ -58,11 +60,11 @@ for number, message in ipairs(cjson.decode(ARGV[3])) do
 end
 
 if #due > 0 then redis.call('ZADD', KEYS[1], unpack(due)) end
-local base = owed > 0 and redis.call('INCRBY', KEYS[3], owed) - owed
+local base = added > 0 and redis.call('INCRBY', KEYS[3], added) - added
 for number, lane in ipairs(lanes) do
-  local lying = outboxes[lane]
-  for at = 1, #lying, 2 do lying[at] = base + lying[at] end
-  if #lying > 0 then redis.call('ZADD', KEYS[3 + number], unpack(lying)) end
-  if ARGV[3 + number] and not silent[lane] then redis.call('LPUSH', KEYS[queues + number], ARGV[3 + number]) end
+  local entries = outboxes[lane]
+  for at = 1, #entries, 2 do entries[at] = base + entries[at] end
+  if #entries > 0 then redis.call('ZADD', KEYS[3 + number], unpack(entries)) end
+  if ARGV[3 + number] and not unpublished[lane] then redis.call('LPUSH', KEYS[queues + number], ARGV[3 + number]) end
 end
 return answer

@@ -1,7 +1,7 @@
-"""Outbox: records accepted messages before anything is published; or together with it, where broker and store are one Redis.
+"""Outbox: records accepted messages before they are published, or in the same step where broker and store are one Redis.
 
-Enters: ``Message`` values. Leaves: for each, whether it is ours, and whether a worker still has to be told.
-Fails with ``StoreUnavailable``: then each message was recorded whole or not at all, and recording it again is harmless.
+Returns for each message whether it was new, whether its id was taken by another job, and whether it still has to be published.
+Raises ``StoreUnavailable``: then each message was recorded whole or not at all, and recording it again is harmless.
 """
 
 import json
@@ -20,26 +20,26 @@ from smsrelay.store import keys
 from smsrelay.store.clock import StoreClock
 from smsrelay.store.script import Call, Script
 
-WakeUp = Callable[[Lane, Sequence[str]], TaskMessage]  # the task that tells the workers of messages
+WakeUp = Callable[[Lane, Sequence[str]], TaskMessage]  # makes the task that has workers attempt these messages
 
 EVENTS_CAP = 100_000
-PER_CALL = 50  # messages a run of the script: half a millisecond of the store's, in which nobody else is served
+PER_CALL = 50  # messages per run of the script, which blocks the store for half a millisecond
 
 _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What became of one message at the outbox."""
+    """What the outbox did with one message."""
 
     message: Message
-    new: bool
-    same: bool  # False: another job stands under this id
-    wake: bool  # a worker still has to be told
+    new: bool  # False: it was recorded before
+    same: bool  # False: another job has this id, because its reference is the same
+    wake: bool  # it still has to be published
 
 
 class Outbox:
-    """Records messages atomically, idempotent by message id."""
+    """Records messages atomically, once for each message id."""
 
     def __init__(self, redis: Redis, secret: bytes) -> None:
         self._redis = redis
@@ -48,7 +48,7 @@ class Outbox:
         self._clock = StoreClock(redis)
 
     def now(self) -> int:
-        """The store's clock, in ms; raises ``StoreUnavailable``."""
+        """The store's clock (ms); raises ``StoreUnavailable``."""
         return self._clock.now()
 
     def record(self, messages: Sequence[Message], wake_up: WakeUp | None = None) -> list[Recorded]:
@@ -57,20 +57,20 @@ class Outbox:
         return draft.recorded(self._record.run_many(draft.calls))
 
     def draft(self, messages: Sequence[Message], wake_up: WakeUp | None = None) -> "Draft":
-        """Messages made ready: all of the work of recording that needs no store.
+        """Prepare messages for recording: all the work that does not need the store.
 
-        With ``wake_up``, which only a store that is broker too may be given, its tasks are on the queues when their messages are
-        recorded. A task of which one message needs none is left out; its others still have to be told of.
+        With ``wake_up``, allowed only if the store is also the broker, recording also publishes the tasks. A task that includes a
+        message which needs no attempt now is not published; its other messages still have to be (``Recorded.wake``).
         """
         parts = [messages[start : start + PER_CALL] for start in range(0, len(messages), PER_CALL)]
-        prints = [[message.fingerprint(self._secret) for message in part] for part in parts]
-        calls = [self._call(part, of_part, wake_up) for part, of_part in zip(parts, prints, strict=True)]
-        return Draft(parts, prints, calls, wake_up is not None)
+        fingerprints = [[message.fingerprint(self._secret) for message in part] for part in parts]
+        calls = [self._call(part, of_part, wake_up) for part, of_part in zip(parts, fingerprints, strict=True)]
+        return Draft(parts, fingerprints, calls, wake_up is not None)
 
     def begin(self, draft: "Draft") -> Callable[[], list[Recorded]]:
-        """Record in two steps: the store begins now, and the call that is returned waits for it. It has to be called."""
-        begun = self._record.begin(draft.calls)
-        return lambda: draft.recorded(begun.answers())
+        """Send the draft to the store without waiting. The caller must call the returned function, which waits for the result."""
+        pending = self._record.begin(draft.calls)
+        return lambda: draft.recorded(pending.answers())
 
     def close(self) -> None:
         """Release every connection."""
@@ -78,14 +78,14 @@ class Outbox:
 
     def _call(self, messages: Sequence[Message], fingerprints: Sequence[str], wake_up: WakeUp | None) -> Call:
         lanes = list(dict.fromkeys(message.lane for message in messages))
-        named = [keys.AGENDA, keys.EVENTS, keys.PLACE, *(keys.outbox(lane) for lane in lanes)]
+        script_keys = [keys.AGENDA, keys.EVENTS, keys.PLACE, *(keys.outbox(lane) for lane in lanes)]
         rows = []
         for message, fingerprint in zip(messages, fingerprints, strict=True):
-            named += (keys.message(message.message_id), keys.payload(message.message_id))
+            script_keys += (keys.message(message.message_id), keys.payload(message.message_id))
             rows.append(self._row(message, fingerprint))
         tasks = [] if wake_up is None else [wake_up(lane, _ids(messages, lane)) for lane in lanes]
         queues = [task.queue for task in tasks]
-        return Call([*named, *queues], [EVENTS_CAP, _json(lanes), _json(rows), *map(envelope, tasks)])
+        return Call([*script_keys, *queues], [EVENTS_CAP, _json(lanes), _json(rows), *map(envelope, tasks)])
 
     def _row(self, message: Message, fingerprint: str) -> tuple[str | int, ...]:
         return (
@@ -104,24 +104,24 @@ class Outbox:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """Messages made ready for the store, with their fingerprints, fifty a call."""
+    """Messages prepared for recording: for each script call, its messages and their fingerprints."""
 
     parts: Sequence[Sequence[Message]]
-    prints: Sequence[Sequence[str]]
+    fingerprints: Sequence[Sequence[str]]
     calls: Sequence[Call]
-    tells: bool  # the calls bring the tasks
+    publishes: bool  # the calls include the tasks
 
     def recorded(self, answers: Sequence[Iterable[str]]) -> list[Recorded]:
-        """What the store's answers to the calls mean for each message."""
+        """What happened to each message, from the script's answers."""
         recorded: list[Recorded] = []
-        for messages, fingerprints, answer in zip(self.parts, self.prints, answers, strict=True):
+        for messages, fingerprints, answer in zip(self.parts, self.fingerprints, answers, strict=True):
             part = _recorded(messages, fingerprints, answer)
-            recorded += _told(part) if self.tells else part
+            recorded += _published(part) if self.publishes else part
         return recorded
 
 
 def _recorded(messages: Sequence[Message], fingerprints: Sequence[str], answer: Iterable[str]) -> list[Recorded]:
-    """What one run of the script did; it speaks only of those that were not simply recorded and queued."""
+    """What one run of the script did; its answer lists only the messages that were not simply recorded and queued."""
     recorded = [Recorded(message, new=True, same=True, wake=True) for message in messages]
     for line in answer:
         place, new, known, state = line.split("|")
@@ -131,10 +131,10 @@ def _recorded(messages: Sequence[Message], fingerprints: Sequence[str], answer: 
     return recorded
 
 
-def _told(recorded: Sequence[Recorded]) -> list[Recorded]:
-    """What is left to be told of after a run that had the tasks with it; it left out the tasks of silent lanes."""
-    silent = {one.message.lane for one in recorded if not (one.wake and one.same)}
-    return [one if one.message.lane in silent else replace(one, wake=False) for one in recorded]
+def _published(recorded: Sequence[Recorded]) -> list[Recorded]:
+    """The same after a run that published tasks: only the lanes whose task the script skipped still have to be published."""
+    skipped = {one.message.lane for one in recorded if not (one.wake and one.same)}
+    return [one if one.message.lane in skipped else replace(one, wake=False) for one in recorded]
 
 
 def _ids(messages: Sequence[Message], lane: Lane) -> list[str]:

@@ -1,7 +1,7 @@
-"""Script: one Lua file beside its module, run for one call or for many in a single round trip.
+"""Script: a Lua file next to its module, run once or many times in a single round trip.
 
-A server that forgot the script (restarted, flushed) is given it again; that is safe because each of our scripts does nothing the
-second time.
+A server that does not know the script (it restarted or was flushed) gets it again. Calls may be repeated: each of our scripts is
+idempotent.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,20 +12,20 @@ from redis import Redis
 from redis.exceptions import NoScriptError, RedisError
 
 from smsrelay.resources import text_beside
-from smsrelay.servers.redis_errors import drop_arguments, moved_on, why_unavailable
+from smsrelay.servers.redis_errors import drop_arguments, needs_new_connection, why_unavailable
 from smsrelay.store.connection import store_answers
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Keys and arguments of one run. Its repr shows no argument: one may be a recipient."""
+    """Keys and arguments of one run. Its repr shows no arguments: one may be a phone number."""
 
     keys: Sequence[str]
     args: Sequence[str | int | float] = field(repr=False)
 
 
 class Script:
-    """The Lua script ``name`` in the folder of ``module``; raises ``StoreUnavailable`` when the store does not answer."""
+    """The Lua script ``name`` in the folder of ``module``. Runs raise ``StoreUnavailable`` if the store does not answer."""
 
     def __init__(self, redis: Redis, module: str, name: str) -> None:
         self._redis = redis
@@ -33,26 +33,26 @@ class Script:
 
     @property
     def source(self) -> str:
-        """What the server is given to know it."""
+        """The Lua source, for ``SCRIPT LOAD``."""
         return str(self._script.script)
 
     def run(self, keys: Sequence[str], args: Sequence[str | int | float]) -> Any:
         """Run once, in one round trip."""
-        return self.begin([Call(keys, args)]).answers()[0]  # past the client, whose way costs more than the script's run
+        return self.begin([Call(keys, args)]).answers()[0]  # bypasses the client, which costs more than running the script
 
     def run_many(self, calls: Sequence[Call]) -> list[Any]:
-        """Run once for each call, all in one round trip; every call stands for itself."""
+        """Run once for each call, all in one round trip, but not as one transaction."""
         if not calls:
             return []
         if len(calls) == 1:  # a pipeline costs a client object of its own
             return [self.run(calls[0].keys, calls[0].args)]
-        return self.run_again(calls)
+        return self.run_with_retries(calls)
 
-    def run_again(self, calls: Sequence[Call]) -> list[Any]:
-        """As ``run_many``, through the client, which tries again and loads a script that the server does not know."""
+    def run_with_retries(self, calls: Sequence[Call]) -> list[Any]:
+        """Like ``run_many``, but through the client, which retries and loads the script if the server does not know it."""
         with store_answers():
             answers = self._pipelined(calls)
-            if any(isinstance(answer, Exception) and moved_on(answer) for answer in answers):
+            if any(isinstance(answer, Exception) and needs_new_connection(answer) for answer in answers):
                 self._drop_connection()
                 answers = self._pipelined(calls)
             if any(isinstance(answer, NoScriptError) for answer in answers):
@@ -64,15 +64,15 @@ class Script:
         return answers
 
     def begin(self, calls: Sequence[Call]) -> "PendingCalls":
-        """Send calls and do not wait: the store works on them while the caller does something else."""
+        """Send calls without waiting, so that the store works on them while the caller does something else."""
         return PendingCalls(self, self._redis, calls)
 
     def commands(self, calls: Sequence[Call]) -> list[tuple[Any, ...]]:
-        """The calls as commands for a connection."""
+        """The calls as commands to send on a connection."""
         return [("EVALSHA", self._script.sha, len(call.keys), *call.keys, *call.args) for call in calls]
 
     def _drop_connection(self) -> None:
-        """Close the connection used last, which the pool would give out next: its server is no primary any more."""
+        """Close the connection used last, because its server is no longer the primary; the pool would hand it out next."""
         pool: Any = self._redis.connection_pool
         connection = pool.get_connection()
         connection.disconnect()
@@ -86,9 +86,9 @@ class Script:
 
 
 class PendingCalls:
-    """Calls that were sent on a connection of their own, and whose answers were not read yet. Read them, whatever happens.
+    """Calls sent on a connection of their own whose answers are not read yet. The caller must read them, even after an error.
 
-    No thread stands behind it: in one, each piece that is sent would wait for the interpreter while the caller computes.
+    It uses no thread: in one, each write would wait for the GIL while the caller computes.
     """
 
     def __init__(self, script: Script, redis: Redis, calls: Sequence[Call]) -> None:
@@ -98,32 +98,32 @@ class PendingCalls:
         if calls:
             with store_answers():
                 self._connection = self._pool.get_connection()
-            self._talk(lambda connection: connection.send_packed_command(connection.pack_commands(script.commands(calls))))
+            self._exchange(lambda connection: connection.send_packed_command(connection.pack_commands(script.commands(calls))))
 
     def answers(self) -> list[Any]:
-        """What each call answered; raises ``StoreUnavailable``. Calls that failed on the way are run again, which is harmless."""
-        answers = self._talk(lambda connection: [connection.read_response() for _ in self._calls])
+        """The answer of each call; raises ``StoreUnavailable``. If the connection failed, all calls are run again."""
+        answers = self._exchange(lambda connection: [connection.read_response() for _ in self._calls])
         if answers is None:
-            return self._script.run_again(self._calls)
-        self._let_go()
+            return self._script.run_with_retries(self._calls)
+        self._release()
         return answers
 
-    def _talk(self, talk: Callable[[Any], list[Any] | None]) -> list[Any] | None:
-        """Talk to the store while there is a connection; one that failed is closed, with all that was still to come on it."""
+    def _exchange(self, exchange: Callable[[Any], list[Any] | None]) -> list[Any] | None:
+        """Send or read on the connection; ``None`` if it failed, now or before. Closes a failed one, with its unread answers."""
         if self._connection is None:
             return None
         try:
-            return talk(self._connection)
+            return exchange(self._connection)
         except BaseException as error:
             self._connection.disconnect()
-            self._let_go()
+            self._release()
             if not isinstance(error, RedisError):
                 raise
-            if why_unavailable(error) is None:  # run again, a script that failed half way would find its own first half
+            if why_unavailable(error) is None:  # a bug: run again, a script that failed half way would see its own writes
                 drop_arguments(error)
                 raise
-        return None  # what is wrong comes to light when the calls are run again
+        return None  # running the calls again raises the right exception
 
-    def _let_go(self) -> None:
+    def _release(self) -> None:
         self._pool.release(self._connection)
         self._connection = None

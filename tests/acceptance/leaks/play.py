@@ -161,14 +161,14 @@ class Play:
         person = self.cast.new("signature refused")
         self.stage.simulator.script(person.to, {"submits": signature_refused(person)})
         self.enqueue(person, Lane.OTP)
-        eventually(self.stage.limit.halted, "halted by a redirect")
+        eventually(self.stage.limiter.halted, "halted by a redirect")
         self.enqueue(self.cast.new("expired"), Lane.OTP, expires_in=1)
         self.enqueue(self.cast.new("without payload"), Lane.OTP)
         self.stage.redis.delete("sms:p:" + self.cast.message_ids["without payload"])
         seen = {**places.store(self.stage.redis), "smsrelay status": self.stage.run("-m", "smsrelay_worker", "status")}
         assert "resumed" in self.stage.run("-m", "smsrelay_worker", "resume")
-        eventually(self.stage.limit.halted, "halted by a wrong signature")
-        assert self.stage.limit.resume()
+        eventually(self.stage.limiter.halted, "halted by a wrong signature")
+        assert self.stage.limiter.resume()
         self.ends("signature refused", State.DELIVERED)
         self.ends("expired", State.EXPIRED)
         return seen

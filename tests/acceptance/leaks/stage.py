@@ -19,11 +19,11 @@ from redis import Redis
 from smsrelay.enqueue import Enqueuer
 from smsrelay.settings import ProducerSettings
 from smsrelay.store.connection import open_store
-from smsrelay_worker.desk.stack import Part, Stack, free_port
-from smsrelay_worker.desk.up import Desk, Ports
+from smsrelay_worker.local.local_relay import LocalRelay, Ports
+from smsrelay_worker.local.stack import Part, Stack, free_port
 from smsrelay_worker.policy.toml_file import packaged_source
-from smsrelay_worker.rate_limit.limiter import Limit
-from smsrelay_worker.store.records import Store
+from smsrelay_worker.rate_limit.limiter import RateLimiter
+from smsrelay_worker.store.records import Records
 from tests.support.simulator_client import Simulator
 from tests.support.waiting import eventually
 
@@ -44,7 +44,7 @@ _ROOT = Path(__file__).resolve().parents[3]
 class Stage:
     """A running relay, and the ways to look at it."""
 
-    desk: Desk
+    desk: LocalRelay
     environment: Mapping[str, str]
     redis: Redis
     enqueuer: Enqueuer
@@ -67,14 +67,14 @@ class Stage:
         return f"http://127.0.0.1:{self.desk.ports.flower}"
 
     @property
-    def store(self) -> Store:
+    def store(self) -> Records:
         """The records."""
-        return Store(self.redis, retention=3600)
+        return Records(self.redis, retention=3600)
 
     @property
-    def limit(self) -> Limit:
+    def limiter(self) -> RateLimiter:
         """The switch that halts every submit."""
-        return Limit(self.redis, rate=1)
+        return RateLimiter(self.redis, rate=1)
 
     def run(self, *arguments: str, given: Mapping[str, str] | None = None, stdin: str = "") -> str:
         """What a command line prints, on both of its outputs."""
@@ -95,7 +95,7 @@ class Stage:
 @contextmanager
 def staged(folder: Path) -> Iterator[Stage]:
     """Start everything, and stop it in the end."""
-    desk = Desk(folder, Ports(free_port(), free_port(), free_port(), free_port()), report_delay=0.1)
+    desk = LocalRelay(folder, Ports(free_port(), free_port(), free_port(), free_port()), report_delay=0.1)
     own = {name: value for name, value in os.environ.items() if not name.startswith("SMSRELAY_")}
     environment = desk.environment(own) | _chosen(desk, folder)
     with ExitStack() as open_:
@@ -111,7 +111,7 @@ def staged(folder: Path) -> Iterator[Stage]:
         yield stage
 
 
-def _chosen(desk: Desk, folder: Path) -> dict[str, str]:
+def _chosen(desk: LocalRelay, folder: Path) -> dict[str, str]:
     policy = folder / "policy.toml"
     policy.write_text(_hasty(packaged_source()), encoding="utf-8")
     url = "redis://default:" + KEYS["broker's password"] + f"@127.0.0.1:{desk.ports.broker}/0"
@@ -136,7 +136,7 @@ def _hasty(source: str) -> str:
     return source
 
 
-def _parts(desk: Desk, own: Mapping[str, str]) -> tuple[Part, ...]:
+def _parts(desk: LocalRelay, own: Mapping[str, str]) -> tuple[Part, ...]:
     verbose = (sys.executable, "-m", "celery", "-A", "smsrelay_worker.app", "worker", "--hostname", "verbose@%h")
     parts = [replace(part, command=(*part.command, "--together")) if part.name == "worker" else part for part in desk.parts(own)]
     return (*parts, Part("verbose", (*verbose, "--loglevel", "DEBUG", "--task-events"), 60))

@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 from smsrelay.contract.lanes import Lane
-from smsrelay_worker.desk.stack import free_port
+from smsrelay_worker.local.stack import free_port
 from tests.bench.ground import Conditions, Ground, a_ground
 from tests.bench.processes import Process, clean_environment, python
 from tests.bench.result import Figure, Target

@@ -23,17 +23,30 @@ from smsrelay_worker.attempts.sender import Sender
 from smsrelay_worker.messages import lifecycle
 from smsrelay_worker.messages.outcome import Outcome
 from smsrelay_worker.messages.record import Record
-from smsrelay_worker.rate_limit.limiter import Limit, Refusal
-from smsrelay_worker.reports.apply import Reports
-from smsrelay_worker.store.records import Store
+from smsrelay_worker.rate_limit.limiter import RateLimiter
+from smsrelay_worker.rate_limit.slot import Refusal
+from smsrelay_worker.store.counts import Counts
+from smsrelay_worker.store.records import Records
 from smsrelay_worker.vendors.base import Answer, Kind
-from tests.support.messages import POLICY, RETENTION, WAITS, begin, changed, ended, enqueuer, job, recording, sending
+from tests.support.messages import (
+    POLICY,
+    RETENTION,
+    TIMEOUTS,
+    applying,
+    begin,
+    changed,
+    ended,
+    enqueuer,
+    job,
+    recording,
+    sending,
+)
 from tests.support.scripted_vendor import ACCEPTED, Reaction, Script, answer, close, scripted_vendor, yisha
 from tests.support.severed import Severed, severed_after
 from tests.support.waiting import eventually
 
 _TRIES = 2 * 3  # the client itself tries three times
-_PATIENT = replace(WAITS, lease=600.0)
+_PATIENT = replace(TIMEOUTS, lease=600.0)
 _EARLIER = "answer of an earlier begin"
 
 THROTTLED = answer(b"", status="429 Too Many Requests")
@@ -46,7 +59,7 @@ class Scene:
     """One message; a worker that is cut off with the answer to its first attempt, and one that is not."""
 
     message_id: str
-    store: Store
+    store: Records
     redis: Redis
     script: Script
     severed: Severed
@@ -75,7 +88,7 @@ def cut_off_scene(redis: Redis, valkey_url: str, first: Reaction, cut_after: byt
     with enqueuer(redis, valkey_url) as door:
         message_id = door.enqueue(job(Lane.OTP)).message_id
     address, _, database = valkey_url.rpartition("/")
-    store = Store(redis, RETENTION)
+    store = Records(redis, RETENTION)
     with (
         severed_after(int(address.rpartition(":")[2]), cut_after) as severed,
         scripted_vendor() as script,
@@ -84,7 +97,7 @@ def cut_off_scene(redis: Redis, valkey_url: str, first: Reaction, cut_after: byt
         open_store(f"redis://127.0.0.1:{severed.port}/{database}") as far,
     ):
         script.reaction = first
-        outcomes = thread.submit(sending(Store(far, RETENTION), far, vendor, waits=_PATIENT).attempt, [message_id])
+        outcomes = thread.submit(sending(Records(far, RETENTION), far, vendor, timeouts=_PATIENT).attempt, [message_id])
         try:
             eventually(lambda: severed.refused > _TRIES, "the store is asked again")
             yield Scene(message_id, store, redis, script, severed, sending(store, redis, vendor), outcomes)
@@ -133,7 +146,7 @@ def test_given_again_when_nobody_began_the_attempt_since_it_changes_nothing(thro
 def test_given_again_after_the_message_was_delivered_it_is_only_noted(throttled: Scene) -> None:
     throttled.second_submits(answer(ACCEPTED))
     event = StatusEvent(message_id=throttled.message_id, attempt=1, code="200", updated_on=1, received_at=1)
-    Reports(throttled.store, POLICY, lambda: 0.5).apply(event)
+    applying(throttled.store, throttled.redis).apply(event)
     throttled.first_is_back()
     assert throttled.record.state is State.DELIVERED
     assert throttled.record.timeline[-1].rule == _EARLIER
@@ -141,73 +154,73 @@ def test_given_again_after_the_message_was_delivered_it_is_only_noted(throttled:
 
 
 def test_a_halt_given_again_after_a_resume_halts_nobody(halted: Scene, redis: Redis) -> None:
-    limit = Limit(redis, 100.0)
-    limit.halt("B403MQ")  # others met the same
-    assert limit.resume()
+    limiter = RateLimiter(redis, 100.0)
+    limiter.halt("B403MQ")  # others met the same
+    assert limiter.resume()
     halted.second_submits(close)
     halted.first_is_back()
     assert halted.record.state is State.UNCERTAIN
-    assert limit.halted() is None
+    assert limiter.halted() is None
 
 
 def test_a_halt_given_again_after_a_resume_halts_nobody_although_its_message_still_waits(halted: Scene, redis: Redis) -> None:
-    limit = Limit(redis, 100.0)
-    limit.halt("B403MQ")
-    assert limit.resume()
+    limiter = RateLimiter(redis, 100.0)
+    limiter.halt("B403MQ")
+    assert limiter.resume()
     before = halted.record
     halted.first_is_back()
     assert halted.record == before
-    assert limit.halted() is None
+    assert limiter.halted() is None
 
 
 @pytest.mark.parametrize("ended_by", ["a person", "a probe"])
 def test_a_halt_that_reaches_the_store_after_it_was_resumed_puts_its_message_off_and_halts_nobody(
-    store: Store, door: Enqueuer, redis: Redis, ended_by: str
+    store: Records, door: Enqueuer, redis: Redis, ended_by: str
 ) -> None:
     old = ended(store, door.enqueue(job()).message_id, "cut off", A403)
-    limit = Limit(redis, 100.0)
-    limit.halt("B403MQ")
+    limiter = RateLimiter(redis, 100.0)
+    limiter.halt("B403MQ")
     if ended_by == "a person":
-        assert limit.resume()
+        assert limiter.resume()
     else:
-        assert limit.settled(answered=1, failed=0, probe=True)
-    recording(store, redis, limit=limit).record(old)
-    assert record_of(store, old.begun.record.message_id).timeline[-1].rule == "class.halted"
-    assert limit.halted() is None
+        assert limiter.record_outcomes(answered=1, failed=0, probe_succeeded=True)
+    recording(store, redis, limiter=limiter).record(old)
+    assert record_of(store, old.attempt.record.message_id).timeline[-1].rule == "class.halted"
+    assert limiter.halted() is None
     new = ended(store, door.enqueue(job()).message_id, "at work", A403)
-    recording(store, redis, limit=limit).record(new)
-    halt = limit.halted()
+    recording(store, redis, limiter=limiter).record(new)
+    halt = limiter.halted()
     assert halt is not None
     assert halt.code == "A403OK"
 
 
-def test_the_answer_of_an_earlier_begin_neither_opens_nor_closes_anything(store: Store, door: Enqueuer, redis: Redis) -> None:
-    limit = Limit(redis, 100.0)
-    answers = recording(store, redis, limit=limit)
+def test_the_answer_of_an_earlier_begin_neither_opens_nor_closes_anything(store: Records, door: Enqueuer, redis: Redis) -> None:
+    limiter = RateLimiter(redis, 100.0)
+    answers = recording(store, redis, limiter=limiter)
     old = given_up([ended(store, door.enqueue(job()).message_id, "first", T429, probe=True) for _ in range(30)], store, redis)
     for one in old:
         answers.record(replace(one, answer=Answer(Kind.UNCERTAIN, "read_timeout"), recorded=Future()))
-    assert limit.state().circuit is None
-    limit.halt("A403")
+    assert limiter.state().circuit is None
+    limiter.halt("A403")
     for one in old:
         answers.record(replace(one, answer=Answer(Kind.ANSWERED, "0000"), recorded=Future()))
-    assert limit.halted() is not None
-    assert limit.acquire(Lane.OTP, "0000000", [1], 0.0).refused is Refusal.HALTED
+    assert limiter.halted() is not None
+    assert limiter.acquire(Lane.OTP, "0000000", [1], 0.0).refused is Refusal.HALTED
 
 
-def test_a_probe_counts_whose_report_was_faster_than_its_answer(store: Store, door: Enqueuer, redis: Redis) -> None:
-    limit = Limit(redis, 100.0)
-    limit.halt("A403")
+def test_a_probe_counts_whose_report_was_faster_than_its_answer(store: Records, door: Enqueuer, redis: Redis) -> None:
+    limiter = RateLimiter(redis, 100.0)
+    limiter.halt("A403")
     probe = ended(store, door.enqueue(job()).message_id, "me", Answer(Kind.ANSWERED, "0000", external_id="e1"), probe=True)
-    event = StatusEvent(message_id=probe.begun.record.message_id, attempt=1, code="200", updated_on=1, received_at=1)
-    Reports(store, POLICY, lambda: 0.5).apply(event)
-    recording(store, redis, limit=limit).record(probe)
-    assert limit.halted() is None
-    assert record_of(store, probe.begun.record.message_id).external_id == "e1"
+    event = StatusEvent(message_id=probe.attempt.record.message_id, attempt=1, code="200", updated_on=1, received_at=1)
+    applying(store, redis).apply(event)
+    recording(store, redis, limiter=limiter).record(probe)
+    assert limiter.halted() is None
+    assert record_of(store, probe.attempt.record.message_id).external_id == "e1"
 
 
 def test_the_vendors_id_of_a_replaced_attempt_leads_to_it_and_leaves_the_last_ones_alone(
-    store: Store, door: Enqueuer, redis: Redis
+    store: Records, door: Enqueuer, redis: Redis
 ) -> None:
     answers = recording(store, redis)
     message_id = door.enqueue(job(Lane.OTP)).message_id
@@ -220,7 +233,7 @@ def test_the_vendors_id_of_a_replaced_attempt_leads_to_it_and_leaves_the_last_on
     record = record_of(store, message_id)
     assert (record.state, record.attempt, record.external_id) == (State.SUBMITTED, 2, "e2")
     assert store.submits_of(["e1", "e2"]) == [(message_id, 1), (message_id, 2)]
-    Reports(store, POLICY, lambda: 0.5).apply(StatusEvent(external_id="e1", code="200", updated_on=1, received_at=1))
+    applying(store, redis).apply(StatusEvent(external_id="e1", code="200", updated_on=1, received_at=1))
     assert record_of(store, message_id).state is State.DELIVERED
 
 
@@ -230,7 +243,7 @@ def test_the_vendors_id_of_a_replaced_attempt_leads_to_it_and_leaves_the_last_on
 )
 @pytest.mark.parametrize("kind", ["queued", "retrying"])
 def test_an_answer_to_a_begin_that_the_store_forgot_is_applied_as_a_report_on_it_would_be(
-    store: Store, door: Enqueuer, redis: Redis, valkey_url: str, reaction: Reaction, state: State, kind: str
+    store: Records, counts: Counts, door: Enqueuer, redis: Redis, valkey_url: str, reaction: Reaction, state: State, kind: str
 ) -> None:
     message_id = door.enqueue(job(Lane.OTP)).message_id
     if kind == "retrying":
@@ -254,11 +267,11 @@ def test_an_answer_to_a_begin_that_the_store_forgot_is_applied_as_a_report_on_it
         script.reaction = answer(ACCEPTED)
         sender.attempt([message_id])
         assert len(script.received) == 1, "submitted a second time"
-    assert store.waiting(Lane.OTP) == 0
+    assert counts.waiting(Lane.OTP) == 0
 
 
 def test_what_was_surely_not_sent_in_a_begin_that_the_store_forgot_is_begun_again(
-    store: Store, door: Enqueuer, redis: Redis, valkey_url: str
+    store: Records, door: Enqueuer, redis: Redis, valkey_url: str
 ) -> None:
     message_id = door.enqueue(job(Lane.OTP)).message_id
     forget = remembered(valkey_url)
@@ -272,7 +285,7 @@ def test_what_was_surely_not_sent_in_a_begin_that_the_store_forgot_is_begun_agai
 
 
 def test_a_begin_that_the_store_forgot_takes_nothing_from_who_began_the_attempt_since(
-    store: Store, door: Enqueuer, redis: Redis, valkey_url: str
+    store: Records, door: Enqueuer, redis: Redis, valkey_url: str
 ) -> None:
     """The record's revision is the same again; only its owner tells the two apart."""
     message_id = door.enqueue(job(Lane.OTP)).message_id
@@ -286,13 +299,13 @@ def test_a_begin_that_the_store_forgot_takes_nothing_from_who_began_the_attempt_
     assert record.timeline[-1].rule == _EARLIER
 
 
-def given_up(old: list[CompletedAttempt], store: Store, redis: Redis) -> list[CompletedAttempt]:
+def given_up(old: list[CompletedAttempt], store: Records, redis: Redis) -> list[CompletedAttempt]:
     """The same, once each was put off and begun anew by somebody else."""
     quiet = recording(store, redis)
     for one in old:
-        quiet.record(replace(one, begun=replace(one.begun, slot=replace(one.begun.slot, probe=False)), recorded=Future()))
-        redis.hset(keys.message(one.begun.record.message_id), "due", 1)
-        begin(store, one.begun.record.message_id, "second")
+        quiet.record(replace(one, attempt=replace(one.attempt, slot=replace(one.attempt.slot, probe=False)), recorded=Future()))
+        redis.hset(keys.message(one.attempt.record.message_id), "due", 1)
+        begin(store, one.attempt.record.message_id, "second")
     redis.delete(keys.RATE)
     return old
 
@@ -311,7 +324,7 @@ def remembered(url: str) -> Callable[[], None]:
     return forget
 
 
-def record_of(store: Store, message_id: str) -> Record:
+def record_of(store: Records, message_id: str) -> Record:
     reading = store.read(message_id)
     assert reading is not None
     return reading.record

@@ -20,7 +20,7 @@ from smsrelay_worker.attempts.attempt import Attempt
 from smsrelay_worker.messages import lifecycle
 from smsrelay_worker.messages.record import Record
 from smsrelay_worker.rate_limit.slot import Slot
-from smsrelay_worker.store.records import Change, Decide, Reading, Store
+from smsrelay_worker.store.records import Change, Decide, Reading, Records
 from smsrelay_worker.vendors.base import DEADLINE_PASSED, Answer, Kind, Submission
 from smsrelay_worker.vendors.yisha.adapter import Yisha
 from smsrelay_worker.vendors.yisha.http import Post, open_session
@@ -38,18 +38,18 @@ def script() -> Iterator[Script]:
         yield running
 
 
-def record_of(store: Store, message_id: str) -> Record:
+def record_of(store: Records, message_id: str) -> Record:
     reading = store.read(message_id)
     assert reading is not None
     return reading.record
 
 
-def expiring(store: Store, door: Enqueuer, seconds: int = 1) -> Record:
+def expiring(store: Records, door: Enqueuer, seconds: int = 1) -> Record:
     """A message that has only so long."""
     return record_of(store, door.enqueue(job(expires_in=seconds)).message_id)
 
 
-def at_rest(store: Store, door: Enqueuer, redis: Redis, url: str, message_id: str) -> Record:
+def at_rest(store: Records, door: Enqueuer, redis: Redis, url: str, message_id: str) -> Record:
     """The message once the agenda has done what was left of it: nobody in a worker knows the store's clock to the millisecond."""
     agenda = messages.agenda(redis, url, door)
 
@@ -82,7 +82,7 @@ class Late:
 
 
 def test_begun_in_time_and_late_at_the_post_it_is_not_submitted_and_expires(
-    store: Store, door: Enqueuer, redis: Redis, script: Script, valkey_url: str
+    store: Records, door: Enqueuer, redis: Redis, script: Script, valkey_url: str
 ) -> None:
     accepted = expiring(store, door)
     with yisha(script.url) as vendor:
@@ -98,12 +98,12 @@ def test_begun_in_time_and_late_at_the_post_it_is_not_submitted_and_expires(
 
 @pytest.mark.parametrize("number", [1, 5])
 def test_an_answer_to_the_begin_that_comes_after_the_deadline_submits_nothing(
-    store: Store, door: Enqueuer, redis: Redis, script: Script, valkey_url: str, number: int
+    store: Records, door: Enqueuer, redis: Redis, script: Script, valkey_url: str, number: int
 ) -> None:
     accepted = [expiring(store, door) for _ in range(number)]
     deadline = max(one.expires_at for one in accepted)
 
-    class Loaded(Store):
+    class Loaded(Records):
         """The store's answers to begins are long on their way."""
 
         def change_many(self, owed: Sequence[tuple[Reading, Decide]]) -> list[Change | None]:
@@ -122,12 +122,12 @@ def test_an_answer_to_the_begin_that_comes_after_the_deadline_submits_nothing(
 
 
 def test_without_another_slot_before_the_deadline_the_message_waits_for_nothing_but_that(
-    store: Store, door: Enqueuer, redis: Redis, script: Script
+    store: Records, door: Enqueuer, redis: Redis, script: Script
 ) -> None:
     """The slot of the begin is void, for the process stood still."""
     accepted = expiring(store, door)
 
-    class Loaded(Store):
+    class Loaded(Records):
         def change_many(self, owed: Sequence[tuple[Reading, Decide]]) -> list[Change | None]:
             changes = super().change_many(owed)
             wait_past(redis, store_clock(redis) + 600)
@@ -142,7 +142,7 @@ def test_without_another_slot_before_the_deadline_the_message_waits_for_nothing_
 
 
 def test_a_connection_that_stands_after_the_deadline_is_not_written_to(
-    store: Store, door: Enqueuer, redis: Redis, valkey_url: str
+    store: Records, door: Enqueuer, redis: Redis, valkey_url: str
 ) -> None:
     accepted = expiring(store, door)
     with full_backlog() as gate, ThreadPoolExecutor(1) as thread, yisha(gate.url, connect_timeout=30.0) as vendor:
@@ -157,7 +157,7 @@ def test_a_connection_that_stands_after_the_deadline_is_not_written_to(
 
 
 def test_a_resend_late_at_the_post_waits_for_the_report_of_the_attempt_before(
-    store: Store, door: Enqueuer, redis: Redis, script: Script, valkey_url: str
+    store: Records, door: Enqueuer, redis: Redis, script: Script, valkey_url: str
 ) -> None:
     message_id = door.enqueue(job(Lane.OTP)).message_id
     begin(store, message_id, "first")
@@ -208,7 +208,7 @@ def test_nothing_is_written_when_the_deadline_passes_during_the_tls_handshake(tm
 
 
 def test_no_answer_of_an_attempt_that_was_late_counts_in_the_circuit_or_as_a_probe(
-    store: Store, door: Enqueuer, redis: Redis
+    store: Records, door: Enqueuer, redis: Redis
 ) -> None:
     late = Answer(Kind.UNREACHABLE, DEADLINE_PASSED)
     redis.hset(keys.CIRCUIT, mapping={"since": 1, "wait": 5000, "probe": 1})
@@ -223,7 +223,7 @@ def test_no_answer_of_an_attempt_that_was_late_counts_in_the_circuit_or_as_a_pro
 
 
 def test_the_deadline_on_the_monotonic_clock_is_never_late_and_the_stores_time_never_ahead(
-    store: Store, door: Enqueuer, redis: Redis
+    store: Records, door: Enqueuer, redis: Redis
 ) -> None:
     accepted = expiring(store, door, 60)
     change = begin(store, accepted.message_id)

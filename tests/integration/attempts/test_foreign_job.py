@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from smsrelay.store import keys
 from smsrelay.store.unreadable_callbacks import UnreadableCallbacks
-from smsrelay_worker.operations.replay import Replay
+from smsrelay_worker.operations.unreadable_replay import UnreadableReplay
 from smsrelay_worker.settings import WorkerSettings
 from smsrelay_worker.tasks import TaskCall, Tasks
 from smsrelay_worker.wiring import Relay
@@ -35,13 +35,13 @@ def test_a_job_that_brings_out_a_fault_of_ours_is_kept(relay: Relay, redis: Redi
     redis.set(keys.PLACE, "no number")  # found when the script has written already
     with capture_logs() as told:
         said = Tasks(relay).send(TaskCall((WIRE,), {}, TASK_ID))
-    assert said == "refused: brought out a fault of ours (ResponseError)"
-    [kept] = relay.store.undecodable()
+    assert said == "refused: unexpected exception (ResponseError)"
+    [kept] = relay.undecodable.all()
     assert json.loads(kept.body)["to"] == WIRE["to"]
     assert {line["task_id"] for line in told if "task_id" in line} == {TASK_ID}
     redis.delete(keys.PLACE)
-    again = Replay(relay.store, UnreadableCallbacks(redis), relay.enqueuer, relay.inbox, {}, lambda: 0)
-    assert again.read_again(kept, dry_run=False).startswith("queued as ")
+    again = UnreadableReplay(relay.undecodable, UnreadableCallbacks(redis), relay.enqueuer, relay.inbox, {}, lambda: 0)
+    assert again.replay(kept, dry_run=False).startswith("queued as ")
 
 
 def test_a_job_goes_back_to_its_queue_while_redis_refuses(relay: Relay, valkey_url: str) -> None:
@@ -50,7 +50,7 @@ def test_a_job_goes_back_to_its_queue_while_redis_refuses(relay: Relay, valkey_u
         Tasks(relay, sleep=waited.append).send(TaskCall((WIRE,), {}, TASK_ID))
     assert raised.value.requeue
     assert waited == [1.0]
-    assert relay.store.undecodable() == []
+    assert relay.undecodable.all() == []
 
 
 @pytest.mark.parametrize("arguments", [((), {}), ((WIRE, WIRE), {}), ((WIRE | {"to": "12"},), {})])
@@ -60,7 +60,7 @@ def test_a_refused_job_leaves_a_line_that_names_it_by_its_task(
     args, kwargs = arguments
     with capture_logs() as told:
         said = Tasks(relay).send(TaskCall(args, kwargs, TASK_ID))
-    [kept] = relay.store.undecodable()
+    [kept] = relay.undecodable.all()
     [line] = told
     assert said == f"refused: {kept.reason}"
     assert (line["queue"], line["task_id"], line["kept_id"]) == ("sms.send", TASK_ID, kept.kept_id)

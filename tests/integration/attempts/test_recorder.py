@@ -9,29 +9,28 @@ from redis import Redis
 
 from smsrelay.enqueue import Enqueuer
 from smsrelay.store.connection import StoreUnavailable, open_store
-from smsrelay.store.inbox import Inbox
 from smsrelay_worker.attempts.attempt import Attempt, CompletedAttempt
 from smsrelay_worker.attempts.recorder import AnswerRecorder
-from smsrelay_worker.rate_limit.halt import HaltedMessages
-from smsrelay_worker.rate_limit.limiter import Limit
+from smsrelay_worker.rate_limit.halted_messages import HaltedMessages
+from smsrelay_worker.rate_limit.limiter import RateLimiter
 from smsrelay_worker.rate_limit.slot import Slot
-from smsrelay_worker.reports.apply import Reports
-from smsrelay_worker.reports.pending import PendingReports
-from smsrelay_worker.store.records import Store
+from smsrelay_worker.store.records import Records
 from smsrelay_worker.vendors.base import Answer, Kind
-from tests.support.messages import POLICY, RETENTION, WAITS, begin, job
+from tests.support.messages import POLICY, RETENTION, TIMEOUTS, begin, job, pending
 from tests.support.waiting import eventually
 
 _SOON = 10.0  # seconds; before the cure it was for ever
 
 
-def test_an_answer_handed_in_while_another_is_being_recorded_is_recorded_too(store: Store, door: Enqueuer, redis: Redis) -> None:
+def test_an_answer_handed_in_while_another_is_being_recorded_is_recorded_too(
+    store: Records, door: Enqueuer, redis: Redis
+) -> None:
     single, of_a_chunk = (ended(store, accepted.message_id) for accepted in door.enqueue_many([job(), job()]))
     waiting = [of_a_chunk]
 
     def roll() -> float:
         while waiting:
-            answers.hand_in(waiting.pop())
+            answers.record_later(waiting.pop())
         return 0.5
 
     answers = recording(store, redis, roll)
@@ -46,14 +45,14 @@ class ThreadEnds(BaseException):
 
 @pytest.mark.parametrize("failure", [ThreadEnds, ValueError])
 def test_whatever_ends_the_recording_of_one_the_others_are_recorded(
-    store: Store, door: Enqueuer, redis: Redis, failure: type[BaseException]
+    store: Records, door: Enqueuer, redis: Redis, failure: type[BaseException]
 ) -> None:
     first, second = (ended(store, accepted.message_id) for accepted in door.enqueue_many([job(), job()]))
     failures = [failure("a failure of ours")]
 
     def roll() -> float:
         if failures:
-            answers.hand_in(second)
+            answers.record_later(second)
             raise failures.pop()
         return 0.5
 
@@ -64,7 +63,7 @@ def test_whatever_ends_the_recording_of_one_the_others_are_recorded(
     assert second.recorded.result(_SOON).text == "submitted (0000)"
 
 
-def test_one_that_fails_among_several_fails_alone(store: Store, door: Enqueuer, redis: Redis) -> None:
+def test_one_that_fails_among_several_fails_alone(store: Records, door: Enqueuer, redis: Redis) -> None:
     first, second = (ended(store, accepted.message_id) for accepted in door.enqueue_many([job(), job()]))
     calls, others = list[int](), [second]
 
@@ -76,16 +75,16 @@ def test_one_that_fails_among_several_fails_alone(store: Store, door: Enqueuer, 
 
     def sleep(_: float) -> None:
         while others:
-            answers.hand_in(others.pop())
+            answers.record_later(others.pop())
 
     answers = recording(store, redis, roll, sleep=sleep)
-    answers.hand_in(first)
+    answers.record_later(first)
     assert isinstance(first.recorded.exception(_SOON), ValueError)
     assert second.recorded.result(_SOON).text == "submitted (0000)"
 
 
 def test_those_that_come_while_the_store_is_away_are_given_up_with_the_others_when_the_last_lease_is_over(
-    store: Store, door: Enqueuer, redis: Redis, closed_port: int
+    store: Records, door: Enqueuer, redis: Redis, closed_port: int
 ) -> None:
     first, *rest = (ended(store, accepted.message_id) for accepted in door.enqueue_many([job() for _ in range(4)]))
     clock, coming = [0.0], list(rest)
@@ -93,20 +92,20 @@ def test_those_that_come_while_the_store_is_away_are_given_up_with_the_others_wh
     def sleep(seconds: float) -> None:
         clock[0] += seconds
         if coming:
-            answers.hand_in(coming.pop())
+            answers.record_later(coming.pop())
 
-    away = Store(open_store(f"redis://127.0.0.1:{closed_port}/0"), RETENTION)
-    waits = replace(WAITS, lease=5.0)
-    answers = recording(away, redis, lambda: 0.5, sleep=sleep, monotonic=lambda: clock[0], waits=waits)
+    away = Records(open_store(f"redis://127.0.0.1:{closed_port}/0"), RETENTION)
+    timeouts = replace(TIMEOUTS, lease=5.0)
+    answers = recording(away, redis, lambda: 0.5, sleep=sleep, monotonic=lambda: clock[0], timeouts=timeouts)
     with pytest.raises(StoreUnavailable):
         answers.record(first)
     assert [type(one.recorded.exception(0)) for one in rest] == [StoreUnavailable] * 3
-    assert clock[0] <= waits.lease
+    assert clock[0] <= timeouts.lease
 
 
 @pytest.mark.parametrize("lease", [0.0, 3.0], ids=["their leases are over", "their leases last"])
 def test_an_answer_is_recorded_though_nobody_else_can_be_told_what_follows_from_it(
-    store: Store, door: Enqueuer, redis: Redis, closed_port: int, lease: float
+    store: Records, door: Enqueuer, redis: Redis, closed_port: int, lease: float
 ) -> None:
     throttled = ended(store, door.enqueue(job()).message_id, Answer(Kind.THROTTLED, "http_429"))
     clock = [0.0]
@@ -114,14 +113,14 @@ def test_an_answer_is_recorded_though_nobody_else_can_be_told_what_follows_from_
     def sleep(seconds: float) -> None:
         clock[0] += seconds
 
-    limit = Limit(open_store(f"redis://127.0.0.1:{closed_port}/0"), 100.0)
-    waits = replace(WAITS, lease=lease)
-    answers = recording(store, redis, lambda: 0.5, limit=limit, sleep=sleep, monotonic=lambda: clock[0], waits=waits)
+    limiter = RateLimiter(open_store(f"redis://127.0.0.1:{closed_port}/0"), 100.0)
+    timeouts = replace(TIMEOUTS, lease=lease)
+    answers = recording(store, redis, lambda: 0.5, limiter=limiter, sleep=sleep, monotonic=lambda: clock[0], timeouts=timeouts)
     assert answers.record(throttled).text == "queued (http_429)"
     assert clock[0] == pytest.approx(max(0.0, lease - 1.0), abs=1.0)
 
 
-def ended(store: Store, message_id: str, answer: Answer | None = None) -> CompletedAttempt:
+def ended(store: Records, message_id: str, answer: Answer | None = None) -> CompletedAttempt:
     """An attempt begun in the store, and its answer."""
     change = begin(store, message_id)
     assert change is not None
@@ -130,13 +129,13 @@ def ended(store: Store, message_id: str, answer: Answer | None = None) -> Comple
     return CompletedAttempt(Attempt(change.after, None, change.after.begun_at, 0.0, Slot(0.0, 1.0), 1, 0.0), answer or accepted)
 
 
-def recording(store: Store, redis: Redis, roll: Callable[[], float], **collaborators: Any) -> AnswerRecorder:
-    default = {"limit": Limit(redis, 100_000.0), "waits": WAITS}
+def recording(store: Records, redis: Redis, roll: Callable[[], float], **collaborators: Any) -> AnswerRecorder:
+    default = {"limiter": RateLimiter(redis, 100_000.0), "timeouts": TIMEOUTS}
     return AnswerRecorder(
-        store=store,
-        put_off=HaltedMessages(redis),
+        records=store,
+        halted_messages=HaltedMessages(redis),
         policy=POLICY,
-        unread=PendingReports(store, Inbox(redis), Reports(store, POLICY, lambda: 0.5)),
+        pending=pending(store, redis),
         roll=roll,
         **{**default, **collaborators},
     )

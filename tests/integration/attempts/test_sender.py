@@ -20,15 +20,15 @@ from smsrelay.store.inbox import Inbox
 from smsrelay_worker.attempts.sender import Sender
 from smsrelay_worker.messages import lifecycle
 from smsrelay_worker.messages.record import Record, VendorMessage
-from smsrelay_worker.rate_limit.limiter import Limit
-from smsrelay_worker.reports.apply import Reports
-from smsrelay_worker.store.records import Reading, Store
+from smsrelay_worker.rate_limit.limiter import RateLimiter
+from smsrelay_worker.store.counts import Counts
+from smsrelay_worker.store.records import Reading, Records
 from smsrelay_worker.vendors.base import Answer, Kind, Submission, Vendor
-from tests.support.messages import POLICY, RETENTION, WAITS, job, sending
+from tests.support.messages import RETENTION, TIMEOUTS, applying, job, sending
 from tests.support.queues import published_ids
 from tests.support.scripted_vendor import ACCEPTED, Script, answer, scripted_vendor, yisha
 
-FORGETFUL = replace(WAITS, in_hand=-1.0)  # every chunk has been in hand for too long at once
+FORGETFUL = replace(TIMEOUTS, chunk=-1.0)  # every chunk has been in hand for too long at once
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def script() -> Iterator[Script]:
 
 @contextmanager
 def sender(
-    store: Store, redis: Redis, script: Script, monotonic: Callable[[], float] = time.monotonic, **settings: object
+    store: Records, redis: Redis, script: Script, monotonic: Callable[[], float] = time.monotonic, **settings: object
 ) -> Iterator[Sender]:
     with yisha(script.url, measure=monotonic) as vendor:
         yield sending(store, redis, vendor, monotonic, **settings)  # type: ignore[arg-type]
@@ -62,13 +62,13 @@ class Clumsy:
         return None
 
 
-def record_of(store: Store, message_id: str) -> Record:
+def record_of(store: Records, message_id: str) -> Record:
     reading = store.read(message_id)
     assert reading is not None
     return reading.record
 
 
-def states(store: Store, ids: list[str]) -> Counter[str]:
+def states(store: Records, ids: list[str]) -> Counter[str]:
     return Counter(record_of(store, one).state.value for one in ids)
 
 
@@ -76,7 +76,9 @@ def enqueued(door: Enqueuer, number: int, lane: Lane = Lane.NOTICE) -> list[str]
     return [one.message_id for one in door.enqueue_many([job(lane) for _ in range(number)])]
 
 
-def test_a_chunk_of_any_templates_lanes_and_states_ends_well(store: Store, door: Enqueuer, redis: Redis, script: Script) -> None:
+def test_a_chunk_of_any_templates_lanes_and_states_ends_well(
+    store: Records, door: Enqueuer, redis: Redis, script: Script
+) -> None:
     jobs = [
         SendJob(to="13800138000", template=template, params=("1234",), lane=lane)
         for template in ("0000000", "JM0000001")
@@ -100,7 +102,7 @@ def test_a_chunk_of_any_templates_lanes_and_states_ends_well(store: Store, door:
 def test_a_claim_that_reaches_the_store_late_makes_nothing_expire_early(door: Enqueuer, redis: Redis, script: Script) -> None:
     late = [0.0]
 
-    class LateStore(Store):
+    class LateStore(Records):
         """The claim is three seconds on its way, and its message has no more time than that."""
 
         def claim(self, message_ids: Sequence[str]) -> list[Reading | None]:
@@ -115,7 +117,9 @@ def test_a_claim_that_reaches_the_store_late_makes_nothing_expire_early(door: En
     assert len(script.received) == 1
 
 
-def test_two_wake_ups_for_the_same_messages_submit_each_once(store: Store, door: Enqueuer, redis: Redis, script: Script) -> None:
+def test_two_wake_ups_for_the_same_messages_submit_each_once(
+    store: Records, door: Enqueuer, redis: Redis, script: Script
+) -> None:
     ids = enqueued(door, 20)
     with sender(store, redis, script) as sending_out:
         sending_out.attempt(ids)
@@ -124,9 +128,9 @@ def test_two_wake_ups_for_the_same_messages_submit_each_once(store: Store, door:
     assert len(script.received) == len(ids)
 
 
-def test_a_report_that_overtakes_the_answer_wins(store: Store, door: Enqueuer, redis: Redis, script: Script) -> None:
+def test_a_report_that_overtakes_the_answer_wins(store: Records, door: Enqueuer, redis: Redis, script: Script) -> None:
     ids = enqueued(door, 3)
-    reports = Reports(store, POLICY, lambda: 0.5)
+    reports = applying(store, redis)
     early = StatusEvent(message_id=ids[1], attempt=1, code="200", updated_on=1, received_at=1)
 
     def reported_first(connection: object) -> bool:
@@ -145,10 +149,10 @@ def test_a_report_that_overtakes_the_answer_wins(store: Store, door: Enqueuer, r
 
 
 def test_a_report_by_the_vendors_id_that_came_first_is_applied_with_the_answer(
-    store: Store, door: Enqueuer, redis: Redis, script: Script
+    store: Records, door: Enqueuer, redis: Redis, script: Script
 ) -> None:
     [message_id] = enqueued(door, 1)
-    Reports(store, POLICY, lambda: 0.5).apply(StatusEvent(external_id="ext-1", code="200", updated_on=1, received_at=1))
+    applying(store, redis).apply(StatusEvent(external_id="ext-1", code="200", updated_on=1, received_at=1))
     with sender(store, redis, script) as sending_out:
         sending_out.attempt([message_id])
     assert record_of(store, message_id).state is State.DELIVERED
@@ -156,7 +160,7 @@ def test_a_report_by_the_vendors_id_that_came_first_is_applied_with_the_answer(
 
 @pytest.mark.parametrize("waited_for", ["the message", "the vendor's id"])
 def test_a_parked_report_that_brings_out_a_fault_holds_up_neither_its_message_nor_the_other_reports(
-    store: Store, door: Enqueuer, redis: Redis, script: Script, waited_for: str
+    store: Records, door: Enqueuer, redis: Redis, script: Script, waited_for: str
 ) -> None:
     [message_id, broken] = enqueued(door, 2)
     redis.hset(keys.message(broken), "len", "many")
@@ -172,7 +176,7 @@ def test_a_parked_report_that_brings_out_a_fault_holds_up_neither_its_message_no
 
 
 def test_a_fault_of_ours_in_one_message_neither_loses_nor_blocks_its_neighbours(
-    store: Store, door: Enqueuer, redis: Redis
+    store: Records, door: Enqueuer, redis: Redis
 ) -> None:
     ids = enqueued(door, 10)
     vendor: Vendor = Clumsy(ids[4])
@@ -181,11 +185,11 @@ def test_a_fault_of_ours_in_one_message_neither_loses_nor_blocks_its_neighbours(
     assert states(store, ids) == {"submitted": 9, "submitting": 1}
     begun_at = record_of(store, ids[4]).begun_at
     assert begun_at is not None
-    assert (redis.zscore(keys.AGENDA, ids[4]) or 0) > begun_at + 0.9 * WAITS.lease * 1000, "its lease decides"
+    assert (redis.zscore(keys.AGENDA, ids[4]) or 0) > begun_at + 0.9 * TIMEOUTS.lease * 1000, "its lease decides"
 
 
 def test_a_void_slot_is_replaced_and_the_message_submitted_once(
-    store: Store, door: Enqueuer, redis: Redis, script: Script
+    store: Records, door: Enqueuer, redis: Redis, script: Script
 ) -> None:
     [message_id] = enqueued(door, 1)
 
@@ -209,11 +213,11 @@ def _scripts(redis: Redis) -> int:
 
 @pytest.mark.parametrize("stopped", [True, False])
 def test_a_chunk_too_long_in_hand_or_in_a_process_that_stops_is_given_back(
-    store: Store, door: Enqueuer, redis: Redis, script: Script, valkey_url: str, stopped: bool
+    store: Records, door: Enqueuer, redis: Redis, script: Script, valkey_url: str, stopped: bool
 ) -> None:
     ids = enqueued(door, 20)
     redis.delete(Lane.NOTICE.queue)
-    with sender(store, redis, script, url=valkey_url, waits=WAITS if stopped else FORGETFUL) as sending_out:
+    with sender(store, redis, script, url=valkey_url, timeouts=TIMEOUTS if stopped else FORGETFUL) as sending_out:
         if stopped:
             sending_out.stop()
         outcomes = sending_out.attempt(ids)
@@ -227,19 +231,19 @@ def test_a_chunk_too_long_in_hand_or_in_a_process_that_stops_is_given_back(
 
 
 def test_given_back_without_a_broker_the_messages_wait_in_the_outbox(
-    store: Store, door: Enqueuer, redis: Redis, script: Script, closed_port: int
+    store: Records, counts: Counts, door: Enqueuer, redis: Redis, script: Script, closed_port: int
 ) -> None:
     ids = enqueued(door, 2)
-    with sender(store, redis, script, url=f"redis://127.0.0.1:{closed_port}", waits=FORGETFUL) as sending_out:
+    with sender(store, redis, script, url=f"redis://127.0.0.1:{closed_port}", timeouts=FORGETFUL) as sending_out:
         sending_out.attempt(ids)
-    assert store.waiting(Lane.NOTICE) == 2
+    assert counts.waiting(Lane.NOTICE) == 2
 
 
 def test_a_halt_puts_off_all_that_waits_and_none_is_an_attempt(
-    store: Store, door: Enqueuer, redis: Redis, script: Script
+    store: Records, door: Enqueuer, redis: Redis, script: Script
 ) -> None:
     ids = enqueued(door, 20)
-    Limit(redis, 100.0).halt("A403")
+    RateLimiter(redis, 100.0).halt("A403")
     with sender(store, redis, script) as sending_out:
         outcomes = sending_out.attempt(ids)
     assert {outcome.text for outcome in outcomes} == {"put off: halted"}
@@ -247,7 +251,7 @@ def test_a_halt_puts_off_all_that_waits_and_none_is_an_attempt(
     assert script.received == []
 
 
-def test_what_a_single_costs_from_wake_up_to_submitted(store: Store, door: Enqueuer, redis: Redis, script: Script) -> None:
+def test_what_a_single_costs_from_wake_up_to_submitted(store: Records, door: Enqueuer, redis: Redis, script: Script) -> None:
     first, second = enqueued(door, 2)
     with sender(store, redis, script) as sending_out:
         sending_out.attempt([first])
@@ -258,7 +262,7 @@ def test_what_a_single_costs_from_wake_up_to_submitted(store: Store, door: Enque
     assert trips <= 6
 
 
-def test_a_chunk_shares_its_round_trips(store: Store, door: Enqueuer, redis: Redis, script: Script) -> None:
+def test_a_chunk_shares_its_round_trips(store: Records, door: Enqueuer, redis: Redis, script: Script) -> None:
     ids = enqueued(door, 100)
     with sender(store, redis, script, concurrency=50) as sending_out:
         sending_out.attempt(ids[:50])
@@ -275,7 +279,7 @@ def _reads(redis: Redis) -> int:
 
 
 def test_a_gateway_that_says_ok_beside_the_vendors_answer_opens_no_circuit(
-    store: Store, door: Enqueuer, redis: Redis, script: Script
+    store: Records, door: Enqueuer, redis: Redis, script: Script
 ) -> None:
     ids = enqueued(door, 30, Lane.OTP)
     numbers = iter(range(30))
@@ -292,7 +296,7 @@ def test_a_gateway_that_says_ok_beside_the_vendors_answer_opens_no_circuit(
 
 
 def test_an_answer_that_nobody_knows_but_for_its_id_is_waited_for(
-    store: Store, door: Enqueuer, redis: Redis, script: Script
+    store: Records, door: Enqueuer, redis: Redis, script: Script
 ) -> None:
     script.reaction = answer(json.dumps({"code": "x777", "msg": "排队中", "externalId": "e777"}).encode())
     [message_id] = enqueued(door, 1)
@@ -302,10 +306,10 @@ def test_an_answer_that_nobody_knows_but_for_its_id_is_waited_for(
     assert (record.state, record.external_id) == (State.UNCERTAIN, "e777")
     assert record.timeline[-1].rule == "submit.default_with_id"
     assert record.vendor_message == VendorMessage(1, "排队中")
-    assert store.submit_of("e777") == (message_id, 1)
+    assert store.submits_of(["e777"]) == [(message_id, 1)]
 
 
-def test_bytes_of_a_waiting_and_of_a_delivered_message(store: Store, door: Enqueuer, redis: Redis, script: Script) -> None:
+def test_bytes_of_a_waiting_and_of_a_delivered_message(store: Records, door: Enqueuer, redis: Redis, script: Script) -> None:
     number = 2000
     empty = _used(redis)
     ids = [one for _ in range(number // 500) for one in enqueued(door, 500)]
@@ -318,7 +322,7 @@ def test_bytes_of_a_waiting_and_of_a_delivered_message(store: Store, door: Enque
         return answer(body.encode())(connection)  # type: ignore[arg-type]
 
     script.reaction = accepted
-    reports = Reports(store, POLICY, lambda: 0.5)
+    reports = applying(store, redis)
     with sender(store, redis, script, concurrency=16) as sending_out:
         for start in range(0, number, 50):
             sending_out.attempt(ids[start : start + 50])
@@ -332,7 +336,7 @@ def test_bytes_of_a_waiting_and_of_a_delivered_message(store: Store, door: Enque
     assert delivered <= 400
 
 
-def test_bytes_of_a_message_that_was_refused_with_a_reason(store: Store, door: Enqueuer, redis: Redis, script: Script) -> None:
+def test_bytes_of_a_message_that_was_refused_with_a_reason(store: Records, door: Enqueuer, redis: Redis, script: Script) -> None:
     number = 500
     empty = _used(redis)
     ids = enqueued(door, number)
@@ -368,7 +372,7 @@ def _used(redis: Redis) -> int:
 
 
 def test_a_message_that_cannot_be_read_does_not_stop_its_neighbours(
-    store: Store, door: Enqueuer, redis: Redis, script: Script
+    store: Records, door: Enqueuer, redis: Redis, script: Script
 ) -> None:
     ids = enqueued(door, 10)
     redis.hset(keys.message(ids[4]), "len", "many")
@@ -376,4 +380,4 @@ def test_a_message_that_cannot_be_read_does_not_stop_its_neighbours(
         outcomes = sending_out.attempt(ids)
     others = [one for one in ids if one != ids[4]]
     assert states(store, others) == {"submitted": 9}
-    assert [outcome.text for outcome in outcomes if outcome.message_id == ids[4]] == ["brought out a fault of ours (ValueError)"]
+    assert [outcome.text for outcome in outcomes if outcome.message_id == ids[4]] == ["unexpected exception (ValueError)"]

@@ -16,8 +16,8 @@ from smsrelay_worker.attempts.timeouts import Timeouts
 from smsrelay_worker.messages import lifecycle
 from smsrelay_worker.messages.outcome import Outcome
 from smsrelay_worker.messages.record import Record
-from smsrelay_worker.store.records import Store
-from tests.support.messages import POLICY, RETENTION, WAITS, begin, enqueuer, job, sending
+from smsrelay_worker.store.records import Records
+from tests.support.messages import POLICY, RETENTION, TIMEOUTS, begin, enqueuer, job, sending
 from tests.support.scripted_vendor import Script, scripted_vendor, yisha
 from tests.support.severed import Severed, severed_after, severed_in_a_begin
 from tests.support.sluice import script
@@ -25,8 +25,8 @@ from tests.support.waiting import eventually
 
 _TRIES = 2 * 3  # the client itself tries three times
 
-NEVER_TOO_LATE = replace(WAITS, stall=600.0, lease=600.0)
-ALWAYS_TOO_LATE = replace(WAITS, stall=-1.0)
+NEVER_TOO_LATE = replace(TIMEOUTS, stall=600.0, lease=600.0)
+ALWAYS_TOO_LATE = replace(TIMEOUTS, stall=-1.0)
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Scene:
     """A sender whose begins were cut in half, and what can be seen of it from elsewhere."""
 
     ids: list[str]
-    store: Store
+    store: Records
     severed: Severed
     sender: Sender
     script: Script
@@ -48,10 +48,12 @@ class Scene:
 
 
 @contextmanager
-def severed_scene(redis: Redis, valkey_url: str, waits: Timeouts, number: int = 8) -> Iterator[Scene]:
+def severed_scene(redis: Redis, valkey_url: str, timeouts: Timeouts, number: int = 8) -> Iterator[Scene]:
     with enqueuer(redis, valkey_url) as door:
         ids = [one.message_id for one in door.enqueue_many([job() for _ in range(number)])]
-        begin(Store(redis, RETENTION), door.enqueue(job()).message_id)  # else the first begins only bring that the script is new
+        begin(
+            Records(redis, RETENTION), door.enqueue(job()).message_id
+        )  # else the first begins only bring that the script is new
     port = int(valkey_url.rpartition(":")[2].partition("/")[0])
     database = valkey_url.rpartition("/")[2]
     with (
@@ -61,11 +63,11 @@ def severed_scene(redis: Redis, valkey_url: str, waits: Timeouts, number: int = 
         ThreadPoolExecutor(1) as thread,
         open_store(f"redis://127.0.0.1:{severed.port}/{database}") as far,
     ):
-        sender = sending(Store(far, RETENTION), far, vendor, waits=waits)
+        sender = sending(Records(far, RETENTION), far, vendor, timeouts=timeouts)
         outcomes = thread.submit(sender.attempt, ids)
         try:
             eventually(lambda: severed.refused > _TRIES, "the store is asked again")
-            yield Scene(ids, Store(redis, RETENTION), severed, sender, script, outcomes)
+            yield Scene(ids, Records(redis, RETENTION), severed, sender, script, outcomes)
         finally:
             sender.stop()
             severed.mend()
@@ -114,7 +116,7 @@ def test_a_process_that_stops_does_not_wait_for_the_store(redis: Redis, valkey_u
 
 def test_slots_that_cannot_be_given_back_keep_nothing_from_being_submitted_that_is_begun(redis: Redis, valkey_url: str) -> None:
     """One message of two has expired since it was queued: nobody needs its slot, and then the store is away."""
-    store = Store(redis, RETENTION)
+    store = Records(redis, RETENTION)
     with enqueuer(redis, valkey_url) as door:
         late, good = (door.enqueue(job(expires_in=seconds)).message_id for seconds in (1, 600))
     eventually(lambda: _now(store, late) > _record(store, late).expires_at, "one has expired")
@@ -131,13 +133,13 @@ def test_slots_that_cannot_be_given_back_keep_nothing_from_being_submitted_that_
     assert len(played.received) == 1
 
 
-def _record(store: Store, message_id: str) -> Record:
+def _record(store: Records, message_id: str) -> Record:
     reading = store.read(message_id)
     assert reading is not None
     return reading.record
 
 
-def _now(store: Store, message_id: str) -> int:
+def _now(store: Records, message_id: str) -> int:
     reading = store.read(message_id)
     assert reading is not None
     return reading.now

@@ -16,9 +16,9 @@ from smsrelay.store.connection import StoreUnavailable, open_store
 from smsrelay_worker.attempts.timeouts import Timeouts
 from smsrelay_worker.messages.outcome import Outcome
 from smsrelay_worker.messages.record import Record
-from smsrelay_worker.store.records import Store
+from smsrelay_worker.store.records import Records
 from smsrelay_worker.vendors.base import Answer, Kind
-from tests.support.messages import POLICY, RETENTION, WAITS, begin, ended, enqueuer, job, recording, sending
+from tests.support.messages import POLICY, RETENTION, TIMEOUTS, begin, ended, enqueuer, job, recording, sending
 from tests.support.scripted_vendor import ACCEPTED, Script, answer, scripted_vendor, yisha
 from tests.support.severed import Severed, severed_in_a_begin
 from tests.support.waiting import eventually
@@ -32,7 +32,7 @@ class Scene:
     """A sender whose store goes away when the vendor has a submit."""
 
     ids: list[str]
-    store: Store
+    store: Records
     severed: Severed
     script: Script
     outcomes: "Future[list[Outcome]]"
@@ -42,7 +42,7 @@ class Scene:
 
 
 @contextmanager
-def away_scene(redis: Redis, valkey_url: str, waits: Timeouts = WAITS, number: int = 1) -> Iterator[Scene]:
+def away_scene(redis: Redis, valkey_url: str, timeouts: Timeouts = TIMEOUTS, number: int = 1) -> Iterator[Scene]:
     with enqueuer(redis, valkey_url) as door:
         ids = [one.message_id for one in door.enqueue_many([job(Lane.OTP) for _ in range(number)])]
     address, _, database = valkey_url.rpartition("/")
@@ -60,9 +60,9 @@ def away_scene(redis: Redis, valkey_url: str, waits: Timeouts = WAITS, number: i
             return answer(ACCEPTED)(connection)
 
         script.reaction = cut
-        outcomes = thread.submit(sending(Store(far, RETENTION), far, vendor, waits=waits).attempt, ids)
+        outcomes = thread.submit(sending(Records(far, RETENTION), far, vendor, timeouts=timeouts).attempt, ids)
         try:
-            yield Scene(ids, Store(redis, RETENTION), severed, script, outcomes)
+            yield Scene(ids, Records(redis, RETENTION), severed, script, outcomes)
         finally:
             severed.mend()
 
@@ -79,14 +79,14 @@ def test_what_the_vendor_answered_is_recorded_once_the_store_is_back(redis: Redi
 
 
 def test_when_the_lease_is_over_the_lease_decides(redis: Redis, valkey_url: str) -> None:
-    with away_scene(redis, valkey_url, replace(WAITS, lease=0.0)) as scene:
+    with away_scene(redis, valkey_url, replace(TIMEOUTS, lease=0.0)) as scene:
         with pytest.raises(StoreUnavailable):
             scene.outcomes.result()
         assert scene.severed.cut.is_set()
 
 
 def test_an_answer_recorded_twice_takes_nothing_from_who_began_the_attempt_since(redis: Redis, valkey_url: str) -> None:
-    store = Store(redis, RETENTION)
+    store = Records(redis, RETENTION)
     with enqueuer(redis, valkey_url) as door:
         message_id = door.enqueue(job()).message_id
     throttled = ended(store, message_id, "first", Answer(Kind.THROTTLED, "http_429"))
@@ -101,7 +101,7 @@ def test_an_answer_recorded_twice_takes_nothing_from_who_began_the_attempt_since
 
 
 def test_an_uncertain_otp_waits_for_its_report_from_when_the_store_is_back(redis: Redis, valkey_url: str) -> None:
-    store, clock = Store(redis, RETENTION), [0.0]
+    store, clock = Records(redis, RETENTION), [0.0]
     with enqueuer(redis, valkey_url) as door:
         message_id = door.enqueue(job(Lane.OTP)).message_id
     reset = ended(store, message_id, "worker", Answer(Kind.UNCERTAIN, "connection_reset"))
@@ -117,9 +117,9 @@ def test_an_uncertain_otp_waits_for_its_report_from_when_the_store_is_back(redis
             clock[0] += _AWAY
             severed.mend()
 
-        patient = replace(WAITS, lease=2 * _AWAY)
-        recording(Store(far, RETENTION), redis, sleep=away, monotonic=lambda: clock[0], waits=patient).record(reset)
+        patient = replace(TIMEOUTS, lease=2 * _AWAY)
+        recording(Records(far, RETENTION), redis, sleep=away, monotonic=lambda: clock[0], timeouts=patient).record(reset)
     reading = store.read(message_id)
     assert reading is not None
     assert reading.record.state is State.UNCERTAIN
-    assert redis.zscore(keys.AGENDA, message_id) == reset.begun.at + 1000 * (_AWAY + POLICY.uncertain[Lane.OTP].window)
+    assert redis.zscore(keys.AGENDA, message_id) == reset.attempt.begun_at + 1000 * (_AWAY + POLICY.uncertain[Lane.OTP].window)

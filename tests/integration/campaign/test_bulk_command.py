@@ -159,7 +159,7 @@ def test_a_file_saved_anew_on_the_way_stops_the_command_which_says_how_to_go_on(
     assert process.returncode == 3
     assert "FILE: was changed while it was read" in told
     recorded = redis.zcard(keys.AGENDA)
-    [named] = re.findall(r"run it again with (--campaign \w+), or what was accepted is sent again", told)
+    [named] = re.findall(r"run it again with (--campaign \w+), or accepted rows are sent again", told)
     again = shell.run("bulk", path, *SAME, *named.split())
     assert again.output == f"{MANY + 1:,} rows: {MANY + 1 - recorded:,} accepted, {recorded:,} accepted before, 0 refused\n"
     assert redis.zcard(keys.AGENDA) == MANY + 1

@@ -122,7 +122,7 @@ def test_an_export_of_an_address_book_is_a_campaign_once_its_columns_are_named(
 ) -> None:
     file.write_text(content, encoding="utf-8-sig", newline="")
     unnamed = shell.run("bulk", str(file), *SAME)
-    assert (unnamed.code, "--column to=NAME says which column is what" in unnamed.errors) == (2, True)
+    assert (unnamed.code, "--column to=NAME says which column is which" in unnamed.errors) == (2, True)
     ended = shell.run("bulk", str(file), *SAME, *options)
     assert ended.code == 1
     assert refused in ended.errors
@@ -132,8 +132,8 @@ def test_an_export_of_an_address_book_is_a_campaign_once_its_columns_are_named(
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--encoding", "base64"), "“base64” is no encoding of text files"),
-        (("--encoding", "klingon\x1b[2J"), "“klingon\\x1b[2J” is no encoding"),
+        (("--encoding", "base64"), "“base64” is not an encoding for text files"),
+        (("--encoding", "klingon\x1b[2J"), "“klingon\\x1b[2J” is not an encoding"),
         (("--encoding", "gb18030"), "the file is UTF-8"),
         (("--column", "Mobile"), 'must be like to="Mobile Phone"'),
         (("--column", "who=Mobile"), 'must be like to="Mobile Phone"'),
@@ -207,7 +207,7 @@ def test_a_dry_run_warns_of_what_a_spreadsheet_leaves_in_place_of_a_value(at_des
     ended = at_desk.run("bulk", written(file, *lines), "--template", "7", "--dry-run")
     assert ended.code == 0
     assert ended.errors.splitlines() == [
-        "warning: line 2: p1 looks like “#N/A”, which stands for no value",
+        "warning: line 2: p1 looks like “#N/A”, which means that there is no value",
         "warning: line 3: p1 looks like a number in scientific notation, which drops digits",
         "warning: line 5: p1 looks like a whole number that a program wrote as a decimal",
     ]

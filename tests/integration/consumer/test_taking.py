@@ -1,4 +1,4 @@
-"""A worker's channel on a real broker: what it takes together, notes, and lets go of. The consumer is kombu's own."""
+"""A worker's channel on a real broker: what it takes in one call, records and releases. The consumer is kombu's own."""
 
 import json
 import time
@@ -33,7 +33,7 @@ ODD = b"\xff no task at all"
 
 @dataclass
 class Taker:
-    """A consumer that holds what it is given."""
+    """A consumer that holds every message it receives."""
 
     connection: Connection
     consumer: Any
@@ -44,11 +44,11 @@ class Taker:
         return self.consumer.channel
 
     def take(self, least: int) -> None:
-        """Look at the queue until so many are held."""
+        """Read the queue until so many messages are held."""
         eventually(lambda: self._looked() and len(self.held) >= least, f"{least} are held")
 
     def names(self) -> list[str]:
-        """What is held: the ids of tasks, and the bytes of what is none."""
+        """Of the held messages, the ids of tasks, and the bytes of those that are no tasks."""
         return [str(one.body) if WRAPPED in one.headers else one.payload[1]["ids"][0] for one in self.held]
 
     def _looked(self) -> bool:
@@ -61,7 +61,7 @@ class Taker:
 
 @contextmanager
 def taking(url: str, prefetch: int, *queues: str, transport: type[CheckingTransport] = CheckingTransport) -> Iterator[Taker]:
-    """As a worker's connection is, whose channel looks before kombu reads."""
+    """A consumer on a worker's transport."""
     with Connection(url, transport=transport) as connection:
         held: list[Message] = []
         named = [broker_queue(queue, url) for queue in queues or (QUEUE,)]
@@ -80,14 +80,14 @@ def numbered(count: int) -> list[str]:
 
 
 def noted(redis: Redis) -> dict[str, Any]:
-    """What stands in the broker's notes, by tag; the index names the same tags."""
+    """The messages that the broker has recorded as unacknowledged, by tag. The index has the same tags."""
     notes = redis.hgetall("unacked")
     assert set(redis.zrange("unacked_index", 0, -1)) == set(notes)
     return {tag: json.loads(note)[0] for tag, note in notes.items()}
 
 
 @pytest.mark.parametrize("prefetch", [1, 2, 7])
-def test_no_more_is_taken_than_there_is_room_for_and_each_is_noted(redis: Redis, valkey_url: str, prefetch: int) -> None:
+def test_no_more_is_taken_than_the_prefetch_limit_and_each_is_recorded(redis: Redis, valkey_url: str, prefetch: int) -> None:
     publish(valkey_url, *numbered(20))
     with taking(valkey_url, prefetch) as taker:
         taker.take(prefetch)
@@ -97,7 +97,7 @@ def test_no_more_is_taken_than_there_is_room_for_and_each_is_noted(redis: Redis,
         assert set(noted(redis)) == {one.delivery_tag for one in taker.held}
 
 
-def test_room_that_comes_free_is_filled_in_the_order_of_the_queue(redis: Redis, valkey_url: str) -> None:
+def test_after_acknowledgements_more_is_taken_in_the_order_of_the_queue(redis: Redis, valkey_url: str) -> None:
     publish(valkey_url, *numbered(12))
     with taking(valkey_url, 5) as taker:
         taker.take(5)
@@ -118,7 +118,7 @@ def test_without_a_limit_everything_is_taken(redis: Redis, valkey_url: str) -> N
         assert len(noted(redis)) == 150
 
 
-def test_a_consumer_of_several_queues_fills_its_room_from_all_of_them(redis: Redis, valkey_url: str) -> None:
+def test_a_consumer_of_several_queues_takes_from_all_of_them(redis: Redis, valkey_url: str) -> None:
     for lane in (Lane.OTP, Lane.MARKETING):
         publish(valkey_url, *(f"{lane.value} {number}" for number in range(20)), queue=lane.queue)
     with taking(valkey_url, 4, Lane.OTP.queue, Lane.MARKETING.queue) as taker:
@@ -127,7 +127,7 @@ def test_a_consumer_of_several_queues_fills_its_room_from_all_of_them(redis: Red
 
 
 @pytest.mark.parametrize("place", [0, 1, 3, 5])
-def test_an_odd_item_is_made_readable_wherever_it_stands_and_its_neighbours_come_too(
+def test_an_invalid_item_is_made_readable_wherever_it_is_and_its_neighbours_are_delivered_too(
     redis: Redis, valkey_url: str, place: int
 ) -> None:
     publish(valkey_url, *numbered(place))
@@ -142,7 +142,7 @@ def test_an_odd_item_is_made_readable_wherever_it_stands_and_its_neighbours_come
         assert noted(redis) == {}
 
 
-def test_a_task_that_would_go_back_elsewhere_is_noted_for_its_own_queue(redis: Redis, valkey_url: str) -> None:
+def test_a_task_that_would_be_requeued_elsewhere_is_recorded_for_its_own_queue(redis: Redis, valkey_url: str) -> None:
     publish(valkey_url, "m0", "m1", "m2")
     first, astray, last = (json.loads(item) for item in reversed(redis.lrange(QUEUE, 0, -1)))
     astray["properties"]["delivery_info"] = {"exchange": "somewhere", "routing_key": "nobody reads this"}
@@ -157,8 +157,8 @@ def test_a_task_that_would_go_back_elsewhere_is_noted_for_its_own_queue(redis: R
     assert noted(redis) == {}
 
 
-def test_a_taken_item_that_has_to_be_wrapped_leaves_no_note_under_its_old_tag(redis: Redis, valkey_url: str) -> None:
-    """Whole enough for the script that takes, and nothing that kombu could read."""
+def test_a_taken_item_that_has_to_be_wrapped_leaves_no_record_under_its_old_tag(redis: Redis, valkey_url: str) -> None:
+    """Valid enough for ``take.lua``, but not for kombu."""
     publish(valkey_url, "m0", "m1", "m2")
     items = [json.loads(item) for item in reversed(redis.lrange(QUEUE, 0, -1))]
     items[1] |= {"body": "abc"}  # no base64
@@ -170,7 +170,7 @@ def test_a_taken_item_that_has_to_be_wrapped_leaves_no_note_under_its_old_tag(re
         taker.take(3)
         [wrapped] = [one for one in taker.held if WRAPPED in one.headers]
         assert json.loads(wrapped.body) == items[1]
-        taker.channel.settle()
+        taker.channel.flush()
         assert set(noted(redis)) == {one.delivery_tag for one in taker.held}
         assert old not in noted(redis)
         wrapped.ack()
@@ -178,7 +178,7 @@ def test_a_taken_item_that_has_to_be_wrapped_leaves_no_note_under_its_old_tag(re
 
 
 @pytest.mark.parametrize("queues", [(QUEUE,), (QUEUE, Lane.OTP.queue)])
-def test_what_is_taken_is_noted_by_the_brokers_clock_on_a_host_whose_own_is_an_hour_ahead(
+def test_what_is_taken_is_recorded_by_the_brokers_clock_on_a_host_an_hour_ahead(
     redis: Redis, valkey_url: str, queues: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(valkey_url, *numbered(3))
@@ -193,7 +193,7 @@ def test_what_is_taken_is_noted_by_the_brokers_clock_on_a_host_whose_own_is_an_h
     assert before <= min(noted_at) <= max(noted_at) <= store_clock(redis)
 
 
-def test_what_is_held_at_the_end_goes_back_and_what_was_acknowledged_does_not(redis: Redis, valkey_url: str) -> None:
+def test_on_close_unacknowledged_messages_are_requeued_and_acknowledged_ones_are_not(redis: Redis, valkey_url: str) -> None:
     publish(valkey_url, *numbered(6))
     with taking(valkey_url, 6) as taker:
         taker.take(6)
@@ -205,7 +205,7 @@ def test_what_is_held_at_the_end_goes_back_and_what_was_acknowledged_does_not(re
         assert sorted(again.names()) == ["m1", "m3", "m5"]
 
 
-def test_kombus_own_consumer_can_restore_what_was_noted(redis: Redis, valkey_url: str) -> None:
+def test_kombus_own_consumer_can_restore_what_was_recorded(redis: Redis, valkey_url: str) -> None:
     publish(valkey_url, *numbered(3))
     with taking(valkey_url, 3) as taker:
         taker.take(3)
@@ -219,7 +219,7 @@ def test_kombus_own_consumer_can_restore_what_was_noted(redis: Redis, valkey_url
         assert redis.llen(QUEUE) == 3
 
 
-def test_under_an_event_loop_what_is_acknowledged_goes_out_at_the_next_turn(redis: Redis, valkey_url: str) -> None:
+def test_under_an_event_loop_acknowledgements_are_sent_at_the_next_turn(redis: Redis, valkey_url: str) -> None:
     publish(valkey_url, *numbered(3))
     with taking(valkey_url, 3) as taker:
         taker.take(3)
@@ -231,7 +231,7 @@ def test_under_an_event_loop_what_is_acknowledged_goes_out_at_the_next_turn(redi
         assert noted(redis) == {}
 
 
-def test_what_is_acknowledged_while_the_broker_is_away_is_told_when_it_is_back(tmp_path: Path) -> None:
+def test_acknowledgements_during_an_outage_are_sent_after_it(tmp_path: Path) -> None:
     broker = Broker(tmp_path)
     broker.start()
     publish(broker.url, *numbered(4))
@@ -245,7 +245,7 @@ def test_what_is_acknowledged_while_the_broker_is_away_is_told_when_it_is_back(t
         with capture_logs() as told:
             for _ in range(3):
                 turn()  # nobody hears it, nothing ends by it, and one line tells it
-        assert [line["event"] for line in told] == ["the broker failed, tried again each second"]
+        assert [line["event"] for line in told] == ["broker failing, retried every second"]
         broker.start()
         assert len(noted(redis)) == 3
         eventually(lambda: (turn(), noted(redis) == {})[1], "all of it is told")
@@ -255,7 +255,7 @@ def test_what_is_acknowledged_while_the_broker_is_away_is_told_when_it_is_back(t
 
 
 def under_a_loop(taker: Taker) -> Callable[[], None]:
-    """Have the connection take part in an event loop, as a worker's does; what the channel does at a turn of it."""
+    """Register the connection with an event loop, as a worker does. Returns what the channel does at each turn."""
     hub = Hub()
     before = set(hub.on_tick)
     taker.connection.register_with_event_loop(hub)
@@ -263,7 +263,7 @@ def under_a_loop(taker: Taker) -> Callable[[], None]:
     return cast(Callable[[], None], settle)
 
 
-def test_a_channel_of_a_closed_connection_says_that_the_broker_is_away_and_ends_nothing(valkey_url: str) -> None:
+def test_a_channel_of_a_closed_connection_logs_that_its_tasks_are_not_requeued_and_raises_nothing(valkey_url: str) -> None:
     with taking(valkey_url, 10, QUEUE) as taker, Publisher(valkey_url) as publisher:
         publisher.publish_many([TaskMessage(name=ATTEMPT, queue=QUEUE, kwargs={"ids": ["m1"]}, shown="one")])
         taker.take(1)
@@ -274,4 +274,4 @@ def test_a_channel_of_a_closed_connection_says_that_the_broker_is_away_and_ends_
         virtual.QoS.append(channel.qos, taker.held[0], "m1")
         with capture_logs() as told:
             channel.qos.restore_unacked()  # as at the end of a worker's connection that broke
-    assert [(line["event"], line["tasks"]) for line in told] == [("tasks in hand not given back", 1)]
+    assert [(line["event"], line["tasks"]) for line in told] == [("unacknowledged tasks not requeued", 1)]

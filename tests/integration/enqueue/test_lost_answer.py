@@ -7,8 +7,8 @@ from redis import Redis
 
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
-from smsrelay_worker.rate_limit.limiter import Limit
-from smsrelay_worker.store.records import Store
+from smsrelay_worker.rate_limit.limiter import RateLimiter
+from smsrelay_worker.store.records import Records
 from smsrelay_worker.vendors.base import Answer, Kind
 from tests.support.lossy import losing_one_answer
 from tests.support.messages import SECRET, answer, begin, enqueuer, job
@@ -32,7 +32,7 @@ def run(valkey_url: str, *arguments: str, losing: bytes | None = None) -> str:
     return ended.stdout
 
 
-def test_a_cancel_whose_answer_is_lost_is_cancelled(store: Store, redis: Redis, valkey_url: str) -> None:
+def test_a_cancel_whose_answer_is_lost_is_cancelled(store: Records, redis: Redis, valkey_url: str) -> None:
     message_id = enqueuer(redis, valkey_url).enqueue(job()).message_id
     assert run(valkey_url, "cancel", message_id) == "cancelled\n"
     reading = store.read(message_id)
@@ -40,7 +40,7 @@ def test_a_cancel_whose_answer_is_lost_is_cancelled(store: Store, redis: Redis, 
     assert reading.record.state is State.CANCELLED
 
 
-def test_a_replay_whose_answer_is_lost_is_queued_and_published(store: Store, redis: Redis, valkey_url: str) -> None:
+def test_a_replay_whose_answer_is_lost_is_queued_and_published(store: Records, redis: Redis, valkey_url: str) -> None:
     message_id = enqueuer(redis, valkey_url).enqueue(job(Lane.NOTICE)).message_id
     begin(store, message_id)
     answer(store, message_id, 1, Answer(Kind.ANSWERED, "i005"))
@@ -53,7 +53,7 @@ def test_a_replay_whose_answer_is_lost_is_queued_and_published(store: Store, red
 
 
 def test_a_resume_whose_answer_is_lost_says_that_it_resumed(redis: Redis, valkey_url: str) -> None:
-    limit = Limit(redis, 100)
-    limit.halt("A403")
+    limiter = RateLimiter(redis, 100)
+    limiter.halt("A403")
     assert run(valkey_url, "resume", losing=b"DEL") == "resumed\n"
-    assert limit.halted() is None
+    assert limiter.halted() is None

@@ -19,11 +19,11 @@ from smsrelay.receiver.spool import Spool
 from smsrelay.settings import ProducerSettings
 from smsrelay.store import keys
 from smsrelay.store.connection import open_store
-from smsrelay_worker.operations.doctor.doctor import examine_store
 from smsrelay_worker.operations.doctor.finding import Severity
-from smsrelay_worker.operations.doctor.server import count_parked
-from smsrelay_worker.rate_limit.limiter import Limit
-from smsrelay_worker.store.records import Store
+from smsrelay_worker.operations.doctor.store import count_parked, examine_store
+from smsrelay_worker.rate_limit.limiter import RateLimiter
+from smsrelay_worker.store.parked_reports import ParkedReports
+from smsrelay_worker.store.undecodable import UndecodableTasks
 from tests.integration.conftest import free_port
 from tests.support import messages
 from tests.support.rabbitmq import running_rabbitmq
@@ -102,7 +102,7 @@ def doctor(server: str, receiver: Served, tmp_path: Path) -> Doctor:
     return Doctor(tmp_path, {f"SMSRELAY_{name}": value for name, value in variables.items()})
 
 
-def test_the_embedded_server_and_a_desks_settings_are_well(doctor: Doctor, tmp_path: Path) -> None:
+def test_the_embedded_server_with_local_settings_has_no_findings(doctor: Doctor, tmp_path: Path) -> None:
     assert doctor.said() == []
     assert doctor.run().stdout == "nothing found\n"
     assert not (tmp_path / ".smsrelay").exists()  # a look leaves nothing behind
@@ -113,7 +113,7 @@ def test_a_callback_url_at_which_nobody_listens_is_a_warning(doctor: Doctor, clo
     assert doctor.said() == [("warning", "callback")]
 
 
-def test_a_server_that_evicts_and_syncs_seldom_is_found(doctor: Doctor, store: Redis) -> None:
+def test_a_server_that_evicts_and_does_not_sync_each_write_is_found(doctor: Doctor, store: Redis) -> None:
     store.config_set("maxmemory-policy", "allkeys-lru")
     store.config_set("appendfsync", "everysec")
     assert doctor.said() == [("warning", "store and broker")] * 2
@@ -122,13 +122,13 @@ def test_a_server_that_evicts_and_syncs_seldom_is_found(doctor: Doctor, store: R
     assert doctor.said() == [("error", "store and broker")] * 2
 
 
-def test_a_server_without_a_log_of_writes_is_an_error(doctor: Doctor, store: Redis) -> None:
+def test_a_server_without_an_append_only_file_is_an_error(doctor: Doctor, store: Redis) -> None:
     store.config_set("appendonly", "no")
     [found] = [one for one in doctor.findings() if one["severity"] == "error"]
     assert "appendonly is no" in found["problem"]
 
 
-def test_a_broker_of_its_own_is_looked_at_besides_the_store(doctor: Doctor, valkey_url: str, store: Redis) -> None:
+def test_a_separate_broker_is_checked_besides_the_store(doctor: Doctor, valkey_url: str, store: Redis) -> None:
     doctor.variables["SMSRELAY_STORE_URL"] = valkey_url
     store.config_set("appendonly", "no")
     assert doctor.said() == [("error", "broker")]
@@ -143,7 +143,7 @@ def test_memory_at_its_limit_is_an_error(doctor: Doctor, store: Redis) -> None:
     store.config_set("maxmemory", str(store.info("memory")["used_memory"] // 2))
     [found] = doctor.findings()
     assert found["severity"] == "error"
-    assert "of maxmemory are used" in found["problem"]
+    assert "of maxmemory is used" in found["problem"]
 
 
 def test_a_snapshot_that_failed_is_an_error_where_it_stops_writes(doctor: Doctor, store: Redis, tmp_path: Path) -> None:
@@ -174,12 +174,12 @@ def test_a_server_that_refuses_config_is_a_warning(
     assert "walrus" not in json.dumps(found)
 
 
-def test_servers_that_are_away_are_errors_and_the_rest_is_still_said(doctor: Doctor, closed_port: int) -> None:
+def test_unavailable_servers_are_errors_and_the_other_checks_still_run(doctor: Doctor, closed_port: int) -> None:
     doctor.variables |= dict.fromkeys(("SMSRELAY_STORE_URL", "SMSRELAY_BROKER_URL"), f"redis://127.0.0.1:{closed_port}/0")
     assert doctor.said() == [("error", "store"), ("error", "broker")]
 
 
-def test_wrong_settings_are_errors_and_the_servers_are_still_looked_at(doctor: Doctor, store: Redis) -> None:
+def test_wrong_settings_are_errors_and_the_servers_are_still_checked(doctor: Doctor, store: Redis) -> None:
     del doctor.variables["SMSRELAY_APPCODE"]
     store.config_set("appendonly", "no")
     assert doctor.said() == [("error", "settings"), ("error", "store and broker")]
@@ -187,11 +187,10 @@ def test_wrong_settings_are_errors_and_the_servers_are_still_looked_at(doctor: D
     assert doctor.said() == [("error", "settings")] * 2
 
 
-def test_what_lies_in_the_store_for_a_person_is_found(doctor: Doctor, store: Redis) -> None:
-    relay_store = Store(store, messages.RETENTION)
-    Limit(store, 1.0).halt("A403")
-    relay_store.keep_undecodable("sms.send", "no number", "{}")
-    relay_store.park(EVENT)
+def test_what_needs_attention_in_the_store_is_found(doctor: Doctor, store: Redis) -> None:
+    RateLimiter(store, 1.0).halt("A403")
+    UndecodableTasks(store, messages.RETENTION).keep("sms.send", "no number", "{}")
+    ParkedReports(store, messages.RETENTION).park(EVENT)
     store.zadd(keys.DEAD, {"m2": 1})
     store.zadd(keys.AGENDA, {"m3": (time.time() - 40) * 1000})
     found = {one["check"]: one for one in doctor.findings()}
@@ -206,17 +205,17 @@ def test_what_lies_in_the_store_for_a_person_is_found(doctor: Doctor, store: Red
     assert "smsrelay dead list" in found["undecodable"]["remedy"]
 
 
-def test_a_test_template_seen_lately_is_a_warning_with_the_real_vendor(doctor: Doctor, store: Redis, server: str) -> None:
+def test_a_test_template_used_recently_is_a_warning_with_the_real_vendor(doctor: Doctor, store: Redis, server: str) -> None:
     with messages.enqueuer(store, server) as enqueuer:
         enqueuer.enqueue(messages.job())
     assert doctor.said() == []
     doctor.variables |= {"SMSRELAY_CALLBACK_URL": "https://sms.invalid", "SMSRELAY_VENDOR_URL": "https://sms.invalid"}
     found = [one for one in doctor.findings() if one["check"] != "callback"]  # nobody is there
     assert [one["check"] for one in found] == ["templates"]
-    assert "0000000 was used lately" in found[0]["problem"]
+    assert "0000000 was used recently" in found[0]["problem"]
 
 
-def test_a_check_that_fails_is_a_finding_and_the_others_are_still_made(doctor: Doctor, store: Redis, tmp_path: Path) -> None:
+def test_a_check_that_raises_is_a_finding_and_the_others_still_run(doctor: Doctor, store: Redis, tmp_path: Path) -> None:
     store.execute_command("XADD", "sms:events", "*", "id", b"\xff\xfe")  # nothing of ours writes that
     Spool(tmp_path / ".smsrelay" / "spool", 10).put([EVENT])
     found = doctor.findings()
@@ -232,7 +231,7 @@ def test_reports_in_the_spool_of_this_host_are_found(doctor: Doctor, tmp_path: P
     assert found["problem"].startswith("2 reports")
 
 
-def test_a_spool_that_is_no_database_is_found(doctor: Doctor, tmp_path: Path) -> None:
+def test_a_spool_that_is_not_a_database_is_found(doctor: Doctor, tmp_path: Path) -> None:
     folder = tmp_path / ".smsrelay" / "spool"
     folder.mkdir(parents=True)
     (folder / "reports.sqlite").write_bytes(b"no database at all" * 100)
@@ -255,7 +254,7 @@ def test_notes_alone_end_with_0(doctor: Doctor, tmp_path: Path) -> None:
     assert ended.returncode == told["exit_code"] == 0
     [note] = told["findings"]
     assert note["severity"] == "note"
-    assert "consumer_timeout is out of reach" in note["problem"]
+    assert "consumer_timeout cannot be read from here" in note["problem"]
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ def only(found: list[Finding]) -> tuple[Severity, str]:
     return one.severity, one.problem
 
 
-def test_a_receiver_that_is_reached_leaves_nothing_to_say(receiver: Served) -> None:
+def test_a_reachable_receiver_has_no_findings(receiver: Served) -> None:
     for base in ("", "/", "/sms", "/sms/"):
         assert examine_callback(receiver.url + base, SECRET) == []
     assert receiver.keeper.count == 0
@@ -81,21 +81,21 @@ def test_a_receiver_with_another_secret_is_found(receiver: Served) -> None:
         (http("200 OK", "Hello"), "is not our receiver"),
         (http("301 Moved", headers="Location: https://elsewhere/\r\n"), "redirects (301)"),
         (http("401 Unauthorized"), "asks for a password"),
-        (http("403 Forbidden"), "forbids it"),
-        (http("405 Method Not Allowed"), "takes no POST"),
+        (http("403 Forbidden"), "forbids the request"),
+        (http("405 Method Not Allowed"), "does not accept POST"),
         (http("502 Bad Gateway"), "does not reach the receiver (502)"),
         (http("418 Teapot"), "answers 418"),
-        (b"SSH-2.0-OpenSSH_9.9\r\n", "speaks no HTTP"),
+        (b"SSH-2.0-OpenSSH_9.9\r\n", "does not speak HTTP"),
     ],
 )
-def test_somebody_else_who_answers_is_an_error(answer: bytes, words: str) -> None:
+def test_an_answer_from_another_server_is_an_error(answer: bytes, words: str) -> None:
     with answering(answer) as address:
         severity, problem = only(examine_callback(f"http://{address}", SECRET))
     assert severity is Severity.ERROR
     assert words in problem
 
 
-def test_an_address_at_which_nobody_listens_may_be_one_seen_from_here(closed_port: int) -> None:
+def test_an_address_at_which_nothing_listens_is_a_warning_as_seen_from_this_host(closed_port: int) -> None:
     severity, problem = only(examine_callback(f"http://127.0.0.1:{closed_port}", SECRET))
     assert severity is Severity.WARNING
     assert "refused" in problem
@@ -110,7 +110,7 @@ def test_a_server_that_never_answers_is_not_waited_for() -> None:
         return b""
 
     with answering(wait) as address:
-        severity, problem = only(examine_callback(f"http://{address}", SECRET, patience=0.2))
+        severity, problem = only(examine_callback(f"http://{address}", SECRET, timeout=0.2))
         never.set()
     assert severity is Severity.WARNING
     assert "does not answer" in problem
@@ -123,7 +123,7 @@ def test_a_host_without_an_address_is_an_error(host: str) -> None:
     assert "DNS" in problem
 
 
-def test_a_certificate_nobody_vouches_for_is_an_error(tmp_path: Path) -> None:
+def test_an_untrusted_certificate_is_an_error(tmp_path: Path) -> None:
     named = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
     files = ["-keyout", str(tmp_path / "key"), "-out", str(tmp_path / "certificate")]
     subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", *files, *named], check=True)
@@ -132,11 +132,11 @@ def test_a_certificate_nobody_vouches_for_is_an_error(tmp_path: Path) -> None:
     with answering(http("200 OK"), tls) as address:
         severity, problem = only(examine_callback(f"https://{address}", SECRET))
     assert severity is Severity.ERROR
-    assert "certificate does not hold: self-signed certificate" in problem
+    assert "certificate is not valid: self-signed certificate" in problem
 
 
-def test_plain_http_where_tls_is_meant_is_an_error() -> None:
+def test_plain_http_where_tls_is_expected_is_an_error() -> None:
     with answering(http("200 OK")) as address:
         severity, problem = only(examine_callback(f"https://{address}", SECRET))
     assert severity is Severity.ERROR
-    assert "no TLS" in problem
+    assert "TLS failed" in problem

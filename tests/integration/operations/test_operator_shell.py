@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from smsrelay_worker.store.records import Store
+from smsrelay_worker.store.records import Records
 from smsrelay_worker.vendors.base import Answer, Kind
 from tests.support.messages import RETENTION, SECRET, answer, begin, enqueuer, job
 from tests.support.shell import Shell
@@ -26,7 +26,7 @@ def run(url: str, *arguments: str, **settings: str) -> subprocess.CompletedProce
 @pytest.fixture
 def failed(redis: Redis, valkey_url: str) -> str:
     """A message that the vendor refused."""
-    store, message_id = Store(redis, RETENTION), enqueuer(redis, valkey_url).enqueue(job()).message_id
+    store, message_id = Records(redis, RETENTION), enqueuer(redis, valkey_url).enqueue(job()).message_id
     begin(store, message_id)
     answer(store, message_id, 1, Answer(Kind.ANSWERED, "i005"))
     return message_id
@@ -76,7 +76,7 @@ def test_a_silent_store_is_given_up_after_one_try() -> None:
 
 
 @pytest.mark.parametrize("command", ["receiver", "flower", "metrics"])
-def test_a_port_that_is_taken_is_said_so_in_a_sentence(tmp_path: Path, valkey_url: str, command: str) -> None:
+def test_a_port_in_use_is_reported_in_one_sentence(tmp_path: Path, valkey_url: str, command: str) -> None:
     named = {"STORE_URL": valkey_url, "BROKER_URL": valkey_url, "SECRET": "0123456789abcdef", "FLOWER_AUTH": "me:a password"}
     shell = Shell(tmp_path, {f"SMSRELAY_{name}": value for name, value in named.items()})
     with socket.create_server(("127.0.0.1", 0)) as taken:

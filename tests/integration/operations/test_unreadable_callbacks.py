@@ -16,7 +16,7 @@ from smsrelay.store.inbox import Inbox
 from smsrelay.store.refusal_counts import RefusalCounts
 from smsrelay.store.unreadable_callbacks import CAP, KEPT_FOR, UnreadableCallbacks
 from smsrelay_worker.operations.doctor.callback import stored_callbacks
-from smsrelay_worker.store.records import Store
+from smsrelay_worker.store.undecodable import UndecodableTasks
 from tests.integration.operations.test_dead import dead
 
 TOKEN = CallbackToken("m1", 2)
@@ -41,7 +41,7 @@ def test_a_callback_survives_the_wire_whatever_its_bytes(body: bytes) -> None:
 
 
 @pytest.mark.parametrize("wire", [None, [], "x", {}, {"unread": 1}, {**unread({}).encode(), "attempt": "x"}, {"text": 1}])
-def test_what_is_no_kept_callback_is_refused(wire: object) -> None:
+def test_what_is_not_a_kept_callback_is_refused(wire: object) -> None:
     with pytest.raises(Rejection):
         UnreadableCallback.decode(wire)
 
@@ -55,14 +55,14 @@ def test_kept_twice_it_is_one_entry_and_the_newest_comes_first(callbacks: Unread
     callbacks.keep([first, second])
     callbacks.keep([first])
     assert callbacks.all() == [second, first]
-    assert 0 < redis.pttl(keys.UNREAD_CALLBACKS) <= KEPT_FOR
+    assert 0 < redis.pttl(keys.UNREADABLE_CALLBACKS) <= KEPT_FOR
     callbacks.drop(first)
     assert callbacks.all() == [second]
 
 
-def test_the_oldest_go_when_there_are_too_many_and_when_their_time_is_over(callbacks: UnreadableCallbacks, redis: Redis) -> None:
+def test_the_oldest_callbacks_go_when_they_are_too_many_or_too_old(callbacks: UnreadableCallbacks, redis: Redis) -> None:
     callbacks.keep([unread({"n": number}, NOW + number) for number in range(CAP + 5)])
-    assert redis.zcard(keys.UNREAD_CALLBACKS) == CAP
+    assert redis.zcard(keys.UNREADABLE_CALLBACKS) == CAP
     assert callbacks.all()[-1].received_at == NOW + 5
     late = unread({"n": "late"}, NOW + KEPT_FOR + 10_000)
     callbacks.keep([late])
@@ -77,7 +77,7 @@ def test_in_the_spool_they_keep_their_place_among_the_reports(tmp_path: object) 
     spool.close()
 
 
-def test_one_is_listed_and_shown_without_its_body_unless_that_is_asked_for(
+def test_a_callback_is_listed_and_shown_without_its_body_unless_that_is_asked_for(
     callbacks: UnreadableCallbacks, valkey_url: str
 ) -> None:
     callbacks.keep([kept := unread({"mobile": NUMBER, "result": "DELIVRD"})])
@@ -91,7 +91,7 @@ def test_one_is_listed_and_shown_without_its_body_unless_that_is_asked_for(
     assert f'{{"mobile": "{NUMBER}", "result": "DELIVRD"}}' in dead(valkey_url, "show", kept.kept_id, "--body").stdout
 
 
-def test_what_is_still_unreadable_stays(callbacks: UnreadableCallbacks, valkey_url: str, redis: Redis) -> None:
+def test_a_callback_that_is_still_unreadable_is_kept(callbacks: UnreadableCallbacks, valkey_url: str, redis: Redis) -> None:
     callbacks.keep([kept := unread({"result": "DELIVRD"})])
     said = dead(valkey_url, "replay", kept.kept_id)
     assert (said.returncode, "not replayed, still unreadable" in said.stdout) == (1, True)
@@ -99,7 +99,7 @@ def test_what_is_still_unreadable_stays(callbacks: UnreadableCallbacks, valkey_u
     assert redis.hlen(keys.REPORTS) == 0
 
 
-def test_one_that_can_be_read_by_now_is_queued_with_the_instant_at_which_it_came(
+def test_a_callback_that_can_now_be_read_is_queued_with_the_time_at_which_it_came(
     callbacks: UnreadableCallbacks, valkey_url: str, redis: Redis
 ) -> None:
     callbacks.keep([unread([{"status": {"code": 203}}, {"status": {"code": 200}}])])
@@ -114,17 +114,17 @@ def test_one_that_can_be_read_by_now_is_queued_with_the_instant_at_which_it_came
     ]
 
 
-def test_of_one_that_is_read_in_part_the_reports_are_queued_and_it_stays(
+def test_of_a_callback_that_is_read_in_part_the_reports_are_queued_and_it_is_kept(
     callbacks: UnreadableCallbacks, valkey_url: str, redis: Redis
 ) -> None:
     callbacks.keep([kept := unread([{"status": {"code": 200}}, {"status": {}}])])
     said = dead(valkey_url, "replay", kept.kept_id)
-    assert (said.returncode, "not replayed whole: 1 of 2 reports" in said.stdout) == (1, True)
+    assert (said.returncode, "replayed in part: 1 of 2 reports" in said.stdout) == (1, True)
     assert callbacks.all() == [kept]
     assert redis.hlen(keys.REPORTS) == 1
 
 
-def test_a_person_may_have_reports_on_several_submits_matched_by_the_vendors_ids(
+def test_replaying_a_callback_by_its_id_matches_reports_on_several_submits_by_the_vendors_ids(
     callbacks: UnreadableCallbacks, valkey_url: str, redis: Redis
 ) -> None:
     callbacks.keep([one := unread([{"external_id": f"e{number}", "code": 200} for number in range(2)])])
@@ -134,8 +134,10 @@ def test_a_person_may_have_reports_on_several_submits_matched_by_the_vendors_ids
     assert {(one.get("message_id"), one["external_id"]) for one in kept} == {(None, "e0"), (None, "e1")}
 
 
-def test_a_kept_job_and_a_kept_callback_stand_in_one_list(callbacks: UnreadableCallbacks, store: Store, valkey_url: str) -> None:
-    store.keep_undecodable("sms.send", "was wrong then", "{}")
+def test_unreadable_jobs_and_callbacks_are_in_one_list(
+    callbacks: UnreadableCallbacks, undecodable: UndecodableTasks, valkey_url: str
+) -> None:
+    undecodable.keep("sms.send", "was wrong then", "{}")
     callbacks.keep([kept := unread({"result": 1})])
     rows = [json.loads(line) for line in dead(valkey_url, "list", "--json").stdout.splitlines()]
     assert [row["queue"] for row in rows] == ["sms.send", "callback"]
@@ -143,7 +145,7 @@ def test_a_kept_job_and_a_kept_callback_stand_in_one_list(callbacks: UnreadableC
     assert kept.kept_id not in dead(valkey_url, "list", "--lane", "otp").stdout
 
 
-def test_the_doctor_tells_what_is_kept_and_what_was_rejected(callbacks: UnreadableCallbacks, redis: Redis) -> None:
+def test_the_doctor_finds_kept_callbacks_and_rejected_requests(callbacks: UnreadableCallbacks, redis: Redis) -> None:
     counts = RefusalCounts(redis, lambda: NOW)
     assert stored_callbacks(redis, NOW) == []
     counts.add({Refusal.STRANGE_PATH.value: 1000})  # scanners
@@ -157,6 +159,6 @@ def test_the_doctor_tells_what_is_kept_and_what_was_rejected(callbacks: Unreadab
     assert 0 < redis.ttl(keys.REFUSED_CALLBACKS) <= 24 * 3600
 
 
-def test_counts_are_no_reason_to_fail_while_the_store_is_away(closed_port: int) -> None:
+def test_counting_refusals_does_not_fail_while_the_store_is_unavailable(closed_port: int) -> None:
     away = Redis.from_url(f"redis://127.0.0.1:{closed_port}/0", decode_responses=True)
     RefusalCounts(away, lambda: NOW).add({Refusal.CHANGED_PATH.value: 1})

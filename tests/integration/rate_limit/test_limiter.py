@@ -1,4 +1,4 @@
-"""The shared rate on a real store, seen from one process; several processes are in test_limit_processes.py."""
+"""The shared rate on a real store, seen from one process; test_limiter_processes.py has several."""
 
 import threading
 from itertools import pairwise
@@ -9,21 +9,22 @@ from redis import Redis
 from smsrelay.contract.lanes import Lane
 from smsrelay.store import keys
 from smsrelay.store.connection import StoreUnavailable, open_store
-from smsrelay_worker.rate_limit.limiter import Grant, Limit, Refusal, Slot
+from smsrelay_worker.rate_limit.limiter import RateLimiter
+from smsrelay_worker.rate_limit.slot import Grant, Refusal, Slot
 from tests.support.waiting import eventually
 
 TEMPLATE = "0000000"
 HOUR = 3_600_000_000  # microseconds
 
 
-def take(limit: Limit, lane: Lane = Lane.OTP, many: int = 1, patience: float = 0.0, template: str = TEMPLATE) -> Grant:
-    return limit.acquire(lane, template, [1] * many, patience)
+def take(limiter: RateLimiter, lane: Lane = Lane.OTP, many: int = 1, patience: float = 0.0, template: str = TEMPLATE) -> Grant:
+    return limiter.acquire(lane, template, [1] * many, patience)
 
 
-def fill(limit: Limit, lane: Lane) -> int:
+def fill(limiter: RateLimiter, lane: Lane) -> int:
     """Take slots of a lane until none is left for it now; how many there were."""
     taken = 0
-    while slots := take(limit, lane, 20).slots:
+    while slots := take(limiter, lane, 20).slots:
         taken += len(slots)
     return taken
 
@@ -33,249 +34,249 @@ def gaps(slots: tuple[Slot, ...]) -> list[int]:
 
 
 def test_slots_are_spaced_by_the_rate_on_the_stores_clock(redis: Redis) -> None:
-    slots = take(Limit(redis, rate=1000), many=20).slots
+    slots = take(RateLimiter(redis, rate=1000), many=20).slots
     assert len(slots) == 20
     assert set(gaps(slots)) <= {1015, 1016}  # 1.5 % slower than the rate
     assert [after.at - before.at for before, after in pairwise(slots)] == pytest.approx([0.0010152] * 19, abs=5e-6)
 
 
 def test_a_slot_too_far_away_is_not_reserved(redis: Redis) -> None:
-    limit = Limit(redis, rate=1)
-    assert len(take(limit, many=2).slots) == 1
+    limiter = RateLimiter(redis, rate=1)
+    assert len(take(limiter, many=2).slots) == 1
     before = redis.hget(keys.RATE, "next")
-    assert take(limit).refused is Refusal.LATE
+    assert take(limiter).refused is Refusal.LATE
     assert redis.hget(keys.RATE, "next") == before
 
 
 def test_a_message_of_three_segments_takes_three_slots_worth(redis: Redis) -> None:
-    slots = Limit(redis, 1000).acquire(Lane.OTP, TEMPLATE, [1, 3, 1, 1], 0).slots
+    slots = RateLimiter(redis, 1000).acquire(Lane.OTP, TEMPLATE, [1, 3, 1, 1], 0).slots
     one, three, again = gaps(slots)
     assert three == pytest.approx(3 * one, abs=3)
     assert again == pytest.approx(one, abs=1)
 
 
 def test_bulk_leaves_room_in_front_of_it_for_a_code(redis: Redis) -> None:
-    limit = Limit(redis, 0.1)
-    assert fill(limit, Lane.MARKETING) == 1
+    limiter = RateLimiter(redis, 0.1)
+    assert fill(limiter, Lane.MARKETING) == 1
     redis.hset(keys.RATE, "next", store_micros(redis) + 10**7)  # full, whatever the time
-    assert take(limit, Lane.MARKETING).refused is Refusal.LATE
+    assert take(limiter, Lane.MARKETING).refused is Refusal.LATE
     redis.hset(keys.RATE, "next", store_micros(redis) + 42_500)  # further than marketing may look, and no further than otp
-    assert take(limit, Lane.OTP).slots
+    assert take(limiter, Lane.OTP).slots
 
 
 @pytest.mark.parametrize(("waits", "held"), [(Lane.OTP, [Lane.NOTICE, Lane.MARKETING]), (Lane.NOTICE, [Lane.MARKETING])])
 def test_while_a_lane_waits_those_below_it_get_their_floor_alone(redis: Redis, waits: Lane, held: list[Lane]) -> None:
-    limit = Limit(redis, 1000)
+    limiter = RateLimiter(redis, 1000)
     redis.hset(keys.RATE, f"wants:{waits.value}", store_micros(redis) + 60_000_000)
     for lane in held:
-        assert 1 <= len(take(limit, lane, 20).slots) <= 8
-    assert len(take(limit, waits, 20).slots) == 20
+        assert 1 <= len(take(limiter, lane, 20).slots) <= 8
+    assert len(take(limiter, waits, 20).slots) == 20
 
 
 def test_a_template_has_a_rate_of_its_own_inside_the_shared_one(redis: Redis) -> None:
-    limit = Limit(redis, 1000)
-    limit.set_rate(0.1, "9")
-    assert len(take(limit, many=10, template="9").slots) == 1
-    assert take(limit, many=10, template="9").refused is Refusal.LATE
-    assert len(take(limit, many=10, template="8").slots) == 10
-    assert limit.state().templates == {"9": 0.1}
-    limit.set_rate(None, "9")
-    assert len(take(limit, many=10, template="9").slots) == 10
+    limiter = RateLimiter(redis, 1000)
+    limiter.set_rate(0.1, "9")
+    assert len(take(limiter, many=10, template="9").slots) == 1
+    assert take(limiter, many=10, template="9").refused is Refusal.LATE
+    assert len(take(limiter, many=10, template="8").slots) == 10
+    assert limiter.state().templates == {"9": 0.1}
+    limiter.set_rate(None, "9")
+    assert len(take(limiter, many=10, template="9").slots) == 10
 
 
 def test_a_rate_set_by_command_wins_over_the_environment_until_it_is_taken_back(redis: Redis) -> None:
-    limit, other = Limit(redis, 1000), Limit(redis, 1000)
-    limit.set_rate(500)
+    limiter, other = RateLimiter(redis, 1000), RateLimiter(redis, 1000)
+    limiter.set_rate(500)
     assert (other.state().configured, other.state().by_command) == (500, True)
     assert set(gaps(take(other, many=9).slots)) <= {2030, 2031}
-    limit.set_rate(None)
+    limiter.set_rate(None)
     assert (other.state().configured, other.state().by_command) == (1000, False)
     assert set(gaps(take(other, many=9).slots)) <= {1015, 1016}
 
 
 def test_a_rate_that_was_raised_does_not_wait_for_the_slot_of_the_slow_one(redis: Redis) -> None:
-    limit = Limit(redis, 0.01)
-    assert len(take(limit, many=2).slots) == 1
-    assert take(limit).refused is Refusal.LATE
-    limit.set_rate(100)
-    assert take(limit, patience=10).slots
+    limiter = RateLimiter(redis, 0.01)
+    assert len(take(limiter, many=2).slots) == 1
+    assert take(limiter).refused is Refusal.LATE
+    limiter.set_rate(100)
+    assert take(limiter, patience=10).slots
 
 
 @pytest.mark.parametrize("rate", [0, -1, 200_000, float("nan"), float("inf")])
 def test_a_rate_that_is_none_is_refused(redis: Redis, rate: float) -> None:
     with pytest.raises(ValueError, match="a rate is from"):
-        Limit(redis, 1).set_rate(rate)
+        RateLimiter(redis, 1).set_rate(rate)
 
 
 def test_throttling_halves_the_rate_at_most_once_a_second_and_it_climbs_back(redis: Redis) -> None:
-    limit, began = Limit(redis, 1000), store_micros(redis)
+    limiter, began = RateLimiter(redis, 1000), store_micros(redis)
     for _ in range(5):
-        limit.throttled(0)
+        limiter.throttle(0)
     seconds = (store_micros(redis) - began) // 1_000_000  # 0, unless this machine stood still
     assert float(redis.hget(keys.RATE, "share") or 0) >= 0.5 ** (seconds + 1)
     redis.hset(
         keys.RATE, mapping={"share": 0.5, "share_at": store_micros(redis) + HOUR, "halved_at": 0}
     )  # an hour in which it does not climb
-    limit.throttled(0)
+    limiter.throttle(0)
     assert float(redis.hget(keys.RATE, "share") or 0) == 0.25
     redis.hset(keys.RATE, "share_at", store_micros(redis) + HOUR)
-    assert limit.state().current == 250
-    assert set(gaps(take(limit, many=5).slots)) <= {4060, 4061}
+    assert limiter.state().current == 250
+    assert set(gaps(take(limiter, many=5).slots)) <= {4060, 4061}
     redis.hset(keys.RATE, "share_at", store_micros(redis) - 10_000_000)
-    assert 750 <= limit.state().current < 1000
+    assert 750 <= limiter.state().current < 1000
     redis.hset(keys.RATE, "share_at", store_micros(redis) - 60_000_000)
-    assert limit.state().current == 1000
-    assert set(gaps(take(limit, many=5).slots)) <= {1015, 1016}
+    assert limiter.state().current == 1000
+    assert set(gaps(take(limiter, many=5).slots)) <= {1015, 1016}
 
 
 def test_however_often_the_vendor_throttles_one_a_second_is_left(redis: Redis) -> None:
-    limit = Limit(redis, 20)
+    limiter = RateLimiter(redis, 20)
     for _ in range(12):
-        limit.throttled(0)
+        limiter.throttle(0)
         redis.hset(keys.RATE, "halved_at", 0)
-    assert 1 <= limit.state().current < 20
-    assert take(limit).slots
+    assert 1 <= limiter.state().current < 20
+    assert take(limiter).slots
 
 
 def test_retry_after_holds_everybody(redis: Redis) -> None:
-    limit, other = Limit(redis, 1000), Limit(redis, 1000)
-    limit.throttled(30)
+    limiter, other = RateLimiter(redis, 1000), RateLimiter(redis, 1000)
+    limiter.throttle(30)
     assert take(other, patience=1).refused is Refusal.LATE
     assert other.state().paused_until is not None
 
 
 def test_halted_means_nobody_until_somebody_resumes(redis: Redis) -> None:
-    limit, other = Limit(redis, 100), Limit(redis, 100)
-    limit.halt("A403")
-    limit.halt("B403MQ")
+    limiter, other = RateLimiter(redis, 100), RateLimiter(redis, 100)
+    limiter.halt("A403")
+    limiter.halt("B403MQ")
     assert take(other).refused is Refusal.HALTED
     halted = other.halted()
     assert halted is not None
     assert halted.code == "A403"
     assert other.resume()
     assert not other.resume()
-    assert take(limit).slots
+    assert take(limiter).slots
 
 
 def test_an_attempt_from_before_the_resume_halts_nobody_unless_the_clock_was_set_back(redis: Redis) -> None:
-    limit = Limit(redis, 100)
-    limit.halt("A403")
-    limit.resume()
+    limiter = RateLimiter(redis, 100)
+    limiter.halt("A403")
+    limiter.resume()
     resumed = int(redis.get(keys.RESUMED) or 0)
-    assert not limit.halt("A403", resumed)
-    assert limit.halted() is None
-    assert limit.halt("A403", resumed + 1)
-    limit.resume()
+    assert not limiter.halt("A403", resumed)
+    assert limiter.halted() is None
+    assert limiter.halt("A403", resumed + 1)
+    limiter.resume()
     redis.set(keys.RESUMED, resumed + HOUR)
-    assert limit.halt("A403", resumed + 1)
+    assert limiter.halt("A403", resumed + 1)
 
 
 def test_one_that_waits_notices_a_halt(redis: Redis) -> None:
-    limit, came = Limit(redis, 100), list[Grant]()
-    limit.throttled(100)
-    waiting = threading.Thread(target=lambda: came.append(take(limit, Lane.MARKETING, patience=1000)))
+    limiter, came = RateLimiter(redis, 100), list[Grant]()
+    limiter.throttle(100)
+    waiting = threading.Thread(target=lambda: came.append(take(limiter, Lane.MARKETING, patience=1000)))
     waiting.start()
-    Limit(redis, 100).halt("A403")
+    RateLimiter(redis, 100).halt("A403")
     eventually(lambda: came, "the waiting one is told")
     waiting.join()
     assert came[0].refused is Refusal.HALTED
 
 
 def test_one_submit_tests_whether_a_halted_vendor_is_back(redis: Redis) -> None:
-    limit, other = Limit(redis, 100, halt_probe=60), Limit(redis, 100, halt_probe=60)
-    limit.halt("A403")
-    assert take(limit).refused is Refusal.HALTED
+    limiter, other = RateLimiter(redis, 100, halt_probe=60), RateLimiter(redis, 100, halt_probe=60)
+    limiter.halt("A403")
+    assert take(limiter).refused is Refusal.HALTED
     due(redis, keys.HALTED)
-    [slot] = take(limit, many=5).slots
+    [slot] = take(limiter, many=5).slots
     assert slot.probe
     assert take(other, many=5).refused is Refusal.HALTED
-    limit.settled(answered=0, failed=0, probe=False)
+    limiter.record_outcomes(answered=0, failed=0, probe_succeeded=False)
     assert take(other).refused is Refusal.HALTED
     due(redis, keys.HALTED)
     [again] = take(other).slots
-    other.settled(answered=1, failed=0, probe=True)
+    other.record_outcomes(answered=1, failed=0, probe_succeeded=True)
     assert again.probe
-    assert not any(slot.probe for slot in take(limit, many=3).slots)
-    assert limit.halted() is None
+    assert not any(slot.probe for slot in take(limiter, many=3).slots)
+    assert limiter.halted() is None
 
 
 def test_without_probes_a_halt_lasts_until_somebody_resumes(redis: Redis) -> None:
-    limit = Limit(redis, 100, halt_probe=0)
-    limit.halt("A403")
+    limiter = RateLimiter(redis, 100, halt_probe=0)
+    limiter.halt("A403")
     redis.hset(keys.HALTED, "since", 1)
-    assert take(limit).refused is Refusal.HALTED
+    assert take(limiter).refused is Refusal.HALTED
 
 
 def test_a_wave_of_failures_in_all_processes_opens_the_circuit(redis: Redis) -> None:
-    limits = [Limit(redis, 100) for _ in range(2)]
-    for limit in limits:
-        limit.settled(answered=0, failed=9)
+    limits = [RateLimiter(redis, 100) for _ in range(2)]
+    for limiter in limits:
+        limiter.record_outcomes(answered=0, failed=9)
     assert take(limits[0]).slots
-    for limit in limits:
-        limit.settled(answered=0, failed=20)
-    assert [take(limit).refused for limit in limits] == [Refusal.CIRCUIT, Refusal.CIRCUIT]
+    for limiter in limits:
+        limiter.record_outcomes(answered=0, failed=20)
+    assert [take(limiter).refused for limiter in limits] == [Refusal.CIRCUIT, Refusal.CIRCUIT]
 
 
 def test_some_failures_among_many_answers_open_nothing_and_answers_alone_ask_nothing_of_the_store(redis: Redis) -> None:
-    limit = Limit(redis, 100)
+    limiter = RateLimiter(redis, 100)
     before = redis.info("commandstats").get("cmdstat_evalsha", {"calls": 0})["calls"]
     for _ in range(50):
-        limit.settled(answered=1, failed=0)
+        limiter.record_outcomes(answered=1, failed=0)
     assert redis.info("commandstats").get("cmdstat_evalsha", {"calls": 0})["calls"] == before
-    limit.settled(answered=0, failed=49)
-    assert take(limit).slots
+    limiter.record_outcomes(answered=0, failed=49)
+    assert take(limiter).slots
 
 
 def test_an_open_circuit_is_tested_after_five_seconds_then_every_ten_and_closes_on_an_answer(redis: Redis) -> None:
-    limit = Limit(redis, 10_000)
-    limit.settled(answered=0, failed=20)
+    limiter = RateLimiter(redis, 10_000)
+    limiter.record_outcomes(answered=0, failed=20)
     waits = []
     for _ in range(5):
         waits.append(int(redis.hget(keys.CIRCUIT, "wait") or 0))
         due(redis, keys.CIRCUIT)
-        assert [slot.probe for slot in take(limit, many=3).slots] == [True]
-        limit.settled(answered=0, failed=1, probe=False)
-        assert take(limit).refused is Refusal.CIRCUIT
+        assert [slot.probe for slot in take(limiter, many=3).slots] == [True]
+        limiter.record_outcomes(answered=0, failed=1, probe_succeeded=False)
+        assert take(limiter).refused is Refusal.CIRCUIT
     assert waits == [5000, 10_000, 10_000, 10_000, 10_000]
     due(redis, keys.CIRCUIT)
-    assert take(limit).slots[0].probe
-    limit.settled(answered=1, failed=0, probe=True)
-    assert limit.state().circuit is None
-    assert take(limit).slots
+    assert take(limiter).slots[0].probe
+    limiter.record_outcomes(answered=1, failed=0, probe_succeeded=True)
+    assert limiter.state().circuit is None
+    assert take(limiter).slots
 
 
 def test_slots_that_nobody_uses_are_given_back_when_they_are_the_last_ones(redis: Redis) -> None:
-    limit, other = Limit(redis, 1), Limit(redis, 1)
-    [slot] = take(limit).slots
+    limiter, other = RateLimiter(redis, 1), RateLimiter(redis, 1)
+    [slot] = take(limiter).slots
     assert take(other).refused is Refusal.LATE
-    limit.give_back("t", [(slot, 1)])
-    limit.give_back("t", [(slot, 1)])
-    limit.give_back("t", [])
+    limiter.give_back("t", [(slot, 1)])
+    limiter.give_back("t", [(slot, 1)])
+    limiter.give_back("t", [])
     [taken] = take(other).slots
-    limit.give_back("t", [(slot, 1)])  # somebody else's end now
-    assert take(limit).refused is Refusal.LATE
+    limiter.give_back("t", [(slot, 1)])  # somebody else's end now
+    assert take(limiter).refused is Refusal.LATE
     assert taken.begins >= slot.begins
 
 
 def test_a_slot_given_back_is_given_back_to_the_templates_own_rate_too(redis: Redis) -> None:
-    limit = Limit(redis, 1000)
-    limit.set_rate(0.1, "t")
-    [slot] = take(limit, template="t").slots
-    assert take(limit, template="t").refused is Refusal.LATE
-    assert take(limit, template="another").slots, "so that its slot is not the last one of all"
-    limit.give_back("t", [(slot, 1)])
-    limit.give_back("t", [(slot, 1)])  # as when the store's answer was lost
-    assert take(limit, template="t").slots
-    assert take(limit, template="t").refused is Refusal.LATE
+    limiter = RateLimiter(redis, 1000)
+    limiter.set_rate(0.1, "t")
+    [slot] = take(limiter, template="t").slots
+    assert take(limiter, template="t").refused is Refusal.LATE
+    assert take(limiter, template="another").slots, "so that its slot is not the last one of all"
+    limiter.give_back("t", [(slot, 1)])
+    limiter.give_back("t", [(slot, 1)])  # as when the store's answer was lost
+    assert take(limiter, template="t").slots
+    assert take(limiter, template="t").refused is Refusal.LATE
 
 
 def test_those_who_wait_are_told_when_the_store_is_away(closed_port: int) -> None:
-    limit = Limit(open_store(f"redis://127.0.0.1:{closed_port}/0"), 100)
+    limiter = RateLimiter(open_store(f"redis://127.0.0.1:{closed_port}/0"), 100)
     failures: list[StoreUnavailable] = []
 
     def wait() -> None:
         try:
-            take(limit, patience=60)
+            take(limiter, patience=60)
         except StoreUnavailable as failure:
             failures.append(failure)
 
@@ -288,8 +289,8 @@ def test_those_who_wait_are_told_when_the_store_is_away(closed_port: int) -> Non
 
 
 def test_threads_of_one_process_get_different_slots(redis: Redis) -> None:
-    limit, slots = Limit(redis, 1000), list[Slot]()
-    threads = [threading.Thread(target=lambda: slots.extend(take(limit, patience=60).slots)) for _ in range(64)]
+    limiter, slots = RateLimiter(redis, 1000), list[Slot]()
+    threads = [threading.Thread(target=lambda: slots.extend(take(limiter, patience=60).slots)) for _ in range(64)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -10,7 +10,7 @@ import pytest
 from redis import Redis
 
 from smsrelay.contract.lanes import Lane
-from smsrelay_worker.rate_limit.limiter import Limit
+from smsrelay_worker.rate_limit.limiter import RateLimiter
 from tests.support.slot_crew import Crew, Measurement, running_crew
 
 _TRIES = 3
@@ -57,5 +57,5 @@ def test_a_code_passes_marketing_and_marketing_keeps_its_floor(crew: Crew, redis
 
 
 def test_a_rate_set_by_command_holds_for_processes_that_run_already(crew: Crew, redis: Redis, valkey_url: str) -> None:
-    Limit(redis, 1000).set_rate(200)
+    RateLimiter(redis, 1000).set_rate(200)
     judged(200, lambda: crew.measure(redis, valkey_url, 1000, [Lane.NOTICE] * 4, 2.4), lambda one: one.rate >= 0.97 * 200)

@@ -13,29 +13,29 @@ from smsrelay.store import keys
 from smsrelay_worker.attempts.attempt import Attempt, CompletedAttempt
 from smsrelay_worker.attempts.recorder import STALLED
 from smsrelay_worker.attempts.submit import Submitter
-from smsrelay_worker.rate_limit.limiter import Limit
+from smsrelay_worker.rate_limit.limiter import RateLimiter
 from smsrelay_worker.rate_limit.slot import Slot
-from smsrelay_worker.store.records import Store
+from smsrelay_worker.store.records import Records
 from smsrelay_worker.vendors.base import Answer, Kind, Vendor
 from tests.integration.attempts.test_recorder import recording
 from tests.integration.rate_limit.test_limiter import due, store_micros, take
-from tests.support.messages import SECRET, WAITS, begin, job, sending
+from tests.support.messages import SECRET, TIMEOUTS, begin, job, sending
 from tests.support.scripted_vendor import scripted_vendor, yisha
 
 HOUR = 3_600_000_000  # microseconds
 SHUT = pytest.mark.parametrize("key", [keys.CIRCUIT, keys.HALTED])
 
 
-def shut(redis: Redis, key: str) -> Limit:
-    """A limit with its circuit open, or halted, whose test is due."""
-    limit = Limit(redis, 100)
+def shut(redis: Redis, key: str) -> RateLimiter:
+    """A limiter with its circuit open, or halted, whose test is due."""
+    limiter = RateLimiter(redis, 100)
     if key == keys.CIRCUIT:
-        limit.settled(answered=0, failed=20)
+        limiter.record_outcomes(answered=0, failed=20)
         redis.hset(key, "wait", 10_000)
     else:
-        limit.halt("A403")
+        limiter.halt("A403")
     due(redis, key)
-    return limit
+    return limiter
 
 
 def next_test(redis: Redis, key: str) -> float:
@@ -45,78 +45,78 @@ def next_test(redis: Redis, key: str) -> float:
 
 @SHUT
 def test_a_test_is_not_lost_when_there_is_no_slot_for_it(redis: Redis, key: str) -> None:
-    limit = shut(redis, key)
-    limit.throttled(30)
-    assert not take(limit).slots
+    limiter = shut(redis, key)
+    limiter.throttle(30)
+    assert not take(limiter).slots
     redis.hdel(keys.RATE, "pause")
-    assert [slot.probe for slot in take(limit).slots] == [True]
+    assert [slot.probe for slot in take(limiter).slots] == [True]
 
 
 @SHUT
 def test_a_test_whose_slot_nobody_uses_is_given_back_once(redis: Redis, key: str) -> None:
-    limit, other = shut(redis, key), Limit(redis, 100)
-    [slot] = take(limit).slots
+    limiter, other = shut(redis, key), RateLimiter(redis, 100)
+    [slot] = take(limiter).slots
     assert not take(other).slots
-    limit.give_back("t", [(slot, 1)])
+    limiter.give_back("t", [(slot, 1)])
     [again] = take(other).slots
     assert again.probe
-    limit.give_back("t", [(slot, 1)])  # no longer the newest
-    assert not take(limit).slots
+    limiter.give_back("t", [(slot, 1)])  # no longer the newest
+    assert not take(limiter).slots
 
 
 def test_a_test_given_back_when_all_is_well_again_does_nothing(redis: Redis) -> None:
-    limit = shut(redis, keys.CIRCUIT)
-    [slot] = take(limit).slots
-    limit.resume()
-    limit.give_back("t", [(slot, 1)])
+    limiter = shut(redis, keys.CIRCUIT)
+    [slot] = take(limiter).slots
+    limiter.resume()
+    limiter.give_back("t", [(slot, 1)])
     assert not redis.exists(keys.CIRCUIT, keys.HALTED)
 
 
 @pytest.mark.parametrize(("key", "most"), [(keys.CIRCUIT, 10.0), (keys.HALTED, 60.0)])
 def test_a_test_that_is_lost_with_its_worker_is_soon_followed_by_another(redis: Redis, key: str, most: float) -> None:
-    limit = shut(redis, key)
-    assert take(limit).slots
+    limiter = shut(redis, key)
+    assert take(limiter).slots
     assert 0 < next_test(redis, key) <= most
 
 
 def test_a_circuit_does_not_wait_for_a_clock_that_was_set_back(redis: Redis) -> None:
-    limit = shut(redis, keys.CIRCUIT)
+    limiter = shut(redis, keys.CIRCUIT)
     redis.hset(keys.CIRCUIT, "probe", (store_micros(redis) + HOUR) // 1000)
-    assert [slot.probe for slot in take(limit).slots] == [True]
+    assert [slot.probe for slot in take(limiter).slots] == [True]
 
 
 @SHUT
 def test_a_test_that_hung_does_not_put_off_the_next_one_by_more_than_if_it_had_failed_at_once(redis: Redis, key: str) -> None:
-    limit = shut(redis, key)
-    [hung] = take(limit).slots
+    limiter = shut(redis, key)
+    [hung] = take(limiter).slots
     before = next_test(redis, key)
-    limit.settled(answered=0, failed=1, probe=False, tested=replace(hung, begins=hung.begins - HOUR))
+    limiter.record_outcomes(answered=0, failed=1, probe_succeeded=False, probe_slot=replace(hung, begins=hung.begins - HOUR))
     assert next_test(redis, key) <= before
-    limit.settled(answered=0, failed=1, probe=False, tested=hung)
+    limiter.record_outcomes(answered=0, failed=1, probe_succeeded=False, probe_slot=hung)
     longest = 10.0 if key == keys.CIRCUIT else 300.0
     assert longest - 5 < next_test(redis, key) <= longest
 
 
-def test_an_attempt_that_never_reached_the_vendor_says_nothing_of_it(redis: Redis, store: Store, door: Enqueuer) -> None:
-    limit = shut(redis, keys.CIRCUIT)
-    [slot] = take(limit).slots
+def test_an_attempt_that_never_reached_the_vendor_says_nothing_of_it(redis: Redis, store: Records, door: Enqueuer) -> None:
+    limiter = shut(redis, keys.CIRCUIT)
+    [slot] = take(limiter).slots
     begun = begun_in(store, door.enqueue(job(Lane.OTP)).message_id, slot)
-    recording(store, redis, lambda: 0.5, limit=limit).record(CompletedAttempt(begun, Answer(Kind.UNREACHABLE, STALLED)))
+    recording(store, redis, lambda: 0.5, limiter=limiter).record(CompletedAttempt(begun, Answer(Kind.UNREACHABLE, STALLED)))
     assert redis.hget(keys.CIRCUIT, "wait") == "10000"
-    assert [slot.probe for slot in take(limit).slots] == [True]
+    assert [slot.probe for slot in take(limiter).slots] == [True]
 
 
-def test_a_test_that_is_too_late_for_its_slot_is_made_in_another_and_counts(redis: Redis, store: Store, door: Enqueuer) -> None:
-    limit = shut(redis, keys.CIRCUIT)
-    [slot] = take(limit).slots
+def test_a_test_that_is_too_late_for_its_slot_is_made_in_another_and_counts(redis: Redis, store: Records, door: Enqueuer) -> None:
+    limiter = shut(redis, keys.CIRCUIT)
+    [slot] = take(limiter).slots
     begun = begun_in(store, door.enqueue(job(Lane.OTP)).message_id, replace(slot, until=0.0))
     with scripted_vendor() as script, yisha(script.url) as vendor:
-        outcome = submits(redis, store, limit, vendor).here(begun)
+        outcome = submits(redis, store, limiter, vendor).submit(begun)
     assert outcome.text == "submitted (0000)"
     assert not redis.exists(keys.CIRCUIT)
 
 
-def test_a_message_that_may_not_start_leaves_the_test_to_the_next_one(redis: Redis, store: Store, door: Enqueuer) -> None:
+def test_a_message_that_may_not_start_leaves_the_test_to_the_next_one(redis: Redis, store: Records, door: Enqueuer) -> None:
     shut(redis, keys.CIRCUIT)
     gone, waits = (door.enqueue(job(Lane.OTP)).message_id for _ in range(2))
     with scripted_vendor() as script, yisha(script.url) as vendor:
@@ -131,7 +131,7 @@ def test_a_message_that_may_not_start_leaves_the_test_to_the_next_one(redis: Red
     assert not redis.exists(keys.CIRCUIT)
 
 
-def test_what_waits_for_a_test_does_not_wait_longer_than_that(redis: Redis, store: Store, door: Enqueuer) -> None:
+def test_what_waits_for_a_test_does_not_wait_longer_than_that(redis: Redis, store: Records, door: Enqueuer) -> None:
     shut(redis, keys.CIRCUIT)
     redis.hset(keys.CIRCUIT, "probe", store_micros(redis) // 1000 + 3000)
     message_id = door.enqueue(job(Lane.OTP)).message_id
@@ -140,10 +140,10 @@ def test_what_waits_for_a_test_does_not_wait_longer_than_that(redis: Redis, stor
     reading = store.read(message_id)
     assert reading is not None
     assert reading.record.due is not None
-    assert reading.record.due <= store_micros(redis) / 1000 + 3000 < reading.now + 1000 * WAITS.halted
+    assert reading.record.due <= store_micros(redis) / 1000 + 3000 < reading.now + 1000 * TIMEOUTS.halted
 
 
-def begun_in(store: Store, message_id: str, slot: Slot) -> Attempt:
+def begun_in(store: Records, message_id: str, slot: Slot) -> Attempt:
     """An attempt that was begun right now with this slot."""
     reading, change = store.read(message_id), begin(store, message_id)
     assert reading is not None
@@ -152,16 +152,16 @@ def begun_in(store: Store, message_id: str, slot: Slot) -> Attempt:
     return Attempt(change.after, reading.payload, change.after.begun_at, time.monotonic(), slot, 1, time.monotonic())
 
 
-def submits(redis: Redis, store: Store, limit: Limit, vendor: Vendor) -> Submitter:
+def submits(redis: Redis, store: Records, limiter: RateLimiter, vendor: Vendor) -> Submitter:
     made = Submitter(
         vendor=vendor,
-        limit=limit,
-        answers=recording(store, redis, lambda: 0.5, limit=limit),
+        limiter=limiter,
+        recorder=recording(store, redis, lambda: 0.5, limiter=limiter),
         concurrency=1,
         secret=SECRET,
         callback_base=None,
         callback_life=3600.0,
-        waits=WAITS,
+        timeouts=TIMEOUTS,
     )
-    assert made.room.take(1, 0) == 1
+    assert made.in_flight.acquire(1, 0) == 1
     return made

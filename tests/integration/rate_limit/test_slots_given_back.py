@@ -8,14 +8,14 @@ from smsrelay.contract.state import State
 from smsrelay.enqueue import Enqueuer
 from smsrelay.store import keys
 from smsrelay.store.connection import open_store
-from smsrelay_worker.store.records import Store
+from smsrelay_worker.store.records import Records
 from tests.support.messages import job, sending
 from tests.support.scripted_vendor import scripted_vendor, yisha
 from tests.support.sluice import Gate, script, sluice
 
 
 def test_what_is_begun_beside_one_that_could_not_be_is_submitted_though_its_slot_cannot_be_given_back(
-    redis: Redis, valkey_url: str, store: Store, door: Enqueuer
+    redis: Redis, valkey_url: str, store: Records, door: Enqueuer
 ) -> None:
     begun, expired = (one.message_id for one in door.enqueue_many([job(), job()]))
     redis.hset(keys.message(expired), "exp", 1)
@@ -34,7 +34,7 @@ def test_what_is_begun_beside_one_that_could_not_be_is_submitted_though_its_slot
     assert [_state(store, one) for one in (begun, expired)] == [State.SUBMITTED, State.EXPIRED]
 
 
-def _state(store: Store, message_id: str) -> State:
+def _state(store: Records, message_id: str) -> State:
     reading = store.read(message_id)
     assert reading is not None
     return reading.record.state

@@ -106,7 +106,7 @@ def test_a_damaged_body_is_kept_as_it_came(receiver: Served) -> None:
     damaged = gzip.compress(BODY)[:-1]
     assert receiver.post(body=damaged).status_code == 200
     [kept] = receiver.keeper.unread
-    assert (kept.body, kept.reason.partition(";")[0]) == (damaged, "gzip, cut or changed")
+    assert (kept.body, kept.reason.partition(";")[0]) == (damaged, "truncated or corrupt gzip")
 
 
 def test_a_body_at_the_limit_is_taken_and_one_byte_more_is_not(receiver: Served) -> None:
@@ -261,7 +261,7 @@ def test_a_path_whose_time_is_over_is_answered_404_and_counted() -> None:
     hour = 3_600_000
     with serve() as served:
         ended = CallbackToken(TOKEN.message_id, 1, NOW // hour)
-        lasting = CallbackToken.lasting(TOKEN.message_id, 1, NOW)
+        lasting = CallbackToken.valid_until(TOKEN.message_id, 1, NOW)
         assert served.post(ended.path(SECRET)).status_code == 404
         assert served.post(lasting.path(SECRET)).status_code == 200
-        eventually(lambda: served.noted["ended"] == 1, "it is counted")
+        eventually(lambda: served.noted["expired"] == 1, "it is counted")

@@ -13,7 +13,7 @@ from smsrelay.broker.publisher import BrokerUnavailable
 from smsrelay.contract.event import StatusEvent
 from smsrelay.receiver.batcher import Kept, ReportBatcher, in_threads
 from smsrelay.receiver.spool import Spool, SpoolFull, SpoolUnavailable
-from smsrelay.receiver.spool_drain import Drain
+from smsrelay.receiver.spool_drain import SpoolDrain
 from tests.support.waiting import eventually
 
 LIMIT = 250
@@ -65,8 +65,8 @@ class Rig:
     def forwarder(self, patience: float = DEADLINE) -> ReportBatcher:
         return ReportBatcher(in_threads(self.broker.publish), self.spool, self.broker_down, patience)
 
-    def drain(self) -> Drain:
-        return Drain(self.spool, self.broker.publish, self.broker.reachable, self.broker_down)
+    def drain(self) -> SpoolDrain:
+        return SpoolDrain(self.spool, self.broker.publish, self.broker.reachable, self.broker_down)
 
     @property
     def spooled(self) -> list[int]:
@@ -166,7 +166,7 @@ def test_a_caller_that_goes_away_does_not_stop_the_others_flush(rig: Rig) -> Non
 
 def test_a_caller_is_told_when_it_takes_too_long_and_the_flush_goes_on(rig: Rig) -> None:
     async def scene() -> Kept | BaseException:
-        forwarder = ReportBatcher(in_threads(rig.broker.publish), rig.spool, rig.broker_down, DEADLINE, answer_within=0.05)
+        forwarder = ReportBatcher(in_threads(rig.broker.publish), rig.spool, rig.broker_down, DEADLINE, answer_timeout=0.05)
         rig.broker.answers.clear()
         [told] = await keep_all(forwarder, [0])
         rig.broker.answers.set()
@@ -182,7 +182,7 @@ def test_one_that_joins_those_who_were_told_already_is_told_in_time_too(rig: Rig
     """While the flush before it hangs: there is one batch that waits, and it may be older than its newest report."""
 
     async def scene() -> list[Kept | BaseException]:
-        forwarder = ReportBatcher(in_threads(rig.broker.publish), rig.spool, rig.broker_down, DEADLINE, answer_within=0.05)
+        forwarder = ReportBatcher(in_threads(rig.broker.publish), rig.spool, rig.broker_down, DEADLINE, answer_timeout=0.05)
         rig.broker.answers.clear()
         hangs = asyncio.create_task(keep_all(forwarder, [0]))
         while not rig.broker.asked:
@@ -261,7 +261,7 @@ def test_the_drain_outlives_an_unforeseen_error_and_keeps_what_it_could_not_publ
         raise ZeroDivisionError
 
     rig.spool.put([report(1)])
-    with capture_logs() as logs, Drain(rig.spool, publish, rig.broker.reachable, rig.broker_down) as drain:
+    with capture_logs() as logs, SpoolDrain(rig.spool, publish, rig.broker.reachable, rig.broker_down) as drain:
         eventually(lambda: "draining failed, tried again" in [line["event"] for line in logs])
         assert drain.alive
     assert rig.spooled == [1]

@@ -13,8 +13,9 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog.testing import capture_logs
 
-from smsrelay.receiver.connection_limits import ConnectionLimits, OpenConnections, network_of
-from smsrelay.receiver.http_protocol import LimitedHttp
+from smsrelay.receiver.connection_limits import ConnectionLimits
+from smsrelay.receiver.http_protocol import LimitedHttpProtocol
+from smsrelay.receiver.open_connections import OpenConnections, caller_network
 from tests.support.waiting import eventually
 
 LIMITS = ConnectionLimits(head_bytes=2048, message_bytes=8192, head_seconds=0.5, body_seconds=0.5, connections=8, per_address=8)
@@ -47,7 +48,7 @@ async def answer_much(_scope: Scope, _receive: Receive, send: Send) -> None:
 def serving(limits: ConnectionLimits, app: ASGIApp = answer_length) -> Iterator[int]:
     """A server on a port of its own."""
     listening = socket.create_server(("127.0.0.1", 0), backlog=256)
-    protocol = functools.partial(LimitedHttp, OpenConnections(limits, time.monotonic))
+    protocol = functools.partial(LimitedHttpProtocol, OpenConnections(limits, time.monotonic))
     config = uvicorn.Config(app, http=protocol, log_config=None, lifespan="off", ws="none", timeout_keep_alive=60)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve([listening])))
@@ -254,4 +255,4 @@ def test_more_connections_than_files_leave_the_server_able_to_serve() -> None:
     ],
 )
 def test_a_caller_is_an_ipv4_address_or_a_network_of_ipv6(address: str, network: str) -> None:
-    assert network_of(address) == network
+    assert caller_network(address) == network

@@ -112,6 +112,6 @@ def test_posts_that_are_not_found_are_counted_in_a_line_now_and_then(fresh: Serv
     for entry in logs:
         told[entry.get("reason", entry["event"])] += entry["count"]
     assert told == {"strange path": 40, "changed path": 40, "callback.forged": 20, "not a POST": 1}
-    assert {entry["ours_at"] for entry in logs if entry.get("reason") == "changed path"} <= {0, 1}
+    assert {entry["callback_at"] for entry in logs if entry.get("reason") == "changed path"} <= {0, 1}
     assert NUMBER not in repr(logs)
     assert fresh.noted == told - Counter({"callback.forged": 20}) + Counter({"wrong proof": 20})

@@ -15,9 +15,10 @@ from smsrelay.store import keys
 from smsrelay.store.inbox import BATCH
 from smsrelay.store.unreadable_callbacks import UnreadableCallbacks
 from smsrelay_worker.messages.record import Record
-from smsrelay_worker.operations.replay import Replay
+from smsrelay_worker.operations.unreadable_replay import UnreadableReplay
 from smsrelay_worker.settings import WorkerSettings
-from smsrelay_worker.store.records import REPORT_TRIES
+from smsrelay_worker.store.failed_reports import REPORT_TRIES
+from smsrelay_worker.store.parked_reports import ParkedReports
 from smsrelay_worker.tasks import ReportsNotApplied, TaskCall, Tasks
 from smsrelay_worker.wiring import Relay
 from tests.support.commands import reads, spent
@@ -50,8 +51,8 @@ def submitted(relay: Relay, door: Enqueuer, count: int = 1) -> list[str]:
     """Messages that the vendor took, by ids of its own: e0, e1 and so on."""
     ids = [one.message_id for one in door.enqueue_many([job() for _ in range(count)])]
     for place, message_id in enumerate(ids):
-        begin(relay.store, message_id)
-        answer(relay.store, message_id, 1, replace(ACCEPTED, external_id=f"e{place}"))
+        begin(relay.records, message_id)
+        answer(relay.records, message_id, 1, replace(ACCEPTED, external_id=f"e{place}"))
     return ids
 
 
@@ -65,7 +66,7 @@ def wires(*events: StatusEvent) -> list[dict[str, Any]]:
 
 
 def record_of(relay: Relay, message_id: str) -> Record:
-    reading = relay.store.read(message_id)
+    reading = relay.records.read(message_id)
     assert reading is not None
     return reading.record
 
@@ -138,7 +139,7 @@ def test_reports_by_the_vendors_id_are_looked_up_together(relay: Relay, tasks: T
     cost = spent(redis, lambda: tasks.status(called(events=wires(*events))))
     assert cost["mget"] == 1
     assert {record_of(relay, message_id).state for message_id in ids} == {State.DELIVERED}
-    assert relay.store.parked("e9") == [events[3]]
+    assert ParkedReports(redis, 1.0).of("e9") == [events[3]]
 
 
 @pytest.mark.parametrize("poison", ["a record that cannot be read", "a key of another type"])
@@ -166,7 +167,7 @@ def test_what_is_no_report_is_kept_and_its_neighbours_are_applied(relay: Relay, 
     said = tasks.status(called(events=[{"code": "200"}, report(message_id).encode(), "nonsense"]))
     assert said.count("refused: ") == 2
     assert record_of(relay, message_id).state is State.DELIVERED
-    assert len(relay.store.undecodable()) == 2
+    assert len(relay.undecodable.all()) == 2
 
 
 @pytest.mark.parametrize("arguments", [{}, {"event": {}, "events": []}, {"events": {}}, {"events": None, "event": []}])
@@ -174,7 +175,7 @@ def test_arguments_that_are_neither_a_report_nor_a_list_of_them_are_refused(
     relay: Relay, tasks: Tasks, arguments: dict[str, Any]
 ) -> None:
     assert tasks.status(called(**arguments)).startswith("refused: ")
-    assert len(relay.store.undecodable()) == 1
+    assert len(relay.undecodable.all()) == 1
 
 
 def test_lost_reports_are_published_again_together(relay: Relay, tasks: Tasks, door: Enqueuer, redis: Redis) -> None:
@@ -190,12 +191,12 @@ def test_lost_reports_are_published_again_together(relay: Relay, tasks: Tasks, d
 def uncertain_otp(relay: Relay, door: Enqueuer, redis: Redis) -> str:
     """An otp whose answer never came, at the end of its window."""
     message_id = door.enqueue(job(Lane.OTP)).message_id
-    begin(relay.store, message_id)
+    begin(relay.records, message_id)
     redis.hincrby(keys.message(message_id), "beg", -LEASE)
     for _ in range(2):  # the lease is over, then the window
         redis.zadd(keys.AGENDA, {message_id: 1})
         if record_of(relay, message_id).state is State.SUBMITTING:
-            relay.agenda.turn()
+            relay.scheduler.turn()
     redis.hincrby(keys.message(message_id), "at", -WINDOW)  # its timeline's instants count from there
     redis.delete(Lane.OTP.queue)
     assert record_of(relay, message_id).state is State.UNCERTAIN
@@ -211,18 +212,18 @@ def test_an_uncertain_otp_whose_report_waits_unapplied_is_not_submitted_again(
     message_id = uncertain_otp(relay, door, redis)
     event = report(message_id, code)
     relay.inbox.record([report("another"), event])
-    assert relay.agenda.turn() == 1
+    assert relay.scheduler.turn() == 1
     assert record_of(relay, message_id).state is state
     assert redis.llen(Lane.OTP.queue) == 0
     assert relay.inbox.waiting(message_id, None) == []
-    assert relay.agenda.turn() == 0
+    assert relay.scheduler.turn() == 0
     assert "repetition" in tasks.status(called(events=wires(event)))
 
 
 def test_an_uncertain_otp_without_a_report_is_submitted_again(relay: Relay, door: Enqueuer, redis: Redis) -> None:
     message_id = uncertain_otp(relay, door, redis)
     relay.inbox.record([report("another")])
-    assert relay.agenda.turn() == 1
+    assert relay.scheduler.turn() == 1
     assert redis.llen(Lane.OTP.queue) == 1
     assert record_of(relay, message_id).state is State.QUEUED
 
@@ -233,7 +234,7 @@ def test_a_message_whose_report_waits_unapplied_does_not_end_as_unknown(relay: R
     for message_id in (signed, unsigned, silent):
         redis.hset(keys.message(message_id), "beg", 1)
         redis.zadd(keys.AGENDA, {message_id: 1})
-    assert relay.agenda.turn() == 3
+    assert relay.scheduler.turn() == 3
     assert [record_of(relay, one).state for one in (signed, unsigned, silent)] == [
         State.DELIVERED,
         State.DELIVERED,
@@ -262,14 +263,14 @@ def test_a_report_that_brings_out_a_fault_time_and_again_is_kept_for_a_person(
 ) -> None:
     event = poisoned(relay, door, redis)
     fail(tasks, event, REPORT_TRIES - 1)
-    assert relay.store.undecodable() == []
-    assert "fault of ours (ValueError)" in tasks.status(called(events=wires(event)))
-    [kept] = relay.store.undecodable()
+    assert relay.undecodable.all() == []
+    assert "unexpected exception (ValueError)" in tasks.status(called(events=wires(event)))
+    [kept] = relay.undecodable.all()
     assert kept.queue == STATUS_QUEUE
-    assert kept.reason.startswith("brought out a fault of ours (ValueError) in 5 tries")
+    assert kept.reason.startswith("unexpected exception (ValueError) in 5 tries")
     assert not redis.exists(keys.REPORTS, keys.REPORTS_OUTBOX, keys.REPORTS_KEYS)
     tasks.status(called(events=wires(event)))  # a copy that was still on the queue
-    assert relay.store.undecodable() == [kept]
+    assert relay.undecodable.all() == [kept]
 
 
 def test_a_kept_report_is_applied_when_it_is_replayed_and_the_fault_is_gone(
@@ -278,29 +279,29 @@ def test_a_kept_report_is_applied_when_it_is_replayed_and_the_fault_is_gone(
     event = poisoned(relay, door, redis)
     fail(tasks, event, REPORT_TRIES - 1)
     tasks.status(called(events=wires(event)))
-    [kept] = relay.store.undecodable()
-    jobs = Replay(relay.store, UnreadableCallbacks(redis), relay.enqueuer, relay.inbox, {}, lambda: 0)
-    assert jobs.read_again(kept, dry_run=False).startswith("queued: a report")
+    [kept] = relay.undecodable.all()
+    jobs = UnreadableReplay(relay.undecodable, UnreadableCallbacks(redis), relay.enqueuer, relay.inbox, {}, lambda: 0)
+    assert jobs.replay(kept, dry_run=False).startswith("queued: a report")
     fail(tasks, event, 1)  # it has all its tries again
     redis.hset(keys.message(event.message_id or ""), "len", 3)
     tasks.status(called(events=wires(event)))
     assert record_of(relay, event.message_id or "").state is State.DELIVERED
-    assert relay.store.undecodable() == []
+    assert relay.undecodable.all() == []
 
 
 def test_a_report_that_is_in_no_inbox_is_kept_at_once_for_nobody_would_try_it_again(
     relay: Relay, tasks: Tasks, door: Enqueuer, redis: Redis
 ) -> None:
     event = poisoned(relay, door, redis)
-    relay.inbox.applied([event])
+    relay.inbox.remove([event])
     tasks.status(called(events=wires(event)))
-    assert len(relay.store.undecodable()) == 1
+    assert len(relay.undecodable.all()) == 1
 
 
 def asked_again(relay: Relay, door: Enqueuer, redis: Redis) -> str:
     """An uncertain otp that the agenda has decided to submit again."""
     message_id = uncertain_otp(relay, door, redis)
-    assert relay.agenda.turn() == 1
+    assert relay.scheduler.turn() == 1
     assert record_of(relay, message_id).state is State.QUEUED
     return message_id
 
@@ -327,7 +328,7 @@ def test_a_report_by_the_vendors_id_decides_before_the_second_begin_too(
     relay.reports.apply(report(message_id, 503))
     redis.hset(keys.message(message_id), "due", 1)
     redis.zadd(keys.AGENDA, {message_id: 1})
-    relay.agenda.turn()
+    relay.scheduler.turn()
     assert record_of(relay, message_id).state is State.QUEUED
     relay.inbox.record([report(None, 200, external_id="e0")])
     assert "nothing to start: delivered" in tasks.attempt(called(ids=[message_id]))
@@ -335,7 +336,7 @@ def test_a_report_by_the_vendors_id_decides_before_the_second_begin_too(
 
 def test_a_first_attempt_does_not_look_into_the_inbox(relay: Relay, door: Enqueuer, redis: Redis) -> None:
     first, again = door.enqueue(job()).message_id, asked_again(relay, door, redis)
-    relay.store.claim([first])  # the server knows the script from now on
-    looks = [spent(redis, lambda one=one: relay.store.claim([one])) for one in (first, again)]
+    relay.records.claim([first])  # the server knows the script from now on
+    looks = [spent(redis, lambda one=one: relay.records.claim([one])) for one in (first, again)]
     assert [cost["evalsha"] for cost in looks] == [1, 1]
     assert looks[1]["zrange"] - looks[0]["zrange"] == 1

@@ -4,9 +4,7 @@ from redis import Redis
 
 from smsrelay.contract.event import StatusEvent
 from smsrelay.store import keys
-from smsrelay_worker.store.parked_reports import UNPROVEN_CAP, UNPROVEN_FOR
-from smsrelay_worker.store.records import Store
-from tests.support.messages import RETENTION
+from smsrelay_worker.store.parked_reports import UNPROVEN_CAP, UNPROVEN_FOR, ParkedReports
 
 
 def report(message_id: str | None, external_id: str | None) -> StatusEvent:
@@ -15,21 +13,21 @@ def report(message_id: str | None, external_id: str | None) -> StatusEvent:
     )
 
 
-def test_of_the_ids_that_anybody_may_send_the_oldest_gives_way(redis: Redis) -> None:
-    store = Store(redis, RETENTION)
-    assert store.park(report(None, "first"))
+def test_of_the_ids_that_anybody_may_send_the_oldest_gives_way(parked: ParkedReports, redis: Redis) -> None:
+    assert parked.park(report(None, "first"))
     redis.zadd(keys.PARKED, {f"filler{number}": 10**15 for number in range(UNPROVEN_CAP)})
-    assert store.park(report(None, "last"))
+    assert parked.park(report(None, "last"))
     assert redis.zcard(keys.PARKED) == UNPROVEN_CAP
-    assert store.parked("first") == []
+    assert parked.of("first") == []
     assert 0 < redis.pttl(keys.parked("x")) <= UNPROVEN_FOR or not redis.exists(keys.parked("x"))
 
 
-def test_a_report_without_a_proof_waits_for_an_hour_and_one_with_a_proof_for_the_retention(redis: Redis) -> None:
-    store = Store(redis, RETENTION)
-    store.park(report(None, "external"))
-    store.park(report("a-message", None))
+def test_a_report_without_a_proof_waits_for_an_hour_and_one_with_a_proof_for_the_retention(
+    parked: ParkedReports, redis: Redis
+) -> None:
+    parked.park(report(None, "external"))
+    parked.park(report("a-message", None))
     assert 0 < redis.pttl(keys.parked("external")) <= UNPROVEN_FOR
     assert redis.pttl(keys.parked("a-message")) > 0
     assert redis.zrange(keys.PARKED, 0, -1) == ["external"]
-    assert store.parked("external") == [report(None, "external")]
+    assert parked.of("external") == [report(None, "external")]

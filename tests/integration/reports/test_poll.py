@@ -5,7 +5,7 @@ from redis import Redis
 
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
-from smsrelay_worker.store.records import Store
+from smsrelay_worker.store.records import Records
 from smsrelay_worker.vendors.base import Answer, Kind, Submission
 from smsrelay_worker.vendors.yisha.adapter import Yisha, YishaAccount
 from smsrelay_worker.vendors.yisha.credentials import AppCode
@@ -25,7 +25,7 @@ def simulator() -> Simulator:
         yield running
 
 
-def silent_submit(store: Store, redis: Redis, url: str, simulator: Simulator, script: str) -> str:
+def silent_submit(store: Records, redis: Redis, url: str, simulator: Simulator, script: str) -> str:
     """A message that the vendor took, and whose report has nowhere to go."""
     message_id = enqueuer(redis, url).enqueue(job(Lane.NOTICE)).message_id
     begin(store, message_id)
@@ -40,7 +40,7 @@ def silent_submit(store: Store, redis: Redis, url: str, simulator: Simulator, sc
 def test_what_the_vendor_knows_settles_a_silent_submit(
     redis: Redis, valkey_url: str, simulator: Simulator, script: str, state: State
 ) -> None:
-    store = Store(redis, RETENTION)
+    store = Records(redis, RETENTION)
     message_id = silent_submit(store, redis, valkey_url, simulator, script)
     asking = reconciler(redis, valkey_url, simulator.url, ASKING)
     while "asked" in (said := asking.ask(message_id).text) or "noted" in said:
@@ -51,7 +51,7 @@ def test_what_the_vendor_knows_settles_a_silent_submit(
 
 
 def test_a_vendor_that_does_not_answer_changes_nothing(redis: Redis, valkey_url: str, simulator: Simulator) -> None:
-    store = Store(redis, RETENTION)
+    store = Records(redis, RETENTION)
     message_id = silent_submit(store, redis, valkey_url, simulator, "never")
     assert reconciler(redis, valkey_url, policy=ASKING).ask(message_id).text == "asked; no answer"
     reading = store.read(message_id)
@@ -70,7 +70,7 @@ def test_a_vendor_that_does_not_answer_changes_nothing(redis: Redis, valkey_url:
 def test_of_an_answer_the_status_inside_counts_and_never_the_answers_own_code(
     redis: Redis, valkey_url: str, simulator: Simulator, body: bytes, code: str
 ) -> None:
-    store = Store(redis, RETENTION)
+    store = Records(redis, RETENTION)
     message_id = silent_submit(store, redis, valkey_url, simulator, "never")
     with scripted_vendor() as vendor:
         vendor.reaction = http_answer(body)
@@ -82,7 +82,7 @@ def test_of_an_answer_the_status_inside_counts_and_never_the_answers_own_code(
 
 
 def test_a_settled_message_is_not_asked_about(redis: Redis, valkey_url: str) -> None:
-    store = Store(redis, RETENTION)
+    store = Records(redis, RETENTION)
     message_id = enqueuer(redis, valkey_url).enqueue(job()).message_id
     begin(store, message_id)
     answer(store, message_id, 1, Answer(Kind.ANSWERED, "i005"))

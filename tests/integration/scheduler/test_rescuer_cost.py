@@ -18,10 +18,12 @@ from smsrelay.store.inbox import Inbox
 from smsrelay_worker.attempts.sender import Sender
 from smsrelay_worker.messages.record import Record
 from smsrelay_worker.scheduler.rescuer import Rescuer
-from smsrelay_worker.store.records import Store
+from smsrelay_worker.store.counts import Counts
+from smsrelay_worker.store.lost_tasks import LostTasks
+from smsrelay_worker.store.records import Records
 from smsrelay_worker.vendors.base import Answer, Kind
 from tests.support import messages
-from tests.support.messages import POLICY, WAITS, answer, begin, enqueuer, job, sending, store_clock
+from tests.support.messages import POLICY, TIMEOUTS, answer, begin, enqueuer, job, sending, store_clock
 from tests.support.queues import published_ids
 from tests.support.scripted_vendor import ACCEPTED, Script, scripted_vendor, yisha
 from tests.support.scripted_vendor import answer as answered
@@ -59,11 +61,11 @@ def cost(looking: Rescuer, redis: Redis) -> Counter[str]:
 
 
 def test_a_look_that_finds_nothing_costs_the_same_however_long_the_backlog(
-    store: Store, door: Enqueuer, redis: Redis, valkey_url: str
+    store: Records, door: Enqueuer, redis: Redis, valkey_url: str
 ) -> None:
     door.enqueue(job())  # so that the queue is not empty: a backlog that waits its turn
     with Publisher(valkey_url) as publisher:
-        looking = Rescuer(store, door, Inbox(redis), publisher, GRACE)
+        looking = Rescuer(LostTasks(redis), door, Inbox(redis), publisher, GRACE)
         looking.find()
         backlog(redis, Lane.NOTICE, FEW)
         few = cost(looking, redis)
@@ -74,25 +76,27 @@ def test_a_look_that_finds_nothing_costs_the_same_however_long_the_backlog(
     print(f"a look that finds nothing: {few.total()} commands with {FEW} and with {MANY} waiting")
 
 
-def test_what_is_lost_in_a_long_backlog_is_found_and_nothing_else(store: Store, door: Enqueuer, redis: Redis) -> None:
+def test_what_is_lost_in_a_long_backlog_is_found_and_nothing_else(
+    store: Records, counts: Counts, door: Enqueuer, redis: Redis
+) -> None:
     *lost, taken = [one.message_id for one in door.enqueue_all([job() for _ in range(101)])]
     store.claim([taken])
     backlog(redis, Lane.NOTICE, MANY - len(lost))
     found: list[str] = []
 
     def look() -> bool:
-        found.extend(store.take_lost(Lane.NOTICE, GRACE, 500, queue_is_empty=False))
+        found.extend(LostTasks(redis).take(Lane.NOTICE, GRACE, 500, queue_is_empty=False))
         return bool(found)
 
     eventually(look)
     assert found == lost
-    assert store.take_lost(Lane.NOTICE, GRACE, 500, queue_is_empty=False) == []
-    assert store.waiting(Lane.NOTICE) == MANY
+    assert LostTasks(redis).take(Lane.NOTICE, GRACE, 500, queue_is_empty=False) == []
+    assert counts.waiting(Lane.NOTICE) == MANY
 
 
 @pytest.mark.parametrize("agendas", [2, 5])
 def test_agendas_that_turn_at_a_time_do_what_is_due_once(
-    store: Store, door: Enqueuer, redis: Redis, valkey_url: str, agendas: int
+    store: Records, door: Enqueuer, redis: Redis, valkey_url: str, agendas: int
 ) -> None:
     ids = held_too_long(store, door, redis)
     together, done = threading.Barrier(agendas), []
@@ -114,7 +118,7 @@ def test_agendas_that_turn_at_a_time_do_what_is_due_once(
 
 
 def test_what_fell_due_while_no_agenda_turned_is_done_by_the_next_one(
-    store: Store, door: Enqueuer, redis: Redis, valkey_url: str
+    store: Records, door: Enqueuer, redis: Redis, valkey_url: str
 ) -> None:
     held = held_too_long(store, door, redis)
     retried = door.enqueue(job()).message_id
@@ -132,7 +136,7 @@ def test_what_fell_due_while_no_agenda_turned_is_done_by_the_next_one(
 
 @pytest.mark.parametrize("shows", [0.0, YEAR])
 def test_lease_and_report_deadline_are_of_the_stores_clock_whatever_the_hosts_shows(
-    store: Store, door: Enqueuer, redis: Redis, shows: float
+    store: Records, door: Enqueuer, redis: Redis, shows: float
 ) -> None:
     message_id, leases = door.enqueue(job()).message_id, list[float]()
 
@@ -147,17 +151,17 @@ def test_lease_and_report_deadline_are_of_the_stores_clock_whatever_the_hosts_sh
         after = store_clock(redis)
     record = record_of(store, message_id)
     assert (record.state, record.attempt) == (State.SUBMITTED, 1)
-    assert before <= leases.pop() - WAITS.lease * 1000 <= after
+    assert before <= leases.pop() - TIMEOUTS.lease * 1000 <= after
     assert before <= wakes_at(redis, message_id) - POLICY.report_deadline * 1000 <= after
 
 
 def test_a_worker_that_stood_still_after_it_began_submits_nothing_and_the_attempt_is_surely_unsent(
-    store: Store, door: Enqueuer, redis: Redis
+    store: Records, door: Enqueuer, redis: Redis
 ) -> None:
     message_id = door.enqueue(job()).message_id
 
     def stands_still() -> float:
-        return 2 * WAITS.stall if record_of(store, message_id).state is State.SUBMITTING else 0.0
+        return 2 * TIMEOUTS.stall if record_of(store, message_id).state is State.SUBMITTING else 0.0
 
     with scripted_vendor() as script, sender(store, redis, script, stands_still) as door_out:
         door_out.attempt([message_id])
@@ -167,12 +171,12 @@ def test_a_worker_that_stood_still_after_it_began_submits_nothing_and_the_attemp
 
 
 @contextmanager
-def sender(store: Store, redis: Redis, script: Script, monotonic: Callable[[], float]) -> Iterator[Sender]:
+def sender(store: Records, redis: Redis, script: Script, monotonic: Callable[[], float]) -> Iterator[Sender]:
     with yisha(script.url, measure=monotonic) as vendor:
         yield sending(store, redis, vendor, monotonic)
 
 
-def held_too_long(store: Store, door: Enqueuer, redis: Redis) -> list[str]:
+def held_too_long(store: Records, door: Enqueuer, redis: Redis) -> list[str]:
     """More claimed messages than an agenda takes in a turn, whose hold has run out."""
     ids = [one.message_id for one in door.enqueue_all([job() for _ in range(600)])]
     store.claim(ids)
@@ -187,7 +191,7 @@ def wakes_at(redis: Redis, message_id: str) -> float:
     return float(at)
 
 
-def record_of(store: Store, message_id: str) -> Record:
+def record_of(store: Records, message_id: str) -> Record:
     reading = store.read(message_id)
     assert reading is not None
     return reading.record

@@ -13,22 +13,26 @@ from smsrelay.store.inbox import Inbox
 from smsrelay_worker.policy.model import Policy
 from smsrelay_worker.scheduler.rescuer import Rescuer
 from smsrelay_worker.scheduler.scheduler import Scheduler
-from smsrelay_worker.store.records import Store
+from smsrelay_worker.store.counts import Counts
+from smsrelay_worker.store.due_messages import DueMessages
+from smsrelay_worker.store.lost_tasks import LostTasks
+from smsrelay_worker.store.records import Records
 from smsrelay_worker.vendors.base import Answer, Kind
 from tests.support import messages
-from tests.support.messages import ACCEPTED, LEASE, POLICY, RETENTION, answer, begin, job
+from tests.support.commands import reads, spent
+from tests.support.messages import ACCEPTED, LEASE, POLICY, answer, begin, job
 from tests.support.queues import published_ids
 from tests.support.waiting import eventually
 
 UNREACHABLE = Answer(Kind.UNREACHABLE, "connect_error")
 
 
-def agenda(store: Store, door: Enqueuer, redis: Redis, policy: Policy = POLICY) -> Scheduler:
+def agenda(store: Records, door: Enqueuer, redis: Redis, policy: Policy = POLICY) -> Scheduler:
     return messages.agenda(redis, url_of(redis), door, policy)
 
 
-def lost(store: Store, door: Enqueuer, redis: Redis) -> Rescuer:
-    return Rescuer(store, door, Inbox(redis), Publisher(url_of(redis)), grace=0.6)
+def lost(store: Records, door: Enqueuer, redis: Redis) -> Rescuer:
+    return Rescuer(LostTasks(redis), door, Inbox(redis), Publisher(url_of(redis)), grace=0.6)
 
 
 def url_of(redis: Redis) -> str:
@@ -42,7 +46,7 @@ def due_now(redis: Redis, message_id: str) -> None:
     redis.zadd(keys.AGENDA, {message_id: 1})
 
 
-def test_a_retry_that_is_due_is_published_to_its_lane(store: Store, door: Enqueuer, redis: Redis) -> None:
+def test_a_retry_that_is_due_is_published_to_its_lane(store: Records, door: Enqueuer, redis: Redis) -> None:
     message_id = door.enqueue(job(Lane.OTP)).message_id
     begin(store, message_id)
     answer(store, message_id, 1, UNREACHABLE)
@@ -55,7 +59,7 @@ def test_a_retry_that_is_due_is_published_to_its_lane(store: Store, door: Enqueu
     assert reading.record.state is State.QUEUED
 
 
-def test_two_agendas_do_what_is_due_once(store: Store, door: Enqueuer, redis: Redis) -> None:
+def test_two_agendas_do_what_is_due_once(store: Records, door: Enqueuer, redis: Redis) -> None:
     message_id = door.enqueue(job()).message_id
     begin(store, message_id)
     answer(store, message_id, 1, UNREACHABLE)
@@ -66,32 +70,32 @@ def test_two_agendas_do_what_is_due_once(store: Store, door: Enqueuer, redis: Re
     assert redis.llen(Lane.NOTICE.queue) == 1
 
 
-def test_an_entry_taken_by_an_agenda_that_was_killed_is_due_again(store: Store, door: Enqueuer, redis: Redis) -> None:
+def test_an_entry_taken_by_an_agenda_that_was_killed_is_due_again(store: Records, door: Enqueuer, redis: Redis) -> None:
     message_id = door.enqueue(job()).message_id
     begin(store, message_id)
     redis.zadd(keys.AGENDA, {message_id: 1})
-    assert store.take_due(10) == [message_id]
-    assert store.take_due(10) == []
+    assert DueMessages(redis).take(10) == [message_id]
+    assert DueMessages(redis).take(10) == []
     assert float(redis.zscore(keys.AGENDA, message_id) or 0) > 1
 
 
 def test_an_attempt_that_begins_while_an_agenda_has_its_message_in_hand_keeps_its_lease(
-    store: Store, door: Enqueuer, redis: Redis
+    store: Records, door: Enqueuer, redis: Redis
 ) -> None:
     message_id = door.enqueue(job(Lane.OTP)).message_id
 
-    class Slow(Store):
+    class Slow(DueMessages):
         """A turn is long: a worker begins what was taken before it is looked at."""
 
-        def take_due(self, at_most: int) -> list[str]:
-            taken = super().take_due(at_most)
+        def take(self, at_most: int) -> list[str]:
+            taken = super().take(at_most)
             if taken:
                 begin(store, message_id)
             return taken
 
     store.claim([message_id])
     redis.zadd(keys.AGENDA, {message_id: 1})  # the claim has run out
-    assert messages.agenda(redis, url_of(redis), door, store=Slow(redis, RETENTION)).turn() == 1
+    assert messages.agenda(redis, url_of(redis), door, due=Slow(redis)).turn() == 1
     reading = store.read(message_id)
     assert reading is not None
     assert reading.record.state is State.SUBMITTING
@@ -100,7 +104,7 @@ def test_an_attempt_that_begins_while_an_agenda_has_its_message_in_hand_keeps_it
 
 
 def test_a_message_with_a_time_of_its_own_waits_in_the_agenda_and_not_in_a_queue(
-    store: Store, door: Enqueuer, redis: Redis
+    store: Records, door: Enqueuer, redis: Redis
 ) -> None:
     later = datetime.now(UTC) + timedelta(hours=1)
     message_id = door.enqueue(job(not_before=later)).message_id
@@ -114,7 +118,7 @@ def test_a_message_with_a_time_of_its_own_waits_in_the_agenda_and_not_in_a_queue
     assert begin(store, message_id).transition is not None  # type: ignore[union-attr]
 
 
-def test_a_wake_up_that_was_overtaken_is_published_again(store: Store, door: Enqueuer, redis: Redis) -> None:
+def test_a_wake_up_that_was_overtaken_is_published_again(store: Records, door: Enqueuer, redis: Redis) -> None:
     door.enqueue(job())
     later = door.enqueue(job()).message_id
     store.claim([later])
@@ -125,7 +129,7 @@ def test_a_wake_up_that_was_overtaken_is_published_again(store: Store, door: Enq
     assert looking.find() == 0
 
 
-def test_wake_ups_that_are_left_over_in_an_empty_lane_are_published_again(store: Store, door: Enqueuer, redis: Redis) -> None:
+def test_wake_ups_that_are_left_over_in_an_empty_lane_are_published_again(store: Records, door: Enqueuer, redis: Redis) -> None:
     door.enqueue_all([job() for _ in range(1200)])
     redis.delete(Lane.NOTICE.queue)
     looking = lost(store, door, redis)
@@ -134,7 +138,7 @@ def test_wake_ups_that_are_left_over_in_an_empty_lane_are_published_again(store:
     assert redis.llen(Lane.NOTICE.queue) == 1200 / CHUNK
 
 
-def test_a_backlog_that_only_waits_its_turn_is_not_published_again(store: Store, door: Enqueuer, redis: Redis) -> None:
+def test_a_backlog_that_only_waits_its_turn_is_not_published_again(store: Records, door: Enqueuer, redis: Redis) -> None:
     accepted = door.enqueue_all([job() for _ in range(200)])
     store.claim([one.message_id for one in accepted[:50]])
     looking = lost(store, door, redis)
@@ -143,7 +147,7 @@ def test_a_backlog_that_only_waits_its_turn_is_not_published_again(store: Store,
 
 
 def test_a_late_copy_of_a_wake_up_published_again_does_not_call_the_backlog_lost(
-    store: Store, door: Enqueuer, redis: Redis
+    store: Records, counts: Counts, door: Enqueuer, redis: Redis
 ) -> None:
     held, later, *backlog = [one.message_id for one in door.enqueue_all([job() for _ in range(100)])]
     store.claim([later])
@@ -158,26 +162,26 @@ def test_a_late_copy_of_a_wake_up_published_again_does_not_call_the_backlog_lost
 
     eventually(looked_long_enough)
     assert sum(found) == 0
-    assert store.waiting(Lane.NOTICE) == len(backlog)
+    assert counts.waiting(Lane.NOTICE) == len(backlog)
 
 
-def test_an_agenda_entry_without_its_message_goes(store: Store, door: Enqueuer, redis: Redis) -> None:
+def test_an_agenda_entry_without_its_message_goes(store: Records, door: Enqueuer, redis: Redis) -> None:
     redis.zadd(keys.AGENDA, {"nobody": 1})
     assert agenda(store, door, redis).turn() == 1
     assert redis.zcard(keys.AGENDA) == 0
 
 
-def test_a_queued_message_expires_when_nobody_begins_it(store: Store, door: Enqueuer, redis: Redis) -> None:
+def test_a_queued_message_expires_when_nobody_begins_it(store: Records, counts: Counts, door: Enqueuer, redis: Redis) -> None:
     message_id = door.enqueue(job(expires_in=1)).message_id
     eventually(lambda: agenda(store, door, redis).turn() == 1)
     reading = store.read(message_id)
     assert reading is not None
     assert reading.record.state is State.EXPIRED
-    assert store.waiting(Lane.NOTICE) == 0
+    assert counts.waiting(Lane.NOTICE) == 0
 
 
 def test_silent_submits_are_asked_about_one_a_second_and_the_longest_silent_first(
-    store: Store, door: Enqueuer, redis: Redis
+    store: Records, door: Enqueuer, redis: Redis
 ) -> None:
     asking = replace(POLICY, pull_after=0.001)
     ids = [door.enqueue(job()).message_id for _ in range(4)]
@@ -199,20 +203,47 @@ def test_silent_submits_are_asked_about_one_a_second_and_the_longest_silent_firs
     assert before + 2000 < reading.record.due <= reading.now + 3000
 
 
-def test_a_report_whose_task_was_lost_is_published_again_until_it_is_applied(store: Store, door: Enqueuer, redis: Redis) -> None:
+def test_a_report_whose_task_was_lost_is_published_again_until_it_is_applied(
+    store: Records, door: Enqueuer, redis: Redis
+) -> None:
     inbox, looking = Inbox(redis), lost(store, door, redis)
     event = StatusEvent(message_id="m", attempt=1, code="200", received_at=1)
     inbox.record([event, event])
     assert looking.find() == 0
     eventually(lambda: looking.find() == 1)
     assert redis.llen(STATUS_QUEUE) == 1
-    inbox.applied([event])
+    inbox.remove([event])
     assert redis.hlen(keys.REPORTS) == 0
     assert redis.zcard(keys.REPORTS_OUTBOX) == redis.zcard(keys.REPORTS_KEYS) == 0
 
 
+def retrying(store: Records, door: Enqueuer, redis: Redis, number: int) -> list[str]:
+    """Messages whose retry is due."""
+    ids = [one.message_id for one in door.enqueue_many([job() for _ in range(number)])]
+    for message_id in ids:
+        begin(store, message_id)
+        answer(store, message_id, 1, UNREACHABLE)
+        due_now(redis, message_id)
+    redis.delete(Lane.NOTICE.queue)
+    return ids
+
+
+def test_what_is_due_is_read_and_changed_in_batches(store: Records, door: Enqueuer, redis: Redis) -> None:
+    turning, number = agenda(store, door, redis), 100
+    retrying(store, door, redis, 1)
+    assert turning.turn() == 1  # connections are open, the scripts are known
+    ids = retrying(store, door, redis, number)
+    cost = spent(redis, turning.turn)
+    assert set(published_ids(redis, Lane.NOTICE)) == set(ids)
+    assert (cost["hgetall"], cost["evalsha"], cost["get"]) == (number, number + 1, 0)
+    retrying(store, door, redis, number)
+    took = reads(redis, turning.turn)
+    print(f"{number} messages that are due: {took} reads by the server, {cost}")
+    assert took <= number / 4  # one at a time it was two for each message
+
+
 def test_a_message_that_brings_out_a_fault_of_ours_does_not_keep_those_behind_it_waiting(
-    store: Store, door: Enqueuer, redis: Redis
+    store: Records, door: Enqueuer, redis: Redis
 ) -> None:
     ids = [door.enqueue(job()).message_id for _ in range(5)]
     for message_id in ids:

@@ -10,7 +10,7 @@ import pytest
 from redis import Redis
 
 from smsrelay.settings import ProducerSettings
-from smsrelay_worker.desk.stack import free_port
+from smsrelay_worker.local.stack import free_port
 from smsrelay_worker.operations.doctor import access
 from tests.support.certificates import Authority
 from tests.support.rabbitmq import RabbitMQ, running_rabbitmq
@@ -78,13 +78,13 @@ def told(ended: Ended, code: int, reason: str) -> None:
 
 
 KEPT_OUT = [
-    ("rediss://localhost:{tls}/0", "is not signed by an authority that this host trusts; name yours by ssl_ca_certs"),
+    ("rediss://localhost:{tls}/0", "is not signed by an authority that this host trusts; name yours with ssl_ca_certs"),
     ("rediss://localhost:{elsewhere}/0?ssl_ca_certs={ca}", "its certificate is not for the host that the URL names"),
     ("rediss://localhost:{mutual}/0?ssl_ca_certs={ca}", "it may want a client certificate"),
-    ("rediss://localhost:{tls}/0?ssl_ca_certs={key}", "is no PEM"),
+    ("rediss://localhost:{tls}/0?ssl_ca_certs={key}", "is not PEM"),
     ("rediss://localhost:{plain}/0?ssl_ca_certs={ca}", "does not answer the TLS handshake; perhaps it does not speak TLS"),
-    ("redis://:walrus-4712@localhost:{plain}/0", "user or password are wrong or missing"),
-    ("redis://localhost:{plain}/0", "user or password are wrong or missing"),
+    ("redis://:walrus-4712@localhost:{plain}/0", "user or password is wrong or missing"),
+    ("redis://localhost:{plain}/0", "user or password is wrong or missing"),
     ("redis://:walrus-4711@localhost:{plain}/77", "no database of that number"),
     ("redis://:walrus-4711@localhost:{old}/0", "does not know HELLO: it is older than Redis 6, or a proxy"),
 ]
@@ -97,7 +97,7 @@ def test_a_server_that_keeps_us_out_is_one_sentence(servers: Servers, tmp_path: 
     started = shell.run("worker")
     told(started, 2, reason)
     _, sentence = started.errors.splitlines()
-    assert sentence.startswith("SMSRELAY_STORE_URL: the server does not let us in: ")
+    assert sentence.startswith("SMSRELAY_STORE_URL: no access to the server: ")
     told(shell.run("doctor", "--json"), 2, reason)
     told(shell.run("flower"), 2, reason)
     told(shell.run("status"), 3, reason)
@@ -107,7 +107,7 @@ def test_a_server_that_keeps_us_out_is_one_sentence(servers: Servers, tmp_path: 
 @pytest.mark.parametrize(
     ("login", "path", "reason"),
     [
-        ("guest:walrus-4711@", "/", "user or password are wrong or missing"),
+        ("guest:walrus-4711@", "/", "user or password is wrong or missing"),
         ("guest:guest@", "nowhere", "no such virtual host"),
         ("narrow:walrus-4711@", "/", "lacks write amq.default, configure celeryev"),
     ],
@@ -125,16 +125,16 @@ def test_a_rabbitmq_that_keeps_us_out_is_one_sentence(
 @pytest.mark.parametrize("trouble", ["alarmed", "frozen"])
 def test_a_rabbitmq_in_trouble_keeps_no_worker_from_its_start(rabbitmq: RabbitMQ, valkey_url: str, trouble: str) -> None:
     settings = ProducerSettings(store_url=valkey_url, broker_url=rabbitmq.url, secret=secrets.token_hex(16))
-    assert access.of_worker(settings) == []
+    assert access.worker_problems(settings) == []
     with getattr(rabbitmq, trouble)():
-        assert access.of_worker(settings) == []
+        assert access.worker_problems(settings) == []
 
 
 def test_a_redis_that_takes_no_writes_keeps_no_worker_from_its_start(valkey_url: str, redis: Redis) -> None:
     settings = ProducerSettings(store_url=valkey_url, broker_url=valkey_url, secret=secrets.token_hex(16))
     redis.config_set("maxmemory", "1")
     try:
-        assert access.of_worker(settings) == []
+        assert access.worker_problems(settings) == []
     finally:
         redis.config_set("maxmemory", "0")
 
@@ -144,7 +144,7 @@ def test_a_queue_of_another_kind_is_named(rabbitmq: RabbitMQ, valkey_url: str, t
         channel = connection.channel()
         channel.queue_delete("sms.otp")
         channel.queue_declare("sms.otp", durable=True, auto_delete=False)
-        told(a_shell(tmp_path, valkey_url, rabbitmq.url).run("worker"), 2, "sms.otp (there is one of another kind; delete it)")
+        told(a_shell(tmp_path, valkey_url, rabbitmq.url).run("worker"), 2, "sms.otp (one of another kind exists; delete it)")
         channel.queue_delete("sms.otp")
 
 
@@ -168,7 +168,7 @@ def test_a_right_that_is_missing_is_named(
     redis.execute_command("ACL", "SETUSER", "narrow", "reset", "on", f">{WALRUS}", "resetchannels", *rules)
     url = valkey_server.replace("redis://", f"redis://narrow:{WALRUS}@") + "/0"
     shell = a_shell(tmp_path, url, url)
-    told(shell.run("worker"), 2, f"SMSRELAY_STORE_URL: the server's user lacks {missing}; give it these with ACL SETUSER")
+    told(shell.run("worker"), 2, f"SMSRELAY_STORE_URL: the server's user lacks {missing}; grant them with ACL SETUSER")
     told(shell.run("doctor", "--json"), 2, f"the server's user lacks {missing}")
     assert redis.keys("*") == []
 
@@ -199,4 +199,4 @@ def test_an_address_that_cannot_be_understood_is_one_sentence(tmp_path: Path, co
         return  # which it does not read
     shell = a_shell(tmp_path, "redis://127.0.0.1:1/0", "redis://127.0.0.1:1/0")
     shell.set(variable, "redis://:wal/rus-4711@127.0.0.1:6379/0")
-    told(shell.run(command), 2, f"{variable}: has no port of digits")
+    told(shell.run(command), 2, f"{variable}: has an invalid port or host")

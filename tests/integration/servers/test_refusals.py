@@ -14,9 +14,11 @@ from smsrelay.enqueue import Enqueuer
 from smsrelay.store.connection import StoreUnavailable, open_store
 from smsrelay.store.inbox import Inbox
 from smsrelay.store.outbox import Outbox
-from smsrelay_worker.desk.stack import free_port
-from smsrelay_worker.rate_limit.limiter import Limit
-from smsrelay_worker.store.records import Store
+from smsrelay_worker.local.stack import free_port
+from smsrelay_worker.rate_limit.limiter import RateLimiter
+from smsrelay_worker.store.counts import Counts
+from smsrelay_worker.store.records import Records
+from smsrelay_worker.store.undecodable import UndecodableTasks
 from smsrelay_worker.store.worker_registry import WorkerProcess, WorkerRegistry
 from tests.support.forwarder import forwarding
 from tests.support.messages import RETENTION, SECRET, job
@@ -48,29 +50,29 @@ def client(url: str) -> Iterator[Redis]:
 
 def writes(client: Redis, url: str) -> dict[str, Callable[[], object]]:
     """What is written to a store, each as its user does it."""
-    event, store = StatusEvent(message_id="m1", attempt=1, code="200", received_at=1), Store(client, RETENTION)
+    event = StatusEvent(message_id="m1", attempt=1, code="200", received_at=1)
     enqueuer = Enqueuer(Outbox(client, SECRET), Publisher(url), {})
     return {
         "enqueue": lambda: enqueuer.enqueue(job()),
         "enqueue_all": lambda: enqueuer.enqueue_all([job() for _ in range(120)]),  # several calls, side by side
         "a report": lambda: Inbox(client).record([event]),
         "reports": lambda: Inbox(client).record([event.model_copy(update={"attempt": number}) for number in range(1, 600)]),
-        "a job nobody can read": lambda: store.keep_undecodable("sms.otp", "a reason", "a body"),
-        "slots": lambda: Limit(client, 10.0).acquire(Lane.OTP, "t", [1], 0.1),
-        "a halt": lambda: Limit(client, 10.0).halt("i001"),
+        "a job nobody can read": lambda: UndecodableTasks(client, RETENTION).keep("sms.otp", "a reason", "a body"),
+        "slots": lambda: RateLimiter(client, 10.0).acquire(Lane.OTP, "t", [1], 0.1),
+        "a halt": lambda: RateLimiter(client, 10.0).halt("i001"),
         "a heartbeat": lambda: WorkerRegistry(client).alive(_PROCESS),
     }
 
 
 def reads(client: Redis) -> dict[str, Callable[[], object]]:
     """The same of what only reads."""
-    store = Store(client, RETENTION)
+    store = Records(client, RETENTION)
     return {
         "read": lambda: store.read("m1"),
         "read_many": lambda: store.read_many(["m1", "m2"]),
         "claim": lambda: store.claim(["m1", "m2"]),
-        "unlisted": store.unlisted,
-        "rate": Limit(client, 10.0).state,
+        "unlisted": Counts(client).unlisted,
+        "rate": RateLimiter(client, 10.0).state,
         "processes": WorkerRegistry(client).processes,
     }
 

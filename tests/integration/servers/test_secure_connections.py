@@ -14,7 +14,7 @@ from smsrelay.contract.lanes import Lane
 from smsrelay.receiver.redis_pipeline import RedisPipeline
 from smsrelay.store.connection import StoreUnavailable, open_store, store_answers
 from smsrelay.store.inbox import Inbox
-from smsrelay_worker.desk.stack import free_port
+from smsrelay_worker.local.stack import free_port
 from tests.support.certificates import Authority
 from tests.support.redis_server import running_redis
 

@@ -90,9 +90,9 @@ def test_looking_for_what_waits_costs_the_same_however_much_waits_for_others(inb
 def test_what_was_applied_is_let_go_of_and_says_how_far_the_workers_are(inbox: Inbox, redis: Redis) -> None:
     events = [report(number) for number in range(10)]
     inbox.record(events)
-    inbox.applied([events[4], events[2], report(99)])
+    inbox.remove([events[4], events[2], report(99)])
     assert redis.get(keys.REPORTS_TAKEN) == "5"
-    inbox.applied(events)
+    inbox.remove(events)
     assert redis.get(keys.REPORTS_TAKEN) == "10"
     assert not redis.exists(keys.REPORTS, keys.REPORTS_OUTBOX, keys.REPORTS_KEYS)
 
@@ -100,6 +100,6 @@ def test_what_was_applied_is_let_go_of_and_says_how_far_the_workers_are(inbox: I
 def test_what_was_applied_out_of_its_turn_does_not_say_that_the_others_are_lost(inbox: Inbox, redis: Redis) -> None:
     events = [report(number) for number in range(10)]
     inbox.record(events)
-    inbox.applied(events[9:], in_turn=False)
+    inbox.remove(events[9:], in_turn=False)
     assert redis.get(keys.REPORTS_TAKEN) is None
     assert redis.zcard(keys.REPORTS_OUTBOX) == 9

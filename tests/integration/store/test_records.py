@@ -11,19 +11,20 @@ from smsrelay.store import keys
 from smsrelay_worker.messages import lifecycle
 from smsrelay_worker.messages.reports import reported
 from smsrelay_worker.messages.transition import Transition
-from smsrelay_worker.reports.apply import Reports
-from smsrelay_worker.store.records import HOLD, Reading, Store
+from smsrelay_worker.store.counts import Counts
+from smsrelay_worker.store.parked_reports import ParkedReports
+from smsrelay_worker.store.records import HOLD, Reading, Records
 from smsrelay_worker.vendors.base import Answer, Kind
-from tests.support.messages import ACCEPTED, POLICY, RETENTION, answer, begin, changed, job
+from tests.support.messages import ACCEPTED, POLICY, RETENTION, answer, applying, begin, changed, job
 
 
-def state(store: Store, message_id: str) -> State:
+def state(store: Records, message_id: str) -> State:
     reading = store.read(message_id)
     assert reading is not None
     return reading.record.state
 
 
-def report(store: Store, message_id: str, code: int, attempt: int = 1) -> None:
+def report(store: Records, message_id: str, code: int, attempt: int = 1) -> None:
     event = StatusEvent(message_id=message_id, attempt=attempt, code=str(code), updated_on=code, received_at=1)
 
     def decide(reading: Reading) -> Transition | None:
@@ -32,14 +33,14 @@ def report(store: Store, message_id: str, code: int, attempt: int = 1) -> None:
     changed(store, message_id, decide)
 
 
-def test_of_many_wake_ups_exactly_one_begins_the_attempt(store: Store, door: Enqueuer) -> None:
+def test_of_many_wake_ups_exactly_one_begins_the_attempt(store: Records, door: Enqueuer) -> None:
     message_id = door.enqueue(job()).message_id
     with ThreadPoolExecutor(16) as pool:
         changes = list(pool.map(lambda number: begin(store, message_id, f"worker {number}"), range(32)))
     assert sum(change is not None and change.transition is not None for change in changes) == 1
 
 
-def test_a_transition_decided_on_an_old_reading_is_not_applied(store: Store, door: Enqueuer) -> None:
+def test_a_transition_decided_on_an_old_reading_is_not_applied(store: Records, door: Enqueuer) -> None:
     message_id = door.enqueue(job()).message_id
     old = store.read(message_id)
     assert old is not None
@@ -50,7 +51,7 @@ def test_a_transition_decided_on_an_old_reading_is_not_applied(store: Store, doo
     assert state(store, message_id) is State.SUBMITTING
 
 
-def test_a_change_is_decided_again_when_somebody_was_faster(store: Store, door: Enqueuer) -> None:
+def test_a_change_is_decided_again_when_somebody_was_faster(store: Records, door: Enqueuer) -> None:
     message_id = door.enqueue(job()).message_id
     old = store.read(message_id)
     begin(store, message_id)
@@ -67,7 +68,7 @@ def test_a_change_is_decided_again_when_somebody_was_faster(store: Store, door: 
 
 
 def test_the_payload_goes_with_the_delivery_and_stays_with_a_failure_until_expiry(
-    store: Store, door: Enqueuer, redis: Redis
+    store: Records, door: Enqueuer, redis: Redis
 ) -> None:
     delivered, failed = (door.enqueue(job()).message_id for _ in range(2))
     for message_id, code in ((delivered, 200), (failed, 504)):
@@ -78,7 +79,7 @@ def test_the_payload_goes_with_the_delivery_and_stays_with_a_failure_until_expir
     assert redis.pttl(keys.payload(failed)) > 0
 
 
-def test_only_a_final_message_has_a_lifetime(store: Store, door: Enqueuer, redis: Redis) -> None:
+def test_only_a_final_message_has_a_lifetime(store: Records, door: Enqueuer, redis: Redis) -> None:
     message_id = door.enqueue(job()).message_id
     assert redis.ttl(keys.message(message_id)) == -1
     begin(store, message_id)
@@ -88,7 +89,7 @@ def test_only_a_final_message_has_a_lifetime(store: Store, door: Enqueuer, redis
     assert redis.zscore(keys.AGENDA, message_id) is None
 
 
-def test_a_newer_report_takes_the_lifetime_of_a_failed_message_back(store: Store, door: Enqueuer, redis: Redis) -> None:
+def test_a_newer_report_takes_the_lifetime_of_a_failed_message_back(store: Records, door: Enqueuer, redis: Redis) -> None:
     message_id = door.enqueue(job()).message_id
     begin(store, message_id)
     report(store, message_id, 500)
@@ -99,7 +100,7 @@ def test_a_newer_report_takes_the_lifetime_of_a_failed_message_back(store: Store
 
 
 @pytest.mark.parametrize("outcome", list(Kind))
-def test_every_message_that_is_not_final_is_in_the_agenda(store: Store, door: Enqueuer, redis: Redis, outcome: Kind) -> None:
+def test_every_message_that_is_not_final_is_in_the_agenda(store: Records, door: Enqueuer, redis: Redis, outcome: Kind) -> None:
     message_id = door.enqueue(job()).message_id
     assert redis.zscore(keys.AGENDA, message_id) is not None
     begin(store, message_id)
@@ -109,26 +110,28 @@ def test_every_message_that_is_not_final_is_in_the_agenda(store: Store, door: En
     assert listed is not state(store, message_id).final
 
 
-def test_a_claimed_message_leaves_the_outbox_and_marks_how_far_its_lane_is(store: Store, door: Enqueuer, redis: Redis) -> None:
+def test_a_claimed_message_leaves_the_outbox_and_marks_how_far_its_lane_is(
+    store: Records, counts: Counts, door: Enqueuer, redis: Redis
+) -> None:
     message_id = door.enqueue(job(Lane.OTP)).message_id
     place = redis.zscore(keys.outbox(Lane.OTP), message_id)
-    assert store.waiting(Lane.OTP) == 1
+    assert counts.waiting(Lane.OTP) == 1
     [reading] = store.claim([message_id])
     assert reading is not None
     assert reading.payload is not None
-    assert store.waiting(Lane.OTP) == 0
+    assert counts.waiting(Lane.OTP) == 0
     assert place is not None
     assert float(redis.get(keys.taken(Lane.OTP)) or 0) == place
 
 
-def test_a_claim_that_nobody_prolongs_runs_out_into_the_agenda(store: Store, door: Enqueuer, redis: Redis) -> None:
+def test_a_claim_that_nobody_prolongs_runs_out_into_the_agenda(store: Records, door: Enqueuer, redis: Redis) -> None:
     message_id = door.enqueue(job()).message_id
     [reading] = store.claim([message_id])
     assert reading is not None
     assert redis.zscore(keys.AGENDA, message_id) == reading.now + HOLD * 1000
 
 
-def test_a_claim_of_nobody_or_of_a_final_message_takes_nothing(store: Store, door: Enqueuer, redis: Redis) -> None:
+def test_a_claim_of_nobody_or_of_a_final_message_takes_nothing(store: Records, door: Enqueuer, redis: Redis) -> None:
     message_id = door.enqueue(job()).message_id
     changed(store, message_id, lambda reading: lifecycle.cancelled(reading.record))
     [gone, final] = store.claim(["nobody", message_id])
@@ -137,25 +140,25 @@ def test_a_claim_of_nobody_or_of_a_final_message_takes_nothing(store: Store, doo
     assert redis.zcard(keys.AGENDA) == 0
 
 
-def test_a_report_by_external_id_finds_its_attempt(store: Store, door: Enqueuer) -> None:
+def test_a_report_by_external_id_finds_its_attempt(store: Records, parked: ParkedReports, door: Enqueuer) -> None:
     message_id = door.enqueue(job()).message_id
     begin(store, message_id)
     answer(store, message_id, 1, ACCEPTED)
     event = StatusEvent(external_id="e1", code="200", received_at=1)
-    assert not store.park(event)
-    assert store.submit_of("e1") == (message_id, 1)
+    assert not parked.park(event)
+    assert store.submits_of(["e1"]) == [(message_id, 1)]
 
 
-def test_a_report_by_an_unknown_external_id_is_parked_and_not_lost(store: Store) -> None:
+def test_a_report_by_an_unknown_external_id_is_parked_and_not_lost(store: Records, parked: ParkedReports) -> None:
     event = StatusEvent(external_id="e7", code="200", received_at=1)
-    assert store.submit_of("e7") is None
-    assert store.park(event)
-    assert store.parked("e7") == [event]
-    store.unpark("e7")
-    assert store.parked("e7") == []
+    assert store.submits_of(["e7"]) == [None]
+    assert parked.park(event)
+    assert parked.of("e7") == [event]
+    parked.drop("e7")
+    assert parked.of("e7") == []
 
 
-def test_the_timeline_is_also_a_stream_of_events(store: Store, door: Enqueuer, redis: Redis) -> None:
+def test_the_timeline_is_also_a_stream_of_events(store: Records, door: Enqueuer, redis: Redis) -> None:
     message_id = door.enqueue(job()).message_id
     begin(store, message_id)
     answer(store, message_id, 1, ACCEPTED)
@@ -163,7 +166,7 @@ def test_the_timeline_is_also_a_stream_of_events(store: Store, door: Enqueuer, r
     assert seen == ["queued", "submitting", "submitted"]
 
 
-def test_a_record_stays_small_enough_for_the_compact_encoding(store: Store, door: Enqueuer, redis: Redis) -> None:
+def test_a_record_stays_small_enough_for_the_compact_encoding(store: Records, door: Enqueuer, redis: Redis) -> None:
     message_id = door.enqueue(job()).message_id
     begin(store, message_id)
     answer(store, message_id, 1, ACCEPTED)
@@ -172,16 +175,16 @@ def test_a_record_stays_small_enough_for_the_compact_encoding(store: Store, door
     assert redis.object("encoding", keys.message(message_id)) == "listpack"
 
 
-def test_unlisted_codes_are_counted(store: Store, door: Enqueuer) -> None:
+def test_unlisted_codes_are_counted(store: Records, counts: Counts, door: Enqueuer) -> None:
     message_id = door.enqueue(job()).message_id
     begin(store, message_id)
     answer(store, message_id, 1, ACCEPTED)
     report(store, message_id, 999)
-    assert store.unlisted() == {"999": 1}
+    assert counts.unlisted() == {"999": 1}
     assert state(store, message_id) is State.SUBMITTED
 
 
-def test_a_store_that_forgot_its_scripts_is_given_them_again(store: Store, door: Enqueuer, redis: Redis) -> None:
+def test_a_store_that_forgot_its_scripts_is_given_them_again(store: Records, door: Enqueuer, redis: Redis) -> None:
     first = door.enqueue(job()).message_id
     redis.script_flush()
     assert begin(store, first) is not None
@@ -189,12 +192,12 @@ def test_a_store_that_forgot_its_scripts_is_given_them_again(store: Store, door:
     assert [accepted.new for accepted in door.enqueue_all([job(), job()])] == [True, True]
 
 
-def test_there_is_nothing_to_change_on_a_message_that_is_not_there(store: Store) -> None:
+def test_there_is_nothing_to_change_on_a_message_that_is_not_there(store: Records) -> None:
     assert store.read("nobody") is None
     assert begin(store, "nobody") is None
 
 
-def test_the_vendors_id_of_an_earlier_attempt_is_not_that_of_the_next(store: Store, door: Enqueuer) -> None:
+def test_the_vendors_id_of_an_earlier_attempt_is_not_that_of_the_next(store: Records, door: Enqueuer) -> None:
     message_id = door.enqueue(job()).message_id
     begin(store, message_id)
     answer(store, message_id, 1, ACCEPTED)
@@ -204,19 +207,19 @@ def test_the_vendors_id_of_an_earlier_attempt_is_not_that_of_the_next(store: Sto
     reading = store.read(message_id)
     assert reading is not None
     assert (reading.record.attempt, reading.record.external_id) == (2, None)
-    assert store.submit_of("e1") == (message_id, 1)
+    assert store.submits_of(["e1"]) == [(message_id, 1)]
 
 
-def test_a_report_by_the_id_of_a_message_that_is_gone_is_told_so(store: Store, door: Enqueuer, redis: Redis) -> None:
+def test_a_report_by_the_id_of_a_message_that_is_gone_is_told_so(store: Records, door: Enqueuer, redis: Redis) -> None:
     message_id = door.enqueue(job()).message_id
     begin(store, message_id)
     answer(store, message_id, 1, ACCEPTED)
     redis.delete(keys.message(message_id))
     event = StatusEvent(external_id="e1", code="200", received_at=1)
-    assert Reports(store, POLICY, lambda: 0.5).apply(event).text == "its message is gone"
+    assert applying(store, redis).apply(event).text == "its message is gone"
 
 
-def test_a_worker_that_stood_still_begins_nothing_past_the_deadline(store: Store, door: Enqueuer) -> None:
+def test_a_worker_that_stood_still_begins_nothing_past_the_deadline(store: Records, door: Enqueuer) -> None:
     message_id = door.enqueue(job(expires_in=1)).message_id
     stale = store.read(message_id)
     assert stale is not None

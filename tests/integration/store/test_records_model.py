@@ -19,9 +19,10 @@ from smsrelay_worker.messages.attempt_result import answered
 from smsrelay_worker.messages.record import Record
 from smsrelay_worker.messages.reports import reported
 from smsrelay_worker.messages.transition import Transition
-from smsrelay_worker.policy.model import GUIDE_CODES, Action
-from smsrelay_worker.store.records import HOLD, Reading, Store
+from smsrelay_worker.policy.model import Action
+from smsrelay_worker.store.records import HOLD, Reading, Records
 from smsrelay_worker.vendors.base import Answer, Kind
+from smsrelay_worker.vendors.yisha.documented_codes import GUIDE_CODES
 from tests.support.messages import LEASE, POLICY, RETENTION, enqueuer, job
 
 HOUR = 3_600_000
@@ -43,7 +44,7 @@ class OneMessage(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.redis.flushdb()
-        self.store = Store(self.redis, RETENTION)
+        self.store = Records(self.redis, RETENTION)
         self.passed = 0  # ms
         self.begun: Counter[int] = Counter()
         self.in_flight: list[Record] = []

@@ -14,15 +14,13 @@ from structlog.testing import capture_logs
 from smsrelay.store import keys
 from smsrelay_worker.consumer.bootsteps import WorkerRegistryStep
 from smsrelay_worker.operations.metrics import RelayCollector
-from smsrelay_worker.operations.operator import Operator
-from smsrelay_worker.rate_limit.halt import HaltedMessages
-from smsrelay_worker.rate_limit.limiter import Limit
-from smsrelay_worker.store.records import Store
-from smsrelay_worker.store.shared_settings import Configuration
+from smsrelay_worker.operations.wiring import Operations
+from smsrelay_worker.settings import OperatorSettings
+from smsrelay_worker.store.shared_settings import SharedSettings
 from smsrelay_worker.store.worker_registry import GONE, WorkerProcess, WorkerRegistry
 from tests.support.waiting import eventually
 
-GIVEN = Configuration("0.1.0", 100.0, "submits", 300.0, 72.0, "0011aabb", "none")
+GIVEN = SharedSettings("0.1.0", 100.0, "submits", 300.0, 72.0, "0011aabb", "none")
 OTP = WorkerProcess("worker-otp@host", "host", 7, ("sms.otp",), 1_800_000_000_000, GIVEN)
 ALL = WorkerProcess("worker@other", "other", 8, ("sms.otp", "sms.status"), 1_800_000_000_000, GIVEN)
 
@@ -56,18 +54,18 @@ def test_a_process_that_fell_silent_is_gone(muster: WorkerRegistry, redis: Redis
 
 
 def test_status_says_who_works(muster: WorkerRegistry, valkey_url: str) -> None:
-    assert "workers: none is alive" in status(valkey_url)
+    assert "workers: none alive" in status(valkey_url)
     muster.alive(OTP)
     assert "worker worker-otp@host: sms.otp; process 7 on host since " in status(valkey_url)
     [shown] = json.loads(status(valkey_url, "--json"))["workers"]
     assert (shown["name"], shown["pid"], shown["queues"]) == ("worker-otp@host", 7, ["sms.otp"])
 
 
-def test_metrics_count_the_processes_of_each_queue(muster: WorkerRegistry, redis: Redis) -> None:
+def test_metrics_count_the_processes_of_each_queue(muster: WorkerRegistry, valkey_url: str) -> None:
     muster.alive(OTP)
     muster.alive(ALL)
     registry = CollectorRegistry()
-    registry.register(RelayCollector(Operator(Store(redis, 60), Limit(redis, 1), HaltedMessages(redis), muster)))
+    registry.register(RelayCollector(Operations.wire(OperatorSettings(_env_file=None, store_url=valkey_url))))
     found = {queue: registry.get_sample_value("smsrelay_workers", {"queue": queue}) for queue in ("sms.otp", "sms.notice")}
     assert found == {"sms.otp": 2, "sms.notice": 0}
 
@@ -103,13 +101,13 @@ def test_the_heartbeat_outlives_what_nobody_foresaw(redis: Redis, muster: Worker
     """Its thread is the only one that tells of the process."""
     redis.set(keys.WORKERS, "no sorted set")  # a fault that says nothing of an outage
     amqp = SimpleNamespace(queues=SimpleNamespace(consume_from={"sms.otp": None}))
-    app = SimpleNamespace(amqp=amqp, relay=SimpleNamespace(muster=muster, configuration=GIVEN))
+    app = SimpleNamespace(amqp=amqp, relay=SimpleNamespace(worker_registry=muster, shared_settings=GIVEN))
     worker = SimpleNamespace(hostname="worker-otp@host", app=app, consumer=None)
     step = WorkerRegistryStep(worker)
     with capture_logs() as told:
         step.start(worker)
         try:
-            eventually(lambda: "not told that this worker is alive" in [line["event"] for line in told], "it fails")
+            eventually(lambda: "heartbeat not recorded" in [line["event"] for line in told], "it fails")
             redis.delete(keys.WORKERS)
             eventually(lambda: [one.name for one in muster.processes()] == ["worker-otp@host"], "it is told all the same")
         finally:

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from smsrelay_worker.settings import WorkerSettings
 from smsrelay_worker.vendors.base import Answer, Kind
-from smsrelay_worker.wiring import vendor
+from smsrelay_worker.vendors.factory import create_vendor
 from tests.support.forward_proxy import (
     Fault,
     ForwardProxy,
@@ -96,7 +96,7 @@ def test_a_secure_vendor_is_reached_through_a_tunnel_that_shows_the_proxy_nothin
     assert "Proxy-Authorization" not in secure_script.received[0].headers
 
 
-def test_a_vendor_in_clear_is_asked_for_by_its_whole_url(script: Script, proxy: ForwardProxy) -> None:
+def test_a_plain_http_vendor_is_requested_by_its_whole_url(script: Script, proxy: ForwardProxy) -> None:
     assert submit(CLEAR, proxy=proxy.url()) == Answer(Kind.ANSWERED, "0000", "ext-1", "req-1")
     assert proxy.asked[0].startswith(f"POST {CLEAR}/comms/sms/sendmsg HTTP/1.1\r\n")
     assert script.received[0].headers["Host"] == VENDOR
@@ -113,7 +113,7 @@ def test_the_proxy_gets_its_user_and_password_unquoted_and_the_vendor_does_not(
 
 
 @pytest.mark.parametrize("url", [CLEAR, SECURE])
-def test_a_proxy_that_does_not_listen_is_surely_not_sent(url: str) -> None:
+def test_a_proxy_that_cannot_be_reached_is_certainly_not_sent(url: str) -> None:
     assert submit(url, proxy="http://127.0.0.1:1") == Answer(Kind.UNREACHABLE, "proxy_error")
 
 
@@ -130,7 +130,7 @@ def test_a_proxy_that_does_not_listen_is_surely_not_sent(url: str) -> None:
     ],
     ids=["407", "403", "502", "504", "hangs up", "garbage", "nothing"],
 )
-def test_a_tunnel_that_the_proxy_does_not_open_is_surely_not_sent(
+def test_a_tunnel_that_the_proxy_does_not_open_is_certainly_not_sent(
     secure_script: Script, secure_proxy: ForwardProxy, trusted: None, fault: Fault, codes: set[str]
 ) -> None:
     secure_proxy.instead = fault
@@ -139,16 +139,14 @@ def test_a_tunnel_that_the_proxy_does_not_open_is_surely_not_sent(
     assert secure_script.received == []
 
 
-def test_a_tunnel_to_somebody_without_the_vendors_certificate_is_surely_not_sent(
+def test_a_tunnel_to_a_server_without_the_vendors_certificate_is_certainly_not_sent(
     secure_script: Script, secure_proxy: ForwardProxy
 ) -> None:
     assert submit(SECURE, proxy=secure_proxy.url()) == Answer(Kind.UNREACHABLE, "tls_error")
     assert secure_script.received == []
 
 
-def test_a_tunnel_that_is_cut_behind_the_request_is_uncertain(
-    secure_script: Script, secure_proxy: ForwardProxy, trusted: None
-) -> None:
+def test_a_tunnel_cut_after_the_request_is_uncertain(secure_script: Script, secure_proxy: ForwardProxy, trusted: None) -> None:
     secure_script.reaction = close
     assert submit(SECURE, proxy=secure_proxy.url()) == Answer(Kind.UNCERTAIN, "proxy_error")
     assert len(secure_script.received) == 1
@@ -168,7 +166,9 @@ def test_a_proxy_that_is_cut_before_it_hands_the_answer_back_is_uncertain(script
         ("504 Gateway Timeout", Kind.UNCERTAIN),
     ],
 )
-def test_what_a_proxy_answers_in_place_of_a_vendor_in_clear(script: Script, proxy: ForwardProxy, status: str, kind: Kind) -> None:
+def test_what_a_proxy_answers_instead_of_a_vendor_over_plain_http(
+    script: Script, proxy: ForwardProxy, status: str, kind: Kind
+) -> None:
     proxy.instead = answers(status)
     assert submit(CLEAR, proxy=proxy.url()) == Answer(kind, f"http_{status[:3]}")
     assert script.received == []
@@ -181,7 +181,7 @@ def test_a_proxy_that_speaks_tls_has_to_prove_who_it_is(secure_script: Script, c
     assert secure_script.received == []
 
 
-def test_the_setting_leads_a_workers_submits_through_the_proxy(
+def test_the_setting_sends_a_workers_submits_through_the_proxy(
     script: Script, proxy: ForwardProxy, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)  # away from any .env
@@ -192,17 +192,17 @@ def test_the_setting_leads_a_workers_submits_through_the_proxy(
         vendor_intl_url=CLEAR,
         vendor_proxy=SecretStr(proxy.url("user:word@")),
     )
-    assert vendor(settings).submit(SUBMISSION).code == "0000"
+    assert create_vendor(settings).submit(SUBMISSION).code == "0000"
     assert "Proxy-Authorization: Basic dXNlcjp3b3Jk" in proxy.asked[0]
     assert len(script.received) == 1
 
 
-def test_a_vendor_that_is_played_on_this_host_is_not_asked_for_at_the_proxy(script: Script, proxy: ForwardProxy) -> None:
+def test_a_simulator_on_this_host_is_called_without_the_proxy(script: Script, proxy: ForwardProxy) -> None:
     assert submit(script.url, proxy=proxy.url()).code == "0000"
     assert proxy.asked == []
 
 
-def test_a_proxy_in_the_environment_is_none(script: Script, proxy: ForwardProxy, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_in_the_environment_is_ignored(script: Script, proxy: ForwardProxy, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(name, proxy.url())
     assert submit(CLEAR).kind is Kind.UNREACHABLE

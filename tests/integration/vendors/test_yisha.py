@@ -51,7 +51,7 @@ def test_every_other_number_goes_to_the_international_route(script: Script, to: 
     assert script.received[0].path == "/comms/sms/sendmsgall"
 
 
-def test_serialiser_and_channel_are_settings_and_no_callback_url_is_no_field(script: Script) -> None:
+def test_serialiser_and_channel_are_settings_and_without_a_callback_url_the_field_is_left_out(script: Script) -> None:
     submit(script.url, replace(SUBMISSION, callback_url=None), serialiser="quoted", channel="1")
     assert script.received[0].form["templateParamSet"] == "['1234','5']"
     assert script.received[0].form["channel"] == "1"
@@ -75,7 +75,7 @@ def test_a_signed_request_carries_the_signature_and_not_the_secret(script: Scrip
     assert "the-secret" not in str(request)
 
 
-def test_the_environment_neither_reroutes_nor_signs(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_neither_reroutes_nor_authenticates_a_submit(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     assert submit(script.url).kind is Kind.ANSWERED
 
@@ -89,7 +89,7 @@ def test_connections_are_kept_and_cookies_are_not(script: Script) -> None:
     assert "Cookie" not in script.received[1].headers
 
 
-def test_values_the_vendor_s_list_cannot_carry_are_refused_and_nothing_is_sent(script: Script) -> None:
+def test_values_that_the_vendors_list_cannot_carry_are_refused_and_nothing_is_sent(script: Script) -> None:
     answered = submit(script.url, replace(SUBMISSION, params=("1,2",)))
     assert answered == Answer(Kind.REFUSED, "ambiguous_params")
     assert script.received == []
@@ -101,7 +101,7 @@ def test_the_vendor_s_own_code_is_handed_on_for_the_policy_to_judge(script: Scri
     assert submit(script.url) == Answer(Kind.ANSWERED, code, None, "gw-1")
 
 
-def test_what_may_be_kept_of_the_vendors_words_comes_with_a_refusal_and_nothing_more(script: Script) -> None:
+def test_a_refusal_comes_with_the_masked_message_of_the_vendor_and_nothing_more(script: Script) -> None:
     said = f"号码{NUMBER}发送频率超限，参数1234；see https://sms.example/callback/m-1/1/x"
     script.reaction = answer(json.dumps({"code": "i005", "msg": said}).encode())
     answered = submit(script.url)
@@ -111,7 +111,7 @@ def test_what_may_be_kept_of_the_vendors_words_comes_with_a_refusal_and_nothing_
 
 
 @pytest.mark.parametrize("proof", ["aBcDeFgHiJkLmNoPqRsTuV", "short"])
-def test_the_proof_in_a_callback_url_is_no_word_of_the_vendors(script: Script, proof: str) -> None:
+def test_the_proof_of_a_callback_url_is_masked_in_the_vendors_message(script: Script, proof: str) -> None:
     script.reaction = answer(json.dumps({"code": "i005", "msg": f"bad callback {proof}"}).encode())
     submission = replace(SUBMISSION, callback_url=f"https://sms.example/callback/m-1/1/{proof}")
     assert submit(script.url, submission).message == "bad callback …"

@@ -29,7 +29,7 @@ def script() -> Iterator[Script]:
         yield running
 
 
-def test_a_refused_connection_is_surely_not_sent() -> None:
+def test_a_refused_connection_is_certainly_not_sent() -> None:
     with socket.socket() as bound_but_not_listening:
         bound_but_not_listening.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{bound_but_not_listening.getsockname()[1]}"
@@ -44,7 +44,7 @@ def test_a_refused_connection_is_surely_not_sent() -> None:
         (reset, {"tls_error", "connection_reset"}),
     ],
 )
-def test_a_failed_tls_handshake_is_surely_not_sent(script: Script, before: Reaction, codes: set[str]) -> None:
+def test_a_failed_tls_handshake_is_certainly_not_sent(script: Script, before: Reaction, codes: set[str]) -> None:
     def after_the_first_flight(connection: socket.socket) -> bool:
         connection.recv(4096)
         return before(connection)
@@ -55,7 +55,7 @@ def test_a_failed_tls_handshake_is_surely_not_sent(script: Script, before: React
     assert answered.code in codes
 
 
-def test_a_tls_handshake_that_never_ends_is_surely_not_sent(script: Script) -> None:
+def test_a_tls_handshake_that_never_ends_is_certainly_not_sent(script: Script) -> None:
     def swallow(connection: socket.socket) -> bool:
         while connection.recv(4096):
             pass
@@ -99,5 +99,5 @@ def test_the_request_id_survives_an_answer_that_breaks_off(script: Script) -> No
     assert submit(script.url).request_id == "gw-1"
 
 
-def test_a_url_that_only_the_transport_finds_unusable_halts() -> None:
+def test_a_url_that_only_the_transport_rejects_halts() -> None:
     assert submit("http://" + "a" * 300) == Answer(Kind.HALTED, "invalid_url")

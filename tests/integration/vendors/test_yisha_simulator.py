@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from smsrelay_simulator.preset import PRESETS
+from smsrelay_simulator.scripts.gateway_errors import GATEWAY_ERRORS
 from smsrelay_worker.vendors.base import Answer, Kind, Submission
 from smsrelay_worker.vendors.yisha.adapter import epoch_ms, new_nonce
 from smsrelay_worker.vendors.yisha.credentials import AppCode, AppKey
@@ -54,10 +54,10 @@ def test_wrong_credentials_halt(simulator: Simulator, credentials: AppCode | App
     assert NUMBER[-8:] not in repr(answered)  # fewer digits may stand in a request's id by accident
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", GATEWAY_ERRORS)
 def test_each_gateway_error_of_the_simulator_falls_into_its_class(simulator: Simulator, name: str) -> None:
     simulator.script(NUMBER, {"submits": [name]})
-    assert _submit(simulator).kind == PRESETS[name].outcome
+    assert _submit(simulator).kind == GATEWAY_ERRORS[name].outcome
 
 
 @pytest.mark.parametrize("code", ["0000", "i005", "9999"])
@@ -68,7 +68,7 @@ def test_the_vendors_answer_is_read_where_the_gateway_says_ok_beside_it(simulato
 
 
 @pytest.mark.parametrize("step", ["reset_before", "reset_after", "timeout_after", "garbage", "empty"])
-def test_whatever_goes_wrong_behind_a_written_request_is_uncertain(simulator: Simulator, step: str) -> None:
+def test_whatever_goes_wrong_after_the_request_was_written_is_uncertain(simulator: Simulator, step: str) -> None:
     simulator.script(NUMBER, {"submits": [step]})
     assert _submit(simulator, read_timeout=0.3).kind is Kind.UNCERTAIN
 

@@ -1,4 +1,4 @@
-"""Room, in every order in which its threads can take their steps: no place is lost, and nobody waits beside a free one."""
+"""InFlightLimit in every order in which its threads can take their steps: no place is lost, no thread waits beside a free one."""
 
 import math
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from smsrelay_worker.attempts import in_flight_limit as room
+from smsrelay_worker.attempts import in_flight_limit
 from smsrelay_worker.attempts.in_flight_limit import InFlightLimit
 from tests.support.schedules import Check, CooperativeCondition, CooperativeLock, Schedule, every_schedule
 
@@ -17,7 +17,7 @@ class Guests:
     def __init__(self, schedule: Schedule, places: int, patience: float) -> None:
         self.schedule = schedule
         self.places, self.patience = places, patience
-        self.room = InFlightLimit(places, CooperativeCondition(schedule), CooperativeLock(schedule))
+        self.limit = InFlightLimit(places, CooperativeCondition(schedule), CooperativeLock(schedule))
         self.held = 0
         self.taken: list[int] = []
 
@@ -26,17 +26,17 @@ class Guests:
             self.schedule.start(partial(self.stay, one))
 
     def stay(self, wanted: int) -> None:
-        taken = self.room.take(wanted, self.patience)
+        taken = self.limit.acquire(wanted, self.patience)
         self.held += taken
         assert self.held <= self.places
         assert taken <= wanted
         self.taken.append(taken)
         for _ in range(taken):
             self.held -= 1
-            self.room.leave(1)
+            self.limit.release(1)
 
     def all_is_free(self) -> None:
-        assert self.room.take(self.places + 1, 0) == self.places
+        assert self.limit.acquire(self.places + 1, 0) == self.places
 
 
 @pytest.mark.parametrize(("places", "wanted"), [(1, (1, 1, 1)), (2, (2, 2, 1)), (8, (8, 8))], ids=str)
@@ -61,4 +61,4 @@ def test_who_gives_up_loses_no_place(places: int, wanted: Sequence[int]) -> None
         guests.come(wanted)
         return guests.all_is_free
 
-    assert every_schedule(scene, preemptions=1, lines_of=[room]) > 20
+    assert every_schedule(scene, preemptions=1, lines_of=[in_flight_limit]) > 20

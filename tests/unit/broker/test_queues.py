@@ -3,7 +3,7 @@ import pytest
 from smsrelay.broker.queues import broker_queue, transport_options
 from smsrelay.contract.lanes import Lane
 from smsrelay.servers.broker_address import is_rabbitmq
-from smsrelay_worker.consumer.config import broker_settings
+from smsrelay_worker.consumer.broker_settings import broker_settings
 
 REDIS, RABBITMQ = "redis://127.0.0.1:6379/0", "amqp://guest:guest@127.0.0.1:5672//"
 

@@ -113,7 +113,7 @@ def test_a_quotation_mark_in_an_unquoted_cell_refuses_the_row_by_the_cells_place
 )
 def test_a_cell_that_swallowed_the_next_row_refuses_its_own(note: str, whole: bool) -> None:
     row = Row(2, [NUMBER, "Hi", note], folded=True)
-    made = campaign("to,p1,note", choice=ColumnChoice(ignored=["note"])).taken(row)
+    made = campaign("to,p1,note", choice=ColumnChoice(ignored=["note"])).job_or_rejection(row)
     assert isinstance(made, SendJob) is whole
     assert whole or "rows of their own" in str(made)
 
@@ -125,7 +125,7 @@ def test_a_cell_that_swallowed_the_next_row_refuses_its_own(note: str, whole: bo
         ("to,p1,template", "000\u200b0000", "template", "U+200B ZERO WIDTH SPACE at character 4, which is invisible"),
         ("to,p1,lane", "\ufeffnotice", "lane", "U+FEFF ZERO WIDTH NO-BREAK SPACE at character 1, which is invisible"),
         ("to,p1,reference", "r\u2060-7", "reference", "U+2060 WORD JOINER at character 2, which is invisible"),
-        ("to,p1,reference", "#N/A", "reference", "“#N/A”, which stands for no value"),
+        ("to,p1,reference", "#N/A", "reference", "“#N/A”, which means that there is no value"),
         ("to,p1,reference", "4.40213E+17", "reference", "scientific notation"),
         ("to,p1,p2", "Hello, world", "p2", "U+002C COMMA at character 6"),
         ("to,p1,p2", '="0012"', "p2", 'is a formula (="…")'),
@@ -209,6 +209,6 @@ def test_of_a_file_that_was_written_without_any_quoting_only_whole_texts_are_sen
         found = list(CsvRows(iter(text.splitlines(keepends=True)), delimiter))
     except Rejection:
         return
-    jobs = [made.taken(row) for row in found]
+    jobs = [made.job_or_rejection(row) for row in found]
     sent = {(job.to, *job.params) for job in jobs if isinstance(job, SendJob)}
     assert {one if one[1:] else (*one, "") for one in sent} <= meant

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from smsrelay.campaign.csv_file import BulkFile, Survey
+from smsrelay.campaign.csv_file import CsvFile, Survey
 from smsrelay.campaign.file_encoding import known_encoding
 from smsrelay.campaign.header import ColumnChoice
 from smsrelay.contract.rejection import Rejection
@@ -30,11 +30,11 @@ def saved(folder: Path, content: bytes) -> Path:
 
 
 def surveyed(path: Path, encoding: str = "utf-8", delimiter: str | None = None, choice: ColumnChoice | None = None) -> Survey:
-    return BulkFile(path, known_encoding(encoding), delimiter).survey(choice or ColumnChoice())
+    return CsvFile(path, known_encoding(encoding), delimiter).survey(choice or ColumnChoice())
 
 
 def cells(path: Path, encoding: str = "utf-8", delimiter: str | None = None) -> list[list[str]]:
-    file = BulkFile(path, known_encoding(encoding), delimiter)
+    file = CsvFile(path, known_encoding(encoding), delimiter)
     return [row.cells for row in file.rows(file.survey())]
 
 
@@ -68,7 +68,7 @@ def test_a_file_is_read_as_the_program_that_saved_it_meant_it(tmp_path: Path, co
 
 
 def test_lines_are_counted_as_an_editor_does(tmp_path: Path) -> None:
-    file = BulkFile(saved(tmp_path, b"sep=,\r\n\r\nto,p1\r\n13800138000,a\r\n"))
+    file = CsvFile(saved(tmp_path, b"sep=,\r\n\r\nto,p1\r\n13800138000,a\r\n"))
     assert [row.line for row in file.rows(file.survey())] == [4]
 
 
@@ -118,7 +118,7 @@ def test_plain_ascii_is_the_same_in_every_encoding(tmp_path: Path) -> None:
     "name", ["base64", "hex", "rot13", "zip", "unicode_escape", "punycode", "idna", "undefined", "klingon", "", "ä"]
 )
 def test_what_is_no_encoding_of_text_files_is_refused_in_a_sentence(name: str) -> None:
-    with pytest.raises(ValueError, match="is no encoding of text files"):
+    with pytest.raises(ValueError, match="is not an encoding for text files"):
         known_encoding(name)
 
 
@@ -134,12 +134,12 @@ def test_an_export_of_an_address_book_needs_one_column_named(tmp_path: Path, hea
     )
     columns = surveyed(path, choice=ColumnChoice({"to": named}, others_ignored=True)).columns
     assert (columns.places, columns.parameters, columns.width) == ({"to": place}, (), len(names))
-    assert "no known column" in refused(path)
+    assert "not a known column" in refused(path)
 
 
 def test_a_file_that_changes_while_it_is_read_is_not_read_on(tmp_path: Path) -> None:
     path = saved(tmp_path, b"to,p1\n" + b"13800138000,a\n" * 2000)
-    file = BulkFile(path)
+    file = CsvFile(path)
     survey = file.survey()
     rows = file.rows(survey)
     assert next(rows).cells == ["13800138000", "a"]
@@ -152,7 +152,7 @@ def test_a_file_that_changes_while_it_is_read_is_not_read_on(tmp_path: Path) -> 
 
 def test_a_file_whose_bytes_change_on_the_way_ends_in_a_sentence(tmp_path: Path) -> None:
     path = saved(tmp_path, b"to,p1\n" + b"13800138000,a\n" * 5000)
-    file = BulkFile(path)
+    file = CsvFile(path)
     rows = file.rows(file.survey())
     next(rows)
     with path.open("r+b") as writer:

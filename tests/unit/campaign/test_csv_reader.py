@@ -95,7 +95,7 @@ def test_text_behind_a_closing_quote_is_refused_by_its_line(text: str) -> None:
 
 @pytest.mark.parametrize("rest", ["", "2,b\n", "2,b\n" * 100_000])
 def test_a_quote_that_is_not_closed_is_refused_by_the_line_where_it_is_opened(rest: str) -> None:
-    assert refused(f'to,p1\n1,"a\nb","c\n{rest}') == "line 3: is not CSV: a quote is opened and not closed"
+    assert refused(f'to,p1\n1,"a\nb","c\n{rest}') == "line 3: is not CSV: a quote is opened but not closed"
 
 
 def test_a_quote_that_is_not_closed_swallows_a_bounded_part_of_the_file() -> None:

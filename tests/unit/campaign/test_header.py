@@ -87,7 +87,7 @@ def test_very_many_unknown_columns_are_not_all_told() -> None:
 @pytest.mark.parametrize("cell", ["13800138000", "+8613800138000", "code 739148"])
 def test_a_file_without_a_header_is_refused_and_its_first_row_not_quoted(cell: str) -> None:
     problems = refused(cell, "to")
-    assert "must be a header, and what stands there is no known column" in problems[0]
+    assert "must be a header, and this name is not a known column" in problems[0]
     assert not any(cell in problem for problem in problems)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from smsrelay.campaign.spreadsheet_artefact import artefact, lost_identity
+from smsrelay.campaign.spreadsheet_artefact import artefact, reference_fault
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_a_value_is_not_taken_for_one(value: str) -> None:
 
 
 def test_a_reference_that_others_may_have_as_well_is_none() -> None:
-    assert [lost_identity(reference) is None for reference in ("#N/A", "4.4E+15", "null", "4E15", "r-1", "", "20261128")] == [
+    assert [reference_fault(reference) is None for reference in ("#N/A", "4.4E+15", "null", "4E15", "r-1", "", "20261128")] == [
         *(False, False, False),
         *(True, True, True, True),
     ]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from kombu.transport.redis import Channel
 from kombu.transport.virtual import Message
 
-from smsrelay_worker.consumer.queue_item import WRAPPED, flaw, readable
+from smsrelay_worker.consumer.queue_item import WRAPPED, readable_item, why_unreadable
 
 QUEUE = "sms.otp"
 
@@ -35,7 +35,7 @@ def on_the_wire(value: Any) -> bytes:
     return value if isinstance(value, bytes) else json.dumps(value).encode()
 
 
-FLAWED = {
+INVALID = {
     "garbage": (b"\xff\x00\x01", "not JSON"),
     "nothing": (b"", "not JSON"),
     "cut JSON": (b'{"body": ', "not JSON"),
@@ -62,41 +62,41 @@ FLAWED = {
 }
 
 
-@pytest.mark.parametrize(("item", "reason"), FLAWED.values(), ids=FLAWED)
-def test_what_kombu_would_fall_over_is_wrapped_whole_and_told_without_quoting_it(item: Any, reason: str) -> None:
+@pytest.mark.parametrize(("item", "reason"), INVALID.values(), ids=INVALID)
+def test_an_item_that_kombu_would_fail_on_is_wrapped_whole_and_the_reason_quotes_nothing(item: Any, reason: str) -> None:
     raw = on_the_wire(item)
-    wrapped = json.loads(readable(raw, QUEUE))
+    wrapped = json.loads(readable_item(raw, QUEUE))
     assert wrapped["headers"] == {WRAPPED: True}
     assert base64.b64decode(wrapped["body"]) == raw
-    assert reason in flaw(raw)
-    assert "13800138000" not in flaw(raw)
+    assert reason in why_unreadable(raw)
+    assert "13800138000" not in why_unreadable(raw)
 
 
-@pytest.mark.parametrize(("item", "_reason"), FLAWED.values(), ids=FLAWED)
-def test_a_wrapped_item_is_a_message_to_kombu_and_stays_as_it_is_when_it_comes_again(item: Any, _reason: str) -> None:
-    wrapped = readable(on_the_wire(item), QUEUE)
+@pytest.mark.parametrize(("item", "_reason"), INVALID.values(), ids=INVALID)
+def test_a_wrapped_item_is_a_valid_message_and_is_not_wrapped_twice(item: Any, _reason: str) -> None:
+    wrapped = readable_item(on_the_wire(item), QUEUE)
     message = Message(json.loads(wrapped), channel=_Codecs())
     assert message.body == on_the_wire(item)
     assert message.delivery_info == {"exchange": "", "routing_key": QUEUE}
-    assert readable(wrapped, QUEUE) == wrapped
+    assert readable_item(wrapped, QUEUE) == wrapped
 
 
-def test_a_whole_envelope_stays_as_it_is() -> None:
+def test_a_valid_envelope_is_unchanged() -> None:
     item = on_the_wire(envelope())
-    assert readable(item, QUEUE) is item
+    assert readable_item(item, QUEUE) is item
 
 
-def test_an_envelope_that_names_another_queue_goes_back_to_the_one_it_was_in() -> None:
+def test_an_envelope_that_names_another_queue_is_requeued_to_its_own() -> None:
     lost = with_properties(delivery_info={"exchange": "celery", "routing_key": "celery"})
-    assert json.loads(readable(on_the_wire(lost), QUEUE)) == envelope()
+    assert json.loads(readable_item(on_the_wire(lost), QUEUE)) == envelope()
 
 
-def test_who_marks_a_whole_envelope_as_wrapped_is_told_so() -> None:
-    assert flaw(on_the_wire(envelope())) == "no envelope: wrapped by somebody else"
+def test_a_valid_envelope_marked_as_wrapped_is_reported_as_such() -> None:
+    assert why_unreadable(on_the_wire(envelope())) == "no envelope: wrapped by somebody else"
 
 
 class _Codecs(Channel):  # type: ignore[misc]
-    """Only what a message asks of its channel: no connection is made."""
+    """As much of a channel as a message needs, without a connection."""
 
     no_ack_consumers: None = None
 
@@ -115,9 +115,9 @@ JSON = st.recursive(
 
 
 @given(headers=JSON, changed=st.dictionaries(st.sampled_from(sorted(envelope()["properties"])), JSON), body=JSON)
-def test_whatever_an_item_holds_kombu_reads_what_is_made_of_it(headers: Any, changed: dict[str, Any], body: Any) -> None:
+def test_kombu_can_read_the_result_for_any_item(headers: Any, changed: dict[str, Any], body: Any) -> None:
     item = json.dumps(with_properties(**changed) | {"headers": headers, "body": body}).encode()
-    read = json.loads(readable(item, QUEUE))
+    read = json.loads(readable_item(item, QUEUE))
     message = Message(read, channel=_Codecs())
     assert message.delivery_info["routing_key"] == QUEUE
     str(message.delivery_tag).encode()

@@ -1,13 +1,13 @@
-"""What a channel has to acknowledge, when two threads come to tell the broker at once."""
+"""Unsent acknowledgements, flushed by two threads at once."""
 
 from collections import deque
 
-from smsrelay_worker.consumer.unsent_acks import drained
+from smsrelay_worker.consumer.unsent_acks import drain
 from tests.support.schedules import Check, Schedule, every_schedule
 
 
-class Owed(deque[str]):
-    """A deque between any two uses of which the other thread may go on."""
+class Tags(deque[str]):
+    """A deque that lets the other thread run between any two operations."""
 
     schedule: Schedule
 
@@ -20,15 +20,15 @@ class Owed(deque[str]):
         return super().popleft()
 
 
-def test_two_threads_that_settle_at_once_tell_each_tag_once_between_them() -> None:
+def test_two_threads_that_flush_at_once_send_each_tag_once() -> None:
     def scene(schedule: Schedule) -> Check:
-        owed, told = Owed("abc"), list[list[str]]()
-        owed.schedule = schedule
+        tags, sent = Tags("abc"), list[list[str]]()
+        tags.schedule = schedule
         for _ in range(2):
-            schedule.start(lambda: told.append(drained(owed)))
+            schedule.start(lambda: sent.append(drain(tags)))
 
         def check() -> None:
-            assert sorted(tag for tags in told for tag in tags) == ["a", "b", "c"]
+            assert sorted(tag for drained in sent for tag in drained) == ["a", "b", "c"]
 
         return check
 

@@ -4,7 +4,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from smsrelay.contract.callback_token import CallbackToken, token_of, verify
+from smsrelay.contract.callback_token import CallbackToken, token_from_path, verify
 
 SECRET = b"0123456789abcdef"
 MESSAGE_ID = "018f3c2e-7a10-7c5e-9d2b-5a6f7e8d9c0b"
@@ -59,13 +59,13 @@ def test_a_path_of_ours_is_recognised_behind_any_prefix_and_between_any_slashes(
 ) -> None:
     token = CallbackToken(message_id, attempt)
     signed = "".join("/" * count + part for count, part in zip(slashes, parts(token), strict=False))
-    assert token_of(SECRET, "/".join(["", *prefix]) + signed + "/" * (slashes[3] - 1)) == token
+    assert token_from_path(SECRET, "/".join(["", *prefix]) + signed + "/" * (slashes[3] - 1)) == token
 
 
 @given(st.text())
 def test_any_other_path_is_refused_without_an_error(path: str) -> None:
-    assert token_of(SECRET, path) is None
-    assert token_of(SECRET, path + CallbackToken(MESSAGE_ID, 1).path(b"another secret..")) is None
+    assert token_from_path(SECRET, path) is None
+    assert token_from_path(SECRET, path + CallbackToken(MESSAGE_ID, 1).path(b"another secret..")) is None
 
 
 @given(message_ids, attempts, st.integers(100_000, 9_999_999))
@@ -79,10 +79,10 @@ def test_an_end_is_part_of_the_proof(message_id: str, attempt: int, ends: int) -
 
 @given(st.integers(1_500_000_000_000, 4_000_000_000_000), st.integers(0, 3_600_000))
 def test_a_url_is_good_until_its_instant_whatever_two_clocks_say_and_not_two_hours_longer(until: int, apart: int) -> None:
-    token = CallbackToken.lasting(MESSAGE_ID, 1, until)
-    assert not token.ended(until + apart)
-    assert token.ended(until + 2 * 3_600_000 + 1)
+    token = CallbackToken.valid_until(MESSAGE_ID, 1, until)
+    assert not token.expired(until + apart)
+    assert token.expired(until + 2 * 3_600_000 + 1)
 
 
 def test_a_token_without_an_end_is_good_for_ever() -> None:
-    assert not CallbackToken(MESSAGE_ID, 1).ended(2**53)
+    assert not CallbackToken(MESSAGE_ID, 1).expired(2**53)

@@ -6,7 +6,7 @@ import unicodedata
 
 import pytest
 
-from smsrelay.contract.character import FORMAT_CLASS, escaped, invisible, named, without_format
+from smsrelay.contract.character import FORMAT_CLASS, character_name, escaped, invisible, without_format
 
 
 def test_every_character_of_category_cf_is_known() -> None:
@@ -26,7 +26,7 @@ def test_what_is_seen_is_not_taken_for_invisible() -> None:
     ("character", "name"), [(",", "U+002C COMMA"), ("\x07", "U+0007"), ("\U0001f600", "U+1F600 GRINNING FACE")]
 )
 def test_a_character_has_the_name_that_unicode_gives_it(character: str, name: str) -> None:
-    assert named(character) == name
+    assert character_name(character) == name
 
 
 @pytest.mark.parametrize(

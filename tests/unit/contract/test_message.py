@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given
 
 from smsrelay.contract.lanes import Lane
-from smsrelay.contract.message import Message, fresh_id, keyed, referenced_id
+from smsrelay.contract.message import Message, fresh_id, keyed_digest, referenced_id
 
 SECRET = b"0123456789abcdef"
 ONE = Message(
@@ -132,4 +132,4 @@ def test_the_repr_shows_neither_number_nor_parameters_nor_reference() -> None:
 def test_a_recipients_digest_is_the_beginning_of_the_longer_one_in_older_records() -> None:
     digest = ONE.recipient_hash(SECRET)
     assert len(digest) == 8
-    assert keyed(SECRET, "recipient", ONE.to).startswith(digest)
+    assert keyed_digest(SECRET, "recipient", ONE.to).startswith(digest)

@@ -146,7 +146,7 @@ def test_an_uncertain_code_whose_answer_was_recorded_late_has_its_whole_window_f
     record = after(record, answered(record, Answer(Kind.UNCERTAIN, "read_timeout"), NOW), late)
     waits = moved(lifecycle.woken(record, POLICY, NOW + 20_000))
     assert (waits.state, waits.silent, waits.wake) == (State.UNCERTAIN, True, late + 20_000)
-    assert not lifecycle.gives_up_on_reports(record, POLICY, NOW + 20_000)
+    assert not lifecycle.gives_up_on_reports(record, lifecycle.woken(record, POLICY, NOW + 20_000))
     assert moved(lifecycle.woken(record, POLICY, late + 20_000)).state is State.QUEUED
 
 
@@ -238,7 +238,7 @@ def test_a_long_halt_is_one_line_of_the_timeline() -> None:
 
 def test_only_another_submit_or_the_end_for_want_of_a_report_gives_up_on_reports() -> None:
     def gives_up(record: Record, now: int) -> bool:
-        return lifecycle.gives_up_on_reports(record, POLICY, now)
+        return lifecycle.gives_up_on_reports(record, lifecycle.woken(record, POLICY, now))
 
     otp, notice = begun(queued(Lane.OTP)), begun(queued())
     lost_otp, lost_notice = (after(one, lifecycle.woken(one, POLICY, NOW + LEASE), NOW) for one in (otp, notice))
@@ -281,4 +281,4 @@ def test_a_resend_that_its_deadline_overtook_goes_back_to_its_uncertain_attempt(
     if record.state is State.QUEUED:
         record = after(record, lifecycle.woken(record, POLICY, NOW + 30_000), NOW + 30_000)
     assert (record.state, record.attempt) == (State.UNCERTAIN, 1)
-    assert not lifecycle.gives_up_on_reports(record, POLICY, NOW + HOUR)
+    assert not lifecycle.gives_up_on_reports(record, lifecycle.woken(record, POLICY, NOW + HOUR))

@@ -7,13 +7,12 @@ from hypothesis import strategies as st
 from smsrelay.contract.event import StatusEvent
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
-from smsrelay_worker.messages import attempt_result as attempt_answer
-from smsrelay_worker.messages import lifecycle
+from smsrelay_worker.messages import attempt_result, lifecycle
 from smsrelay_worker.messages.record import Record
 from smsrelay_worker.messages.reports import TIMELINE_CAP, reported
 from smsrelay_worker.messages.transition import Wake
-from smsrelay_worker.policy.model import GUIDE_CODES
 from smsrelay_worker.vendors.base import Answer, Kind
+from smsrelay_worker.vendors.yisha.documented_codes import GUIDE_CODES
 from tests.support.records import HOUR, NOW, POLICY, after, event, queued
 
 
@@ -143,7 +142,7 @@ def test_a_report_before_the_answer_settles_the_attempt_and_the_answer_adds_its_
     record = apply(submitting(), event(504))
     assert record.state is State.FAILED
     answer = Answer(Kind.ANSWERED, "0000", external_id="e9")
-    record = after(record, attempt_answer.answered(record, submitting(), answer, POLICY, NOW, 0.5))
+    record = after(record, attempt_result.answered(record, submitting(), answer, POLICY, NOW, 0.5))
     assert (record.state, record.external_id) == (State.FAILED, "e9")
 
 

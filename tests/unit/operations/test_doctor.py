@@ -9,13 +9,14 @@ import pytest
 
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.template import Approval, Template
-from smsrelay.receiver.open_files import missing_files
-from smsrelay_worker.operations.doctor import doctor
+from smsrelay.receiver.open_files import open_files_shortfall
+from smsrelay_worker.operations.doctor import settings as settings_check
 from smsrelay_worker.operations.doctor.finding import Finding, Severity, exit_code
 from smsrelay_worker.operations.doctor.host import open_files
-from smsrelay_worker.operations.doctor.server import Persistence, clocks, halted, persistence
+from smsrelay_worker.operations.doctor.server import Persistence, persistence
+from smsrelay_worker.operations.doctor.store import clocks, halted
 from smsrelay_worker.operations.doctor.writes import Writes, writes
-from smsrelay_worker.rate_limit.limiter import Halt
+from smsrelay_worker.rate_limit.halt import Halt
 from smsrelay_worker.settings import WorkerSettings
 
 GOOD = Persistence("noeviction", 0, appendonly=True, appendfsync="always")
@@ -60,11 +61,11 @@ def test_the_exit_code_is_that_of_the_worst_finding(severities_: tuple[Severity,
     assert exit_code(Finding(one, "check", "problem", "remedy") for one in severities_) == code
 
 
-def test_good_settings_leave_nothing_to_say() -> None:
-    assert doctor.examine_settings(settings()) == []
+def test_good_settings_have_no_findings() -> None:
+    assert settings_check.examine_settings(settings()) == []
 
 
-def test_a_server_that_syncs_every_write_and_never_evicts_is_well() -> None:
+def test_a_server_that_syncs_every_write_and_never_evicts_has_no_findings() -> None:
     assert persistence("store", GOOD) == []
 
 
@@ -99,18 +100,18 @@ def test_what_a_server_may_lose_is_found(kept: Persistence, severity: Severity, 
         (Writes(used=91, maxmemory=100), WARNING, "91%"),
     ],
 )
-def test_what_keeps_a_server_from_taking_writes_is_found(kept: Writes, severity: Severity, named: str) -> None:
+def test_what_keeps_a_server_from_accepting_writes_is_found(kept: Writes, severity: Severity, named: str) -> None:
     [found] = writes("store", kept)
     assert (found.severity, found.check) == (severity, "store")
     assert named in found.problem
 
 
-def test_a_primary_with_room_takes_writes() -> None:
+def test_a_primary_with_free_memory_accepts_writes() -> None:
     assert writes("store", Writes(used=89, maxmemory=100)) == []
     assert writes("store", Writes(used=10**12)) == []
 
 
-def test_a_server_without_a_log_is_not_also_told_how_to_sync_it() -> None:
+def test_a_server_without_an_append_only_file_gets_no_second_finding_about_syncing_it() -> None:
     assert len(persistence("store", Persistence("noeviction", 0, appendonly=False, appendfsync="everysec"))) == 1
 
 
@@ -143,25 +144,25 @@ def test_a_halt_is_an_error_with_its_start_and_its_code() -> None:
     ],
 )
 def test_a_callback_url_that_the_real_vendor_cannot_or_should_not_use_is_found(url: str | None, severity: list[Severity]) -> None:
-    assert severities(doctor.callback(url, real=True)) == severity
+    assert severities(settings_check.callback_url(url, real=True)) == severity
 
 
-def test_a_played_vendor_may_report_over_plain_http_at_a_desk_but_needs_an_address() -> None:
-    assert doctor.callback("http://127.0.0.1:8025", real=False) == []
-    assert severities(doctor.callback(None, real=False)) == [ERROR]
+def test_a_simulated_vendor_may_report_over_plain_http_but_needs_a_callback_url() -> None:
+    assert settings_check.callback_url("http://127.0.0.1:8025", real=False) == []
+    assert severities(settings_check.callback_url(None, real=False)) == [ERROR]
 
 
 @pytest.mark.parametrize(
     "vendor", ["http://127.0.0.1:9100", "http://localhost:9100", "http://simulator:9100", "http://[::1]:9100"]
 )
-def test_the_vendor_of_a_desk_or_of_the_compose_demo_is_not_taken_for_the_real_one(vendor: str) -> None:
+def test_a_simulator_on_this_host_or_in_compose_is_not_taken_for_the_real_vendor(vendor: str) -> None:
     played = settings(vendor_url=vendor, vendor_intl_url=vendor, callback_url="http://receiver:8025")
-    assert doctor.examine_settings(played, {"0000000"}) == []
+    assert settings_check.examine_settings(played, {"0000000"}) == []
 
 
 def test_one_real_address_of_two_makes_the_vendor_real() -> None:
     half = settings(vendor_url="http://127.0.0.1:9100", callback_url="http://sms.example.com")
-    assert said(doctor.examine_settings(half)) == [(WARNING, "callback")]
+    assert said(settings_check.examine_settings(half)) == [(WARNING, "callback")]
 
 
 @pytest.mark.parametrize(
@@ -169,52 +170,52 @@ def test_one_real_address_of_two_makes_the_vendor_real() -> None:
     ["demo-demo-demo-demo", "Please-change-me-now!", "aaaaaaaaaaaaaaaaaaaaaaaa", "0123456789abcdef", "your-secret-goes-in-here"],
 )
 def test_a_placeholder_of_a_secret_is_an_error_with_the_real_vendor(value: str) -> None:
-    assert severities(doctor.secret(value, real=True)) == [ERROR]
-    assert severities(doctor.secret(value, real=False)) == [WARNING]
+    assert severities(settings_check.secret(value, real=True)) == [ERROR]
+    assert severities(settings_check.secret(value, real=False)) == [WARNING]
 
 
-def test_a_short_secret_is_a_warning_and_a_random_one_is_well() -> None:
-    assert severities(doctor.secret("k3J9-xQ7w_Zp2RvB8", real=True)) == [WARNING]
-    assert doctor.secret("9f1c27e0b35d48a6f2718c0e5d94b36a", real=True) == []
+def test_a_short_secret_is_a_warning_and_a_random_one_is_not() -> None:
+    assert severities(settings_check.secret("k3J9-xQ7w_Zp2RvB8", real=True)) == [WARNING]
+    assert settings_check.secret("9f1c27e0b35d48a6f2718c0e5d94b36a", real=True) == []
 
 
 @pytest.mark.parametrize(
     ("auth", "count"), [(None, 1), ("ops:short", 1), ("ops", 1), (":long-enough-but", 1), ("ops:long:enough", 0)]
 )
-def test_flower_needs_a_user_and_a_password_of_some_length(auth: str | None, count: int) -> None:
-    assert severities(doctor.flower(auth)) == [WARNING] * count
+def test_flower_needs_a_user_and_a_password_that_is_long_enough(auth: str | None, count: int) -> None:
+    assert severities(settings_check.flower(auth)) == [WARNING] * count
 
 
-def test_templates_that_are_no_products_are_found_with_the_real_vendor_only() -> None:
+def test_unapproved_templates_are_found_with_the_real_vendor_only() -> None:
     pending = {one.id: one for one in (template("T1"), template("T3", Approval.PENDING), template("T2", Approval.PENDING))}
-    [found] = doctor.templates(pending, (), real=True)
+    [found] = settings_check.templates(pending, (), real=True)
     assert found.problem == "not approved by the carrier: T2, T3"
-    assert doctor.templates(pending, {"0000000"}, real=False) == []
+    assert settings_check.templates(pending, {"0000000"}, real=False) == []
 
 
 def test_the_test_template_is_found_where_it_is_registered_and_where_it_was_used() -> None:
-    [registered] = doctor.templates({"0000000": template("0000000", Approval.PENDING)}, {"0000000"}, real=True)
-    [used] = doctor.templates({"T1": template("T1")}, {"T1", "0000000"}, real=True)
+    [registered] = settings_check.templates({"0000000": template("0000000", Approval.PENDING)}, {"0000000"}, real=True)
+    [used] = settings_check.templates({"T1": template("T1")}, {"T1", "0000000"}, real=True)
     assert registered.problem.endswith("is registered")
-    assert used.problem.endswith("was used lately")
+    assert used.problem.endswith("was used recently")
 
 
-def test_a_task_that_may_outlast_the_redelivery_is_told_with_both_times() -> None:
-    [found] = doctor.redelivery(1800, 120)
+def test_a_task_that_may_outlast_the_redelivery_time_is_reported_with_both_times() -> None:
+    [found] = settings_check.redelivery(1800, 120)
     assert found.severity is WARNING
     assert "1800 s" in found.problem
     assert "120 s" in found.problem
-    assert doctor.redelivery(120, 120) == []
+    assert settings_check.redelivery(120, 120) == []
 
 
-def test_work_that_outlasts_the_brokers_patience_is_a_warning() -> None:
+def test_a_task_that_outlasts_the_brokers_redelivery_time_is_a_warning() -> None:
     """On Redis one message, on RabbitMQ a whole chunk: there the channel is closed."""
     on_redis = settings(broker_url="redis://broker/0", connect_timeout=50, read_timeout=65)
-    [found] = doctor.examine_settings(on_redis)
+    [found] = settings_check.examine_settings(on_redis)
     assert "121 s" in found.problem
-    assert said(doctor.examine_settings(settings(broker_url="redis://broker/0"))) == []
+    assert said(settings_check.examine_settings(settings(broker_url="redis://broker/0"))) == []
     on_rabbitmq = settings(broker_url="amqp://broker", read_timeout=30)
-    assert said(doctor.examine_settings(on_rabbitmq)) == [(WARNING, "redelivery")]
+    assert said(settings_check.examine_settings(on_rabbitmq)) == [(WARNING, "redelivery")]
 
 
 def test_files_that_no_worker_starts_with_are_errors(tmp_path: Path) -> None:
@@ -223,18 +224,18 @@ def test_files_that_no_worker_starts_with_are_errors(tmp_path: Path) -> None:
     wrong = settings(policy=broken, templates=broken)
     gone = settings(policy=tmp_path / "gone", templates=tmp_path / "gone")
     for one in (wrong, gone):
-        assert said(doctor.examine_settings(one)) == [(ERROR, "policy"), (ERROR, "templates")]
+        assert said(settings_check.examine_settings(one)) == [(ERROR, "policy"), (ERROR, "templates")]
 
 
 def test_an_account_that_cannot_work_is_an_error_that_does_not_quote_it() -> None:
-    [found] = doctor.examine_settings(settings(appcode="käse-und-brot"))
+    [found] = settings_check.examine_settings(settings(appcode="käse-und-brot"))
     assert said([found]) == [(ERROR, "settings")]
     assert "käse" not in found.problem
 
 
 def test_no_finding_quotes_a_secret(tmp_path: Path) -> None:
     shy = {"secret": "demo-" + SECRET, "flower_auth": "ops:p4ss", "callback_url": "http://10.0.0.1/hidden"}
-    found = doctor.examine_settings(settings(**shy, broker_url="redis://:hidden@broker/0"))
+    found = settings_check.examine_settings(settings(**shy, broker_url="redis://:hidden@broker/0"))
     assert len(found) >= 4
     for word in (SECRET, "p4ss", "hidden", APPCODE):
         assert word not in repr(found)
@@ -242,9 +243,9 @@ def test_no_finding_quotes_a_secret(tmp_path: Path) -> None:
 
 def test_a_real_vendor_that_is_called_without_tls_is_an_error_and_the_simulator_is_not() -> None:
     plain = settings(vendor_url="http://edisim.market.alicloudapi.com")
-    assert said(doctor.examine_settings(plain)) == [(ERROR, "vendor")]
+    assert said(settings_check.examine_settings(plain)) == [(ERROR, "vendor")]
     played = settings(vendor_url="http://127.0.0.1:9100", vendor_intl_url="http://127.0.0.1:9100")
-    assert "vendor" not in [one.check for one in doctor.examine_settings(played)]
+    assert "vendor" not in [one.check for one in settings_check.examine_settings(played)]
 
 
 def test_a_limit_of_files_below_the_receivers_connections_is_a_warning() -> None:
@@ -255,5 +256,5 @@ def test_a_limit_of_files_below_the_receivers_connections_is_a_warning() -> None
         [found] = open_files(settings(callback_connections=60_000))
         assert (found.severity, found.check) == (WARNING, "files")
         assert str(60_000 + 128 - hard) in found.problem
-    assert missing_files(0) == max(0, 128 - hard) if hard != resource.RLIM_INFINITY else 0
+    assert open_files_shortfall(0) == max(0, 128 - hard) if hard != resource.RLIM_INFINITY else 0
     assert resource.getrlimit(resource.RLIMIT_NOFILE) == (soft, hard)

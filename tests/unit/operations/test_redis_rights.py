@@ -11,11 +11,11 @@ def test_every_command_of_a_script_is_asked_for() -> None:
     scripts = [path.read_text("utf-8") for folder in ("producers", "worker") for path in (ROOT / folder).rglob("*.lua")]
     called = {name.upper() for script in scripts for name in re.findall(r"redis\.p?call\(\s*'(\w+)'", script)}
     assert len(called) > 30
-    assert called - {command[0] for command in redis_rights.at_store()} == set()
+    assert called - {command[0] for command in redis_rights.store_commands()} == set()
 
 
 def test_every_key_is_asked_for() -> None:
-    asked = {word for command in redis_rights.at_store() for word in command[1:]}
+    asked = {word for command in redis_rights.store_commands() for word in command[1:]}
     assert {keys.AGENDA, keys.UNDECODABLE, keys.message("doctor"), "sms:outbox:otp"} <= asked
     spelled = {
         name.split(":ID")[0].split(":LANE")[0].split(":EXTERNAL")[0] for name in re.findall(r"sms:[\w:]+", keys.__doc__ or "")

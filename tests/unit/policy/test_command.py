@@ -61,7 +61,7 @@ def test_the_named_file_wins_over_the_environment(quick, wrong):
 def test_a_wrong_file_ends_with_two_and_every_problem(subcommand, wrong):
     result = run("--file", wrong, *subcommand)
     assert result.exit_code == 2
-    assert "wrong.toml is refused, 2 problems:" in result.stderr
+    assert "wrong.toml is invalid, 2 problems:" in result.stderr
     assert "backoff.soon.base_s: -1 is wrong" in result.stderr
     assert "class.throttled.outcome: 'wait' is wrong" in result.stderr
 

@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 
 from smsrelay.contract.lanes import Lane
 from smsrelay_worker.policy.backoff import Backoff
-from smsrelay_worker.policy.model import GUIDE_CODES, WAITING, Action, Decision, Rule, decide
+from smsrelay_worker.policy.model import WAITING, Action, Decision, Rule, decide
 from smsrelay_worker.policy.toml_file import load_policy
 from smsrelay_worker.vendors.base import Answer, Kind
+from smsrelay_worker.vendors.yisha.documented_codes import GUIDE_CODES
 
 POLICY = load_policy(None)
 SOON = Backoff("soon", 5, 3, 60, 0.2)
@@ -57,7 +58,7 @@ def test_a_temporary_error_is_retried_within_seconds_and_then_failed(code):
     assert decisions[-1] == Decision(Action.FAILED, f"status.{code}", None, exhausted=True)
 
 
-def test_a_phone_that_is_off_is_retried_minutes_later():
+def test_a_phone_that_is_off_is_tried_again_minutes_later():
     decision = decide(POLICY.status["210"], 0, 0.0)
     assert decision.action is Action.RETRY
     assert decision.delay is not None
@@ -123,7 +124,7 @@ def test_an_unreachable_vendor_is_tried_until_the_message_expires():
     assert decide(POLICY.classes[Kind.UNREACHABLE], 10**6, 0.5).action is Action.RETRY
 
 
-def test_only_a_verification_code_is_submitted_again_when_nobody_knows():
+def test_only_a_verification_code_is_submitted_again_when_the_outcome_is_unknown():
     otp = POLICY.uncertain[Lane.OTP]
     assert (otp.name, otp.window, otp.resend, otp.retries) == ("uncertain.otp", 20, True, 1)
     for lane in (Lane.NOTICE, Lane.MARKETING):

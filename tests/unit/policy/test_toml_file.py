@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsrelay_worker.policy.model import GUIDE_CODES, Action
+from smsrelay_worker.policy.model import Action
 from smsrelay_worker.policy.toml_file import PolicyError, load_policy, packaged_source, parse_policy
 from smsrelay_worker.vendors.base import Kind
+from smsrelay_worker.vendors.yisha.documented_codes import GUIDE_CODES
 
 SOURCE = packaged_source()
 
@@ -124,7 +125,7 @@ def test_a_missing_submit_code_or_class_is_named(name):
     source = re.sub(rf"^{name} *=.*\n", "", source, flags=re.MULTILINE)
     (problem,) = refusal(source).problems
     assert problem.key in {"submit", "class"}
-    assert f"no row for {name}; each of them needs one, which the packaged policy.toml has" in problem.reason
+    assert f"no row for {name}; each needs one, copy it from the packaged policy.toml" in problem.reason
 
 
 @pytest.mark.parametrize("lane", ["otp", "notice", "marketing"])
@@ -150,7 +151,7 @@ def test_all_problems_come_at_once_in_the_order_of_the_file():
         "uncertain.otp.window_s",
     ]
     text = str(error)
-    assert text.startswith("my.toml is refused, 7 problems:\n")
+    assert text.startswith("my.toml is invalid, 7 problems:\n")
     assert all(f"line {problem.line}: {problem.key}: " in text for problem in error.problems)
 
 
@@ -190,12 +191,12 @@ def test_a_row_that_names_no_retries_needs_the_retry_table():
     source = with_outcome("504", "retry").replace('[retry]\nretries = 3\nbackoff = "soon"\n', "")
     reasons = [(problem.key, problem.reason.split(";")[0]) for problem in refusal(source).problems]
     assert reasons == [
-        ("status.504", "retries is missing, here and in [retry]"),
+        ("status.504", "retries is missing here and in [retry]"),
         ("status.504", "backoff is missing"),
     ]
 
 
-def test_a_file_without_the_retry_table_is_taken_when_no_row_needs_it():
+def test_a_file_without_the_retry_table_is_accepted_when_no_row_needs_it():
     source = SOURCE.replace('[retry]\nretries = 3\nbackoff = "soon"\n', "")
     assert parse_policy(source, "my.toml") == load_policy(None)
 
@@ -206,7 +207,7 @@ def test_rows_for_further_codes_may_be_added():
     assert policy.status["233"].action is Action.FAILED
 
 
-def test_problems_are_placed_however_the_row_is_written():
+def test_problems_have_the_right_line_however_the_row_is_written():
     old = re.search(r"^503 = .*\n", SOURCE, re.MULTILINE)
     assert old is not None
     table = '[status.503]  # a table of its own\ntext = """\n[status.504]\nzh = 3\n"""\n  "zh" = "忙"\noutcome = "never"\n'
@@ -218,7 +219,7 @@ def test_problems_are_placed_however_the_row_is_written():
     ]
 
 
-def test_a_file_of_another_system_with_its_line_ends_is_taken():
+def test_a_file_with_windows_line_endings_is_accepted():
     assert parse_policy(SOURCE.replace("\n", "\r\n"), "my.toml") == load_policy(None)
 
 
@@ -258,7 +259,7 @@ others = st.one_of(st.integers().map(str), st.floats().map(str), st.sampled_from
 
 
 @given(st.sampled_from(VALUES), others)
-def test_a_value_of_any_type_is_taken_or_refused_with_line_and_reason(old, new):
+def test_a_value_of_any_type_is_accepted_or_refused_with_line_and_reason(old, new):
     problems = ()
     try:
         parse_policy(SOURCE.replace(f"= {old}", f"= {new}", 1), "my.toml")

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import count
 
@@ -10,6 +11,7 @@ import pytest
 from smsrelay.contract.lanes import Lane
 from smsrelay.store.connection import StoreUnavailable
 from smsrelay_worker.rate_limit import slot_queue
+from smsrelay_worker.rate_limit.pacing import PACING
 from smsrelay_worker.rate_limit.slot import Grant, Refusal, Slot
 from smsrelay_worker.rate_limit.slot_queue import Answer, Offer, SlotQueue
 from smsrelay_worker.rate_limit.waiters import Ask
@@ -36,6 +38,7 @@ class Crowd:
         self.queue = SlotQueue(
             self.ask,
             self.give_back,
+            PACING,
             monotonic=schedule.monotonic,
             lock=CooperativeLock(schedule),
             event=lambda: CooperativeEvent(schedule),
@@ -87,7 +90,7 @@ class Crowd:
         def check() -> None:
             assert len(self.came) == callers
             assert sorted(self.held + self.back, key=lambda slot: slot.begins) == self.made
-            assert not list(self.queue._line.everybody())
+            assert not list(self.queue._waiters.all())
 
         return check
 
@@ -146,6 +149,35 @@ def test_a_thread_may_lose_its_turn_at_any_line(first: str) -> None:
         return crowd.each_came_back_and_no_slot_is_lost(2)
 
     assert every_schedule(scene, preemptions=1, lines_of=[slot_queue]) > 50
+
+
+class TimedEvent:
+    """An event that nobody sets: each wait lasts until its time is over, on the clock of the test."""
+
+    def __init__(self, clock: list[float]) -> None:
+        self.clock = clock
+
+    def set(self) -> None: ...
+
+    def clear(self) -> None: ...
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.clock.append(self.clock[-1] + (timeout or 0.0))
+        return False
+
+
+def test_the_store_is_asked_again_after_the_longest_wait_of_the_pacing() -> None:
+    clock, slot = [0.0], Slot(0.0, 1.0, begins=1.0)
+    answers = [Answer([Offer([], 100.0)]), Answer([Offer([slot], 0.0)])]
+    queue = SlotQueue(
+        lambda _: answers.pop(0),
+        lambda *_: None,
+        replace(PACING, ask_again=7.0),
+        monotonic=lambda: clock[-1],
+        event=lambda: TimedEvent(clock),
+    )
+    assert queue.acquire(Lane.OTP, "t", [1], math.inf).slots == (slot,)
+    assert clock == [0.0, 7.0]
 
 
 def test_an_exception_reaches_the_one_who_asked_and_nobody_else() -> None:

@@ -10,7 +10,7 @@ def waiter(lane: Lane = Lane.NOTICE, template: str = "1", costs: tuple[int, ...]
 
 
 def line_of(*waiters: Waiter) -> Waiters:
-    line = Waiters()
+    line = Waiters(ask_again=0.5)
     for one in waiters:
         line.join(one)
     return line
@@ -34,20 +34,20 @@ def test_a_question_asks_for_no_more_than_the_most(chunks: list[int]) -> None:
 
 def test_a_lane_that_was_told_to_wait_is_not_asked_for_and_another_is() -> None:
     line = line_of(waiter(Lane.MARKETING), waiter(Lane.OTP))
-    line.wait(Lane.MARKETING, None, until=10.3, now=10.0)
+    line.hold(Lane.MARKETING, None, until=10.3, now=10.0)
     assert [ask.lane for ask in line.asks(10.1)] == [Lane.OTP]
     assert [ask.lane for ask in line.asks(10.3)] == [Lane.OTP, Lane.MARKETING]
 
 
 def test_a_template_that_was_told_to_wait_holds_no_other() -> None:
     line = line_of(waiter(template="slow"), waiter(template="other"))
-    line.wait(Lane.NOTICE, "slow", until=10.3, now=10.0)
+    line.hold(Lane.NOTICE, "slow", until=10.3, now=10.0)
     assert [ask.template for ask in line.asks(10.0)] == ["other"]
 
 
 def test_nobody_is_told_to_wait_longer_than_half_a_second() -> None:
     line = line_of(waiter())
-    line.wait(Lane.NOTICE, None, until=500.0, now=10.0)
+    line.hold(Lane.NOTICE, None, until=500.0, now=10.0)
     assert line.due() == 10.5
 
 
@@ -57,4 +57,4 @@ def test_who_left_is_not_asked_for() -> None:
     line.leave(gone)
     line.leave(gone)
     assert [ask.waiters for ask in line.asks(0.0)] == [(left,)]
-    assert list(line.everybody()) == [left]
+    assert list(line.all()) == [left]

@@ -41,8 +41,8 @@ def read(body: str | bytes, content_type: str | None = "application/json", token
 def only_report(body: bytes, content_type: str | None, token: CallbackToken | None) -> StatusEvent:
     """The one report of a callback; raises ``CallbackUnreadable`` when it could not be read."""
     reading = read_callback(body, content_type, NOW, token)
-    if reading.unread is not None:
-        raise CallbackUnreadable(reading.unread.reason)
+    if reading.unreadable is not None:
+        raise CallbackUnreadable(reading.unreadable.reason)
     [event] = reading.reports
     return event
 
@@ -257,7 +257,7 @@ def test_a_body_without_a_report_is_unreadable(body: str, content_type: str | No
 
 
 def test_a_report_that_names_no_attempt_is_unreadable() -> None:
-    with pytest.raises(CallbackUnreadable, match="names no attempt"):
+    with pytest.raises(CallbackUnreadable, match="does not say which attempt"):
         read_fields(code=200, token=None)
 
 
@@ -343,7 +343,7 @@ def reports(body: bytes, content_type: str | None, token: CallbackToken | None) 
 )
 def test_any_bytes_are_reports_or_unreadable(body: bytes, content_type: str | None, token: CallbackToken | None) -> None:
     reading = read_callback(body, content_type, NOW, token)
-    assert reading.reports or reading.unread
+    assert reading.reports or reading.unreadable
 
 
 @settings(deadline=None)

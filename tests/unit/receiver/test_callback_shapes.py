@@ -11,7 +11,7 @@ from hypothesis import given, settings
 
 from smsrelay.contract.callback_token import CallbackToken
 from smsrelay.receiver.callback.reading import MOST_REPORTS, CallbackReading, Unreadable, read_callback
-from smsrelay.receiver.callback.shape import shape
+from smsrelay.receiver.callback.shape import body_shape
 
 TOKEN = CallbackToken("018f3c2e-7a10-7c5e-9d2b-5a6f7e8d9c0b", 2)
 NOW = 1_700_000_000_000
@@ -54,7 +54,7 @@ def codes(reading: CallbackReading) -> list[str]:
 def test_a_report_in_a_list_or_an_envelope_is_read(body: object, token: CallbackToken | None) -> None:
     reading = read(body, token)
     assert [(event.code, event.external_id, event.updated_on) for event in reading.reports] == [("200", "e1", NOW)]
-    assert reading.unread is None
+    assert reading.unreadable is None
 
 
 def test_a_list_in_a_field_of_a_form_is_read() -> None:
@@ -80,7 +80,7 @@ def test_the_code_of_an_envelope_is_an_answer_and_the_one_inside_is_the_status(b
 def test_an_answer_whose_envelope_holds_no_status_is_not_taken_for_one() -> None:
     reading = read({"code": "0000", "msg": "ok", "data": {"result": "DELIVRD", "externalId": "e1"}})
     assert reading.reports == ()
-    assert reading.unread == Unreadable(
+    assert reading.unreadable == Unreadable(
         "no object with a status code", "{code: text, msg: text, data: {result: text, externalId: text}}"
     )
 
@@ -94,9 +94,9 @@ def test_a_flat_report_beside_something_else_stays_one(extra: dict[str, object])
 def test_of_a_list_what_can_be_read_is_and_the_rest_is_told() -> None:
     reading = read([report(203), report({"deep": 1}), report(200), {"foo": 1}])
     assert codes(reading) == ["203", "200"]
-    assert reading.unread is not None
-    assert reading.unread.reason == "2 of 4 reports: no readable status code"
-    assert reading.unread.shape == "{external_id: text, status: {updated_on: number, code: {deep: number}}}"
+    assert reading.unreadable is not None
+    assert reading.unreadable.reason == "2 of 4 reports: no readable status code"
+    assert reading.unreadable.shape == "{external_id: text, status: {updated_on: number, code: {deep: number}}}"
 
 
 @pytest.mark.parametrize(
@@ -114,8 +114,8 @@ def test_reports_on_several_submits_are_not_applied_to_the_one_that_the_path_pro
     for body in ([mine, other], [other, mine], {"reports": [mine, mine, other]}):
         reading = read(body)
         assert reading.reports == ()
-        assert reading.unread is not None
-        assert reading.unread.reason == "reports on several submits, and the path proves one"
+        assert reading.unreadable is not None
+        assert reading.unreadable.reason == "reports on several submits, and the path is valid for one"
 
 
 def test_reports_without_the_vendors_id_are_told_apart_by_their_own() -> None:
@@ -145,7 +145,7 @@ def test_a_single_report_is_about_the_paths_message_whatever_its_ids() -> None:
 def test_a_list_longer_than_any_vendors_is_kept_whole() -> None:
     assert len(read([report()] * MOST_REPORTS).reports) == MOST_REPORTS
     reading = read([report()] * (MOST_REPORTS + 1))
-    assert (reading.reports, reading.unread and reading.unread.reason) == ((), f"more than {MOST_REPORTS} reports")
+    assert (reading.reports, reading.unreadable and reading.unreadable.reason) == ((), f"more than {MOST_REPORTS} reports")
 
 
 @pytest.mark.parametrize("depth", [5, 50, 5000])
@@ -171,7 +171,7 @@ def test_what_is_wrapped_too_deep_is_unreadable_and_no_error(depth: int) -> None
     ],
 )
 def test_what_cannot_be_read_is_described_by_names_and_types(body: object, told: str | None) -> None:
-    said = shape(json.dumps(body).encode(), None)
+    said = body_shape(json.dumps(body).encode(), None)
     assert told is None or said == told
     assert len(said) <= 401
 
@@ -182,14 +182,14 @@ def test_what_cannot_be_read_is_described_by_names_and_types(body: object, told:
         (b"", "empty, 0 bytes"),
         (b"  ", "empty, 2 bytes"),
         (b"<report><code>1</code></report>", "XML, 31 bytes"),
-        (b'{"mobile":"138', "cut JSON, 14 bytes"),
+        (b'{"mobile":"138', "truncated JSON, 14 bytes"),
         (NUMBER.encode(), "bytes, 11 bytes"),
         (b"\xff\x00", "bytes, 2 bytes"),
         (b"mobile=13800138000&result=DELIVRD", "{mobile: text, result: text}"),
     ],
 )
 def test_a_body_that_is_no_json_is_described_by_its_kind(body: bytes, told: str) -> None:
-    assert shape(body, None) == told
+    assert body_shape(body, None) == told
 
 
 words = st.one_of(st.text(), st.sampled_from(["code", "status", "data", "reports", "external_id", "mobile"]), st.just(NUMBER))
@@ -202,6 +202,6 @@ anything = st.recursive(leaves, lambda inner: st.one_of(st.lists(inner), st.dict
 def test_what_is_said_of_any_body_holds_no_number_and_is_short(body: object, quoted: bool) -> None:
     text = json.dumps(body)
     reading = read_callback((json.dumps(text) if quoted else text).encode(), None, NOW, TOKEN)
-    if reading.unread is not None:
-        assert len(reading.unread.shape) <= 401
-        assert not re.search(r"\d{7}", f"{reading.unread.reason} {reading.unread.shape}")
+    if reading.unreadable is not None:
+        assert len(reading.unreadable.shape) <= 401
+        assert not re.search(r"\d{7}", f"{reading.unreadable.reason} {reading.unreadable.shape}")

@@ -7,13 +7,13 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import OutOfMemoryError, ResponseError
 
 from smsrelay import logs
-from smsrelay.servers.access_denied import why_kept_out
+from smsrelay.servers.access_denied import why_denied
 
 HELLO = "unknown command 'HELLO', with args beginning with: '3' 'AUTH' 'default' 'walrus-4711' "
 
 
 def test_a_server_without_hello_is_not_quoted() -> None:
-    said = why_kept_out(ResponseError(HELLO))
+    said = why_denied(ResponseError(HELLO))
     assert said is not None
     assert "HELLO" in said
     assert "4711" not in said
@@ -23,7 +23,7 @@ def test_a_server_without_hello_is_not_quoted() -> None:
     "error", [RedisConnectionError("Connection refused"), OutOfMemoryError("OOM"), ResponseError("BUSY"), OSError()]
 )
 def test_an_outage_keeps_nobody_out(error: Exception) -> None:
-    assert why_kept_out(error) is None
+    assert why_denied(error) is None
 
 
 def test_arguments_that_a_server_quotes_reach_no_log(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,9 +11,9 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import DataError, InvalidResponse, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from smsrelay.servers.redis_errors import AWAY, OUR_FAULT, moved_on, why_unavailable
+from smsrelay.servers.redis_errors import AWAY, OUR_FAULT, needs_new_connection, why_unavailable
 from smsrelay.store.connection import StoreUnavailable, store_answers
-from smsrelay_worker.desk.embedded_valkey import command
+from smsrelay_worker.local.embedded_valkey import command
 
 _VALKEY, _REDIS = Path(command(0, Path())[0]), Path("/usr/bin/redis-check-rdb")  # Debian's, and its redis-server as well
 _ANSWER = re.compile(rb"\x00-([A-Z]{2,}) ([ -~]{5,})")  # as the sources write them: "-BUSY Redis is busy …"
@@ -100,7 +100,7 @@ def test_what_is_surely_our_fault_stays_an_error(prefix: str, way: Callable[[str
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_prefix_that_nobody_has_seen_yet_says_that_the_store_is_away(way: Callable[[str], Exception]) -> None:
-    assert why_unavailable(way("WALRUS it sleeps")) == "WALRUS: an answer that is new to us"
+    assert why_unavailable(way("WALRUS it sleeps")) == "WALRUS: an error that we do not know"
 
 
 @pytest.mark.parametrize("way", [answered, in_a_pipeline, in_a_script, by_an_older_client])
@@ -164,7 +164,7 @@ def test_an_error_that_a_server_or_a_proxy_has_of_its_own_says_that_the_store_is
         (RedisConnectionError("Error 111 connecting to walrus:6379."), "ConnectionError"),
         (RedisTimeoutError("Timeout reading from socket"), "TimeoutError"),
         (ConnectionResetError(104, "walrus"), "ConnectionResetError"),
-        (InvalidResponse("Protocol Error: b'HTTP/1.1 400'"), "no Redis"),
+        (InvalidResponse("Protocol Error: b'HTTP/1.1 400'"), "not a Redis"),
     ],
 )
 def test_a_connection_that_fails_is_told_by_its_kind_alone(error: Exception, told: str) -> None:
@@ -180,10 +180,10 @@ def test_what_is_no_answer_at_all_says_nothing_of_the_store(error: Exception) ->
 
 
 def test_only_a_server_that_was_replaced_is_looked_for_anew() -> None:
-    assert moved_on(answered("READONLY You can't write against a read only replica."))
-    assert moved_on(in_a_script("MASTERDOWN Link with MASTER is down"))
-    assert not moved_on(answered("BUSY Redis is busy"))
-    assert not moved_on(RedisConnectionError())
+    assert needs_new_connection(answered("READONLY You can't write against a read only replica."))
+    assert needs_new_connection(in_a_script("MASTERDOWN Link with MASTER is down"))
+    assert not needs_new_connection(answered("BUSY Redis is busy"))
+    assert not needs_new_connection(RedisConnectionError())
 
 
 def test_an_error_of_ours_comes_out_of_a_pipeline_without_the_commands_arguments() -> None:

@@ -8,15 +8,16 @@ import pytest
 from smsrelay_worker.operations.doctor.finding import Severity
 from smsrelay_worker.operations.doctor.workers import HERE, examine_workers
 from smsrelay_worker.settings import WorkerSettings
-from smsrelay_worker.store.shared_settings import Configuration, differences
+from smsrelay_worker.shared_settings import shared_settings
+from smsrelay_worker.store.shared_settings import SharedSettings, differences
 from smsrelay_worker.store.worker_registry import WorkerProcess
 
-GIVEN = Configuration("0.1.0", 100.0, "submits", 300.0, 72.0, "0011aabb", "none")
+GIVEN = SharedSettings("0.1.0", 100.0, "submits", 300.0, 72.0, "0011aabb", "none")
 _APPCODE = "an appcode of some length"
 _SECRET = "0123456789abcdef-secret"
 
 
-def process(name: str, given: Configuration | None) -> WorkerProcess:
+def process(name: str, given: SharedSettings | None) -> WorkerProcess:
     return WorkerProcess(name, "host", 1, ("sms.otp",), 0, given)
 
 
@@ -28,28 +29,28 @@ def settings(tmp_path: Path) -> WorkerSettings:
 
 
 def test_a_configuration_tells_files_apart_by_their_content(settings: WorkerSettings) -> None:
-    before = Configuration.of(settings)
+    before = shared_settings(settings)
     assert settings.policy is not None
     settings.policy.write_text("two")
-    after = Configuration.of(settings)
+    after = shared_settings(settings)
     assert before.policy != after.policy
     assert replace(before, policy=after.policy) == after
     assert before.templates == "none"
 
 
 def test_a_configuration_holds_no_secret(settings: WorkerSettings) -> None:
-    told = str(asdict(Configuration.of(settings)))
+    told = str(asdict(shared_settings(settings)))
     assert _SECRET not in told
     assert _APPCODE not in told
 
 
 def test_a_configuration_survives_being_reported() -> None:
-    assert Configuration.decode(asdict(GIVEN) | {"of a later version": 1}) == GIVEN
+    assert SharedSettings.decode(asdict(GIVEN) | {"of a later version": 1}) == GIVEN
 
 
 @pytest.mark.parametrize("reported", [None, {}, {"rate": 1.0}])
 def test_what_another_version_reports_is_not_guessed_at(reported: dict[str, float] | None) -> None:
-    assert Configuration.decode(reported) is None
+    assert SharedSettings.decode(reported) is None
 
 
 def test_workers_that_share_everything_do_not_differ() -> None:

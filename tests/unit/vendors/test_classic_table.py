@@ -87,7 +87,7 @@ def test_throttling_is_recognised_wherever_the_words_stand(message: str, status:
     assert classify_response(Head(status, "", message)).kind is Kind.THROTTLED
 
 
-def test_words_that_the_gateway_quotes_of_a_request_decide_nothing() -> None:
+def test_what_the_gateway_quotes_of_a_request_decides_nothing() -> None:
     quoted = "mobile=1&templateParamSet=Throttled by USER Flow Control"
     assert classify_response(Head(400, "", f"Invalid Signature, Server StringToSign:`{quoted}`")).kind is Kind.HALTED
     assert classify_response(Head(400, "", f"Server StringToSign:`{quoted}`")).kind is Kind.HALTED
@@ -97,18 +97,18 @@ def test_words_that_the_gateway_quotes_of_a_request_decide_nothing() -> None:
 
 
 @pytest.mark.parametrize(("code", "message"), [("", "Something New"), ("I403ZZ", ""), ("X403DG", "Bad Domain or Group: x")])
-def test_a_403_of_the_gateway_that_nobody_knows_fails_no_message(code: str, message: str) -> None:
+def test_an_undocumented_403_of_the_gateway_fails_no_message(code: str, message: str) -> None:
     """Every 403 of its table speaks of the account or of flow; tried again, and a wave of them opens the circuit."""
     assert classify_response(Head(403, code, message)).kind is Kind.UNREACHABLE
 
 
 @pytest.mark.parametrize("code", ["I400SG", "I400PA", "I400RU", "I403PT", "I404DO", "I404NF", "I405UM", "I410GG", "X400PM"])
-def test_codes_that_speak_of_the_route_are_unreachable(code: str) -> None:
+def test_codes_about_the_route_are_unreachable(code: str) -> None:
     assert classify_response(Head(int(code[1:4]), code)) == Verdict(Kind.UNREACHABLE, code)
 
 
 @pytest.mark.parametrize("code", ["I400HD", "I400MH", "I400NC", "I400CT", "I400I5"])
-def test_codes_that_speak_of_a_header_halt_because_headers_are_the_same_for_every_message(code: str) -> None:
+def test_codes_about_a_header_halt_because_headers_are_the_same_for_every_message(code: str) -> None:
     assert classify_response(Head(400, code)) == Verdict(Kind.HALTED, code)
 
 

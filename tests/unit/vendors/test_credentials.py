@@ -58,7 +58,7 @@ def test_no_repr_shows_a_credential_or_a_form() -> None:
 
 
 @pytest.mark.parametrize("wrong", ["", " ", "abc ", "abc\n", "äbc", "a\r\nX-Evil: 1"])
-def test_a_credential_that_no_header_carries_is_refused_without_being_quoted(wrong: str) -> None:
+def test_a_credential_that_fits_in_no_header_is_refused_without_being_quoted(wrong: str) -> None:
     with pytest.raises(ValueError, match="printable ASCII") as caught:
         AppCode(wrong)
     assert not wrong.strip() or wrong not in str(caught.value)

@@ -175,7 +175,7 @@ UNSENT = [
 
 
 @pytest.mark.parametrize(("error", "kind", "code"), UNSENT, ids=lambda part: part if isinstance(part, str) else "")
-def test_a_failure_before_the_form_left_is_surely_not_sent(error: Exception, kind: Kind, code: str) -> None:
+def test_a_failure_before_the_form_left_is_certainly_not_sent(error: Exception, kind: Kind, code: str) -> None:
     assert classify_fault(error, begun=False) == Verdict(kind, code)
 
 

@@ -38,7 +38,7 @@ def test_a_reason_stays_readable(said: str, kept: str) -> None:
 
 
 @pytest.mark.parametrize("said", ["", " ", "。", "123", "…", "{}", "\x1b[31m", "【一砂】", "%E4", "十" * 3000, "a " * 1001])
-def test_what_has_no_words_is_not_kept(said: str) -> None:
+def test_a_message_without_words_is_not_kept(said: str) -> None:
     assert masked(said, PLAIN) is None
 
 
@@ -57,11 +57,11 @@ def test_what_has_no_words_is_not_kept(said: str) -> None:
         ("成功。", "。", "成功…"),
     ],
 )
-def test_a_submitted_value_goes_and_its_neighbourhood_does_not_tell_it(said: str, value: str, kept: str | None) -> None:
+def test_a_submitted_value_is_removed_and_cannot_be_guessed_from_its_context(said: str, value: str, kept: str | None) -> None:
     assert masked(said, (NUMBER, value)) == kept
 
 
-def test_what_is_kept_is_bounded_and_says_so() -> None:
+def test_a_long_message_is_cut_and_marked_as_cut() -> None:
     kept = masked("模板参数与模板不匹配，" * 20, PLAIN)
     assert kept is not None
     assert len(kept.encode()) <= LIMIT

@@ -14,14 +14,14 @@ def test_a_nonce_has_the_shape_of_a_uuid() -> None:
     assert [str(uuid.UUID(nonce)) for nonce in made] == made
 
 
-def test_no_two_are_the_same_whatever_threads_ask() -> None:
+def test_no_two_nonces_are_the_same_across_threads() -> None:
     nonces = Nonces()
     with ThreadPoolExecutor(8) as threads:
         made = list(threads.map(lambda _: nonces(), range(MANY)))
     assert len(set(made)) == MANY
 
 
-def test_what_counts_is_at_the_end_and_the_front_stays() -> None:
+def test_a_nonce_counts_at_its_end_and_keeps_its_front() -> None:
     nonces = Nonces()
     made = [uuid.UUID(nonces()).fields for _ in range(MANY)]
     assert len({front[:5] for front in made}) == 1

@@ -33,14 +33,14 @@ def test_a_single_blank_value_is_refused_because_it_would_read_as_none() -> None
         plain((" ",))
 
 
-def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
+def test_an_unknown_serialiser_is_refused_with_the_known_names() -> None:
     with pytest.raises(ValueError, match="plain, quoted"):
         serialiser("json")
 
 
 @pytest.mark.parametrize("name", SERIALISERS)
 @given(values=st.lists(st.text(), max_size=5).map(tuple))
-def test_what_is_joined_can_always_be_taken_apart_again(name: str, values: tuple[str, ...]) -> None:
+def test_joined_values_can_always_be_split_again(name: str, values: tuple[str, ...]) -> None:
     try:
         joined = serialiser(name)(values)
     except AmbiguousParamsError:

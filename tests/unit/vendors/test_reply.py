@@ -13,7 +13,7 @@ def test_the_documented_answer_is_read() -> None:
     assert parse_reply(body) == Reply("0000", "5122f7d8a93f11ea", "A77C-46E2", message="成功。")
 
 
-def test_the_words_are_read_as_they_came_and_never_shown() -> None:
+def test_the_vendors_message_is_kept_unchanged_and_never_shown() -> None:
     reply = parse_reply('{"code":"i005","msg":"号码 13800138000"}'.encode())
     assert reply is not None
     assert reply.message == "号码 13800138000"
@@ -27,7 +27,7 @@ def test_the_words_are_read_as_they_came_and_never_shown() -> None:
 @pytest.mark.parametrize(
     ("named", "withheld"), [('"a b"', True), ('["e1"]', True), ('{"id":1}', True), ('""', False), ("null", False)]
 )
-def test_an_id_that_cannot_be_kept_is_noted(named: str, withheld: bool) -> None:
+def test_that_an_id_was_withheld_is_recorded(named: str, withheld: bool) -> None:
     reply = parse_reply(f'{{"code":"x1","externalId":{named}}}'.encode())
     assert reply is not None
     assert (reply.external_id, reply.id_withheld) == (None, withheld)

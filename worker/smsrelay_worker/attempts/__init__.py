@@ -1,1 +1,1 @@
-"""Attempting messages: claim, begin, submit, and record the answer."""
+"""Attempting messages: claim, begin, submit to the vendor, and record the answer."""

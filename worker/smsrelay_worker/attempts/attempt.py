@@ -1,6 +1,6 @@
-"""Attempt: an attempt that is written down and not answered yet; and Ended: the same with its answer.
+"""Attempt: an attempt that was begun in the store and has no answer yet; CompletedAttempt: the same with its answer. Pure.
 
-Pure values, and what follows from them: what to submit, and what is known of the record without reading it.
+An attempt knows what to submit, and what the store's clock says, without reading the record again.
 """
 
 from concurrent.futures import Future
@@ -20,30 +20,31 @@ class Attempt:
 
     record: Record  # as the begin left it
     payload: Payload | None
-    at: int  # instant of the begin on the store's clock, ms
-    asked: float  # instant before the begin was asked for, on the monotonic clock: the lease is not older
+    begun_at: int  # ms, store's clock
+    requested_at: float  # monotonic seconds just before the store was asked to begin; the lease is no older
     slot: Slot
     cost: int  # of its slot
-    told: float  # instant after the store's word of the begin, on the monotonic clock
+    confirmed_at: float  # monotonic seconds just after the store confirmed the begin
 
     def store_time(self, now: float) -> int:
-        """The store's clock (ms) at an instant of the monotonic one: never ahead, behind by less than the begin's round trip."""
-        return self.at + int((now - self.told) * 1000)
+        """The store's clock (ms) at a monotonic instant: never ahead, and behind by less than the begin's round trip."""
+        return self.begun_at + int((now - self.confirmed_at) * 1000)
 
     @property
     def not_after(self) -> float:
-        """Where the message's deadline lies on the monotonic clock: never late, early by less than the begin's round trip."""
-        return self.asked + (self.record.expires_at - self.at - 1) / 1000  # a whole ms was cut from the begin's instant
+        """The message's deadline in monotonic seconds: never late, and early by less than the begin's round trip."""
+        # Minus 1: begun_at was rounded down by up to a whole ms.
+        return self.requested_at + (self.record.expires_at - self.begun_at - 1) / 1000
 
     def submission(self, secret: bytes, callback_base: str | None, callback_life: float) -> Submission:
-        """What the vendor is given; its callback URL is good for ``callback_life`` seconds.
+        """What the vendor is given; its callback URL is valid for ``callback_life`` seconds.
 
         Raises ``LookupError`` for a message without its payload.
         """
         record, payload = self.record, self.payload
         if payload is None:
             raise LookupError(f"message {record.message_id} waits without its payload")
-        token = CallbackToken.lasting(record.message_id, record.attempt, self.at + int(callback_life * 1000))
+        token = CallbackToken.valid_until(record.message_id, record.attempt, self.begun_at + int(callback_life * 1000))
         path = token.path(secret)
         return Submission(
             message_id=record.message_id,
@@ -59,8 +60,8 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class CompletedAttempt:
-    """An attempt and what came of it, to be recorded; ``recorded`` then holds the outcome."""
+    """An attempt and its answer, to be recorded; ``recorded`` then holds the outcome."""
 
-    begun: Attempt
+    attempt: Attempt
     answer: Answer
     recorded: "Future[Outcome]" = field(default_factory=Future)

@@ -1,10 +1,11 @@
-"""Batcher: items that several threads hand in are processed in batches, by one thread at a time.
+"""Batcher: processes the items of several threads in batches, one thread at a time.
 
-Takes items. Each is in exactly one batch that ``process`` is given, whatever the order in which threads come and go. What makes
-sure of it, under one lock: items wait only while somebody is at work, and whoever is at work looks once more before it leaves.
-A thread that comes with an item processes at most one batch; what has gathered by then is left to a thread of the batcher, so
-that nobody who came with one item is held for the items of all others.
-``process`` settles every item of its batch, and raises nothing but what ends its thread; the items that wait are then passed on.
+Each item is in exactly one batch given to ``process``, in whatever order threads come and go. What guarantees it, under one lock:
+items wait only while some thread is processing, and that thread checks for more before it stops.
+A thread that brings an item processes one batch at most; what has gathered by then is passed to a thread of the batcher, so that
+a caller with one item is not kept busy with the items of all others.
+``process`` settles every item of its batch and does not raise, except for exceptions that end its thread, such as ``SystemExit``;
+the waiting items are then passed on.
 """
 
 import threading
@@ -19,12 +20,12 @@ Item = TypeVar("Item")
 Spawn = Callable[[Callable[[], None]], object]
 
 _AT_MOST = 100  # items a batch
-_WORTH_IT = 16  # items; for fewer, a moment is waited for more to come …
-_LINGER = 0.005  # … of so many seconds, unless somebody waits for one of them
+_ENOUGH = 16  # items; a smaller batch waits for more to come …
+_LINGER = 0.005  # … this many seconds, unless a caller waits for one of them
 
 
 class Batcher(Generic[Item]):
-    """Safe to share between threads. ``spawn`` runs a function in a thread of ours; its default starts one when it is needed."""
+    """Safe to share between threads. ``spawn`` runs a function in another thread; by default one that starts on first use."""
 
     def __init__(
         self,
@@ -37,48 +38,48 @@ class Batcher(Generic[Item]):
         self._process = process
         self._spawn: Spawn = spawn or ThreadPoolExecutor(1, "batch").submit
         self._sleep = sleep
-        self._lock = lock or threading.Lock()  # over all that follows
+        self._lock = lock or threading.Lock()  # over the fields below
         self._waiting: deque[Item] = deque()
-        self._awaited = False  # somebody waits for one of them
-        self._at_work = False
+        self._urgent = False  # a caller waits for one of them
+        self._processing = False
 
     def put(self, item: Item) -> None:
-        """Have an item processed, and do not wait for it."""
-        if self._join(item, awaited=False):
+        """Have an item processed by another thread; returns at once."""
+        if self._join(item, urgent=False):
             self._pass_on()
 
     def process_now(self, item: Item) -> None:
-        """Process an item in this thread at once, or leave it to the one that is at work, and do not wait for that one."""
-        if self._join(item, awaited=True):
+        """Process an item in this thread, or leave it to the thread that is processing already, without waiting for it."""
+        if self._join(item, urgent=True):
             try:
                 self._process(self.take())
             finally:
-                if self._go_on():
+                if self._has_more():
                     self._pass_on()
 
     def take(self) -> list[Item]:
-        """What waits, out of turn: for ``process``, which settles these too."""
+        """Take what waits by now; for ``process``, which settles these items too."""
         with self._lock:
             taken = [self._waiting.popleft() for _ in range(min(_AT_MOST, len(self._waiting)))]
-            self._awaited = self._awaited and bool(self._waiting)
+            self._urgent = self._urgent and bool(self._waiting)
         return taken
 
-    def _join(self, item: Item, awaited: bool) -> bool:
-        """Put an item with those that wait; True when nobody is at work, and the caller has to be."""
+    def _join(self, item: Item, urgent: bool) -> bool:
+        """Add an item to the waiting ones; True if no thread is processing, and the caller has to."""
         with self._lock:
             self._waiting.append(item)
-            self._awaited = self._awaited or awaited
-            idle, self._at_work = not self._at_work, True
+            self._urgent = self._urgent or urgent
+            idle, self._processing = not self._processing, True
         return idle
 
-    def _go_on(self) -> bool:
-        """Whether something waits; when nothing does, nobody is at work from now on."""
+    def _has_more(self) -> bool:
+        """Whether items wait; if none do, no thread is processing from now on."""
         with self._lock:
-            self._at_work = bool(self._waiting)
-            return self._at_work
+            self._processing = bool(self._waiting)
+            return self._processing
 
     def _pass_on(self) -> None:
-        """Leave what waits to a thread of ours; while the interpreter ends there is none, and the caller is at work itself."""
+        """Pass the waiting items to our thread; process them here if none can be started, because the interpreter is exiting."""
         try:
             self._spawn(self._process_all)
         except RuntimeError:
@@ -86,15 +87,15 @@ class Batcher(Generic[Item]):
 
     def _process_all(self) -> None:
         try:
-            while self._go_on():
-                if not self._worth_it():
+            while self._has_more():
+                if not self._due():
                     self._sleep(_LINGER)
                 self._process(self.take())
-        except BaseException:  # this thread is ended; what waits is not
-            if self._go_on():
+        except BaseException:  # it ends this thread, and must not strand the waiting items
+            if self._has_more():
                 self._pass_on()
             raise
 
-    def _worth_it(self) -> bool:
+    def _due(self) -> bool:
         with self._lock:
-            return self._awaited or len(self._waiting) >= _WORTH_IT
+            return self._urgent or len(self._waiting) >= _ENOUGH

@@ -1,76 +1,53 @@
-"""Chunk: the messages of one wake-up in a worker's hands, from their claim until each is answered, put off or given back.
+"""Chunk: the messages of one wake-up, from their claim until each is answered, deferred or given back.
 
-Enters: ids. Leaves: an ``Outcome`` for each. The steps, until nothing waits any more:
-1. claim what waits, again every few seconds, so that nobody calls it lost;
-2. take places for submits, then slots in the shared rate; without a slot the messages are put off, which is no attempt;
-3. begin those with a slot, in one round trip, and hand them to the submits, which go on while the next slots are waited for;
-4. what is not begun after a while, or when the process is to stop, is given back: another worker is told of it.
-A store that goes away in the middle of a begin is asked again until it answers: what it began after all was surely not submitted.
-Fails with ``StoreUnavailable``, after what is under way has ended: what was not begun is as it was, what was, its lease decides.
+The steps, repeated until no message waits:
+1. claim the waiting messages, and again every few seconds, so that their wake-ups do not count as lost;
+2. take places in the in-flight limit, then slots in the shared rate; messages without a slot are deferred (no attempt counted);
+3. begin the attempts that have a slot, in one round trip, and submit them while the next slots are waited for;
+4. give back what has not begun after a while, or when the process is to stop: another worker is woken for it.
+If the store fails during a begin, it is asked again until it answers: what it did begin has certainly not been submitted.
+Raises ``StoreUnavailable`` once the submits in flight ended. What has not begun is unchanged; for the rest the lease decides.
 """
 
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, wait
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import structlog
 
 from smsrelay.broker.publisher import BrokerUnavailable
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
-from smsrelay.enqueue import Enqueuer
 from smsrelay.store.connection import StoreUnavailable
 from smsrelay_worker.attempts.attempt import Attempt, CompletedAttempt
-from smsrelay_worker.attempts.submit import Submitter
-from smsrelay_worker.attempts.timeouts import Timeouts
+from smsrelay_worker.attempts.send_context import SendContext
 from smsrelay_worker.messages import lifecycle
 from smsrelay_worker.messages.outcome import Fault, Outcome
 from smsrelay_worker.messages.record import Record
 from smsrelay_worker.messages.transition import Transition
-from smsrelay_worker.policy.model import Policy
-from smsrelay_worker.rate_limit.cost import Tariff
-from smsrelay_worker.rate_limit.limiter import Limit
 from smsrelay_worker.rate_limit.slot import Refusal, Slot
-from smsrelay_worker.reports.pending import PendingReports
-from smsrelay_worker.store.records import Change, Decide, Reading, Store
+from smsrelay_worker.store.records import Change, Decide, Reading
 
-_PATIENCE = 1.0  # seconds to wait for a place before the clock is looked at again
-_BREATH = 1.0  # seconds before a store that did not answer is asked again
-_OURS = {State.SUBMITTING, State.UNCERTAIN}  # what an attempt can have become that its owner begun and did nothing with
+_PATIENCE = 1.0  # seconds to wait for a place before checking the clock again
+_RETRY_AFTER = 1.0  # seconds before a store that did not answer is asked again
+_OURS = {State.SUBMITTING, State.UNCERTAIN}  # states that our own attempt may be in after a lost begin reply
 
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Doors:
-    """What every chunk of a process works with."""
-
-    store: Store
-    limit: Limit
-    submits: Submitter
-    unread: PendingReports
-    enqueuer: Enqueuer
-    tariff: Tariff
-    policy: Policy
-    waits: Timeouts
-    stopping: Callable[[], bool]
-    rest: Callable[[float], bool]  # for so many seconds; True, and at once, when the process is to stop
-    monotonic: Callable[[], float]
-
-
 class Chunk:
-    """One wake-up's messages; used by one thread, once."""
+    """The messages of one wake-up; used once, by one thread."""
 
-    def __init__(self, doors: Doors, message_ids: Iterable[str]) -> None:
-        self._doors = doors
+    def __init__(self, context: SendContext, message_ids: Iterable[str]) -> None:
+        self._context = context
         self._outcomes: dict[str, Outcome | None] = dict.fromkeys(message_ids)
         self._waiting: dict[str, Reading] = {}
         self._flights: list[Future[CompletedAttempt]] = []
-        self._taken_at = self._claimed_at = self._read_at = doors.monotonic()
+        self._taken_at = self._claimed_at = self._read_at = context.monotonic()
 
     def attempt(self) -> list[Outcome]:
-        """Attempt each message that waits to be attempted; raises ``StoreUnavailable``."""
+        """Attempt each message that waits for it; returns an outcome for each. Raises ``StoreUnavailable``."""
         try:
             self._claim(list(self._outcomes))
             while self._waiting:
@@ -84,17 +61,17 @@ class Chunk:
         return [outcome for outcome in self._outcomes.values() if outcome is not None]
 
     def _go_on(self) -> None:
-        doors, now = self._doors, self._doors.monotonic()
-        if len(self._outcomes) > 1 and (doors.stopping() or now - self._taken_at > doors.waits.in_hand):
+        context, now = self._context, self._context.monotonic()
+        if len(self._outcomes) > 1 and (context.stopping.is_set() or now - self._taken_at > context.timeouts.chunk):
             self._give_back()
-        elif now - self._claimed_at > doors.waits.claim_again:
+        elif now - self._claimed_at > context.timeouts.reclaim:
             self._claim(list(self._waiting))
         else:
             self._start_some()
 
     def _claim(self, message_ids: Sequence[str]) -> None:
-        """Claim, and keep those that wait to be begun; one that brings out a fault of ours does not stop its neighbours."""
-        self._claimed_at = self._doors.monotonic()
+        """Claim messages and keep those that wait for an attempt. One that raises unexpectedly does not stop the others."""
+        self._claimed_at = self._context.monotonic()
         try:
             self._claim_together(message_ids)
         except StoreUnavailable:
@@ -110,27 +87,27 @@ class Chunk:
             self._outcomes[message_id] = Outcome(str(Fault(type(error).__name__)), message_id)
 
     def _claim_together(self, message_ids: Sequence[str]) -> None:
-        doors = self._doors
-        readings = doors.store.claim(message_ids)
-        self._read_at = doors.monotonic()  # a claim may reach the store late; nothing may expire early for it
+        context = self._context
+        readings = context.records.claim(message_ids)
+        self._read_at = context.monotonic()  # after the reply: a claim that arrives late must not make anything expire early
         for message_id, reading in zip(message_ids, readings, strict=True):
             self._waiting.pop(message_id, None)
             if reading is None:
                 self._outcomes[message_id] = Outcome("no such message", message_id)
                 continue
             if reading.parked:
-                doors.unread.apply_parked(message_id)
+                context.pending.apply_parked(message_id)
             if reading.reported:
-                doors.unread.apply(reading.record)  # when it decides, the begin finds that the record has moved on
+                context.pending.apply(reading.record)  # if a report decides, the begin finds that the record has changed
             if reading.record.state is State.QUEUED:
                 self._waiting[message_id] = reading
             else:
                 self._end(reading.record, f"nothing to start: {reading.record.state.value}")
 
     def _start_some(self) -> None:
-        room = self._doors.submits.room
+        in_flight = self._context.submitter.in_flight
         alike = self._alike()
-        places = room.take(len(alike), _PATIENCE)
+        places = in_flight.acquire(len(alike), _PATIENCE)
         if places == 0:
             return
         begun: list[Attempt] = []
@@ -138,42 +115,42 @@ class Chunk:
         try:
             begun, unused = self._begun(alike[:places])
         finally:
-            room.leave(places - len(begun))
+            in_flight.release(places - len(begun))
         self._submit(begun)
-        # Only now: while a silent store is waited for, what is begun would pass its stall.
+        # Not before: waiting for a silent store would make the begun attempts too old to be submitted.
         self._give_back_slots(alike[0].record.template, unused)
 
     def _alike(self) -> list[Reading]:
-        """Those that wait for slots of the same kind as the first one."""
+        """Those that wait for slots of the same lane and template as the first one."""
         first = next(iter(self._waiting.values())).record
         kind = (first.lane, first.template)
         return [one for one in self._waiting.values() if (one.record.lane, one.record.template) == kind]
 
     def _submit(self, begun: Sequence[Attempt]) -> None:
-        submits = self._doors.submits
+        submitter = self._context.submitter
         if len(self._outcomes) == 1:
-            for one in begun:  # alone: no other thread has to be waited for
-                self._outcomes[one.record.message_id] = submits.here(one)
+            for one in begun:  # a single message is submitted in this thread
+                self._outcomes[one.record.message_id] = submitter.submit(one)
         else:
-            for one in begun:  # one by one: those that are under way are waited for, even if the next one cannot be started
-                self._flights.append(submits.start(one))
+            for one in begun:  # one by one: if one cannot be started, those in flight are still waited for
+                self._flights.append(submitter.start(one))
 
     def _begun(self, readings: Sequence[Reading]) -> tuple[list[Attempt], list[tuple[Slot, int]]]:
-        """Begin the first messages, as many as there are slots: what we began, and the slots nobody uses, with their costs."""
-        doors, first = self._doors, readings[0].record
-        costs = [doors.tariff.of(one) for one in readings]
-        grant = doors.limit.acquire(first.lane, first.template, costs, doors.waits.slot)
+        """Begin as many messages as there are slots; returns our attempts, and the unused slots with their costs."""
+        context, first = self._context, readings[0].record
+        costs = [context.cost.of(one.record.template, one.payload.params if one.payload else None) for one in readings]
+        grant = context.limiter.acquire(first.lane, first.template, costs, context.timeouts.slot)
         if grant.refused is not None and not grant.slots:
-            self._put_off(grant.refused, readings, grant.again)
-        asked, owner = doors.monotonic(), secrets.token_urlsafe(6)
-        lease = int(doors.waits.lease * 1000)
+            self._put_off(grant.refused, readings, grant.next_probe)
+        asked, owner = context.monotonic(), secrets.token_urlsafe(6)
+        lease = int(context.timeouts.lease * 1000)
 
         def begin(reading: Reading) -> Transition | None:
-            return lifecycle.begin(reading.record, reading.now, lease, owner, doors.policy)
+            return lifecycle.begin(reading.record, reading.now, lease, owner, context.policy)
 
         granted = [self._current(one) for one in readings[: len(grant.slots)]]
         changes = self._settled([(one, begin) for one in granted])
-        told = doors.monotonic()
+        told = context.monotonic()
         begun: list[Attempt] = []
         unused: list[tuple[Slot, int]] = []
         for reading, slot, price, change in zip(granted, grant.slots, costs, changes, strict=False):
@@ -187,52 +164,52 @@ class Chunk:
         return begun, unused
 
     def _give_back_slots(self, template: str, unused: Sequence[tuple[Slot, int]]) -> None:
-        """Let others have slots; those that are not given back lapse."""
+        """Return unused slots to the rate; a slot that is not returned lapses."""
         try:
-            self._doors.limit.give_back(template, unused)
+            self._context.limiter.give_back(template, unused)
         except StoreUnavailable as error:
             log.warning("slots not given back", slots=len(unused), reason=str(error))
         except Exception:
             log.exception("slots not given back", slots=len(unused))
 
     def _settled(self, owed: Sequence[tuple[Reading, Decide]]) -> list[Change | None]:
-        """What became of begins, however long the store stays away; raises ``StoreUnavailable`` when the process is to stop.
+        """The results of begins, however long the store is away; raises ``StoreUnavailable`` if the process is to stop.
 
-        A store that does not answer may have begun some of them, and only who holds the owner's token knows that nothing was
-        submitted. Asked again, it says which are ours; the stall keeps those begun too long ago from the vendor.
+        A store that did not answer may have begun some attempts, and only the holder of the owner token knows that nothing was
+        submitted. Asked again, it says which attempts are ours; those that are too old by then are not submitted (the stall).
         """
         while True:
             try:
-                return self._doors.store.change_many(owed)
+                return self._context.records.change_many(owed)
             except StoreUnavailable as error:
                 log.warning("begins not answered, asked again", messages=len(owed), reason=str(error))
-                if self._doors.rest(_BREATH):
+                if self._context.stopping.wait(_RETRY_AFTER):
                     raise
 
-    def _put_off(self, refused: Refusal, readings: Sequence[Reading], again: float | None) -> None:
-        """Put off who got no slot; all that wait, when nothing at all may be submitted, but not beyond the next test."""
-        doors, rule = self._doors, refused.value
-        wait = doors.waits.put_off if refused is Refusal.LATE else doors.waits.halted
-        if again is not None:
-            wait = min(wait, max(again, _BREATH))
+    def _put_off(self, refused: Refusal, readings: Sequence[Reading], next_probe: float | None) -> None:
+        """Defer the messages without a slot; all that wait, if nothing may be submitted at all, but not beyond the next probe."""
+        context, rule = self._context, refused.value
+        wait = context.timeouts.no_slot if refused is Refusal.LATE else context.timeouts.halted
+        if next_probe is not None:
+            wait = min(wait, max(next_probe, _RETRY_AFTER))
         owed = readings if refused is Refusal.LATE else list(self._waiting.values())
 
         def put_off(reading: Reading) -> Transition | None:
-            return lifecycle.deferred(reading.record, reading.now, int(1000 * wait), rule, doors.policy)
+            return lifecycle.deferred(reading.record, reading.now, int(1000 * wait), rule, context.policy)
 
-        doors.store.change_many([(self._current(one), put_off) for one in owed])
+        context.records.change_many([(self._current(one), put_off) for one in owed])
         for one in owed:
             del self._waiting[one.record.message_id]
             self._end(one.record, f"put off: {rule}")
 
     def _give_back(self) -> None:
-        """Have other workers told of what is not begun."""
-        doors, owed = self._doors, list(self._waiting.values())
+        """Hand what has not begun to other workers."""
+        context, owed = self._context, list(self._waiting.values())
 
         def given_back(reading: Reading) -> Transition | None:
-            return lifecycle.given_back(reading.record, reading.now, doors.policy)
+            return lifecycle.given_back(reading.record, reading.now, context.policy)
 
-        changes = doors.store.change_many([(self._current(one), given_back) for one in owed])
+        changes = context.records.change_many([(self._current(one), given_back) for one in owed])
         for one in owed:
             del self._waiting[one.record.message_id]
             self._end(one.record, "given back")
@@ -244,24 +221,24 @@ class Chunk:
         if not message_ids:
             return
         try:
-            self._doors.enqueuer.publish(lane, message_ids)
-        except BrokerUnavailable as error:  # they wait in the outbox, where they are found
+            self._context.enqueuer.publish(lane, message_ids)
+        except BrokerUnavailable as error:  # they wait in the outbox, where the rescuer finds them
             log.warning("given back, not published", lane=lane.value, messages=len(message_ids), reason=str(error))
 
     def _current(self, reading: Reading) -> Reading:
-        """The reading with the store's clock as it is now, or a little behind it."""
-        return replace(reading, now=reading.now + int((self._doors.monotonic() - self._read_at) * 1000))
+        """The reading with the store's clock advanced to now: never ahead of it, at most a round trip behind."""
+        return replace(reading, now=reading.now + int((self._context.monotonic() - self._read_at) * 1000))
 
     def _end(self, record: Record, text: str) -> None:
         self._outcomes[record.message_id] = Outcome(text, record.message_id, record.lane.value, record.attempt)
 
 
 def _started(change: Change | None, owner: str, span: tuple[float, float], slot: Slot, cost: int) -> Attempt | None:
-    """The attempt that a begin started, None when it is not ours; ``span``: before asking the store, after its reply."""
+    """The attempt that a begin started; None if it is not ours. ``span``: before asking the store, and after its reply."""
     if change is None:
         return None
     record = change.after
-    # Without a transition too: the store's answer to our own begin may have been lost on the way, for longer than the lease.
+    # Even without a transition: the reply to our own begin may have been lost, and for longer than the lease.
     if record.state not in _OURS or record.owner != owner or record.begun_at is None:
         return None
     asked, told = span

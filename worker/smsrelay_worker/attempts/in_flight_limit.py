@@ -1,7 +1,7 @@
-"""InFlightLimit: how many submits may be under way in this process at a time.
+"""InFlightLimit: how many submits this process may have in flight at once.
 
-Enters: how many somebody wants to start. Leaves: how many he may. Places come free one by one; who wants many is made to wait a
-moment for several, because what is begun together shares its round trips. Nothing here fails.
+Places become free one by one. A caller that wants many waits a moment for several, because attempts that begin together share
+their round trips to the store.
 """
 
 import threading
@@ -9,43 +9,43 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-_SHARE = 4  # who wants many waits for this part of all places …
-_LINGER = 0.02  # … or for so many seconds
+_SHARE = 4  # a caller that wants many waits for a quarter of all places …
+_LINGER = 0.02  # … or this many seconds
 
 
 class Condition(AbstractContextManager[object], Protocol):
-    """threading.Condition, or what stands for it."""
+    """threading.Condition, or a substitute."""
 
     def notify(self) -> None:
-        """Wake the one who waits."""
+        """Wake one thread that waits."""
 
     def wait_for(self, predicate: Callable[[], bool], timeout: float | None = None) -> bool:
-        """Wait until it holds; False when the time was over before."""
+        """Wait until the predicate holds; False if ``timeout`` seconds passed before."""
 
 
 class Lock(Protocol):
-    """threading.Lock, or what stands for it."""
+    """threading.Lock, or a substitute."""
 
     def acquire(self, *, timeout: float) -> bool:
-        """Take it; False when the time was over before."""
+        """Take it; False if ``timeout`` seconds passed before."""
 
     def release(self) -> None:
-        """Let others have it."""
+        """Let another thread take it."""
 
 
 class InFlightLimit:
     """Places for submits; safe to share between threads."""
 
-    def __init__(self, places: int, changed: Condition | None = None, line: Lock | None = None) -> None:
+    def __init__(self, places: int, changed: Condition | None = None, turn: Lock | None = None) -> None:
         self._places = places
         self._free = places
-        self._awaited = 1  # free places at which the one who waits goes on
+        self._awaited = 1  # free places at which the waiting thread goes on
         self._changed: Condition = changed or threading.Condition()
-        self._line: Lock = line or threading.Lock()  # one waits at a time, so that places are not handed out singly to many
+        self._turn: Lock = turn or threading.Lock()  # one thread waits at a time, so that places are not spread over many
 
-    def take(self, wanted: int, patience: float) -> int:
-        """Take up to so many places; 0 when none came free in about ``patience`` seconds."""
-        if not self._line.acquire(timeout=patience):
+    def acquire(self, wanted: int, patience: float) -> int:
+        """Take up to ``wanted`` places; 0 if none became free in about ``patience`` seconds."""
+        if not self._turn.acquire(timeout=patience):
             return 0
         try:
             with self._changed:
@@ -55,13 +55,13 @@ class InFlightLimit:
                 self._free -= taken
                 return taken
         finally:
-            self._line.release()
+            self._turn.release()
 
-    def leave(self, places: int) -> None:
+    def release(self, places: int) -> None:
         """Give places back."""
         with self._changed:
             self._free += places
-            if self._free >= self._awaited:  # not for each place: to wake somebody costs more than to free it
+            if self._free >= self._awaited:  # not for each place: waking a thread costs more than freeing a place
                 self._changed.notify()
 
     def _wait(self, awaited: int, patience: float) -> bool:

@@ -1,11 +1,12 @@
-"""AnswerRecorder: records what submits brought, those that come meanwhile together (``attempts.batcher``).
+"""AnswerRecorder: records the vendor's answers to attempts, several at once (``attempts.batcher``).
 
-Enters: attempts that ended. Leaves: their records moved on, each attempt's ``recorded`` set, and the limit told of success,
-failure, throttling and halting. The record is known since the begin, so nothing is read first; when a report or the lease's end
-was faster, the record is read and decided on again. An answer that is not of the record's last begin is noted, and means nothing
-for anybody else.
-A store that is away is asked again until the leases are over. Fails with ``StoreUnavailable`` for every attempt it was to record
-then; the leases decide. An unexpected exception in one attempt is logged with its trace and kept from its neighbours.
+Takes completed attempts: moves their records on, sets each attempt's ``recorded``, and tells the rate limiter about success,
+failure, throttling and halts. The record is known since the begin, so it is not read first; if a report or the end of the lease
+came before, it is read and decided on again. An answer that does not belong to the record's last begin is noted and has no other
+effect.
+While the store is away it is asked again until the leases are over; then every attempt of the batch fails with
+``StoreUnavailable``, and the leases decide. An unexpected exception in one attempt is logged with its traceback and does not
+affect the others.
 """
 
 import time
@@ -20,19 +21,19 @@ from smsrelay.store.connection import StoreUnavailable
 from smsrelay_worker.attempts.attempt import CompletedAttempt
 from smsrelay_worker.attempts.batcher import Batcher
 from smsrelay_worker.attempts.timeouts import Timeouts
-from smsrelay_worker.messages import attempt_result as attempt_answer
+from smsrelay_worker.messages import attempt_result
 from smsrelay_worker.messages.outcome import Outcome
 from smsrelay_worker.messages.transition import Transition, Wake
 from smsrelay_worker.policy.model import Action, Policy
-from smsrelay_worker.rate_limit.halt import HaltedMessages
-from smsrelay_worker.rate_limit.limiter import Limit
+from smsrelay_worker.rate_limit.halted_messages import HaltedMessages
+from smsrelay_worker.rate_limit.limiter import RateLimiter
 from smsrelay_worker.reports.pending import PendingReports
-from smsrelay_worker.store.records import Change, Decide, Reading, Store
+from smsrelay_worker.store.records import Change, Decide, Reading, Records
 from smsrelay_worker.vendors.base import DEADLINE_PASSED, Answer, Kind
 
-STALLED = "worker_stalled"  # surely not sent: by us
-_UNTRIED = {STALLED, DEADLINE_PASSED}  # codes of attempts that say nothing of the vendor
-_BREATH = 1.0  # seconds before a store that did not answer is asked again
+STALLED = "worker_stalled"  # surely not sent, because of us
+_UNTRIED = {STALLED, DEADLINE_PASSED}  # codes of attempts that say nothing about the vendor
+_RETRY_AFTER = 1.0  # seconds before a store that did not answer is asked again
 _FAILED = {Kind.UNREACHABLE, Kind.UNCERTAIN}
 
 _Asked = TypeVar("_Asked")
@@ -41,164 +42,169 @@ log = structlog.get_logger()
 
 
 class AnswerRecorder:
-    """Records attempts that ended; safe to share between threads."""
+    """Safe to share between threads."""
 
     def __init__(  # noqa: PLR0913  the composition root hands over every collaborator by name
         self,
         *,
-        store: Store,
-        limit: Limit,
-        put_off: HaltedMessages,
+        records: Records,
+        limiter: RateLimiter,
+        halted_messages: HaltedMessages,
         policy: Policy,
-        unread: PendingReports,
+        pending: PendingReports,
         roll: Callable[[], float],
-        waits: Timeouts,
+        timeouts: Timeouts,
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._store = store
-        self._limit = limit
-        self._put_off = put_off
+        self._records = records
+        self._limiter = limiter
+        self._halted_messages = halted_messages
         self._policy = policy
-        self._unread = unread
+        self._pending = pending
         self._roll = roll
-        self._waits = waits
+        self._timeouts = timeouts
         self._sleep = sleep
         self._monotonic = monotonic
         self._batcher: Batcher[CompletedAttempt] = Batcher(self._record_batch, sleep=sleep)
 
-    def hand_in(self, ended: CompletedAttempt) -> None:
-        """Have it recorded by another thread, and do not wait for that."""
-        self._batcher.put(ended)
+    def record_later(self, completed: CompletedAttempt) -> None:
+        """Have it recorded by another thread; returns at once."""
+        self._batcher.put(completed)
 
-    def record(self, ended: CompletedAttempt) -> Outcome:
-        """Have it recorded and wait for that; raises ``StoreUnavailable``."""
-        self._batcher.process_now(ended)
-        return ended.recorded.result()
+    def record(self, completed: CompletedAttempt) -> Outcome:
+        """Record it, or wait until another thread has; raises ``StoreUnavailable``."""
+        self._batcher.process_now(completed)
+        return completed.recorded.result()
 
     def _record_batch(self, batch: list[CompletedAttempt]) -> None:
-        """Record answers; whatever happens, nobody who waits for one of them waits any longer."""
+        """Record answers; whatever happens, ``recorded`` of each is set, so that no caller waits for ever."""
         try:
             self._record(batch)
         except StoreUnavailable as error:
             _fail(batch, error)
         except Exception as error:
-            left = [ended for ended in batch if not ended.recorded.done()]
+            left = [completed for completed in batch if not completed.recorded.done()]
             if len(left) == 1:
-                log.exception("recording an answer failed", message_id=left[0].begun.record.message_id)
+                log.exception("recording an answer failed", message_id=left[0].attempt.record.message_id)
                 _fail(left, error)
             else:
-                log.exception("recording answers failed; each is recorded alone")
-                for ended in left:
-                    self._record_batch([ended])
+                log.exception("recording answers failed, retrying one by one")
+                for completed in left:
+                    self._record_batch([completed])
         finally:
-            _fail(batch, RuntimeError("not recorded: the thread that was recording it was ended"))
+            _fail(batch, RuntimeError("not recorded: the thread that was recording it ended"))
 
     def _record(self, batch: list[CompletedAttempt]) -> None:
-        changes = self._settled(batch)
-        outcomes = [_became(change) for change in changes]
+        changes = self._apply(batch)
+        results = [_result(change) for change in changes]
         self._follow_up(batch, changes)
-        _tell(batch, outcomes)
-        for ended, outcome in zip(batch, outcomes, strict=True):
-            record = ended.begun.record
-            text = f"{outcome} ({ended.answer.code})"
-            ended.recorded.set_result(Outcome(text, record.message_id, record.lane.value, record.attempt))
+        _log(batch, results)
+        for completed, result in zip(batch, results, strict=True):
+            record = completed.attempt.record
+            text = f"{result} ({completed.answer.code})"
+            completed.recorded.set_result(Outcome(text, record.message_id, record.lane.value, record.attempt))
 
-    def _settled(self, batch: list[CompletedAttempt]) -> list[Change | None]:
-        """What became of attempts. Raises ``StoreUnavailable``.
+    def _apply(self, batch: list[CompletedAttempt]) -> list[Change | None]:
+        """Apply the answers to their records. Raises ``StoreUnavailable``.
 
-        Nobody else knows what the vendor answered: without it an attempt is uncertain, and an otp would be submitted again.
+        No other worker knows what the vendor answered: without it an attempt is uncertain, and an otp would be submitted again.
         """
 
-        def settle() -> list[Change | None]:
+        def apply() -> list[Change | None]:
             now = self._monotonic()
-            batch.extend(self._batcher.take())  # those that came while the store was away, whose leases run out as well
-            owed = [(Reading(ended.begun.record, None, ended.begun.store_time(now)), self._decide(ended)) for ended in batch]
-            return self._store.change_many(owed)
+            batch.extend(self._batcher.take())  # the ones that came while the store was away, whose leases run out as well
+            readings = [Reading(one.attempt.record, None, one.attempt.store_time(now)) for one in batch]
+            return self._records.change_many(list(zip(readings, map(self._decide, batch), strict=True)))
 
-        return self._while_leased(batch, settle)
+        return self._while_leased(batch, apply)
 
     def _follow_up(self, batch: list[CompletedAttempt], changes: Sequence[Change | None]) -> None:
-        """Do what follows from answers that are recorded. If it fails they are recorded all the same, and not once more."""
-        ended_and_changed = list(zip(batch, changes, strict=True))
-        counted = [ended for ended, change in ended_and_changed if self._counts(ended, change)]
-        steps: list[Callable[[], None]] = [partial(self._settle, counted)]
-        steps += [partial(self._heed, ended, change) for ended, change in ended_and_changed]
+        """Tell the limiter and pending reports about answers that are recorded. If this fails they stay recorded, once."""
+        pairs = list(zip(batch, changes, strict=True))
+        counted = [completed for completed, change in pairs if self._is_counted(completed, change)]
+        steps: list[Callable[[], None]] = [partial(self._record_outcomes, counted)]
+        steps += [partial(self._act_on, completed, change) for completed, change in pairs]
         for step in steps:
             try:
                 self._while_leased(batch, step)
             except StoreUnavailable as error:
-                log.warning("answers recorded, what follows from them is not done", messages=len(batch), reason=str(error))
+                log.warning("answers recorded, but their follow-up was skipped", messages=len(batch), reason=str(error))
                 return
             except Exception:
-                log.exception("an answer is recorded, but what follows from it failed")
+                log.exception("answer recorded, but its follow-up failed")
 
     def _while_leased(self, batch: Sequence[CompletedAttempt], ask: Callable[[], _Asked]) -> _Asked:
-        """Ask the store, once more every second while it is away and a lease lasts; raises ``StoreUnavailable`` after that."""
+        """Ask the store, and while it is away ask again every second until the last lease is over; then ``StoreUnavailable``."""
         while True:
             try:
                 return ask()
             except StoreUnavailable as error:
-                until = max((ended.begun.asked + self._waits.lease for ended in batch), default=0.0)
-                if self._monotonic() + _BREATH > until:
+                until = max((one.attempt.requested_at + self._timeouts.lease for one in batch), default=0.0)
+                if self._monotonic() + _RETRY_AFTER > until:
                     raise
-                log.warning("answers not recorded, tried again", messages=len(batch), reason=str(error))
-                self._sleep(_BREATH)
+                log.warning("answers not recorded yet, retrying", messages=len(batch), reason=str(error))
+                self._sleep(_RETRY_AFTER)
 
-    def _decide(self, ended: CompletedAttempt) -> Decide:
+    def _decide(self, completed: CompletedAttempt) -> Decide:
         def answered(reading: Reading) -> Transition | None:
-            begun, answer = ended.begun.record, ended.answer
-            return attempt_answer.answered(reading.record, begun, answer, self._policy, reading.now, self._roll())
+            begun, answer = completed.attempt.record, completed.answer
+            return attempt_result.answered(reading.record, begun, answer, self._policy, reading.now, self._roll())
 
         return answered
 
-    def _counts(self, ended: CompletedAttempt, change: Change | None) -> bool:
-        """Whether an answer counts in the circuit and as a probe: not when its begin was replaced or its message is gone."""
+    def _is_counted(self, completed: CompletedAttempt, change: Change | None) -> bool:
+        """Whether an answer counts for circuit and probe: not if another begin replaced its own, or its message is gone."""
         if change is None:
             return False
-        return _decided(change) or attempt_answer.counts(change.record, ended.begun.record, ended.answer, self._policy)
+        begun, answer = completed.attempt.record, completed.answer
+        return _decided(change) or attempt_result.counts(change.record, begun, answer, self._policy)
 
-    def _settle(self, batch: Sequence[CompletedAttempt]) -> None:
-        asked = [ended for ended in batch if ended.answer.code not in _UNTRIED]
-        failed = [ended for ended in asked if ended.answer.kind in _FAILED]
-        tests = [ended for ended in asked if ended.begun.slot.probe]
-        newest = max(tests, key=lambda ended: ended.begun.slot.begins, default=None)
-        for ended in batch:
-            if ended.begun.slot.probe and ended.answer.code in _UNTRIED:  # another one tests the vendor
-                self._limit.give_back(ended.begun.record.template, [(ended.begun.slot, ended.begun.cost)])
+    def _record_outcomes(self, batch: Sequence[CompletedAttempt]) -> None:
+        tried = [one for one in batch if one.answer.code not in _UNTRIED]
+        failed = [one for one in tried if one.answer.kind in _FAILED]
+        probes = [one for one in tried if one.attempt.slot.probe]
+        newest = max(probes, key=lambda one: one.attempt.slot.begins, default=None)
+        for one in batch:
+            if one.attempt.slot.probe and one.answer.code in _UNTRIED:  # let another submit be the probe
+                self._limiter.give_back(one.attempt.record.template, [(one.attempt.slot, one.attempt.cost)])
         if batch:
-            well, slot = (self._well(newest.answer), newest.begun.slot) if newest else (None, None)
-            reopened = self._limit.settled(answered=len(asked) - len(failed), failed=len(failed), probe=well, tested=slot)
-            if reopened:
-                self._put_off.wake_put_off()
+            resumed = self._limiter.record_outcomes(
+                answered=len(tried) - len(failed),
+                failed=len(failed),
+                probe_succeeded=self._succeeded(newest.answer) if newest else None,
+                probe_slot=newest.attempt.slot if newest else None,
+            )
+            if resumed:
+                self._halted_messages.wake_all()
 
-    def _well(self, answer: Answer) -> bool:
-        """Whether the vendor took a probe for what it is."""
+    def _succeeded(self, answer: Answer) -> bool:
+        """Whether a probe shows that the vendor works and does not reject every submit."""
         halts = self._policy.for_answer(answer).action is Action.HALT
         return answer.kind in {Kind.ANSWERED, Kind.REFUSED} and not halts
 
-    def _heed(self, ended: CompletedAttempt, change: Change | None) -> None:
-        """What one answer means for everybody else, and for reports that were waiting for it.
+    def _act_on(self, completed: CompletedAttempt, change: Change | None) -> None:
+        """Throttle or halt all workers if the answer says so, and apply reports that waited for its external id.
 
-        An answer that was applied before, its reply lost, is not acted on again: the next submit gets the same answer.
+        An answer that was applied before, its reply lost, does not throttle or halt again: the next submit gets the same answer.
         """
-        answer = ended.answer
+        attempt, answer = completed.attempt, completed.answer
         action = self._policy.for_answer(answer).action
         if change is not None and _decided(change):
             if action is Action.DEFER:
-                self._limit.throttled(max(self._waits.throttled, answer.retry_after or 0.0))
-            if action is Action.HALT and self._limit.halt(answer.code, ended.begun.at):
+                self._limiter.throttle(max(self._timeouts.throttled, answer.retry_after or 0.0))
+            if action is Action.HALT and self._limiter.halt(answer.code, attempt.begun_at):
                 log.error("halted: the vendor refuses everything", code=answer.code, request_id=answer.request_id)
         if answer.external_id is not None and change is not None and change.applied is not None and change.applied.parked:
-            self._unread.apply_parked(answer.external_id)
+            self._pending.apply_parked(answer.external_id)
 
 
 def _decided(change: Change) -> bool:
-    """Whether the answer made something of its message: it was applied, and not only noted."""
+    """Whether the answer changed its message: it was applied, and not only noted."""
     return change.transition is not None and change.transition.wake is not Wake.KEEP
 
 
-def _became(change: Change | None) -> str:
+def _result(change: Change | None) -> str:
     if change is None:
         return "no such message"
     if change.transition is None:  # it was applied before
@@ -206,38 +212,38 @@ def _became(change: Change | None) -> str:
     return change.transition.state.value if _decided(change) else f"noted, {change.record.state.value}"
 
 
-def _tell(batch: Sequence[CompletedAttempt], outcomes: Sequence[str]) -> None:
-    """Log each attempt; those that were submitted and recorded together in one line: lines cost much."""
-    told = list(zip(batch, outcomes, strict=True))
-    together = [ended for ended, outcome in told if outcome == State.SUBMITTED] if len(batch) > 1 else []
+def _log(batch: Sequence[CompletedAttempt], results: Sequence[str]) -> None:
+    """Log each attempt; the ones that were submitted and recorded together share a line, because lines are expensive."""
+    pairs = list(zip(batch, results, strict=True))
+    together = [completed for completed, result in pairs if result == State.SUBMITTED] if len(batch) > 1 else []
     if together:
-        log.info("submitted to the vendor", submits=[_brief(ended) for ended in together])
-    for ended, outcome in told:
-        if not together or outcome != State.SUBMITTED:
-            _tell_one(ended, outcome)
+        log.info("submitted to the vendor", submits=[_brief(completed) for completed in together])
+    for completed, result in pairs:
+        if not together or result != State.SUBMITTED:
+            _log_one(completed, result)
 
 
-def _brief(ended: CompletedAttempt) -> str:
-    record, answer = ended.begun.record, ended.answer
+def _brief(completed: CompletedAttempt) -> str:
+    record, answer = completed.attempt.record, completed.answer
     return f"{record.message_id} {record.lane.value} attempt {record.attempt} {answer.code} {answer.request_id or ''}".rstrip()
 
 
-def _tell_one(ended: CompletedAttempt, outcome: str) -> None:
-    record, answer = ended.begun.record, ended.answer
+def _log_one(completed: CompletedAttempt, result: str) -> None:
+    record, answer = completed.attempt.record, completed.answer
     log.info(
-        "submitted to the vendor" if outcome == State.SUBMITTED else "attempt ended",
+        "submitted to the vendor" if result == State.SUBMITTED else "attempt ended",
         message_id=record.message_id,
         lane=record.lane.value,
         attempt=record.attempt,
         kind=answer.kind.value,
         code=answer.code,
         request_id=answer.request_id,
-        outcome=outcome,
+        outcome=result,
         **({"vendor_message": answer.message} if answer.message else {}),
     )
 
 
 def _fail(batch: Sequence[CompletedAttempt], error: Exception) -> None:
-    for ended in batch:
-        if not ended.recorded.done():
-            ended.recorded.set_exception(error)
+    for completed in batch:
+        if not completed.recorded.done():
+            completed.recorded.set_exception(error)

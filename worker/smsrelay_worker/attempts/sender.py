@@ -1,57 +1,32 @@
-"""Sender: the door through which messages are attempted.
+"""Sender: attempts messages. Every attempt of a message starts here.
 
-Enters: message ids, from a wake-up that may be a repetition. Leaves: for each an ``Outcome`` saying what became of it. The steps:
-1. claim the wake-up and read the records; one that finds nothing to start ends here;
-2. wait for slots in the shared rate; without one, or halted, a message is put off, which is no attempt;
-3. begin: write the attempt down, leased, before anything leaves the house (compare-and-set: one of many wake-ups wins);
+Takes message ids from a wake-up, which may be a repetition. The steps for each chunk of ids (``attempts.chunk``):
+1. claim the wake-up and read the records; a message with nothing to start ends here;
+2. wait for slots in the shared rate; without one, or while halted, a message is deferred, which counts no attempt;
+3. begin: record the attempt with a lease before anything is sent (compare-and-set: of many wake-ups, one wins);
 4. submit to the vendor, several at a time (``attempts.submit``);
-5. record the answers, whatever a report may have written meanwhile (``attempts.recorder``).
-Killed between 3 and 5, the lease runs out and the message is uncertain; it is not submitted again blindly.
-Fails with ``StoreUnavailable``: before 3 nothing has happened, after 3 the lease decides.
+5. record the answers, even if a report has arrived meanwhile (``attempts.recorder``).
+If the process is killed between 3 and 5, the lease runs out and the message is uncertain; it is not blindly submitted again.
+Raises ``StoreUnavailable``: before 3 nothing has happened, after 3 the lease decides.
 """
 
-import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from smsrelay.enqueue import Enqueuer
-from smsrelay_worker.attempts.chunk import Chunk, Doors
-from smsrelay_worker.attempts.submit import Submitter
-from smsrelay_worker.attempts.timeouts import Timeouts
+from smsrelay_worker.attempts.chunk import Chunk
+from smsrelay_worker.attempts.send_context import SendContext
 from smsrelay_worker.messages.outcome import Outcome
-from smsrelay_worker.policy.model import Policy
-from smsrelay_worker.rate_limit.cost import Tariff
-from smsrelay_worker.rate_limit.limiter import Limit
-from smsrelay_worker.reports.pending import PendingReports
-from smsrelay_worker.store.records import Store
 
 
 class Sender:
     """Attempts messages; safe to share between threads."""
 
-    def __init__(  # noqa: PLR0913  the composition root hands over every collaborator by name
-        self,
-        *,
-        store: Store,
-        limit: Limit,
-        submits: Submitter,
-        unread: PendingReports,
-        enqueuer: Enqueuer,
-        tariff: Tariff,
-        policy: Policy,
-        waits: Timeouts,
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._stopping = threading.Event()
-        stopping = self._stopping
-        self._doors = Doors(
-            store, limit, submits, unread, enqueuer, tariff, policy, waits, stopping.is_set, stopping.wait, monotonic
-        )
+    def __init__(self, context: SendContext) -> None:
+        self._context = context
 
     def attempt(self, message_ids: Sequence[str]) -> list[Outcome]:
-        """Attempt each message that waits to be attempted; raises ``StoreUnavailable``."""
-        return Chunk(self._doors, message_ids).attempt()
+        """Attempt each message that waits for it; returns an outcome for each. Raises ``StoreUnavailable``."""
+        return Chunk(self._context, message_ids).attempt()
 
     def stop(self) -> None:
-        """From now on chunks give back what is not begun: the process is about to end. May be called by a signal's handler."""
-        self._stopping.set()
+        """The process is about to end: from now on, chunks give back what has not begun. A signal handler may call this."""
+        self._context.stopping.set()

@@ -1,6 +1,6 @@
-"""``smsrelay doctor``: what is known to lose or double messages in this installation, and what to do about it.
+"""``smsrelay doctor``: prints what this installation has that is known to lose or duplicate messages, and what to do about it.
 
-Enters: the environment. Leaves: a table or JSON. Ends with 0 when nothing was found but notes, 1 with warnings, 2 with an error.
+Exit code 0: nothing found, or notes only; 1: warnings; 2: at least one error.
 """
 
 import json
@@ -23,8 +23,12 @@ _ORDER = list(Severity)
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def doctor(as_json: bool) -> None:
-    """Look for what is known to lose or double messages."""
-    logs.set_up("CRITICAL")  # what goes wrong on the way becomes a finding
+    """Look for anything known to lose or duplicate messages.
+
+    Checks the settings, store and broker, the callback URL and this host. Exits with 2 if it finds an error, with 1 if it finds
+    warnings, else with 0.
+    """
+    logs.set_up("CRITICAL")  # whatever goes wrong on the way becomes a finding
     found = sorted(examine(), key=lambda one: _ORDER.index(one.severity))
     if as_json:
         click.echo(json.dumps({"findings": [asdict(one) for one in found], "exit_code": exit_code(found)}, indent=2))

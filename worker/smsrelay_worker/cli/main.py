@@ -1,59 +1,34 @@
-"""``smsrelay``: every command by its name."""
+"""``smsrelay``: starts the command line, or says in one sentence which extra the command lacks.
 
-import click
-import structlog
+Nothing but the standard library is imported here, so that it can say so where nothing else is installed.
+"""
 
-from smsrelay import logs
-from smsrelay.cli import commands as producers_cli
-from smsrelay.cli.bulk import bulk
-from smsrelay.cli.commands import told
-from smsrelay_worker.cli import messages as cli_messages
-from smsrelay_worker.cli import processes as run
-from smsrelay_worker.cli import status as cli_status
-from smsrelay_worker.cli.dead import dead
-from smsrelay_worker.cli.doctor import doctor
-from smsrelay_worker.cli.policy import policy
-from smsrelay_worker.desk.demo import demo
-from smsrelay_worker.desk.up import up
-from smsrelay_worker.unknown_settings import unknown_settings
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.util import find_spec
 
-_LOGGING = ("receiver", "flower")  # processes whose standard error is a log; the worker's tells it itself
-log = structlog.get_logger()
+from smsrelay_worker.cli.commands import COMMANDS
+from smsrelay_worker.cli.extras import how_to_install, lacks
+
+_MISSING = 2  # exit code, as of any wrong command line
+_HELP = ("click", "structlog")  # what --help imports; every extra that has a command brings them
 
 
-@click.group()
-@click.version_option(package_name="smsrelay")
-@click.pass_context
-def main(context: click.Context) -> None:
-    """Send SMS through one vendor: never lost, never twice by accident, never over the rate."""
-    with told():
-        unread = unknown_settings() if context.invoked_subcommand != "worker" else []
-    if unread and context.invoked_subcommand in _LOGGING:
-        logs.set_up()
-        log.warning("unknown settings are not read", names=unread)
-    elif unread:
-        click.echo(f"unknown settings are not read: {', '.join(unread)}", err=True)
+def main() -> None:
+    """Run the command that the arguments name."""
+    if sentence := lacking(sys.argv[1:]):
+        print(sentence, file=sys.stderr)
+        raise SystemExit(_MISSING)
+    import_module("smsrelay_worker.cli.group").smsrelay(prog_name="smsrelay")
 
 
-for command in (
-    producers_cli.send,
-    bulk,
-    cli_messages.show,
-    cli_messages.why,
-    cli_messages.cancel,
-    cli_status.status,
-    cli_status.rate,
-    cli_status.resume,
-    cli_status.metrics,
-    dead,
-    doctor,
-    policy,
-    run.worker,
-    producers_cli.receiver,
-    run.flower,
-    run.simulator,
-    up,
-    demo,
-    producers_cli.schema,
-):
-    main.add_command(command)
+def lacking(arguments: Sequence[str]) -> str:
+    """What to install before these arguments can run; empty when nothing is missing."""
+    name = next((word for word in arguments if not word.startswith("-")), "")
+    if name in COMMANDS:
+        extra = COMMANDS[name].extra
+        return f"smsrelay {name} needs packages that are not installed: {how_to_install(extra)}" if lacks(extra) else ""
+    if any(find_spec(package) is None for package in _HELP):
+        return f"the command line needs packages that are not installed: {how_to_install('cli')}"
+    return ""

@@ -1,6 +1,6 @@
-"""``smsrelay show``, ``why`` and ``cancel``: what a person may see and do.
+"""``smsrelay show``, ``why`` and ``cancel``: one message, by its id.
 
-Enters: arguments of a command line. Leaves: text or JSON. A message that is not there ends with 1, an absent store with 3.
+Exit code 1: no such message, or too late to cancel it; 3: the store does not answer.
 """
 
 import json
@@ -10,12 +10,12 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from smsrelay.cli.commands import told
+from smsrelay.cli.errors import cli_errors
 from smsrelay.contract.state import State
 from smsrelay_worker.messages import lifecycle
 from smsrelay_worker.messages.record import Record
-from smsrelay_worker.messages.timeline import Line, ahead, clock, story
-from smsrelay_worker.operations.operator import Operator
+from smsrelay_worker.messages.timeline import Line, clock, describe_timeline, next_step
+from smsrelay_worker.operations.wiring import Operations
 from smsrelay_worker.policy.describe import explain
 from smsrelay_worker.policy.model import Policy
 from smsrelay_worker.policy.toml_file import load_policy
@@ -36,13 +36,13 @@ _STYLES = {
 @click.argument("message_id")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def show(message_id: str, as_json: bool) -> None:
-    """Tell what happened to a message, and why."""
-    with told():
+    """Show what happened to a message, and why."""
+    with cli_errors():
         settings = OperatorSettings()
-        reading, policy = Operator.wire(settings).store.read(message_id), load_policy(settings.policy)
+        reading, policy = Operations.wire(settings).records.read(message_id), load_policy(settings.policy)
     if reading is None:
-        raise click.ClickException("no such message, or its retention is over")
-    lines = story(reading.record, policy)
+        raise click.ClickException("no such message, or its retention has ended")
+    lines = describe_timeline(reading.record, policy)
     if as_json:
         click.echo(json.dumps(_as_json(reading.record, lines), ensure_ascii=False, indent=2))
     else:
@@ -52,16 +52,19 @@ def show(message_id: str, as_json: bool) -> None:
 @click.command()
 @click.argument("message_id")
 def why(message_id: str) -> None:
-    """Tell every decision on a message: what was known, the rule that decided, and what that rule says."""
-    with told():
+    """Show every decision about a message, and what comes next.
+
+    Each decision comes with what was known then, the rule that decided, and what that rule says.
+    """
+    with cli_errors():
         settings = OperatorSettings()
-        reading, policy = Operator.wire(settings).store.read(message_id), load_policy(settings.policy)
+        reading, policy = Operations.wire(settings).records.read(message_id), load_policy(settings.policy)
     if reading is None:
-        raise click.ClickException("no such message, or its retention is over")
-    for line in story(reading.record, policy):
+        raise click.ClickException("no such message, or its retention has ended")
+    for line in describe_timeline(reading.record, policy):
         click.echo(f"{clock(line.at)}  {line.state.value:<10}  {line.text}")
-        click.echo(f"{'':25}rule {line.rule}: {_ruling(line.rule, policy)}")
-    following = ahead(reading.record, policy)
+        click.echo(f"{'':25}rule {line.rule}: {_explained(line.rule, policy)}")
+    following = next_step(reading.record, policy)
     if following:
         click.echo(f"next: {following}")
 
@@ -69,24 +72,25 @@ def why(message_id: str) -> None:
 @click.command()
 @click.argument("message_id")
 def cancel(message_id: str) -> None:
-    """Withdraw a message that nobody has submitted yet."""
-    with told():
-        change = Operator.wire(OperatorSettings()).store.change(message_id, lambda reading: lifecycle.cancelled(reading.record))
+    """Cancel a message that has not been submitted yet."""
+    with cli_errors():
+        records = Operations.wire(OperatorSettings()).records
+        change = records.change(message_id, lambda reading: lifecycle.cancelled(reading.record))
     if change is None:
-        raise click.ClickException("no such message, or its retention is over")
-    if change.transition is None and change.record.state is not State.CANCELLED:  # perhaps by this very call, its answer lost
+        raise click.ClickException("no such message, or its retention has ended")
+    if change.transition is None and change.record.state is not State.CANCELLED:  # cancelled: maybe by us, with a lost answer
         raise click.ClickException(f"too late: it is {change.record.state.value}")
     click.echo("cancelled")
 
 
-def _ruling(rule: str, policy: Policy) -> str:
+def _explained(rule: str, policy: Policy) -> str:
     name = rule.removesuffix(" used up")
     known = name.startswith(("status.", "submit.", "class.", "uncertain."))
-    return explain(policy, name) if known else "the state machine's own (docs/guarantees.md)"
+    return explain(policy, name) if known else "built into the state machine (docs/guarantees.md)"
 
 
 def print_message(record: Record, lines: list[Line], policy: Policy) -> None:
-    """A message and its timeline, for a person."""
+    """Print a message and its timeline for a person."""
     console = wide_console()
     console.print(f"message   {record.message_id}")
     console.print(f"lane      {record.lane.value}, template {record.template}, app {record.app}")
@@ -99,7 +103,7 @@ def print_message(record: Record, lines: list[Line], policy: Policy) -> None:
     for line in lines:
         table.add_row(clock(line.at), Text(line.state.value, style=_STYLES.get(line.state, "")), Text(line.text))
     console.print(table)
-    following = ahead(record, policy)
+    following = next_step(record, policy)
     if following:
         console.print(f"next      {following}")
 

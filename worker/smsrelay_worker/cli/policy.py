@@ -1,7 +1,6 @@
-"""``smsrelay policy``: shows the policy table, explains one row of it, and checks a replacement.
+"""``smsrelay policy``: prints the policy table, explains one row of it, and checks a replacement file.
 
-Enters: the arguments of a command line. Leaves: text on standard output. A wrong file ends the command with 2 and every
-problem on standard error.
+Exit code 2: the file is invalid; all its problems are printed on standard error.
 """
 
 from pathlib import Path
@@ -19,7 +18,7 @@ _STYLES = {"delivered": "green", "submitted": "green", "retry": "yellow", "faile
 
 
 class WrongPolicy(click.ClickException):
-    """A policy file that was refused, as the command line says it."""
+    """A policy file is invalid."""
 
     exit_code = 2
 
@@ -30,12 +29,12 @@ class WrongPolicy(click.ClickException):
     type=click.Path(path_type=Path),
     envvar="SMSRELAY_POLICY",
     show_envvar=True,
-    help="Use and check this policy file instead of the packaged one.",
+    help="Check and use this policy file instead of the packaged one.",
 )
 @click.option("--markdown", is_flag=True, help="Print the table as Markdown.")
 @click.pass_context
 def policy(context: click.Context, file: Path | None, markdown: bool) -> None:
-    """Print what is done about every code of the vendor."""
+    """Print what happens on each code, and check a policy file."""
     context.obj = file
     if context.invoked_subcommand is not None:
         return
@@ -47,14 +46,14 @@ def policy(context: click.Context, file: Path | None, markdown: bool) -> None:
 
 
 @policy.command("explain")
-@click.option("--file", type=click.Path(path_type=Path), help="As for `smsrelay policy`.")
+@click.option("--file", type=click.Path(path_type=Path), help="Check and use this policy file, as in `smsrelay policy --file`.")
 @click.argument("code")
 @click.pass_obj
 def explain_code(group_file: Path | None, file: Path | None, code: str) -> None:
-    """Say what happens on CODE, and when.
+    """Explain in a sentence what happens on CODE, and when.
 
-    CODE is a status code (503), a submit code (0000), a class (throttled), a code of the gateway or of the network (http_429,
-    connection_reset) or a rule's name (uncertain.otp).
+    CODE is a status code (503), a code of the vendor's answer to a submit (0000), a class (throttled), a code of the gateway or
+    the network (http_429, connection_reset), or a rule as a timeline names it (uncertain.otp).
     """
     click.echo(explain(_load(file or group_file), code))
 

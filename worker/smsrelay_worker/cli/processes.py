@@ -1,61 +1,66 @@
-"""``smsrelay worker``, ``flower`` and ``simulator``: each becomes the process it names, so that signals reach the right one.
+"""``smsrelay worker``, ``flower`` and ``simulator``: each replaces its process by the one it names, so that signals reach it.
 
-Enters: arguments. Leaves: never, for the process is replaced. Secrets travel in the environment, not in the process list.
+Secrets stay in the environment and never reach the process list. -P keeps the working folder off the import path: an app may
+have a ``celery.py`` or a ``redis.py`` of its own there.
 """
 
 import click
 
 from smsrelay import logs
-from smsrelay.cli.commands import Refused, refuse_taken, told
+from smsrelay.cli.errors import InvalidInput, cli_errors, require_free_port
 from smsrelay.settings import SettingsError
 from smsrelay_worker.operations.doctor import access
-from smsrelay_worker.processes.exec import become
+from smsrelay_worker.processes.exec import exec_python
 from smsrelay_worker.settings import FlowerSettings, WorkerSettings
 
+_READ_ONLY = ("--read_only=True", "--natural_time=False")  # nobody shall shut down workers or drop tasks from a browser
 _TASKS = "--max_tasks=10000"  # about 11 KB each, so that Flower stays below 200 MB
 _COLUMNS = "--tasks_columns=name,state,kwargs,result,received,uuid"  # lane, attempt and outcome at a glance
-GREEN = ("-m", "gevent.monkey", "--no-os", "--no-signal", "--no-subprocess", "--module")  # the crew forks and reaps by itself
+# Without gevent's fork and wait: the supervisor forks and reaps its children itself.
+GREEN = ("-m", "gevent.monkey", "--no-os", "--no-signal", "--no-subprocess", "--module")
 
 
 @click.command(add_help_option=False, context_settings={"ignore_unknown_options": True})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def worker(arguments: tuple[str, ...]) -> None:
-    """Attempt messages, apply reports, keep the agenda; --help says more."""
+    """Submit messages, apply reports and run what is due."""
     if not {"--help", "-h"} & set(arguments):
         _refuse_without_access(events="--no-events" not in arguments)
-    # What waits in a worker are greenlets: threads spent more on handing the interpreter to each other than on their work. Their
-    # patches come before any import, or half of a library waits one way and half the other.
-    become(*GREEN, "smsrelay_worker.processes.main", *arguments)
+    # Tasks run as greenlets: threads spent more time passing the interpreter to each other than on their work. gevent patches
+    # before anything else is imported, or a library would be patched only in part.
+    exec_python("-P", *GREEN, "smsrelay_worker.processes.main", *arguments)
 
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=click.IntRange(1, 65535), default=5555, show_default=True)
 def flower(host: str, port: int) -> None:
-    """Show the tasks and workers on a page; needs SMSRELAY_FLOWER_AUTH (user:password)."""
-    with told():
+    """Serve Flower's page of tasks and workers.
+
+    Needs SMSRELAY_FLOWER_AUTH (user:password).
+    """
+    with cli_errors():
         settings = FlowerSettings()
-        refuse_taken(host, port)
-    if refusals := access.of_onlooker(settings):
-        raise Refused("\n".join(map(str, refusals)))
+        require_free_port(host, port)
+    if refusals := access.login_problems(settings):
+        raise InvalidInput("\n".join(map(str, refusals)))
     address = (f"--address={host}", f"--port={port}")
-    # Read only: a page that can shut down workers or drop tasks is no page to leave open.
-    become("-m", "smsrelay_worker.processes.flower", *address, "--read_only=True", "--natural_time=False", _TASKS, _COLUMNS)
+    exec_python("-P", "-m", "smsrelay_worker.processes.flower", *address, *_READ_ONLY, _TASKS, _COLUMNS)
 
 
 def _refuse_without_access(*, events: bool) -> None:
-    """Raises ``Refused`` with a sentence for what would let every process of a worker end, time and again."""
+    """Raises ``InvalidInput`` for missing rights with which every process of a worker would end, again after each restart."""
     logs.set_up("ERROR")
     try:
         settings = WorkerSettings()
     except SettingsError:
-        return  # which the worker says itself, once it has looked at its options
-    if refusals := access.of_worker(settings, events=events):
-        raise Refused("no worker starts\n" + "\n".join(map(str, refusals)))
+        return  # the worker reports it, once it has checked its options
+    if refusals := access.worker_problems(settings, events=events):
+        raise InvalidInput("no worker starts\n" + "\n".join(map(str, refusals)))
 
 
-@click.command(context_settings={"ignore_unknown_options": True})
+@click.command(add_help_option=False, context_settings={"ignore_unknown_options": True})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def simulator(arguments: tuple[str, ...]) -> None:
-    """Play the vendor over HTTP; ``--help`` lists how it can be made to misbehave."""
-    become("-m", "smsrelay_simulator", *arguments)
+    """Serve a simulated vendor over HTTP."""
+    exec_python("-P", "-m", "smsrelay_simulator", *arguments)

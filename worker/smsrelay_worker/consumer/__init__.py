@@ -1,1 +1,1 @@
-"""The Celery worker's consumer: what is taken off the broker, checked, and acknowledged."""
+"""The Celery worker's consumer: receives tasks from the broker, validates them, and acknowledges them."""

@@ -1,8 +1,9 @@
-"""SchedulerStep: runs the agenda, and the look for lost tasks, beside the consumer of a worker process, from start to stop.
-MusterStep: says all the while that the process is alive.
+"""Celery bootsteps: threads that run in a worker process beside its consumer, from start to stop.
 
-A turn that fails because store or broker are away is done again a second later. Anything else is a fault of ours: it is logged
-with its trace and the agenda goes on, because the other messages are still owed their times.
+``SchedulerStep`` runs the scheduler and the search for lost tasks. A turn that fails because store or broker are unavailable is
+repeated a second later. An unexpected exception is logged with its traceback and the scheduler goes on, for the sake of the other
+messages.
+``WorkerRegistryStep`` records the heartbeat of the process.
 """
 
 import os
@@ -21,14 +22,14 @@ from smsrelay.store.connection import StoreUnavailable
 from smsrelay_worker.store.worker_registry import BEAT, GONE, WorkerProcess
 
 TURN = 1.0  # seconds between turns
-_LOST_EVERY = 2  # turns
-_HEARD_FROM_ALL = int(GONE / BEAT) + 2  # beats, after which a predecessor that was killed is no longer listed
+_LOST_TASKS_EVERY = 2  # turns
+_CHECK_NAMES_AT = int(GONE / BEAT) + 2  # heartbeats; by then a killed predecessor is no longer listed
 
 log = structlog.get_logger()
 
 
-class _BesideStep(bootsteps.StartStopStep):  # type: ignore[misc]
-    """One thread beside the consumer of a worker process, from start to stop."""
+class _ThreadStep(bootsteps.StartStopStep):  # type: ignore[misc]
+    """Runs one thread from start to stop."""
 
     def __init__(self, worker: Any, **options: Any) -> None:
         super().__init__(worker, **options)
@@ -36,82 +37,82 @@ class _BesideStep(bootsteps.StartStopStep):  # type: ignore[misc]
         self._thread: threading.Thread | None = None
 
     def start(self, worker: Any) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread = threading.Thread(target=self._run, args=(worker,), name=type(self).__name__, daemon=True)
         self._thread.start()
 
     def stop(self, worker: Any) -> None:
-        """Finish what is under way."""
+        """Let the thread finish its turn, for at most 5 s."""
         self._stopping.set()
         if self._thread is not None:
             self._thread.join(timeout=5)
 
     def terminate(self, worker: Any) -> None:
-        """As ``stop``: what is cut short is done by another process, or loses nothing."""
+        """Like ``stop``: a turn that is cut short is done by another process, or loses nothing."""
         self.stop(worker)
 
     def _run(self, worker: Any) -> None:
         raise NotImplementedError
 
 
-class SchedulerStep(_BesideStep):
-    """Turns the agenda."""
+class SchedulerStep(_ThreadStep):
+    """Runs the scheduler's turns, one a second."""
 
     def _run(self, worker: Any) -> None:
         relay, turns = worker.app.relay, 0
         while not self._stopping.wait(TURN):
             started = time.monotonic()
-            self._turn(relay, look_for_lost=turns % _LOST_EVERY == 0)
+            self._turn(relay, find_lost=turns % _LOST_TASKS_EVERY == 0)
             turns += 1
-            log.debug("agenda turned", seconds=round(time.monotonic() - started, 3))
+            log.debug("scheduler turn finished", seconds=round(time.monotonic() - started, 3))
 
-    def _turn(self, relay: Any, look_for_lost: bool) -> None:
+    def _turn(self, relay: Any, find_lost: bool) -> None:
         try:
-            while relay.agenda.turn() > 0 and not self._stopping.is_set():
+            while relay.scheduler.turn() > 0 and not self._stopping.is_set():
                 continue
-            if look_for_lost:
-                relay.lost.find()
+            if find_lost:
+                relay.rescuer.find()
         except (StoreUnavailable, BrokerUnavailable) as error:
-            log.warning("agenda waits", reason=str(error))
+            log.warning("scheduler turn postponed", reason=str(error))
         except Exception:
-            log.exception("agenda turn failed")
+            log.exception("scheduler turn failed")
 
 
-class WorkerRegistryStep(_BesideStep):
-    """Says every few seconds that the process is alive, and at its end that it leaves."""
+class WorkerRegistryStep(_ThreadStep):
+    """Records a heartbeat every few seconds, and removes the process from the registry when it stops."""
 
     def _run(self, worker: Any) -> None:
-        muster, turns, stopping = worker.app.relay.muster, 0, False
+        registry, beats, stopping = worker.app.relay.worker_registry, 0, False
         process = WorkerProcess(
             worker.hostname,
             socket.gethostname(),
             os.getpid(),
             _consumed(worker),
             time.time_ns() // 1_000_000,
-            worker.app.relay.configuration,
+            worker.app.relay.shared_settings,
         )
         while not stopping:
             before, process = process, replace(process, queues=_consumed(worker))
-            if before != process:  # listed as it is now alone
-                self._tell(muster.leaves, before)
-            self._tell(muster.alive, process)
-            turns += 1
-            if turns == _HEARD_FROM_ALL:
-                self._tell(lambda one: _warn_of_namesakes(muster.processes(), one), process)
+            if before != process:  # an entry is the whole value, so the old one has to go
+                self._record(registry.leaves, before)
+            self._record(registry.alive, process)
+            beats += 1
+            if beats == _CHECK_NAMES_AT:
+                self._record(lambda own: _warn_of_namesakes(registry.processes(), own), process)
             stopping = self._stopping.wait(BEAT)
-        self._tell(muster.leaves, process)
+        self._record(registry.leaves, process)
 
-    def _tell(self, tell: Callable[[WorkerProcess], None], process: WorkerProcess) -> None:
+    def _record(self, record: Callable[[WorkerProcess], None], process: WorkerProcess) -> None:
         try:
-            tell(process)
+            record(process)
         except StoreUnavailable as error:
-            log.debug("not told that this worker is alive", reason=str(error))
-        except Exception:  # the next beat may succeed, and without any `smsrelay status` shows no worker
-            log.exception("not told that this worker is alive")
+            log.debug("heartbeat not recorded", reason=str(error))
+        except Exception:  # go on: without heartbeats `smsrelay status` shows no worker, and the next one may succeed
+            log.exception("heartbeat not recorded")
 
 
 def _consumed(worker: Any) -> tuple[str, ...]:
-    """The queues that tasks are really taken from; none while there is no connection to the broker."""
+    """The queues that the process consumes from at this moment; none while it is not connected to the broker."""
     consumer = getattr(worker.consumer, "task_consumer", None)
     if consumer is None:
         return ()
@@ -119,8 +120,8 @@ def _consumed(worker: Any) -> tuple[str, ...]:
 
 
 def _warn_of_namesakes(processes: Sequence[WorkerProcess], own: WorkerProcess) -> None:
-    """Celery addresses workers by name, so two of one name answer for each other, and Flower shows them as one."""
+    """Warn of workers with the same name: Celery addresses workers by name, and Flower would show them as one."""
     others = [one for one in processes if one.name == own.name and (one.host, one.pid) != (own.host, own.pid)]
     if others:
         found = [f"process {one.pid} on {one.host}" for one in others]
-        log.warning("another worker has this name", name=own.name, others=found)
+        log.warning("another worker has the same name", name=own.name, others=found)

@@ -1,9 +1,9 @@
-"""MaskedConsumer: the worker's end of the broker, and what it does with a message that is no task of ours.
+"""DeadLetteringConsumer: Celery's consumer, which keeps unreadable messages and survives a broker that fails or refuses.
 
-Celery logs such a message whole and drops it, and kombu falls over what is no envelope at all. It may be somebody's SMS job with
-a typing error, so here it is kept in the store for a person to look at, and the log names only queue, task and reason. Without
-the store it goes back to its queue.
-A broker that refuses (a full memory, too few replicas) is no reason to end the process either: it is connected to again.
+Celery logs a message it cannot read whole and drops it, and kombu raises on one that is no envelope. It may be an SMS job with a
+typing error, so it is kept in the store (``sms:undecodable``) for a person to look at, and the log names only queue, task and
+reason. If the store is unavailable, it is requeued. A broker that refuses commands (full memory, too few replicas) does not end
+the process either: the consumer reconnects.
 """
 
 import time
@@ -17,53 +17,53 @@ from kombu.exceptions import KombuError
 from kombu.transport.redis import Transport
 
 from smsrelay.store.connection import StoreUnavailable
-from smsrelay_worker.consumer.decompression import bound
-from smsrelay_worker.consumer.queue_item import WRAPPED, flaw
-from smsrelay_worker.consumer.redis_transport import owing
+from smsrelay_worker.consumer.decompression import limit_decompression
+from smsrelay_worker.consumer.queue_item import WRAPPED, why_unreadable
+from smsrelay_worker.consumer.redis_transport import transport_with
 from smsrelay_worker.consumer.unsent_acks import UnsentAcks
-from smsrelay_worker.consumer.validation import fault, shown_id
+from smsrelay_worker.consumer.validation import loggable_id, why_invalid
 
 log = structlog.get_logger()
 
 
-_HEARTBEAT = 20  # seconds; a RabbitMQ that is silent for two of them is gone
-_RECONNECT = 2  # seconds between tries
-_BREATH = 1.0  # seconds before a task that could not be kept goes back to its queue
-_PUT_BACK_WITHIN = 5.0  # seconds, at the end, for a broker to take back what was popped and not noted
-_CONNECT_WITHIN = 4  # seconds, which is Celery's default
+_HEARTBEAT = 20  # seconds; a RabbitMQ silent for twice as long counts as disconnected
+_RECONNECT_PAUSE = 2  # seconds between tries to connect
+_REQUEUE_PAUSE = 1.0  # seconds before a message that could not be kept is requeued
+_REQUEUE_TIMEOUT = 5.0  # seconds, at shutdown, to requeue items that were popped and not recorded
+_CONNECT_TIMEOUT = 4  # seconds; Celery's default
 
 
-class MaskedConsumer(Consumer):  # type: ignore[misc]
-    """A consumer that keeps what it cannot read."""
+class DeadLetteringConsumer(Consumer):  # type: ignore[misc]
+    """Passes on only messages that Celery can work with, and keeps all others."""
 
     def create_task_handler(self, **options: Any) -> Callable[[Any], None]:
-        """Let only messages through that Celery can work with; any other one is kept, and the consumer goes on.
+        """The handler of received messages, which keeps those that Celery cannot work with.
 
-        Celery takes whatever such a message raises for its own failure and ends the worker; the message then comes back, and ends
-        the next one.
+        Celery would take the exception that such a message raises for a failure of its own, and end the worker. The message would
+        then be redelivered and end the next worker.
         """
         receive = super().create_task_handler(**options)
-        of_broker = (*self.connection_errors, *self.channel_errors)  # they say that the broker went away, nothing of the message
+        broker_errors = (*self.connection_errors, *self.channel_errors)  # not the message's fault
         channel = self.task_consumer.channel
         for name in ("basic_ack", "basic_reject"):
-            setattr(channel, name, partial(self._tell, getattr(channel, name)))
+            setattr(channel, name, partial(self._ignoring_broker_errors, getattr(channel, name)))
 
         def on_task_received(message: Any) -> None:
             try:
                 reason = _reason_to_keep(message)
                 if reason is None:
                     receive(message)
-            except of_broker:
+            except broker_errors:
                 raise
-            except Exception as error:  # noqa: BLE001  whatever it is, the message is kept for a person
-                reason = f"{type(error).__name__} on its way to a task"
+            except Exception as error:  # noqa: BLE001  whatever it is, a person has to look at the message
+                reason = f"{type(error).__name__} before it became a task"
             if reason is not None and not message.acknowledged:
                 self._keep(message, reason)
 
         return on_task_received
 
     class Blueprint(Consumer.Blueprint):  # type: ignore[misc]
-        """Without the step that declares 28 quorum queues for countdowns, which we never use; remote control only looks."""
+        """Without the step that declares 28 quorum queues for countdowns, which we never use; remote control is read-only."""
 
         default_steps: ClassVar = [
             "smsrelay_worker.consumer.remote_control:ReadOnlyControl" if step.endswith(":Control") else step
@@ -72,119 +72,119 @@ class MaskedConsumer(Consumer):  # type: ignore[misc]
         ]
 
     def __init__(self, *args: Any, **options: Any) -> None:
-        # Only here, and not for every connection of the app: Flower sends none while events keep it busy, and would be cut off.
+        # For this connection only: Flower sends no heartbeats while it is busy with events, and would be disconnected.
         super().__init__(*args, **{**options, "amqheartbeat": _HEARTBEAT})
-        # Celery has just unset it because of what an old gevent did with time-outs: a silent host would be waited for for ever.
-        self.app.conf.broker_connection_timeout = _CONNECT_WITHIN
-        bound()
-        self._owed = UnsentAcks()
-        self._checking = owing(self._owed)
-        self._unheard = False
+        # Celery has just unset it, to work around an old gevent. Without it, a host that does not answer would block for ever.
+        self.app.conf.broker_connection_timeout = _CONNECT_TIMEOUT
+        limit_decompression()
+        self._unsent = UnsentAcks()
+        self._transport = transport_with(self._unsent)
+        self._outage_logged = False
 
     def ensure_connected(self, conn: Any) -> Any:
-        """Try every two seconds for as long as it takes; Celery's pauses grow to half a minute. On Redis, look before reading."""
+        """Connect, trying every two seconds without end (Celery's pauses grow to half a minute); on Redis, by our transport."""
         if conn.get_transport_cls() is Transport:
-            conn.resolve_aliases = {self._checking: conn.transport_cls}  # the name that the log shows
-            conn.transport_cls = self._checking
-        self._unheard = False
+            conn.resolve_aliases = {self._transport: conn.transport_cls}  # the name shown in the log
+            conn.transport_cls = self._transport
+        self._outage_logged = False
         conn.ensure_connection = partial(
-            conn.ensure_connection, interval_start=_RECONNECT, interval_step=0, interval_max=_RECONNECT
+            conn.ensure_connection, interval_start=_RECONNECT_PAUSE, interval_step=0, interval_max=_RECONNECT_PAUSE
         )
         return super().ensure_connected(conn)
 
     def on_connection_error_after_connected(self, exc: Exception) -> None:
-        """Connect again. After a mere refusal that would succeed at once, and meet the same refusal."""
+        """Reconnect; after a refused command only after a pause, because it would succeed at once and be refused again."""
         super().on_connection_error_after_connected(exc)
         if not isinstance(exc, self.connection_errors):
-            time.sleep(_RECONNECT)
+            time.sleep(_RECONNECT_PAUSE)
 
     def shutdown(self) -> None:
-        """End; what was popped and could not be noted goes back to its queue."""
+        """Shut down, and requeue items that were popped and could not be recorded as unacknowledged."""
         super().shutdown()
-        until = time.monotonic() + _PUT_BACK_WITHIN
-        while self._owed.popped and time.monotonic() < until:
-            self._put_back()
-        for one in self._owed.popped:
-            task = shown_id(_named(one.message.get("headers") or {}))
-            log.error("a popped task is lost: the broker did not take it back", queue=one.queue, task_id=task)
+        until = time.monotonic() + _REQUEUE_TIMEOUT
+        while self._unsent.popped and time.monotonic() < until:
+            self._requeue_popped()
+        for popped in self._unsent.popped:
+            task_id = loggable_id(_task_id(popped.message.get("headers") or {}))
+            log.error("popped task lost: the broker did not take it back", queue=popped.queue, task_id=task_id)
 
-    def _put_back(self) -> None:
+    def _requeue_popped(self) -> None:
         with self.app.connection_for_read() as connection:
-            connection.transport_cls = self._checking
+            connection.transport_cls = self._transport
             try:
-                connection.channel().close()  # which puts it back
+                connection.channel().close()  # which requeues them
             except (*connection.connection_errors, *connection.channel_errors) as error:
-                self._owed.failed(error)
-        if self._owed.popped:
-            time.sleep(_BREATH)
+                self._unsent.failed(error)
+        if self._unsent.popped:
+            time.sleep(_REQUEUE_PAUSE)
 
     def on_decode_error(self, message: Any, exc: Exception) -> None:
-        """The body is not what its content type says."""
+        """Keep a message whose body is not what its content type says."""
         self._keep(message, "undecodable body")
 
     def on_unknown_message(self, body: Any, message: Any) -> None:
-        """Not a Celery task at all."""
+        """Keep a message that is no Celery task."""
         self._keep(message, "no Celery task")
 
     def on_unknown_task(self, body: Any, message: Any, exc: Exception) -> None:
-        """A task under a name we do not have."""
+        """Keep a task with an unknown name."""
         self._keep(message, "unknown task name")
 
     def on_invalid_task(self, body: Any, message: Any, exc: Exception) -> None:
-        """A task whose parts do not fit the protocol."""
+        """Keep a task that violates the protocol."""
         self._keep(message, "invalid task")
 
     def _keep(self, message: Any, reason: str) -> None:
         queue = str((message.delivery_info or {}).get("routing_key", ""))
-        task_id = _named(message.headers or {})
+        task_id = _task_id(message.headers or {})
         body = message.body if isinstance(message.body, bytes | str) else bytes(message.body or b"")
         try:
-            kept_id = self.app.relay.store.keep_undecodable(queue, reason, body, task_id)
+            kept_id = self.app.relay.undecodable.keep(queue, reason, body, task_id)
         except StoreUnavailable as error:
-            log.error("a task nobody can read goes back to its queue", queue=queue, task_id=shown_id(task_id), reason=str(error))
-            self._later(message.requeue)
+            log.error("unreadable task requeued", queue=queue, task_id=loggable_id(task_id), reason=str(error))
+            self._after_pause(message.requeue)
             return
         log.error(
-            "a task nobody can read is kept under sms:undecodable",
+            "unreadable task kept under sms:undecodable",
             queue=queue,
-            task_id=shown_id(task_id),
+            task_id=loggable_id(task_id),
             kept_id=kept_id,
             reason=reason,
         )
         message.ack()
 
-    def _later(self, act: Callable[[], None]) -> None:
-        """In a moment, so that a task does not spin between a living broker and a dead store."""
+    def _after_pause(self, act: Callable[[], None]) -> None:
+        """Call ``act`` after a pause, so that a message does not cycle at full speed while the store is unavailable."""
         if self.hub is None:
-            time.sleep(_BREATH)
+            time.sleep(_REQUEUE_PAUSE)
             act()
         else:
-            self.hub.call_later(_BREATH, act)
+            self.hub.call_later(_REQUEUE_PAUSE, act)
 
-    def _tell(self, tell: Callable[..., None], *told: Any, **options: Any) -> None:
-        """Acknowledge or reject on a channel that may be gone, which is harmless: the broker gives the task out again.
+    def _ignoring_broker_errors(self, acknowledge: Callable[..., None], *args: Any, **options: Any) -> None:
+        """Acknowledge or reject. On a lost channel that fails, which is harmless: the broker redelivers the task.
 
-        Kombu would log each such task as critical, with a trace.
+        Kombu would log each such task as critical, with a traceback.
         """
         try:
-            tell(*told, **options)
+            acknowledge(*args, **options)
         except (*self.connection_errors, *self.channel_errors) as error:
-            if not self._unheard:
-                log.warning("the broker was gone before it heard of finished tasks", reason=type(error).__name__)
-            self._unheard = True
+            if not self._outage_logged:
+                log.warning("tasks not acknowledged: the broker was gone", reason=type(error).__name__)
+            self._outage_logged = True
 
 
-def _named(headers: Any) -> str | None:
-    named = headers.get("id") if isinstance(headers, dict) else None
-    return named if isinstance(named, str) else None
+def _task_id(headers: Any) -> str | None:
+    task_id = headers.get("id") if isinstance(headers, dict) else None
+    return task_id if isinstance(task_id, str) else None
 
 
 def _reason_to_keep(message: Any) -> str | None:
     headers = message.headers or {}
     if WRAPPED in headers:
-        return flaw(message.body)
+        return why_unreadable(message.body)
     try:
         payload = message.payload
-    except (KombuError, ValueError, LookupError):  # the two: of a content type or an encoding that is none
+    except (KombuError, ValueError, LookupError):  # the latter two: an unknown content type or encoding
         return "undecodable body"
-    return fault(headers, payload)
+    return why_invalid(headers, payload)

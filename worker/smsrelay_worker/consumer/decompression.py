@@ -1,7 +1,7 @@
-"""Decompression: what a message of the broker may become when it is unpacked; ten kilobytes may be ten megabytes, or gigabytes.
+"""Bounded decompression of message bodies: ten compressed kilobytes may hold gigabytes.
 
-Takes a packed body, from anybody. Returns the body, or raises, upon which kombu says that the message cannot be decoded and it is
-kept for a person. ``bound`` puts this in the place of kombu's own functions, which have no limit, whatever the broker.
+``limit_decompression`` replaces kombu's own functions, which have no limit. A body that is too long raises ``ValueError``; kombu
+then reports the message as undecodable, and the consumer keeps it for a person to look at.
 """
 
 import bz2
@@ -13,27 +13,27 @@ from typing import Any
 
 from kombu import compression
 
-LONGEST = 1024 * 1024  # bytes; a job holds 20 parameters of 500 characters at most
+MAX_BODY = 1024 * 1024  # bytes; a job holds at most 20 parameters of 500 characters
 _LZMA_MEMORY = 64 * 1024 * 1024  # bytes; a header may ask for gigabytes
-_UNPACKERS: dict[str, Callable[[], Any]] = {
+_DECOMPRESSORS: dict[str, Callable[[], Any]] = {
     "application/x-gzip": zlib.decompressobj,
     "application/x-bz2": bz2.BZ2Decompressor,
     "application/x-lzma": partial(lzma.LZMADecompressor, memlimit=_LZMA_MEMORY),
 }
 
 
-def bound() -> None:
-    """From now on unpack no more than ``LONGEST``, by the methods that every Python has, and refuse the others."""
+def limit_decompression() -> None:
+    """From now on kombu decompresses at most ``MAX_BODY``, only with the standard library's methods, and refuses all others."""
     for method in compression.encoders():
-        packer, _ = compression.get_encoder(method)
-        compression.register(packer, partial(_unpacked, _UNPACKERS.get(method)), method)
+        compress, _ = compression.get_encoder(method)
+        compression.register(compress, partial(_decompressed, _DECOMPRESSORS.get(method)), method)
 
 
-def _unpacked(unpacker: Callable[[], Any] | None, packed: bytes) -> bytes:
-    if unpacker is None:
-        raise ValueError("not unpacked: a method that is not bounded")
-    unpacking = unpacker()
-    body: bytes = unpacking.decompress(packed, LONGEST)
-    if not unpacking.eof:
-        raise ValueError("not unpacked: cut off, or too long")
+def _decompressed(new_decompressor: Callable[[], Any] | None, compressed: bytes) -> bytes:
+    if new_decompressor is None:
+        raise ValueError("not decompressed: a method without a limit")
+    decompressor = new_decompressor()
+    body: bytes = decompressor.decompress(compressed, MAX_BODY)
+    if not decompressor.eof:
+        raise ValueError("not decompressed: cut off, or too long")
     return body

@@ -1,8 +1,8 @@
-"""An item of a Redis queue, before kombu has read it: whole, or wrapped so that it can be kept. Pure but for a random tag.
+"""Makes an item of a Redis queue readable for kombu before kombu parses it; pure but for a random tag.
 
-Enters: the bytes that somebody pushed onto a queue of ours. Leaves: an envelope that kombu reads without a fault. One that is
-whole stays as it is; in place of any other comes an envelope whose body is the item, marked by a header. Kombu itself raises on
-such an item after it has taken it: the item would be gone, and the worker with it.
+Anybody may push anything onto a queue. Kombu raises on an item that is no envelope after it has popped it, so the item would be
+lost and the worker would end. A valid envelope stays as it is. Any other item becomes the body of a new envelope, marked by a
+header, so that the consumer can keep it for a person to look at.
 """
 
 import base64
@@ -12,36 +12,43 @@ from typing import Any
 
 from kombu.utils.json import dumps, loads
 
-WRAPPED = "smsrelay-wrapped"  # header of a wrapped item
+WRAPPED = "smsrelay-wrapped"  # header that marks a wrapped item
 _ENCODINGS = {None, "utf-8", "base64"}
-_UNREADABLE = (ValueError, TypeError, AttributeError, ArithmeticError, LookupError, RecursionError)  # of JSON with typed values
-_DEEPEST = 64  # of lists and objects in each other; a writer stands deeper on the stack than the reader, and would fail
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    LookupError,
+    RecursionError,
+)  # by kombu's JSON with its typed values
+_MAX_DEPTH = 64  # of nested lists and objects; writing takes more of the stack than reading, and would fail
 _TEXTS = ("content-type", "content-encoding", "body")
 
 
-def readable(item: bytes, queue: str) -> bytes:
-    """An envelope for kombu, with ``queue`` as where it goes when it is given back."""
+def readable_item(item: bytes, queue: str) -> bytes:
+    """The item as an envelope that kombu can read and that is requeued to ``queue``."""
     envelope = _envelope(item)
-    if envelope is None or _flaw(envelope) is not None:
+    if envelope is None or _fault(envelope) is not None:
         return _wrapped(item, queue)
     info = envelope["properties"]["delivery_info"]
     if (info.get("exchange"), info.get("routing_key")) == ("", queue):
         return item
-    # Else the broker would give it back to a queue that nobody reads.
+    # Otherwise it would be requeued to a queue that nobody reads.
     info |= {"exchange": "", "routing_key": queue}
     return str(dumps(envelope)).encode()
 
 
-def whole(item: bytes | str) -> bool:
-    """Whether kombu can read it as it stands."""
+def is_readable(item: bytes | str) -> bool:
+    """Whether kombu can read the item as it is."""
     envelope = _envelope(item)
-    return envelope is not None and _flaw(envelope) is None
+    return envelope is not None and _fault(envelope) is None
 
 
-def flaw(item: bytes) -> str:
-    """Why an item had to be wrapped, in words that quote nothing of it; said anew, because anybody can set a header."""
+def why_unreadable(item: bytes) -> str:
+    """Why an item had to be wrapped, in words that quote nothing of it. Checked again, because anybody can set the header."""
     envelope = _envelope(item)
-    return "no envelope: " + ("not JSON" if envelope is None else _flaw(envelope) or "wrapped by somebody else")
+    return "no envelope: " + ("not JSON" if envelope is None else _fault(envelope) or "wrapped by somebody else")
 
 
 def _envelope(item: bytes | str) -> Any:
@@ -51,8 +58,8 @@ def _envelope(item: bytes | str) -> Any:
         return None
 
 
-def _flaw(envelope: Any) -> str | None:
-    """What kombu would stumble over."""
+def _fault(envelope: Any) -> str | None:
+    """What kombu would fail on."""
     if not isinstance(envelope, dict):
         return "not an object"
     headers, properties = envelope.get("headers"), envelope.get("properties")
@@ -60,10 +67,10 @@ def _flaw(envelope: Any) -> str | None:
         return "headers or properties is not an object"
     if _is_deep(envelope):
         return "nested too deep"
-    return _flaw_of_properties(properties) or _flaw_of_body(envelope, properties.get("body_encoding"))
+    return _fault_of_properties(properties) or _fault_of_body(envelope, properties.get("body_encoding"))
 
 
-def _flaw_of_properties(properties: dict[str, Any]) -> str | None:
+def _fault_of_properties(properties: dict[str, Any]) -> str | None:
     if not isinstance(properties.get("delivery_info"), dict):
         return "delivery_info is not an object"
     if not _is_tag(properties.get("delivery_tag")):
@@ -73,7 +80,7 @@ def _flaw_of_properties(properties: dict[str, Any]) -> str | None:
     return None
 
 
-def _flaw_of_body(envelope: dict[str, Any], encoding: Any) -> str | None:
+def _fault_of_body(envelope: dict[str, Any], encoding: Any) -> str | None:
     if not all(isinstance(envelope.get(name), str | None) for name in _TEXTS):
         return "body or its content type is not a text"
     body = envelope.get("body") or ""
@@ -88,22 +95,22 @@ def _flaw_of_body(envelope: dict[str, Any], encoding: Any) -> str | None:
 
 
 def _is_tag(tag: Any) -> bool:
-    if isinstance(tag, bool):  # to Python a number, and to Redis nothing that it takes
+    if isinstance(tag, bool):  # a number in Python, but Redis accepts none
         return False
     return isinstance(tag, int) or (isinstance(tag, str) and tag.isascii() and tag != "")
 
 
 def _is_deep(value: Any) -> bool:
-    """Whether it is nested deeper than anything that can be written again wherever that has to be."""
+    """Whether it is nested too deep to be written again from anywhere on the stack."""
     level = [value]
-    for _ in range(_DEEPEST):
-        level = [inner for one in level for inner in _inside(one)]
+    for _ in range(_MAX_DEPTH):
+        level = [inner for one in level for inner in _containers_in(one)]
         if not level:
             return False
     return True
 
 
-def _inside(value: Any) -> Iterable[Any]:
+def _containers_in(value: Any) -> Iterable[Any]:
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return [one for one in inner if isinstance(one, dict | list)]
 

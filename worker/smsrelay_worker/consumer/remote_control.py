@@ -1,9 +1,9 @@
-"""ReadOnlyControl: what a worker answers to Celery's remote control: ping and the questions of ``celery inspect``.
+"""ReadOnlyControl: Celery's remote control, reduced to ping and the queries of ``celery inspect``.
 
-Whoever can publish to the broker can send a command. ``cancel_consumer`` would stop a lane in silence, ``rate_limit`` slow it,
-``shutdown`` end the worker, ``revoke`` drop tasks; all of them are refused, and each is logged once. What a worker is to do
-stands in its settings, and ``smsrelay rate`` sets the rate. Flower asks every worker to send events; that is refused too, since
-``--no-events`` says whether a worker does. What is no message at all, or chooses workers by a regular expression, is dropped.
+Anybody who can publish to the broker can send a command. ``cancel_consumer`` would silently stop a lane, ``rate_limit`` slow it
+down, ``shutdown`` end the worker, ``revoke`` drop tasks. All commands are refused, and each is logged once: a worker follows its
+settings, and ``smsrelay rate`` sets the rate. Flower asks every worker to send events; that is refused too, because
+``--no-events`` decides. Unreadable messages, and those that select workers by a regular expression, are dropped.
 """
 
 from collections.abc import Mapping
@@ -19,13 +19,13 @@ ANSWERED = frozenset(
     {"ping", "stats", "active", "reserved", "scheduled", "registered", "active_queues", "revoked", "query_task"}
     | {"clock", "conf", "report"}
 )
-_EXPECTED = "enable_events"  # from every Flower, every few seconds
+_EXPECTED = "enable_events"  # Flower sends it every few seconds
 
 log = structlog.get_logger()
 
 
 class ReadOnlyPidbox(Pidbox):  # type: ignore[misc]
-    """Celery's mailbox of a worker, with the commands that only look."""
+    """A worker's mailbox, with Celery's read-only commands."""
 
     def __init__(self, consumer: Any) -> None:
         super().__init__(consumer)
@@ -33,14 +33,14 @@ class ReadOnlyPidbox(Pidbox):  # type: ignore[misc]
         self._refused = {_EXPECTED}
 
     def start(self, c: Any) -> None:
-        """Listen; what cannot be decoded is dropped, for it is nobody's job."""
+        """Listen. Messages that cannot be decoded are dropped: they are never SMS jobs."""
         super().start(c)
         self.consumer.on_decode_error = _drop
 
     def on_message(self, body: Any, message: Any) -> None:
-        """Answer a question, refuse a command."""
+        """Answer a query, refuse a command."""
         method = body.get("method") if isinstance(body, Mapping) else None
-        if _is_regular(body):
+        if _selects_by_regex(body):
             return
         if isinstance(method, str) and method in ANSWERED:
             super().on_message(body, message)
@@ -48,20 +48,20 @@ class ReadOnlyPidbox(Pidbox):  # type: ignore[misc]
         known = method if isinstance(method, str) and method in Panel.data else "unknown"
         if known not in self._refused:
             self._refused.add(known)
-            log.warning("a remote command is refused", command=known)
+            log.warning("remote-control command refused", command=known)
 
 
 def _drop(_message: Any, error: Exception) -> None:
-    log.debug("no message of remote control, dropped", reason=type(error).__name__)
+    log.debug("unreadable remote-control message dropped", reason=type(error).__name__)
 
 
-def _is_regular(body: Any) -> bool:
-    """Whether its pattern of workers is a regular expression, which can be one that takes hours to be compared."""
+def _selects_by_regex(body: Any) -> bool:
+    """Whether it selects workers by a regular expression, which may take hours to match."""
     return isinstance(body, Mapping) and bool(body.get("pattern")) and body.get("matcher") != "glob"
 
 
 class ReadOnlyControl(bootsteps.StartStopStep):  # type: ignore[misc]
-    """Celery's step for remote control, with that mailbox."""
+    """Celery's step for remote control, with ``ReadOnlyPidbox``."""
 
     requires = (Tasks,)
 

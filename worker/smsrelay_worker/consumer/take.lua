@@ -1,7 +1,8 @@
--- Notes an item that BRPOP brought as unacknowledged, and takes the next ones off the queue, each noted the moment it is taken.
--- Noted by the broker's own clock: by a worker's, which may be an hour ahead, another one would restore it an hour late.
--- KEYS: index of what is unacknowledged, its items, queue. ARGV: how many more at most, queue's name, tag and item noted.
--- Returns tags and items taken, in turn. One that is not a task of the usual shape stays, and the caller's next BRPOP brings it.
+-- Records an item that BRPOP returned as unacknowledged, and pops the next items of the queue, recording each as it is popped.
+-- The time recorded is the broker's: by the clock of a worker that is an hour ahead, the item would be restored an hour late.
+-- KEYS: the index of unacknowledged items (sorted set), the items themselves (hash), the queue (list).
+-- ARGV: how many more items to pop at most, the queue's name, tag of the item and the record to keep of it.
+-- Returns the popped tags and items, alternating. Stops at an item that is no ordinary task; the caller's next BRPOP returns that one.
 local function tag_of(item)
   local read, task = pcall(cjson.decode, item)
   if not read or type(task) ~= 'table' or type(task.body) ~= 'string' then return nil end
@@ -13,21 +14,21 @@ local function tag_of(item)
 end
 
 local clock = redis.call('TIME')
-local now = string.format('%d.%06d', clock[1], clock[2]) -- a number would lose its microseconds
+local now = string.format('%d.%06d', clock[1], clock[2]) -- as text: a number would lose its microseconds
 
-local function note(tag, noted)
+local function record(tag, item)
   redis.call('ZADD', KEYS[1], now, tag)
-  redis.call('HSET', KEYS[2], tag, noted)
+  redis.call('HSET', KEYS[2], tag, item)
 end
 
-note(ARGV[3], ARGV[4])
+record(ARGV[3], ARGV[4])
 local taken = {}
 for _ = 1, tonumber(ARGV[1]) do
   local item = redis.call('LINDEX', KEYS[3], -1)
   local tag = item and tag_of(item)
   if not tag then break end
   redis.call('RPOP', KEYS[3])
-  note(tag, '[' .. item .. ',"","' .. ARGV[2] .. '"]')
+  record(tag, '[' .. item .. ',"","' .. ARGV[2] .. '"]')
   taken[#taken + 1] = tag
   taken[#taken + 1] = item
 end

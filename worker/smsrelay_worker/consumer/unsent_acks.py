@@ -1,9 +1,10 @@
-"""UnsentAcks: what a worker process owes its broker on Redis, and keeps in hand until the broker has taken it.
+"""UnsentAcks: what a worker process still has to tell its Redis broker, kept until the broker has accepted it.
 
-Acknowledgements, tasks to be given back, and an item that was popped off a queue and could not be noted as unacknowledged. All
-of it outlives the connection: on Redis a tag means the same on any of them. While the broker fails or refuses, it is asked again
-once a second, and nothing more is popped. One line of the log tells an outage.
-Used by the one thread that consumes; other threads only append.
+That is acknowledgements, tasks to requeue, and items popped off a queue that could not be recorded as unacknowledged. All of it
+outlives the connection, because on Redis a delivery tag means the same on every connection. While the broker fails or refuses, it
+is retried once a second and nothing more is popped. An outage is logged once.
+
+Other threads only append; the consuming thread sends. Without an event loop, each thread sends at once.
 """
 
 import contextlib
@@ -17,14 +18,14 @@ import structlog
 
 from smsrelay.servers.redis_errors import why_unavailable
 
-_BREATH = 1.0  # seconds before a broker that failed is asked again
+_RETRY = 1.0  # seconds before a broker that failed is tried again
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Popped:
-    """An item that is on no queue any more."""
+    """An item that is no longer on its queue and not yet recorded as unacknowledged."""
 
     message: dict[str, Any] = field(repr=False)
     queue: str
@@ -32,43 +33,43 @@ class Popped:
 
 @dataclass(slots=True, eq=False)
 class UnsentAcks:
-    """Of one process. ``turns``: an event loop settles it."""
+    """Of one process. ``event_loop``: an event loop flushes them at each turn."""
 
     monotonic: Callable[[], float] = time.monotonic
-    turns: bool = False
-    acks: deque[str] = field(default_factory=deque)  # tags
-    returns: deque[str] = field(default_factory=deque)  # tags of tasks that go back to their queue
+    event_loop: bool = False
+    acks: deque[str] = field(default_factory=deque)  # delivery tags
+    requeues: deque[str] = field(default_factory=deque)  # delivery tags
     popped: deque[Popped] = field(default_factory=deque)
-    _rests_until: float = 0.0
+    _retry_at: float = 0.0
     _failing: bool = False
 
     @property
-    def resting(self) -> bool:
-        """Whether the broker has just failed, and is left alone for a moment."""
-        return self.monotonic() < self._rests_until
+    def backing_off(self) -> bool:
+        """Whether the broker has failed within the last second."""
+        return self.monotonic() < self._retry_at
 
     def failed(self, error: Exception) -> None:
-        """The broker did not take something, or did not answer."""
-        self._rests_until = self.monotonic() + _BREATH
+        """The broker refused something, or did not answer."""
+        self._retry_at = self.monotonic() + _RETRY
         if not self._failing:
             log.warning(
-                "the broker failed, tried again each second",
+                "broker failing, retried every second",
                 reason=why_unavailable(error) or type(error).__name__,
                 acknowledgements=len(self.acks),
-                returns=len(self.returns),
+                requeues=len(self.requeues),
                 popped=len(self.popped),
             )
         self._failing = True
 
     def answered(self) -> None:
-        """The broker took something, or gave something; while it is owed more, the outage may last."""
-        self._failing = self._failing and bool(self.acks or self.returns or self.popped)
+        """The broker answered. The outage is over once nothing is left to tell it."""
+        self._failing = self._failing and bool(self.acks or self.requeues or self.popped)
 
 
-def drained(owed: deque[str]) -> list[str]:
-    """Everything that is owed; another thread may take some of it meanwhile, where threads are the system's."""
-    tags: list[str] = []
+def drain(tags: deque[str]) -> list[str]:
+    """Remove and return all tags. Another thread may remove some at the same time, where threads are not greenlets."""
+    drained: list[str] = []
     with contextlib.suppress(IndexError):
         while True:
-            tags.append(owed.popleft())
-    return tags
+            drained.append(tags.popleft())
+    return drained

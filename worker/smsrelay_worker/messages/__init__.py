@@ -1,1 +1,1 @@
-"""A message's life as pure functions: its record, its states, and what an answer or a report makes of it."""
+"""A message's life as pure functions: its record and states, and the transition for each answer and report."""

@@ -1,10 +1,10 @@
-"""Attempt answer: what the answer to one attempt makes of its message, whatever has happened to the message since; pure.
+"""Attempt result: the transition for a vendor's answer to one attempt, whatever has happened to the message since. Pure.
 
-Enters: the record as it was read, the record as the attempt's begin left it, and the answer. Leaves: how the answer stands to the
-record, and the transition; None when there is nothing to do. Nothing here fails.
-An answer counts only for the begin it belongs to. The attempt's number alone does not identify that begin: an attempt that was
-put off is begun again under the same number, by another owner. A report names only the number, which is enough: an attempt that
-was put off was not executed, so the vendor cannot report on it.
+Takes the record as it was read, the record as the attempt's begin left it, and the answer. Returns the transition, or None if
+there is nothing to do. Never raises.
+An answer counts only for the begin it belongs to. The attempt number alone does not identify that begin: an attempt that was
+deferred is begun again under the same number, by another owner. A report names only the number, which is enough: an attempt that
+was deferred was not executed, so the vendor cannot report on it.
 """
 
 from dataclasses import replace
@@ -19,28 +19,28 @@ from smsrelay_worker.vendors.base import Answer
 
 OVERTAKEN = "answer after report"
 EARLIER = "answer of an earlier begin"
-_PUTS_OFF = {Action.DEFER, Action.HALT}
+_DEFERRING = {Action.DEFER, Action.HALT}
 
 
 class Standing(Enum):
-    """How an answer stands to the record it is to be applied to."""
+    """How an answer relates to the record that it is to be applied to."""
 
-    AWAITED = auto()  # the record is waiting for it
+    AWAITED = auto()  # the record waits for it
     APPLIED = auto()  # it was applied before, and the store's reply was lost
-    OVERTAKEN = auto()  # its attempt is already settled, by a report for example
-    FORGOTTEN = auto()  # the store has lost the begin, because its log was restored for example
-    EARLIER = auto()  # another begin has replaced the one it belongs to
+    OVERTAKEN = auto()  # its attempt is already settled, for example by a report
+    FORGOTTEN = auto()  # the store has lost the begin, for example because it was restored from an older log
+    EARLIER = auto()  # another begin has replaced its own
 
 
 def standing(record: Record, begun: Record, answer: Answer, policy: Policy) -> Standing:
-    """How the answer to the attempt that ``begun`` holds stands to ``record``."""
+    """How the answer to the attempt in ``begun`` (the record as its begin left it) relates to ``record``."""
     rule, attempt = policy.for_answer(answer), begun.attempt
     if record.owner == begun.owner and record.attempt == attempt:
         return _of_the_last_begin(record, begun, answer, rule, policy)
     if record.owner == begun.owner and record.attempt == attempt - 1:
-        return Standing.APPLIED  # only this answer can have taken the attempt back
-    # A delivered message keeps no owner; but an attempt that was put off is delivered by another begin.
-    if record.state is State.DELIVERED and record.attempt == attempt and rule.action not in _PUTS_OFF:
+        return Standing.APPLIED  # only this answer can have uncounted the attempt
+    # A delivered message keeps no owner. But an attempt that was deferred can only have been delivered by another begin.
+    if record.state is State.DELIVERED and record.attempt == attempt and rule.action not in _DEFERRING:
         return _of_a_settled_one(record, begun, answer, rule)
     if record.attempt < attempt and not record.state.final and rule.action not in WAITING:
         return Standing.FORGOTTEN
@@ -48,17 +48,17 @@ def standing(record: Record, begun: Record, answer: Answer, policy: Policy) -> S
 
 
 def answered(record: Record, begun: Record, answer: Answer, policy: Policy, now: int, roll: float) -> Transition | None:
-    """The transition for the answer to the attempt that ``begun`` holds."""
+    """The transition for the answer to the attempt in ``begun``; ``now`` in ms, ``roll`` random from 0 to 1."""
     match standing(record, begun, answer, policy):
         case Standing.AWAITED:
             return lifecycle.answered(record, begun.attempt, answer, policy, now, roll)
         case Standing.APPLIED:
             return None
-        case Standing.FORGOTTEN:  # as a report on it would be; this records the begin again
+        case Standing.FORGOTTEN:  # applied, as a report on it would be; this records the begin again
             return replace(lifecycle.answered(record, begun.attempt, answer, policy, now, roll), owner=begun.owner)
         case Standing.OVERTAKEN:
             noted = lifecycle.noted(record, begun.attempt, OVERTAKEN, answer.code, external_id=answer.external_id)
-            # A delivered record cannot tell whose begin it was, so the id it has stays.
+            # A delivered record does not say whose begin it was, so it keeps the id it has.
             return replace(noted, of_earlier_begin=record.external_id is not None)
         case Standing.EARLIER if _has_line(record, begun, answer, EARLIER):
             return None
@@ -68,14 +68,14 @@ def answered(record: Record, begun: Record, answer: Answer, policy: Policy, now:
 
 
 def counts(record: Record, begun: Record, answer: Answer, policy: Policy) -> bool:
-    """Whether the answer says how the vendor is doing now, and what became of a probe."""
+    """Whether the answer counts for the circuit and as the result of a probe."""
     return standing(record, begun, answer, policy) is not Standing.EARLIER
 
 
 def _of_the_last_begin(record: Record, begun: Record, answer: Answer, rule: Rule, policy: Policy) -> Standing:
     if record.state is State.SUBMITTING:
         return Standing.AWAITED
-    # The resend was queued only because this answer was missing.
+    # The message was queued for a resend only because this answer was missing.
     needless_resend = lifecycle.resend_under_way(record, policy) and rule.action not in WAITING | {Action.UNCERTAIN}
     if (record.state is State.UNCERTAIN or needless_resend) and not _given_before(record, begun, answer, rule):
         return Standing.AWAITED
@@ -87,7 +87,7 @@ def _of_a_settled_one(record: Record, begun: Record, answer: Answer, rule: Rule)
 
 
 def _given_before(record: Record, begun: Record, answer: Answer, rule: Rule) -> bool:
-    """Whether the timeline has a line of the answer."""
+    """Whether the timeline has a line for this answer."""
     return any(_has_line(record, begun, answer, name) for name in (rule.name, f"{rule.name} used up", OVERTAKEN))
 
 

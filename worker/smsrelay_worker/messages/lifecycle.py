@@ -1,9 +1,9 @@
-"""Lifecycle: the state machine of a message, as pure functions from a record and what happened to one transition.
+"""Lifecycle: the state machine of a message, as pure functions from a record and an event to one transition.
 
-Enters: the record as it was read, what happened (a wake-up, an answer, a time that came), the clock and a roll of the dice.
-Leaves: the ``Transition`` to apply, or None when there is nothing to do. Nothing here fails: every record has an answer.
-The store applies a transition only to the record it was decided on; else the caller reads and decides again.
-Instants are ms on the store's clock. Reports of the vendor are in ``messages.reports``.
+Each takes the record as it was read, what happened (a wake-up, an answer, a time that has come), the store's clock in ms and
+perhaps a random roll. It returns the ``Transition`` to apply, or None if there is nothing to do; nothing is raised.
+The store applies a transition only to the record it was decided on; otherwise the caller reads and decides again.
+The vendor's reports are in ``messages.reports``.
 """
 
 from dataclasses import replace
@@ -25,7 +25,7 @@ ENDS = {
 
 
 def begin(record: Record, now: int, lease: int, owner: str, policy: Policy) -> Transition | None:
-    """Start the next attempt of a queued message, leased for ``lease`` ms to ``owner``; None when it is not to be started."""
+    """Begin the next attempt of a queued message, leased to ``owner`` for ``lease`` ms; None if it may not begin now."""
     if record.state is not State.QUEUED or (record.due is not None and record.due > now):
         return None
     if now >= record.expires_at:
@@ -35,7 +35,7 @@ def begin(record: Record, now: int, lease: int, owner: str, policy: Policy) -> T
 
 
 def deferred(record: Record, now: int, delay: int, rule: str, policy: Policy) -> Transition | None:
-    """Put a queued message off by ``delay`` ms; neither an attempt nor an error. None when it was put off for longer since."""
+    """Defer a queued message by ``delay`` ms; counts no attempt. None if it has been deferred for longer meanwhile."""
     if record.state is not State.QUEUED:
         return None
     if now >= record.expires_at:
@@ -46,7 +46,7 @@ def deferred(record: Record, now: int, delay: int, rule: str, policy: Policy) ->
 
 
 def given_back(record: Record, now: int, policy: Policy) -> Transition | None:
-    """Have another worker told of a queued message that this one claimed and does not get to."""
+    """Wake another worker for a queued message that this one has claimed and does not get to."""
     if record.state is not State.QUEUED or (record.due is not None and record.due > now):
         return None
     if now >= record.expires_at:
@@ -55,7 +55,7 @@ def given_back(record: Record, now: int, policy: Policy) -> Transition | None:
 
 
 def answered(record: Record, attempt: int, answer: Answer, policy: Policy, now: int, roll: float) -> Transition:
-    """Apply what a submit brought to a record that waits for it (``messages.attempt_result`` says which one does)."""
+    """Apply the answer of a submit to a record that waits for it (``messages.attempt_result`` says whether it does)."""
     if (answer.kind, answer.code) == (Kind.UNREACHABLE, DEADLINE_PASSED):
         return _overdue(record, attempt, policy, now)
     rule = policy.for_answer(answer)
@@ -70,12 +70,12 @@ def answered(record: Record, attempt: int, answer: Answer, policy: Policy, now: 
 
 
 def is_leased(record: Record, now: int, lease: int) -> bool:
-    """Whether an attempt is under way whose ``lease`` (ms) is not over."""
+    """Whether an attempt is in flight whose ``lease`` (ms) has not run out."""
     return record.state is State.SUBMITTING and record.begun_at is not None and now < record.begun_at + lease
 
 
 def woken(record: Record, policy: Policy, now: int) -> Transition | None:
-    """What the agenda's time means for this message; None when it is final and the entry has only to go."""
+    """What to do now that the message's time in the agenda has come; None if it is final."""
     match record.state:
         case State.QUEUED | State.RETRYING:
             return _wake_waiting(record, now, policy)
@@ -89,30 +89,28 @@ def woken(record: Record, policy: Policy, now: int) -> Transition | None:
             return None
 
 
-def gives_up_on_reports(record: Record, policy: Policy, now: int) -> bool:
-    """Whether the agenda's time means another submit, or the end, because no report has come."""
-    if record.state not in {State.SUBMITTED, State.UNCERTAIN}:
-        return False
-    moved = woken(record, policy, now)
-    return moved is not None and moved.state is not record.state
+def gives_up_on_reports(record: Record, moved: Transition | None) -> bool:
+    """Whether ``moved``, which ``woken`` made of the record, is another submit, or the end, because no report has come."""
+    waits_for_reports = record.state in {State.SUBMITTED, State.UNCERTAIN}
+    return waits_for_reports and moved is not None and moved.state is not record.state
 
 
 def cancelled(record: Record) -> Transition | None:
-    """Withdraw a message nobody has submitted yet; None when it is too late."""
+    """Cancel a message that has not been attempted; None if it is too late."""
     if record.state is not State.QUEUED or record.attempt > 0:
         return None
     return Transition(State.CANCELLED, 0, Wake.NEVER, 0, rule="by the app")
 
 
 def replayed(record: Record, now: int) -> Transition | None:
-    """Queue a message that failed or ended unknown once more, because a person asked; None for any other, or an expired one."""
+    """Queue a failed or unknown message for another attempt, because an operator asked; None for any other, or an expired one."""
     if record.state not in {State.FAILED, State.UNKNOWN} or now >= record.expires_at:
         return None
     return Transition(State.QUEUED, record.attempt, record.expires_at, record.attempt, rule=REPLAY, publish=True, why=REPLAY)
 
 
 def outcome(record: Record, attempt: int, decision: Decision, policy: Policy, now: int) -> Transition:
-    """What a decision of the policy makes of the message."""
+    """The transition that a decision of the policy leads to."""
     name = f"{decision.rule} used up" if decision.exhausted else decision.rule
     if decision.action is Action.RETRY:
         due = now + _ms(decision.delay or 0.0)
@@ -135,19 +133,19 @@ def outcome(record: Record, attempt: int, decision: Decision, policy: Policy, no
 
 
 def first_look(policy: Policy) -> int:
-    """Milliseconds after a submit at which its silence is looked at: when the vendor is asked, or else at the report deadline."""
+    """Milliseconds from a submit to the first check for a missing report: the first status poll, or else the report deadline."""
     return _ms(min(policy.report_deadline, policy.pull_after or policy.report_deadline))
 
 
 def silent(record: Record, policy: Policy, now: int) -> bool:
-    """Whether the vendor may be asked about a message: submitted, not reported, its deadline still ahead."""
+    """Whether the vendor may be polled about a message: submitted, without a report, before its report deadline."""
     waits = record.state is State.SUBMITTED or (record.state is State.UNCERTAIN and not _may_resend(record, policy))
     known = waits and record.external_id is not None
     return known and policy.pull_after is not None and now < _deadline(record, policy)
 
 
 def to_be_asked(record: Record, policy: Policy, now: int, wait: int) -> Transition:
-    """The vendor is asked about a silent message in ``wait`` ms, when a slot is free, or now; then the next look is set."""
+    """Poll the vendor about a silent message in ``wait`` ms, when a slot is free, or now (0) and set the next poll."""
     if wait > 0:
         due = min(now + wait, _deadline(record, policy))
         return Transition(record.state, record.attempt, due, record.attempt, due=due, silent=True)
@@ -156,14 +154,14 @@ def to_be_asked(record: Record, policy: Policy, now: int, wait: int) -> Transiti
 
 
 def uncertain(record: Record, attempt: int, rule: str, policy: Policy, now: int) -> Transition:
-    """Submitted perhaps: wait for a report, for the lane's window or up to the report deadline."""
+    """Possibly submitted: wait for a report, for the lane's window or until the report deadline."""
     lane = policy.uncertain[record.lane]
     wait = _ms(lane.window) if _may_resend(record, policy) else first_look(policy)
     return Transition(State.UNCERTAIN, attempt, now + wait, attempt, rule=rule)
 
 
 def expired(record: Record, policy: Policy) -> Transition:
-    """Past its deadline. One whose last attempt is still uncertain goes back to waiting for a report: it may have arrived."""
+    """End an expired message. If its last attempt is still uncertain, it waits for a report again: it may have arrived."""
     if resend_under_way(record, policy):
         wake = _deadline(record, policy)
         return Transition(State.UNCERTAIN, record.attempt, wake, record.attempt, rule="expired")
@@ -193,7 +191,7 @@ def noted(
 
 
 def times_retried(record: Record, rule: Rule, attempt: int) -> int:
-    """How many earlier attempts this very row has already sent into another one."""
+    """How many earlier attempts this row has already followed with another attempt."""
     times, last = record.counts.get(rule.name, (0, 0))
     return times - (last == attempt and times > 0)
 
@@ -204,7 +202,7 @@ def resend_under_way(record: Record, policy: Policy) -> bool:
 
 
 def replay_under_way(record: Record) -> bool:
-    """Whether the message waits to be submitted again because a person asked."""
+    """Whether the message waits to be submitted again because an operator asked."""
     return record.state is State.QUEUED and record.why == REPLAY
 
 
@@ -214,7 +212,7 @@ def _counted(record: Record, rule: str, attempt: int) -> dict[str, tuple[int, in
 
 
 def _folds(record: Record, rule: str, *cycle: State) -> int:
-    """How many last lines tell the same as the line to come: in a long timeline, a vendor that is away for hours is told once."""
+    """How many of the last lines repeat what the next line says: a long timeline shows hours of the same failure once."""
     lines = record.timeline[-len(cycle) :]
     same = tuple(line.state for line in lines) == cycle and lines[0].rule == rule
     return len(cycle) if same and len(record.timeline) >= _FOLDED_FROM else 0
@@ -229,7 +227,7 @@ def _put_off(record: Record, due: int, attempt: int, rule: str) -> Transition:
 
 
 def _overdue(record: Record, attempt: int, policy: Policy, now: int) -> Transition:
-    """Begun, and not submitted because of the deadline: no attempt. It expires, by the store's clock and never before."""
+    """Begun but not submitted because of the deadline: no attempt. It expires by the store's clock, never earlier."""
     as_before = replace(record, state=State.QUEUED, attempt=attempt - 1)
     if now >= record.expires_at:
         ended = expired(as_before, policy)
@@ -244,11 +242,11 @@ def _wake_waiting(record: Record, now: int, policy: Policy) -> Transition:
     queued = Transition(State.QUEUED, record.attempt, record.expires_at, record.attempt)
     if record.state is State.RETRYING:
         return replace(queued, rule="retry due", publish=True)
-    if record.due is None:  # it already waits in the outbox
+    if record.due is None:  # it is in the outbox already
         return replace(queued, publish=True, silent=True)
     if record.due > now:
         return replace(queued, wake=min(record.due, record.expires_at), due=record.due, silent=True)
-    was_put_off = record.timeline[-1].rule != "not_before"  # its line says already that it goes on later
+    was_put_off = record.timeline[-1].rule != "not_before"  # its line already says that it is tried again
     return replace(queued, rule="due", publish=True, silent=was_put_off)
 
 
@@ -261,7 +259,7 @@ def _wake_submitted(record: Record, policy: Policy, now: int) -> Transition:
 def _wake_uncertain(record: Record, policy: Policy, now: int) -> Transition:
     if _may_resend(record, policy) and now < record.expires_at:
         over = _uncertain_since(record) + _ms(policy.uncertain[record.lane].window)
-        if now < over:  # it was recorded long after it was decided: the store was away
+        if now < over:  # it was recorded long after it was decided, because the store was away
             return Transition(State.UNCERTAIN, record.attempt, over, record.attempt, silent=True)
         rule, attempt = policy.uncertain[record.lane].name, record.attempt
         counts = _counted(record, rule, attempt)
@@ -273,7 +271,7 @@ def _wake_uncertain(record: Record, policy: Policy, now: int) -> Transition:
 
 
 def _uncertain_since(record: Record) -> int:
-    """When the last attempt was recorded to be uncertain: from then on a report of it can be applied."""
+    """When the last attempt was recorded as uncertain; reports on it can be applied from then on."""
     return next((line.at for line in record.timeline if (line.state, line.attempt) == (State.UNCERTAIN, record.attempt)), 0)
 
 

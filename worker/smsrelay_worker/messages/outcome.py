@@ -1,4 +1,4 @@
-"""Outcome: what one task did to one message, in words fit for Flower: no number, no parameter."""
+"""Outcome: what one task did to one message, in words that are safe in Flower: no phone number, no parameter."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Which attempt of which message, and what became of it. Without a message the outcome alone speaks."""
+    """Which attempt of which message, and its result. Only the text is set for something that is no message."""
 
     text: str
     message_id: str = ""
@@ -21,7 +21,7 @@ class Outcome:
 
 
 def summary(outcomes: Sequence[Outcome]) -> str:
-    """Several outcomes in a line: how many messages had which."""
+    """Several outcomes in one line: how many messages had which."""
     if len(outcomes) == 1:
         return str(outcomes[0])
     counts = Counter(f"{outcome.lane} {outcome.text}".strip() for outcome in outcomes)
@@ -30,9 +30,9 @@ def summary(outcomes: Sequence[Outcome]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A fault of ours that something brought out, by the name of its exception: texts of exceptions may hold anything."""
+    """An unexpected exception, by the name of its class; its text is left out because it may hold anything."""
 
     name: str
 
     def __str__(self) -> str:
-        return f"brought out a fault of ours ({self.name})"
+        return f"unexpected exception ({self.name})"

@@ -1,10 +1,10 @@
-"""Record: what the store holds about one message, and the words for it. Never a number, never a parameter.
+"""Record: what the store holds about one message. Never its phone number or parameters.
 
-Pure values with their wire form: one Redis hash a message, every field short, so that Redis keeps it in its compact encoding.
-Instants are milliseconds since the Unix epoch on Redis's clock.
+Pure values with their wire form: one Redis hash for each message, every field short, so that Redis keeps the compact encoding.
+Instants are milliseconds since the Unix epoch on the store's clock.
 
-Fields of the hash: lane tpl app ref at exp nb fp who (set once) · state try due ext own beg why cnt rev len msg (move) ·
-t1 … tn (timeline).
+Fields of the hash: lane tpl app ref at exp fp who (set by the outbox) · state try due ext own beg why cnt rev len msg (set by
+transitions) · t1 … tn (timeline).
 """
 
 from collections.abc import Mapping
@@ -16,10 +16,10 @@ from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
 
 _STATES = {state.letter: state for state in State} | {state.value: state for state in State}
-_PLAIN = {State.QUEUED: "enqueued", State.SUBMITTING: "begun"}  # rules that a line leaves out
+_PLAIN = {State.QUEUED: "enqueued", State.SUBMITTING: "begun"}  # rules that a line omits
 _BY_CODE = {"submit.": "^", "status.": "="}  # rules that end with the line's code
-_EMPTY = ("", "", "", "")  # parts at the end of a line that say nothing are left out
-_FIRST = "+0|q|0"  # the first line of nearly every timeline, which a record leaves out
+_EMPTY = ("", "", "", "")  # empty parts at the end of a line are omitted
+_FIRST = "+0|q|0"  # the first line of nearly every timeline, which a record omits
 _RULES = {short: rule for rule, short in _BY_CODE.items()}
 
 
@@ -29,13 +29,13 @@ class Entry:
 
     at: int
     state: State  # after this line
-    attempt: int  # the attempt it speaks of; 0 before the first
+    attempt: int  # the attempt it is about; 0 before the first
     code: str = ""
     rule: str = ""
-    updated_on: int | None = None  # the vendor's instant of a report
+    updated_on: int | None = None  # the vendor's timestamp of a report
 
     def encode(self, created_at: int) -> str:
-        """One line, parts joined by ``|``; none of them can hold one. Instants count from the message's acceptance."""
+        """One line, its parts joined by ``|``, which none can contain. Instants are relative to the message's acceptance."""
         rule = "" if self.rule == _PLAIN.get(self.state) else _BY_CODE.get(self.rule.removesuffix(self.code), self.rule)
         attempt = "" if self.attempt == 1 else str(self.attempt)
         parts = (f"{self.at - created_at:+d}", self.state.letter, attempt, self.code, rule)
@@ -43,7 +43,7 @@ class Entry:
 
     @classmethod
     def decode(cls, line: str, created_at: int) -> Self:
-        """Read what ``encode`` wrote, or a line with whole instants and words."""
+        """Read what ``encode`` wrote, or a line with absolute instants and full words."""
         at, letter, attempt, code, rule, when = [*line.split("|"), *_EMPTY][:6]
         state = _STATES[letter]
         said = _RULES[rule] + code if rule in _RULES else rule or _PLAIN.get(state, "")
@@ -53,13 +53,13 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class VendorMessage:
-    """What may be kept of the vendor's own words about an attempt (``vendors.yisha.masking``), which it did not just accept."""
+    """The vendor's own words about an attempt that it did not simply accept, masked (``vendors.yisha.masking``)."""
 
     attempt: int
     text: str
 
     def encode(self) -> str:
-        """One field of the hash; longer than 64 bytes it would cost Redis its compact encoding."""
+        """One field of the hash; above 64 bytes Redis would give up the compact encoding."""
         return f"{self.attempt}:{self.text}"
 
     @classmethod
@@ -71,7 +71,7 @@ class VendorMessage:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One message as the store knows it."""
+    """One message as the store holds it."""
 
     message_id: str
     lane: Lane
@@ -79,18 +79,18 @@ class Record:
     app: str
     reference: str | None
     created_at: int
-    expires_at: int  # 0 once it is delivered, for then it is not kept
+    expires_at: int  # 0 after the delivery, which drops it
     fingerprint: str
     recipient_hash: str
     state: State
-    attempt: int  # the last attempt begun; a deferred one is taken back
-    due: int | None  # queued or retrying, and not to be begun before this
+    attempt: int  # the last attempt that began; one that was deferred does not count
+    due: int | None  # queued or retrying: the attempt must not begin before
     external_id: str | None
     owner: str | None  # who began the current attempt
     begun_at: int | None  # when the last attempt began
-    why: str | None  # the rule that last sent the message into another attempt
-    counts: Mapping[str, tuple[int, int]]  # how often a rule did so, and for which attempt last
-    revision: int  # grows with every transition; a transition names the one it was decided on
+    why: str | None  # the rule that last led to another attempt
+    counts: Mapping[str, tuple[int, int]]  # by rule: how often it did so, and for which attempt last
+    revision: int  # grows with every transition that is not silent; a transition names the one it was decided on
     timeline: tuple[Entry, ...]
     vendor_message: VendorMessage | None = None  # the last one
 
@@ -124,7 +124,7 @@ class Record:
 
 
 def relative(instant: int | None, created_at: int) -> str:
-    """An instant as a line holds it: signed, from the message's acceptance on; empty for none."""
+    """An instant as a line holds it: signed, relative to the message's acceptance; empty for none."""
     return "" if instant is None else f"{instant - created_at:+d}"
 
 

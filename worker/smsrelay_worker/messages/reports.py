@@ -1,9 +1,9 @@
-"""Report: what a vendor's status report makes of a message; pure.
+"""Reports: the transition for a vendor's status report on a message. Pure.
 
-Enters: the record as it was read and a status event for one of its attempts. Leaves: the transition, or None for a repetition.
-Reports come early, late, twice and in any order, so each is weighed against the earlier ones of its attempt, and any order of the
-same reports ends alike: 200 beats everything; among the others the newest ``updated_on`` counts, at a tie the graver; progress
-proves that the vendor has the message and decides nothing else; an unlisted code is kept and changes nothing.
+Takes the record as it was read and a status event for one of its attempts. Returns the transition, or None for a repetition.
+Reports come early, late, twice and in any order, so each is weighed against the earlier ones of its attempt, and the same reports
+lead to the same state in any order: 200 beats everything; among the others the newest ``updated_on`` counts, and at a tie the
+more severe; a progress report proves only that the vendor has the message; an unlisted code is recorded and changes nothing.
 """
 
 from dataclasses import replace
@@ -15,32 +15,32 @@ from smsrelay_worker.messages.record import Entry, Record
 from smsrelay_worker.messages.transition import Transition, Wake
 from smsrelay_worker.policy.model import Action, Policy, Rule, decide
 
-TIMELINE_CAP = 90  # lines; beyond it a report that changes nothing is not noted any more
-UNLISTED = "report unlisted"
+TIMELINE_CAP = 90  # lines; beyond this, reports that change nothing are no longer noted
+_UNLISTED = "report unlisted"
 _OLDER = "report older"
 _EARLIER_ATTEMPT = "report on earlier attempt"
 _AFTER_END = "report after the end"
 _RETRY_UNDER_WAY = "report, retry under way"
-_GRAVITY = {Action.UNKNOWN: 1, Action.RETRY: 2, Action.FAILED: 3}
+_SEVERITY = {Action.UNKNOWN: 1, Action.RETRY: 2, Action.FAILED: 3}
 
 
 def reported(record: Record, attempt: int, event: StatusEvent, policy: Policy, now: int, roll: float) -> Transition | None:
-    """The transition for a report on ``attempt``; None when the same report was applied before."""
+    """The transition for a report on ``attempt``; None if the same report was applied before. ``now`` in ms."""
     if _seen(record, attempt, event):
         return None
     moved = _moved(record, attempt, event, policy, now, roll)
     if moved is None or (moved.state is record.state and len(record.timeline) >= TIMELINE_CAP):
         return None
-    # What came by the callback URL of its submit will come that way again: the URL was given once, with the submit.
+    # A report that came by its submit's own callback URL will be followed by others on that URL, never by the vendor's id.
     forgets = moved.state is State.DELIVERED and event.message_id is not None
-    told = replace(moved, code=event.code, updated_on=event.updated_on, external_id=event.external_id)
-    return replace(told, forgets_external=forgets)
+    complete = replace(moved, code=event.code, updated_on=event.updated_on, external_id=event.external_id)
+    return replace(complete, forgets_external=forgets)
 
 
 def _moved(record: Record, attempt: int, event: StatusEvent, policy: Policy, now: int, roll: float) -> Transition | None:
     rule = policy.for_status(event.code)
     if rule is None:
-        return noted(record, attempt, UNLISTED, event.code)
+        return replace(noted(record, attempt, _UNLISTED, event.code), unlisted=True)
     if record.state is State.DELIVERED:
         return noted(record, attempt, _AFTER_END, event.code)
     if rule.action is Action.DELIVERED:
@@ -55,7 +55,7 @@ def _moved(record: Record, attempt: int, event: StatusEvent, policy: Policy, now
 
 def _progress(record: Record, attempt: int, rule: Rule, policy: Policy, now: int) -> Transition:
     waiting = record.state in {State.SUBMITTING, State.UNCERTAIN} and attempt == record.attempt
-    # A begin lost with the store's last second, or a resend not begun yet: the vendor has it after all.
+    # The store lost the begin with its last second, or a resend has not begun yet: the vendor has the message after all.
     unknown_to_us = attempt > record.attempt and not record.state.final
     resend = attempt == record.attempt and resend_under_way(record, policy)
     if not (waiting or unknown_to_us or resend):
@@ -72,9 +72,9 @@ def _why_it_does_not_count(record: Record, attempt: int, event: StatusEvent, rul
     if weights and _weight(event.updated_on, rule) <= max(weights):
         return _OLDER
     if attempt == record.attempt and replay_under_way(record):
-        return _EARLIER_ATTEMPT  # a person knew how it ended and asked for another attempt
+        return _EARLIER_ATTEMPT  # an operator saw how it ended and asked for another attempt
     retry_under_way = record.state is State.RETRYING or (
-        record.state is State.QUEUED and not resend_under_way(record, policy)  # that one knew nothing of a report
+        record.state is State.QUEUED and not resend_under_way(record, policy)  # a resend is queued because no report had come
     )
     if rule.action is Action.RETRY and attempt == record.attempt and retry_under_way:
         return _RETRY_UNDER_WAY
@@ -84,11 +84,11 @@ def _why_it_does_not_count(record: Record, attempt: int, event: StatusEvent, rul
 def _decisive(record: Record, attempt: int, policy: Policy) -> list[tuple[Entry, Rule]]:
     lines = [line for line in record.timeline if line.attempt == attempt and _is_report(line)]
     known = [(line, policy.for_status(line.code)) for line in lines]
-    return [(line, rule) for line, rule in known if rule is not None and rule.action in _GRAVITY]
+    return [(line, rule) for line, rule in known if rule is not None and rule.action in _SEVERITY]
 
 
 def _weight(updated_on: int | None, rule: Rule) -> tuple[int, int, str]:
-    return updated_on or 0, _GRAVITY[rule.action], rule.code
+    return updated_on or 0, _SEVERITY[rule.action], rule.code
 
 
 def _seen(record: Record, attempt: int, event: StatusEvent) -> bool:

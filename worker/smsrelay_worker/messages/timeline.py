@@ -1,7 +1,6 @@
-"""Story: a message's timeline in sentences; pure.
+"""Timeline: a message's timeline in sentences. Pure.
 
-Enters: a record and the policy that decided. Leaves: one line for each entry, and one for what comes next. A rule the present
-policy no longer knows is shown by its name.
+One line for each entry, and one for what comes next. A rule that the present policy no longer has is shown by its name.
 """
 
 from collections.abc import Iterator
@@ -14,30 +13,30 @@ from smsrelay_worker.policy.model import Policy, Rule
 
 _PLAIN = {
     "enqueued": "accepted and queued",
-    "not_before": "accepted; waits for the time the app named",
-    "due": "its time has come; queued",
+    "not_before": "accepted; waits until the time the app asked for",
+    "due": "now due; queued",
     "retry due": "queued again for the next attempt",
-    "halted": "put off: the vendor account is halted until an operator resumes; no attempt was made",
-    "rate": "put off: no slot in the shared rate; no attempt was made",
-    "lease ran out": "the worker never recorded an answer; the SMS may have been sent, so a report is awaited",
-    "no report in time": "no report came within the deadline",
-    "too late": "its deadline came before its submit; nothing was sent",
-    "expired": "past its deadline; not submitted any more",
+    "halted": "deferred: submits are halted until an operator resumes or a probe succeeds; no attempt was made",
+    "rate": "deferred: no slot in the shared rate; no attempt was made",
+    "lease ran out": "the worker recorded no answer in time; the SMS may have been sent, so a report is awaited",
+    "no report in time": "no report came before the report deadline",
+    "too late": "its deadline passed before the submit; nothing was sent",
+    "expired": "past its deadline; will not be submitted",
     "replay": "an operator asked for another attempt",
-    "by the app": "withdrawn by the app before anything was submitted",
-    "answer after report": "the vendor's answer came after the attempt was settled; changes nothing",
-    "answer of an earlier begin": "an answer to an attempt that was begun anew since; changes nothing",
-    "report unlisted": "the policy does not list this code; kept, changes nothing",
-    "report older": "an older report than the one that counts; changes nothing",
-    "report on earlier attempt": "a report on an attempt that a later one has replaced; changes nothing",
-    "report after the end": "a report after the message was settled; changes nothing",
-    "report, retry under way": "another attempt is already under way; changes nothing",
+    "by the app": "cancelled by the app before anything was submitted",
+    "answer after report": "the vendor's answer came after the attempt was settled; no effect",
+    "answer of an earlier begin": "an answer to a begin that another one has replaced; no effect",
+    "report unlisted": "the policy does not list this code; recorded, no effect",
+    "report older": "older than the report that counts; no effect",
+    "report on earlier attempt": "a report on an attempt that a later one has replaced; no effect",
+    "report after the end": "a report after the message was settled; no effect",
+    "report, retry under way": "another attempt is already under way; no effect",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the story. ``at`` is ms since the epoch on the store's clock."""
+    """One entry in words. ``at`` is ms since the epoch on the store's clock."""
 
     at: int
     state: State
@@ -47,14 +46,17 @@ class Line:
     text: str
 
 
-def story(record: Record, policy: Policy) -> list[Line]:
+def describe_timeline(record: Record, policy: Policy) -> list[Line]:
     """The timeline in sentences, oldest first."""
-    said = _answer_with_a_message(record)
-    return [_line(line, policy, record.vendor_message if place == said else None) for place, line in enumerate(record.timeline)]
+    with_message = _index_of_vendor_message(record)
+    return [
+        _line(entry, policy, record.vendor_message if index == with_message else None)
+        for index, entry in enumerate(record.timeline)
+    ]
 
 
-def ahead(record: Record, policy: Policy) -> str | None:
-    """What happens next to a message that is not final."""
+def next_step(record: Record, policy: Policy) -> str | None:
+    """What happens next to the message; None if it is final."""
     window = policy.uncertain[record.lane]
     resend = f"; submitted again after {window.window:g} s without one" if window.resend else ""
     due = clock(record.due or record.expires_at)
@@ -68,38 +70,39 @@ def ahead(record: Record, policy: Policy) -> str | None:
 
 
 def clock(at: int) -> str:
-    """An instant as people read it, UTC."""
+    """An instant (ms since the epoch) in UTC, for people to read."""
     return datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
 
 
-def _answer_with_a_message(record: Record) -> int | None:
-    """Which line is the answer that the vendor's message came with; none once that line is folded into another."""
-    lines = [(line.attempt, line.rule.startswith("submit.")) for line in record.timeline]
-    about = (record.vendor_message.attempt, True) if record.vendor_message else None
-    return next((place for place in reversed(range(len(lines))) if lines[place] == about), None)
+def _index_of_vendor_message(record: Record) -> int | None:
+    """Index of the answer that the vendor's message came with; None once that entry is folded into another."""
+    answers = [(entry.attempt, entry.rule.startswith("submit.")) for entry in record.timeline]
+    wanted = (record.vendor_message.attempt, True) if record.vendor_message else None
+    return next((index for index in reversed(range(len(answers))) if answers[index] == wanted), None)
 
 
-def _line(line: Entry, policy: Policy, message: VendorMessage | None) -> Line:
-    text = " ".join(_parts(line, policy)) + (f"; the vendor said: {message.text}" if message else "")
-    return Line(line.at, line.state, line.attempt, line.code, line.rule, text)
+def _line(entry: Entry, policy: Policy, message: VendorMessage | None) -> Line:
+    text = " ".join(_parts(entry, policy)) + (f"; the vendor said: {message.text}" if message else "")
+    return Line(entry.at, entry.state, entry.attempt, entry.code, entry.rule, text)
 
 
-def _parts(line: Entry, policy: Policy) -> Iterator[str]:
-    if line.rule == "begun":
-        yield f"attempt {line.attempt} begins"
+def _parts(entry: Entry, policy: Policy) -> Iterator[str]:
+    if entry.rule == "begun":
+        yield f"attempt {entry.attempt} begins"
         return
-    if line.attempt:
-        yield f"attempt {line.attempt}:"
-    rule = _rule(line.rule.removesuffix(" used up"), policy)
-    if line.code and (rule is None or line.code != rule.code or rule.name.startswith("class.")):
-        yield f"({line.code})"
-    yield _PLAIN.get(line.rule) or _ruled(rule, line)
+    if entry.attempt:
+        yield f"attempt {entry.attempt}:"
+    rule = _rule(entry.rule.removesuffix(" used up"), policy)
+    if entry.code and (rule is None or entry.code != rule.code or rule.name.startswith("class.")):
+        yield f"({entry.code})"
+    yield _PLAIN.get(entry.rule) or _by_policy(rule, entry)
 
 
-def _ruled(rule: Rule | None, line: Entry) -> str:
+def _by_policy(rule: Rule | None, entry: Entry) -> str:
     if rule is None:
-        return "no report came; submitted again, a code twice does no harm" if line.rule.startswith("uncertain.") else line.rule
-    used_up = "; its further attempts are used up" if line.rule.endswith(" used up") else ""
+        resent = entry.rule.startswith("uncertain.")
+        return "no report came; submitted again, because a repeated code does no harm" if resent else entry.rule
+    used_up = "; no retries are left" if entry.rule.endswith(" used up") else ""
     return f"{rule.code} {rule.text} {rule.zh}{used_up}"
 
 

@@ -1,4 +1,4 @@
-"""Transition: one decided change of a record, ready for the store to apply to the very record it was decided on."""
+"""Transition: one decided change of a record, which the store applies only to the record it was decided on."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -7,11 +7,11 @@ from enum import Enum
 from smsrelay.contract.state import State
 from smsrelay_worker.messages.record import Entry, Record, VendorMessage
 
-_LONGEST_TIMELINE = 120  # lines; then the last one is written over, so that a record stays small whatever happens
+_LONGEST_TIMELINE = 120  # lines; from then on the last one is overwritten, so that a record stays small whatever happens
 
 
 class Wake(Enum):
-    """What a transition does to the message's agenda entry when it names no time."""
+    """What a transition does to the message's agenda entry if it sets no time."""
 
     KEEP = "keep"
     NEVER = "never"
@@ -19,49 +19,50 @@ class Wake(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """What the record becomes, the line its timeline gets, and when something must happen next."""
+    """The record's new state, the line added to its timeline, and when something must happen next."""
 
     state: State
     attempt: int  # the record's last attempt from now on
-    wake: int | Wake  # ms on the store's clock
-    line_attempt: int  # the attempt the timeline's line speaks of
+    wake: int | Wake  # the message's time in the agenda: ms on the store's clock
+    line_attempt: int  # the attempt that the timeline's line is about
     rule: str = ""
     code: str = ""
     message: str | None = None  # the vendor's own words, masked
     updated_on: int | None = None
-    due: int | None = None  # not to be begun before; ms
-    publish: bool = False  # waits in the outbox: a worker has to be told
+    due: int | None = None  # the attempt must not begin before; ms
+    publish: bool = False  # goes into the outbox: a worker has to be woken
     external_id: str | None = None
     owner: str | None = None  # who begins the attempt
-    why: str | None = None  # the rule that sends the message into another attempt
-    counts: Mapping[str, tuple[int, int]] | None = None  # when they change
-    folds: int = 0  # last lines of the timeline that this one stands for as well
-    halted: bool = False  # put off because everything is halted
-    forgets_external: bool = False  # no report will come by the vendor's id
-    of_earlier_begin: bool = False  # what the line tells: the vendor's id leads to the message, and is not the record's
-    silent: bool = False  # only times move, the timeline already says why
+    why: str | None = None  # the rule that leads to another attempt
+    counts: Mapping[str, tuple[int, int]] | None = None  # if they change
+    folds: int = 0  # how many of the last lines the new one replaces
+    halted: bool = False  # deferred because everything is halted
+    forgets_external: bool = False  # no report with the external id alone is expected any more
+    of_earlier_begin: bool = False  # the external id leads to the message but does not become the record's
+    unlisted: bool = False  # the policy does not list the reported code, which is counted
+    silent: bool = False  # only times change; the timeline already says why
 
     @property
     def keeps_payload(self) -> bool:
-        """Whether recipient and parameters may still be needed; a failed message can be sent again until it expires."""
+        """Whether recipient and parameters may still be needed: a failed message can be replayed until it expires."""
         return self.state not in {State.DELIVERED, State.EXPIRED, State.CANCELLED}
 
     @property
     def takes_external(self) -> bool:
-        """Whether the vendor's id is the one of the record's last attempt."""
+        """Whether the external id belongs to the record's last attempt."""
         return bool(self.external_id) and self.line_attempt == self.attempt and not self.of_earlier_begin
 
     @property
     def linked_external(self) -> str | None:
-        """The vendor's id that leads to the attempt from now on."""
+        """The external id under which the attempt can be found from now on."""
         return self.external_id if self.takes_external or self.of_earlier_begin else None
 
     def folded(self, record: Record) -> int:
-        """How many last lines of the record's timeline the new line stands for as well."""
+        """How many of the record's last lines the new one replaces."""
         return self.folds or int(len(record.timeline) >= _LONGEST_TIMELINE)
 
     def applied_to(self, record: Record, at: int) -> Record:
-        """The record that the store holds once it applied this at an instant (ms), unread; as store.lua."""
+        """The record as the store holds it after applying this at an instant (ms); must agree with ``apply.lua``."""
         known = replace(
             record,
             due=self.due,
@@ -74,7 +75,7 @@ class Transition:
         )
         if self.silent:
             return known
-        if self.state is State.DELIVERED:  # nothing leaves it: nobody asks for these any more
+        if self.state is State.DELIVERED:  # delivered is final for good: these are not needed any more
             known = replace(known, owner=None, begun_at=None, expires_at=0, vendor_message=None)
         line = Entry(at, self.state, self.line_attempt, self.code, self.rule, self.updated_on)
         kept = record.timeline[: len(record.timeline) - self.folded(record)]

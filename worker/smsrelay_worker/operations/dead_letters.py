@@ -1,8 +1,8 @@
-"""Dead letters: messages that failed, ended unknown or expired, and what to do with them.
+"""Dead letters: messages that failed, ended unknown or expired; finds and replays them.
 
-Enters: filters. Leaves: readings of the messages that fit, newest first, and whether a replay was queued. A replay is a new
-attempt with its reason in the timeline; it respects the deadline and needs the payload, which lives as long as the message may be
-sent. Fails with ``StoreUnavailable``; replaying again is then harmless, for only a dead message can be replayed.
+``dead_letters`` takes a filter and gives the matching messages, newest first. A replay makes one more attempt and records its
+reason in the timeline. It respects the deadline, and needs the payload, which is kept until the deadline. Raises
+``StoreUnavailable``; it is then safe to replay again, because only a dead message can be replayed.
 """
 
 from collections.abc import Iterator
@@ -15,86 +15,87 @@ from smsrelay.enqueue import Enqueuer
 from smsrelay_worker.messages import lifecycle
 from smsrelay_worker.messages.record import Record
 from smsrelay_worker.messages.transition import Transition
-from smsrelay_worker.store.records import Decide, Reading, Store
+from smsrelay_worker.store.dead_letters import DeadLetterIndex
+from smsrelay_worker.store.records import Decide, Reading, Records
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which dead letters are meant; an absent field means any."""
+    """Selects dead letters; a field that is None matches any."""
 
-    since: int = 0  # ms
+    since: int = 0  # epoch ms
     state: State | None = None
     lane: Lane | None = None
-    code: str | None = None  # the last code of the timeline
+    code: str | None = None  # the last code in the timeline
     app: str | None = None
     template: str | None = None
 
     @property
-    def about_records(self) -> tuple[str, ...]:
-        """The options that only a record can fit; what nobody could read has a time and nothing else."""
+    def message_only_options(self) -> tuple[str, ...]:
+        """The options in use that only messages can match: of an unreadable item only the time is known."""
         fields = {"--lane": self.lane, "--code": self.code, "--app": self.app, "--template": self.template}
         state = "--expired" if self.state is State.EXPIRED else "--state"
         return tuple(option for option, wanted in ({state: self.state} | fields).items() if wanted is not None)
 
-    def fits(self, record: Record) -> bool:
-        """Whether a record is meant."""
+    def matches(self, record: Record) -> bool:
+        """Whether a record matches."""
         asked = (self.state, self.lane, self.code, self.app, self.template)
         has = (record.state, record.lane, last_code(record), record.app, record.template)
         return all(wanted is None or wanted == found for wanted, found in zip(asked, has, strict=True))
 
 
-def dead_letters(store: Store, wanted: Filter) -> Iterator[Reading]:
-    """The dead letters that fit, newest first; those that expired only when their state is asked for."""
-    for message_id in store.dead(wanted.since, expired=wanted.state is State.EXPIRED):
-        reading = store.read(message_id)
-        if reading is not None and wanted.fits(reading.record):
+def dead_letters(index: DeadLetterIndex, records: Records, wanted: Filter) -> Iterator[Reading]:
+    """The matching dead letters, newest first; expired ones only if the filter names that state."""
+    for message_id in index.ids(wanted.since, expired=wanted.state is State.EXPIRED):
+        reading = records.read(message_id)
+        if reading is not None and wanted.matches(reading.record):
             yield reading
 
 
 class DeadLetters:
-    """Tries once more what ended without a delivery."""
+    """Replays messages that ended without being delivered."""
 
-    def __init__(self, store: Store, enqueuer: Enqueuer) -> None:
-        self._store = store
+    def __init__(self, records: Records, enqueuer: Enqueuer) -> None:
+        self._records = records
         self._enqueuer = enqueuer
 
     def replay(self, message_id: str, dry_run: bool = False) -> str:
-        """Queue one for another attempt; says what became of it, or would."""
-        reading = self._store.read(message_id)
+        """Queue a message for another attempt. Returns what was done, or with ``dry_run`` would be, as words for a person."""
+        reading = self._records.read(message_id)
         obstacle = obstacle_to_replay(reading)
         if obstacle is not None or dry_run:
             return obstacle or "would be queued"
-        change = self._store.change(message_id, _replayed_after(reading), reading)
+        change = self._records.change(message_id, _replayed_after(reading), reading)
         if change is None:
-            return "its retention is over"
-        # Without a transition it may be our own, whose answer was lost on the way.
+            return "its retention has ended"
+        # No transition can also mean that our own replay was made and its answer was lost.
         if change.transition is None and not lifecycle.replay_under_way(change.record):
-            return f"somebody was faster: it is {change.record.state.value}"
+            return f"its state changed in the meantime: it is {change.record.state.value}"
         try:
             self._enqueuer.publish(change.record.lane, [message_id])
         except BrokerUnavailable:
-            return "queued; the broker is away, and the workers publish it when it is back"
+            return "queued; the broker does not answer, and workers publish it when it does"
         return "queued"
 
 
 def obstacle_to_replay(reading: Reading | None) -> str | None:
-    """Why a message cannot be replayed, if so."""
+    """Why a message cannot be replayed; None when it can."""
     if reading is None:
-        return "no such message, or its retention is over"
+        return "no such message, or its retention has ended"
     if reading.record.state not in {State.FAILED, State.UNKNOWN}:
-        return f"it is {reading.record.state.value}; only what failed or ended unknown can be replayed"
+        return f"it is {reading.record.state.value}; only failed and unknown messages can be replayed"
     if reading.now >= reading.record.expires_at or reading.payload is None:
-        return "expired; recipient and parameters are gone"
+        return "expired; its number and parameters are deleted"
     return None
 
 
 def last_code(record: Record) -> str | None:
-    """The code that a record's timeline ends with."""
+    """The last code in a record's timeline."""
     return next((line.code for line in reversed(record.timeline) if line.code), None)
 
 
 def _replayed_after(seen: Reading | None) -> Decide:
-    """Replays what was seen, and not what has failed anew since: that may be this very replay, its answer lost on the way."""
+    """Replays only the attempt that was seen: a later failure may be that of this very replay, if its answer was lost."""
 
     def replayed(reading: Reading) -> Transition | None:
         if seen is not None and reading.record.attempt != seen.record.attempt:

@@ -1,43 +1,49 @@
-"""StatusOverview: the state of the whole relay in numbers, as ``smsrelay status`` and the metrics show it.
+"""StatusOverview: the state of the whole relay in numbers, for ``smsrelay status`` and the metrics.
 
-Enters: what operators look at. Leaves: one frozen value; nothing in it names a person. Fails with ``StoreUnavailable``.
+One frozen value with nothing personal in it. Reading it raises ``StoreUnavailable``.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from smsrelay.contract.lanes import Lane
-from smsrelay_worker.operations.operator import Operator
-from smsrelay_worker.rate_limit.limiter import RateState
+from smsrelay_worker.operations.wiring import Operations
+from smsrelay_worker.rate_limit.shared_rate import RateState
 from smsrelay_worker.store.shared_settings import Difference, differences
 from smsrelay_worker.store.worker_registry import WorkerProcess
 
 
 @dataclass(frozen=True, slots=True)
 class StatusOverview:
-    """Counts of messages, and the rate."""
+    """Rate, counts of messages and reports, and live workers."""
 
     rate: RateState
-    waiting: Mapping[Lane, int]  # published, and taken by no worker yet
-    put_off: int  # by a halt, until it is over; no lane counts them as waiting
-    agenda: int  # not final: waiting, put off, in flight, or awaiting a report
+    waiting: Mapping[Lane, int]  # queued and not taken by a worker yet
+    put_off: int  # deferred by a halt until it ends; not counted in ``waiting``
+    agenda: int  # not final: waiting, deferred, in flight, or awaiting a report
     reports: int  # received and not applied yet
     dead: int  # failed or ended unknown, within the retention
-    unlisted: Mapping[str, int]  # reports by status codes that the policy does not know
-    workers: tuple[WorkerProcess, ...]  # that are alive
-    differences: tuple[Difference, ...]  # settings that the workers do not share
+    unlisted: Mapping[str, int]  # reports per status code that has no row in the policy
+    workers: tuple[WorkerProcess, ...]  # live ones
+    differences: tuple[Difference, ...]  # settings in which the workers differ
 
     @classmethod
-    def read(cls, operator: Operator) -> "StatusOverview":
-        """As things stand now."""
-        store = operator.store
-        waiting = {lane: store.waiting(lane) for lane in Lane}
-        counts = (operator.put_off.count(), store.timed(), store.reports(), store.dead_count(), store.unlisted())
-        workers = operator.muster.processes()
-        apart = differences((one.name, one.given) for one in workers)
-        return cls(operator.limit.state(given_rate(workers)), waiting, *counts, workers, apart)
+    def read(cls, operations: Operations) -> "StatusOverview":
+        """The current state."""
+        count, workers = operations.counts, operations.worker_registry.processes()
+        return cls(
+            rate=operations.limiter.state(given_rate(workers)),
+            waiting={lane: count.waiting(lane) for lane in Lane},
+            put_off=operations.halted_messages.count(),
+            agenda=count.not_final(),
+            reports=count.reports(),
+            dead=operations.dead_letters.count(),
+            unlisted=count.unlisted(),
+            workers=workers,
+            differences=differences((one.name, one.given) for one in workers),
+        )
 
 
 def given_rate(workers: Sequence[WorkerProcess]) -> float | None:
-    """The rate (a second) that the living workers were given, the highest when they differ; None when none of them says."""
+    """The rate (per second) that the live workers were configured with, the highest if they differ; None if none reports one."""
     return max((one.given.rate for one in workers if one.given is not None), default=None)

@@ -1,31 +1,30 @@
-"""The list of what nobody could read: jobs, tasks and reports off a queue, and callbacks of the vendor's, as one.
+"""One list of all unreadable items: jobs, tasks and reports from a queue, and callbacks of the vendor.
 
-Fails with ``StoreUnavailable``.
+Raises ``StoreUnavailable``.
 """
 
 import json
 
 from smsrelay.contract.unreadable_callback import UnreadableCallback
 from smsrelay.store.unreadable_callbacks import UnreadableCallbacks
-from smsrelay_worker.store.records import Store
-from smsrelay_worker.store.undecodable import Undecodable
+from smsrelay_worker.store.undecodable import Undecodable, UndecodableTasks
 
-CALLBACK = "callback"  # in place of a queue
+CALLBACK = "callback"  # in the field ``queue``, for items that came from no queue
 
 
-def kept_list(store: Store, callbacks: UnreadableCallbacks, since: int = 0) -> list[Undecodable]:
-    """Everything kept since an instant (ms), newest first."""
-    kept = [*store.undecodable(), *map(_as_kept, callbacks.all())]
+def unreadable_items(tasks: UndecodableTasks, callbacks: UnreadableCallbacks, since: int = 0) -> list[Undecodable]:
+    """All unreadable items kept since then (epoch ms), newest first."""
+    kept = [*tasks.all(), *map(_as_kept, callbacks.all())]
     return sorted((one for one in kept if one.at >= since), key=lambda one: one.at, reverse=True)
 
 
-def kept_body(kept: Undecodable) -> str:
-    """What came, as text, for a person to look at."""
-    return kept_callback(kept).body.decode("utf-8", "replace") if kept.queue == CALLBACK else kept.body
+def body_text(kept: Undecodable) -> str:
+    """The body as it came, as text for a person."""
+    return callback_of(kept).body.decode("utf-8", "replace") if kept.queue == CALLBACK else kept.body
 
 
-def kept_callback(kept: Undecodable) -> UnreadableCallback:
-    """The callback that a line of the list stands for."""
+def callback_of(kept: Undecodable) -> UnreadableCallback:
+    """The callback behind an item of the list."""
     return UnreadableCallback.decode(json.loads(kept.body))
 
 

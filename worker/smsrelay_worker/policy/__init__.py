@@ -1,1 +1,1 @@
-"""What is done about each code of the vendor: the policy table, its file, and its wording."""
+"""What to do about each code of the vendor: the policy table, its TOML file, and its wording for people."""

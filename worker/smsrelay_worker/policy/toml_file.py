@@ -1,7 +1,7 @@
-"""The policy file: TOML in, a whole ``Policy`` out, or a refusal that lists everything wrong with it.
+"""Loads the policy file: TOML in, a complete ``Policy`` out, or an error that lists everything wrong with the file.
 
-Enters: the packaged ``policy.toml`` or the path of its replacement. Leaves: a ``Policy`` without silent defaults: every
-documented code, class and lane has a row of its own. Fails with ``PolicyError``; then nothing of the file is in force.
+Takes the packaged ``policy.toml`` or the path of a replacement. Returns a ``Policy`` without silent defaults: every documented
+code, class and lane has a row of its own. Raises ``PolicyError``; no part of such a file takes effect.
 """
 
 import re
@@ -13,43 +13,44 @@ from types import MappingProxyType
 from smsrelay.contract.lanes import Lane
 from smsrelay.resources import text_beside
 from smsrelay.settings import SettingsError
-from smsrelay_worker.policy.model import CLASSES, GUIDE_CODES, SUBMIT_CODES, Policy
+from smsrelay_worker.policy.model import CLASSES, DEFAULTS, Policy
 from smsrelay_worker.policy.toml_lines import TomlLines
 from smsrelay_worker.policy.toml_rows import SECONDS, RuleReader, read_backoff, read_retry_default, read_uncertain
 from smsrelay_worker.policy.toml_section import FileProblem, Range, Section
+from smsrelay_worker.vendors.yisha.documented_codes import GUIDE_CODES, SUBMIT_CODES
 
 _VERSION = Range(1, 1, whole=True)
 _SYNTAX_LINE = re.compile(r"at line (\d+)")
 
 
 class PolicyError(SettingsError):
-    """A policy file that was refused; ``problems`` holds every reason, by line."""
+    """A policy file is invalid; ``problems`` holds every reason, in order of lines."""
 
     def __init__(self, file: str, problems: Collection[FileProblem]) -> None:
         self.problems = tuple(sorted(problems, key=lambda problem: problem.line))
         count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
-        super().__init__("\n  ".join([f"{file} is refused, {count}:", *map(str, self.problems)]))
+        super().__init__("\n  ".join([f"{file} is invalid, {count}:", *map(str, self.problems)]))
 
 
 def load_policy(path: Path | None) -> Policy:
-    """The policy of the file, or the packaged one for None; raises ``PolicyError``."""
+    """The policy in the file, or the packaged one for None; raises ``PolicyError``."""
     if path is None:
         return parse_policy(packaged_source(), "policy.toml")
     return parse_policy(_read(path), str(path))
 
 
 def packaged_source() -> str:
-    """Text of the policy that comes with the package."""
+    """The text of the packaged policy."""
     return text_beside(__name__, "policy.toml")
 
 
 def parse_policy(source: str, file: str) -> Policy:
-    """The policy a TOML text describes; raises ``PolicyError``, which calls the text ``file``."""
+    """The policy in a TOML text; raises ``PolicyError``, which calls the text ``file``."""
     try:
         table = tomllib.loads(source)
     except tomllib.TOMLDecodeError as error:
         found = _SYNTAX_LINE.search(str(error))
-        line = int(found[1]) if found else source.count("\n") + 1  # else it says: at end of document
+        line = int(found[1]) if found else source.count("\n") + 1  # without a line it says "at end of document"
         raise PolicyError(file, [FileProblem(line, "", f"not TOML: {error}")]) from None
     root = Section((), table, TomlLines(source), [])
     policy = _policy(root)
@@ -81,7 +82,7 @@ def _policy(root: Section) -> Policy:
     backoffs = {name: read_backoff(name, section) for name, section in root.tables("backoff", ()).items()}
     rules = RuleReader(backoffs, read_retry_default(root, backoffs))
     status = rules.read(root, "status", sorted(GUIDE_CODES))
-    submit = rules.read(root, "submit", SUBMIT_CODES)
+    submit = rules.read(root, "submit", (*SUBMIT_CODES, *DEFAULTS))
     classes = rules.read(root, "class", CLASSES, closed=True)
     lanes = root.tables("uncertain", tuple(Lane), closed=True)
     uncertain = {lane: read_uncertain(lane, lanes[lane], deadline) for lane in Lane if lane in lanes}

@@ -1,7 +1,7 @@
-"""Where in a TOML text a table or key stands; ``tomllib`` itself keeps no lines.
+"""Finds the line of a table or key in a TOML text, which ``tomllib`` does not report.
 
-Enters: a text that ``tomllib`` accepts. Leaves: line numbers, counted from 1. What cannot be placed exactly
-(a key inside an inline table) is placed at the nearest thing around it, in the end at line 1; nothing is raised.
+Takes a text that ``tomllib`` accepts, gives line numbers from 1. A key that cannot be located exactly (inside an inline table)
+gets the line of the innermost table around it, or line 1. Nothing is raised.
 """
 
 import tomllib
@@ -12,13 +12,13 @@ _MARKS = ('"""', "'''")
 
 
 class TomlLines:
-    """Lines of one TOML text, looked up by the path of keys."""
+    """The lines of one TOML text, looked up by key path."""
 
     def __init__(self, source: str) -> None:
         self._lines: Mapping[Path, int] = _index(source)
 
     def at(self, path: Path) -> int:
-        """Line of the key, or of the innermost table around it that is written out."""
+        """The line of the key, or of the innermost table around it that has a line of its own."""
         while path and path not in self._lines:
             path = path[:-1]
         return self._lines.get(path, 1)
@@ -27,7 +27,7 @@ class TomlLines:
 def _index(source: str) -> dict[Path, int]:
     found: dict[Path, int] = {}
     table: Path = ()
-    inside = False  # of a string of several lines, where nothing is a key
+    inside = False  # a multi-line string, in which nothing is a key
     for number, line in enumerate(source.split("\n"), start=1):
         path = () if inside else _path(line, table)
         if path and line.lstrip().startswith("["):
@@ -40,7 +40,7 @@ def _index(source: str) -> dict[Path, int]:
 
 
 def _path(line: str, table: Path) -> Path:
-    """Path that a line opens: that of its header, or of the key before its equals sign."""
+    """The key path that a line opens: of its table header, or of the key before its equals sign."""
     if line.lstrip().startswith("["):
         return _keys(line)
     keys = _keys(line.partition("=")[0] + "= 0") if "=" in line else ()
@@ -51,7 +51,7 @@ def _keys(snippet: str) -> Path:
     try:
         value: object = tomllib.loads(snippet)
     except tomllib.TOMLDecodeError:
-        return ()  # a line of an array, or a comment that holds an equals sign
+        return ()  # a line of an array, or a comment with an equals sign
     keys: list[str] = []
     while isinstance(value, dict) and value:
         key, value = next(iter(value.items()))

@@ -1,7 +1,7 @@
-"""The rows of a policy file, read from its tables into values.
+"""Reads the rows of a policy file into values.
 
-Enters: sections of the file. Leaves: backoffs, rules and lanes' rules; where a row is wrong, a harmless placeholder,
-with the reason in the section's list of problems. Nothing is raised.
+Takes sections of the file, returns backoffs, rules and the lanes' rules. For an invalid row it returns a harmless placeholder and
+adds the reason to the section's list of problems. Nothing is raised.
 """
 
 import re
@@ -15,7 +15,7 @@ from smsrelay_worker.policy.toml_section import Range, Section
 
 UNTIL_EXPIRY = "until_expiry"
 REPORT_DEADLINE = "report_deadline"
-SECONDS = Range(0, 30 * 24 * 3600, above=True)  # zero would retry in a tight loop; more is a slip of the unit
+SECONDS = Range(0, 30 * 24 * 3600, above=True)  # zero would retry in a tight loop; more than 30 days is a wrong unit
 _FACTOR = Range(1, 100)
 _SHARE = Range(0, 1)
 _RETRIES = Range(1, 1000, whole=True)
@@ -24,7 +24,7 @@ _CODE = re.compile(r"[A-Za-z0-9_.\-]{1,24}")
 _STATUS = (Action.DELIVERED, Action.IN_PROGRESS, Action.RETRY, Action.FAILED, Action.UNKNOWN)
 _CLASS = (Action.RETRY, Action.FAILED, Action.UNCERTAIN, Action.DEFER, Action.HALT)
 _OUTCOMES = {"status": _STATUS, "submit": (Action.SUBMITTED, *_CLASS), "class": _CLASS}
-# Rows with fewer outcomes: another would break a promise (a delivered message sent again, an uncertain one sent twice).
+# Rows with fewer outcomes: any other would break a promise, such as sending a delivered or an uncertain message again.
 _ALLOWED = {
     "status.200": (Action.DELIVERED,),
     "submit.0000": (Action.SUBMITTED,),
@@ -35,7 +35,7 @@ _ALLOWED = {
 
 @dataclass(frozen=True, slots=True)
 class RetryDefault:
-    """The table [retry]: what a row with the outcome retry takes when it does not say it itself. Both may be absent."""
+    """The table [retry]: defaults for rows with the outcome retry. Either may be absent."""
 
     retries: float | str | None
     backoff: str | None
@@ -63,19 +63,19 @@ def read_retry_default(root: Section, backoffs: Collection[str]) -> RetryDefault
 
 @dataclass(frozen=True, slots=True)
 class RuleReader:
-    """Reads the tables [status], [submit] and [class], whose rows name backoffs and lean on [retry]."""
+    """Reads the tables [status], [submit] and [class], whose rows refer to [backoff] and take defaults from [retry]."""
 
     backoffs: Mapping[str, Backoff]
     default: RetryDefault
 
     def read(self, root: Section, table: str, required: Collection[str], *, closed: bool = False) -> dict[str, Rule]:
-        """Every row of one table by its code."""
+        """All rows of one table, by code."""
         sections = root.tables(table, required, closed=closed)
         return {code: self._rule(table, code, section) for code, section in sections.items()}
 
     def _rule(self, table: str, code: str, section: Section) -> Rule:
         if not _CODE.fullmatch(code):
-            section.report("no code can look like this; allowed: 1 to 24 of A-Z a-z 0-9 _ . -")
+            section.report("not a possible code; allowed: 1 to 24 of A-Z a-z 0-9 _ . -")
         name = f"{table}.{code}"
         text, zh = section.text("text"), section.text("zh")
         action = Action(section.word("outcome", _ALLOWED.get(name, _OUTCOMES[table])) or Action.FAILED)
@@ -84,7 +84,7 @@ class RuleReader:
         if action not in WAITING:
             return Rule(name, code, text, zh, action)
         if backoff is None:
-            return Rule(name, code, text, zh, Action.FAILED)  # a placeholder: the problem is noted
+            return Rule(name, code, text, zh, Action.FAILED)  # a placeholder; the problem is reported
         return Rule(name, code, text, zh, action, retries, backoff)
 
     def _retries(self, section: Section, action: Action) -> int | None:
@@ -92,7 +92,7 @@ class RuleReader:
         if section.has("retries"):
             found = section.number_or_word("retries", _RETRIES, UNTIL_EXPIRY)
         elif action is Action.RETRY and found is None:
-            section.report(f'retries is missing, here and in [retry]; allowed: {_RETRIES}, or "{UNTIL_EXPIRY}"')
+            section.report(f'retries is missing here and in [retry]; allowed: {_RETRIES}, or "{UNTIL_EXPIRY}"')
         return found if isinstance(found, int) and action is Action.RETRY else None
 
     def _backoff(self, section: Section, action: Action) -> Backoff | None:
@@ -105,7 +105,7 @@ class RuleReader:
 
 
 def read_uncertain(lane: Lane, section: Section, deadline: float) -> UncertainRule:
-    """One row of [uncertain]; ``deadline`` is [report] deadline_s, which a window may name and not exceed."""
+    """One row of [uncertain]; ``deadline`` is deadline_s of [report]: a window may refer to it and must not exceed it."""
     found = section.number_or_word("window_s", SECONDS, REPORT_DEADLINE)
     window = deadline if found == REPORT_DEADLINE else float(found)
     resend = section.flag("resend")
@@ -115,6 +115,6 @@ def read_uncertain(lane: Lane, section: Section, deadline: float) -> UncertainRu
     elif resend:
         section.report(f"retries is missing; resend needs {_RETRIES}")
     if window > deadline or (resend and window == deadline):
-        section.report(f"{window:g} leaves no time before the report deadline; allowed: below {deadline:g}", "window_s")
+        section.report(f"{window:g} is not before the report deadline; allowed: below {deadline:g}", "window_s")
     section.close()
     return UncertainRule(f"uncertain.{lane}", window, resend, retries if resend and isinstance(retries, int) else 0)

@@ -1,7 +1,7 @@
-"""A strict reader of TOML tables that goes on after a mistake, so that a person sees every problem at once.
+"""A strict reader of TOML tables that goes on after a mistake, so that all problems are reported at once.
 
-Enters: a parsed table. Leaves: values of the asked type, or a harmless placeholder where one was wrong; then there is
-a ``FileProblem`` in the list that every section of a file shares, and the caller must not use what it built.
+Takes a parsed table, returns values of the requested type. For a wrong value it returns a harmless placeholder and adds a
+``FileProblem`` to the list that all sections of a file share; the caller must then discard what it built.
 """
 
 import reprlib
@@ -12,12 +12,12 @@ from typing import TypeVar
 from smsrelay_worker.policy.toml_lines import Path, TomlLines
 
 _T = TypeVar("_T")
-_NO_NUMBER = float("nan")  # compares false with all, so one wrong number causes no second problem
+_NO_NUMBER = float("nan")  # compares false with everything, so a wrong number causes no second problem
 
 
 @dataclass(frozen=True, slots=True)
 class FileProblem:
-    """One thing wrong in a file: its line (from 1), the key, and a reason that also says what is allowed."""
+    """One problem of a file: its line (from 1), the key, and a reason that also says what is allowed."""
 
     line: int
     key: str
@@ -29,7 +29,7 @@ class FileProblem:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Numbers that are allowed: from ``low`` (or only ``above`` it) to ``high``, whole ones or any."""
+    """A range of allowed numbers: from ``low`` (excluded if ``above``) to ``high``, any or only ``whole`` ones."""
 
     low: float
     high: float
@@ -37,7 +37,7 @@ class Range:
     above: bool = False
 
     def holds(self, value: object) -> bool:
-        """Whether the value is such a number; true, false, nan and inf are not."""
+        """Whether the value is in the range; true, false, nan and inf never are."""
         if isinstance(value, bool) or not isinstance(value, int if self.whole else (int, float)):
             return False
         return self.low <= value <= self.high and not (self.above and value == self.low)
@@ -51,7 +51,7 @@ class Range:
 
 @dataclass(slots=True)
 class Section:
-    """One table of a file. Every key must be asked for: ``close`` reports those that nobody knows."""
+    """One table of a file. Ask for every known key, then ``close``, which reports the unknown ones."""
 
     path: Path
     table: Mapping[str, object]
@@ -60,12 +60,12 @@ class Section:
     _known: list[str] = field(default_factory=list)
 
     def report(self, reason: str, *keys: str) -> None:
-        """Note a problem with a key of this table, or with the table itself."""
+        """Add a problem with a key of this table, or with the table itself."""
         path = (*self.path, *keys)
         self.problems.append(FileProblem(self.lines.at(path), ".".join(path), reason))
 
     def has(self, key: str) -> bool:
-        """Whether the optional key is there."""
+        """Whether an optional key is present."""
         self._know(key)
         return key in self.table
 
@@ -77,7 +77,7 @@ class Section:
         return self._wrong(key, value, str(allowed), _NO_NUMBER)
 
     def number_or_word(self, key: str, allowed: Range, word: str) -> float | str:
-        """A required number, or the one word that may stand in its place."""
+        """A required number, or the one word allowed in its place."""
         if self.table.get(key) == word:
             self._know(key)
             return word
@@ -88,7 +88,7 @@ class Section:
         return self._wrong(key, value, expected, _NO_NUMBER)
 
     def word(self, key: str, allowed: Collection[str]) -> str | None:
-        """A required word out of a closed set; None when it was wrong."""
+        """A required word out of a closed set; None when it is wrong."""
         expected = "one of " + ", ".join(allowed) if allowed else "nothing, because none is defined"
         value = self._take(key, expected)
         if isinstance(value, str) and value in allowed:
@@ -96,7 +96,7 @@ class Section:
         return self._wrong(key, value, expected, None)
 
     def text(self, key: str) -> str:
-        """A required text of one line that is not empty."""
+        """A required text: one line, not empty."""
         value = self._take(key, "a text")
         if isinstance(value, str) and value.strip() and value.isprintable():
             return value
@@ -108,23 +108,23 @@ class Section:
         return value if isinstance(value, bool) else self._wrong(key, value, "true or false", False)
 
     def section(self, key: str) -> "Section":
-        """The required table ``key``."""
+        """A required table."""
         found = self._take(key, "a table")
         return self._inner(found, key) if key in self.table else self._silent(key)
 
     def tables(self, key: str, required: Collection[str], *, closed: bool = False) -> "dict[str, Section]":
-        """The tables inside ``key`` by name; reports required ones that are missing and, if closed, any other."""
+        """The tables inside ``key``, by name. Reports missing required ones and, if ``closed``, all others."""
         outer = self._take(key, "a table")
         if not isinstance(outer, dict):
             return self._wrong(key, outer, "a table", {})
         if missing := [name for name in required if name not in outer]:
-            self.report(f"no row for {', '.join(missing)}; each of them needs one, which the packaged policy.toml has", key)
+            self.report(f"no row for {', '.join(missing)}; each needs one, copy it from the packaged policy.toml", key)
         if closed:
             Section((*self.path, key), outer, self.lines, self.problems, list(required)).close()
         return {name: self._inner(value, key, name) for name, value in outer.items()}
 
     def close(self) -> None:
-        """Report every key that was not asked for."""
+        """Report every key that nothing has asked for."""
         for key in self.table:
             if key not in self._known:
                 self.report(f"unknown; allowed: {', '.join(self._known)}", key)
@@ -136,7 +136,7 @@ class Section:
         return self._silent(*keys)
 
     def _silent(self, *keys: str) -> "Section":
-        """In place of a table that is not there: that its keys are missing too is no news."""
+        """Stands in for a missing table. Its problems go nowhere: that its keys are missing, too, is not worth reporting."""
         return Section((*self.path, *keys), {}, self.lines, [])
 
     def _know(self, key: str) -> None:

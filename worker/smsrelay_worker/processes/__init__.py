@@ -1,1 +1,1 @@
-"""The processes of a worker: the supervisor, one child for each queue, and Flower."""
+"""The processes of ``smsrelay worker`` (a supervisor and one child for each queue) and of ``smsrelay flower``."""

@@ -1,7 +1,7 @@
-"""QueueWorker: what one worker process is there for, and how it becomes the Celery worker that does it.
+"""QueueWorker: which queues a worker process consumes, and the Celery worker that it runs.
 
-Enters: the app and a duty. Leaves: an exit code, when the worker was told to stop. Every lane and the reports are a duty of their
-own, so that a campaign can hold no thread, and no prefetched task, that a login code or a report would need.
+Each lane and the status queue have a process of their own, so that a campaign cannot occupy threads, or hold prefetched tasks,
+that a login code or a report needs.
 """
 
 import os
@@ -26,128 +26,133 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class QueueWorker:
-    """One queue, or all. ``tasks``: at most so many at once; None: as many as SMSRELAY_CONCURRENCY says."""
+    """What one process consumes. ``tasks``: the most it runs at once, within SMSRELAY_CONCURRENCY; None: as many as that says."""
 
     name: str
     queues: tuple[str, ...]
     tasks: int | None = None
-    prefetch: int | None = None  # tasks in hand for each that runs; None: the broker's usual
+    prefetch: int | None = None  # prefetched tasks for each one running; None: the broker's default
 
     @property
     def title(self) -> str:
-        """What the process is called in ps."""
+        """The name of the process in ps."""
         return self.queues[0] if len(self.queues) == 1 else "sms.*"
 
 
-DUTIES = (
+QUEUE_WORKERS = (
     QueueWorker("otp", (Lane.OTP.queue,)),
-    QueueWorker("notice", (Lane.NOTICE.queue,), tasks=16, prefetch=1),  # a task may be a chunk of a bulk: few of them in hand
+    QueueWorker("notice", (Lane.NOTICE.queue,), tasks=16, prefetch=1),  # a task may be a chunk of a campaign: prefetch few
     QueueWorker("marketing", (Lane.MARKETING.queue,), tasks=16, prefetch=1),
     QueueWorker("status", (STATUS_QUEUE,), tasks=16),
 )
-_KEEPERS = ("otp", "status")
+_SCHEDULING = ("otp", "status")
 
 
-def keep_agenda(duties: tuple[QueueWorker, ...]) -> tuple[QueueWorker, ...]:
-    """Those of the duties whose processes also keep the agenda: two, of which one may die, and never none."""
-    return tuple(duty for duty in duties if duty.name in _KEEPERS) or duties[:1]
+def with_scheduler(workers: tuple[QueueWorker, ...]) -> tuple[QueueWorker, ...]:
+    """Those of the workers that also run the scheduler: two, so that one may die, and at least one."""
+    return tuple(worker for worker in workers if worker.name in _SCHEDULING) or workers[:1]
 
 
-def together_as(duties: tuple[QueueWorker, ...]) -> QueueWorker:
-    """All of the duties in one."""
-    return QueueWorker("", tuple(queue for duty in duties for queue in duty.queues))
+def merged(workers: tuple[QueueWorker, ...]) -> QueueWorker:
+    """One worker for the queues of all."""
+    return QueueWorker("", tuple(queue for worker in workers for queue in worker.queues))
 
 
-def serve(app: Celery, duty: QueueWorker, name: str, stops: Callable[[], None], *, events: bool, agenda: bool) -> int:
-    """Work on the duty's queues until a signal comes; the exit code. ``stops`` is called as soon as the worker stops."""
-    if not agenda:
+def run_worker(
+    app: Celery, queue_worker: QueueWorker, name: str, report_stopping: Callable[[], None], *, events: bool, scheduler: bool
+) -> int:
+    """Consume the worker's queues until a signal comes, and return the exit code.
+
+    ``name``: first part of the name in Celery and Flower. ``report_stopping`` is called as soon as the worker begins to stop.
+    """
+    if not scheduler:
         app.steps["worker"].discard(SchedulerStep)
-    tasks = min(duty.tasks or app.conf.worker_concurrency, app.conf.worker_concurrency)
-    worker = _Process(
+    tasks = min(queue_worker.tasks or app.conf.worker_concurrency, app.conf.worker_concurrency)
+    worker = _ChildWorker(
         app=app,
-        hostname=f"{'-'.join(filter(None, (name, duty.name)))}@{socket.gethostname()}",
-        queues=list(duty.queues),
+        hostname=f"{'-'.join(filter(None, (name, queue_worker.name)))}@{socket.gethostname()}",
+        queues=list(queue_worker.queues),
         concurrency=tasks,
-        prefetch_multiplier=duty.prefetch,
+        prefetch_multiplier=queue_worker.prefetch,
         loglevel="INFO",
         quiet=True,
         task_events=events,
-        without_gossip=True,  # workers need know nothing of each other
+        without_gossip=True,  # workers need not know each other
         without_mingle=True,
     )
-    worker.stops = stops
-    worker_shutting_down.connect(worker.is_stopping, weak=False)
+    worker.report_stopping = report_stopping
+    worker_shutting_down.connect(worker.begin_stopping, weak=False)
     try:
         worker.start()
     finally:
-        worker.is_stopping()
+        worker.begin_stopping()
     return int(worker.exitcode or 0)
 
 
-class _Process(Worker):  # type: ignore[misc]
-    """Celery's worker, as a child of ours."""
+class _ChildWorker(Worker):  # type: ignore[misc]
+    """Celery's worker in a child of the supervisor."""
 
-    stops: Callable[[], None]
+    report_stopping: Callable[[], None]
 
-    def is_stopping(self, **_: Any) -> None:
-        """Say that it stops: that limits the time it has, and what is not begun goes to other workers."""
-        self.stops()
+    def begin_stopping(self, **_: Any) -> None:
+        """Report that it stops, which starts its time limit, and leave messages that have not begun to other workers."""
+        self.report_stopping()
         self.app.relay.sender.stop()
 
     def stop(self, *args: Any, **options: Any) -> None:
-        """Stop, for whatever reason: Celery comes here as well after a failure of its own."""
-        self.is_stopping()
+        """Stop; Celery calls this after a failure of its own, too."""
+        self.begin_stopping()
         super().stop(*args, **options)
 
     def terminate(self, *args: Any, **options: Any) -> None:
         """Stop without waiting for tasks."""
-        self.is_stopping()
+        self.begin_stopping()
         super().terminate(*args, **options)
 
     def should_use_eventloop(self) -> bool:
-        """Among greenlets too: one place to wait for tasks, remote control and timers, where acknowledgements are gathered."""
+        """True, with greenlets too: one loop waits for tasks, remote control and timers, and batches acknowledgements."""
         return True
 
     def install_platform_tweaks(self, worker: Any) -> None:
-        """Let every signal do what SIGTERM does, and SIGQUIT and a second SIGINT set a bound to it.
+        """Let every signal stop the worker as SIGTERM does, with a time limit after SIGQUIT or a second SIGINT.
 
-        Celery's own answers wait inside of the signal, which greenlets cannot, and SIGHUP's would start a second parent. And
-        they print, which is no line of a log.
+        Celery's own handlers wait inside the signal handler, which greenlets cannot, and its SIGHUP handler would start a second
+        parent. They also print, which would be no JSON line of the log.
         """
         super().install_platform_tweaks(worker)
         install_worker_term_handler(worker, verbose=False)
         celerys: Any = signal.getsignal(signal.SIGTERM)
-        stopping, hurry = threading.Event(), threading.Event()
-        bound = float(worker.app.conf.worker_soft_shutdown_timeout)
-        threading.Thread(target=_tell_stop, args=(stopping,), name="stop", daemon=True).start()
-        threading.Thread(target=_end_at_last, args=(hurry, bound), name="hurry", daemon=True).start()
+        stopping, quitting = threading.Event(), threading.Event()
+        limit = float(worker.app.conf.worker_soft_shutdown_timeout)
+        threading.Thread(target=_log_stopping, args=(stopping,), name="stop", daemon=True).start()
+        threading.Thread(target=_exit_overdue, args=(quitting, limit), name="quit", daemon=True).start()
 
-        def warm(*signalled: Any) -> None:
+        def stop(*received: Any) -> None:
             stopping.set()
-            celerys(*signalled)
+            celerys(*received)
 
-        def quit_soon(*signalled: Any) -> None:
-            hurry.set()
-            warm(*signalled)
+        def stop_soon(*received: Any) -> None:
+            quitting.set()
+            stop(*received)
 
-        def interrupted(*signalled: Any) -> None:
-            signal.signal(signal.SIGINT, quit_soon)
-            warm(*signalled)
+        def interrupt(*received: Any) -> None:
+            signal.signal(signal.SIGINT, stop_soon)
+            stop(*received)
 
-        signal.signal(signal.SIGTERM, warm)
-        signal.signal(signal.SIGHUP, warm)
-        signal.signal(signal.SIGQUIT, quit_soon)
-        signal.signal(signal.SIGINT, interrupted)
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGHUP, stop)
+        signal.signal(signal.SIGQUIT, stop_soon)
+        signal.signal(signal.SIGINT, interrupt)
 
 
-def _tell_stop(stopping: threading.Event) -> None:
+def _log_stopping(stopping: threading.Event) -> None:
     stopping.wait()
-    log.info("told to stop: what is begun is finished, the rest is given back")
+    log.info("stopping: finishing what has begun, giving back the rest")
 
 
-def _end_at_last(hurry: threading.Event, bound: float) -> None:
-    """Once in a hurry, end the process after so many seconds as a kill would; leases and the broker hold what it had in hand."""
-    hurry.wait()
-    time.sleep(bound)
-    log.error("not done in time, so this process ends with what it had in hand", seconds=bound)
+def _exit_overdue(quitting: threading.Event, limit: float) -> None:
+    """Exit ``limit`` seconds after the quit, as after a kill; leases and the broker's records cover what was unfinished."""
+    quitting.wait()
+    time.sleep(limit)
+    log.error("not finished in time, exiting", seconds=limit)
     os._exit(1)

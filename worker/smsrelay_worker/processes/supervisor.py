@@ -1,13 +1,13 @@
-"""Supervisor: one worker process for each queue, restarted by a small parent, so that no queue waits for another's threads.
+"""Supervisor: a small parent that runs one worker process for each queue and restarts it, so that no queue waits for another.
 
-Enters: seats, each a name and the work of one process. Leaves: the signal that ended it, once every child is gone. Its life:
-1. the parent forks a child for each seat; it has no threads and no connections, so that a child begins with nothing shared;
-2. a child that ends although nobody stopped the parent is replaced, after a pause that grows while it does not last;
-3. SIGTERM, SIGINT and SIGQUIT are passed on to every child, SIGHUP as SIGTERM; each does what Celery does, and the parent waits;
-4. a child that stops, because it was told to or by itself, has so many seconds to end, and is killed after them. A child says
-   that it stops by closing its end of a pipe, so that one which froze later on is found too.
-Children have sessions of their own: what a terminal sends reaches the parent alone, or they would hear Ctrl-C twice, which means
-"at once". When the parent is killed, each child's end of a pipe says so, and the child ends as after SIGTERM.
+1. The parent forks its children. It has no threads and no connections, so a child inherits nothing that it would share.
+2. A child that exits although nobody stopped the parent is restarted after a pause, which grows while the child keeps exiting.
+3. SIGTERM, SIGINT and SIGQUIT are forwarded to every child, SIGHUP as SIGTERM. The child stops as Celery does; the parent waits.
+4. A child that is stopping, by a signal or by itself, has a time limit and is killed after it. It reports that it is stopping by
+   closing its end of a pipe, so that the limit also holds for a child that freezes later.
+
+Each child is in a session of its own, so that a terminal's signals reach the parent alone: a child would receive Ctrl-C twice,
+which means "stop at once". If the parent is killed, another pipe closes, and each child stops as after SIGTERM.
 """
 
 import contextlib
@@ -23,178 +23,179 @@ from typing import NoReturn
 
 import structlog
 
-PASSED_ON = {
+FORWARDED_AS = {
     signal.SIGTERM: signal.SIGTERM,
     signal.SIGINT: signal.SIGINT,
     signal.SIGQUIT: signal.SIGQUIT,
     signal.SIGHUP: signal.SIGTERM,
 }
-_PAUSE, _LONGEST_PAUSE = 0.25, 4.0  # seconds before a child is replaced; doubled each time it did not last
-_LASTED = 30.0  # seconds after which an end is the first again
-Work = Callable[[Callable[[], None]], int]
+_PAUSE, _MAX_PAUSE = 0.25, 4.0  # seconds before a restart; doubled after each exit that came too soon
+_STABLE_AFTER = 30.0  # seconds; a child that ran for longer is restarted after the shortest pause again
+ReportStopping = Callable[[], None]
+Work = Callable[[ReportStopping], int]
 
 log = structlog.get_logger()
 
 
 @dataclass(slots=True)
 class Child:
-    """What one child does. ``work`` runs in the child, and its return value is the exit code; it calls what it is given to say
-    that it stops."""
+    """One child process. ``work`` runs in it and returns its exit code; it calls its argument when it begins to stop."""
 
     name: str
     work: Work
-    pid: int | None = field(default=None, init=False)
-    word: int | None = field(default=None, init=False)  # the pipe whose other end the child closes when it stops
-    stops_since: float = field(default=0.0, init=False)  # monotonic; counts with the next one
-    end_by: float | None = field(default=None, init=False)  # monotonic: when a child that stops is killed
-    since: float = field(default=0.0, init=False)  # monotonic
-    due: float = field(default=0.0, init=False)  # monotonic: when it is to be taken
-    ends: int = field(default=0, init=False)  # in a row, none of which had lasted
+    pid: int | None = field(default=None, init=False)  # None: not running
+    stop_pipe: int | None = field(default=None, init=False)  # read end; the child closes the other when it begins to stop
+    started_at: float = field(default=0.0, init=False)  # all times are monotonic
+    stopping_since: float = field(default=0.0, init=False)  # valid while kill_at is set
+    kill_at: float | None = field(default=None, init=False)  # set while it is stopping
+    start_at: float = field(default=0.0, init=False)
+    early_exits: int = field(default=0, init=False)  # in a row
 
 
 class Supervisor:
-    """The parent. A child that stops is killed after ``stop_within`` seconds, and after ``hurry_within`` when in a hurry: after
-    SIGQUIT, or a second SIGINT.
-    """
+    """The parent. A stopping child is killed after ``stop_within`` seconds; after SIGQUIT or a second SIGINT, ``quit_within``."""
 
-    def __init__(self, seats: Sequence[Child], stop_within: float, hurry_within: float) -> None:
-        self._seats = seats
+    def __init__(self, children: Sequence[Child], stop_within: float, quit_within: float) -> None:
+        self._children = children
         self._stop_within = stop_within
-        self._hurry_within = hurry_within
+        self._quit_within = quit_within
         self._interrupted = False
-        self._ears, self._mouth = os.pipe()  # numbers of signals
-        self._child_end, self._parent_end = os.pipe()  # nothing is ever written; it is over when the parent is
+        self._signals_read, self._signals_write = os.pipe()  # numbers of signals
+        self._lifeline_read, self._lifeline_write = os.pipe()  # nothing is written; it closes when the parent exits
 
     def run(self) -> signal.Signals:
-        """Keep every seat taken until a signal comes, and wait for all to end; the signal. Children leave by ``SystemExit``."""
-        ended_by: signal.Signals | None = None
-        _show_as("smsrelay worker")
-        heard = self._hear()
-        while ended_by is None or any(seat.pid for seat in self._seats):
-            if ended_by is None:
-                self._fill(heard)
-            for signalled in self._wait(stopping=ended_by is not None):
-                if ended_by is None or signalled is not signal.SIGHUP:  # a terminal that closes meanwhile restarts nothing
-                    ended_by = signalled
-                self._pass_on(signalled)
-            self._reap(expected=ended_by is not None)
-            self._kill_late()
-        return ended_by
+        """Keep all children running until a signal comes, wait until all have exited, and return the signal.
 
-    def _fill(self, heard: Sequence[signal.Signals]) -> None:
-        for seat in self._seats:
-            if seat.pid is None and time.monotonic() >= seat.due:
-                self._take(seat, heard)
+        In a child it does not return: it raises ``SystemExit``.
+        """
+        stopped_by: signal.Signals | None = None
+        _set_process_name("smsrelay worker")
+        caught = self._catch_signals()
+        while stopped_by is None or any(child.pid for child in self._children):
+            if stopped_by is None:
+                self._start_due(caught)
+            for received in self._wait(stopping=stopped_by is not None):
+                if stopped_by is None or received is not signal.SIGHUP:  # a terminal that closes while we stop restarts nothing
+                    stopped_by = received
+                self._forward(received)
+            self._reap(expected=stopped_by is not None)
+            self._kill_overdue()
+        return stopped_by
 
-    def _take(self, seat: Child, heard: Sequence[signal.Signals]) -> None:
-        seat.word, child_word = os.pipe()
-        signal.pthread_sigmask(signal.SIG_BLOCK, heard)  # between fork and its own handlers a child would answer for the parent
-        seat.since, seat.pid = time.monotonic(), os.fork()
-        if seat.pid == 0:
+    def _start_due(self, caught: Sequence[signal.Signals]) -> None:
+        for child in self._children:
+            if child.pid is None and time.monotonic() >= child.start_at:
+                self._start(child, caught)
+
+    def _start(self, child: Child, caught: Sequence[signal.Signals]) -> None:
+        child.stop_pipe, childs_end = os.pipe()
+        signal.pthread_sigmask(signal.SIG_BLOCK, caught)  # until it has its own handlers, a child would run the parent's
+        child.started_at, child.pid = time.monotonic(), os.fork()
+        if child.pid == 0:
             os.setsid()
             signal.set_wakeup_fd(-1)
-            for number in heard:
+            for number in caught:
                 signal.signal(number, signal.SIG_DFL)
-            for end in (self._ears, self._mouth, self._parent_end, seat.word):
+            for end in (self._signals_read, self._signals_write, self._lifeline_write, child.stop_pipe):
                 os.close(end)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, heard)
-        if seat.pid == 0:
-            self._work(seat, child_word)
-        os.close(child_word)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, caught)
+        if child.pid == 0:
+            self._run_child(child, childs_end)
+        os.close(childs_end)
 
-    def _work(self, seat: Child, word: int) -> NoReturn:
-        """In the child."""
-        _show_as(seat.name)
-        bound = self._stop_within
-        threading.Thread(target=_end_with_parent, args=(self._child_end, bound), name="parent", daemon=True).start()
-        open_words = [word]
+    def _run_child(self, child: Child, stop_pipe: int) -> NoReturn:
+        """In the child process."""
+        _set_process_name(child.name)
+        limit = self._stop_within
+        threading.Thread(target=_stop_with_parent, args=(self._lifeline_read, limit), name="parent", daemon=True).start()
+        open_pipes = [stop_pipe]
 
-        def stops() -> None:
-            while open_words:
-                os.close(open_words.pop())
+        def report_stopping() -> None:
+            while open_pipes:
+                os.close(open_pipes.pop())
 
-        raise SystemExit(seat.work(stops))
+        raise SystemExit(child.work(report_stopping))
 
     def _wait(self, stopping: bool) -> list[signal.Signals]:
-        """The signals to pass on, as soon as any signal comes, a child stops or has to be killed, or a seat is due."""
-        due = [seat.due for seat in self._seats if seat.pid is None and not stopping]
-        due += [seat.end_by for seat in self._seats if seat.pid is not None and seat.end_by is not None]
-        words = [seat.word for seat in self._seats if seat.word is not None]
+        """Wait for a signal, a child that begins to stop, or the next restart or kill that is due. Returns signals to forward."""
+        due = [child.start_at for child in self._children if child.pid is None and not stopping]
+        due += [child.kill_at for child in self._children if child.pid is not None and child.kill_at is not None]
+        pipes = [child.stop_pipe for child in self._children if child.stop_pipe is not None]
         wait = max(0.0, min(due, default=float("inf")) - time.monotonic())
-        ready, _, _ = select.select([self._ears, *words], [], [], min(wait, _LONGEST_PAUSE))
-        for seat in self._seats:
-            if seat.word in ready:
-                self._stops(seat, self._stop_within)
-        numbers = os.read(self._ears, 512) if self._ears in ready else b""
-        return [signal.Signals(number) for number in numbers if number in PASSED_ON]
+        ready, _, _ = select.select([self._signals_read, *pipes], [], [], min(wait, _MAX_PAUSE))
+        for child in self._children:
+            if child.stop_pipe in ready:
+                self._begin_stopping(child, self._stop_within)
+        numbers = os.read(self._signals_read, 512) if self._signals_read in ready else b""
+        return [signal.Signals(number) for number in numbers if number in FORWARDED_AS]
 
-    def _pass_on(self, signalled: signal.Signals) -> None:
-        hurry = signalled is signal.SIGQUIT or (signalled is signal.SIGINT and self._interrupted)
-        self._interrupted = self._interrupted or signalled is signal.SIGINT
-        for seat in self._seats:
-            if seat.pid is not None:
-                os.kill(seat.pid, PASSED_ON[signalled])  # one that has ended is there until it is reaped
-                self._stops(seat, self._hurry_within if hurry else self._stop_within)
+    def _forward(self, received: signal.Signals) -> None:
+        quick = received is signal.SIGQUIT or (received is signal.SIGINT and self._interrupted)
+        self._interrupted = self._interrupted or received is signal.SIGINT
+        for child in self._children:
+            if child.pid is not None:
+                os.kill(child.pid, FORWARDED_AS[received])  # safe after its exit, too: the pid is ours until it is reaped
+                self._begin_stopping(child, self._quit_within if quick else self._stop_within)
 
-    def _stops(self, seat: Child, within: float) -> None:
-        """A child stops: from now on its time counts, and nothing more is heard of it but its end."""
+    def _begin_stopping(self, child: Child, within: float) -> None:
+        """Set or shorten the child's time limit. Its pipe has no more to say."""
         now = time.monotonic()
-        if seat.end_by is None:
-            seat.stops_since, seat.end_by = now, now + within
-        seat.end_by = min(seat.end_by, now + within)
-        _hang_up(seat)
+        if child.kill_at is None:
+            child.stopping_since, child.kill_at = now, now + within
+        child.kill_at = min(child.kill_at, now + within)
+        _close_stop_pipe(child)
 
-    def _kill_late(self) -> None:
-        """Kill the children that have not ended in time."""
-        for seat in self._seats:
-            if seat.pid is not None and seat.end_by is not None and time.monotonic() >= seat.end_by:
-                stopping = round(time.monotonic() - seat.stops_since, 1)
-                log.error("worker process did not end in time and is killed", queue=seat.name, pid=seat.pid, seconds=stopping)
-                os.kill(seat.pid, signal.SIGKILL)
-                seat.end_by = None
+    def _kill_overdue(self) -> None:
+        """Kill the children that exceed their time limit."""
+        for child in self._children:
+            if child.pid is not None and child.kill_at is not None and time.monotonic() >= child.kill_at:
+                stopping = round(time.monotonic() - child.stopping_since, 1)
+                log.error("worker process did not stop in time, killed", queue=child.name, pid=child.pid, seconds=stopping)
+                os.kill(child.pid, signal.SIGKILL)
+                child.kill_at = None
 
     def _reap(self, expected: bool) -> None:
-        for seat in self._seats:
-            pid, status = os.waitpid(seat.pid, os.WNOHANG) if seat.pid is not None else (0, 0)
+        for child in self._children:
+            pid, status = os.waitpid(child.pid, os.WNOHANG) if child.pid is not None else (0, 0)
             if pid == 0:
                 continue
-            lasted, seat.pid, seat.end_by = time.monotonic() - seat.since, None, None
-            _hang_up(seat)
+            lasted, child.pid, child.kill_at = time.monotonic() - child.started_at, None, None
+            _close_stop_pipe(child)
             code = os.waitstatus_to_exitcode(status)
             if expected:
-                log.info("worker process ended", queue=seat.name, code=code)
+                log.info("worker process exited", queue=child.name, code=code)
                 continue
-            seat.ends = 0 if lasted > _LASTED else seat.ends + 1
-            pause = min(_LONGEST_PAUSE, _PAUSE * 2**seat.ends)
-            seat.due = time.monotonic() + pause
-            log.warning("worker process ended and is replaced", queue=seat.name, code=code, lasted=round(lasted), pause=pause)
+            child.early_exits = 0 if lasted > _STABLE_AFTER else child.early_exits + 1
+            pause = min(_MAX_PAUSE, _PAUSE * 2**child.early_exits)
+            child.start_at = time.monotonic() + pause
+            log.warning("worker process exited, restarting it", queue=child.name, code=code, lasted=round(lasted), pause=pause)
 
-    def _hear(self) -> list[signal.Signals]:
-        """From now on signals arrive as numbers in a pipe; those that whoever started us has switched off stay so."""
-        heard = [*(number for number in PASSED_ON if signal.getsignal(number) is not signal.SIG_IGN), signal.SIGCHLD]
-        os.set_blocking(self._mouth, False)
-        signal.set_wakeup_fd(self._mouth)
-        for number in heard:
+    def _catch_signals(self) -> list[signal.Signals]:
+        """From now on signals arrive as numbers in a pipe, except those that were ignored when we were started."""
+        caught = [*(number for number in FORWARDED_AS if signal.getsignal(number) is not signal.SIG_IGN), signal.SIGCHLD]
+        os.set_blocking(self._signals_write, False)
+        signal.set_wakeup_fd(self._signals_write)
+        for number in caught:
             signal.signal(number, lambda *_: None)
-        return heard
+        return caught
 
 
-def _show_as(name: str) -> None:
-    """Tell processes of one command line apart in ps and top; on Linux, 15 characters."""
+def _set_process_name(name: str) -> None:
+    """The name in ps and top, where all processes have one command line; on Linux, 15 characters."""
     with contextlib.suppress(OSError):
         Path("/proc/self/comm").write_text(name, encoding="ascii")
 
 
-def _hang_up(seat: Child) -> None:
-    if seat.word is not None:
-        os.close(seat.word)
-        seat.word = None
+def _close_stop_pipe(child: Child) -> None:
+    if child.stop_pipe is not None:
+        os.close(child.stop_pipe)
+        child.stop_pipe = None
 
 
-def _end_with_parent(child_end: int, within: float) -> None:
-    select.select([child_end], [], [])  # and not read: a read may hold the whole process, where threads are greenlets
-    log.warning("the parent process is gone, so this one ends")
+def _stop_with_parent(lifeline: int, within: float) -> None:
+    select.select([lifeline], [], [])  # without a read, which could block the whole process where threads are greenlets
+    log.warning("parent process gone, stopping")
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(within)
-    log.error("not done in time, so this process ends with what it had in hand", seconds=within)
+    log.error("not finished in time, exiting", seconds=within)
     os.kill(os.getpid(), signal.SIGKILL)

@@ -1,41 +1,82 @@
-"""OutcomeCounts: what came of this process's submits, and when the store has to hear of it. Pure; the caller locks.
+"""CircuitBreaker: stops every submit of every worker while the vendor fails, and tests with one submit (a probe) if it is back.
 
-Enters: counts. Leaves: nothing while nothing fails; after a failure, at most every fifth of a second, the counts of the last ten
-seconds that were not told yet.
+It opens when, in the last ten seconds, at least 20 submits of all workers failed and no more were answered. While it is open one
+submit tests the vendor after 5 s, then every 10 s; one good answer closes it. A good probe ends a halt too. Raises
+``StoreUnavailable``.
 """
 
-from collections import deque
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
 
-_SPAN = 10.0  # seconds
-_BETWEEN = 0.2  # seconds
-_MANY = 20  # failures are told at once
+import structlog
+from redis import Redis
+
+from smsrelay.store import keys
+from smsrelay.store.script import Script
+from smsrelay_worker.rate_limit.outcome_counts import OutcomeCounts
+from smsrelay_worker.rate_limit.slot import Slot
+
+log = structlog.get_logger()
 
 
-class OutcomeCounts:
-    """Counts not told yet."""
+@dataclass(frozen=True, slots=True)
+class OpenCircuit:
+    """Since when the circuit is open (ms), and when the next probe is due (ms)."""
 
-    def __init__(self) -> None:
-        self._answered: deque[list[float]] = deque()  # [second, count]
-        self._failed = 0
-        self._told_at = float("-inf")
+    since: int
+    probe: int
 
-    def add(self, answered: int, failed: int, now: float) -> tuple[int, int] | None:
-        """Answered and failed to tell the store at ``now`` (monotonic seconds), if it is time to."""
-        if answered:
-            self._count(answered, now)
-        self._failed += failed
-        if self._failed == 0 or (now - self._told_at < _BETWEEN and self._failed < _MANY):
-            return None
-        told = int(sum(count for second, count in self._answered if now - second < _SPAN)), self._failed
-        self._answered.clear()
-        self._failed, self._told_at = 0, now
-        return told
 
-    def _count(self, answered: int, now: float) -> None:
-        second = float(int(now))
-        if self._answered and self._answered[-1][0] == second:
-            self._answered[-1][1] += answered
-        else:
-            self._answered.append([second, answered])
-        while now - self._answered[0][0] >= _SPAN + 1:
-            self._answered.popleft()
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """When the circuit opens and how often it is tested; defined here alone, ``record_outcomes.lua`` receives them."""
+
+    window: int = 10  # seconds
+    failures: int = 20
+    first_probe: float = 5.0  # seconds after it opened
+    longest_probe: float = 10.0  # seconds between probes; the wait doubles until it is this long
+
+
+THRESHOLDS = Thresholds()
+
+
+class CircuitBreaker:
+    """Safe to share between threads. ``halt_probe`` in seconds: time between probes of a halt, 0 for none."""
+
+    def __init__(
+        self,
+        redis: Redis,
+        halt_probe: float,
+        *,
+        thresholds: Thresholds = THRESHOLDS,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._monotonic = monotonic
+        self._record = Script(redis, __name__, "record_outcomes.lua")
+        self._fixed = [
+            thresholds.window,
+            thresholds.failures,
+            int(thresholds.first_probe * 1000),
+            int(thresholds.longest_probe * 1000),
+        ]
+        self._halt_probe = int(halt_probe * 1000)
+        self._lock = threading.Lock()  # over _counts
+        self._counts = OutcomeCounts(thresholds.window, thresholds.failures)
+
+    def record(self, *, answered: int, failed: int, probe_succeeded: bool | None, probe_slot: Slot | None) -> bool:
+        """Count submits; see ``RateLimiter.record_outcomes``."""
+        with self._lock:
+            counts = self._counts.add(answered, failed, self._monotonic())
+        if probe_succeeded is None and counts is None:
+            return False
+        probe = {None: "", True: "good", False: "bad"}[probe_succeeded]
+        names = [keys.OUTCOMES, keys.CIRCUIT, keys.HALTED, keys.RESUMED]
+        begins = "" if probe_slot is None else f"{probe_slot.begins:.0f}"
+        change = self._record.run(names, [*(counts or (0, 0)), probe, self._halt_probe, begins, *self._fixed])
+        if change == "opened":
+            log.error("circuit opened: the vendor fails")
+        elif change == "closed":
+            log.warning("submits resumed: a probe succeeded")
+        return bool(change == "closed")

@@ -1,30 +1,30 @@
-"""StoreClock: where an instant of the store's clock lies on the monotonic clock of this process. Pure.
+"""ClockSync: converts instants of the store's clock to the monotonic clock of this process. Pure.
 
-Enters: the store's time, and when it was asked and answered. Leaves: instants that are never early, and late by no more than
-the quickest answer of the last seconds took on its way. A store whose clock was set is believed at once.
+A converted instant is never early. It is late by at most the network delay of the fastest reply of the last few seconds. If the
+store's clock is set to another time, the next observation follows it at once.
 """
 
-_KEPT = 5.0  # seconds; the best of the last one or two such spans counts
+_WINDOW = 5.0  # seconds; the best offset of the current and of the previous window is used
 
 
-class StoreClock:
+class ClockSync:
     """Maps µs of the store's clock to monotonic seconds."""
 
     def __init__(self) -> None:
-        self._since = 0.0
-        self._before: float | None = None
-        self._offset: float | None = None
+        self._window_began = 0.0
+        self._previous: float | None = None
+        self._current: float | None = None
 
     def observe(self, asked: float, answered: float, micros: float) -> None:
-        """The store said ``micros`` between ``asked`` and ``answered`` (monotonic seconds)."""
+        """The store's clock read ``micros`` at some instant between ``asked`` and ``answered`` (monotonic seconds)."""
         least, most = asked - micros / 1e6, answered - micros / 1e6
         known = self._best()
-        if known is None or known < least:  # the first, or the store's clock was set back
-            self._before, self._offset, self._since = None, most, answered
-        elif answered - self._since > _KEPT:
-            self._before, self._offset, self._since = self._offset, most, answered
+        if known is None or known < least:  # the first observation, or the store's clock was set back
+            self._previous, self._current, self._window_began = None, most, answered
+        elif answered - self._window_began > _WINDOW:
+            self._previous, self._current, self._window_began = self._current, most, answered
         else:
-            self._offset = min(known, most) if self._offset is None else min(self._offset, most)
+            self._current = min(known, most) if self._current is None else min(self._current, most)
 
     def at(self, micros: float) -> float:
         """Monotonic seconds of an instant; raises ``LookupError`` before the first observation."""
@@ -34,5 +34,5 @@ class StoreClock:
         return micros / 1e6 + offset
 
     def _best(self) -> float | None:
-        known = [offset for offset in (self._before, self._offset) if offset is not None]
+        known = [offset for offset in (self._previous, self._current) if offset is not None]
         return min(known, default=None)

@@ -1,21 +1,23 @@
-"""Tariff: what each message takes of the shared rate: one submit, or its segments when the rate counts those. Pure."""
+"""MessageCost: how much of the shared rate one submit takes: 1, or its SMS segments if the rate counts segments. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from smsrelay.contract.template import Registry
-from smsrelay_worker.rate_limit.segments import cost
-from smsrelay_worker.store.records import Reading
+from smsrelay.contract.template import Registry, segments
 
 
 @dataclass(frozen=True, slots=True)
-class Tariff:
-    """How the rate counts."""
+class MessageCost:
+    """What the rate counts: submits, or the segments that the carrier bills."""
 
     registry: Registry
-    segments: bool = False
+    count_segments: bool = False
 
-    def of(self, reading: Reading) -> int:
-        """The cost of submitting this message once."""
-        if not self.segments or reading.payload is None:
+    def of(self, template_id: str, params: Sequence[str] | None) -> int:
+        """Cost of one submit; 1 if the payload is gone, the template is not registered, or the parameters do not fit it."""
+        if not self.count_segments or params is None:
             return 1
-        return cost(self.registry.get(reading.record.template), reading.payload.params)
+        template = self.registry.get(template_id)
+        if template is None or template.check(params) is not None:
+            return 1
+        return segments(template.preview(params))

@@ -1,37 +1,76 @@
-"""HaltedMessages: the messages that wait because of a halt, and their wake-up when it is over.
+"""HaltSwitch: stops every submit of every worker when the vendor rejects the account, and lets them resume.
 
-Enters: word that the halt is over, from a person or from whoever found out. Leaves: the messages due at once; the agenda of any
-worker takes them up within a second. The cost follows how many were put off. Fails with ``StoreUnavailable``: those not woken yet
-are due at the time they had, half a minute later at most, and waking them again is harmless.
+A halt lasts until an operator resumes, or until a probe (one submit every ``halt_probe`` seconds) is accepted. ``circuit`` is the
+other thing that stops submits: there the vendor fails instead of rejecting. Raises ``StoreUnavailable``.
 """
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
 
 from redis import Redis
 
 from smsrelay.store import keys
 from smsrelay.store.connection import store_answers
-from smsrelay.store.script import Script
-
-_CHUNK = 500  # ids a step; the store answers others in between
 
 
-class HaltedMessages:
-    """What a halt put off; safe to share between threads."""
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """Since when nothing is submitted (ms), the code that the vendor rejected with, and when a probe is due (ms), if ever."""
 
-    def __init__(self, redis: Redis) -> None:
+    since: int
+    code: str
+    probe: int | None = None
+
+    @classmethod
+    def parse(cls, fields: Mapping[str, Any], halt_probe: float) -> Self | None:
+        """The halt that the store's hash holds; None for an empty one. ``halt_probe`` in seconds, 0 for no probes."""
+        if not fields:
+            return None
+        since = int(fields.get("since", 0))
+        probe = int(fields.get("probe", since + int(halt_probe * 1000)))
+        return cls(since, str(fields.get("code", "")), probe if halt_probe else None)
+
+
+class HaltSwitch:
+    """Safe to share between threads. ``halt_probe`` in seconds, 0 for no probes."""
+
+    def __init__(self, redis: Redis, halt_probe: float) -> None:
         self._redis = redis
-        self._wake = Script(redis, __name__, "wake.lua")
+        self._halt_probe = halt_probe
 
-    def count(self) -> int:
-        """How many messages a halt put off; raises ``StoreUnavailable``."""
+    def halt(self, code: str, begun_at: int | None = None) -> bool:
+        """Stop every submit; False if that was so already, and then the first code is kept.
+
+        ``begun_at``: when the attempt began (ms, store's clock) whose answer is the reason. An attempt from before the last
+        resume, or the last accepted probe, stops nothing.
+        """
         with store_answers():
-            return int(self._redis.scard(keys.PUT_OFF))
+            with self._redis.pipeline(transaction=True) as pipeline:
+                pipeline.time()
+                pipeline.get(keys.RESUMED)
+                (seconds, micros), resumed = pipeline.execute()
+            now = int(seconds) * 1000 + int(micros) // 1000
+            if begun_at is not None and begun_at <= int(resumed or 0) <= now:  # if it lies ahead of now, the clock was set back
+                return False
+            with self._redis.pipeline(transaction=True) as pipeline:
+                pipeline.hsetnx(keys.HALTED, "code", code)
+                pipeline.hsetnx(keys.HALTED, "since", str(int(seconds) * 1000))
+                return bool(pipeline.execute()[0])
 
-    def wake_put_off(self) -> int:
-        """Make everything due that a halt put off, and say how much that was; raises ``StoreUnavailable``."""
-        owed, looked_at = self.count(), 0
-        while looked_at < owed:  # and no further: after a new halt they come back as fast as they are woken
-            step = int(self._wake.run([keys.PUT_OFF, keys.AGENDA], [min(_CHUNK, owed - looked_at)]))
-            if step == 0:
-                break
-            looked_at += step
-        return looked_at
+    def resume(self) -> bool:
+        """End a halt, and close an open circuit; False if there was neither."""
+        shut = (keys.HALTED, keys.CIRCUIT)
+        with store_answers():
+            was_shut = self._redis.exists(*shut)  # asked first: a delete that is repeated after a lost reply finds nothing
+            seconds, micros = self._redis.time()
+            with self._redis.pipeline(transaction=True) as pipeline:
+                pipeline.delete(*shut)
+                pipeline.set(keys.RESUMED, int(seconds) * 1000 + int(micros) // 1000)
+                return bool(pipeline.execute()[0] or was_shut)
+
+    def current(self) -> Halt | None:
+        """The halt in force, if any."""
+        with store_answers():
+            fields: Any = self._redis.hgetall(keys.HALTED)
+        return Halt.parse(fields, self._halt_probe)

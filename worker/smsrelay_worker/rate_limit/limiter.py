@@ -1,11 +1,11 @@
-"""Limit: the one rate for all workers together, and what stops every submit: a halt, or an open circuit.
+"""RateLimiter: decides when each message may be submitted, by one rate for all workers together; also halt and circuit.
 
-Enters: a wish to submit some messages. Leaves: slots, after waiting until there is one (``slot_queue``); or why there is none.
-A halt, an open circuit or another rate is noticed within a second by those that wait.
-Fails with ``StoreUnavailable``, for everybody who waits; slots may then be lost, which slows and never speeds.
+A caller asks for slots and waits until there are some (``slot_queue``), or gets the reason why there are none. The rate is kept
+in the store, where ``limiter.lua`` grants slots by the store's clock. A waiting caller notices a halt, an open circuit or a new
+rate within a second. Raises ``StoreUnavailable`` to every waiting caller; slots may then be lost, so submits get slower, never
+faster.
 """
 
-import threading
 import time
 from collections.abc import Callable, Sequence
 
@@ -14,27 +14,27 @@ from redis import Redis
 
 from smsrelay.contract.lanes import Lane
 from smsrelay.store import keys
-from smsrelay.store.connection import store_answers
 from smsrelay.store.script import Script
-from smsrelay_worker.rate_limit.circuit import OutcomeCounts
-from smsrelay_worker.rate_limit.clock_sync import StoreClock
-from smsrelay_worker.rate_limit.settings import Circuit, Halt, Rate, RateState
+from smsrelay_worker.rate_limit.circuit import CircuitBreaker
+from smsrelay_worker.rate_limit.clock_sync import ClockSync
+from smsrelay_worker.rate_limit.halt import Halt, HaltSwitch
+from smsrelay_worker.rate_limit.pacing import PACING, Pacing
+from smsrelay_worker.rate_limit.shared_rate import RateState, SharedRate
 from smsrelay_worker.rate_limit.slot import Grant, Refusal, Slot
 from smsrelay_worker.rate_limit.slot_queue import Answer, Offer, SlotQueue
 from smsrelay_worker.rate_limit.waiters import Ask
 
-__all__ = ["Circuit", "Grant", "Halt", "Limit", "RateState", "Refusal", "Slot"]
-
-_VOID = 0.020  # seconds after its begin, or a quarter of the interval when that is more
-_CROWD = 0.02 / 12_000  # seconds late that do no harm, per submit a second of the rate: nobody's workers do more than these
+_VOID = 0.020  # seconds after its begin that a slot may be used, or a quarter of the interval if that is more
+_CROWD = 0.02 / 12_000  # seconds of lateness that do no harm, for each submit a second of the rate; no workers do more than these
+_TOUCHING = 5  # µs; slots no further apart are neighbours: instants are rounded on their way
 _LONGEST_PAUSE = 600.0  # seconds that a vendor may ask for
 _SHUT = {-1: Refusal.HALTED, -2: Refusal.CIRCUIT}
 
 log = structlog.get_logger()
 
 
-class Limit:
-    """The shared rate, in submits (or segments) a second; safe to share between threads."""
+class RateLimiter:
+    """``rate`` in submits (or segments) a second; ``halt_probe`` in seconds, 0 for none. Safe to share between threads."""
 
     def __init__(
         self,
@@ -42,129 +42,114 @@ class Limit:
         rate: float,
         halt_probe: float = 300.0,
         monotonic: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
+        pacing: Pacing = PACING,
     ) -> None:
-        self._redis = redis
         self._rate = rate
-        self._halt_probe = int(halt_probe * 1000)
-        self._rates = Rate(redis, rate, halt_probe)
+        self._pacing = pacing
         self._monotonic = monotonic
-        self._sleep = sleep
         self._grant = Script(redis, __name__, "limiter.lua")
-        self._give_back = Script(redis, __name__, "give_back.lua")
-        self._untested = Script(redis, __name__, "untested.lua")
-        self._throttled = Script(redis, __name__, "throttled.lua")
-        self._settled = Script(redis, __name__, "settled.lua")
-        self._queue = SlotQueue(self._ask, self.give_back, monotonic=monotonic)
-        self._clock = StoreClock()  # used by whoever asks, one at a time
-        self._lock = threading.Lock()  # over what follows
-        self._outcomes = OutcomeCounts()
+        self._return = Script(redis, __name__, "give_back.lua")
+        self._release_probe = Script(redis, __name__, "release_probe.lua")
+        self._throttle = Script(redis, __name__, "throttle.lua")
+        self._fixed: list[str | int | float] = [
+            repr(rate),
+            int(halt_probe * 1000),
+            repr(pacing.margin),
+            _micros(pacing.recovery),
+            _micros(pacing.ask_again),
+            repr(pacing.lanes.floor),
+            _micros(pacing.lanes.refill),
+        ]
+        self._horizon = {lane: _micros(ahead) for lane, ahead in pacing.lanes.horizon.items()}
+        self._shared_rate = SharedRate(redis, rate, halt_probe, pacing.recovery)
+        self._switch = HaltSwitch(redis, halt_probe)
+        self._circuit = CircuitBreaker(redis, halt_probe, monotonic=monotonic)
+        self._queue = SlotQueue(self._ask, self.give_back, pacing, monotonic=monotonic)
+        self._clock = ClockSync()  # only one thread at a time asks, so it needs no lock
 
     def acquire(self, lane: Lane, template: str, costs: Sequence[int], patience: float) -> Grant:
-        """Wait, at most about ``patience`` seconds, for at least one slot; slots in the order of ``costs``, maybe fewer.
+        """Wait about ``patience`` seconds at most for at least one slot; slots in the order of ``costs``, maybe fewer.
 
         Raises ``StoreUnavailable``.
         """
         return self._queue.acquire(lane, template, costs, patience)
 
-    def wait_for(self, slot: Slot) -> bool:
-        """Sleep until the slot's time; False when it is void by then."""
-        self._sleep(max(0.0, slot.at - self._monotonic()))
-        return self._monotonic() <= slot.until
-
     def give_back(self, template: str, unused: Sequence[tuple[Slot, int]]) -> None:
-        """Let others have slots of a template, each with its cost, that nobody will use; does nothing where that cannot be.
+        """Return slots of a template that will not be used, each with its cost; the ones that cannot be reused lapse.
 
         Raises ``StoreUnavailable``.
         """
         for slot, _ in unused:
             if slot.probe:
-                self._untested.run([keys.HALTED, keys.CIRCUIT], [f"{slot.begins:.0f}"])
+                self._release_probe.run([keys.HALTED, keys.CIRCUIT], [f"{slot.begins:.0f}"])
         back = [(slot, cost) for slot, cost in unused if slot.ends and not slot.probe]
         if not back:
             return
         run = sorted((slot for slot, _ in back), key=lambda slot: slot.begins)
-        begin = run[-1]
+        first, last = run[-1], run[-1]
         for slot in reversed(run[:-1]):
-            if abs(slot.ends - begin.begins) > 5:
+            if abs(slot.ends - first.begins) > _TOUCHING:
                 break
-            begin = slot
+            first = slot
         costs = sum(cost for _, cost in back)
-        self._give_back.run([keys.RATE, keys.RATES], [f"{begin.begins:.0f}", f"{run[-1].ends:.0f}", template, costs])
+        args: list[str | int | float] = [
+            f"{first.begins:.0f}",
+            f"{last.ends:.0f}",
+            template,
+            costs,
+            repr(self._pacing.margin),
+            _TOUCHING,
+        ]
+        self._return.run([keys.RATE, keys.RATES], args)
 
-    def settled(self, *, answered: int, failed: int, probe: bool | None = None, tested: Slot | None = None) -> bool:
-        """What came of submits: ``failed`` found no vendor, or one that fails; ``probe``: whether the newest probe was answered
-        well, and ``tested`` the slot of that one.
+    def record_outcomes(
+        self, *, answered: int, failed: int, probe_succeeded: bool | None = None, probe_slot: Slot | None = None
+    ) -> bool:
+        """Count submits for the circuit; True if this ended a halt or closed the circuit.
 
-        True when that ended a halt or closed the circuit. Asks nothing of the store while nothing fails.
+        ``failed`` ones did not reach the vendor, or the vendor failed. ``probe_succeeded``: whether the newest probe was answered
+        well, and ``probe_slot`` its slot. Asks nothing of the store while nothing fails. Raises ``StoreUnavailable``.
         """
-        with self._lock:
-            told = self._outcomes.add(answered, failed, self._monotonic())
-        if probe is None and told is None:
-            return False
-        said = {None: "", True: "good", False: "bad"}[probe]
-        named = [keys.OUTCOMES, keys.CIRCUIT, keys.HALTED, keys.RESUMED]
-        made = "" if tested is None else f"{tested.begins:.0f}"
-        came = self._settled.run(named, [*(told or (0, 0)), said, self._halt_probe, made])
-        if came == "opened":
-            log.error("circuit opened: the vendor fails")
-        elif came == "closed":
-            log.warning("submits go on: a probe was answered")
-        return bool(came == "closed")
+        return self._circuit.record(answered=answered, failed=failed, probe_succeeded=probe_succeeded, probe_slot=probe_slot)
 
-    def throttled(self, retry_after: float) -> None:
-        """The vendor throttled: halve the shared rate, at most once a second, and let nobody submit for so many seconds."""
+    def throttle(self, retry_after: float) -> None:
+        """Halve the shared rate, once a second at most, and pause all submits for ``retry_after`` seconds (600 at most).
+
+        Raises ``StoreUnavailable``.
+        """
         pause = max(0.0, min(retry_after, _LONGEST_PAUSE))
-        if self._throttled.run([keys.RATE], [int(pause * 1_000_000)]):
-            log.warning("slowed down: the vendor throttled", rate=round(self.state().current, 2), pause=pause)
+        if self._throttle.run([keys.RATE], [int(pause * 1_000_000), _micros(self._pacing.recovery)]):
+            log.warning("rate halved: the vendor throttled us", rate=round(self.state().current, 2), pause=pause)
 
     def halt(self, code: str, begun_at: int | None = None) -> bool:
-        """Stop every submit until ``resume`` or a probe; False when that was so already. The first reason is kept.
-
-        ``begun_at``: when the attempt began (ms, store's clock) whose answer says so. One from before the last ``resume`` or good
-        probe stops nobody.
-        """
-        with store_answers():
-            with self._redis.pipeline(transaction=True) as pipeline:
-                pipeline.time()
-                pipeline.get(keys.RESUMED)
-                (seconds, micros), resumed = pipeline.execute()
-            now = int(seconds) * 1000 + int(micros) // 1000
-            if begun_at is not None and begun_at <= int(resumed or 0) <= now:  # beyond now: this clock was set back
-                return False
-            with self._redis.pipeline(transaction=True) as pipeline:
-                pipeline.hsetnx(keys.HALTED, "code", code)
-                pipeline.hsetnx(keys.HALTED, "since", str(int(seconds) * 1000))
-                return bool(pipeline.execute()[0])
+        """Stop every submit; see ``HaltSwitch.halt``."""
+        return self._switch.halt(code, begun_at)
 
     def resume(self) -> bool:
-        """Submit again; False when nothing was halted and no circuit was open."""
-        shut = (keys.HALTED, keys.CIRCUIT)
-        with store_answers():
-            was_shut = self._redis.exists(*shut)  # asked first: a delete whose answer was lost is done again, and finds nothing
-            seconds, micros = self._redis.time()
-            with self._redis.pipeline(transaction=True) as pipeline:
-                pipeline.delete(*shut)
-                pipeline.set(keys.RESUMED, int(seconds) * 1000 + int(micros) // 1000)
-                return bool(pipeline.execute()[0] or was_shut)
+        """End a halt, and close an open circuit; False if there was neither."""
+        return self._switch.resume()
 
     def halted(self) -> Halt | None:
-        """Why nothing is submitted, if so."""
-        return self._rates.halted()
+        """The halt in force, if any."""
+        return self._switch.current()
 
     def set_rate(self, rate: float | None, template: str | None = None) -> None:
-        """Set the rate of all, or of one template; None takes it back. Raises ``ValueError`` for a rate that is none."""
-        self._rates.set(rate, template)
+        """Set the rate of all, or of one template; None removes it. Raises ``ValueError`` for a rate out of bounds."""
+        self._shared_rate.set(rate, template)
 
     def state(self, given: float | None = None) -> RateState:
-        """Rates, and what is shut; ``given``: the rate that the workers were given, when it is known."""
-        return self._rates.state(given)
+        """Rates, halt and circuit; ``given``: the rate in the workers' environment, if it is known."""
+        return self._shared_rate.state(given)
 
     def _ask(self, asks: Sequence[Ask]) -> Answer:
-        wanted = [part for ask in asks for part in (ask.lane.value, ask.template, ",".join(map(str, ask.costs)))]
-        named = [keys.RATE, keys.RATES, keys.HALTED, keys.CIRCUIT]
+        wanted: list[str | int | float] = [
+            part
+            for ask in asks
+            for part in (ask.lane.value, ask.template, self._horizon[ask.lane], ",".join(map(str, ask.costs)))
+        ]
+        names = [keys.RATE, keys.RATES, keys.HALTED, keys.CIRCUIT]
         asked = self._monotonic()
-        answer = self._grant.run(named, [repr(self._rate), self._halt_probe, *wanted])
+        answer = self._grant.run(names, [*self._fixed, *wanted])
         if answer[0] < 0:
             return Answer(refused=Grant((), _SHUT[answer[0]], answer[1] / 1000 if answer[1] >= 0 else None))
         probe, store_now, following, interval, *groups = answer
@@ -178,6 +163,10 @@ class Limit:
 
     def _slot(self, begin: float, lasts: float, probe: bool) -> Slot:
         at = self._clock.at(begin)
-        # Ten processes' worth of submits, so many seconds late, are still less than 2 % of a high rate.
+        # The submits of ten processes, this many seconds late, are still less than 2 % of a high rate.
         harmless = _CROWD * 1e6 / lasts
         return Slot(at, at + max(_VOID, lasts / 4e6, harmless), probe, begin, begin + lasts)
+
+
+def _micros(seconds: float) -> int:
+    return round(seconds * 1_000_000)

@@ -1,9 +1,9 @@
--- The next slot of a small rate of its own, however far away it is: GCRA on this server's clock.
--- KEYS 1 sms:rate:pull  string: theoretical arrival time of the next submit (µs); lives seconds past it
---      2 sms:halted    hash; lives until resumed
---      3 sms:circuit   hash; lives until a probe is answered
+-- The next slot of the poll rate, however far ahead it is: GCRA on this server's clock.
+-- KEYS 1 sms:rate:pull  string: theoretical arrival time of the next poll (µs); expires seconds after it
+--      2 sms:halted    hash; until resumed
+--      3 sms:circuit   hash; until a probe succeeds
 -- ARGV 1 emission interval (µs)
--- Returns µs to wait for a slot that is now the caller's, -1 when nobody may submit.
+-- Returns the µs until the slot that the caller now has, or -1 during a halt or an open circuit.
 if redis.call('EXISTS', KEYS[2], KEYS[3]) > 0 then return -1 end
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]

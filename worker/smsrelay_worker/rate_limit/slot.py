@@ -1,4 +1,4 @@
-"""What the limiter hands out: leave to submit one message at one time."""
+"""Slot: permission to submit one message at one instant; what the rate limiter hands out."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -6,20 +6,20 @@ from enum import Enum
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """Leave to submit one message at one time; ``at`` and ``until`` are monotonic seconds of this process."""
+    """``at`` and ``until`` are monotonic seconds of this process; ``begins`` and ``ends`` µs of the store's clock."""
 
     at: float  # not before
-    until: float  # later than this the slot is void, for a late submit crowds the next second; take another one
-    probe: bool = False  # the one submit that tests whether a halted or failing vendor is back
-    begins: float = 0.0  # µs of the store's clock
+    until: float  # not after: a late submit crowds the next second, so take another slot
+    probe: bool = False  # this submit tests if a vendor that rejects or fails is back
+    begins: float = 0.0
     ends: float = 0.0
 
 
 class Refusal(Enum):
     """Why there is no slot."""
 
-    LATE = "rate"  # none in time
-    HALTED = "halted"  # the vendor refuses everything
+    LATE = "rate"  # none became free in time
+    HALTED = "halted"  # the vendor rejects every submit
     CIRCUIT = "circuit"  # the vendor fails
 
 
@@ -29,4 +29,4 @@ class Grant:
 
     slots: tuple[Slot, ...]
     refused: Refusal | None = None
-    again: float | None = None  # seconds until a submit tests the vendor that refuses or fails; None: unknown, or never
+    next_probe: float | None = None  # seconds until a probe is due; None: unknown, or never

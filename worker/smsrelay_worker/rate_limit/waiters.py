@@ -1,7 +1,7 @@
-"""Waiters: who waits for slots in this process, in order, and when it is worth asking for them. Pure; the caller locks.
+"""Waiters: the callers of one process that wait for slots, in order, and when it is worth asking for them. Pure.
 
-Enters: waiters. Leaves: for one question to the store all that is wanted now, the most urgent lane first, and in a lane who came
-first. A lane, or a template of it, that was told to wait is not asked for before.
+One call to the store asks for everything that is wanted: the most urgent lane first, and within a lane first come, first served.
+A lane, or a template of it, that is on hold is left out. The caller locks.
 """
 
 import threading
@@ -13,22 +13,21 @@ from smsrelay.contract.lanes import Lane
 from smsrelay.store.connection import StoreUnavailable
 from smsrelay_worker.rate_limit.slot import Grant
 
-AT_MOST = 256  # slots in one question
+AT_MOST = 256  # slots in one call
 _AT_ONCE = float("-inf")
-_AGAIN = 0.5  # seconds after which everybody is asked for, whatever was said: the rate may have been raised, or all halted
 
 
 class Event(Protocol):
-    """threading.Event, or what stands for it."""
+    """threading.Event, or a substitute."""
 
     def set(self) -> None:
-        """Wake who waits, now or later."""
+        """Wake the thread that waits, now or later."""
 
     def clear(self) -> None:
-        """Take that back."""
+        """Undo ``set``."""
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until it is set; False when the time was over before."""
+        """Wait until it is set; False if ``timeout`` seconds passed before."""
 
 
 @dataclass(slots=True, eq=False)
@@ -39,7 +38,7 @@ class Waiter:
     template: str
     costs: Sequence[int]
     until: float
-    called: Event = field(default_factory=threading.Event)  # look at the rest again
+    called: Event = field(default_factory=threading.Event)  # set when something has changed for this waiter
     grant: Grant | None = None
     failure: StoreUnavailable | None = None
 
@@ -60,18 +59,19 @@ class Ask:
 
 
 class Waiters:
-    """Waiters by lane and template."""
+    """Waiters by lane and template. ``ask_again``: longest hold in seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, ask_again: float) -> None:
+        self._ask_again = ask_again
         self._waiters: dict[tuple[Lane, str], list[Waiter]] = {}
         self._not_before: dict[tuple[Lane, str | None], float] = {}
 
     def join(self, waiter: Waiter) -> None:
-        """Stand at the end."""
+        """Add a waiter behind the others of its lane and template."""
         self._waiters.setdefault((waiter.lane, waiter.template), []).append(waiter)
 
     def leave(self, waiter: Waiter) -> None:
-        """Wait no longer; does nothing when it does not wait."""
+        """Remove a waiter; does nothing if it is not there."""
         place = (waiter.lane, waiter.template)
         left = [other for other in self._waiters.get(place, ()) if other is not waiter]
         if left:
@@ -80,29 +80,29 @@ class Waiters:
             self._waiters.pop(place, None)
             self._not_before.pop(place, None)
 
-    def everybody(self) -> Iterator[Waiter]:
-        """All that wait."""
+    def all(self) -> Iterator[Waiter]:
+        """Every waiter; it may be removed while iterating."""
         return (waiter for group in list(self._waiters.values()) for waiter in list(group))
 
-    def wait(self, lane: Lane, template: str | None, until: float, now: float) -> None:
+    def hold(self, lane: Lane, template: str | None, until: float, now: float) -> None:
         """Do not ask for this lane, or only for this template of it, before ``until``."""
-        self._not_before[lane, template] = min(until, now + _AGAIN)
+        self._not_before[lane, template] = min(until, now + self._ask_again)
 
     def asks(self, now: float) -> list[Ask]:
-        """What to ask for now; nothing when it is too early for all."""
+        """What to ask for now; empty while every lane and template is on hold."""
         ready = [(lane, template) for lane, template in self._waiters if self._due(lane, template) <= now]
         order = list(Lane)
-        found, room = [], AT_MOST
+        found, left = [], AT_MOST
         for lane, template in sorted(ready, key=lambda place: order.index(place[0])):
             waiters = tuple(self._waiters[lane, template])
-            costs = tuple(cost for waiter in waiters for cost in waiter.costs)[:room]
+            costs = tuple(cost for waiter in waiters for cost in waiter.costs)[:left]
             if costs:
                 found.append(Ask(lane, template, waiters, costs))
-            room -= len(costs)
+            left -= len(costs)
         return found
 
     def due(self) -> float:
-        """When the next question is worth asking (monotonic seconds); raises ``ValueError`` when nobody waits."""
+        """When the next call is worth making (monotonic seconds); raises ``ValueError`` without a waiter."""
         return min(self._due(lane, template) for lane, template in self._waiters)
 
     def _due(self, lane: Lane, template: str) -> float:

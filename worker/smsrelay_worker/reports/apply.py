@@ -1,14 +1,13 @@
-"""Reports: the door through which the vendor's reports are applied.
+"""Reports: applies the vendor's status reports. Every report is applied here.
 
-Enters: ``StatusEvent`` values, as many as one task brought. Leaves: for each an ``Outcome`` saying what it changed. In rounds:
-1. the messages of reports that name only the vendor's id are looked up;
-2. all records are read in one round trip, and the first report on each is weighed; one that repeats an earlier one is done, and
-   the next on that message is weighed at once;
-3. all transitions are applied in one round trip, each to the very record it was decided on. A report whose record has moved on,
-   and further ones on the same message, are in the next round: reports on one message are applied in the order they came in.
-A report on a message we do not have (yet), or by a vendor's id which no submit has brought yet, is parked until the message or
-the submit is recorded.
-Fails with ``StoreUnavailable``: then each report was applied whole or not at all, and applying it again is harmless.
+Takes the ``StatusEvent`` values of one task; returns an ``Outcome`` for each, saying what it changed. Works in rounds:
+1. look up the messages of reports that carry the external id only;
+2. read all records in one round trip and decide on the first report for each; one that repeats an earlier report is done, and the
+   next report on that message is decided at once;
+3. apply all transitions in one round trip, each to the record it was decided on. A report whose record has changed meanwhile, and
+   further ones on the same message, go to the next round: reports on one message are applied in the order in which they came.
+A report on a message that is not recorded (yet), or with an external id that no recorded submit has (yet), is parked.
+Raises ``StoreUnavailable``: each report was then applied completely or not at all, and applying it again is harmless.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -23,17 +22,18 @@ from smsrelay_worker.messages.record import Record
 from smsrelay_worker.messages.reports import reported
 from smsrelay_worker.messages.transition import Transition
 from smsrelay_worker.policy.model import Policy
-from smsrelay_worker.store.records import Reading, Store
+from smsrelay_worker.store.parked_reports import ParkedReports
+from smsrelay_worker.store.records import Reading, Records
 
 log = structlog.get_logger()
 
 _Named = tuple[str, int]  # message and attempt
-_Decided = tuple[int, Record, Transition]  # place of the report, and what it makes of the record
+_Decided = tuple[int, Record, Transition]  # place of the report, its record, and the transition
 
 
 @dataclass(slots=True)
 class _Round:
-    """The reports of one call by their place in it: whose they are, which are left, and what became of the others."""
+    """The reports of one call, by their place in it: their messages, which are left, and the outcomes of the others."""
 
     events: Sequence[StatusEvent]
     named: dict[int, _Named] = field(default_factory=dict)
@@ -41,12 +41,12 @@ class _Round:
     outcomes: dict[int, Outcome] = field(default_factory=dict)
 
     def done(self, place: int, outcome: Outcome) -> None:
-        """Say what became of a report."""
+        """Note the outcome of a report."""
         self.outcomes[place] = outcome
         del self.left[place]
 
     def by_message(self) -> dict[str, list[int]]:
-        """What is left on each message that is named, in order."""
+        """The places that are left for each known message, in order."""
         places: dict[str, list[int]] = {}
         for place in self.left:
             if place in self.named:
@@ -57,8 +57,9 @@ class _Round:
 class Reports:
     """Applies reports; safe to share between threads."""
 
-    def __init__(self, store: Store, policy: Policy, roll: Callable[[], float]) -> None:
-        self._store = store
+    def __init__(self, records: Records, parked: ParkedReports, policy: Policy, roll: Callable[[], float]) -> None:
+        self._records = records
+        self._parked = parked
         self._policy = policy
         self._roll = roll
 
@@ -68,9 +69,9 @@ class Reports:
         return outcome
 
     def apply_each(self, events: Sequence[StatusEvent]) -> list[Outcome | Fault]:
-        """Apply reports, whatever becomes of their neighbours; raises ``StoreUnavailable``.
+        """Apply reports independently of each other; raises ``StoreUnavailable``.
 
-        A ``Fault`` for one that brought out a fault of ours, which is logged: it is not applied, and still owed.
+        One that raises an unexpected exception is logged and becomes a ``Fault``: it is not applied, and has to be tried again.
         """
         if not events:
             return []
@@ -89,39 +90,39 @@ class Reports:
         todo = _Round(events, left=dict.fromkeys(range(len(events))))
         while todo.left:
             self._name(todo)
-            self._park(todo, self._weigh(todo))
+            self._park(todo, self._apply_first(todo))
         outcomes = [todo.outcomes[place] for place in range(len(events))]
         log.info("reports applied", reports=[str(outcome) for outcome in outcomes])
         return outcomes
 
     def _name(self, todo: _Round) -> None:
-        """Find out message and attempt of each report."""
+        """Find the message and attempt of each report."""
         for place in todo.left:
             event = todo.events[place]
             if event.message_id is not None and event.attempt is not None:
                 todo.named[place] = event.message_id, event.attempt
         unnamed = [place for place in todo.left if place not in todo.named]
-        found = self._store.submits_of([todo.events[place].external_id or "" for place in unnamed])
+        found = self._records.submits_of([todo.events[place].external_id or "" for place in unnamed])
         todo.named |= {place: named for place, named in zip(unnamed, found, strict=True) if named is not None}
 
-    def _weigh(self, todo: _Round) -> list[int]:
-        """Apply to each message the first of its reports that changes something; returns those whose message is not there."""
+    def _apply_first(self, todo: _Round) -> list[int]:
+        """Apply to each message the first of its reports that changes something; returns the reports without a message."""
         waiting = todo.by_message()
         decided: list[_Decided] = []
         unknown = [place for place in todo.left if place not in todo.named]
-        for places, reading in zip(waiting.values(), self._store.read_many(list(waiting)), strict=True):
+        for places, reading in zip(waiting.values(), self._records.read_many(list(waiting)), strict=True):
             if reading is None:
                 unknown += places
             else:
                 decided += self._decided(todo, places, reading)
-        applied = self._store.apply_many([(record, moved) for _, record, moved in decided])
+        applied = self._records.apply_many([(record, moved) for _, record, moved in decided])
         for (place, record, moved), is_applied in zip(decided, applied, strict=True):
             if is_applied:
                 todo.done(place, _outcome(todo, place, record, moved))
         return unknown
 
     def _decided(self, todo: _Round, places: Sequence[int], reading: Reading) -> Iterator[_Decided]:
-        """The first of the reports on one message that changes something; those before it are done with."""
+        """The first of the reports on one message that changes something; those before it are done."""
         for place in places:
             attempt = todo.named[place][1]
             moved = reported(reading.record, attempt, todo.events[place], self._policy, reading.now, self._roll())
@@ -131,13 +132,13 @@ class Reports:
             todo.done(place, _outcome(todo, place, reading.record, None))
 
     def _park(self, todo: _Round, places: Sequence[int]) -> None:
-        """Keep what cannot be applied yet; what is known by now stays for the next round."""
+        """Park what cannot be applied yet; what has become known meanwhile stays for the next round."""
         for place in places:
             event = todo.events[place]
             if event.message_id is None and place in todo.named:
                 message_id, attempt = todo.named[place]
                 todo.done(place, Outcome("its message is gone", message_id, attempt=attempt))
-            elif self._store.park(event):
+            elif self._parked.park(event):
                 log.warning("report parked", message_id=event.message_id, attempt=event.attempt, code=event.code)
                 text = f"parked until its message is known, code {event.code}"
                 todo.done(place, Outcome(text, event.message_id or ""))

@@ -1,40 +1,40 @@
-"""PendingReports: the reports on one message that wait somewhere, applied out of their turn: in the inbox, or parked.
+"""PendingReports: applies reports on one message that wait in the inbox, or are parked, ahead of their turn in the queue.
 
-Enters: a record that is about to be submitted again, or given up on; the id that parked reports waited for. Leaves: whether a
-report was applied; it decides then, and the queue's copy of it finds a repetition. One that brings out a fault of ours is left to
-the inbox, where its tries are counted, and holds up neither the message nor the other reports.
-Fails with ``StoreUnavailable``; applying again is harmless.
+This happens before a message is submitted again or given up on, and once parked reports can be applied. An applied report
+decides; its copy in the queue is then a repetition. One that raises an unexpected exception stays in the inbox, where its tries
+are counted, and holds up neither the message nor the other reports.
+Raises ``StoreUnavailable``; applying again is harmless.
 """
 
 from smsrelay.store.inbox import Inbox
 from smsrelay_worker.messages.outcome import Fault, Outcome
 from smsrelay_worker.messages.record import Record
 from smsrelay_worker.reports.apply import Reports
-from smsrelay_worker.store.records import Store
+from smsrelay_worker.store.parked_reports import ParkedReports
 
 
 class PendingReports:
     """Reports whose turn is late or never comes; safe to share between threads."""
 
-    def __init__(self, store: Store, inbox: Inbox, reports: Reports) -> None:
-        self._store = store
+    def __init__(self, parked: ParkedReports, inbox: Inbox, reports: Reports) -> None:
+        self._parked = parked
         self._inbox = inbox
         self._reports = reports
 
     def apply(self, record: Record) -> bool:
-        """Apply what waits for a message in the inbox; raises ``StoreUnavailable``."""
+        """Apply the reports on a message that wait in the inbox; True if any was applied. Raises ``StoreUnavailable``."""
         waiting = self._inbox.waiting(record.message_id, record.external_id)
         outcomes = self._reports.apply_each(waiting)
         applied = [event for event, outcome in zip(waiting, outcomes, strict=True) if isinstance(outcome, Outcome)]
-        self._inbox.applied(applied, in_turn=False)
+        self._inbox.remove(applied, in_turn=False)
         return bool(applied)
 
     def apply_parked(self, any_id: str) -> None:
-        """Apply the reports that came before their message or the vendor's id was recorded; raises ``StoreUnavailable``."""
-        parked = self._store.parked(any_id)
+        """Apply the reports parked under a message id or an external id; raises ``StoreUnavailable``."""
+        parked = self._parked.of(any_id)
         outcomes = self._reports.apply_each(parked)
-        owed = [event for event, outcome in zip(parked, outcomes, strict=True) if isinstance(outcome, Fault)]
-        if owed:
-            self._inbox.record(owed)
+        failed = [event for event, outcome in zip(parked, outcomes, strict=True) if isinstance(outcome, Fault)]
+        if failed:
+            self._inbox.record(failed)
         if parked:
-            self._store.unpark(any_id)
+            self._parked.drop(any_id)

@@ -1,8 +1,8 @@
-"""StatusPoller: asks the vendor about submits that stay silent, at a small rate of its own, the longest silent first.
+"""StatusPoller: asks the vendor for the status of submits without a report, at a small rate of its own, the longest silent first.
 
-Enters: a message whose time to be looked after has come. Leaves: a question, asked by a worker in a task of its own, and what the
-vendor knows, applied as if it had been reported. An answer that nothing can be made of changes nothing; the next look comes.
-Only where the policy says so (``pull_after_s``): the shape of the vendor's answer is unknown, so it is read as a callback is.
+Each query is a task of its own, and the vendor's answer is applied as if it had been reported. An answer that cannot be read
+changes nothing; the message is asked about again later. Only if the policy says so (``pull_after_s``): the vendor does not
+document the shape of its answer, so it is read as a callback is.
 """
 
 from collections.abc import Callable
@@ -21,20 +21,20 @@ from smsrelay_worker.messages.transition import Transition
 from smsrelay_worker.policy.model import Policy
 from smsrelay_worker.rate_limit.poll_rate import PollRate
 from smsrelay_worker.reports.apply import Reports
-from smsrelay_worker.store.records import Reading, Store
+from smsrelay_worker.store.records import Reading, Records
 from smsrelay_worker.vendors.base import Vendor
 
-_HALTED = 60_000  # ms until the next look while everything is halted
+_HALTED = 60_000  # ms until the next try while everything is halted
 
 log = structlog.get_logger()
 
 
 class StatusPoller:
-    """Looks after silent submits; safe to share between threads."""
+    """Polls the status of silent submits; safe to share between threads."""
 
     def __init__(
         self,
-        store: Store,
+        records: Records,
         pace: PollRate,
         vendor: Vendor,
         reports: Reports,
@@ -42,7 +42,7 @@ class StatusPoller:
         policy: Policy,
         clock: Callable[[], int],
     ) -> None:
-        self._store = store
+        self._records = records
         self._pace = pace
         self._vendor = vendor
         self._reports = reports
@@ -51,13 +51,13 @@ class StatusPoller:
         self._clock = clock
 
     def concerns(self, reading: Reading) -> bool:
-        """Whether the vendor is to be asked about this message."""
+        """Whether the vendor should be asked about this message."""
         return lifecycle.silent(reading.record, self._policy, reading.now)
 
     def look_after(self, reading: Reading) -> None:
-        """Have the vendor asked now when the message's slot has come, else keep a slot for it.
+        """Publish a query if the message's slot has come; otherwise reserve a slot for it.
 
-        Raises ``StoreUnavailable`` or ``BrokerUnavailable``; the message is looked after again then.
+        Raises ``StoreUnavailable`` or ``BrokerUnavailable``; the message is then due again.
         """
         record = reading.record
         wait = 0 if record.due is not None and record.due <= reading.now else self._slot()
@@ -70,11 +70,11 @@ class StatusPoller:
                 return None
             return lifecycle.to_be_asked(reading.record, self._policy, reading.now, wait)
 
-        self._store.change(record.message_id, looked_after, reading)
+        self._records.change(record.message_id, looked_after, reading)
 
     def ask(self, message_id: str) -> Outcome:
-        """Ask the vendor about one message and apply what it knows; raises ``StoreUnavailable``."""
-        reading = self._store.read(message_id)
+        """Ask the vendor about one message and apply its answer; raises ``StoreUnavailable``."""
+        reading = self._records.read(message_id)
         if reading is None or not self.concerns(reading) or reading.record.external_id is None:
             return Outcome("nothing to ask", message_id)
         record = reading.record

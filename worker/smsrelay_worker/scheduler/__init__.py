@@ -1,1 +1,1 @@
-"""What becomes due, and what the queue lost."""
+"""Doing what is due, and publishing again what a queue lost."""

@@ -1,9 +1,9 @@
-"""Rescuer: finds what was published and never arrived, and publishes it again.
+"""Rescuer: finds tasks that were published and never arrived, and publishes them again.
 
-A queue can lose a task: between a worker's pop and its note, with a worker's memory, with the broker itself. What is owed stands
-in the outbox of its lane, and in the inbox for reports, until it is taken; what others overtook by more than the grace is lost.
-Enters: the passing of time. Leaves: tasks, once more. Acting twice is harmless, so every worker process looks.
-Fails with ``StoreUnavailable`` or ``BrokerUnavailable``; the next look finds again what this one could not publish.
+A queue can lose a task: between a worker's pop and its note of it, with a worker's memory, or with the broker. A wake-up stays in
+the outbox of its lane, and a report in the inbox, until it is taken; one that others overtook by more than the grace period is
+lost. Every worker process looks, because publishing twice is harmless.
+Raises ``StoreUnavailable`` or ``BrokerUnavailable``; the next look finds again what this one could not publish.
 """
 
 from collections.abc import Callable
@@ -14,9 +14,9 @@ from smsrelay.broker.publisher import Publisher
 from smsrelay.contract.lanes import STATUS_QUEUE, Lane
 from smsrelay.enqueue import Enqueuer
 from smsrelay.store.inbox import Inbox
-from smsrelay_worker.store.records import Store
+from smsrelay_worker.store.lost_tasks import LostTasks
 
-GRACE = 10.0  # seconds others may be ahead before what they overtook counts as lost
+GRACE = 10.0  # seconds after which a task that later ones have overtaken counts as lost
 _AT_MOST = 500  # at a time
 
 log = structlog.get_logger()
@@ -25,26 +25,26 @@ log = structlog.get_logger()
 class Rescuer:
     """Looks for lost tasks; safe to share between threads."""
 
-    def __init__(self, store: Store, enqueuer: Enqueuer, inbox: Inbox, publisher: Publisher, grace: float = GRACE) -> None:
-        self._store = store
+    def __init__(self, lost: LostTasks, enqueuer: Enqueuer, inbox: Inbox, publisher: Publisher, grace: float = GRACE) -> None:
+        self._lost = lost
         self._enqueuer = enqueuer
         self._inbox = inbox
         self._publisher = publisher
         self._grace = grace
 
     def find(self) -> int:
-        """Publish again what was lost, and say how much that was; raises ``StoreUnavailable`` or ``BrokerUnavailable``."""
+        """Publish lost tasks again; returns how many. Raises ``StoreUnavailable`` or ``BrokerUnavailable``."""
         return sum(self._find_in(lane) for lane in Lane) + self._find_reports()
 
     def _find_in(self, lane: Lane) -> int:
         def take(empty: bool) -> list[str]:
-            return self._store.take_lost(lane, self._grace, _AT_MOST, empty)
+            return self._lost.take(lane, self._grace, _AT_MOST, empty)
 
         return self._again(lane.queue, take, lambda lost: self._enqueuer.publish(lane, lost))
 
     def _find_reports(self) -> int:
         def take(empty: bool) -> list[str]:
-            return self._store.take_lost_reports(self._grace, _AT_MOST, empty)
+            return self._lost.take_reports(self._grace, _AT_MOST, empty)
 
         return self._again(STATUS_QUEUE, take, lambda lost: self._publisher.publish_many(self._inbox.tasks(lost)))
 

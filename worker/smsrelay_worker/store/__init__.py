@@ -1,1 +1,1 @@
-"""What workers keep in Redis: records and their transitions, parked reports, dead letters, and who is alive."""
+"""What workers keep in Redis: records, due messages, lost tasks, reports that wait, dead letters, living workers."""

@@ -8,29 +8,29 @@
 --      7 sms:unlisted     hash, no lifetime
 --      8 sms:dead         sorted set: id by the instant it failed or ended unknown; swept after the retention
 --      9 sms:expired      sorted set: the same for what expired
---      10 sms:put_off     set: id while its last move was to be put off by a halt
+--      10 sms:put_off     set: ids of the messages that a halt has deferred
 --      11 sms:x:EXTERNAL  string, lives for the retention; absent, with the next, when the transition brings no external id
---      12 sms:parked:EXTERNAL  list: reports that came before this id was known; lives for the retention
--- ARGV 1 a JSON list of texts, one in place of twenty-eight that a client would have to write singly:
+--      12 sms:parked:EXTERNAL  list: reports that arrived before this id was known; lives for the retention
+-- ARGV 1 a JSON list of strings, because one argument is cheaper for the client to write than twenty-eight:
 --      1 id  2 revision it was decided on  3 state  4 attempt  5 wake (ms, 'keep' or 'never')  6 due (ms or '')
 --      7 '1' into the outbox  8 '1' keep the payload  9 retention (ms)  10 external id or ''
 --      11 owner or ''  12 '1' silent  13 line: attempt  14 line: code  15 line: rule  16 line: updated_on or ''
 --      17 stream cap  18 lane  19 '1' count the code as unlisted  20 lines folded into this one
---      21 why or ''  22 counts or ''  23 state as a line spells it  24 '1' forget sms:x: of the external id it has by now
---      25 '1' put off by a halt  26 owner it was decided on or ''  27 '1' the external id is of the last attempt
---      28 what the vendor said, or ''
--- Returns {now (ms), 1 when reports wait for the external id} when applied; nothing in it when the record has moved on or is gone.
--- The record it leaves is the one that Transition.applied_to tells.
+--      21 why or ''  22 counts or ''  23 state as a line spells it  24 '1' delete sms:x: of its current external id
+--      25 '1' deferred by a halt  26 owner it was decided on or ''  27 '1' the external id is the last attempt's
+--      28 the vendor's message, or ''
+-- Returns {now (ms), 1 if reports are parked under the external id} if applied; an empty table if the record has changed or is gone.
+-- The record it leaves behind is the one that Transition.applied_to returns.
 local ARGV = cjson.decode(ARGV[1])
 local id, state, wake = ARGV[1], ARGV[3], ARGV[5]
 local revision, length, external, expires_at, accepted_at, before, due, owner = unpack(
   redis.call('HMGET', KEYS[1], 'rev', 'len', 'ext', 'exp', 'at', 'state', 'due', 'own'))
--- The owner too: a store that lost its last writes gives revisions a second time.
+-- The owner too: a store that lost its last writes gives out the same revisions again.
 if revision ~= ARGV[2] or (owner or '') ~= ARGV[26] then return {} end
 
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
--- A worker that stood still decided on a time that is over; it reads this clock and decides again.
+-- A worker that stalled has decided with an old clock; it reads the clock again and decides again.
 if state == 'submitting' and now >= tonumber(expires_at) then return {} end
 local ms, told = string.format('%.0f', now), ARGV[12] ~= '1'
 
@@ -78,10 +78,10 @@ if ARGV[24] == '1' and external then redis.call('UNLINK', 'sms:x:' .. external) 
 if wake == 'never' then redis.call('ZREM', KEYS[3], id)
 elseif wake ~= 'keep' then redis.call('ZADD', KEYS[3], wake, id) end
 
--- Only a queued message can be in an outbox, or put off by a halt.
+-- Only a queued message can be in an outbox, or deferred by a halt.
 if ARGV[25] == '1' then redis.call('SADD', KEYS[10], id)
 elseif wake ~= 'keep' and before == 'queued' then redis.call('SREM', KEYS[10], id) end
--- A half: not the first publication, see lost.lua.
+-- Half a place: not the first publication, see lost.lua.
 if ARGV[7] == '1' then redis.call('ZADD', KEYS[4], redis.call('INCR', KEYS[5]) + 0.5, id)
 elseif wake ~= 'keep' and before == 'queued' then redis.call('ZREM', KEYS[4], id) end
 

@@ -1,7 +1,4 @@
-"""Applied: what the store says of a transition it took; and how a transition is written for it (store.lua).
-
-Enters: a record and the transition decided on it. Leaves: the call of the script; and its answer, read. Nothing here fails.
-"""
+"""How a transition is encoded for ``apply.lua``, and the script's reply, decoded as ``Applied``. Pure."""
 
 import json
 from collections.abc import Sequence
@@ -11,27 +8,26 @@ from smsrelay.store import keys
 from smsrelay.store.outbox import EVENTS_CAP
 from smsrelay.store.script import Call
 from smsrelay_worker.messages.record import Record, VendorMessage, encode_counts, relative
-from smsrelay_worker.messages.reports import UNLISTED
 from smsrelay_worker.messages.transition import Transition, Wake
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """A transition that was applied."""
+    """The store has applied a transition."""
 
     at: int  # ms, on the store's clock
-    parked: bool  # reports wait for the vendor's id that it brought
+    parked: bool  # reports are parked under the external id that it brought
 
 
 def read_applied(answer: Sequence[int]) -> Applied | None:
-    """The script's answer; None when the record had moved on."""
+    """The script's reply; None if the record had changed."""
     return Applied(int(answer[0]), bool(answer[1])) if answer else None
 
 
 def applying(record: Record, transition: Transition, retention: int) -> Call:
-    """The call that applies a transition to the record it was decided on; ``retention`` in ms."""
+    """The script call that applies a transition to the record it was decided on; ``retention`` in ms."""
     wake, due, external_id = transition.wake, transition.due, transition.linked_external
-    told: list[object] = [
+    fields: list[object] = [
         record.message_id,
         record.revision,
         transition.state.value,
@@ -50,7 +46,7 @@ def applying(record: Record, transition: Transition, retention: int) -> Call:
         relative(transition.updated_on, record.created_at),
         EVENTS_CAP,
         record.lane.value,
-        int(transition.rule == UNLISTED),
+        int(transition.unlisted),
         transition.folded(record),
         transition.why or "",
         encode_counts(transition.counts or {}),
@@ -61,11 +57,11 @@ def applying(record: Record, transition: Transition, retention: int) -> Call:
         int(transition.takes_external),
         VendorMessage(transition.line_attempt, transition.message).encode() if transition.message else "",
     ]
-    return Call(_keys(record, external_id), [json.dumps([str(one) for one in told])])
+    return Call(_keys(record, external_id), [json.dumps([str(one) for one in fields])])
 
 
 def _keys(record: Record, external_id: str | None) -> list[str]:
-    """Keys a transition touches, in the order of store.lua's header."""
+    """The keys that a transition touches, in the order of the header of ``apply.lua``."""
     named = [
         keys.message(record.message_id),
         keys.payload(record.message_id),

@@ -1,14 +1,14 @@
--- Takes a message's wake-up into a worker's hands, and reads the message. While it is held, the outbox does not call it lost; a worker
--- that dies with it in hand loses it to the agenda when the hold runs out. Claiming again prolongs the hold.
+-- Claims a message's wake-up for a worker and reads the message. While claimed, the wake-up does not count as lost. If the worker dies,
+-- the claim runs out and the message is due in the agenda. Claiming again extends the claim.
 -- KEYS 1 sms:m:ID         hash; lives for the retention once it is final
 --      2 sms:p:ID         string; lives until the message expires
 --      3 sms:agenda       sorted set, no lifetime
---      4 sms:parked:ID    list: reports that came before the message was known; lives for the retention
+--      4 sms:parked:ID    list: reports that arrived before the message was known; lives for the retention
 --      5 sms:reports:keys  sorted set: keys of the reports in the inbox, see producers/smsrelay/store/inbox.py; no lifetime
 --      and, by the lane that the record names: sms:outbox:LANE (sorted set), sms:taken:LANE (string), both without lifetime
--- ARGV 1 id  2 hold (ms)
--- Returns {record as JSON [field, value, …], payload or false, now (ms), 1 when reports are parked,
---   1 when reports on a message that is to be attempted again wait in the inbox}.
+-- ARGV 1 id  2 how long the claim lasts (ms)
+-- Returns {record as JSON [field, value, …], payload or false, now (ms), 1 if reports are parked,
+--   1 if the message is to be attempted again and reports on it wait in the inbox}.
 local id = ARGV[1]
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)

@@ -1,14 +1,15 @@
--- Finds messages of one lane whose wake-up is lost, and gives them a new place at the end: the caller publishes them again.
--- Places are numbers in the order of publishing. A lane is first in, first out, so what still lies in the outbox although a later one
--- was taken, the grace ago or longer, was passed over; and when the queue is empty, so was everything that was published before the
--- grace. Marks remember how far the lane was at which time; so the cost follows the losses, not the backlog.
--- A place that ends in a half belongs to a publication that was not the first. An earlier copy of it may still wait far ahead of that
--- place, so that taking it says nothing about how far the lane is.
+-- Finds messages of one lane whose wake-up is lost, and gives each a new place at the end; the caller publishes them again.
+-- Places are numbers in the order of publishing, and a lane is first in, first out. So a message is lost if it is still in the outbox
+-- although a later one was taken at least the grace period ago. If the queue is empty, everything published before the grace period
+-- that is still in the outbox is lost. Marks record how far the lane had got at which time, so the cost grows with the losses and not
+-- with the backlog.
+-- A place ending in .5 belongs to a republication. An earlier copy may still wait far ahead of that place in the queue, so taking
+-- that copy says nothing about how far the lane has got.
 -- KEYS 1 sms:outbox:LANE  sorted set, no lifetime
 --      2 sms:taken:LANE   string, no lifetime
 --      3 sms:marks:LANE   list of "now taken place", newest first; capped
 --      4 sms:place        string: the last place given; no lifetime
--- ARGV 1 grace (ms)  2 at most so many  3 '1' when the queue is empty
+-- ARGV 1 grace (ms)  2 at most so many  3 '1' if the queue is empty
 -- Returns the ids.
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)

@@ -1,11 +1,11 @@
--- Keeps a report until its message, or the submit that its external id names, is recorded. One step, so that no report falls between
+-- Keeps a report until its message, or the submit that has its external id, is recorded. In one step, so that no report is lost between
 -- "not known yet" and "recorded".
 -- KEYS 1 sms:m:ID (hash) or sms:x:EXTERNAL (string, lives for the retention)
 --      2 sms:parked:ID  list, lives for ARGV 2
 --      3 sms:parked  sorted set: external ids with parked reports by the instant (ms) of the last one; lives as they do
--- ARGV 1 report (JSON)  2 lifetime (ms)  3 external ids with parked reports at most; '0': the id has its proof, and is not counted
+-- ARGV 1 report (JSON)  2 lifetime (ms)  3 maximum number of external ids with parked reports; '0': the report is signed and does not count
 --      4 the external id
--- Returns 1 when it is known by now; else 0, and the report is parked. Past the bound the external id that is waiting for longest goes.
+-- Returns 1 if it is known; otherwise parks the report and returns 0. Beyond the maximum, the id that has waited longest is dropped.
 if redis.call('EXISTS', KEYS[1]) == 1 then return 1 end
 redis.call('RPUSH', KEYS[2], ARGV[1])
 redis.call('LTRIM', KEYS[2], -20, -1)

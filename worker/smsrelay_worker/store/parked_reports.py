@@ -1,24 +1,49 @@
-"""Parking: where a report waits that came before its message, or before the vendor's id of the submit, was recorded; pure.
+"""ParkedReports: reports that arrived before their message, or before the external id of its submit, was recorded.
 
-A report on a signed path is parked under its message for the retention. One without a proof, which anybody may have sent, waits
-under the vendor's id for an hour, and of these ids there are at most so many: the submit's answer brings the id within a minute.
+A report on a signed callback path is parked under its message for the retention. One without a signature, which anybody may have
+sent, is parked under its external id for an hour, and at most ``UNPROVEN_CAP`` ids have any: the submit's answer brings the id
+within a minute. Raises ``StoreUnavailable``.
 """
 
 import json
+from typing import Any
+
+from redis import Redis
 
 from smsrelay.contract.event import StatusEvent
 from smsrelay.store import keys
-from smsrelay.store.script import Call
+from smsrelay.store.connection import store_answers
+from smsrelay.store.script import Script
 
 UNPROVEN_FOR = 3_600_000  # ms
 UNPROVEN_CAP = 10_000  # external ids
 
 
-def parking(event: StatusEvent, retention: int) -> Call:
-    """What park.lua is given; ``retention`` in ms."""
-    wire = json.dumps(event.encode())
-    if event.message_id:
-        where = [keys.message(event.message_id), keys.parked(event.message_id), keys.PARKED]
-        return Call(where, [wire, retention, 0, ""])
-    external = event.external_id or ""
-    return Call([keys.external(external), keys.parked(external), keys.PARKED], [wire, UNPROVEN_FOR, UNPROVEN_CAP, external])
+class ParkedReports:
+    """Reports that cannot be applied yet; safe to share between threads. ``retention`` in seconds."""
+
+    def __init__(self, redis: Redis, retention: float) -> None:
+        self._redis = redis
+        self._retention = int(retention * 1000)
+        self._park = Script(redis, __name__, "park.lua")
+
+    def park(self, event: StatusEvent) -> bool:
+        """Keep a report until its message or submit is recorded; False if that has happened meanwhile."""
+        wire = json.dumps(event.encode())
+        if event.message_id:
+            named, args = [keys.message(event.message_id), keys.parked(event.message_id)], (wire, self._retention, 0, "")
+        else:
+            external = event.external_id or ""
+            named, args = [keys.external(external), keys.parked(external)], (wire, UNPROVEN_FOR, UNPROVEN_CAP, external)
+        return bool(self._park.run([*named, keys.PARKED], args) == 0)
+
+    def of(self, any_id: str) -> list[StatusEvent]:
+        """Reports parked under a message id or an external id."""
+        with store_answers():
+            lines: list[Any] = self._redis.lrange(keys.parked(any_id), 0, -1)
+        return [StatusEvent.decode(json.loads(line)) for line in lines]
+
+    def drop(self, any_id: str) -> None:
+        """Remove parked reports that have been applied."""
+        with store_answers():
+            self._redis.delete(keys.parked(any_id))

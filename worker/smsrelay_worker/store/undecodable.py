@@ -1,6 +1,7 @@
-"""Undecodable: what nobody could read or apply, as it is kept for a person, with the reason.
+"""Undecodable: a job, report or task that could not be read or applied, kept for a person with the reason; and the list of them.
 
-A pure value and its wire form. A wrong line raises ``ValueError`` or ``TypeError``; none is written but by ``encode``.
+``Undecodable.decode`` raises ``ValueError`` or ``TypeError`` for a line that ``encode`` did not write.
+``UndecodableTasks`` raises ``StoreUnavailable``.
 """
 
 import base64
@@ -11,17 +12,22 @@ import time
 from dataclasses import asdict, dataclass, field
 from typing import Self
 
+from redis import Redis
+
+from smsrelay.store import keys
+from smsrelay.store.connection import store_answers
+
 UNDECODABLE_CAP = 10_000
-_LONGEST = 65536  # of a body, as it is kept
-_LONGEST_BYTES = _LONGEST // 4 * 3  # of one that is kept as base64
+_LONGEST = 65536  # characters of a body that are kept
+_LONGEST_BYTES = _LONGEST // 4 * 3  # bytes of a body that is kept as base64
 _BASE64 = "base64"
 
 
 @dataclass(frozen=True, slots=True)
 class Undecodable:
-    """A job, report or task nobody could read or apply, kept with the reason; its repr does not show the body.
+    """A job, report or task that could not be read or applied. The body is not in its repr.
 
-    A body that is no UTF-8 is kept as base64, so that every byte of it can be had back.
+    A body that is not UTF-8 is kept as base64, so that every byte can be restored.
     """
 
     kept_id: str
@@ -33,23 +39,23 @@ class Undecodable:
 
     @classmethod
     def now(cls, queue: str, reason: str, body: str | bytes, task_id: str | None = None) -> Self:
-        """One that is kept now. The same task, brought again by a broker that did not hear of it, has the same id."""
+        """A new one, kept now. The same task gets the same id if the broker delivers it again."""
         named = None if task_id is None else hashlib.sha256(task_id.encode("utf-8", "surrogatepass"))
         kept_id = secrets.token_hex(4) if named is None else named.hexdigest()[:8]
         return cls(kept_id, time.time_ns() // 1_000_000, queue, reason, *_kept(body))
 
     @property
     def content(self) -> str | bytes:
-        """The body as it came, up to what is kept of it: as text, if it is any."""
+        """The body as it came, cut to what is kept: as text if it is text."""
         return self.body if self.body_encoding is None else base64.b64decode(self.body)
 
     @property
     def raw(self) -> bytes:
-        """The same in bytes, whose encoding a reader of JSON finds out."""
+        """The same as bytes; a JSON parser detects the encoding."""
         return self.content.encode("utf-8", "surrogatepass") if isinstance(self.content, str) else self.content
 
     def encode(self) -> str:
-        """One line of the list; as versions without ``body_encoding`` read it, unless it is needed."""
+        """One line of the list. ``body_encoding`` is written only if needed, so that older versions can read the others."""
         fields = asdict(self)
         if self.body_encoding is None:
             del fields["body_encoding"]
@@ -61,8 +67,37 @@ class Undecodable:
         return cls(**json.loads(line))
 
 
+class UndecodableTasks:
+    """The list of them; safe to share between threads. ``retention`` in seconds."""
+
+    def __init__(self, redis: Redis, retention: float) -> None:
+        self._redis = redis
+        self._retention = int(retention * 1000)
+
+    def keep(self, queue: str, reason: str, body: str | bytes, task_id: str | None = None) -> str:
+        """Keep a task that could not be read; returns the id it is kept under. Kept twice, it becomes one message by this id."""
+        kept = Undecodable.now(queue, reason, body, task_id)
+        with store_answers(), self._redis.pipeline() as pipeline:
+            pipeline.lpush(keys.UNDECODABLE, kept.encode())
+            pipeline.ltrim(keys.UNDECODABLE, 0, UNDECODABLE_CAP - 1)
+            pipeline.pexpire(keys.UNDECODABLE, self._retention)  # they hold phone numbers, so they must not stay for ever
+            pipeline.execute()
+        return kept.kept_id
+
+    def all(self) -> list[Undecodable]:
+        """All that are kept, newest first."""
+        with store_answers():
+            lines = self._redis.lrange(keys.UNDECODABLE, 0, -1)
+        return [Undecodable.decode(str(line)) for line in lines]
+
+    def drop(self, kept: Undecodable) -> None:
+        """Remove one that has been dealt with."""
+        with store_answers():
+            self._redis.lrem(keys.UNDECODABLE, 1, kept.encode())
+
+
 def _kept(body: str | bytes) -> tuple[str, str | None]:
-    """A body as it is kept, and its encoding."""
+    """The part of a body that is kept, and its encoding."""
     if isinstance(body, str):
         return body[:_LONGEST], None
     try:

@@ -1,7 +1,7 @@
--- Says that a worker process is alive, or that it leaves, and forgets those that have been silent for too long.
--- KEYS 1 sms:workers  sorted set: process (JSON) by the instant (ms) it was last alive; lives as long as one of them
--- ARGV 1 process (JSON), or '' to look only  2 ms after which a silent one is gone  3 '1' when it leaves
--- Returns every process that is alive.
+-- Records a worker process's heartbeat, or that it leaves, and forgets processes that have been silent for too long.
+-- KEYS 1 sms:workers  sorted set: process (JSON) by its last heartbeat (ms); lives as long as one of them
+-- ARGV 1 process (JSON), or '' to read only  2 ms of silence after which a process is gone  3 '1' if it leaves
+-- Returns all processes that are alive.
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 if ARGV[3] == '1' then redis.call('ZREM', KEYS[1], ARGV[1])

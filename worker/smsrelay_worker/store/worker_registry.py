@@ -1,7 +1,7 @@
-"""WorkerRegistry: which worker processes are alive, as they say themselves every few seconds.
+"""WorkerRegistry: which worker processes are alive, by their heartbeats on the store's clock.
 
-Enters: word of a process. Leaves: every process that was heard of lately, on the store's clock; one that ends in order is gone at
-once, one that was killed or froze after ``GONE``. Fails with ``StoreUnavailable``; then nobody is told, and everybody works on.
+A process that stops in order is gone at once; one that was killed or is frozen, ``GONE`` seconds after its last heartbeat. Raises
+``StoreUnavailable``; the heartbeat is then missing, and the worker works on.
 """
 
 import json
@@ -11,53 +11,53 @@ from redis import Redis
 
 from smsrelay.store import keys
 from smsrelay.store.script import Script
-from smsrelay_worker.store.shared_settings import Configuration
+from smsrelay_worker.store.shared_settings import SharedSettings
 
-BEAT = 5.0  # seconds between two words of a process
+BEAT = 5.0  # seconds between two heartbeats of a process
 GONE = 20.0  # seconds of silence
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerProcess:
-    """One process, as it is told of."""
+    """A worker process, as it describes itself."""
 
     name: str  # as Flower shows it
     host: str
     pid: int
-    queues: tuple[str, ...]  # that it takes tasks from now; none without its broker
-    since: int  # ms, by the clock of its host
-    given: Configuration | None = None  # None: of a version that reports none
+    queues: tuple[str, ...]  # it consumes from now; none while its broker is away
+    since: int  # ms, on its host's clock
+    given: SharedSettings | None = None  # None: of a version that does not report them
 
     def encode(self) -> str:
-        """As the store keeps it; the same each time."""
+        """As the store keeps it; always the same string for the same process."""
         return json.dumps(asdict(self), sort_keys=True)
 
     @classmethod
     def decode(cls, line: str) -> "WorkerProcess":
         """Read what ``encode`` wrote."""
-        told = json.loads(line)
-        given = Configuration.decode(told.get("given"))
-        return cls(told["name"], told["host"], told["pid"], tuple(told["queues"]), told["since"], given)
+        fields = json.loads(line)
+        given = SharedSettings.decode(fields.get("given"))
+        return cls(fields["name"], fields["host"], fields["pid"], tuple(fields["queues"]), fields["since"], given)
 
 
 class WorkerRegistry:
-    """The processes that are alive."""
+    """The living worker processes; safe to share between threads."""
 
     def __init__(self, redis: Redis) -> None:
         self._script = Script(redis, __name__, "worker_registry.lua")
 
     def alive(self, process: WorkerProcess) -> None:
-        """A process is alive; raises ``StoreUnavailable``."""
-        self._told(process.encode())
+        """Record a heartbeat; raises ``StoreUnavailable``."""
+        self._report(process.encode())
 
     def leaves(self, process: WorkerProcess) -> None:
-        """A process ends; raises ``StoreUnavailable``."""
-        self._told(process.encode(), leaves=True)
+        """Remove a process that ends; raises ``StoreUnavailable``."""
+        self._report(process.encode(), leaves=True)
 
     def processes(self) -> tuple[WorkerProcess, ...]:
-        """All that are alive, by name; raises ``StoreUnavailable``."""
-        found = [WorkerProcess.decode(line) for line in self._told("")]
+        """All living processes, by name; raises ``StoreUnavailable``."""
+        found = [WorkerProcess.decode(line) for line in self._report("")]
         return tuple(sorted(found, key=lambda one: (one.name, one.host, one.pid)))
 
-    def _told(self, wire: str, leaves: bool = False) -> list[str]:
+    def _report(self, wire: str, leaves: bool = False) -> list[str]:
         return list(self._script.run([keys.WORKERS], [wire, int(GONE * 1000), int(leaves)]))

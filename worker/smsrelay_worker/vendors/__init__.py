@@ -1,1 +1,1 @@
-"""Adapters to SMS vendors, a folder each; the only place that knows requests."""
+"""Adapters to SMS vendors, one folder each. To add one, implement ``base.Vendor`` in a folder and choose it in ``factory``."""

@@ -1,1 +1,1 @@
-"""Reading a callback's body, whatever shape it came in; pure."""
+"""Parses a callback's body into reports; pure. The vendor promises no format, so parsing is lenient."""

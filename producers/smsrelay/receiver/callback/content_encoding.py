@@ -1,36 +1,36 @@
-"""Undoing a body's Content-Encoding within a bound; pure.
+"""Decodes a body's Content-Encoding, up to a size limit; pure.
 
-gzip and deflate are undone. What is gzip says its own beginning, not the header: a proxy that undoes an encoding may leave the
-header, or the other way round. A body in another encoding stays as it is.
+Decodes gzip and deflate. gzip is recognised by its first bytes, not by the header, because a proxy may decode the body and leave
+the header, or the other way round. A body in any other encoding is returned unchanged.
 """
 
 import zlib
 
 _GZIP = b"\x1f\x8b\x08"
-_LAYERS = 2  # encodings on top of each other
+_MAX_LAYERS = 2
 _ZLIB_OR_GZIP = 32 + zlib.MAX_WBITS
-_BARE = -zlib.MAX_WBITS  # what some send as deflate, without the header it should have
+_RAW_DEFLATE = -zlib.MAX_WBITS  # without the zlib header that the standard asks for
 
 
 class TooLong(ValueError):
-    """The decoded body passes the bound."""
+    """The body, as sent or decoded, exceeds the limit."""
 
 
 class Damaged(ValueError):
-    """The body is gzip that was cut or changed."""
+    """The body is truncated or corrupt gzip."""
 
 
 def decoded(body: bytes, encoding: bytes, limit: int) -> bytes:
-    """The body without its ``encoding`` (the header's value), ``limit`` bytes at most; raises ``TooLong`` and ``Damaged``."""
+    """The decoded body, at most ``limit`` bytes; ``encoding`` is the header's value. Raises ``TooLong`` and ``Damaged``."""
     if encoding and b"deflate" in encoding.lower() and not body.startswith(_GZIP):
-        inflated = (_inflated(body, window, limit) for window in (_ZLIB_OR_GZIP, _BARE))
+        inflated = (_inflated(body, window, limit) for window in (_ZLIB_OR_GZIP, _RAW_DEFLATE))
         return next((whole for whole in inflated if whole is not None), body)
-    for _ in range(_LAYERS):
+    for _ in range(_MAX_LAYERS):
         if not body.startswith(_GZIP):
             break
         whole = _inflated(body, _ZLIB_OR_GZIP, limit)
         if whole is None:
-            raise Damaged("gzip, cut or changed")
+            raise Damaged("truncated or corrupt gzip")
         body = whole
     return body
 

@@ -1,10 +1,10 @@
-"""Scalars of JSON as text, and whether a text may hold somebody's phone number; pure."""
+"""JSON scalars as text, and whether a text may contain a phone number; pure."""
 
 import re
 
 
 def scalar_text(value: object) -> str | None:
-    """A scalar as text; None for everything else."""
+    """A scalar as text; ``None`` for anything else."""
     if isinstance(value, str):
         return value.strip()
     if isinstance(value, bool):
@@ -13,5 +13,5 @@ def scalar_text(value: object) -> str | None:
 
 
 def may_hold_number(*texts: str) -> bool:
-    """Whether seven digits stand in a row once everything that is neither letter nor digit is left out."""
+    """Whether a text has seven digits in a row, ignoring everything that is neither letter nor digit."""
     return any(re.search(r"\d{7}", re.sub(r"[\W_]", "", text)) for text in texts)

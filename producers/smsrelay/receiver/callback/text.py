@@ -1,7 +1,7 @@
-"""The text of a callback and the JSON in it, whatever the encoding and the wrapping; pure.
+"""Finds the JSON in a callback's body, whatever its encoding and wrapping; pure.
 
-A body may be JSON, JSON quoted as a JSON string, a form, or JSON in one field of a form; UTF-8 or one of the encodings of Chinese
-vendors. Nothing here raises for a body that is none of these: there is then nothing to read.
+A body may be JSON, JSON quoted as a JSON string, a form, or JSON in one field of a form; in UTF-8 or an encoding that Chinese
+vendors use. A body that is none of these raises nothing; it just has no JSON.
 """
 
 import json
@@ -9,15 +9,15 @@ from collections.abc import Iterator
 from itertools import chain
 from urllib.parse import parse_qsl
 
-# gb18030 contains GBK; the last one reads a text that was cut inside a character.
+# gb18030 contains GBK; the last one decodes a text that was truncated inside a character.
 _ENCODINGS = (("utf-8", "strict"), ("gb18030", "strict"), ("utf-8", "replace"))
 _GB_FIRST = (_ENCODINGS[1], _ENCODINGS[0], _ENCODINGS[2])
 _BYTE_ORDER_MARK = "\ufeff"
 _MAX_FORM_FIELDS = 64
 
 
-def readings(body: bytes, content_type: str | None) -> Iterator[dict[str, object] | list[object]]:
-    """Every object or list that the body may stand for, the likeliest first."""
+def candidate_documents(body: bytes, content_type: str | None) -> Iterator[dict[str, object] | list[object]]:
+    """Every JSON object or list that the body may mean, the most likely first."""
     for text in _texts(body, content_type):
         whole = container(text)
         if whole is not None:
@@ -32,7 +32,7 @@ def readings(body: bytes, content_type: str | None) -> Iterator[dict[str, object
 
 
 def container(value: object) -> dict[str, object] | list[object] | None:
-    """A JSON object or list, given as itself or as text (once quoted, too)."""
+    """A JSON object or list, given as such or as text, which may be quoted once; ``None`` for anything else."""
     for _ in range(2):
         if isinstance(value, str):
             value = _json(value)

@@ -1,7 +1,7 @@
-"""Instants as the vendor may write them, read as epoch milliseconds; pure.
+"""Parses the vendor's timestamps into epoch milliseconds; pure.
 
-Takes RFC 3339 text, a compact time (``20261128122009``, with three more digits for milliseconds), epoch milliseconds or epoch
-seconds, each as text or number. A time without a zone is UTC, the zone of the guide's example. Returns None for anything else.
+Accepts RFC 3339, a compact time (``20261128122009``, optionally with three more digits for milliseconds), epoch milliseconds and
+epoch seconds, each as text or number. A time without a zone is taken as UTC, as in the example of the vendor's guide.
 """
 
 import re
@@ -19,10 +19,10 @@ _EPOCH_START = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY = 86_400  # seconds
 
 
-def read_instant(value: object) -> int | None:
-    """Epoch milliseconds of whatever stands for an instant."""
+def read_timestamp(value: object) -> int | None:
+    """The instant in epoch milliseconds; ``None`` if the value is not a timestamp."""
     if type(value) is int and _FIRST_MILLISECONDS <= value < _FIRST_COMPACT:
-        return value  # as almost every report has it
+        return value  # fast path: almost every report
     text = None if isinstance(value, bool) else scalar_text(value)
     if not text:
         return None

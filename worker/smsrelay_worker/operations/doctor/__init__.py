@@ -1,1 +1,1 @@
-"""``smsrelay doctor``: checks of the settings, the servers, and this host."""
+"""``smsrelay doctor``: checks of the settings, the servers, the callback URL and this host, one module per subject."""

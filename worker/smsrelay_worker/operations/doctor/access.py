@@ -1,8 +1,8 @@
-"""Access: whether store and broker let a process in and permit what it does there.
+"""Checks whether store and broker accept our login and permit what a process does there.
 
-Enters: the settings. Leaves: what is refused, by the variable that names the server. A server that is away, or that takes no
-writes now, refuses nothing: that passes, and is waited for. Connections are closed again; nothing is published and no record is
-touched.
+Takes the settings, returns one ``AccessProblem`` for each server that refuses something. A server that is down, or accepts no
+writes right now, is no problem here: that passes, and processes wait for it. Publishes nothing, touches no record, closes its
+connections.
 """
 
 from collections.abc import Callable, Iterable
@@ -18,81 +18,82 @@ from redis.retry import Retry
 
 from smsrelay.broker.publisher import open_broker
 from smsrelay.broker.queues import transport_options
-from smsrelay.servers.access_denied import why_kept_out
+from smsrelay.servers.access_denied import why_denied
 from smsrelay.servers.broker_address import is_rabbitmq
 from smsrelay.servers.redis_address import RedisAddress
 from smsrelay.settings import BrokerSettings, ProducerSettings
 from smsrelay_worker.operations.doctor import rabbitmq_rights, redis_rights
 from smsrelay_worker.operations.doctor.redis_rights import Command
 
-_WITHIN = 3  # seconds
+_TIMEOUT = 3  # seconds
 
 _STORE, _BROKER = "SMSRELAY_STORE_URL", "SMSRELAY_BROKER_URL"
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """What the server that a variable names refuses: to let us in, or rights that the user lacks."""
+class AccessProblem:
+    """Why the server that a variable names is of no use to us: it refuses the login, or its user lacks rights."""
 
     variable: str
-    kept_out: str | None = None
-    lacks: tuple[str, ...] = ()
+    denied: str | None = None
+    missing: tuple[str, ...] = ()
     remedy: str = ""
 
     def __str__(self) -> str:
-        if self.kept_out:
-            return f"{self.variable}: the server does not let us in: {self.kept_out}"
-        return f"{self.variable}: the server's user lacks {', '.join(self.lacks)}; {self.remedy} (docs/operating.md, Rights)"
+        if self.denied:
+            return f"{self.variable}: no access to the server: {self.denied}"
+        return f"{self.variable}: the server's user lacks {', '.join(self.missing)}; {self.remedy} (docs/operating.md, Rights)"
 
 
-def of_worker(settings: ProducerSettings, *, events: bool = True) -> list[Refusal]:
-    """What a worker would be refused; ``events``: it tells Flower what it does."""
+def worker_problems(settings: ProducerSettings, *, events: bool = True) -> list[AccessProblem]:
+    """What a worker would be refused; ``events``: it sends task events, for Flower."""
     if is_rabbitmq(settings.broker_url):
-        trials = rabbitmq_rights.of_worker(settings.broker_url, events=events)
-        return [*_redis(_STORE, settings.store_url, redis_rights.at_store()), *_rabbitmq(settings.broker_url, trials)]
+        probes = rabbitmq_rights.worker_probes(settings.broker_url, events=events)
+        return [*_redis(_STORE, settings.store_url, redis_rights.store_commands()), *_rabbitmq(settings.broker_url, probes)]
     database = RedisAddress.of(settings.broker_url).database
-    return _two_redis(settings, redis_rights.at_broker(database, events=events))
+    return _two_redis(settings, redis_rights.broker_commands(database, events=events))
 
 
-def of_receiver(settings: ProducerSettings) -> list[Refusal]:
+def receiver_problems(settings: ProducerSettings) -> list[AccessProblem]:
     """What a receiver would be refused."""
     if is_rabbitmq(settings.broker_url):
-        trials = rabbitmq_rights.of_receiver(settings.broker_url)
-        return [*_redis(_STORE, settings.store_url, redis_rights.at_store()), *_rabbitmq(settings.broker_url, trials)]
-    return _two_redis(settings, redis_rights.of_receiver())
+        probes = rabbitmq_rights.receiver_probes(settings.broker_url)
+        return [*_redis(_STORE, settings.store_url, redis_rights.store_commands()), *_rabbitmq(settings.broker_url, probes)]
+    return _two_redis(settings, redis_rights.receiver_commands())
 
 
-def of_onlooker(settings: BrokerSettings) -> list[Refusal]:
-    """Whether the broker lets us in."""
+def login_problems(settings: BrokerSettings) -> list[AccessProblem]:
+    """Whether the broker refuses the login; for Flower, which only watches."""
     if is_rabbitmq(settings.broker_url):
         return _rabbitmq(settings.broker_url, [])
     return _redis(_BROKER, settings.broker_url, [("PING",)])
 
 
-def _two_redis(settings: ProducerSettings, at_broker: Iterable[Command]) -> list[Refusal]:
+def _two_redis(settings: ProducerSettings, at_broker: Iterable[Command]) -> list[AccessProblem]:
     if RedisAddress.of(settings.store_url) == RedisAddress.of(settings.broker_url):
-        return _redis(_STORE, settings.store_url, [*redis_rights.at_store(), *at_broker])
-    at_store = _redis(_STORE, settings.store_url, redis_rights.at_store())
+        return _redis(_STORE, settings.store_url, [*redis_rights.store_commands(), *at_broker])
+    at_store = _redis(_STORE, settings.store_url, redis_rights.store_commands())
     return [*at_store, *_redis(_BROKER, settings.broker_url, at_broker)]
 
 
-def _redis(variable: str, url: str, commands: Iterable[Command]) -> list[Refusal]:
+def _redis(variable: str, url: str, commands: Iterable[Command]) -> list[AccessProblem]:
     address = RedisAddress.of(url)
-    within = {"socket_timeout": _WITHIN} if address.socket else {"socket_timeout": _WITHIN, "socket_connect_timeout": _WITHIN}
-    pool = ConnectionPool.from_url(address.redis_url, retry=Retry(NoBackoff(), 0), decode_responses=True, **within)
+    timeouts = {"socket_timeout": _TIMEOUT} | ({} if address.socket else {"socket_connect_timeout": _TIMEOUT})
+    pool = ConnectionPool.from_url(address.redis_url, retry=Retry(NoBackoff(), 0), decode_responses=True, **timeouts)
     with Redis.from_pool(pool) as redis:
-        return _refusals(variable, partial(redis_rights.lacking, redis, commands), "give it these with ACL SETUSER")
+        return _problems(variable, partial(redis_rights.missing_rules, redis, commands), "grant them with ACL SETUSER")
 
 
-def _rabbitmq(url: str, trials: list[rabbitmq_rights.Trial]) -> list[Refusal]:
+def _rabbitmq(url: str, probes: list[rabbitmq_rights.Probe]) -> list[AccessProblem]:
+    remedy = "grant them with rabbitmqctl set_permissions"
     with open_broker(url, transport_options(url, 1)) as connection:
-        return _refusals(_BROKER, partial(rabbitmq_rights.lacking, connection, trials), "rabbitmqctl set_permissions")
+        return _problems(_BROKER, partial(rabbitmq_rights.missing_permissions, connection, probes), remedy)
 
 
-def _refusals(variable: str, lacking: Callable[[], list[str]], remedy: str) -> list[Refusal]:
+def _problems(variable: str, look: Callable[[], list[str]], remedy: str) -> list[AccessProblem]:
     try:
-        missing = tuple(lacking())
+        missing = tuple(look())
     except (RedisError, KombuError, AMQPError, OSError) as error:
-        reason = why_kept_out(error)
-        return [Refusal(variable, kept_out=reason)] if reason else []
-    return [Refusal(variable, lacks=missing, remedy=remedy)] if missing else []
+        reason = why_denied(error)
+        return [AccessProblem(variable, denied=reason)] if reason else []
+    return [AccessProblem(variable, missing=missing, remedy=remedy)] if missing else []

@@ -1,6 +1,6 @@
-"""The doctor's look at the broker: whether it answers, and how it keeps what it was given.
+"""Checks the broker: whether it answers, and how it keeps what it was given.
 
-Enters: the settings. Leaves: findings. Only reads.
+Takes the settings, returns findings. Only reads.
 """
 
 from kombu.exceptions import KombuError
@@ -14,43 +14,43 @@ from smsrelay.settings import ProducerSettings
 from smsrelay_worker.operations.doctor.finding import Finding, error, note
 from smsrelay_worker.operations.doctor.server import examine_server
 
-RABBITMQ_PATIENCE = 1800  # seconds; its consumer_timeout, unless somebody set another
+RABBITMQ_CONSUMER_TIMEOUT = 1800  # seconds; the default, unless somebody changed it
 
 
 def examine_broker(settings: ProducerSettings) -> list[Finding]:
-    """What is wrong at the broker, as far as the store's check has not said it."""
+    """Findings about the broker. A Redis that is both broker and store is checked as the store."""
     with Publisher(settings.broker_url, 1) as publisher:
         try:
             publisher.look()
         except BrokerUnavailable as problem:
-            return [_away(str(problem))]
+            return [_unavailable(str(problem))]
     if is_rabbitmq(settings.broker_url):
-        return [_out_of_reach()]
+        return [_consumer_timeout()]
     if same_server(settings):
         return []
-    # Through kombu, as the worker.
+    # Through kombu, as a worker connects.
     options = transport_options(settings.broker_url, 1) | {"max_retries": 1}
     with open_broker(settings.broker_url, options) as connection:
         try:
             return examine_server("broker", connection.default_channel.client)
         except (KombuError, RedisError) as problem:
-            return [_away(f"the broker did not answer ({type(problem).__name__})")]
+            return [_unavailable(f"the broker did not answer ({type(problem).__name__})")]
 
 
 def same_server(settings: ProducerSettings) -> bool:
-    """Whether broker and store are one Redis, whatever their databases."""
+    """Whether broker and store are the same Redis, in whatever databases."""
     if is_rabbitmq(settings.broker_url):
         return False
     broker, store = RedisAddress.of(settings.broker_url), RedisAddress.of(settings.store_url)
     return (broker.place, broker.socket) == (store.place, store.socket)
 
 
-def _away(problem: str) -> Finding:
-    return error("broker", problem, "SMSRELAY_BROKER_URL; start it. Accepted messages wait for it")
+def _unavailable(problem: str) -> Finding:
+    return error("broker", problem, "start it, or correct SMSRELAY_BROKER_URL; accepted messages wait until it answers")
 
 
-def _out_of_reach() -> Finding:
-    problem = (
-        f"consumer_timeout is out of reach: only RabbitMQ's own host tells it. {RABBITMQ_PATIENCE} s, its default, is assumed"
-    )
-    return note("broker", problem, "there, `rabbitmqctl eval 'application:get_env(rabbit, consumer_timeout).'` (ms); not less")
+def _consumer_timeout() -> Finding:
+    problem = f"RabbitMQ's consumer_timeout cannot be read from here; its default, {RABBITMQ_CONSUMER_TIMEOUT} s, is assumed"
+    command = "`rabbitmqctl eval 'application:get_env(rabbit, consumer_timeout).'`"
+    remedy = f"run {command} on RabbitMQ's host: at least {RABBITMQ_CONSUMER_TIMEOUT * 1000} (ms) is needed"
+    return note("broker", problem, remedy)

@@ -1,8 +1,8 @@
-"""RabbitMQRights: what the user of a RabbitMQ must be permitted, and what of it it is not.
+"""Checks which permissions a RabbitMQ user lacks for what a worker or receiver does.
 
-Enters: a connection. Leaves: what is missing, each like ``write celeryev``. Queues and exchanges are declared, as a worker would.
-No task is taken or published: what would do so is asked for in a form that RabbitMQ refuses once it has looked at the permission.
-Fails as kombu does.
+Takes a connection, returns the missing permissions, each like ``write celeryev``. Declares queues and exchanges, as a worker
+would. Consumes and publishes nothing: those requests are made invalid in a way that RabbitMQ rejects only after it has checked
+the permission. Raises what kombu raises.
 """
 
 import uuid
@@ -23,54 +23,54 @@ _REPLIES = Exchange("reply.celery.pidbox", "direct", durable=False, delivery_mod
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
-    """Something that takes a permission."""
+class Probe:
+    """An operation that needs a permission."""
 
     permission: str
     attempt: Callable[[Any], object]
 
 
-def of_worker(broker_url: str, *, events: bool = True) -> list[Trial]:
-    """What a worker does: its queues, remote control, and events when it tells Flower what it does."""
-    told = [_declared(_EVENTS), _published(_EVENTS.name)] if events else []
-    ours = [trial for name in QUEUES for trial in (_declared(broker_queue(name, broker_url)), _consumed(name))]
-    control = [*(_declared(one) for one in (_PIDBOX, _REPLIES)), _published(_REPLIES.name), *_remote_control()]
-    return [*ours, _published(""), *told, *control]
+def worker_probes(broker_url: str, *, events: bool = True) -> list[Probe]:
+    """What a worker does: its queues, remote control, and with ``events`` the task events for Flower."""
+    sent_events = [_declare(_EVENTS), _publish(_EVENTS.name)] if events else []
+    ours = [probe for name in QUEUES for probe in (_declare(broker_queue(name, broker_url)), _consume(name))]
+    control = [*(_declare(one) for one in (_PIDBOX, _REPLIES)), _publish(_REPLIES.name), *_remote_control()]
+    return [*ours, _publish(""), *sent_events, *control]
 
 
-def of_receiver(broker_url: str) -> list[Trial]:
+def receiver_probes(broker_url: str) -> list[Probe]:
     """What the receiver does."""
-    return [_declared(broker_queue(STATUS_QUEUE, broker_url)), _published("")]
+    return [_declare(broker_queue(STATUS_QUEUE, broker_url)), _publish("")]
 
 
-def lacking(connection: Connection, trials: list[Trial]) -> list[str]:
-    """Permissions that the user lacks, and queues or exchanges that are there and of another kind; each once."""
+def missing_permissions(connection: Connection, probes: list[Probe]) -> list[str]:
+    """Permissions that the user lacks, and existing queues or exchanges of the wrong kind; each once."""
     found: dict[str, None] = {}
-    for trial in trials:
+    for probe in probes:
         with connection.channel() as channel:
-            found |= dict.fromkeys(_refused(channel, trial))
+            found |= dict.fromkeys(_refused(channel, probe))
     return list(found)
 
 
-def _refused(channel: Any, trial: Trial) -> Iterator[str]:
+def _refused(channel: Any, probe: Probe) -> Iterator[str]:
     try:
-        trial.attempt(channel)
+        probe.attempt(channel)
     except AccessRefused:
-        yield trial.permission
+        yield probe.permission
     except NotFound:
-        return  # of a queue that an earlier trial could not declare
+        return  # a queue that an earlier probe could not declare
     except PreconditionFailed as error:
         if "inequivalent arg" not in str(error.reply_text):
             raise
-        yield f"{trial.permission} (there is one of another kind; delete it)"
+        yield f"{probe.permission} (one of another kind exists; delete it)"
 
 
-def _declared(entity: Queue | Exchange) -> Trial:
-    return Trial(f"configure {entity.name}", lambda channel: entity(channel).declare())
+def _declare(entity: Queue | Exchange) -> Probe:
+    return Probe(f"configure {entity.name}", lambda channel: entity(channel).declare())
 
 
-def _consumed(queue: str) -> Trial:
-    """Asked for with a priority that is no number, which is looked at after the permission."""
+def _consume(queue: str) -> Probe:
+    """Consumes with a priority that is not a number, which RabbitMQ looks at after the permission."""
 
     def consume(channel: Any) -> None:
         try:
@@ -78,26 +78,26 @@ def _consumed(queue: str) -> Trial:
         except PreconditionFailed:
             return
 
-    return Trial(f"read {queue}", consume)
+    return Probe(f"read {queue}", consume)
 
 
-def _published(exchange: str) -> Trial:
-    """In the name of another user, which is looked at after the permission."""
+def _publish(exchange: str) -> Probe:
+    """Publishes in the name of another user, which RabbitMQ looks at after the permission."""
 
     def publish(channel: Any) -> None:
         channel.basic_publish(Message("", user_id=uuid.uuid4().hex), exchange, routing_key="smsrelay.doctor")
         try:
-            channel.basic_qos(0, 1, False)  # its answer comes after the refusal
+            channel.basic_qos(0, 1, False)  # a synchronous call, so that the refusal has arrived when it returns
         except PreconditionFailed:
             return
 
-    return Trial(f"write {exchange or 'amq.default'}", publish)
+    return Probe(f"write {exchange or 'amq.default'}", publish)
 
 
-def _remote_control() -> Iterator[Trial]:
-    """A queue of a worker's, declared, bound and read."""
+def _remote_control() -> Iterator[Probe]:
+    """A worker's own queue for remote control: declared, bound and read."""
     queue = Queue(f"doctor-{uuid.uuid4().hex}@smsrelay.celery.pidbox", _PIDBOX, durable=False, exclusive=True, auto_delete=True)
-    yield Trial("configure *.celery.pidbox", lambda channel: queue(channel).queue_declare())
-    yield Trial("write *.celery.pidbox, read celery.pidbox", lambda channel: queue(channel).queue_bind())
-    yield Trial("read *.celery.pidbox", lambda channel: channel.basic_consume(queue.name))
-    yield Trial("configure *.celery.pidbox", lambda channel: queue(channel).delete())
+    yield Probe("configure *.celery.pidbox", lambda channel: queue(channel).queue_declare())
+    yield Probe("write *.celery.pidbox, read celery.pidbox", lambda channel: queue(channel).queue_bind())
+    yield Probe("read *.celery.pidbox", lambda channel: channel.basic_consume(queue.name))
+    yield Probe("configure *.celery.pidbox", lambda channel: queue(channel).delete())

@@ -1,8 +1,8 @@
-"""RedisRights: which commands, keys and channels the user of a Redis must have, and which of them it lacks.
+"""Checks which ACL rules (commands, keys, channels) a Redis user lacks for what our processes do.
 
-Enters: a client. Leaves: the missing rules, as ACL SETUSER takes them. Nothing is done: each command is only queued in a
-transaction, where the server refuses what the user may not do, and the transaction is discarded. Fails as the client does, also
-when the server takes no writes now.
+Takes a client, returns the missing rules, as ACL SETUSER takes them. Executes nothing: each command is only queued in a
+transaction, where the server already refuses what the user may not do, and the transaction is discarded. Raises what the client
+raises, also when the server accepts no writes right now.
 """
 
 import re
@@ -20,12 +20,12 @@ from smsrelay.store import keys
 Command = tuple[str, ...]
 
 KEYS = ("sms:*", "sms.*", "unacked*", "_kombu.*", "*.celery.pidbox*")
-"""The patterns that are documented (docs/operating.md)."""
+"""The key patterns documented in docs/operating.md."""
 
 _ANY = "doctor"
 _COMMAND = re.compile(r"'([^']+)' command")
 
-# What our scripts and clients do to records: a command each, on one key.
+# What our scripts and clients do with our keys: each command once, on one key.
 _RECORDS = """
 DEL k|EXISTS k|GET k|SET k v|INCR k|INCRBY k 1|PEXPIRE k 1|PERSIST k|UNLINK k
 HDEL k f|HEXISTS k f|HGET k f|HGETALL k|HINCRBY k f 1|HLEN k|HMGET k f|HSET k f v
@@ -47,43 +47,43 @@ _ALL_KEYS = (
     *(key(_ANY) for key in (keys.message, keys.payload, keys.external, keys.parked)),
     *(key(lane) for lane in Lane for key in (keys.outbox, keys.taken, keys.marks)),
 )
-_PIDBOX, _REPLIES = "celery.pidbox", "reply.celery.pidbox"  # where workers hear remote control, and who asks hears the answers
+_PIDBOX, _REPLIES = "celery.pidbox", "reply.celery.pidbox"  # Celery's remote control: requests and replies
 _BINDINGS = (*QUEUES, "celeryev", _PIDBOX, _REPLIES)
 
 
-def at_store() -> tuple[Command, ...]:
-    """What a worker, the receiver and commands do at the store."""
+def store_commands() -> tuple[Command, ...]:
+    """What workers, receivers and commands do at the store."""
     return (*_WITHOUT_KEY, *_on("sms:doctor"), *_touched(_ALL_KEYS))
 
 
-def to_publish(*queues: str) -> tuple[Command, ...]:
-    """What it takes to put tasks on queues."""
+def _publish_commands(*queues: str) -> tuple[Command, ...]:
+    """What it takes to publish to queues."""
     return tuple(command for queue in queues for command in (("LPUSH", queue, "v"), ("LLEN", queue), ("SREM", queue, "m")))
 
 
-def at_broker(database: int, *, events: bool = True) -> tuple[Command, ...]:
-    """What a worker does at the broker; ``events``: it tells Flower what it does."""
-    told = [("PUBLISH", f"/{database}.celeryev/worker.heartbeat", "v")] if events else []
-    heard = [(command, f"/{database}.{_PIDBOX}") for command in ("PSUBSCRIBE", "PUNSUBSCRIBE")]
+def broker_commands(database: int, *, events: bool = True) -> tuple[Command, ...]:
+    """What a worker does at the broker; ``events``: it sends task events, for Flower."""
+    sent_events = [("PUBLISH", f"/{database}.celeryev/worker.heartbeat", "v")] if events else []
+    subscriptions = [(command, f"/{database}.{_PIDBOX}") for command in ("PSUBSCRIBE", "PUNSUBSCRIBE")]
     return (
         *_WITHOUT_KEY,
-        *to_publish(*QUEUES),
+        *_publish_commands(*QUEUES),
         *(("BRPOP", *_by_priority(queue), "1") for queue in QUEUES),
         *_on(f"{_ANY}.{_REPLIES}"),
         *_touched((f"{_ANY}@host.{_PIDBOX}", "unacked", "unacked_index", "unacked_mutex", "_kombu.binding_deadlines")),
         *(("SMEMBERS", f"_kombu.{kind}.{name}") for kind in ("binding", "binding_permanent") for name in _BINDINGS),
-        *heard,
+        *subscriptions,
         ("PUBLISH", f"/{database}.{_PIDBOX}", "v"),
-        *told,
+        *sent_events,
     )
 
 
-def of_receiver() -> tuple[Command, ...]:
-    """What the receiver does at the broker."""
-    return to_publish(STATUS_QUEUE)
+def receiver_commands() -> tuple[Command, ...]:
+    """What a receiver does at the broker."""
+    return _publish_commands(STATUS_QUEUE)
 
 
-def lacking(redis: Redis, commands: Iterable[Command]) -> list[str]:
+def missing_rules(redis: Redis, commands: Iterable[Command]) -> list[str]:
     """Rules that the user lacks for the commands, like ``+evalsha``, ``~unacked*``, ``&/0.celery.pidbox``; sorted, each once."""
     connection: Any = redis.connection_pool.get_connection()
     try:
@@ -91,7 +91,7 @@ def lacking(redis: Redis, commands: Iterable[Command]) -> list[str]:
         if rules := list(_refusals(connection, ("MULTI",), "OK")):
             return rules
         connection.send_command("PING")
-        list(_refusals(connection, ("PING",), "QUEUED"))  # raises when it is done in place of being queued
+        list(_refusals(connection, ("PING",), "QUEUED"))  # raises if it is executed instead of queued
         unique = list(dict.fromkeys(commands))
         connection.send_packed_command(connection.pack_commands(unique))
         return sorted({rule for command in unique for rule in _refusals(connection, command, "QUEUED")})
@@ -101,17 +101,17 @@ def lacking(redis: Redis, commands: Iterable[Command]) -> list[str]:
 
 
 def _refusals(connection: Any, command: Command, answer: str) -> Iterator[str]:
-    """The rules for lack of which a command was refused."""
+    """The missing rules because of which a command was refused."""
     try:
-        said = connection.read_response()
+        reply = connection.read_response()
     except NoPermissionError as error:
         yield from _rules(command, str(error))
     except ResponseError as error:
         if not str(error).startswith("unknown command"):
             raise
-        yield f"{command[0]} (it does not know that command)"
+        yield f"{command[0]} (unknown to this server)"
     else:
-        if said not in {answer, answer.encode()}:
+        if reply not in {answer, answer.encode()}:
             raise InvalidResponse(f"an answer to {command[0]} that no Redis gives")
 
 
@@ -131,11 +131,11 @@ def _on(key: str) -> Iterator[Command]:
 
 
 def _touched(names: Iterable[str]) -> Iterator[Command]:
-    """Look and write permission for each key; the member is none."""
+    """A read and a write of each key; the write removes a member that does not exist."""
     for name in names:
         yield from (("EXISTS", name), ("SREM", name, "smsrelay-doctor"))
 
 
 def _by_priority(queue: str) -> Sequence[str]:
-    """The lists of which kombu makes a queue."""
+    """The lists that make up one queue of kombu's, one per priority."""
     return (queue, *(f"{queue}\x06\x16{priority}" for priority in (3, 6, 9)))

@@ -1,1 +1,1 @@
-"""北京一砂 (esandinfo), sold on the Aliyun marketplace and called through its API gateway."""
+"""北京一砂 (esandinfo): sold on the Aliyun marketplace, called through the Aliyun API gateway."""

@@ -1,14 +1,14 @@
 """The adapter to 北京一砂 (esandinfo) on the Aliyun marketplace: one attempt becomes one POST.
 
-Enters: a ``Submission``. Leaves: an ``Answer``. What fails on the way is an answer too, by the table of ``gateway``;
-only settings that cannot work raise, when the adapter is built. Nothing here logs: number, values and keys stay inside.
+Takes a ``Submission``, returns an ``Answer``. Failures on the way are answers too, classified by the tables in ``gateway``.
+Only settings that cannot work raise, when the adapter is built. Nothing here logs, so numbers, parameters and keys stay inside.
 
-1. +86 goes to the domestic route, every other number to the international one.
-2. The form is built. Values that the vendor's list cannot carry: refused, nothing is sent.
-3. Nonce and timestamp are drawn, the credentials add their headers.
-4. One POST, no retry, no redirect; none when the deadline has passed by the time the connection stands.
-5. The gateway's headers or the status name who answered; only then is the body read, and no more of it than 64 KiB.
-6. Of what the vendor says in words, only what ``masking`` leaves goes out of here, and nothing when it accepted.
+1. +86 numbers take the domestic route, all others the international one.
+2. The form is built. If a value cannot be carried in the vendor's list, the message is refused and nothing is sent.
+3. A nonce and a timestamp are drawn, and the credentials add their headers.
+4. One POST, without retries or redirects. It is skipped if the deadline has passed by the time the connection is open.
+5. The gateway's headers, or the status, say who answered. Only the vendor's own body is read, at most 64 KiB of it.
+6. Of the vendor's own wording only what ``masking`` lets through leaves this module, and nothing when it accepted.
 """
 
 import time
@@ -35,20 +35,20 @@ DOMESTIC_PATH = "/comms/sms/sendmsg"
 INTL_PATH = "/comms/sms/sendmsgall"
 PULL_PATH = "/comms/sms/pullSmsSendStatus"  # on the international host; on the domestic one unknown
 ACCEPTED = "0000"
-BODY_LIMIT = 64 * 1024  # bytes; a true answer has about 150
-LONGEST_WAIT = 3600.0  # seconds; a Retry-After beyond it is taken for a mistake and capped
+BODY_LIMIT = 64 * 1024  # bytes; a real answer has about 150
+LONGEST_WAIT = 3600.0  # seconds; a longer Retry-After is taken for a mistake and capped
 
 
 @dataclass(frozen=True, slots=True)
 class YishaAccount:
-    """Where and as whom to submit. URLs are bases (``https://intlsms.market.alicloudapi.com``); routes are appended."""
+    """URLs and credentials to submit with. URLs are bases (``https://intlsms.market.alicloudapi.com``); routes are appended."""
 
     domestic_url: str
     intl_url: str
     credentials: Credentials = field(repr=False)
     serialiser: str = "plain"  # a name in SERIALISERS
     channel: str | None = None  # 0 default, 1 high quality; None leaves the field out
-    connect_timeout: float = 10.0  # seconds; these two are what the vendor's own clients use
+    connect_timeout: float = 10.0  # seconds; both defaults are those of the vendor's own clients
     read_timeout: float = 20.0  # seconds
 
     def __post_init__(self) -> None:
@@ -57,17 +57,17 @@ class YishaAccount:
         serialiser(self.serialiser)
 
 
-new_nonce = Nonces()  # a nonce that no other attempt of any process uses
+new_nonce = Nonces()  # one generator for the whole process, so that no two attempts share a nonce
 
 
 def epoch_ms() -> int:
-    """Milliseconds since the epoch, by the wall clock: the gateway compares them with its own."""
+    """Milliseconds since the epoch by the wall clock, which the gateway compares with its own."""
     return time.time_ns() // 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class _Route:
-    """One URL, and its path, which a signature covers."""
+    """A URL, and its path, which the signature covers."""
 
     url: str
     path: str
@@ -79,7 +79,7 @@ class _Route:
 
 
 class Yisha:
-    """The vendor's interface behind ``Vendor``. Any number of threads may submit through one."""
+    """Implements ``Vendor`` for 一砂. Safe to share between any number of threads."""
 
     def __init__(
         self,
@@ -112,22 +112,22 @@ class Yisha:
         return _without_number(answer, submission.to)
 
     def pull(self, external_id: str) -> bytes | None:
-        """The vendor's word on one submit; the shape of the answer is unknown, so it is not read here."""
+        """The vendor's raw answer about one submit. Its shape is not documented, so it is not parsed here."""
         fields = {"externalId": external_id}
         try:
             with self._open(self._pull, fields, Form(fields)) as response:
                 return self._body(response) if _head(response).from_vendor else None
         except (OSError, HTTPError, HTTPException):
-            return None  # asking again later is all that can be done, whatever it was
+            return None  # whatever it was, all we can do is ask again later
 
     def _route(self, to: str) -> "_Route":
-        # +852 +853 +886 are not the mainland and do not begin with it
+        # Hong Kong, Macao and Taiwan (+852 +853 +886) go abroad, and do not begin with +86.
         return self._domestic if to.startswith("+86") else self._intl
 
     def _fields(self, submission: Submission) -> dict[str, str]:
         fields = {
             "mobile": submission.to,
-            "templateID": submission.template,  # a string: leading zeros count
+            "templateID": submission.template,  # a string: leading zeros are significant
             "templateParamSet": self._serialise(submission.params),
             "callbackUrl": submission.callback_url,
             "channel": self._account.channel,
@@ -146,7 +146,7 @@ class Yisha:
                 return self._answer(response, request_id, submission)
         except TooLate:
             return Answer(Kind.UNREACHABLE, DEADLINE_PASSED)
-        # requests lets some of urllib3's through, and the body is read from urllib3 itself.
+        # requests lets some of urllib3's exceptions through, and the body is read from urllib3 directly.
         except (OSError, HTTPError, HTTPException) as error:
             verdict = classify_fault(error, begun=form.begun)
             return Answer(verdict.kind, verdict.code, request_id=request_id)
@@ -164,7 +164,7 @@ class Yisha:
         return Answer(verdict.kind, verdict.code, request_id=request_id, retry_after=wait)
 
     def _body(self, response: requests.Response) -> bytes:
-        """At most ``BODY_LIMIT`` bytes, within one read timeout in all: a server that drips must not hold a worker."""
+        """At most ``BODY_LIMIT`` bytes, within one read timeout overall, so that a server that trickles cannot hold a worker."""
         deadline = self._measure() + self._account.read_timeout
         body = bytearray()
         while len(body) < BODY_LIMIT:
@@ -190,7 +190,7 @@ class Yisha:
 
 
 def _without_number(answer: Answer, to: str) -> Answer:
-    """The answer without any part that quotes the recipient: codes and ids are logged."""
+    """The answer without any code or id that contains the recipient's number: those are logged."""
     number = to[-8:]
     if number not in f"{answer.code} {answer.external_id} {answer.request_id}":
         return answer

@@ -1,7 +1,7 @@
-"""How one call proves to the Aliyun API gateway who makes it: an AppCode, or a signature with AppKey and AppSecret.
+"""Authentication at the Aliyun API gateway: an AppCode, or a signature with AppKey and AppSecret.
 
-Enters: what of the call is signed (a ``Call``). Leaves: request headers. Nothing can fail once the value exists: a
-credential that no header can carry raises ``ValueError``, without quoting it, when it is made.
+Takes the signed parts of a request (a ``Call``), returns headers. A credential that cannot be put in a header raises
+``ValueError`` when it is created, without quoting it; after that nothing fails.
 """
 
 import base64
@@ -11,23 +11,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-# Part of the string to sign, so they must be sent exactly as they stand here.
+# Part of the string to sign, so they must be sent exactly like this.
 ACCEPT = "application/json"
 CONTENT_TYPE = "application/x-www-form-urlencoded; charset=UTF-8"
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One POST of a form, as far as a signature covers it."""
+    """The parts of one form POST that a signature covers."""
 
     path: str
-    form: Mapping[str, str] = field(repr=False)  # values as they are before percent-encoding
-    nonce: str  # unique per attempt; the gateway refuses a second use within 15 minutes
+    form: Mapping[str, str] = field(repr=False)  # before percent-encoding
+    nonce: str  # unique per attempt; the gateway refuses a reuse within 15 minutes
     timestamp_ms: int  # since the epoch; valid for 15 minutes
 
 
 class Credentials(Protocol):
-    """One way to prove it."""
+    """One way to authenticate."""
 
     def headers(self, call: Call) -> dict[str, str]:
         """The headers to add to this call."""
@@ -44,7 +44,7 @@ class AppCode:
         _check("AppCode", self.code)
 
     def headers(self, call: Call) -> dict[str, str]:
-        """``Authorization``, and the nonce: with it the gateway turns a replayed copy of the request away."""
+        """``Authorization``, and the nonce, by which the gateway rejects a replayed copy of the request."""
         return {"Authorization": f"APPCODE {self.code}", "X-Ca-Nonce": call.nonce}
 
 
@@ -79,9 +79,9 @@ class AppKey:
 
 
 def string_to_sign(call: Call, signed: Mapping[str, str]) -> str:
-    """What the gateway rebuilds on its side: method, four standard headers, signed headers, path and form.
+    """The text that the gateway rebuilds and verifies: method, four standard headers, signed headers, path and form.
 
-    Content-MD5 stays empty because the body is a form (its fields are signed one by one), Date because it is not sent.
+    Content-MD5 stays empty because the body is a form, whose fields are signed one by one; Date because it is not sent.
     """
     lines = ["POST", ACCEPT, "", CONTENT_TYPE, ""]
     lines += [f"{name}:{signed[name]}" for name in sorted(signed)]
@@ -91,6 +91,6 @@ def string_to_sign(call: Call, signed: Mapping[str, str]) -> str:
 
 
 def _check(name: str, value: str) -> None:
-    # The transport would quote the whole header in its own exception otherwise.
+    # Checked here because the transport's own exception would quote the whole header.
     if not value or not value.isascii() or not value.isprintable() or value != value.strip():
         raise ValueError(f"{name}: must be printable ASCII without surrounding spaces, and not empty")

@@ -1,10 +1,10 @@
-"""The HTTP session that an adapter submits through: it does what it is told, once, and nothing that a submit has no use for.
+"""The HTTP session for submits: no retries, no redirects, no cookies, no environment, one packet a request.
 
-Enters: how many submits run at once, and the proxy of the settings. Leaves: a ``requests.Session`` with its connection pool, and
-``Post``, which goes to the session's adapter directly. Open it in the process that uses it: a socket shared across a fork mixes
-two answers up.
+``open_session`` takes the number of concurrent submits and the proxy, and returns a ``requests.Session`` with its connection
+pool. Give a ``Post`` to the session's adapter directly. Open the session in the process that uses it: a socket shared across a
+fork mixes up two answers.
 
-What requests does for any call and a submit does not need is left out by the places it has for that: looking up pool and
+It goes through the extension points of requests to skip the per-call work that a submit does not need: looking up pool and
 certificates again, cookies, and a second packet for the body.
 """
 
@@ -25,29 +25,29 @@ _HEADERS = {"User-Agent": "smsrelay"}
 
 
 class SubmitSession(requests.Session):
-    """Follows nothing and remembers nothing."""
+    """A session that follows no redirects."""
 
     def get_redirect_target(self, resp: Any) -> None:
-        """Never a target: even with redirects off, requests would read and parse one, and raise on a bad one."""
+        """Always None: even with redirects off, requests parses the target and raises on a malformed one."""
         return
 
 
 class Post(requests.PreparedRequest):
-    """One POST, prepared by hand: headers and form are as they are to stand on the wire."""
+    """One POST, prepared by hand: headers and form go on the wire unchanged."""
 
     def __init__(self, url: str, headers: Mapping[str, str], form: Iterable[bytes], length: int) -> None:
         super().__init__()
         self.method = "POST"
         self.url = url
-        self.body = form  # type: ignore[assignment]  # requests sends any iterable, its annotation knows fewer
+        self.body = form  # type: ignore[assignment]  # requests sends any iterable; its annotation is narrower
         self.headers = {**_HEADERS, "Content-Length": str(length), **headers}  # type: ignore[assignment]
 
 
-class Answered(requests.Response):
-    """A response of which only status, headers and the unread body are looked at."""
+class BareResponse(requests.Response):
+    """A response with a status, headers and an unread body, and nothing else."""
 
     def __init__(self, raw: Any) -> None:
-        # Not the parent's: it makes a cookie jar for every response.
+        # The parent's __init__ is skipped: it creates a cookie jar for every response.
         self.status_code = raw.status
         self.headers = raw.headers
         self.raw = raw
@@ -56,38 +56,38 @@ class Answered(requests.Response):
 
 
 class _OnePacket:
-    """Connects, and then writes head and body at once: the body is asked for when the connection stands, never earlier."""
+    """Connects first, then writes head and body in one packet; the body is asked for once the connection is open, not earlier."""
 
     sock: socket.socket | None
-    _held: bytearray | None = None
+    _unsent: bytearray | None = None  # not _buffer, which http.client has itself
 
     @property
     def is_connected(self) -> bool:
-        """Whether nothing came on an idle connection: the far end's close, most likely."""
+        """Whether the connection is usable. Anything readable on an idle one is most likely the far end's close."""
         if self.sock is None:
             return False
         try:
-            came, _, _ = select.select([self.sock], [], [], 0)
-        except ValueError:  # select knows the first 1024 files only
-            return bool(super().is_connected)  # type: ignore[misc]  # as good, but among greenlets eight times as dear
-        return not came
+            readable, _, _ = select.select([self.sock], [], [], 0)
+        except ValueError:  # select handles file descriptors below 1024 only
+            return bool(super().is_connected)  # type: ignore[misc]  # as good, but eight times as slow among greenlets
+        return not readable
 
     def request(self, *args: Any, **options: Any) -> None:
         if self.sock is None:
             self.connect()  # type: ignore[attr-defined]
-        self._held = bytearray()
+        self._unsent = bytearray()
         try:
             super().request(*args, **options)  # type: ignore[misc]
-            held, self._held = self._held, None
-            self.send(held)
+            packet, self._unsent = self._unsent, None
+            self.send(packet)
         finally:
-            self._held = None
+            self._unsent = None
 
     def send(self, data: Any) -> None:
-        if self._held is None:
+        if self._unsent is None:
             super().send(data)  # type: ignore[misc]
         else:
-            self._held += data
+            self._unsent += data
 
 
 class _Connection(_OnePacket, HTTPConnection):
@@ -110,7 +110,7 @@ _POOLS = {"http": _Pool, "https": _SecurePool}
 
 
 class SubmitAdapter(HTTPAdapter):
-    """Keeps what it found out about a URL: there are three of them."""
+    """Caches the pool and request target of each URL; there are only three."""
 
     def __init__(self, concurrency: int, proxy: str | None) -> None:
         super().__init__(pool_maxsize=concurrency, max_retries=0)
@@ -119,19 +119,19 @@ class SubmitAdapter(HTTPAdapter):
         self._known: dict[str, tuple[Any, str]] = {}
 
     def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
-        """The pools behind a proxy, with connections of ours."""
+        """The pools behind a proxy, with our connection classes."""
         manager = super().proxy_manager_for(proxy, **options)
         manager.pool_classes_by_scheme = _POOLS
         return manager
 
     def get_connection_with_tls_context(self, request: Any, verify: Any, proxies: Any = None, cert: Any = None) -> Any:
-        """The pool of a URL, with its certificates looked up once."""
+        """The pool for a URL; its certificates are looked up once."""
         known = self._known.get(request.url)
         if known is None:
             url = urlsplit(request.url)
-            proxy = None if _of_this_host(url.hostname or "") else self._proxy
+            proxy = None if _is_loopback(url.hostname or "") else self._proxy
             pool = super().get_connection_with_tls_context(request, verify, {"all": proxy} if proxy else None, cert)
-            # A proxy's certificate is verified too, whatever is behind it.
+            # The proxy's own certificate is verified too, whatever the URL behind it.
             secured = proxy if proxy and proxy.startswith("https:") else request.url
             super().cert_verify(pool, secured, verify, cert)  # type: ignore[no-untyped-call]
             target = request.url if proxy and url.scheme == "http" else url.path
@@ -139,20 +139,20 @@ class SubmitAdapter(HTTPAdapter):
         return known[0]
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        """Done with the pool."""
+        """Nothing: it was done when the pool was created."""
 
     def request_url(self, request: Any, proxies: Any) -> str:
-        """What stands in the request's first line: the path, or all of the URL where a proxy has to be told it."""
+        """The target in the request line: the path, or the whole URL for plain HTTP through a proxy."""
         _, target = self._known[request.url]
         return target
 
     def build_response(self, req: Any, resp: Any) -> requests.Response:
-        """Without cookies, encoding and history."""
-        return Answered(resp)
+        """A response without cookies, encoding and history."""
+        return BareResponse(resp)
 
 
-def _of_this_host(host: str) -> bool:
-    """Whether no proxy could reach it for us: a simulator, a tunnel's end."""
+def _is_loopback(host: str) -> bool:
+    """Whether the host is this machine, such as the simulator or the end of a tunnel: no proxy could reach it for us."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -160,10 +160,10 @@ def _of_this_host(host: str) -> bool:
 
 
 def open_session(concurrency: int, proxy: str | None = None) -> requests.Session:
-    """A session for ``concurrency`` submits at once, with a connection kept for each, through ``proxy`` if there is one.
+    """A session for ``concurrency`` submits at once, with a pooled connection for each, through ``proxy`` if there is one.
 
-    No retries: a submit is not idempotent. No environment: a proxy variable or a netrc must not reroute or sign it.
-    No cookies: every submit stands alone.
+    No retries, because a submit is not idempotent. No environment, because a proxy variable or a netrc must not reroute or sign
+    it. No cookies, because submits are independent of each other.
     """
     session = SubmitSession()
     session.trust_env = False

@@ -1,10 +1,11 @@
-"""Masking: what may be kept of a vendor's own words about a submit, so that a cap, a template and a balance can be told apart.
+"""Masks the vendor's own wording about a submit: enough stays to tell a frequency cap from a bad template or an empty balance.
 
-Enters: the text as it came, and every value that was submitted. Leaves: a few of its words, at most ``LIMIT`` bytes, or None.
-Escapes are undone first. Only Chinese characters, plain Latin words and common punctuation can be kept at all: no digit, no URL,
-no signature in 【】, no word with a digit or a foreign letter in it, nothing as long as a key. Of these goes whatever is or holds
-a part of a submitted value, however it is written: full width, spaced out, in other case, in Chinese numerals, in base64 or hex.
-What is left is masked again until nothing changes. In doubt nothing is kept. Not looked for: translations ("five", pinyin).
+Takes the text as received and every submitted value. Returns the words that may be kept, at most ``LIMIT`` bytes, or None.
+Escapes are decoded first. Only Chinese characters, plain Latin words and common punctuation can stay: no digits, no URLs, no
+signature in 【】, no word with a digit or a foreign letter in it, nothing as long as a key. From these, everything that is or
+contains part of a submitted value is removed, however it is written: full width, spaced out, in other case, in Chinese numerals,
+in base64 or hex. The result is masked again until nothing changes. When in doubt, nothing is kept. Translations of a value
+("five", pinyin) are not recognised.
 """
 
 import base64
@@ -15,19 +16,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-LIMIT = 58  # bytes of UTF-8: twenty Chinese characters. With its attempt a field of 64, which Redis holds compactly
-_LONGEST = 1000  # characters, before and after escapes are undone; what is longer is no sentence for a person
+LIMIT = 58  # bytes of UTF-8, about twenty Chinese characters. With the attempt it fits in 64, which Redis stores compactly
+_LONGEST = 1000  # characters, before and after decoding escapes; a longer text is not a sentence meant for people
 _ROUNDS = 6
 _LONGEST_WORD = 24  # letters
-_SHORT_NAME = 4  # Chinese characters; of a value so short every single one goes
-_LATIN_GRAM, _CHINESE_GRAM = 4, 2  # characters in a row that text and value may not share
+_SHORT_NAME = 4  # Chinese characters; of a value this short every single character is removed
+_LATIN_GRAM, _CHINESE_GRAM = 4, 2  # consecutive characters that text and value may not share
 _NUMERALS = str.maketrans("〇零一二三四五六七八九壹贰貳叁參肆伍陆陸柒捌玖", "00123456789122334566789")
-_SPOKEN = 3  # Chinese numerals in a row that may be a number read out
+_SPOKEN = 3  # consecutive Chinese numerals that may be a number read aloud
 _PUNCTUATION = frozenset(" ,.:;!?()-_'。、")
 _MARK = "…"
 _GAPS = re.compile(rf"{_MARK}(?: *{_MARK})+")
 _ESCAPE = re.compile(r"(?:\\u|%u|\\U0000|U\+)\{?([0-9A-Fa-f]{4,6})\}?|\\x([0-9A-Fa-f]{2})|\\([0-7]{3})")
-_BESIDE_A_GAP = re.compile(r"[.…]*…[.…]*")  # full stops, of which normalising would make another mark
+_BESIDE_A_GAP = re.compile(r"[.…]*…[.…]*")  # full stops that normalising would turn into another gap mark
 _SIGNATURE = re.compile(r"【[^】]*】?")
 _CHUNK = re.compile(r"[A-Za-z0-9_\-+/=.%&?:@#~]+")
 _ADDRESS = re.compile(r"://|@|/.*/|^[A-Za-z0-9\-]+(?:\.[A-Za-z0-9\-]+)+$|^(?=.*[0-9]).{12,}$")
@@ -36,7 +37,7 @@ _CHINESE = re.compile(r"[\u3007\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+
 
 
 def masked(text: str, values: Sequence[str]) -> str | None:
-    """The words of ``text`` that may be kept beside ``values``, or None."""
+    """The part of ``text`` that may be kept and reveals none of ``values``, or None."""
     plain = _decoded(text) if len(text) <= _LONGEST else None
     if plain is None or len(plain) > _LONGEST:
         return None
@@ -50,7 +51,7 @@ def masked(text: str, values: Sequence[str]) -> str | None:
 
 
 def _decoded(text: str) -> str | None:
-    """The text without escapes, in one form of each character; None when they are nested too deep."""
+    """The text with escapes decoded and characters normalised; None when escapes are nested too deep."""
     for _ in range(_ROUNDS):
         inner = unquote(html.unescape(_ESCAPE.sub(_escaped, text)))
         if inner == text:
@@ -66,32 +67,32 @@ def _escaped(found: re.Match[str]) -> str:
 
 
 def _visible(sign: str) -> str:
-    """Nothing for what has no width of its own, a space for what breaks lines."""
+    """Empty for zero-width characters, a space for line breaks and other separators, else the character."""
     kind = unicodedata.category(sign)
     return "" if kind in {"Cf", "Mn", "Me"} else " " if kind in {"Cc", "Zs", "Zl", "Zp"} else sign
 
 
 @dataclass(frozen=True, slots=True)
-class _Bones:
-    """A text without case, separators and kinds of digits; and where in the text each of its characters stands."""
+class _Reduced:
+    """A text without case, accents and separators and with ASCII digits; and the place of each character in the original."""
 
     text: str
     places: tuple[int, ...]
 
     @classmethod
-    def of(cls, text: str) -> "_Bones":
+    def of(cls, text: str) -> "_Reduced":
         found = [(part, place) for place, sign in enumerate(text) if sign.isalnum() for part in _plain(sign)]
         return cls("".join(part for part, _ in found), tuple(place for _, place in found))
 
     def spans(self, part: str) -> Iterator[tuple[int, int]]:
-        """Where the part stands in the text: first place, and the one behind the last."""
+        """Where the part occurs in the original: first place, and the one after the last."""
         start = self.text.find(part)
         while start >= 0:
             yield self.places[start], self.places[start + len(part) - 1] + 1
             start = self.text.find(part, start + 1)
 
     def numerals(self) -> Iterator[tuple[int, int]]:
-        """Where numbers stand that may be read out."""
+        """Where runs of digits occur: in the original they may be Chinese numerals, a number read aloud."""
         for run in re.finditer(rf"[0-9]{{{_SPOKEN},}}", self.text):
             yield self.places[run.start()], self.places[run.end() - 1] + 1
 
@@ -106,15 +107,15 @@ def _plain(sign: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Values:
-    """What of the submitted values may not be found."""
+    """What must not show of the submitted values."""
 
-    parts: frozenset[str]  # of bones
-    alone: frozenset[str]  # values of one character: a gap in a word would tell them
-    signs: frozenset[str]  # of values that are nothing but punctuation
+    parts: frozenset[str]  # parts of reduced values
+    alone: frozenset[str]  # values of one character: a gap inside a word would reveal them
+    signs: frozenset[str]  # characters of values that are punctuation only
 
     @property
     def mark(self) -> str:
-        """What shows a gap."""
+        """What stands for a gap."""
         return " " if _MARK in self.signs else _MARK
 
     @classmethod
@@ -122,27 +123,27 @@ class _Values:
         parts, alone, signs = set[str](), set[str](), set[str]()
         for value in values:
             for form in {value, _decoded(value) or value}:
-                bones = _Bones.of(_decoded(form) or form).text
-                parts |= {*_grams(bones), *_codings(form)}
-                alone |= {bones} if len(bones) == 1 and not bones.isdecimal() else set()
-                signs |= set() if bones else set(form)
+                reduced = _Reduced.of(_decoded(form) or form).text
+                parts |= {*_grams(reduced), *_codings(form)}
+                alone |= {reduced} if len(reduced) == 1 and not reduced.isdecimal() else set()
+                signs |= set() if reduced else set(form)
         return cls(frozenset(filter(None, parts)), frozenset(alone), frozenset(signs))
 
 
-def _grams(bones: str) -> Iterator[str]:
-    if len(bones) <= _SHORT_NAME and _CHINESE.search(bones):
-        yield from bones
-    for start in range(len(bones)):
-        size = _CHINESE_GRAM if _CHINESE.search(bones[start : start + 2]) else _LATIN_GRAM
-        if start == 0 or start + size <= len(bones):
-            yield bones[start : start + size]
+def _grams(reduced: str) -> Iterator[str]:
+    if len(reduced) <= _SHORT_NAME and _CHINESE.search(reduced):
+        yield from reduced
+    for start in range(len(reduced)):
+        size = _CHINESE_GRAM if _CHINESE.search(reduced[start : start + 2]) else _LATIN_GRAM
+        if start == 0 or start + size <= len(reduced):
+            yield reduced[start : start + size]
 
 
 def _codings(value: str) -> Iterator[str]:
-    """The value in base64 and hex; a longer one is no word anyway."""
+    """The value in base64 and hex. Longer encodings are never a plain word, so they go anyway."""
     raw = value.encode("utf-8", "replace")
-    yield _Bones.of(base64.b64encode(raw).decode()).text
-    yield _Bones.of(base64.urlsafe_b64encode(raw).decode()).text
+    yield _Reduced.of(base64.b64encode(raw).decode()).text
+    yield _Reduced.of(base64.urlsafe_b64encode(raw).decode()).text
     yield raw.hex()
 
 
@@ -158,18 +159,18 @@ def _once(text: str, values: _Values) -> str:
 
 
 def _spans(text: str, values: _Values) -> Iterator[tuple[int, int]]:
-    """What goes before words are looked at."""
-    bones = _Bones.of(text)
+    """Spans that are removed before single words are checked."""
+    reduced = _Reduced.of(text)
     for part in values.parts:
-        yield from bones.spans(part)
-    yield from bones.numerals()
+        yield from reduced.spans(part)
+    yield from reduced.numerals()
     for found in _SIGNATURE.finditer(text):
         yield found.span()
     for found in _CHUNK.finditer(text):
         if _ADDRESS.search(found[0]):
             yield found.span()
     for run in _CHINESE.finditer(text):
-        if any(sign in _Bones.of(run[0]).text for sign in values.alone):
+        if any(sign in _Reduced.of(run[0]).text for sign in values.alone):
             yield run.span()
 
 

@@ -1,6 +1,6 @@
-"""Nonces: what makes every attempt another request to the gateway, which refuses a second use within 15 minutes.
+"""Nonces: a value that is unique per attempt. The gateway refuses one that it has seen within 15 minutes.
 
-Leaves: texts shaped like a UUID, whose front is random for each process and whose end counts. Nothing here fails.
+Each looks like a UUID: the front is random per process, the end is a counter.
 """
 
 import os
@@ -17,9 +17,9 @@ class Nonces:
         self._numbers = count(1)
 
     def __call__(self) -> str:
-        """The next one."""
+        """The next nonce."""
         process = os.getpid()
-        if process != self._process:  # also in the child of a fork: its numbers go on from its parent's
+        if process != self._process:  # also true in a forked child, whose counter goes on from its parent's
             self._front = str(uuid.uuid4())[:24]
             self._process = process
         return f"{self._front}{next(self._numbers) & 0xFFFFFFFFFFFF:012x}"

@@ -1,7 +1,7 @@
-"""How the values of one message become the vendor's ``templateParamSet``.
+"""Serialises the parameters of a message into the vendor's ``templateParamSet``.
 
-Enters: the values in placeholder order. Leaves: one string. A value that the string could not carry unchanged raises
-``AmbiguousParamsError``, whose text names its place and never the value.
+Takes the values in placeholder order, returns one string. A value that the string could not carry unchanged raises
+``AmbiguousParamsError``, whose text gives its position and never the value.
 """
 
 import re
@@ -10,13 +10,13 @@ from types import MappingProxyType
 
 Serialiser = Callable[[tuple[str, ...]], str]
 
-# The vendor has no escape rule (its clients only join), so a delimiter inside a value would shift the others; 【】
-# would forge a signature. Lone surrogates have no UTF-8 form. The class after them is what str.splitlines breaks at.
+# The vendor has no escape rule (its clients only join), so a delimiter inside a value would shift the other values, and 【】
+# would forge a signature. Lone surrogates have no UTF-8 form. The characters after them are those that str.splitlines breaks at.
 _UNCARRIABLE = re.compile("[,'\\[\\]【】\ud800-\udfff\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 
 
 class AmbiguousParamsError(ValueError):
-    """The values cannot be told apart once joined; the text holds none of them."""
+    """The values could not be separated again once joined. The text contains none of them."""
 
 
 def plain(values: tuple[str, ...]) -> str:
@@ -24,7 +24,7 @@ def plain(values: tuple[str, ...]) -> str:
     _check(values)
     joined = ", ".join(values)
     if len(values) == 1 and not joined.strip():
-        raise AmbiguousParamsError("parameter 0 is blank and alone: it would read as no parameter at all")
+        raise AmbiguousParamsError("parameter 0 is blank and the only one: it would look like no parameter at all")
     return joined
 
 
@@ -38,7 +38,7 @@ SERIALISERS: Mapping[str, Serialiser] = MappingProxyType({"plain": plain, "quote
 
 
 def serialiser(name: str) -> Serialiser:
-    """The serialiser that a setting names; ``ValueError`` lists the known names."""
+    """The serialiser of this name; raises ``ValueError``, which lists the known names."""
     if name not in SERIALISERS:
         raise ValueError(f"unknown serialiser; allowed are {', '.join(SERIALISERS)}")
     return SERIALISERS[name]
@@ -47,4 +47,4 @@ def serialiser(name: str) -> Serialiser:
 def _check(values: tuple[str, ...]) -> None:
     for place, value in enumerate(values):
         if _UNCARRIABLE.search(value):
-            raise AmbiguousParamsError(f"parameter {place} holds a character that the vendor's list cannot carry")
+            raise AmbiguousParamsError(f"parameter {place} contains a character that the vendor's list cannot carry")

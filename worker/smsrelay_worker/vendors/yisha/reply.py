@@ -1,7 +1,7 @@
 """The vendor's own answer to a submit: ``{"code":"0000","msg":"…","externalId":"…","requestId":"…"}``.
 
-Enters: the bytes of a body. Leaves: a ``Reply`` whose code and ids are safe to log, or None when the body does not parse or
-names no code: the submit may have been accepted all the same. ``msg`` may quote what was sent; ``masking`` says what is kept.
+Takes the bytes of a body. Returns a ``Reply`` whose code and ids are safe to log, or None when the body does not parse or has no
+code; the submit may have been accepted all the same. ``msg`` may quote what was sent: only what ``masking`` lets through is kept.
 """
 
 import json
@@ -11,23 +11,23 @@ from dataclasses import dataclass, field
 CODE_LENGTH = 24
 _FOREIGN = re.compile(r"[^A-Za-z0-9_.\-]")
 _ID = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
-# The status callback spells it in the two other ways; the answer's spelling on this route is inferred.
+# The first spelling is inferred for this route; status callbacks use the other two.
 _EXTERNAL_ID = ("externalId", "external_id", "extenal_id")
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the vendor said."""
+    """A parsed answer."""
 
     code: str
     external_id: str | None
     request_id: str | None
-    id_withheld: bool = False  # it named an external id, none that can be kept
-    message: str = field(default="", repr=False)  # its own words, as they came
+    id_withheld: bool = False  # it had an external id, but not one that can be kept
+    message: str = field(default="", repr=False)  # its wording, unmasked
 
 
 def parse_reply(body: bytes) -> Reply | None:
-    """Read a body. Leniently: a message text in a foreign encoding must not cost the code, which is ASCII."""
+    """Parse a body, leniently: a message in another encoding must not cost us the code, which is ASCII."""
     try:
         found = json.loads(body.decode("utf-8-sig", "replace"))
     except (ValueError, RecursionError):  # RecursionError: thousands of opening brackets
@@ -49,20 +49,20 @@ def parse_reply(body: bytes) -> Reply | None:
 
 
 def safe_code(code: str) -> str:
-    """The code in the alphabet of ``Answer.code``.
+    """The code, restricted to the alphabet of ``Answer.code``.
 
-    A foreign character is replaced and not dropped: ``00 00`` must not become ``0000``, which means accepted.
+    Other characters are replaced, not dropped: ``00 00`` must not become ``0000``, which means accepted.
     """
     return _FOREIGN.sub("_", code.strip())[:CODE_LENGTH]
 
 
 def safe_id(text: str | None) -> str | None:
-    """The id as it came, or None when it is not one: an id is looked up whole or not at all."""
+    """The id unchanged, or None when it is not a valid one: ids are looked up whole, so a cleaned-up one is useless."""
     return text if text is not None and _ID.fullmatch(text) else None
 
 
 def _text(value: object) -> str:
-    # A number is taken too (the callback sends its code both ways); True is an int to Python but no code.
+    # Numbers are accepted too, because callbacks send the code both ways. True is an int to Python, but not a code.
     if isinstance(value, bool) or not isinstance(value, str | int):
         return ""
     return str(value)

@@ -1,9 +1,10 @@
-"""The body of one submit, which remembers whether the connection has begun to take it, and knows until when it may.
+"""The form body of one submit. It knows whether the connection has begun to take it, and the deadline for that.
 
-Enters: form fields. Leaves: their bytes, once, to the transport. ``begun`` is what decides between "surely not sent"
-and "may have been sent" when the transport fails: requests wraps a failed TLS handshake and a broken TLS record in the
-answer in the same exception, and likewise a reset before and after the request was written.
-The transport asks for the body last, when the connection stands and nothing is written yet: late by then, it raises ``TooLate``.
+Takes form fields, gives their bytes to the transport once. When the transport fails, ``begun`` decides between "surely not sent"
+and "may have been sent". The exception cannot: requests raises the same one for a failed TLS handshake and for a broken TLS
+record in the answer, and for a reset before and after the request was written.
+The transport asks for the body last, when the connection is open and nothing is written yet. If the deadline has passed by then,
+the form raises ``TooLate``.
 """
 
 import math
@@ -13,16 +14,16 @@ from urllib.parse import quote
 
 
 class TooLate(Exception):
-    """The deadline passed before anything was written."""
+    """The deadline passed before anything was sent."""
 
 
 class Form:
-    """An iterable with a length: requests sends a Content-Length, writes the headers, and asks for the body last."""
+    """An iterable with a length, so that requests sends a Content-Length, writes the headers and asks for the body last."""
 
     def __init__(
         self, fields: Mapping[str, str], not_after: float = math.inf, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
-        # quote and not quote_plus: a space as %20 is read alike by every decoder; the + of a number becomes %2B.
+        # quote, not quote_plus: every decoder reads a space as %20 alike, and the + of a number becomes %2B.
         self._encoded = "&".join(f"{name}={quote(value, safe='')}" for name, value in fields.items()).encode("ascii")
         self._not_after = not_after
         self._monotonic = monotonic

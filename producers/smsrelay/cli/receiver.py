@@ -1,0 +1,18 @@
+"""``smsrelay receiver``: runs the server that takes the vendor's callbacks."""
+
+import click
+
+from smsrelay.cli.errors import cli_errors, require_free_port
+from smsrelay.receiver.server import serve_receiver
+from smsrelay.settings import ProducerSettings
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", type=click.IntRange(1, 65535), default=8025, show_default=True)
+def receiver(host: str, port: int) -> None:
+    """Take the vendor's status callbacks and put them on the queue."""
+    with cli_errors():
+        settings = ProducerSettings()
+        require_free_port(host, port)
+        serve_receiver(settings, host, port)

@@ -1,0 +1,123 @@
+"""Which servers a local relay starts, which URLs its parts get, what ``up`` refuses, and what it prints."""
+
+from pathlib import Path
+
+import pytest
+
+from smsrelay_worker.local.local_relay import LocalRelay, Ports
+from smsrelay_worker.local.up import announcement
+from smsrelay_worker.settings import WorkerSettings
+from tests.support.shell import Shell
+
+EMBEDDED = "redis://127.0.0.1:4711/0"
+REDIS, RABBITMQ = "redis://elsewhere:6379/0", "amqp://guest:guest@elsewhere:5672//"
+
+
+@pytest.mark.parametrize(
+    ("broker", "store", "urls", "embedded"),
+    [
+        (None, None, (EMBEDDED, EMBEDDED), True),
+        (None, REDIS, (EMBEDDED, REDIS), True),
+        (REDIS, None, (REDIS, REDIS), False),
+        (REDIS, "redis://other:6379/1", (REDIS, "redis://other:6379/1"), False),
+        (RABBITMQ, None, (RABBITMQ, EMBEDDED), True),
+        ("amqps://elsewhere", None, ("amqps://elsewhere", EMBEDDED), True),
+        (RABBITMQ, REDIS, (RABBITMQ, REDIS), False),
+    ],
+)
+def test_a_local_relay_embeds_a_server_where_a_broker_or_a_store_is_missing(
+    tmp_path: Path, broker: str | None, store: str | None, urls: tuple[str, str], embedded: bool
+) -> None:
+    named = {"SMSRELAY_BROKER_URL": broker, "SMSRELAY_STORE_URL": store}
+    given = {name: url for name, url in named.items() if url is not None}
+    relay = LocalRelay(tmp_path, Ports(broker=4711))
+    environment = relay.environment(given)
+    assert (environment["SMSRELAY_BROKER_URL"], environment["SMSRELAY_STORE_URL"]) == urls
+    assert any(part.name == "broker" for part in relay.parts(given)) is embedded
+
+
+def test_simulated_reports_go_to_our_own_receiver_whatever_an_env_file_names(tmp_path: Path) -> None:
+    given = {"SMSRELAY_CALLBACK_URL": "https://sms.example.com"}
+    assert LocalRelay(tmp_path, Ports(receiver=4712)).environment(given)["SMSRELAY_CALLBACK_URL"] == "http://127.0.0.1:4712"
+    assert LocalRelay(tmp_path, Ports(), simulator=False).environment(given)["SMSRELAY_CALLBACK_URL"] == "https://sms.example.com"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "reason"),
+    [
+        ("SMSRELAY_POLICY", "/nowhere.toml", "line 1: cannot be read"),
+        ("SMSRELAY_TEMPLATES", "/nowhere.toml", "/nowhere.toml: No such file"),
+        ("SMSRELAY_FLOWER_AUTH", "no-password", "SMSRELAY_FLOWER_AUTH: must be user:password"),
+        ("SMSRELAY_RATE", "many", "SMSRELAY_RATE: "),
+    ],
+)
+def test_up_starts_nothing_when_a_part_would_end_at_once(tmp_path: Path, variable: str, value: str, reason: str) -> None:
+    said = Shell(tmp_path, {variable: value}).run("up")
+    assert (said.code, said.output) == (2, "")
+    assert reason in said.errors
+    assert not (tmp_path / ".smsrelay" / "supervisord.conf").exists()
+
+
+@pytest.mark.parametrize(
+    "named",
+    [{"SMSRELAY_BROKER_URL": REDIS}, {"SMSRELAY_BROKER_URL": RABBITMQ}, {"SMSRELAY_STORE_URL": REDIS}],
+    ids=["redis", "amqp", "store"],
+)
+def test_up_with_the_simulator_refuses_a_remote_broker_or_store(tmp_path: Path, named: dict[str, str]) -> None:
+    said = Shell(tmp_path, named).run("up")
+    assert (said.code, said.output) == (2, "")
+    assert f"{next(iter(named))} names another host" in said.errors
+    assert "real jobs would be marked delivered without being sent" in said.errors
+    assert "guest:guest" not in said.errors
+
+
+@pytest.mark.parametrize("options", [("--receiver-port", "70000"), ("--flower-port", "0")])
+def test_a_port_that_is_none_is_refused(tmp_path: Path, options: tuple[str, str]) -> None:
+    said = Shell(tmp_path, {}).run("up", *options)
+    assert said.code == 2
+    assert options[0] in said.errors
+
+
+@pytest.mark.parametrize("command", [("show", "ID"), ("why", "ID"), ("dead", "list"), ("worker",)])
+def test_a_wrong_policy_file_is_said_so_by_every_command_that_reads_it(
+    tmp_path: Path, valkey_url: str, command: tuple[str, ...]
+) -> None:
+    wrong = {
+        "SMSRELAY_STORE_URL": valkey_url,
+        "SMSRELAY_SECRET": "x" * 16,
+        "SMSRELAY_APPCODE": "x",
+        "SMSRELAY_POLICY": "/nowhere.toml",
+    }
+    said = Shell(tmp_path, wrong).run(*command)
+    assert said.code == 2
+    assert "/nowhere.toml is invalid, 1 problem:\n  line 1: cannot be read" in said.errors
+    assert "Traceback" not in said.errors
+
+
+def _announced(relay: LocalRelay, **given: str) -> str:
+    named = {f"SMSRELAY_{name}": value for name, value in given.items()}
+    return announcement(relay, _settings(relay.environment(named)), named)
+
+
+def _settings(environment: dict[str, str]) -> WorkerSettings:
+    return WorkerSettings(**{name.removeprefix("SMSRELAY_").lower(): value for name, value in environment.items()})
+
+
+def test_up_says_that_no_report_can_come_to_an_address_of_this_machine(tmp_path: Path) -> None:
+    relay = LocalRelay(tmp_path, Ports(), simulator=False)
+    assert "no report comes" in _announced(relay, APPCODE="x")
+    assert "error" not in _announced(relay, APPCODE="x", CALLBACK_URL="https://sms.example.com")
+    assert "error" not in _announced(LocalRelay(tmp_path, Ports()))
+
+
+def test_up_names_the_password_that_flower_asks_for(tmp_path: Path) -> None:
+    relay = LocalRelay(tmp_path, Ports())
+    assert f"password in {tmp_path / 'flower-password'}" in _announced(relay)
+    named = _announced(relay, FLOWER_AUTH="me:mine")
+    assert "SMSRELAY_FLOWER_AUTH" in named
+    assert "flower-password" not in named
+
+
+def test_up_says_that_jobs_of_a_named_broker_go_to_the_simulator(tmp_path: Path) -> None:
+    assert "goes to the simulator" in _announced(LocalRelay(tmp_path, Ports()), BROKER_URL="redis://127.0.0.1:6379/0")
+    assert "goes to the simulator" not in _announced(LocalRelay(tmp_path, Ports()))

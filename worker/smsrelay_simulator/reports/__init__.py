@@ -1,0 +1,1 @@
+"""Status reports: their JSON bodies, and the callbacks that carry them."""

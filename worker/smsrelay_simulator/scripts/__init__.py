@@ -1,0 +1,1 @@
+"""What the simulator plays: scripts, their short notation, and the gateway errors they can name."""

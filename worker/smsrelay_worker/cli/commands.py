@@ -1,0 +1,35 @@
+"""Commands: where each is defined, and the extra that brings what it runs on. A new command is a new line here."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """``name`` in ``module`` is a click command."""
+
+    module: str
+    name: str
+    extra: str = "cli"
+
+
+COMMANDS = {
+    "send": Command("smsrelay.cli.send", "send"),
+    "bulk": Command("smsrelay.cli.bulk", "bulk"),
+    "show": Command("smsrelay_worker.cli.messages", "show"),
+    "why": Command("smsrelay_worker.cli.messages", "why"),
+    "cancel": Command("smsrelay_worker.cli.messages", "cancel"),
+    "status": Command("smsrelay_worker.cli.status", "status"),
+    "rate": Command("smsrelay_worker.cli.rate", "rate"),
+    "resume": Command("smsrelay_worker.cli.rate", "resume"),
+    "metrics": Command("smsrelay_worker.cli.metrics", "metrics"),
+    "dead": Command("smsrelay_worker.cli.dead", "dead"),
+    "doctor": Command("smsrelay_worker.cli.doctor", "doctor"),
+    "policy": Command("smsrelay_worker.cli.policy", "policy"),
+    "worker": Command("smsrelay_worker.cli.processes", "worker", "worker"),
+    "receiver": Command("smsrelay.cli.receiver", "receiver", "receiver"),
+    "flower": Command("smsrelay_worker.cli.processes", "flower", "flower"),
+    "simulator": Command("smsrelay_worker.cli.processes", "simulator", "local"),
+    "up": Command("smsrelay_worker.local.up", "up", "local"),
+    "demo": Command("smsrelay_worker.local.demo", "demo", "local"),
+    "schema": Command("smsrelay.cli.schema", "schema"),
+}

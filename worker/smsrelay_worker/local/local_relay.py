@@ -1,0 +1,96 @@
+"""LocalRelay: the processes of a relay on one machine, and the environment they run in.
+
+The user's environment wins. Whatever it does not set gets a local default: an embedded broker and store, the simulator as vendor,
+and secrets that are generated once and kept in the data folder, readable by its owner alone.
+"""
+
+import secrets
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from smsrelay.servers.broker_address import is_rabbitmq
+from smsrelay_worker.local.stack import Part
+
+_SMSRELAY = (sys.executable, "-P", "-m", "smsrelay_worker")  # -P: nothing is imported from the working folder
+_WORKER_STOP = 109  # seconds; more than a worker allows its own processes (WorkerSettings.stop_within)
+
+
+@dataclass(frozen=True)
+class Ports:
+    """The ports on 127.0.0.1 at which the parts listen."""
+
+    broker: int = 6390
+    receiver: int = 8025
+    flower: int = 5555
+    simulator: int = 9100
+
+
+@dataclass(frozen=True, slots=True)
+class LocalRelay:
+    """``data``: folder of all its data and logs. ``simulator``: whether the vendor is simulated."""
+
+    data: Path
+    ports: Ports
+    simulator: bool = True
+    report_delay: float = 0.2  # seconds; of the simulator
+
+    def environment(self, given: Mapping[str, str]) -> dict[str, str]:
+        """The environment of every part: the user's variables (``given``), and local defaults for the rest."""
+        defaults = {
+            "SMSRELAY_DATA": str(self.data),
+            "SMSRELAY_SECRET": self._secret("secret"),
+            "SMSRELAY_FLOWER_AUTH": "admin:" + self._secret("flower-password"),
+            "SMSRELAY_BROKER_URL": f"redis://127.0.0.1:{self.ports.broker}/0",
+            "SMSRELAY_STORE_URL": self._store_url(given),
+            "SMSRELAY_CALLBACK_URL": f"http://127.0.0.1:{self.ports.receiver}",
+        }
+        if self.simulator:
+            vendor = f"http://127.0.0.1:{self.ports.simulator}"
+            simulated = {"SMSRELAY_VENDOR_URL": vendor, "SMSRELAY_VENDOR_INTL_URL": vendor, "SMSRELAY_APPCODE": "simulator"}
+            # Simulated reports go to our own receiver, never to the public one that an .env file may name.
+            return {**defaults, **given, **simulated, "SMSRELAY_CALLBACK_URL": defaults["SMSRELAY_CALLBACK_URL"]}
+        return {**defaults, **given}
+
+    def parts(self, given: Mapping[str, str]) -> tuple[Part, ...]:
+        """The processes in start order."""
+        ports, parts = self.ports, []
+        if self._embeds_server(given):
+            embedded = (
+                sys.executable,
+                "-P",
+                "-m",
+                "smsrelay_worker.local.embedded_valkey",
+                str(ports.broker),
+                str(self.data.resolve() / "broker"),
+            )
+            parts.append(Part("broker", embedded, port=ports.broker))
+        if self.simulator:
+            options = ("--port", str(ports.simulator), "--report-delay", str(self.report_delay))
+            simulator = (*_SMSRELAY, "simulator", *options)
+            parts.append(Part("simulator", simulator, port=ports.simulator, ready_path="/control/stats"))
+        parts += [
+            Part("receiver", (*_SMSRELAY, "receiver", "--port", str(ports.receiver)), 15, ports.receiver, "/readyz"),
+            Part("worker", (*_SMSRELAY, "worker"), _WORKER_STOP),
+            Part("flower", (*_SMSRELAY, "flower", "--port", str(ports.flower)), port=ports.flower, ready_path="/healthcheck"),
+        ]
+        return tuple(parts)
+
+    def _store_url(self, given: Mapping[str, str]) -> str:
+        """By default the store is the broker, unless that is RabbitMQ, which cannot store records."""
+        return f"redis://127.0.0.1:{self.ports.broker}/0" if self._embeds_server(given) else given["SMSRELAY_BROKER_URL"]
+
+    def _embeds_server(self, given: Mapping[str, str]) -> bool:
+        """Whether broker or store need the embedded server, because the user named none that could serve."""
+        broker = given.get("SMSRELAY_BROKER_URL")
+        return broker is None or (is_rabbitmq(broker) and "SMSRELAY_STORE_URL" not in given)
+
+    def _secret(self, name: str) -> str:
+        """The secret in the file ``name`` of the data folder, generated at first use."""
+        path = self.data / name
+        if not path.exists():
+            self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.touch(mode=0o600)
+            path.write_text(secrets.token_hex(16), encoding="ascii")
+        return path.read_text(encoding="ascii")

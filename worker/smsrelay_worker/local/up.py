@@ -1,0 +1,127 @@
+"""``smsrelay up``: the whole relay on this machine until Ctrl-C.
+
+Broker, worker, receiver, Flower and simulator run as real processes. Their URLs are printed once all are ready, and an ``env``
+file in the data folder lets commands in other terminals use them.
+"""
+
+import ipaddress
+import os
+import shlex
+import signal
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+
+from smsrelay.broker.publisher import Publisher
+from smsrelay.cli.errors import InvalidInput, cli_errors
+from smsrelay.settings import env_file
+from smsrelay_worker.local.local_relay import LocalRelay, Ports
+from smsrelay_worker.local.stack import Stack, StackFailed
+from smsrelay_worker.operations.doctor.settings import callback_url, is_real
+from smsrelay_worker.settings import FlowerSettings, WorkerSettings
+from smsrelay_worker.wiring import Relay
+
+_PORT = click.IntRange(1, 65535)
+
+
+@click.command()
+@click.option("--simulator/--no-simulator", default=True, help="Simulate the vendor, or submit to the real one.")
+@click.option(
+    "--data", type=click.Path(path_type=Path), default=Path(".smsrelay"), show_default=True, help="Folder for data and logs."
+)
+@click.option("--broker-port", type=_PORT, default=Ports.broker, show_default=True)
+@click.option("--receiver-port", type=_PORT, default=Ports.receiver, show_default=True)
+@click.option("--flower-port", type=_PORT, default=Ports.flower, show_default=True)
+@click.option("--simulator-port", type=_PORT, default=Ports.simulator, show_default=True)
+def up(simulator: bool, data: Path, **ports: int) -> None:
+    """Run the whole relay on this machine until Ctrl-C."""
+    chosen = Ports(**{name.removesuffix("_port"): port for name, port in ports.items()})
+    relay = LocalRelay(data, chosen, simulator)
+    given = users_environment()
+    environment = relay.environment(given)
+    os.environ.update(environment)
+    with cli_errors():
+        settings = _valid_settings()
+        if simulator:
+            _refuse_remote_servers(settings)
+        if "SMSRELAY_BROKER_URL" in given and not _answers(settings):
+            raise InvalidInput("the broker in SMSRELAY_BROKER_URL does not answer; without that variable `up` starts its own")
+    _write_env(data / "env", environment)
+    stopped = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # SIGHUP: the terminal was closed
+        signal.signal(number, lambda *_: stopped.set())
+    stack = Stack(relay.parts(given), data, environment)
+    try:
+        with stack.running():
+            click.echo(announcement(relay, settings, given))
+            while not stopped.wait(1) and not stack.ended():
+                continue
+            click.echo("stopping; the worker first finishes what it has submitted …")
+    except StackFailed as error:
+        raise InvalidInput(str(error)) from None
+
+
+def users_environment() -> dict[str, str]:
+    """The variables that are set and not empty, in the environment or else in the ``.env`` file."""
+    everything = (*env_file().items(), *os.environ.items())
+    return {name: value for name, value in everything if value}
+
+
+def _valid_settings() -> WorkerSettings:
+    """The settings, after checking that every part can start with them: one that exits at once would be restarted for ever."""
+    settings = WorkerSettings()
+    FlowerSettings()
+    Relay.wire(settings)
+    return settings
+
+
+def _refuse_remote_servers(settings: WorkerSettings) -> None:
+    """Raises ``InvalidInput`` if broker or store are on another host, where other people's real jobs may be."""
+    for name, url in (("SMSRELAY_BROKER_URL", settings.broker_url), ("SMSRELAY_STORE_URL", settings.store_url)):
+        if not _is_local(urlsplit(url).hostname or "localhost"):
+            raise InvalidInput(
+                f"{name} names another host. With the simulator on, `up` refuses a remote broker or store: "
+                f"real jobs would be marked delivered without being sent. Use --no-simulator, or unset {name}."
+            )
+
+
+def _is_local(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _answers(settings: WorkerSettings) -> bool:
+    with Publisher(settings.broker_url, 1) as publisher:
+        return publisher.reachable()
+
+
+def _write_env(path: Path, environment: Mapping[str, str]) -> None:
+    """Write the variables that another shell needs to use this relay, readable by the owner alone."""
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+    named = {name: value for name, value in environment.items() if name.startswith("SMSRELAY_")}
+    path.write_text("".join(f"{name}={shlex.quote(value)}\n" for name, value in sorted(named.items())), encoding="utf-8")
+
+
+def announcement(relay: LocalRelay, settings: WorkerSettings, given: Mapping[str, str]) -> str:
+    """What is printed once everything runs: URLs, and whatever would keep the vendor's reports from arriving."""
+    ports, named = relay.ports, "user and password as in SMSRELAY_FLOWER_AUTH"
+    own = f"user admin, password in {relay.data / 'flower-password'}"
+    lines = [
+        f"receiver   http://127.0.0.1:{ports.receiver}",
+        f"Flower     http://127.0.0.1:{ports.flower}  {named if 'SMSRELAY_FLOWER_AUTH' in given else own}",
+        f"logs       {relay.data}/*.log",
+    ]
+    if relay.simulator:
+        lines.insert(0, f"simulator  http://127.0.0.1:{ports.simulator}/control/submits")
+    if relay.simulator and "SMSRELAY_BROKER_URL" in given:
+        lines.append("broker     as in SMSRELAY_BROKER_URL: whatever is queued there goes to the simulator")
+    lines.append(f"commands   in another terminal: set -a; . {relay.data / 'env'}; set +a   then: smsrelay send …")
+    findings = [] if relay.simulator else callback_url(settings.callback_url, is_real(settings))
+    lines += [f"{one.severity.value:<11}{one.problem} → {one.remedy}" for one in findings]
+    return "\n".join(["running; Ctrl-C stops everything", *lines])

@@ -1,0 +1,161 @@
+"""Checks the settings: vendor account, policy, callback URL, secret, Flower's login, templates, time-outs.
+
+Takes ``WorkerSettings``, returns findings. Reads the files that the settings name; connects to nothing.
+"""
+
+import re
+from collections.abc import Collection
+
+from smsrelay.broker.queues import transport_options
+from smsrelay.contract.rejection import Rejection
+from smsrelay.contract.template import Approval, Registry, load_registry
+from smsrelay.enqueue import CHUNK
+from smsrelay.servers.broker_address import is_rabbitmq
+from smsrelay.settings import SettingsError
+from smsrelay_worker.attempts.timeouts import Timeouts
+from smsrelay_worker.operations.doctor.broker import RABBITMQ_CONSUMER_TIMEOUT
+from smsrelay_worker.operations.doctor.finding import Finding, error, warning
+from smsrelay_worker.operations.doctor.host import is_local, unencrypted_vendor
+from smsrelay_worker.policy.toml_file import PolicyError, load_policy
+from smsrelay_worker.settings import WorkerSettings, flower_login
+from smsrelay_worker.vendors.factory import create_vendor
+
+TEST_TEMPLATE = "0000000"  # the vendor's public one [V]
+
+_SHORT_SECRET = 24  # characters; 24 hex digits are 96 bits
+_SHORT_PASSWORD = 8
+_FEW = 6  # distinct characters of a secret; of 16 random hex digits fewer are distinct only once in 30,000 times
+_PLACEHOLDER = re.compile(
+    r"change|demo|example|placeholder|replace|secret|password|your[-_ ]|test|0123456789|1234567890|abcdef0|qwerty", re.IGNORECASE
+)
+
+
+def examine_settings(settings: WorkerSettings, recent_templates: Collection[str] = ()) -> list[Finding]:
+    """Findings about the settings alone; ``recent_templates``: ids of templates used recently."""
+    real = is_real(settings)
+    longest = CHUNK * (Timeouts().slot + settings.connect_timeout + settings.read_timeout)
+    return [
+        *account(settings),
+        *unencrypted_vendor(settings),
+        *callback_url(settings.callback_url, real),
+        *secret(settings.secret.get_secret_value(), real),
+        *flower(settings.flower_auth.get_secret_value() if settings.flower_auth else None),
+        *_templates(settings, recent_templates, real),
+        *_redelivery(settings, longest),
+    ]
+
+
+def is_real(settings: WorkerSettings) -> bool:
+    """Whether the vendor is the real one, on the internet, and not a simulator on this host or in Compose."""
+    return not (is_local(settings.vendor_url) and is_local(settings.vendor_intl_url))
+
+
+def account(settings: WorkerSettings) -> list[Finding]:
+    """Problems of the vendor account and of the policy file, with which no worker starts."""
+    found = []
+    try:
+        create_vendor(settings)
+    except SettingsError as problem:
+        found.append(error("settings", str(problem), "correct it; workers do not start until then"))
+    try:
+        load_policy(settings.policy)
+    except (PolicyError, OSError) as problem:
+        remedy = "correct the file; `smsrelay policy --file FILE` checks it. Workers do not start until then"
+        found.append(error("policy", _one_line(problem), remedy))
+    return found
+
+
+def callback_url(url: str | None, real: bool) -> list[Finding]:
+    """Problems of the receiver's public address; ``real``: the vendor is on the internet."""
+    remedy = "set SMSRELAY_CALLBACK_URL to the receiver's https:// address, as the vendor reaches it"
+    if url is None:
+        problem = "SMSRELAY_CALLBACK_URL is not set: no status report ever arrives, and every message ends as unknown"
+        return [error("callback", problem, remedy)]
+    if not real:
+        return []
+    found = []
+    if is_local(url):
+        problem = "the callback URL's host is private: the vendor cannot reach it, and no status report arrives"
+        found.append(error("callback", problem, remedy))
+    if not url.startswith("https://"):
+        problem = "the callback URL is not https: anybody on the way can read and forge status reports"
+        found.append(warning("callback", problem, remedy))
+    return found
+
+
+def secret(value: str, real: bool) -> list[Finding]:
+    """Problems of the key that signs callback URLs: whoever guesses it can forge status reports."""
+    remedy = "generate one with `openssl rand -hex 32`; a new secret invalidates outstanding callback URLs (docs/operating.md)"
+    if _PLACEHOLDER.search(value) or len(set(value)) < _FEW:
+        kind = error if real else warning
+        problem = "SMSRELAY_SECRET looks like a placeholder: anybody who guesses it can forge status reports"
+        return [kind("secret", problem, remedy)]
+    if len(value) < _SHORT_SECRET:
+        return [warning("secret", f"SMSRELAY_SECRET has fewer than {_SHORT_SECRET} characters", remedy)]
+    return []
+
+
+def flower(auth: str | None) -> list[Finding]:
+    """Problems of Flower's user and password."""
+    remedy = "set SMSRELAY_FLOWER_AUTH=user:password, and keep Flower's port on the host or behind TLS"
+    if auth is None:
+        problem = "SMSRELAY_FLOWER_AUTH is not set: our Flower does not start, and any other one would be open to everybody"
+        return [warning("flower", problem, remedy)]
+    try:
+        _, password = flower_login(auth)
+    except ValueError as problem:
+        return [warning("flower", f"Flower does not start: SMSRELAY_FLOWER_AUTH {problem}", remedy)]
+    if len(password) < _SHORT_PASSWORD:
+        return [warning("flower", f"Flower's password has fewer than {_SHORT_PASSWORD} characters", remedy)]
+    return []
+
+
+def templates(registry: Registry, recent: Collection[str], real: bool) -> list[Finding]:
+    """Test or unapproved templates, registered or used recently, with the real vendor."""
+    if not real:
+        return []
+    found = []
+    if TEST_TEMPLATE in registry or TEST_TEMPLATE in recent:
+        where = "is registered" if TEST_TEMPLATE in registry else "was used recently"
+        problem = f"the vendor's test template {TEST_TEMPLATE} {where}"
+        found.append(warning("templates", problem, "use your own, approved templates"))
+    pending = sorted(one.id for one in registry.values() if one.status is Approval.PENDING and one.id != TEST_TEMPLATE)
+    if pending:
+        problem = f"not approved by the carrier: {', '.join(pending)}"
+        remedy = 'wait for the approval (about two days), then set status = "approved"'
+        found.append(warning("templates", problem, remedy))
+    return found
+
+
+def redelivery(longest: float, patience: float) -> list[Finding]:
+    """A task may take ``longest`` seconds at worst; the broker delivers an unfinished one again after ``patience`` seconds."""
+    if longest <= patience:
+        return []
+    problem = (
+        f"a task takes up to {longest:.0f} s when every time-out is used up, and the broker delivers it again after "
+        f"{patience:.0f} s; no SMS is sent twice, because the second delivery finds nothing to start"
+    )
+    remedy = "nothing has to be done: it costs one look at each message. Shorter vendor time-outs make it rarer"
+    return [warning("redelivery", problem, remedy)]
+
+
+def _redelivery(settings: WorkerSettings, longest: float) -> list[Finding]:
+    if is_rabbitmq(settings.broker_url):
+        return redelivery(longest, RABBITMQ_CONSUMER_TIMEOUT)
+    # Redis may deliver a long chunk again while it runs, and the copy finds nothing to start. A single message must not outlast
+    # it.
+    return redelivery(longest / CHUNK, transport_options(settings.broker_url, 1)["visibility_timeout"])
+
+
+def _templates(settings: WorkerSettings, recent: Collection[str], real: bool) -> list[Finding]:
+    try:
+        return templates(load_registry(settings.templates), recent, real)
+    except (Rejection, OSError) as problem:
+        remedy = "correct the file that SMSRELAY_TEMPLATES names; nothing starts until then"
+        return [error("templates", _one_line(problem), remedy)]
+
+
+def _one_line(problem: Exception) -> str:
+    """What is wrong with a file, in one line."""
+    text = problem.strerror or "cannot be read" if isinstance(problem, OSError) else str(problem)
+    return "; ".join(line.strip() for line in text.splitlines())

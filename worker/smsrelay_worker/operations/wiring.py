@@ -1,0 +1,45 @@
+"""The parts of the relay that operator commands use, wired without anything that only a worker needs.
+
+Takes ``OperatorSettings``. Nothing connects before its first use, and nothing fails here.
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+from smsrelay.store.connection import open_store
+from smsrelay_worker.rate_limit.halted_messages import HaltedMessages
+from smsrelay_worker.rate_limit.limiter import RateLimiter
+from smsrelay_worker.settings import OperatorSettings
+from smsrelay_worker.store.counts import Counts
+from smsrelay_worker.store.dead_letters import DeadLetterIndex
+from smsrelay_worker.store.records import Records
+from smsrelay_worker.store.undecodable import UndecodableTasks
+from smsrelay_worker.store.worker_registry import WorkerRegistry
+
+
+@dataclass(frozen=True, slots=True)
+class Operations:
+    """The parts that operator commands share with workers."""
+
+    records: Records
+    counts: Counts
+    dead_letters: DeadLetterIndex
+    undecodable: UndecodableTasks
+    limiter: RateLimiter
+    halted_messages: HaltedMessages
+    worker_registry: WorkerRegistry
+
+    @classmethod
+    def wire(cls, settings: OperatorSettings) -> Self:
+        """Build all parts from the settings."""
+        redis = open_store(settings.store_url, 4)
+        retention = settings.retention_hours * 3600
+        return cls(
+            records=Records(redis, retention),
+            counts=Counts(redis),
+            dead_letters=DeadLetterIndex(redis),
+            undecodable=UndecodableTasks(redis, retention),
+            limiter=RateLimiter(redis, settings.rate, settings.halt_probe),
+            halted_messages=HaltedMessages(redis),
+            worker_registry=WorkerRegistry(redis),
+        )

@@ -1,0 +1,25 @@
+"""Takes what all workers must share from the settings of this process; reads the policy and template files for their digests."""
+
+import hashlib
+from importlib import metadata
+
+from smsrelay_worker.policy.toml_file import packaged_source
+from smsrelay_worker.settings import WorkerSettings
+from smsrelay_worker.store.shared_settings import SharedSettings
+
+
+def shared_settings(settings: WorkerSettings) -> SharedSettings:
+    """What this process would report as a worker. Raises ``OSError`` for a file that cannot be read."""
+    return SharedSettings(
+        version=metadata.version("smsrelay"),
+        rate=settings.rate,
+        rate_unit=settings.rate_unit,
+        halt_probe=settings.halt_probe,
+        retention_hours=settings.retention_hours,
+        policy=_digest(settings.policy.read_bytes() if settings.policy else packaged_source().encode()),
+        templates=_digest(settings.templates.read_bytes()) if settings.templates else "none",
+    )
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:12]
