@@ -76,7 +76,7 @@ def test_items_that_cannot_be_kept_go_back_to_their_queue_until_they_can(tmp_pat
             with Redis.from_url(relay.environment["SMSRELAY_BROKER_URL"]) as broker:
                 for shape in _shapes().values():
                     broker.lpush(Lane.OTP.queue, shape)
-            eventually(lambda: "goes back to its queue" in (relay.data / "worker.log").read_text("utf-8"), "one goes back")
+            eventually(lambda: "unreadable task requeued" in (relay.data / "worker.log").read_text("utf-8"), "one is requeued")
             with running_valkey(port, folder):
                 eventually(lambda: _kept(relay) == len(_shapes()), "all are kept", 60)
                 relay.wait_state(relay.send(a_recipient()), State.DELIVERED)

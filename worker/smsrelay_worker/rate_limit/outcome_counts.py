@@ -1,7 +1,7 @@
-"""OutcomeCounts: how many submits of this process were answered and how many failed, and when to tell the store. Pure.
+"""OutcomeCounts: how many submits of this process were answered and how many failed, and when to report to the store. Pure.
 
-The caller locks. While nothing fails the store is told nothing. After a failure it is told every fifth of a second at most: the
-counts of the circuit's window that it has not been told yet.
+While nothing fails, nothing is reported. After a failure there is a report every fifth of a second at most: the counts of the
+circuit's window that were not reported yet. The caller locks.
 """
 
 from collections import deque
@@ -10,7 +10,7 @@ _INTERVAL = 0.2  # seconds between two reports to the store, unless failures alo
 
 
 class OutcomeCounts:
-    """Counts that the store was not told yet. ``window`` in seconds; ``enough`` failures are reported at once."""
+    """Counts that were not reported yet. ``window`` in seconds; ``enough`` failures are reported at once."""
 
     def __init__(self, window: float, enough: int) -> None:
         self._window = window
@@ -20,7 +20,7 @@ class OutcomeCounts:
         self._reported_at = float("-inf")
 
     def add(self, answered: int, failed: int, now: float) -> tuple[int, int] | None:
-        """Count, and return (answered, failed) if the store is to be told at ``now`` (monotonic seconds)."""
+        """Count, and return (answered, failed) if a report is due at ``now`` (monotonic seconds)."""
         if answered:
             self._count(answered, now)
         self._failed += failed

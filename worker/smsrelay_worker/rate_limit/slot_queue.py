@@ -3,7 +3,7 @@
 Takes callers with what they want; returns a ``Grant`` to each: slots in time, or the reason why not. The steps:
 1. a caller joins the waiters of its lane and template;
 2. the asker asks for everything that is wanted in one call, as soon as it is worth asking;
-3. slots are handed out in order; whoever has some leaves, and the next waiter becomes the asker.
+3. slots are handed out in order; a caller that has some leaves, and the next waiter becomes the asker.
 However the asker ends, by an exception too, the next waiter asks. Slots granted to a caller that has given up meanwhile are given
 back. ``ask`` may raise ``StoreUnavailable``, which every waiter then gets.
 """
@@ -139,7 +139,7 @@ class SlotQueue:
         return [(template, slots) for template, slots in unused if slots]
 
     def _hand_out(self, ask: Ask, slots: Sequence[Slot], next_at: float) -> list[tuple[Slot, int]]:
-        """Give slots to the waiters in order; one whose patience ends before the next slot is told so now."""
+        """Give slots to the waiters in order; one whose patience ends before the next slot is refused now."""
         taken, unused = 0, list[tuple[Slot, int]]()
         for waiter in ask.waiters:
             mine = tuple(slots[taken : taken + len(waiter.costs)])
