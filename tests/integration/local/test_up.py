@@ -105,7 +105,7 @@ def _settings(environment: dict[str, str]) -> WorkerSettings:
 
 def test_up_says_that_no_report_can_come_to_an_address_of_this_machine(tmp_path: Path) -> None:
     relay = LocalRelay(tmp_path, Ports(), simulator=False)
-    assert "no report comes" in _announced(relay, APPCODE="x")
+    assert "no status report arrives" in _announced(relay, APPCODE="x")
     assert "error" not in _announced(relay, APPCODE="x", CALLBACK_URL="https://sms.example.com")
     assert "error" not in _announced(LocalRelay(tmp_path, Ports()))
 
