@@ -169,7 +169,7 @@ def open_broker(broker_url: str, options: Mapping[str, Any]) -> Connection:
 def _connect_timeout() -> float:
     """Seconds for a new connection to RabbitMQ; amqp allows them twice: to connect, and to be answered."""
     left = time_left(None)
-    return _CONNECT if left is None else min(_CONNECT, left / 2)
+    return _CONNECT if left is None else left / 2
 
 
 def _batch(producer: Any) -> AbstractContextManager[Any]:

@@ -11,8 +11,7 @@ from redis import BlockingConnectionPool, Connection, SSLConnection, UnixDomainS
 
 from smsrelay.servers.time_limit import time_left
 
-_COMMAND = signature(BlockingConnectionPool.get_connection).parameters["command_name"]
-_UNUSED = ("",) if _COMMAND.default is Parameter.empty else ()  # redis-py before 5.3 wants a command's name, and does not use it
+_TAKES_A_COMMAND = signature(BlockingConnectionPool.get_connection).parameters["command_name"].default is Parameter.empty
 
 
 class _Limited:
@@ -41,16 +40,16 @@ class _Limited:
         self._socket_connect_timeout = seconds
 
     def send_packed_command(self, *args: Any, **options: Any) -> Any:
-        self._apply()
+        self._bound_waits()
         return super().send_packed_command(*args, **options)  # type: ignore[misc]
 
-    def read_response(self, *args: Any, **options: Any) -> Any:
-        self._apply()
-        return super().read_response(*args, **options)  # type: ignore[misc]
-
-    def _apply(self) -> None:
-        if self._sock is not None:
-            self._sock.settimeout(self.socket_timeout)
+    def _bound_waits(self) -> None:
+        """Set how long an open socket waits, unless that is about right: it costs a system call."""
+        if self._sock is None:
+            return
+        wanted, waits = self.socket_timeout, self._sock.gettimeout()
+        if wanted is None or waits is None or not 0.95 * wanted < waits < 1.05 * wanted:
+            self._sock.settimeout(wanted)
 
 
 class LimitedConnection(_Limited, Connection):
@@ -70,9 +69,11 @@ class LimitedPool(BlockingConnectionPool):
 
     _timeout: float | None = None
 
-    def get_connection(self, *_command: Any, **_options: Any) -> Any:
-        """A connection, which is to be released."""
-        return super().get_connection(*_UNUSED)  # type: ignore[no-untyped-call]
+    if _TAKES_A_COMMAND:  # redis-py before 5.3, which does not use it
+
+        def get_connection(self, *_command: Any, **_options: Any) -> Any:
+            """A connection, which is to be released."""
+            return super().get_connection("")  # type: ignore[no-untyped-call]
 
     @property
     def timeout(self) -> float | None:

@@ -29,7 +29,7 @@ def open_store(url: str, connections: int = 32, *, patient: bool = False) -> Red
 
     A write is replayed when its answer was lost, so every script must be idempotent.
 
-    A silent store is given up after 5 s, or earlier when a time limit is in force (``servers.time_limit``). ``patient`` is for
+    A silent store is given up after 5 s, or when the time limit in force is over (``servers.time_limit``). ``patient`` is for
     workers, who hold answers of the vendor that must be recorded: they ask a silent store again, for up to 45 s.
     """
     replaced = (ReadOnlyError, MasterDownError)  # by a server that a new connection reaches
