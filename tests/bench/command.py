@@ -20,7 +20,7 @@ from tests.bench.machine import conditions_of
 from tests.bench.processes import ROOT
 from tests.bench.result import Figure
 from tests.bench.rows import backlog, callbacks, calls, enqueue, held, otp, rate, scaling, submit
-from tests.bench.table import replaced, short_table, table
+from tests.bench.table import replaced, table
 
 ROWS: Mapping[str, Callable[[Conditions], list[Figure]]] = {
     "submit": submit.measure,
@@ -46,7 +46,7 @@ _SLOW = ("scaling",)  # rows that tell little in a few seconds, and so are no pa
 )
 @click.option("--results", type=click.Path(path_type=Path), default=None, help="JSON file of results; in .bench/ by default.")
 @click.option("--fresh", is_flag=True, help="Forget rows measured before.")
-@click.option("--write", is_flag=True, help="Put the table into docs/benchmarks.md and README.md.")
+@click.option("--write", is_flag=True, help="Put the table into docs/benchmarks.md.")
 def main(quick: bool, runs: int | None, rows: str | None, fsync: str, results: Path | None, fresh: bool, write: bool) -> None:
     """Measure speed and cost of the relay beside a plain Celery service, on this machine."""
     signal.signal(signal.SIGTERM, _interrupted)
@@ -64,7 +64,6 @@ def main(quick: bool, runs: int | None, rows: str | None, fsync: str, results: P
     click.echo(table(told, ordered))
     if write:
         _write("docs/benchmarks.md", table(told, ordered))
-        _write("README.md", short_table(ordered))
     sys.exit(1 if failed else 0)
 
 

@@ -1,6 +1,6 @@
 """The table that a run ends with, in Markdown. Pure.
 
-Enters: conditions as text, figures by row. Leaves: text fit for docs/benchmarks and the README as it is.
+Enters: conditions as text, figures by row. Leaves: text fit for docs/benchmarks as it is.
 """
 
 import math
@@ -29,18 +29,12 @@ def _elsewhen(conditions: Mapping[str, str], row: Sequence[Figure]) -> bool:
     return row[0].when != conditions.get("when", "")
 
 
-def short_table(rows: Mapping[str, Sequence[Figure]]) -> str:
-    """The figures that have a target, without spread: for the README."""
-    figures = (figure for row in rows.values() for figure in row if figure.target is not None)
-    return "\n".join([_HEAD, *(_line(figure, spreads=False) for figure in figures)])
-
-
-def _line(figure: Figure, spreads: bool = True) -> str:
-    ratio = _cell(figure.ratios, "×", spreads) if figure.ratios else ""
+def _line(figure: Figure) -> str:
+    ratio = _cell(figure.ratios, "×") if figure.ratios else ""
     cells = (
         figure.what,
-        _cell(figure.ours, figure.unit, spreads),
-        _cell(figure.baseline, figure.unit, spreads) if figure.baseline else "",
+        _cell(figure.ours, figure.unit),
+        _cell(figure.baseline, figure.unit) if figure.baseline else "",
         ratio,
         str(figure.target) if figure.target else "",
         _REACHED[figure.reached],
@@ -48,11 +42,11 @@ def _line(figure: Figure, spreads: bool = True) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _cell(samples: Iterable[float], unit: str, spreads: bool) -> str:
+def _cell(samples: Iterable[float], unit: str) -> str:
     values = list(samples)
     least, most = spread(values)
     middle = _number(median(values)) + ("" if math.isinf(median(values)) else _unit(unit))
-    return middle if not spreads or len(values) == 1 else f"{middle} ({_number(least)}–{_number(most)})"
+    return middle if len(values) == 1 else f"{middle} ({_number(least)}–{_number(most)})"
 
 
 def _unit(unit: str) -> str:

@@ -1,6 +1,6 @@
-"""Reading the docs: their text, their code blocks, and the commands of a reader.
+"""Reading the docs: their text, their code blocks, and the commands that they print.
 
-Enters: a page's path from the root. Leaves: text. A page that is not there raises ``OSError``.
+A page is named by its path from the root; one that is missing raises ``OSError``.
 """
 
 import re

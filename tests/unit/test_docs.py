@@ -31,72 +31,102 @@ from smsrelay_worker.vendors.yisha.documented_codes import GUIDE_CODES
 from tests.chaos.faults import KINDS
 from tests.support.pages import ROOT, blocks, commands, text_of
 
-README = text_of("README.md")
 CONTRACT = text_of("docs/wire-contract.md")
 GUARANTEES = text_of("docs/guarantees.md")
 PAGES = sorted(path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")))
 
-# Every command of the README, and what runs it.
+# Every command of the pages that a newcomer reads, and what runs it.
+PAGES_OF_COMMANDS = ("README.md", "README.zh.md", "CONTRIBUTING.md", "docs/getting-started.md", "docs/policy.md")
 CI = ".ci/run"
-DESK = "tests/integration/test_readme.py"
-UP = "tests/acceptance/test_up.py"
-COMPOSE = "tests/integration/local/test_compose.py"
+DESK = "test_readme.py"
+UP = "test_up.py"
+COMPOSE = "test_compose.py"
+OPERATOR = "test_operator_shell.py"
 RUN_BY = {
     "make demo": CI,
     "make test": CI,
     "make lint": CI,
+    ".venv/bin/pytest tests/unit/policy/test_backoff.py": DESK,
+    ".venv/bin/pytest tests/unit/policy -k jitter": DESK,
     "make up": UP,  # which is `smsrelay up`, says the Makefile
     "set -a; . .smsrelay/env; set +a": DESK,
     "printf 'to,p1\\n13912345678,Anna\\n13912345679,Ben\\n' > spring.csv": DESK,
     ".venv/bin/smsrelay bulk spring.csv --template 0000000 --lane marketing": DESK,
+    "printf '手机号,参数1\\n13912345678,张三\\n13912345679,李四\\n' > 名单.csv": DESK,
+    ".venv/bin/smsrelay bulk 名单.csv --template 0000000 --lane marketing": DESK,
     ".venv/bin/smsrelay send --to 13815030001 --template 0000000 --param 394021 --lane otp --reference order-4711": DESK,
     ".venv/bin/smsrelay show 428912e6-7d84-58f4-b67b-a3fe7fc2cea5": DESK,
     ".venv/bin/smsrelay why 428912e6-7d84-58f4-b67b-a3fe7fc2cea5": DESK,
     ".venv/bin/smsrelay dead list": DESK,
     ".venv/bin/smsrelay status": DESK,
+    ".venv/bin/smsrelay doctor": DESK,
+    ".venv/bin/smsrelay rate 50": DESK,
+    ".venv/bin/smsrelay rate default": DESK,
+    ".venv/bin/smsrelay resume": DESK,
+    ".venv/bin/smsrelay dead list --expired": DESK,
+    ".venv/bin/smsrelay send --to 13912345678 --template 0000000 --param 张三 --lane notice --reference order-4712"
+    " --not-before \"$(date -d '+1 hour' +%Y-%m-%dT%H:%M:%S%z)\"": DESK,
+    ".venv/bin/smsrelay cancel 7492a2f2-1d76-5f41-8447-5a023c132884": DESK,
+    ".venv/bin/smsrelay metrics": OPERATOR,
     ".venv/bin/smsrelay policy explain 503": DESK,
     ".venv/bin/smsrelay policy --markdown": DESK,
+    ".venv/bin/smsrelay worker": COMPOSE,
+    ".venv/bin/smsrelay receiver": COMPOSE,
+    ".venv/bin/smsrelay flower": COMPOSE,
     "cp .env.example .env": COMPOSE,
-    "docker compose up --build --detach --wait": COMPOSE,  # each service's command, without an engine, as the README says
+    "docker compose up --build --detach --wait": COMPOSE,  # each service's command, without an engine, as the guide says
 }
 
 
-def test_every_command_of_the_readme_is_run_somewhere() -> None:
-    assert set(commands("README.md")) == set(RUN_BY)
+def test_every_command_of_the_pages_is_run_somewhere() -> None:
+    assert {command for page in PAGES_OF_COMMANDS for command in commands(page)} == set(RUN_BY)
     for command in [command for command, place in RUN_BY.items() if place == CI]:
         assert command in text_of(CI)
     assert re.search(r"^up:.*\n\t\$\(BIN\)/smsrelay up$", text_of("Makefile"), re.MULTILINE)
-    assert {place for place in RUN_BY.values() if not (ROOT / place).is_file()} == set()
+    assert {place for place in {*RUN_BY.values()} - {CI} if not list(ROOT.glob(f"tests/**/{place}"))} == set()
 
 
 def test_the_policy_table_is_the_policys_own() -> None:
-    assert _between("policy") == markdown_table(load_policy(None))
+    assert _between("docs/policy.md", "policy") == markdown_table(load_policy(None))
 
 
 def test_the_settings_table_is_the_settings_own() -> None:
-    assert _between("settings") == settings_table()
+    assert _between("docs/settings.md", "settings") == settings_table()
 
 
-def test_apps_and_receiver_need_the_first_fourteen_settings() -> None:
+def test_apps_and_receiver_need_the_first_settings_of_the_table() -> None:
     names = [name for name, _ in ProducerSettings.documented()]
-    assert len(names) == 14
-    assert [name for name, _ in WorkerSettings.documented()][:14] == names
+    assert [name for name, _ in WorkerSettings.documented()][: len(names)] == names
+    assert f"those down to `{names[-1]}`" in text_of("docs/settings.md")
 
 
 def test_the_explained_row_is_what_the_command_says() -> None:
     result = CliRunner().invoke(main, ["policy", "explain", "503"])
-    assert result.output in blocks("README.md", "text")
+    assert result.output in blocks("docs/policy.md", "text")
 
 
 def test_the_demos_table_is_what_the_demo_plays() -> None:
-    [table] = [block for block in blocks("README.md", "text") if "scenario" in block]
-    shown = [(row[0], row[2], int(row[3]), Counter(row[4].split()), row[5], row[7]) for row in _box_rows(table)]
-    played = [(one.title, one.lane.value, one.attempts, Counter(one.codes), one.state.value, "ok") for one in SCENARIOS]
+    [table] = [block for block in blocks("README.md", "text") if "┏" in block]
+    shown = [(row[0], row[1], int(row[2]), Counter(row[3].split()), row[4]) for row in _box_rows(table)]
+    played = [(scene.title, scene.lane.value, scene.attempts, Counter(scene.codes), scene.state.value) for scene in SCENARIOS]
     assert shown == played
 
 
-def test_the_readme_lists_every_command() -> None:
-    listed = re.findall(r"^\| `smsrelay ([a-z ]+[a-z])", README, re.MULTILINE)
+def test_the_readme_fits_a_forges_page() -> None:
+    drawn = [line for language in ("", "text") for block in blocks("README.md", language) for line in block.splitlines()]
+    assert max(map(len, drawn)) <= 90
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.zh.md"])
+def test_the_numbers_beside_the_promises_are_measured(page: str) -> None:
+    measured = set(re.findall(r"[\d.]*\d", text_of("docs/benchmarks.md").replace(",", "")))
+    shown = re.findall(r"\*\*([\d.]*\d)(?: %| ms)?\*\*", text_of(page).replace(",", ""))
+    assert len(shown) == 11
+    assert set(shown) - measured == set()
+
+
+def test_the_commands_page_lists_every_command() -> None:
+    listed = re.findall(r"^\| `smsrelay ([a-z ]+[a-z])", text_of("docs/commands.md"), re.MULTILINE)
     assert sorted(listed) == sorted(_command_names(main))
 
 
@@ -116,6 +146,12 @@ def test_every_link_of_a_page_leads_somewhere(page: str) -> None:
         found = (folder / name).resolve() if name else ROOT / page
         assert found.exists(), target
         assert not anchor or anchor in _anchors(found.read_text(encoding="utf-8")), target
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_path_that_a_page_names_exists(page: str) -> None:
+    named = re.findall(r"`((?:producers|worker|tests|docs|deploy)/[\w./-]+)`", text_of(page))
+    assert [path for path in named if not (ROOT / path).exists()] == []
 
 
 @pytest.mark.parametrize("name", ["send-job", "status-event"])
@@ -142,7 +178,9 @@ def test_the_contracts_examples_are_valid() -> None:
 
 
 def test_the_contracts_callback_path_is_the_one_we_write() -> None:
-    path = CallbackToken(referenced_id("shop", "login-4711"), 1).path(b"0123456789abcdef")
+    begun = 1_591_590_000  # the time that the page names
+    ends = int(begun + load_policy(None).report_deadline) // 3600 + 2
+    path = CallbackToken(referenced_id("shop", "login-4711"), 1, ends).path(b"0123456789abcdef")
     assert f"{path}\n" in blocks("docs/wire-contract.md", "")
 
 
@@ -175,7 +213,7 @@ def test_the_changelog_begins_with_this_version() -> None:
 
 
 def settings_table() -> str:
-    """The table between the README's markers."""
+    """The table between the markers of docs/settings.md."""
     lines = ["| variable | default | meaning |", "|---|---|---|"]
     fields = WorkerSettings.model_fields.values()
     for (name, meaning), field in zip(WorkerSettings.documented(), fields, strict=True):
@@ -190,8 +228,8 @@ def _shown(default: Any) -> str:
     return f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
 
 
-def _between(marker: str) -> str:
-    found = re.search(rf"<!-- {marker}[^>]*-->\n(.*?)\n<!-- /{marker} -->", README, re.DOTALL)
+def _between(page: str, marker: str) -> str:
+    found = re.search(rf"<!-- {marker}[^>]*-->\n(.*?)\n<!-- /{marker} -->", text_of(page), re.DOTALL)
     assert found, f"no markers {marker}"
     return found[1]
 
