@@ -6,6 +6,7 @@ Nothing of the checkout, and no program but the environment's own, is in reach o
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import venv
@@ -114,7 +115,12 @@ class Installation:
         command = [str(self.python.with_name("smsrelay")), *arguments]
         with log.open("wb") as output:
             process = subprocess.Popen(
-                command, cwd=self.working_folder, env=self.environment(variables), stdout=output, stderr=output
+                command,
+                cwd=self.working_folder,
+                env=self.environment(variables),
+                stdout=output,
+                stderr=output,
+                preexec_fn=_heed_hangups,  # noqa: PLW1509  no thread of ours is running here
             )
         try:
             yield Running(process, log)
@@ -126,6 +132,11 @@ class Installation:
         """Names of all that is installed."""
         listed = self.run("python", "-c", "import importlib.metadata as m; [print(d.name) for d in m.distributions()]")
         return {name.lower().replace("_", "-") for name in listed.stdout.split()}
+
+
+def _heed_hangups() -> None:
+    """Under nohup SIGHUP is ignored, and a worker that was started so rightly goes on ignoring it."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @dataclass(frozen=True, slots=True)

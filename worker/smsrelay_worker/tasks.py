@@ -22,7 +22,7 @@ from smsrelay.contract.job import SendJob
 from smsrelay.contract.lanes import STATUS_QUEUE
 from smsrelay.contract.rejection import Rejection
 from smsrelay.store.connection import StoreUnavailable
-from smsrelay_worker.messages.outcome import Fault, Outcome, summary
+from smsrelay_worker.messages.task_result import Fault, TaskResult, summary
 from smsrelay_worker.wiring import Relay
 
 _RETRY_AFTER = 1.0  # seconds; without it a task would spin between a living broker and a dead store
@@ -116,7 +116,7 @@ class Tasks:
             return self._keep(SEND, str(Fault(type(error).__name__)), wire, task_id)
         message_id = recorded.message.message_id
         if not recorded.wake:
-            return str(Outcome("accepted before, or not due yet", message_id, recorded.message.lane.value))
+            return str(TaskResult("accepted before, or not due yet", message_id, recorded.message.lane.value))
         [outcome] = self.relay.sender.attempt([message_id])
         return str(outcome)
 
@@ -125,7 +125,7 @@ class Tasks:
         events = [event for event in read if isinstance(event, StatusEvent)]
         outcomes = self.relay.reports.apply_each(events)
         ended = list(zip(events, outcomes, strict=True))
-        self.relay.inbox.remove([event for event, outcome in ended if isinstance(outcome, Outcome)])
+        self.relay.inbox.remove([event for event, outcome in ended if isinstance(outcome, TaskResult)])
         failed = [event for event, outcome in ended if isinstance(outcome, Fault) and not self._kept(event, outcome)]
         if failed:
             raise ReportsNotApplied(f"{len(failed)} of {len(wires)} reports; the log says why")

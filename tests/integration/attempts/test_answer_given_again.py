@@ -21,8 +21,8 @@ from smsrelay.store.connection import open_store
 from smsrelay_worker.attempts.attempt import CompletedAttempt
 from smsrelay_worker.attempts.sender import Sender
 from smsrelay_worker.messages import lifecycle
-from smsrelay_worker.messages.outcome import Outcome
 from smsrelay_worker.messages.record import Record
+from smsrelay_worker.messages.task_result import TaskResult
 from smsrelay_worker.rate_limit.limiter import RateLimiter
 from smsrelay_worker.rate_limit.slot import Refusal
 from smsrelay_worker.store.counts import Counts
@@ -64,7 +64,7 @@ class Scene:
     script: Script
     severed: Severed
     second: Sender
-    outcomes: "Future[list[Outcome]]"
+    outcomes: "Future[list[TaskResult]]"
 
     @property
     def record(self) -> Record:

@@ -14,8 +14,8 @@ from smsrelay.store.connection import StoreUnavailable, open_store
 from smsrelay_worker.attempts.sender import Sender
 from smsrelay_worker.attempts.timeouts import Timeouts
 from smsrelay_worker.messages import lifecycle
-from smsrelay_worker.messages.outcome import Outcome
 from smsrelay_worker.messages.record import Record
+from smsrelay_worker.messages.task_result import TaskResult
 from smsrelay_worker.store.records import Records
 from tests.support.messages import POLICY, RETENTION, TIMEOUTS, begin, enqueuer, job, sending
 from tests.support.scripted_vendor import Script, scripted_vendor, yisha
@@ -38,7 +38,7 @@ class Scene:
     severed: Severed
     sender: Sender
     script: Script
-    outcomes: "Future[list[Outcome]]"
+    outcomes: "Future[list[TaskResult]]"
 
     def records(self) -> list[Record]:
         return [reading.record for one in self.ids if (reading := self.store.read(one)) is not None]

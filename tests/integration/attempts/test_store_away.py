@@ -14,8 +14,8 @@ from smsrelay.contract.state import State
 from smsrelay.store import keys
 from smsrelay.store.connection import StoreUnavailable, open_store
 from smsrelay_worker.attempts.timeouts import Timeouts
-from smsrelay_worker.messages.outcome import Outcome
 from smsrelay_worker.messages.record import Record
+from smsrelay_worker.messages.task_result import TaskResult
 from smsrelay_worker.store.records import Records
 from smsrelay_worker.vendors.base import Answer, Kind
 from tests.support.messages import POLICY, RETENTION, TIMEOUTS, begin, ended, enqueuer, job, recording, sending
@@ -35,7 +35,7 @@ class Scene:
     store: Records
     severed: Severed
     script: Script
-    outcomes: "Future[list[Outcome]]"
+    outcomes: "Future[list[TaskResult]]"
 
     def records(self) -> list[Record]:
         return [reading.record for one in self.ids if (reading := self.store.read(one)) is not None]

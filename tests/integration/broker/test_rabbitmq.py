@@ -100,6 +100,7 @@ def test_a_task_that_rabbitmq_refuses_was_not_published(rabbitmq: RabbitMQ, publ
     publisher.publish(a_task())
     rabbitmq.control("set_policy", "full", "^sms.otp$", '{"max-length": 1, "overflow": "reject-publish"}', "--apply-to", "queues")
     try:
+        eventually(lambda: _is_refused(publisher), "the queue heard of its policy")
         with pytest.raises(BrokerUnavailable):
             publisher.publish_many([a_task() for _ in range(50)])
         publisher.publish(a_task(NOTICE))
@@ -180,3 +181,12 @@ def together(publisher: Publisher, threads: int) -> None:
     for thread in running:
         thread.join(30)
     assert all(succeeded.acquire(blocking=False) for _ in range(threads))
+
+
+def _is_refused(publisher: Publisher) -> bool:
+    """Whether a task is; RabbitMQ applies a new policy to a queue when it gets round to it."""
+    try:
+        publisher.publish(a_task())
+    except BrokerUnavailable:
+        return True
+    return False

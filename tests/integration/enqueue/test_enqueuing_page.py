@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 import requests
 from redis import Redis
-from smsrelay_worker.desk.stack import free_port
 
 from smsrelay.contract.lanes import Lane
 from smsrelay.store import keys
+from smsrelay_worker.local.stack import free_port
 from tests.support.pages import blocks, text_of
 from tests.support.relay_process import clean_environment
 from tests.support.waiting import eventually

@@ -7,8 +7,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from smsrelay.contract.callback_token import CallbackToken
-from smsrelay_worker.messages.outcome import Outcome
 from smsrelay_worker.messages.record import Record
+from smsrelay_worker.messages.task_result import TaskResult
 from smsrelay_worker.rate_limit.slot import Slot
 from smsrelay_worker.store.records import Payload
 from smsrelay_worker.vendors.base import Answer, Submission
@@ -64,4 +64,4 @@ class CompletedAttempt:
 
     attempt: Attempt
     answer: Answer
-    recorded: "Future[Outcome]" = field(default_factory=Future)
+    recorded: "Future[TaskResult]" = field(default_factory=Future)

@@ -23,8 +23,8 @@ from smsrelay.store.connection import StoreUnavailable
 from smsrelay_worker.attempts.attempt import Attempt, CompletedAttempt
 from smsrelay_worker.attempts.send_context import SendContext
 from smsrelay_worker.messages import lifecycle
-from smsrelay_worker.messages.outcome import Fault, Outcome
 from smsrelay_worker.messages.record import Record
+from smsrelay_worker.messages.task_result import Fault, TaskResult
 from smsrelay_worker.messages.transition import Transition
 from smsrelay_worker.rate_limit.slot import Refusal, Slot
 from smsrelay_worker.store.records import Change, Decide, Reading
@@ -41,12 +41,12 @@ class Chunk:
 
     def __init__(self, context: SendContext, message_ids: Iterable[str]) -> None:
         self._context = context
-        self._outcomes: dict[str, Outcome | None] = dict.fromkeys(message_ids)
+        self._outcomes: dict[str, TaskResult | None] = dict.fromkeys(message_ids)
         self._waiting: dict[str, Reading] = {}
         self._flights: list[Future[CompletedAttempt]] = []
         self._taken_at = self._claimed_at = self._read_at = context.monotonic()
 
-    def attempt(self) -> list[Outcome]:
+    def attempt(self) -> list[TaskResult]:
         """Attempt each message that waits for it; returns an outcome for each. Raises ``StoreUnavailable``."""
         try:
             self._claim(list(self._outcomes))
@@ -84,7 +84,7 @@ class Chunk:
             [message_id] = message_ids
             log.exception("message not attempted", message_id=message_id)
             self._waiting.pop(message_id, None)
-            self._outcomes[message_id] = Outcome(str(Fault(type(error).__name__)), message_id)
+            self._outcomes[message_id] = TaskResult(str(Fault(type(error).__name__)), message_id)
 
     def _claim_together(self, message_ids: Sequence[str]) -> None:
         context = self._context
@@ -93,7 +93,7 @@ class Chunk:
         for message_id, reading in zip(message_ids, readings, strict=True):
             self._waiting.pop(message_id, None)
             if reading is None:
-                self._outcomes[message_id] = Outcome("no such message", message_id)
+                self._outcomes[message_id] = TaskResult("no such message", message_id)
                 continue
             if reading.parked:
                 context.pending.apply_parked(message_id)
@@ -230,7 +230,7 @@ class Chunk:
         return replace(reading, now=reading.now + int((self._context.monotonic() - self._read_at) * 1000))
 
     def _end(self, record: Record, text: str) -> None:
-        self._outcomes[record.message_id] = Outcome(text, record.message_id, record.lane.value, record.attempt)
+        self._outcomes[record.message_id] = TaskResult(text, record.message_id, record.lane.value, record.attempt)
 
 
 def _started(change: Change | None, owner: str, span: tuple[float, float], slot: Slot, cost: int) -> Attempt | None:

@@ -22,7 +22,7 @@ from smsrelay_worker.attempts.attempt import CompletedAttempt
 from smsrelay_worker.attempts.batcher import Batcher
 from smsrelay_worker.attempts.timeouts import Timeouts
 from smsrelay_worker.messages import attempt_result
-from smsrelay_worker.messages.outcome import Outcome
+from smsrelay_worker.messages.task_result import TaskResult
 from smsrelay_worker.messages.transition import Transition, Wake
 from smsrelay_worker.policy.model import Action, Policy
 from smsrelay_worker.rate_limit.halted_messages import HaltedMessages
@@ -72,7 +72,7 @@ class AnswerRecorder:
         """Have it recorded by another thread; returns at once."""
         self._batcher.put(completed)
 
-    def record(self, completed: CompletedAttempt) -> Outcome:
+    def record(self, completed: CompletedAttempt) -> TaskResult:
         """Record it, or wait until another thread has; raises ``StoreUnavailable``."""
         self._batcher.process_now(completed)
         return completed.recorded.result()
@@ -103,7 +103,7 @@ class AnswerRecorder:
         for completed, result in zip(batch, results, strict=True):
             record = completed.attempt.record
             text = f"{result} ({completed.answer.code})"
-            completed.recorded.set_result(Outcome(text, record.message_id, record.lane.value, record.attempt))
+            completed.recorded.set_result(TaskResult(text, record.message_id, record.lane.value, record.attempt))
 
     def _apply(self, batch: list[CompletedAttempt]) -> list[Change | None]:
         """Apply the answers to their records. Raises ``StoreUnavailable``.

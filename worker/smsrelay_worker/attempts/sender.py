@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from smsrelay_worker.attempts.chunk import Chunk
 from smsrelay_worker.attempts.send_context import SendContext
-from smsrelay_worker.messages.outcome import Outcome
+from smsrelay_worker.messages.task_result import TaskResult
 
 
 class Sender:
@@ -23,7 +23,7 @@ class Sender:
     def __init__(self, context: SendContext) -> None:
         self._context = context
 
-    def attempt(self, message_ids: Sequence[str]) -> list[Outcome]:
+    def attempt(self, message_ids: Sequence[str]) -> list[TaskResult]:
         """Attempt each message that waits for it; returns an outcome for each. Raises ``StoreUnavailable``."""
         return Chunk(self._context, message_ids).attempt()
 

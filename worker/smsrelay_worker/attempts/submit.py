@@ -18,7 +18,7 @@ from smsrelay_worker.attempts.attempt import Attempt, CompletedAttempt
 from smsrelay_worker.attempts.in_flight_limit import InFlightLimit
 from smsrelay_worker.attempts.recorder import STALLED, AnswerRecorder
 from smsrelay_worker.attempts.timeouts import Timeouts
-from smsrelay_worker.messages.outcome import Outcome
+from smsrelay_worker.messages.task_result import TaskResult
 from smsrelay_worker.rate_limit.limiter import RateLimiter
 from smsrelay_worker.rate_limit.slot import Slot
 from smsrelay_worker.vendors.base import DEADLINE_PASSED, Answer, Kind, Vendor
@@ -56,7 +56,7 @@ class Submitter:
         self._threads = ThreadPoolExecutor(concurrency, "submit")
         self.in_flight = InFlightLimit(concurrency)  # the caller acquires a place for each attempt; we release it
 
-    def submit(self, attempt: Attempt) -> Outcome:
+    def submit(self, attempt: Attempt) -> TaskResult:
         """Submit in the calling thread; raises ``StoreUnavailable`` if the answer could not be recorded."""
         try:
             completed = self._complete(attempt)

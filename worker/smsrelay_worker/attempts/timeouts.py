@@ -13,5 +13,5 @@ class Timeouts:
     stall: float = 5.0  # between begin and submit; after that the lease may belong to another worker
     no_slot: float = 5.0  # how long a message without a slot is deferred
     halted: float = 10.0  # how long a message is deferred during a halt or an open circuit
-    lease: float = 60.0  # of an attempt, before it counts as abandoned; above the vendor's longest timeouts
+    lease: float = 60.0  # of an attempt, before it counts as abandoned; WorkerSettings.lease makes it outlast the vendor
     throttled: float = 1.0  # pause of all submits after the vendor throttled

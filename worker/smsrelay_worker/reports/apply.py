@@ -1,6 +1,6 @@
 """Reports: applies the vendor's status reports. Every report is applied here.
 
-Takes the ``StatusEvent`` values of one task; returns an ``Outcome`` for each, saying what it changed. Works in rounds:
+Takes the ``StatusEvent`` values of one task; returns an ``TaskResult`` for each, saying what it changed. Works in rounds:
 1. look up the messages of reports that carry the external id only;
 2. read all records in one round trip and decide on the first report for each; one that repeats an earlier report is done, and the
    next report on that message is decided at once;
@@ -17,9 +17,9 @@ import structlog
 
 from smsrelay.contract.event import StatusEvent
 from smsrelay.store.connection import StoreUnavailable
-from smsrelay_worker.messages.outcome import Fault, Outcome
 from smsrelay_worker.messages.record import Record
 from smsrelay_worker.messages.reports import reported
+from smsrelay_worker.messages.task_result import Fault, TaskResult
 from smsrelay_worker.messages.transition import Transition
 from smsrelay_worker.policy.model import Policy
 from smsrelay_worker.store.parked_reports import ParkedReports
@@ -38,9 +38,9 @@ class _Round:
     events: Sequence[StatusEvent]
     named: dict[int, _Named] = field(default_factory=dict)
     left: dict[int, None] = field(default_factory=dict)  # a set that keeps its order
-    outcomes: dict[int, Outcome] = field(default_factory=dict)
+    outcomes: dict[int, TaskResult] = field(default_factory=dict)
 
-    def done(self, place: int, outcome: Outcome) -> None:
+    def done(self, place: int, outcome: TaskResult) -> None:
         """Note the outcome of a report."""
         self.outcomes[place] = outcome
         del self.left[place]
@@ -63,12 +63,12 @@ class Reports:
         self._policy = policy
         self._roll = roll
 
-    def apply(self, event: StatusEvent) -> Outcome:
+    def apply(self, event: StatusEvent) -> TaskResult:
         """Apply one report; raises ``StoreUnavailable``."""
         [outcome] = self._apply([event])
         return outcome
 
-    def apply_each(self, events: Sequence[StatusEvent]) -> list[Outcome | Fault]:
+    def apply_each(self, events: Sequence[StatusEvent]) -> list[TaskResult | Fault]:
         """Apply reports independently of each other; raises ``StoreUnavailable``.
 
         One that raises an unexpected exception is logged and becomes a ``Fault``: it is not applied, and has to be tried again.
@@ -86,7 +86,7 @@ class Reports:
                 return [Fault(type(error).__name__)]
         return [outcome for event in events for outcome in self.apply_each([event])]
 
-    def _apply(self, events: Sequence[StatusEvent]) -> list[Outcome]:
+    def _apply(self, events: Sequence[StatusEvent]) -> list[TaskResult]:
         todo = _Round(events, left=dict.fromkeys(range(len(events))))
         while todo.left:
             self._name(todo)
@@ -137,16 +137,16 @@ class Reports:
             event = todo.events[place]
             if event.message_id is None and place in todo.named:
                 message_id, attempt = todo.named[place]
-                todo.done(place, Outcome("its message is gone", message_id, attempt=attempt))
+                todo.done(place, TaskResult("its message is gone", message_id, attempt=attempt))
             elif self._parked.park(event):
                 log.warning("report parked", message_id=event.message_id, attempt=event.attempt, code=event.code)
                 text = f"parked until its message is known, code {event.code}"
-                todo.done(place, Outcome(text, event.message_id or ""))
+                todo.done(place, TaskResult(text, event.message_id or ""))
 
 
-def _outcome(todo: _Round, place: int, record: Record, moved: Transition | None) -> Outcome:
+def _outcome(todo: _Round, place: int, record: Record, moved: Transition | None) -> TaskResult:
     message_id, attempt = todo.named[place]
-    return Outcome(f"code {todo.events[place].code}, {_became(record, moved)}", message_id, record.lane.value, attempt)
+    return TaskResult(f"code {todo.events[place].code}, {_became(record, moved)}", message_id, record.lane.value, attempt)
 
 
 def _became(record: Record, moved: Transition | None) -> str:

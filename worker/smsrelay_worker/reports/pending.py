@@ -7,8 +7,8 @@ Raises ``StoreUnavailable``; applying again is harmless.
 """
 
 from smsrelay.store.inbox import Inbox
-from smsrelay_worker.messages.outcome import Fault, Outcome
 from smsrelay_worker.messages.record import Record
+from smsrelay_worker.messages.task_result import Fault, TaskResult
 from smsrelay_worker.reports.apply import Reports
 from smsrelay_worker.store.parked_reports import ParkedReports
 
@@ -25,7 +25,7 @@ class PendingReports:
         """Apply the reports on a message that wait in the inbox; True if any was applied. Raises ``StoreUnavailable``."""
         waiting = self._inbox.waiting(record.message_id, record.external_id)
         outcomes = self._reports.apply_each(waiting)
-        applied = [event for event, outcome in zip(waiting, outcomes, strict=True) if isinstance(outcome, Outcome)]
+        applied = [event for event, outcome in zip(waiting, outcomes, strict=True) if isinstance(outcome, TaskResult)]
         self._inbox.remove(applied, in_turn=False)
         return bool(applied)
 

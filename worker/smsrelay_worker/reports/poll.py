@@ -15,8 +15,8 @@ from smsrelay.contract.callback_token import CallbackToken
 from smsrelay.contract.lanes import STATUS_QUEUE
 from smsrelay.receiver.callback.reading import read_callback
 from smsrelay_worker.messages import lifecycle
-from smsrelay_worker.messages.outcome import Outcome
 from smsrelay_worker.messages.record import Record
+from smsrelay_worker.messages.task_result import TaskResult
 from smsrelay_worker.messages.transition import Transition
 from smsrelay_worker.policy.model import Policy
 from smsrelay_worker.rate_limit.poll_rate import PollRate
@@ -72,11 +72,11 @@ class StatusPoller:
 
         self._records.change(record.message_id, looked_after, reading)
 
-    def ask(self, message_id: str) -> Outcome:
+    def ask(self, message_id: str) -> TaskResult:
         """Ask the vendor about one message and apply its answer; raises ``StoreUnavailable``."""
         reading = self._records.read(message_id)
         if reading is None or not self.concerns(reading) or reading.record.external_id is None:
-            return Outcome("nothing to ask", message_id)
+            return TaskResult("nothing to ask", message_id)
         record = reading.record
         body = self._vendor.pull(reading.record.external_id)
         if body is None:
@@ -93,6 +93,6 @@ class StatusPoller:
         seconds = self._pace.reserve()
         return _HALTED if seconds is None else int(seconds * 1000)
 
-    def _said(self, record: Record, text: str) -> Outcome:
+    def _said(self, record: Record, text: str) -> TaskResult:
         log.info("silent submit asked about", message_id=record.message_id, attempt=record.attempt, outcome=text)
-        return Outcome(text, record.message_id, record.lane.value, record.attempt)
+        return TaskResult(text, record.message_id, record.lane.value, record.attempt)

@@ -1,4 +1,4 @@
-"""Outcome: what one task did to one message, in words that are safe in Flower: no phone number, no parameter."""
+"""TaskResult: what one task did to one message, in words that are safe in Flower: no phone number, no parameter."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class TaskResult:
     """Which attempt of which message, and its result. Only the text is set for something that is no message."""
 
     text: str
@@ -20,7 +20,7 @@ class Outcome:
         return f"{self.lane} attempt {self.attempt}: {self.text} · {self.message_id}"
 
 
-def summary(outcomes: Sequence[Outcome]) -> str:
+def summary(outcomes: Sequence[TaskResult]) -> str:
     """Several outcomes in one line: how many messages had which."""
     if len(outcomes) == 1:
         return str(outcomes[0])
