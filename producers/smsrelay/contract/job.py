@@ -69,7 +69,7 @@ Parameter = Annotated[
 Instant = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_no_bare_number)]
 
 
-class SendJob(BaseModel):
+class SendJob(BaseModel, frozen=True):
     """One SMS an app wants sent. Making it checks every field and raises ``Rejection``, which lists all that is wrong.
 
     Required:
@@ -102,7 +102,7 @@ class SendJob(BaseModel):
     reference.
     """
 
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", hide_input_in_errors=True, json_schema_extra=_SCHEMA)
+    model_config = ConfigDict(strict=True, extra="forbid", hide_input_in_errors=True, json_schema_extra=_SCHEMA)
 
     if TYPE_CHECKING:  # what the constructor accepts is wider than what the fields hold
 
