@@ -1,4 +1,4 @@
-"""A way to a Redis that loses one answer: of our scripts the first by which store.lua says what it applied, or one that is named.
+"""A way to a Redis that loses one answer: of our scripts the first by which apply.lua says what it applied, or one that is named.
 
 What was asked was done; who asked hears a reset.
 
@@ -30,7 +30,7 @@ class Lossy:
 
 @contextlib.contextmanager
 def losing_one_answer(target: int, command: bytes | None = None) -> Iterator[Lossy]:
-    """Open for the time of the context; ``command``: the one whose first answer is lost, in place of store.lua's."""
+    """Open for the time of the context; ``command``: the one whose first answer is lost, in place of apply.lua's."""
     lose = (b"EVALSHA", _APPLIED) if command is None else (b"\r\n" + command + b"\r\n", _ANY)
 
     class Connection(socketserver.BaseRequestHandler):

@@ -29,7 +29,7 @@ class ReplaySettings(OperatorSettings, ProducerSettings):
 
 
 class WorkerSettings(ReplaySettings):
-    """What workers and the stack at a desk need to know."""
+    """What workers and the local stack need to know."""
 
     vendor_url: str = Field(
         default="https://edisim.market.alicloudapi.com", description="Vendor's base URL for mainland numbers."
@@ -74,7 +74,7 @@ class WorkerSettings(ReplaySettings):
         if (earlier.data.get("app_key") is None) != (app_secret is None):
             raise ValueError("SMSRELAY_APP_KEY and SMSRELAY_APP_SECRET come together")
         if earlier.data.get("appcode") is None and app_secret is None:
-            raise ValueError("needs SMSRELAY_APPCODE, or SMSRELAY_APP_KEY with SMSRELAY_APP_SECRET")
+            raise ValueError("no credentials: set SMSRELAY_APPCODE, or SMSRELAY_APP_KEY and SMSRELAY_APP_SECRET")
         return app_secret
 
     @field_validator("vendor_url", "vendor_intl_url")

@@ -8,8 +8,8 @@ from smsrelay.settings import ProducerSettings
 
 
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", type=click.IntRange(1, 65535), default=8025, show_default=True)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", type=click.IntRange(1, 65535), default=8025, show_default=True, help="Port to listen on.")
 def receiver(host: str, port: int) -> None:
     """Take the vendor's status callbacks and put them on the queue."""
     with cli_errors():

@@ -32,8 +32,8 @@ def worker(arguments: tuple[str, ...]) -> None:
 
 
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", type=click.IntRange(1, 65535), default=5555, show_default=True)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", type=click.IntRange(1, 65535), default=5555, show_default=True, help="Port to listen on.")
 def flower(host: str, port: int) -> None:
     """Serve Flower's page of tasks and workers.
 

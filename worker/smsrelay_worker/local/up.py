@@ -32,10 +32,10 @@ _PORT = click.IntRange(1, 65535)
 @click.option(
     "--data", type=click.Path(path_type=Path), default=Path(".smsrelay"), show_default=True, help="Folder for data and logs."
 )
-@click.option("--broker-port", type=_PORT, default=Ports.broker, show_default=True)
-@click.option("--receiver-port", type=_PORT, default=Ports.receiver, show_default=True)
-@click.option("--flower-port", type=_PORT, default=Ports.flower, show_default=True)
-@click.option("--simulator-port", type=_PORT, default=Ports.simulator, show_default=True)
+@click.option("--broker-port", type=_PORT, default=Ports.broker, show_default=True, help="Port of the broker that it starts.")
+@click.option("--receiver-port", type=_PORT, default=Ports.receiver, show_default=True, help="Port of the receiver.")
+@click.option("--flower-port", type=_PORT, default=Ports.flower, show_default=True, help="Port of Flower.")
+@click.option("--simulator-port", type=_PORT, default=Ports.simulator, show_default=True, help="Port of the simulated vendor.")
 def up(simulator: bool, data: Path, **ports: int) -> None:
     """Run the whole relay on this machine until Ctrl-C."""
     chosen = Ports(**{name.removesuffix("_port"): port for name, port in ports.items()})

@@ -1,7 +1,7 @@
 """Scheduler: does what is due: retries, leases and report windows that ran out, overdue reports, expiries.
 
 Every worker process runs one; none is the leader, because acting twice is harmless. A process killed in between loses nothing: an
-entry stays in the agenda until the message's next transition, and a published id stays in the outbox until its attempt begins.
+entry stays in the schedule until the message's next transition, and a published id stays in the outbox until its attempt begins.
 Before a message is submitted again, or ended, for want of a report, its inbox is checked: the queue of reports may be behind.
 Raises ``StoreUnavailable`` or ``BrokerUnavailable``; the next turn does what this one could not. A message that raises an
 unexpected exception is logged and due again ten seconds later; the others are not held up.
@@ -85,7 +85,7 @@ class Scheduler:
         return list(zip(message_ids, self._records.read_many(message_ids), strict=True))
 
     def _sort(self, wakes: list[_Wake], polls: list[Reading], found: Sequence[tuple[str, Reading | None]]) -> list[None]:
-        """Find out what the agenda's time means for messages. Whatever a waiting report decides is done here."""
+        """Find out what a due time means for messages. Whatever a waiting report decides is done here."""
         for message_id, reading in found:
             if reading is None:
                 self._due.forget(message_id)

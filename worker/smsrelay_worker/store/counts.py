@@ -19,7 +19,7 @@ class Counts:
             return int(self._redis.zcard(keys.outbox(lane)))
 
     def not_final(self) -> int:
-        """Messages that are not final: each has an entry in the agenda."""
+        """Messages that are not final: each has an entry in the schedule."""
         with store_answers():
             return int(self._redis.zcard(keys.AGENDA))
 
