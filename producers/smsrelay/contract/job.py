@@ -14,7 +14,6 @@ from pydantic import (
     AwareDatetime,
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     ModelWrapValidatorHandler,
     ValidationError,
@@ -69,7 +68,7 @@ Parameter = Annotated[
 Instant = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_no_bare_number)]
 
 
-class SendJob(BaseModel, frozen=True):
+class SendJob(BaseModel, strict=True, frozen=True, extra="forbid", hide_input_in_errors=True, json_schema_extra=_SCHEMA):
     """One SMS an app wants sent. Making it checks every field and raises ``Rejection``, which lists all that is wrong.
 
     Required:
@@ -101,8 +100,6 @@ class SendJob(BaseModel, frozen=True):
     the job is enqueued, and raises ``Rejection`` there. A job is immutable; its repr shows neither number, parameters nor
     reference.
     """
-
-    model_config = ConfigDict(strict=True, extra="forbid", hide_input_in_errors=True, json_schema_extra=_SCHEMA)
 
     if TYPE_CHECKING:  # what the constructor accepts is wider than what the fields hold
 
