@@ -196,7 +196,7 @@ def test_what_needs_attention_in_the_store_is_found(doctor: Doctor, store: Redis
     found = {one["check"]: one for one in doctor.findings()}
     assert {name: one["severity"] for name, one in found.items()} == {
         "halted": "error",
-        "agenda": "error",
+        "schedule": "error",
         "undecodable": "warning",
         "parked reports": "warning",
         "dead letters": "warning",

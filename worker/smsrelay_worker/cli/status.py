@@ -43,7 +43,7 @@ def _status_lines(overview: StatusOverview) -> Iterator[str]:
         yield f"{lane.value}: {count} waiting"
     if overview.put_off:
         yield f"deferred by the halt: {overview.put_off}"
-    yield f"all lanes: {overview.agenda} not final: waiting, deferred, in flight, or awaiting a report"
+    yield f"all lanes: {overview.not_final} not final: waiting, deferred, in flight, or awaiting a report"
     yield f"reports: {overview.reports} not applied yet"
     yield f"dead: {overview.dead} failed or ended unknown"
     if not overview.workers:

@@ -40,7 +40,7 @@ class RelayCollector(Collector):
             {lane.value: count for lane, count in overview.waiting.items()},
         )
         yield _gauge("put_off", "Messages deferred by a halt.", overview.put_off)
-        yield _gauge("not_final", "Messages that have not reached a final state.", overview.agenda)
+        yield _gauge("not_final", "Messages that have not reached a final state.", overview.not_final)
         yield _gauge("reports_not_applied", "Status reports received and not applied yet.", overview.reports)
         yield _gauge("dead", "Messages that failed or ended unknown, within the retention.", overview.dead)
         yield _labelled("workers", "Live worker processes.", "queue", _by_queue(overview.workers))

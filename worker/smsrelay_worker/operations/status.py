@@ -20,7 +20,7 @@ class StatusOverview:
     rate: RateState
     waiting: Mapping[Lane, int]  # queued and not taken by a worker yet
     put_off: int  # deferred by a halt until it ends; not counted in ``waiting``
-    agenda: int  # not final: waiting, deferred, in flight, or awaiting a report
+    not_final: int  # waiting, deferred, in flight, or awaiting a report
     reports: int  # received and not applied yet
     dead: int  # failed or ended unknown, within the retention
     unlisted: Mapping[str, int]  # reports per status code that has no row in the policy
@@ -35,7 +35,7 @@ class StatusOverview:
             rate=operations.limiter.state(given_rate(workers)),
             waiting={lane: count.waiting(lane) for lane in Lane},
             put_off=operations.halted_messages.count(),
-            agenda=count.not_final(),
+            not_final=count.not_final(),
             reports=count.reports(),
             dead=operations.dead_letters.count(),
             unlisted=count.unlisted(),

@@ -55,7 +55,7 @@ def examine_messages(redis: Redis, now: int) -> list[Finding]:
     """What in the store needs attention; ``now`` is the store's clock in ms."""
     checks: dict[str, Callable[[], list[Finding]]] = {
         "halted": lambda: halted(RateLimiter(redis, 1.0).halted()),
-        "agenda": lambda: _agenda(redis.zcount(keys.AGENDA, "-inf", now - _OVERDUE)),
+        "schedule": lambda: _schedule(redis.zcount(keys.AGENDA, "-inf", now - _OVERDUE)),
         "undecodable": lambda: _undecodable(redis.llen(keys.UNDECODABLE)),
         "dead letters": lambda: _dead(redis.zcard(keys.DEAD)),
         "callbacks": lambda: stored_callbacks(redis, now),
@@ -114,13 +114,13 @@ def _clock_ahead(redis: Redis, wall_clock: Callable[[], float]) -> tuple[float, 
     return (time - answered if time > answered else time - asked), int(time)
 
 
-def _agenda(overdue: int) -> list[Finding]:
+def _schedule(overdue: int) -> list[Finding]:
     if overdue == 0:
         return []
     late = _OVERDUE // 1000
     problem = f"{overdue} messages are overdue by more than {late} s: no worker handles due messages, or none keeps up"
     remedy = "start workers, or look in their logs for `scheduler turn postponed` and `scheduler turn failed`"
-    return [error("agenda", problem, remedy)]
+    return [error("schedule", problem, remedy)]
 
 
 def _undecodable(kept: int) -> list[Finding]:
