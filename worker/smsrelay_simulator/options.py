@@ -41,7 +41,7 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     )
     add, fallback = parser.add_argument, Options()
     add("--host", default=fallback.host, help="address to listen on (%(default)s)")
-    add("--port", type=int, default=fallback.port, help="port to listen on (%(default)s); 0 takes a free one")
+    add("--port", type=_port, default=fallback.port, help="port to listen on (%(default)s); 0 takes a free one")
     add(
         "--appcode",
         default=environment.get("SIMULATOR_APPCODE"),
@@ -65,6 +65,13 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     add("--latency", type=float, default=fallback.latency, help="seconds before every answer (%(default)s)")
     add("--success-message", help="X-Ca-Error-Message header of successful answers, such as OK")
     return parser
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if port not in range(65_536):
+        raise argparse.ArgumentTypeError("a port is between 0 and 65535")
+    return port
 
 
 def _waits(text: str) -> tuple[float, ...]:

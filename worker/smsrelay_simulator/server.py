@@ -5,6 +5,7 @@ with uvicorn's message; SIGTERM and SIGINT end it within a second.
 """
 
 import asyncio
+import contextlib
 import socket
 from typing import Any
 
@@ -50,4 +51,5 @@ def serve(options: Options) -> None:
         timeout_keep_alive=60,  # seconds; long, so that a client's pool does not reuse connections that we have closed
         timeout_graceful_shutdown=1,
     )
-    AnnouncingServer(config).run()
+    with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again, once it has stopped
+        AnnouncingServer(config).run()

@@ -1,9 +1,11 @@
 """The simulator as a process: started, used by its URL, stopped."""
 
+import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 import requests
 
 from tests.support.simulator_client import Simulator
@@ -28,7 +30,8 @@ def test_a_submit_that_fails_once_is_reported_and_recorded_from_end_to_end():
         assert [record.outcome for record in simulator.submits()] == ["throttled", "accepted", "accepted"]
 
 
-def test_it_prints_when_it_is_ready_and_stops_on_a_signal():
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_prints_when_it_is_ready_and_stops_on_a_signal(number: signal.Signals):
     command = [sys.executable, "-m", "smsrelay_simulator", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -37,7 +40,7 @@ def test_it_prints_when_it_is_ready_and_stops_on_a_signal():
         assert line.startswith("simulator on http://127.0.0.1:")
         with Simulator(line.removeprefix("simulator on ").strip()) as simulator:
             assert simulator.stats().submits == 0
-            process.terminate()
+            process.send_signal(number)
             process.wait(10)
         assert process.stdout.read() == process.stderr.read() == ""
 
@@ -61,6 +64,13 @@ def test_a_port_in_use_ends_it_with_an_error():
         assert second.returncode != 0
         assert "address already in use" in second.stderr
         assert "simulator on" not in second.stdout
+
+
+def test_a_port_that_is_none_is_refused():
+    command = [sys.executable, "-m", "smsrelay_simulator", "--port", "99999"]
+    refused = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "between 0 and 65535" in refused.stderr
 
 
 def test_a_key_without_its_secret_is_refused():
