@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from smsrelay_worker.local.local_relay import LocalRelay, Ports
+from smsrelay_worker.local.stack import free_port
 from smsrelay_worker.local.up import announcement
 from smsrelay_worker.settings import WorkerSettings
 from tests.support.shell import Shell
@@ -69,6 +70,13 @@ def test_up_with_the_simulator_refuses_a_remote_broker_or_store(tmp_path: Path, 
     assert f"{next(iter(named))} names another host" in said.errors
     assert "real jobs would be marked delivered without being sent" in said.errors
     assert "guest:guest" not in said.errors
+
+
+def test_two_parts_with_one_port_are_refused_at_once(tmp_path: Path) -> None:
+    port = str(free_port())
+    said = Shell(tmp_path, {}).run("up", "--broker-port", str(free_port()), "--receiver-port", port, "--simulator-port", port)
+    assert said.code == 2
+    assert f"receiver: port {port} is that of simulator" in said.errors
 
 
 @pytest.mark.parametrize("options", [("--receiver-port", "70000"), ("--flower-port", "0")])

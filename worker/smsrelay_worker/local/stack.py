@@ -53,18 +53,26 @@ class Stack:
         self._supervisor: subprocess.Popen[bytes] | None = None
 
     @contextlib.contextmanager
-    def running(self) -> Iterator[None]:
-        """Start the stack, and stop it when the context ends. Raises ``StackFailed``."""
+    def running(self, stopping: Callable[[], bool] = lambda: False) -> Iterator[None]:
+        """Start the stack, and stop it when the context ends; ``stopping`` as for ``start``. Raises ``StackFailed``."""
         try:
-            self.start()
+            self.start(stopping)
             yield
         finally:
             self.stop()
 
-    def start(self) -> None:
-        """Start every part and wait until all are ready. Raises ``StackFailed`` if one is not in time, or its port is in use."""
+    def start(self, stopping: Callable[[], bool] = lambda: False) -> None:
+        """Start every part and wait until all are ready, or until ``stopping`` says that they are not wanted any more.
+
+        Raises ``StackFailed`` if one is not in time, its port is in use, or two have the same port.
+        """
+        users: dict[int, str] = {}
         for part in self._parts:
-            if part.port is not None and _is_open(part.port):
+            if part.port is None:
+                continue
+            if (other := users.setdefault(part.port, part.name)) != part.name:
+                raise StackFailed(f"{part.name}: port {part.port} is that of {other}")
+            if _is_open(part.port):
                 raise StackFailed(f"{part.name}: port {part.port} is in use, perhaps by a stack that is still stopping")
         self._data.mkdir(mode=0o700, parents=True, exist_ok=True)
         config = self._data / "supervisord.conf"
@@ -80,7 +88,7 @@ class Stack:
             start_new_session=True,
         )
         for part in self._parts:
-            self._wait(part)
+            self._wait(part, stopping)
 
     def stop(self) -> None:
         """Stop every part, the last one started first. Raises ``StackFailed`` if they do not stop in time."""
@@ -101,10 +109,10 @@ class Stack:
         """Whether supervisord itself has exited."""
         return self._supervisor is None or self._supervisor.poll() is not None
 
-    def _wait(self, part: Part) -> None:
+    def _wait(self, part: Part, stopping: Callable[[], bool]) -> None:
         ready = _readiness(part)
         until = time.monotonic() + _READY
-        while not ready():
+        while not stopping() and not ready():
             if self.ended() or time.monotonic() > until:
                 raise StackFailed(f"{part.name} did not start; see {self._data / (part.name + '.log')}")
             time.sleep(_POLL)

@@ -55,8 +55,9 @@ def up(simulator: bool, data: Path, **ports: int) -> None:
         signal.signal(number, lambda *_: stopped.set())
     stack = Stack(relay.parts(given), data, environment)
     try:
-        with stack.running():
-            click.echo(announcement(relay, settings, given))
+        with stack.running(stopped.is_set):
+            if not stopped.is_set():
+                click.echo(announcement(relay, settings, given))
             while not stopped.wait(1) and not stack.ended():
                 continue
             click.echo("stopping; the worker first finishes what it has submitted …")
