@@ -80,7 +80,12 @@ def test_status_tells_people_and_machines_the_same(
     code, lines = run(environment, tmp_path, "status", "--json")
     told = json.loads("\n".join(lines))
     assert code == 0
-    assert (told["waiting"], told["not_final"], told["reports"], told["dead"]) == ({"otp": 0, "notice": 0, "marketing": 3}, 3, 0, 0)
+    assert (told["waiting"], told["not_final"], told["reports"], told["dead"]) == (
+        {"otp": 0, "notice": 0, "marketing": 3},
+        3,
+        0,
+        0,
+    )
     assert told["rate"]["configured"] == 100
     assert told["rate"]["halted"]["code"] == "A403"
     assert told["rate"]["circuit"]["probe"] > told["rate"]["circuit"]["since"]
