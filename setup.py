@@ -12,6 +12,9 @@ from setuptools import setup
 
 _LINK = re.compile(r"(?P<image>!?)\[(?P<text>(?:!\[[^\]]*\]\([^)]*\)|[^\]])*)\]\((?P<target>[^)\s]+)\)")
 _ABSOLUTE = re.compile(r"[a-z]+:")
+_UNRELEASED = re.compile(
+    r"<!-- unreleased -->.*?<!-- /unreleased -->\n\n", re.DOTALL
+)  # true of a clone, not of what is published
 
 
 def long_description(readme: str, source: str | None, version: str) -> str:
@@ -27,7 +30,7 @@ def long_description(readme: str, source: str | None, version: str) -> str:
         path = target.partition("#")[0]
         return text if not path or path in text or link["image"] else f"{text} (`{path}`)"
 
-    return _LINK.sub(elsewhere, readme)
+    return _LINK.sub(elsewhere, _UNRELEASED.sub("", readme))
 
 
 if __name__ == "__main__":

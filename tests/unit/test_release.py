@@ -90,6 +90,13 @@ def test_links_of_the_readme_are_names_of_files_until_then() -> None:
     assert page == "a (`docs/a.md`) docs/c.md d e [g](https://h.example)"
 
 
+def test_what_is_published_does_not_say_that_it_is_not() -> None:
+    page = long_description()(text_of("README.md"), None, "1")
+    assert "not on PyPI" in text_of("README.md")
+    assert "not on PyPI" not in page
+    assert "`smsrelay[all]`" in page
+
+
 def workflow() -> dict[str, Any]:
     return dict(yaml.safe_load(WORKFLOW.read_text("utf-8")))
 

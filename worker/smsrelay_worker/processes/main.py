@@ -31,7 +31,7 @@ _EXTRA_TIME = 5.0  # seconds that a quitting child has beyond its own limit, at 
 @click.option("--together", is_flag=True, help="One process for all queues: less memory, but queues wait for each other.")
 @click.option("--events/--no-events", default=True, show_default=True, help="Send the task events that Flower shows.")
 def main(name: str, queues: str, together: bool, events: bool) -> None:
-    """Attempt messages, apply reports, run the scheduler."""
+    """Submit messages, apply reports and run what is due."""
     workers = _selected(queues)
     if together:
         workers = (merged(workers),)
