@@ -1,7 +1,7 @@
-"""Whether a message's final state agrees with what the simulator did; pure.
+"""Checks that a message's final state agrees with what the simulator did. Pure.
 
-Enters: a case with its record, and the policy's rows. Leaves: a sentence for each disagreement. A report that was sent and not
-answered 200 may have been applied or not; one that was answered 200 must have been.
+Takes a case with its record, and the policy's rows; returns one sentence per disagreement. A report answered 200 must have been
+applied. A report that was sent but not answered 200 may or may not have been applied.
 """
 
 from collections.abc import Callable, Iterator

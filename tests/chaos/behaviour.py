@@ -1,7 +1,7 @@
-"""What the vendor is told to do with a message, chosen by weight.
+"""Picks, by weight, how the simulated vendor treats a message.
 
-Enters: a seeded ``Random`` and a lane. Leaves: a script for the simulator, as a ``sim:`` sequence of a parameter or, where that
-notation does not reach, as JSON for one recipient. Names say what is played, step by step.
+Takes a seeded ``Random`` and a lane; returns a script for the simulator: a ``sim:`` sequence in a parameter or, where that
+notation cannot express it, JSON for a single recipient. Each behaviour's name lists its steps in order.
 """
 
 from dataclasses import dataclass

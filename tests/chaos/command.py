@@ -1,7 +1,7 @@
-"""``python -m tests.chaos --minutes 5 --seed 7``: the run, from the start of the processes to the table.
+"""``python -m tests.chaos --minutes 5 --seed 7``: a whole run, from starting the processes to printing the table.
 
-Enters: arguments. Leaves: the table on standard output, exit code 0 only when every condition held; else also the offending
-timelines, and a folder with all of them and the logs of every process.
+Prints the table on standard output and exits 0 only when every condition held. Otherwise it also prints the offending timelines,
+and keeps a folder with all of them and the logs of every process.
 """
 
 import argparse

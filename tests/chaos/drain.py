@@ -1,7 +1,7 @@
-"""The drain: waits, after the last fault, until nothing is left to do; nobody helps.
+"""Waits after the last fault until all work is done, without intervening.
 
-Enters: a stage. Leaves: how long it took until every message was final, and until nothing was queued or in anybody's hands; or
-what is left at the deadline. Reports that the simulator has still to bring belong to what is left.
+Takes a stage; returns how long it took until every message was final, and until nothing was queued or in progress, or else what
+is left at the deadline. Reports that the simulator has yet to deliver count as left.
 """
 
 import time

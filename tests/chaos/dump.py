@@ -1,7 +1,7 @@
-"""What is left of a run that failed: for each offending message everything that is known, in one file.
+"""Writes everything known about each offending message of a failed run, one file per message.
 
-Enters: cases, offences, the diary of faults. Leaves: files in a folder, beside the logs of all processes; and a short text for
-the terminal.
+Takes the cases, the offences and the log of faults. Writes the files to a folder, beside the logs of all processes, and returns a
+short text for the terminal.
 """
 
 from collections import defaultdict

@@ -1,7 +1,7 @@
-"""The evidence: of every message what the app knows, what the store says, and what the simulator did, side by side.
+"""Collects, for every message, what the app knows, what the store says and what the simulator did.
 
-Enters: what was sent, a store and a simulator. Leaves: one ``Case`` a message, also for those that only the store or the
-simulator knows. Message and attempt of a submit stand in its callback URL.
+Takes what was sent, a store and a simulator; returns one ``Case`` per message, including messages that only the store or the
+simulator knows. A submit's message and attempt are read from its callback URL.
 """
 
 import re

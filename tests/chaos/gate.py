@@ -1,6 +1,6 @@
-"""The proxy's process, and its commands as calls.
+"""Runs the proxy as a process and sends it commands.
 
-Enters: routes by name. Leaves: their ports; cuts, refusals and silences. Raises ``RuntimeError`` when the proxy is gone.
+Takes the routes by name; gives their ports, and cuts, refuses or silences them. Raises ``RuntimeError`` when the proxy has died.
 """
 
 import json

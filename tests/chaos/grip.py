@@ -1,6 +1,6 @@
-"""A grip: a message in a worker's hands, from the moment its task was received until the task was over or the worker was killed.
+"""A grip: the time a worker holds a message, from receiving its task until the task ends or the worker is killed.
 
-Enters: what ``observed`` wrote, line by line. Leaves: grips; a last line cut off by a kill is dropped.
+Parses what ``observed`` wrote, line by line, into grips. A last line truncated by a kill is dropped.
 """
 
 from collections.abc import Iterator

@@ -1,11 +1,11 @@
-"""The judge: whether every message was treated as promised; pure.
+"""Judges whether every message was treated as promised. Pure.
 
-Enters: cases and the policy's rows. Leaves: an ``Offence`` for each thing that must not be. The conditions, by number:
+Takes the cases and the policy's rows; returns an ``Offence`` for each violation. The conditions, by number:
 1. an accepted message is in exactly one final state, and that state agrees with what the simulator did;
 2. no attempt was submitted twice, and each further attempt has a reason in the timeline that the policy allows and the simulator
    confirms;
-3. a report that was answered 200 stands in the timeline.
-The fourth, that the backlog drains by itself, is seen by ``drain``.
+3. a report that was answered 200 is in the timeline.
+The fourth condition, that the backlog drains by itself, is checked by ``drain``.
 """
 
 from collections import Counter

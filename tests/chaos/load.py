@@ -1,9 +1,9 @@
-"""The load: an app that enqueues by the plan, and goes on asking until it has an answer.
+"""The load: an app that enqueues according to the plan and retries until it gets an answer.
 
-Enters: batches by their time. Leaves: a ``Sent`` for each message: its id, and whether it was accepted, that is, whether a call
-returned. A store that does not answer is asked again with the same references, until ``give_up``; without a reference it is asked
-once. A refusal of ours ends the run, for it is a fault of the run. Any other exception than the documented ones is kept for the
-judge, and taken for a store that does not answer.
+Takes batches by their time; returns a ``Sent`` for each message: its id, and whether it was accepted, that is, whether a call
+returned. When the store does not answer, the call is repeated with the same references until ``give_up``; a call without a
+reference is made only once. If the relay rejects a job, the run ends, because the run itself is at fault. An undocumented
+exception is recorded for the judge and otherwise treated like a store that does not answer.
 """
 
 import logging

@@ -1,8 +1,8 @@
-"""The RabbitMQ node of a run that has one as its broker: a part that faults break, and how many tasks are left in it.
+"""The RabbitMQ node of a run that uses RabbitMQ as its broker: a part that faults can break, and a count of the tasks left in it.
 
-Enters: a folder. Leaves: the part and its port; counts asked of the node itself, past the proxy. A node that does not answer, or
-whose queues have no leader yet, counts as one task, so that nobody takes it for empty. Raises ``RuntimeError`` where RabbitMQ is
-not installed and cannot be.
+Takes a folder; gives the part, its port, and task counts read from the node directly, bypassing the proxy. A node that does not
+answer, or whose queues have no leader yet, counts as one task, so that it is never mistaken for empty. Raises ``RuntimeError``
+when RabbitMQ is not installed and cannot be.
 """
 
 import subprocess

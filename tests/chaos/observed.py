@@ -1,8 +1,8 @@
-"""A worker with two observers that write down what its processes hold; started as ``smsrelay worker`` starts ``processes.main``.
+"""Runs a worker with two observers that record which tasks its processes hold.
 
-Enters: the environment of a worker, and the folder CHAOS_HELD. Leaves: a file for each process, named by its pid, with a line for
-each task that was received (``ms + task ids``) or is over (``ms - task``), written at once, so that a killed process leaves what
-it held behind. The product is unchanged.
+Started as ``smsrelay worker`` starts ``processes.main``. Takes a worker's environment and the folder CHAOS_HELD. Each process
+writes a file named by its pid, with one line per task received (``ms + task ids``) or ended (``ms - task``). Lines are written
+immediately, so the file of a killed process still shows what it held. The product itself is unchanged.
 """
 
 import os

@@ -1,7 +1,7 @@
-"""A part of the run: started, killed, frozen, and started again by whoever starts it, as a service manager would.
+"""A part of the run: a process that is started, killed, frozen and restarted by its supervisor, as a service manager would.
 
-Enters: a command. Leaves: a running process and its log, one file for all its lives. When it ends by itself, ``revive`` starts it
-again and says so. A worker has children, one for each queue, which it replaces itself; they can be killed and frozen singly.
+Takes a command; gives a running process and its log, one file across all restarts. When the process exits by itself, ``revive``
+restarts it and reports that. A worker has one child per queue and replaces them itself; children can be killed and frozen singly.
 """
 
 import contextlib

@@ -1,11 +1,11 @@
-"""A TCP proxy that can be told to misbehave: every way between the processes of the run that a fault may cut goes through it.
+"""A TCP proxy that misbehaves on command: every connection between processes that a fault may cut goes through it.
 
-Enters: routes as arguments (``store=6400:6390``, or several targets after the colon, joined by commas, among which connections
-are spread), then one JSON object a line on standard input: ``{"route": "store", "do": "cut"}``. Leaves: ``ready`` and then ``ok``
-a command on standard output. Ends when its standard input does.
+Takes routes as arguments (``store=6400:6390``, or several comma-separated targets after the colon, among which connections are
+spread), then one JSON object per line on standard input: ``{"route": "store", "do": "cut"}``. Prints ``ready``, then ``ok`` after
+each command. Ends when its standard input does.
 
-``cut`` resets every open connection · ``refuse`` also takes no new one · ``silence`` forwards nothing, and keeps all connections
-open · ``deafen`` forwards requests and drops their answers · ``open`` ends any of these.
+``cut`` resets every open connection · ``refuse`` also accepts no new ones · ``silence`` forwards nothing but keeps all
+connections open · ``deafen`` forwards requests and drops their answers · ``open`` ends any of these.
 """
 
 import asyncio

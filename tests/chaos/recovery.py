@@ -1,7 +1,7 @@
-"""How long what a fault took hold of had to wait; pure.
+"""Measures how long messages affected by a fault had to wait. Pure.
 
-Enters: cases, kills, and the messages each killed worker held. Leaves: waits in seconds by what had happened, and how uncertain
-attempts were settled. Instants are ms since the epoch, on the one clock of the machine that everything runs on.
+Takes the cases, the kills, and the messages each killed worker held; returns the waits in seconds by cause, and how uncertain
+attempts were settled. Instants are epoch ms, on the single clock of the machine that runs everything.
 """
 
 from collections import Counter, defaultdict

@@ -1,6 +1,6 @@
-"""The rows of the policy in force, as the judge reads them: from the file, without the product's reader.
+"""The rows of the policy in force, as the judge reads them: parsed from the file without the product's own reader.
 
-Enters: the text of a policy file. Leaves: what each report code means, and which rules may cause a further attempt how often.
+Takes the text of a policy file; returns what each report code means, and which rules may cause a further attempt and how often.
 """
 
 import tomllib

@@ -1,12 +1,12 @@
-"""The stage: the whole relay as real processes, a proxy on every way between them, and the simulator out of reach of any fault.
+"""The stage: the whole relay as real processes, a proxy on every connection between them, and a simulator no fault can reach.
 
     app ──▶ store ◀── workers ──────────────▶ simulator          ▶ and ◀ between app, workers, receivers and the
                        workers ◀── broker ◀── receivers ◀── ┘      Valkey server, and before the receivers, pass the proxy
 
-The broker is that Valkey server too, or a RabbitMQ node. Each worker has a way of its own to the store.
+The broker is the same Valkey server, or a RabbitMQ node. Each worker has its own route to the store.
 
-Enters: a folder and the number of processes. Leaves: running parts, their settings, and a store that is read past the proxy.
-Raises ``RuntimeError`` when a part does not come up.
+Takes a folder and the number of processes; gives the running parts, their settings, and a store read directly, bypassing the
+proxy. Raises ``RuntimeError`` when a part does not come up.
 """
 
 import contextlib

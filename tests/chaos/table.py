@@ -1,6 +1,6 @@
-"""The table that a run ends with, in Markdown.
+"""The Markdown table printed at the end of a run.
 
-Enters: everything that was found. Leaves: text, fit for docs/benchmarks as it is.
+Takes all findings; returns text that can go into docs/benchmarks unchanged.
 """
 
 import os

@@ -1,6 +1,6 @@
-"""How long things take in a run: the packaged policy with seconds in place of minutes and hours, and what workers are given.
+"""The durations used in a run: the packaged policy with seconds in place of minutes and hours, and the workers' timeouts.
 
-Enters: nothing. Leaves: the text of a policy file. Fails with ``ValueError`` when the packaged file has no such line any more.
+Returns the text of a policy file. Raises ``ValueError`` when the packaged file no longer contains an expected line.
 """
 
 import re
