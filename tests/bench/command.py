@@ -1,7 +1,7 @@
-"""``python -m tests.bench``: measures row by row, keeps the results, prints the table.
+"""``python -m tests.bench``: measures row by row, stores the results, prints the table.
 
-Enters: options. Leaves: the table on standard output, the results as JSON in ``.bench/``, with ``--write`` the table in the docs.
-A row that fails is told with the folder of its logs, the others go on, and the exit code is 1.
+Prints the table on standard output, stores the results as JSON in ``.bench/``, and with ``--write`` puts the table in the docs.
+When a row fails, the folder of its logs is reported, the other rows still run, and the exit code is 1.
 """
 
 import json

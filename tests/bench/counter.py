@@ -1,9 +1,9 @@
-"""A proxy before Redis that counts what clients send: ``python -m tests.bench.counter PORT REDIS_PORT FILE``.
+"""A proxy in front of Redis that counts what clients send: ``python -m tests.bench.counter PORT REDIS_PORT FILE``.
 
-Enters: connections of Redis clients. Leaves: the same bytes to Redis and back, and on every SIGUSR1 a JSON object in FILE: how
-many commands of each name were sent, scripts by their file; and how many times something was sent, which is about how many
-round trips there were. Commands inside scripts are not seen here, they cost no trip. It delays every command by about 0.1 ms, so
-counts are taken with it and speeds without.
+Forwards the bytes between Redis clients and Redis unchanged. On every SIGUSR1 it writes a JSON object to FILE: how many commands
+of each name were sent, scripts by their file; and how many sends there were, which is about the number of round trips. Commands
+inside scripts are not visible here and cost no round trip. The proxy delays every command by about 0.1 ms, so measure counts with
+it and speeds without it.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
-"""Figures: what is reckoned from what was measured. Pure.
+"""Figures: statistics computed from the measurements. Pure.
 
-Enters: samples, instants in nanoseconds. Leaves: medians, spreads, rates, and the busiest second. An empty series has no figure
-and raises ``ValueError``.
+Takes samples, and instants in nanoseconds; returns medians, spreads, rates, and the busiest second. Raises ``ValueError`` for an
+empty series.
 """
 
 import math

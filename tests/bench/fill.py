@@ -1,7 +1,7 @@
 """An app of the relay: ``python -m tests.bench.fill HOW LANE COUNT FIRST``, HOW being ``single`` or ``bulk``.
 
-Leaves: COUNT messages enqueued, to the numbers from FIRST on; prints as JSON how many seconds it took, the making of each job
-included. Settings come from the environment.
+Enqueues COUNT messages, to numbers from FIRST on, and prints as JSON how many seconds it took, including the time to build each
+job. Settings come from the environment.
 """
 
 import json

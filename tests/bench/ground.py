@@ -1,7 +1,7 @@
-"""Ground: what one measurement stands on: a fresh Valkey and the vendor, for the relay and the baseline alike.
+"""Ground: what a single measurement runs on, a fresh Valkey and the vendor, the same for the relay and the baseline.
 
-Enters: conditions. Leaves: a ``Ground``; every process is ended and the folder removed with the context, or, when something
-failed, kept and named in the error.
+Takes conditions; yields a ``Ground``. When the context ends, every process is stopped and the folder removed; after a failure the
+folder is kept and named in the error.
 """
 
 import contextlib

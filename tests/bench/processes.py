@@ -1,7 +1,7 @@
-"""Processes: everything a measurement starts, with all that those start in turn, ended together whatever happens.
+"""Processes: everything a measurement starts, including their descendants, always ended together.
 
-Enters: commands and environments. Leaves: running processes, their logs in one folder. Raises ``PartFailed``, which names the
-log, when one ends or does not come up in time.
+Takes commands and environments; runs the processes, with their logs in one folder. Raises ``PartFailed``, which names the log,
+when a process exits or does not come up in time.
 """
 
 import contextlib

@@ -1,6 +1,6 @@
-"""Result: what a row of the table holds, and whether its target was reached. Pure, and kept as JSON.
+"""Result: what a row of the table holds, and whether it met its target. Pure; stored as JSON.
 
-Enters: samples of each run, and a target. Leaves: ``Figure`` values. JSON of another shape raises ``TypeError``.
+Takes the samples of each run and a target; returns ``Figure`` values. Raises ``TypeError`` for JSON of any other shape.
 """
 
 from dataclasses import asdict, dataclass

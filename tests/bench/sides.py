@@ -1,6 +1,6 @@
-"""Sides: the relay and the baseline as a measurement sees them: how each is filled, started, and called back.
+"""Sides: the relay and the baseline as a measurement sees them, that is, how each is filled, started and called back.
 
-Enters: a ``Ground``. Leaves: processes on it. The commands of both stand here and nowhere else.
+Takes a ``Ground``; starts processes on it. The commands of both sides are defined here and nowhere else.
 """
 
 import json

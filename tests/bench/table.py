@@ -1,6 +1,6 @@
-"""The table that a run ends with, in Markdown. Pure.
+"""The Markdown table printed at the end of a run. Pure.
 
-Enters: conditions as text, figures by row. Leaves: text fit for docs/benchmarks as it is.
+Takes the conditions as text, and the figures by row; returns text that can go into docs/benchmarks unchanged.
 """
 
 import math

@@ -1,9 +1,9 @@
-"""The vendor of the benchmark: accepts every submit after a fixed latency and notes when it arrived.
+"""The vendor of the benchmark: accepts every submit after a fixed latency and records when it arrived.
 
-``python -m tests.bench.vendor PORT LATENCY`` (seconds). Enters: submits, as form posts. Leaves: the vendor's answer, and for the
-benchmark ``GET /arrivals`` (pairs of int64: CLOCK_MONOTONIC in ns, digits of the number) and ``GET /stats`` (JSON: how many
-arrived, this process's CPU seconds). Nothing fails by chance; a request that is not HTTP ends its connection. It parses no more
-than it needs, so that it is not what is measured.
+``python -m tests.bench.vendor PORT LATENCY`` (seconds). Takes submits as form posts and returns the vendor's answer. The
+benchmark reads ``GET /arrivals`` (pairs of int64: CLOCK_MONOTONIC in ns, digits of the number) and ``GET /stats`` (JSON: how many
+arrived, this process's CPU seconds). There are no random failures; a request that is not HTTP ends its connection. It parses no
+more than it needs, so that it does not become the bottleneck being measured.
 """
 
 import array

@@ -1,7 +1,7 @@
-"""What must not be found, and how it is looked for: a search that also reads base64, percent, HTML and JSON escapes,
-spaced digits, full width and Chinese numerals.
+"""The strings that must not leak, and the search for them.
 
-Enters: people and keys of one run, and texts by the place they come from. Leaves: ``Finding`` values, one a place and needle.
+The search also decodes base64, percent, HTML and JSON escapes, spaced digits, full-width and Chinese numerals. Takes the people
+and keys of one run, and texts by the place they come from; returns ``Finding`` values, one per place and needle.
 """
 
 import base64

@@ -1,7 +1,7 @@
-"""The stage: the whole relay as real processes of one temporary folder, with keys that can be recognised.
+"""The stage: the whole relay as real processes in one temporary folder, with recognisable keys.
 
-Enters: a folder. Leaves: a ``Stage`` with its URLs, store, simulator and Flower while it runs. The broker's URL carries a
-password: Valkey's default user takes any, so it is a key like the others.
+Takes a folder; yields a ``Stage`` with its URLs, store, simulator and Flower while it runs. The broker's URL carries a password:
+Valkey's default user accepts any, so it serves as one more key to look for.
 """
 
 import os

@@ -1,7 +1,7 @@
 """An app of the baseline: ``python -m tests.bench.baseline.fill HOW COUNT FIRST``, HOW ``single`` or ``bulk``.
 
-Leaves: COUNT tasks on the queue, to numbers from FIRST on; prints as JSON how many seconds it took. ``single`` calls ``delay``
-for each, ``bulk`` publishes groups, Celery's idiom for many.
+Queues COUNT tasks, to numbers from FIRST on, and prints as JSON how many seconds it took. ``single`` calls ``delay`` for each;
+``bulk`` publishes groups, Celery's idiom for many tasks.
 """
 
 import json

@@ -1,8 +1,8 @@
-"""Sending an SMS and noting its status, as a plain Celery app: ``celery -A tests.bench.baseline.tasks worker -Q sms``.
+"""Sends an SMS and records its status, as a plain Celery app: ``celery -A tests.bench.baseline.tasks worker -Q sms``.
 
-Enters: ``send_sms.delay(id, to, template, params)``, ``apply_status.delay(…)``. Leaves: one POST to the vendor, and the message's
-state in a Redis hash. A request that fails is retried by Celery. Every setting that makes it faster than Celery's defaults is
-commented; where defaults are as fast they are left alone.
+``send_sms.delay(id, to, template, params)`` makes one POST to the vendor; it and ``apply_status.delay(…)`` keep the message's
+state in a Redis hash. Celery retries a request that fails. Every setting that makes this faster than Celery's defaults has a
+comment; where the defaults are as fast, they are left alone.
 """
 
 import os

@@ -1,6 +1,6 @@
 """The vendor's callback as a Flask route: ``gunicorn -k gevent -w 1 tests.bench.baseline.web:web``.
 
-Enters: a status report. Leaves: a task on the queue, then 200. A broker that is away makes it 500, and the vendor may call again.
+Takes a status report, queues a task, then answers 200. When the broker is down it answers 500, and the vendor may call again.
 """
 
 from flask import Flask, request
