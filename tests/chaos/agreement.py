@@ -16,7 +16,7 @@ _Check = Callable[[Case, Record, Entry, Rows], Iterator[str]]
 
 
 def disagreements(case: Case, record: Record, rows: Rows) -> Iterator[str]:
-    """Every way in which store and simulator differ."""
+    """Every disagreement between store and simulator, as sentences."""
     yield from _about_the_number(case)
     if record.state is not State.DELIVERED and any(code == "200" for _, code in case.told):
         yield f"{record.state.value}, yet a 200 was answered 200"
@@ -34,7 +34,7 @@ def _about_the_number(case: Case) -> Iterator[str]:
 
 
 def _deciding(record: Record) -> Entry:
-    """The line that brought the final state."""
+    """The timeline entry that made the state final."""
     line = record.timeline[-1]
     for before in reversed(record.timeline):
         if before.state is not record.state:

@@ -15,7 +15,7 @@ _Step = dict[str, Any] | str
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """One way the vendor may take a message. ``steps`` that are all texts travel as a ``sim:`` parameter."""
+    """One way the vendor may treat a message. ``steps`` that are all strings are sent as a ``sim:`` parameter."""
 
     name: str
     weight: int
@@ -23,7 +23,7 @@ class Behaviour:
 
     @property
     def sequence(self) -> str | None:
-        """The steps as a parameter, where they all are texts."""
+        """The steps as a parameter, if all are strings."""
         texts = [step for step in self.steps if isinstance(step, str)]
         return "sim:" + "/".join(texts) if len(texts) == len(self.steps) else None
 
@@ -54,7 +54,7 @@ BEHAVIOURS = (
     Behaviour("200 late", 30, (_reports(_report(200, 6)),)),
     Behaviour("200 in the priced shape", 20, (_reports(_report(200, 0.5, shape="priced")),)),
     Behaviour("200 in the misprinted shape", 10, (_reports(_report(200, 0.5, shape="misprint")),)),
-    # reports that ask for another attempt, and that end it
+    # reports that call for another attempt, and reports that end the message
     _told("503/200", 30),
     _told("505/210/200", 15),
     _told("210/200", 20),
@@ -75,7 +75,7 @@ BEHAVIOURS = (
     Behaviour("503, then 200 of the same submit", 8, (_reports(_report(503, 0.3), _report(200, 2)), "200")),
     Behaviour("200 after the deadline", 3, (_reports(_report(200, REPORT_DEADLINE + 3)),)),
     Behaviour("forged 504, true 200", 8, (_reports(_report(504, 0.1, forged=True), _report(200, 0.8)),)),
-    # no answer, or one that says nothing
+    # no answer, or a meaningless one
     _told("reset_before/200", 12),
     _told("reset_after+200", 20),
     _told("reset_after+never/200", 8),
@@ -92,19 +92,19 @@ BEHAVIOURS = (
     _told("1999/200", 6),
     _told("garbage+200", 10),
     _told("empty/200", 5),
-    # refused, throttled, not reached
+    # rejected, throttled, unreachable
     _told("i005", 10),
     _told("refused_400", 6),
-    # rare: a throttled submit stops everybody's for a second or more
+    # rare: one throttled submit pauses all submits for a second or more
     _told("throttled_429/200", 1),
     _told("throttled_T/throttled_403/503/200", 1),
-    _told("quota_exhausted/200", 1),  # halts everybody until a probe is answered
+    _told("quota_exhausted/200", 1),  # halts all submits until a probe is answered
     _told("D504CO/200", 12),
     _told("unreachable_503/D503/200", 10),
 )
 
 # A put-off, told late enough for the worker to be cut off before; then, whoever begins the attempt again, no word of it.
-_PUT_OFF_FOR = 1.5  # seconds until it is told
+_PUT_OFF_FOR = 1.5  # seconds before the vendor answers
 _NO_WORD = ({"answer": "reset_after", "reports": []}, "200")
 _THROTTLED = {"answer": "throttled_429", "delay": _PUT_OFF_FOR}
 _HALTED = {"answer": "quota_exhausted", "delay": _PUT_OFF_FOR}
@@ -115,5 +115,5 @@ _WEIGHTS = [behaviour.weight for behaviour in BEHAVIOURS]
 
 
 def choose(random: Random) -> Behaviour:
-    """One behaviour by weight."""
+    """Pick one behaviour by weight."""
     return random.choices(BEHAVIOURS, _WEIGHTS)[0]

@@ -41,7 +41,7 @@ from tests.chaos.table import Findings, table
 from tests.chaos.windows import short_policy
 from tests.chaos.worker_logs import replaced
 
-_DRAIN = 300.0  # seconds; a task in a killed worker's hands comes back after the visibility timeout of 120
+_DRAIN = 300.0  # seconds; a killed worker's task is redelivered after the visibility timeout of 120
 _TAIL = 5.0  # seconds of load after the last fault
 
 
@@ -52,13 +52,13 @@ class Run:
     minutes: float
     seed: int
     rate: float
-    faults: str  # kinds whose name begins so; "none": none
-    every: float  # seconds between two, on average
+    faults: str  # kinds whose name starts with this; "none": none
+    every: float  # mean seconds between faults
     bursts: bool  # and silences alone
-    apart: bool  # broker and store at two URLs
-    rabbitmq: bool  # the broker is RabbitMQ; then they are apart
+    apart: bool  # broker and store have separate URLs
+    rabbitmq: bool  # the broker is RabbitMQ; implies ``apart``
     folder: Path = field(repr=False)
-    keep: bool  # the folder of a run in which every condition held
+    keep: bool  # keep the folder even when every condition held
 
 
 def main() -> None:
@@ -79,7 +79,7 @@ def main() -> None:
 
 
 def play(run: Run) -> tuple[Findings, list[tuple[int, str]]]:
-    """Load and faults, the drain, the end of the workers, the judgement."""
+    """Run the load and the faults, drain, stop the workers, judge."""
     seconds = run.minutes * 60
     stage = Stage(run.folder, run.apart, Node(run.folder) if run.rabbitmq else None)
     with stage.running(), Pulse() as pulse:
@@ -167,7 +167,7 @@ def _load(stage: Stage) -> Load:
 
 
 def _logs(file: Path) -> None:
-    """What the app of the load logs goes to a file."""
+    """Send the load app's log to a file."""
     logging.basicConfig(filename=file, format="%(asctime)s %(message)s")
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(file.open("a", encoding="utf-8")))
 

@@ -20,7 +20,7 @@ _FINAL = {state.value for state in State if state.final}
 
 @dataclass(frozen=True, slots=True)
 class Drained:
-    """Seconds after the last fault; None: not before the deadline. ``left`` says what was left then."""
+    """Seconds after the last fault; None: not before the deadline. ``left`` describes what remained then."""
 
     final_after: float | None
     empty_after: float | None

@@ -1,4 +1,4 @@
-"""The ending: what the workers look like after the drain, and whether each of their processes stops when it is told to.
+"""The ending: the workers' state after the drain, and whether each of their processes stops when told to.
 
 Takes a stage whose every fault is over. Returns what was found; ``offences_of`` it is pure.
 """
@@ -13,7 +13,7 @@ from tests.chaos.judge import Offence
 from tests.chaos.stage import Stage
 from tests.chaos.worker_logs import hung
 
-STOP_WITHIN = 20.0  # seconds that a process with nothing in hand may take
+STOP_WITHIN = 20.0  # seconds an idle process may take to stop
 _SETTLED_WITHIN = 40.0  # seconds: a dead process is listed for 20 s, a new one after it has started
 _POLL = 1.0
 
@@ -44,7 +44,7 @@ def watch_the_end(stage: Stage) -> Ending:
 
 
 def offences_of(ending: Ending) -> Iterator[Offence]:
-    """What is not as it has to be."""
+    """An offence for everything that is wrong."""
     if missing := sorted(ending.alive - ending.listed):
         yield Offence(7, "", f"{len(missing)} worker processes are alive and not listed by smsrelay status: {missing}")
     if gone := sorted(ending.listed - ending.alive):

@@ -24,30 +24,30 @@ _AT_ONCE = 1000
 
 @dataclass(frozen=True, slots=True)
 class Submit:
-    """A submit as the simulator saw it, and the attempt it was."""
+    """A submit as the simulator saw it, and which attempt it was."""
 
     attempt: int
     seen: SubmitRecord
 
     @property
     def executed(self) -> bool:
-        """Whether the vendor took it up; what the gateway throttled is no attempt."""
+        """Whether the vendor processed it; a submit throttled by the gateway is not an attempt."""
         return self.seen.outcome not in _NOT_EXECUTED
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One message. Forged callbacks are left out: they are no reports."""
+    """One message. Forged callbacks are left out: they are not reports."""
 
     message_id: str
     sent: Sent | None
     record: Record | None
     submits: tuple[Submit, ...]
-    callbacks: tuple[tuple[int, CallbackRecord], ...]  # with the attempt each is about
+    callbacks: tuple[tuple[int, CallbackRecord], ...]  # each with its attempt
 
     @property
     def owed(self) -> bool:
-        """Whether a call returned: from then on the message must end."""
+        """Whether the enqueue call returned; from then on the message must reach a final state."""
         return self.sent is not None and self.sent.accepted
 
     @property
@@ -62,7 +62,7 @@ class Case:
 
 
 def gather(redis: Redis, simulator: Simulator, sent: Sequence[Sent]) -> list[Case]:
-    """Everything that is known, one case a message."""
+    """Everything known, one case per message."""
     submits, callbacks = defaultdict(list), defaultdict(list)
     for submit in simulator.submits():
         message_id, attempt = _attempt(submit.callback_url)

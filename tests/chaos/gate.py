@@ -16,7 +16,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 
 class Gate:
-    """Every way that a fault may cut."""
+    """Every route that a fault may cut."""
 
     def __init__(self, targets: Mapping[str, Sequence[int]]) -> None:
         self._ports = {name: free_port() for name in targets}
@@ -25,7 +25,7 @@ class Gate:
         self._speaking = threading.Lock()
 
     def port(self, route: str) -> int:
-        """Where a route listens."""
+        """The port a route listens on."""
         return self._ports[route]
 
     def start(self) -> None:

@@ -1,4 +1,4 @@
-"""The hand that carries out a schedule of faults, each in a thread of its own, so that they overlap.
+"""Carries out a schedule of faults, each in its own thread, so that they overlap.
 
 Takes a stage. Returns a count and the instants of what was really done: a part that is down already is not killed again; and what
 a person saw who looked at the relay while its store answered with errors.
@@ -24,7 +24,7 @@ _LOOK_AFTER = 0.5  # seconds into a fault of the store
 
 
 class Hand:
-    """Does the faults of a schedule to a stage."""
+    """Applies a schedule of faults to a stage."""
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
@@ -77,7 +77,7 @@ class Hand:
         }
 
     def play(self, faults: Sequence[Fault], started: float) -> None:
-        """Do every fault at its time after ``started`` (monotonic); returns when the last one is over."""
+        """Apply every fault at its time after ``started`` (monotonic); returns when the last one is over."""
         threads = []
         for fault in faults:
             time.sleep(max(0.0, started + fault.at - time.monotonic()))
@@ -132,7 +132,7 @@ class Hand:
         return frozen
 
     def _erring(self, erring: contextlib.AbstractContextManager[None], fault: Fault) -> bool:
-        """Have the store answer with an error, and look at the relay meanwhile."""
+        """Make the store answer with errors, and check the relay meanwhile."""
         with erring:
             over = time.monotonic() + fault.lasting
             time.sleep(_LOOK_AFTER)
@@ -143,7 +143,7 @@ class Hand:
         return True
 
     def _replies_lost(self, fault: Fault) -> bool:
-        """What a worker asks of the store is done, and it is not told; then its connections are cut."""
+        """The store executes a worker's commands but the replies are lost; then its connections are cut."""
         route = self._stage.route_of(_one(self._stage.workers, fault))
         self._stage.gate.tell(route, "deafen")
         time.sleep(fault.lasting)
@@ -159,7 +159,7 @@ class Hand:
         return True
 
     def _slow(self, fault: Fault) -> bool:
-        self._stage.simulator.latency(0.3 + 3.5 * fault.pick)  # beyond the read time-out at its worst
+        self._stage.simulator.latency(0.3 + 3.5 * fault.pick)  # at its longest, exceeds the read timeout
         time.sleep(fault.lasting)
         self._stage.simulator.latency(0)
         return True

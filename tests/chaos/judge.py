@@ -19,12 +19,12 @@ from tests.chaos.evidence import Case
 from tests.chaos.rows import Rows
 
 _REPORTS = ("status.", "report")
-_TOLERANCE = 1.0  # seconds between the clock of a worker that decided and the store's
+_TOLERANCE = 1.0  # seconds of skew allowed between the deciding worker's clock and the store's
 
 
 @dataclass(frozen=True, slots=True)
 class Offence:
-    """A promise broken for a message, in a sentence."""
+    """One broken promise about a message, as a sentence."""
 
     condition: int
     message_id: str
@@ -57,7 +57,7 @@ def _final(case: Case, rows: Rows) -> Iterator[str]:
 
 
 def _final_once(record: Record) -> Iterator[str]:
-    """Nothing leaves delivered; what was final otherwise moves on by a report alone."""
+    """A message never leaves delivered; it leaves any other final state only through a report."""
     for before, line in zip(record.timeline, record.timeline[1:], strict=False):
         if before.state is State.DELIVERED and line.state is not State.DELIVERED:
             yield f"left delivered by {line.rule}"
@@ -83,7 +83,7 @@ def _is_reason(line: Entry) -> bool:
 
 
 def _allowed(line: Entry, case: Case, rows: Rows) -> bool:
-    """Whether the policy names this reason, and the simulator bears it out."""
+    """Whether the policy allows this reason and the simulator confirms it."""
     if line.rule.startswith("replay"):
         return True
     if line.rule.startswith("uncertain."):
@@ -93,11 +93,11 @@ def _allowed(line: Entry, case: Case, rows: Rows) -> bool:
     if line.rule.startswith("status."):
         return (line.attempt, line.rule.removeprefix("status.")) in case.tried
     of_it = [submit.seen.outcome for submit in case.submits if submit.attempt == line.attempt and submit.executed]
-    return all(outcome == "unreachable" for outcome in of_it)  # said to be surely not sent
+    return all(outcome == "unreachable" for outcome in of_it)  # recorded as certainly not sent
 
 
 def _waited(line: Entry, case: Case, rows: Rows) -> bool:
-    """Whether the lane submits again, and did so only after its window."""
+    """Whether the lane resubmits, and did so only after its window."""
     lane, record = line.rule.removeprefix("uncertain."), case.record
     if record is None or lane != record.lane.value or rows.resends[lane] == 0:
         return False

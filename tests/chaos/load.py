@@ -26,15 +26,15 @@ from smsrelay_worker.store.records import Records
 from tests.chaos.planned import Batch, Planned
 from tests.support.simulator_client import Simulator
 
-_AGAIN = 0.3  # seconds before the store is asked again
-_THREADS = 48  # nearly all wait
-_AHEAD = 1.5  # seconds before a batch's call, in which the vendor is told of it
+_AGAIN = 0.3  # seconds before the call is repeated
+_THREADS = 48  # nearly all are waiting at any time
+_AHEAD = 1.5  # seconds before a batch's call at which the vendor gets its script
 
 log = logging.getLogger(__name__)
 
 
 class Cancel(Enum):
-    """What the app was told when it withdrew a message."""
+    """The answer the app got when it cancelled a message."""
 
     NOT_ASKED = ""
     CANCELLED = "cancelled"
@@ -64,7 +64,7 @@ class Load:
         self._lock = threading.Lock()
         self._started = self._give_up = 0.0
         self.asked_again = 0
-        self.surprises: Counter[str] = Counter()  # exceptions that no app has to expect
+        self.surprises: Counter[str] = Counter()  # undocumented exceptions
 
     def play(self, batches: Sequence[Batch], started: float, give_up: float) -> list[Sent]:
         """Enqueue every batch at its time after ``started`` (monotonic); after ``give_up`` seconds nothing is asked again."""

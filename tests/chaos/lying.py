@@ -1,4 +1,4 @@
-"""Answers that were left lying: the vendor gave them, nothing kept anybody from recording them, and yet they were not, or late.
+"""Lost answers: the vendor gave them, nothing prevented recording them, and yet they were recorded late or never.
 
 An answer that is never recorded ends with the attempt's lease, and an otp is then submitted a second time. So a lease that runs
 out is in order only where the process that held the attempt, or its way to the store, was harmed.
@@ -75,7 +75,7 @@ def _begun(case: Case, before: Sequence[Entry], line: Entry, grips: Iterable[Gri
 
 
 def _holders(grips: Iterable[Grip], at: int) -> frozenset[int]:
-    """Every process that had the message in hand at an instant."""
+    """Every process that held the message at an instant."""
     return frozenset(
         grip.pid for grip in grips if grip.since - _CLOCKS <= at <= (FOR_EVER if grip.until is None else grip.until) + _CLOCKS
     )

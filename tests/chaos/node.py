@@ -12,7 +12,7 @@ from smsrelay.broker.queues import QUEUES
 from tests.chaos.part import Part
 from tests.support.rabbitmq import RabbitMQ, installed
 
-# Asked of each queue's leader: what RabbitMQ lists of a queue is seconds old, and 0 while the queue has no leader.
+# Ask each queue's leader: RabbitMQ's own listing is seconds old, and says 0 while a queue has no leader.
 _TASKS = (
     "lists:sum([begin {ok, {_, Tasks}, _} = ra:leader_query(amqqueue:get_pid(Queue), fun rabbit_fifo:query_messages_total/1),"
     " Tasks end || Queue <- rabbit_amqqueue:list(), amqqueue:get_type(Queue) =:= rabbit_quorum_queue])."
@@ -20,7 +20,7 @@ _TASKS = (
 
 
 class Node:
-    """RabbitMQ, past the proxy."""
+    """RabbitMQ, bypassing the proxy."""
 
     def __init__(self, folder: Path) -> None:
         if not installed():
@@ -30,11 +30,11 @@ class Node:
 
     @property
     def port(self) -> int:
-        """Where it listens."""
+        """The port it listens on."""
         return self._rabbitmq.port
 
     def start(self) -> None:
-        """Start it; it answers some seconds later."""
+        """Start it; it takes some seconds to answer."""
         self._rabbitmq.prepare()
         self.part.start()
 
@@ -44,24 +44,24 @@ class Node:
         self._rabbitmq.close()
 
     def answers(self) -> bool:
-        """Whether it takes connections."""
+        """Whether it accepts connections."""
         return self._rabbitmq.answers()
 
     def declared(self) -> bool:
-        """Whether somebody has declared every queue."""
+        """Whether every queue has been declared."""
         return set(QUEUES) <= set(self._rabbitmq.control("list_queues", "--no-table-headers", "name").split())
 
     def settle(self) -> None:
-        """Have it write down which queues there are: a kill right after their declaration would cost them their leaders."""
+        """Have it persist its queue list: queues declared just before a kill would lose their leaders."""
         self._rabbitmq.settle()
 
     def queued(self) -> int:
-        """Tasks that wait or are in somebody's hands."""
+        """Tasks queued or in progress."""
         try:
             return int(self._rabbitmq.control("eval", _TASKS))
         except subprocess.CalledProcessError:
             return 1
 
     def version(self) -> str:
-        """Of the server."""
+        """The server's version."""
         return self._rabbitmq.control("version").strip()

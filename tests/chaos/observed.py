@@ -18,7 +18,7 @@ from smsrelay_worker.processes.main import main
 
 @lru_cache
 def _file(pid: int) -> TextIO:
-    """Of the process itself: its parent has observed nothing when it forks."""
+    """The file of this process itself: its parent has observed nothing yet when it forks."""
     return (Path(os.environ["CHAOS_HELD"]) / str(pid)).open("a", buffering=1, encoding="ascii")
 
 

@@ -21,19 +21,19 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True, slots=True)
 class Killed:
-    """A process that a kill ended, and when (epoch ms)."""
+    """A killed process, and when it was killed (epoch ms)."""
 
     pid: int
     at: int
 
 
 class Part:
-    """One process at a time under one name. Every call may come from any thread."""
+    """One process at a time under one name. Thread-safe."""
 
     def __init__(
         self, name: str, command: Sequence[str], environment: Mapping[str, str], logs: Path, *, group: bool = False
     ) -> None:
-        """``group``: it is a script with processes of its own, all of which every signal reaches."""
+        """``group``: it is a script with child processes; every signal goes to all of them."""
         self.name = name
         self._group = group
         self.life = 0
@@ -106,7 +106,7 @@ class Part:
                 _signalled(child, signal.SIGKILL)
 
     def log(self) -> str:
-        """What all its lives have written."""
+        """The log across all restarts."""
         return self._log.read_text("utf-8", "replace")
 
     def terminate(self, within: float) -> bool:
@@ -164,7 +164,7 @@ class Part:
 
 
 def _signalled(child: int, number: signal.Signals) -> bool:
-    """Whether a child was there to be signalled: it may have ended since it was picked."""
+    """Signal a child; False when it has ended since it was picked."""
     try:
         os.kill(child, number)
     except ProcessLookupError:

@@ -34,19 +34,19 @@ class Route:
         self._server: asyncio.Server | None = None
 
     async def open(self) -> None:
-        """Take connections and forward."""
+        """Accept connections and forward."""
         self._deaf = False
         self._flowing.set()
         if self._server is None:
             self._server = await asyncio.start_server(self._connected, "127.0.0.1", self._listen, backlog=1024)
 
     async def cut(self) -> None:
-        """Reset what is open."""
+        """Reset every open connection."""
         for end in list(self._ends):
             _reset(end)
 
     async def refuse(self) -> None:
-        """Take nothing new, and reset what is open."""
+        """Accept no new connections, and reset the open ones."""
         if self._server is not None:
             self._server.close()
             self._server = None
@@ -57,7 +57,7 @@ class Route:
         self._flowing.clear()
 
     async def deafen(self) -> None:
-        """Forward what clients say, and drop what they are answered."""
+        """Forward requests, and drop their answers."""
         self._deaf = True
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -74,7 +74,7 @@ class Route:
             end.close()
 
     async def _reach(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
-        """A connection to the next target, or to another one when that is down."""
+        """Connect to the next target, or to another one when it is down."""
         first = next(self._next)
         for place in range(len(self._targets)):
             target = self._targets[(first + place) % len(self._targets)]
@@ -92,7 +92,7 @@ class Route:
                     writer.write(chunk)
                     await writer.drain()
             writer.write_eof()
-        except (OSError, RuntimeError):  # the other end is gone: so is this one
+        except (OSError, RuntimeError):  # the other end is gone, so close this one
             _reset(writer)
 
 

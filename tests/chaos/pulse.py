@@ -1,4 +1,4 @@
-"""The pulse of the machine: when it, or this process, stood still, so that nobody takes that for a break.
+"""The pulse of the machine: records when it, or this process, stalled, so that a stall is not mistaken for a bug.
 
 Used as a context. Keeps a ``Harm`` to everybody for each standstill.
 """

@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.chaos.evidence import Case
 from tests.chaos.judge import Offence
 
-_IN_ORDER = {200, 503, 0}  # kept; come again; no answer, for the receiver or the way to it was down
+_IN_ORDER = {200, 503, 0}  # stored; try again; no answer, because the receiver or the route to it was down
 
 
 def misanswered(cases: Iterable[Case]) -> list[Offence]:

@@ -25,7 +25,7 @@ Waits = Mapping[str, list[float]]
 
 
 def waits(cases: Sequence[Case], grips: Sequence[Grip]) -> Waits:
-    """Seconds by kind of wait."""
+    """Waits in seconds, by kind."""
     found: dict[str, list[float]] = defaultdict(list)
     by_id = {case.message_id: case for case in cases}
     held: dict[str, list[Grip]] = defaultdict(list)
@@ -46,13 +46,13 @@ def waits(cases: Sequence[Case], grips: Sequence[Grip]) -> Waits:
 
 
 def _in_hand(grip: Grip, since: int, until: int) -> bool:
-    """Whether a living worker had it in hand for most of the wait, or a killed one for a part of it."""
+    """Whether a living worker held it for most of the wait, or a killed one for part of it."""
     end = until if grip.until is None else min(grip.until, until)
     return end - max(grip.since, since) > (0 if grip.killed else (until - since) / 2)
 
 
 def _after_kill(timeline: Sequence[Entry], at: int) -> Iterator[tuple[str, Entry]]:
-    """What came next for a message that was in hand at the kill."""
+    """What happened next to a message that was in hand at the kill."""
     before = [line for line in timeline if line.at <= at]
     after = [line for line in timeline if line.at > at]
     if not before or not after:
@@ -64,7 +64,7 @@ def _after_kill(timeline: Sequence[Entry], at: int) -> Iterator[tuple[str, Entry
 
 
 def _begins(case: Case) -> Iterator[tuple[int, Entry]]:
-    """Each begin, with how long (ms) it had been wanted."""
+    """Each begin, with how long (ms) it had been due."""
     timeline = case.record.timeline if case.record is not None else ()
     for before, line in pairwise(timeline):
         if line.state is State.SUBMITTING and before.state is State.QUEUED and not before.rule.startswith(_PUT_OFF):
@@ -72,7 +72,7 @@ def _begins(case: Case) -> Iterator[tuple[int, Entry]]:
 
 
 def unknown(cases: Iterable[Case]) -> Counter[str]:
-    """What the vendor had done about the messages that ended as unknown."""
+    """What the vendor had done with the messages that ended as unknown."""
     ended = [case for case in cases if case.record is not None and case.record.state is State.UNKNOWN]
     return Counter(_vendors_part(case) for case in ended)
 

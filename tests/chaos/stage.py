@@ -42,10 +42,10 @@ from tests.support.processes import PARENT, pids
 from tests.support.simulator_client import Simulator
 from tests.support.simulator_process import running_simulator
 
-_SUPERVISE = 0.5  # seconds between looks at processes that ended by themselves
+_SUPERVISE = 0.5  # seconds between checks for processes that exited by themselves
 _READY = 30.0
 _COMMAND = 120.0  # seconds a command may take
-_NODE_READY = 120.0  # seconds; RabbitMQ takes its time, more so after a kill
+_NODE_READY = 120.0  # seconds; RabbitMQ is slow to start, more so after a kill
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +54,12 @@ class Size:
 
     workers: int = 2
     receivers: int = 2
-    rate: int = 400  # submits a second, less what random throttling takes: most of it
+    rate: int = 400  # submits a second; random throttling takes most of it
     threads: int = 24
 
 
 class Stage:
-    """Everything that runs. Used as a context: nothing outlives it."""
+    """Everything that runs. A context manager: no process outlives it."""
 
     def __init__(self, folder: Path, apart: bool, node: Node | None = None, size: Size = Size()) -> None:
         """``apart``: the broker is reached on a way of its own, at a URL of its own; else it is the store's, as at a desk.
@@ -114,7 +114,7 @@ class Stage:
         return WorkerSettings(_env_file=None, **{name.removeprefix(PREFIX).lower(): value for name, value in ours.items()})
 
     def redis(self) -> Redis:
-        """The store itself, past the proxy and every fault."""
+        """The store itself, bypassing the proxy and every fault."""
         return as_observer(self._valkey_port)
 
     def tell(self, way: str, action: str) -> None:
@@ -133,25 +133,25 @@ class Stage:
         return f"store/{worker.name}"
 
     def command(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        """What ``smsrelay`` says to a person on this stage."""
+        """The output of an ``smsrelay`` command run on this stage."""
         given = [sys.executable, "-m", "smsrelay_worker", *arguments]
         return subprocess.run(
             given, cwd=ROOT, env=self._environment, capture_output=True, text=True, timeout=_COMMAND, check=False
         )
 
     def queued(self) -> int:
-        """Tasks that wait at the broker or are in somebody's hands."""
+        """Tasks queued at the broker or in progress."""
         if self.node is not None:
             return self.node.queued()
         with self.redis() as redis:
             return sum(int(redis.llen(name)) for name in QUEUES) + int(redis.hlen("unacked"))
 
     def spooled(self) -> int:
-        """Reports on the disks of receivers."""
+        """Reports spooled on the receivers' disks."""
         return sum(reports_in(self.folder / receiver.name) for receiver in self.receivers)
 
     def unready(self) -> list[str]:
-        """Receivers that say that they are not ready."""
+        """Receivers that report not ready."""
         return [receiver.name for receiver, port in zip(self.receivers, self._ports, strict=True) if not receiver_answers(port)]
 
     def grips(self, kills: Sequence[Killed]) -> list[Grip]:
@@ -182,7 +182,7 @@ class Stage:
         return took
 
     def thaw_all(self) -> None:
-        """End every fault that may still last, and have every part up."""
+        """End every fault still in effect, and bring every part up."""
         for route in self._routes:
             self.gate.tell(route, "open")
         for part in self._parts():

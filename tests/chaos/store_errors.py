@@ -77,7 +77,7 @@ def another_password(connect: Connect, cut: Callable[[], None]) -> Iterator[None
 
 @contextlib.contextmanager
 def without_room(connect: Connect, cut: Callable[[], None]) -> Iterator[None]:
-    """Others hold nearly all the connections it takes: max number of clients reached."""
+    """Other clients hold nearly all its connections: max number of clients reached."""
     with connect() as redis:
         _until_done(redis.ping)  # over a connection that is held from now on, so that there is a way in
         _persist(connect, lambda other: other.config_set("maxclients", _CLIENTS))
@@ -91,7 +91,7 @@ def without_room(connect: Connect, cut: Callable[[], None]) -> Iterator[None]:
 
 
 def mend(connect: Connect) -> None:
-    """Have it answer as ever."""
+    """Restore its normal answers."""
     _persist(connect, _mended)
 
 

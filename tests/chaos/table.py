@@ -34,7 +34,7 @@ _CONDITIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What a run was, and what came of it."""
+    """A run's parameters and its results."""
 
     seed: int
     minutes: float

@@ -1,6 +1,6 @@
-"""Volleys: messages that are on their way to the vendor at the very moment at which a fault strikes, by hundreds.
+"""Volleys: hundreds of messages in flight to the vendor at the very moment a fault strikes.
 
-Some breaks need a message in a state that it is in for milliseconds. Left to chance, a run of minutes would hardly meet them.
+Some bugs need a message in a state that lasts milliseconds. Left to chance, a run of minutes would hardly ever hit them.
 
 Pure. Takes a ``Random``, fresh numbers and the faults to come; returns batches.
 """
@@ -40,7 +40,7 @@ def _put_off(random: Random, numbers: Iterator[str], fault: Fault) -> Iterator[B
 
 
 def _due_soon(random: Random, numbers: Iterator[str], fault: Fault) -> Iterator[Batch]:
-    """Submits that are begun just before a process is frozen, and whose deadline passes meanwhile."""
+    """Submits begun just before a process is frozen, whose deadline passes during the freeze."""
     for lane in Lane:
         ours = (next(numbers) for _ in range(_BULK))
         messages = tuple(Planned(one, f"volley-{one[-7:]}", lane, choose(random), expires_in=1) for one in ours)
