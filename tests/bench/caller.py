@@ -15,7 +15,7 @@ from collections import deque
 from smsrelay.contract.callback_token import CallbackToken
 from tests.bench.sides import SECRET
 
-_LATE = 5.0  # seconds that calls under way get to be answered at the end
+_LATE = 5.0  # seconds allowed at the end for outstanding calls to be answered
 
 
 def request(side: str, number: int) -> bytes:
@@ -31,7 +31,7 @@ def request(side: str, number: int) -> bytes:
 
 
 class Calls:
-    """All calls: those waiting to be made, and what came of those made."""
+    """All calls: those waiting to be made, and the results of those made."""
 
     def __init__(self, side: str, first: int, prepared: int) -> None:
         self._side = side
@@ -57,7 +57,7 @@ class Calls:
             self.waiting.append(at)
 
     def free(self, line: "Line") -> None:
-        """A connection was answered."""
+        """A connection got its answer and is free."""
         if self.waiting:
             line.call(self.waiting.popleft())
         elif self.closed_loop and self.going_on:
@@ -122,7 +122,7 @@ async def _at_even_distances(calls: Calls, rate: float, started: float, seconds:
     made = 0
     while (now := time.perf_counter() - started) < seconds:
         while made / rate <= now:
-            calls.due(started + made / rate)  # from when it was due, so that a stall counts for all that it held up
+            calls.due(started + made / rate)  # timed from when it was due, so that a stall counts for every call it delayed
             made += 1
         await asyncio.sleep(0.001)
 

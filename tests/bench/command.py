@@ -34,7 +34,7 @@ ROWS: Mapping[str, Callable[[Conditions], list[Figure]]] = {
     "held": held.measure,
 }
 _RUNS = 5
-_SLOW = ("scaling",)  # rows that tell little in a few seconds, and so are no part of the quick form
+_SLOW = ("scaling",)  # rows that say little after a few seconds, so --quick skips them
 
 
 @click.command()
@@ -68,7 +68,7 @@ def main(quick: bool, runs: int | None, rows: str | None, fsync: str, results: P
 
 
 def _measured(name: str, conditions: Conditions) -> list[Figure] | None:
-    """One row's figures; None when it failed."""
+    """The figures of one row; None when it failed."""
     started = time.monotonic()
     click.echo(f"{name} …", err=True)
     try:
@@ -105,4 +105,4 @@ def _write(page: str, text: str) -> None:
 
 
 def _interrupted(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt  # so that every context ends what it started
+    raise KeyboardInterrupt  # so that every context manager stops what it started

@@ -25,7 +25,7 @@ _RATED = "rate "
 
 
 class Reader:
-    """Takes RESP commands (arrays of bulk strings) out of a stream, however it was cut."""
+    """Parses RESP commands (arrays of bulk strings) from a stream, however it was split."""
 
     def __init__(self, counts: Counter[str]) -> None:
         self._counts = counts
@@ -34,7 +34,7 @@ class Reader:
         self._missing = 0
 
     def feed(self, data: bytes) -> None:
-        """Count every command that is whole by now."""
+        """Count every command that is complete so far."""
         self._buffer += data
         place = 0
         while (end := self._buffer.find(b"\r\n", place)) >= 0:
@@ -52,7 +52,7 @@ class Reader:
 
 
 def _named(words: list[bytes]) -> str:
-    """A command by its name; a script by its file, with ``rate`` before it when it is about the shared rate."""
+    """A command's name; for a script its file, prefixed with ``rate`` when it concerns the shared rate."""
     name = words[0].decode().upper()
     if name != "EVALSHA":
         return f"{_RATED}{name}" if any(map(_is_of_the_rate, words[1:2])) else name
@@ -73,7 +73,7 @@ async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seen
             writer.write(data)
             await writer.drain()
     except ConnectionError:
-        pass  # one side is gone; so is the other now
+        pass  # one side is gone, so close the other
     writer.close()
 
 

@@ -12,19 +12,19 @@ SECOND = 1_000_000_000  # ns
 
 
 def median(samples: Sequence[float]) -> float:
-    """The middle one; between two, their mean."""
+    """The middle sample; for an even count, the mean of the middle two."""
     if not samples:
         raise ValueError("no samples")
     return statistics.median(samples)
 
 
 def spread(samples: Sequence[float]) -> tuple[float, float]:
-    """The least and the most."""
+    """The minimum and the maximum."""
     return min(samples), max(samples)
 
 
 def percentile(samples: Sequence[float], share: float) -> float:
-    """The least sample that ``share`` of all (0 to 1) do not exceed: nearest rank, nothing is invented between two."""
+    """The smallest sample that ``share`` of all (0 to 1) do not exceed: nearest rank, no interpolation."""
     if not samples:
         raise ValueError("no samples")
     ordered = sorted(samples)
@@ -32,7 +32,7 @@ def percentile(samples: Sequence[float], share: float) -> float:
 
 
 def busiest_second(instants: Sequence[int]) -> int:
-    """The most instants (ns) that any second holds, wherever it begins; its end does not belong to it."""
+    """The most instants (ns) in any one-second window, wherever it begins; its end is exclusive."""
     ordered, first, most = sorted(instants), 0, 0
     for place, instant in enumerate(ordered):
         while instant - ordered[first] >= SECOND:
@@ -42,7 +42,7 @@ def busiest_second(instants: Sequence[int]) -> int:
 
 
 def steady_rate(instants: Sequence[int], share: float = 0.8) -> float:
-    """How many a second in the middle ``share`` of the instants (ns), so without start and end."""
+    """The rate per second over the middle ``share`` of the instants (ns), so without start and end."""
     ordered = sorted(instants)
     cut = round(len(ordered) * (1 - share) / 2)
     middle = ordered[cut : len(ordered) - cut]
@@ -52,7 +52,7 @@ def steady_rate(instants: Sequence[int], share: float = 0.8) -> float:
 
 
 def within(instants: Sequence[int], start: int, end: int) -> int:
-    """How many instants lie in a span (ns), its end left out."""
+    """How many instants lie in a span (ns), its end exclusive."""
     return sum(start <= instant < end for instant in instants)
 
 

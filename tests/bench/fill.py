@@ -19,7 +19,7 @@ def jobs(lane: Lane, numbers: Iterable[int]) -> Iterator[SendJob]:
 
 
 def all_accepted(results: Iterable[object]) -> None:
-    """Read the result of each job; raises ``RuntimeError`` for one that was not accepted."""
+    """Check the result of each job; raises ``RuntimeError`` for one that was not accepted."""
     for result in results:
         if not isinstance(result, Accepted):
             raise RuntimeError(f"not accepted: {result}")  # noqa: TRY004  what came is of a known type

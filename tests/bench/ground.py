@@ -31,12 +31,12 @@ class Conditions:
 
     quick: bool
     runs: int
-    fsync: str  # always or everysec: when Valkey syncs its log of writes
+    fsync: str  # always or everysec: when Valkey syncs its append-only file
 
 
 @dataclass(frozen=True, slots=True)
 class Vendor:
-    """The played vendor, seen from here."""
+    """The simulated vendor, as the benchmark sees it."""
 
     process: Process
     port: int
@@ -63,7 +63,7 @@ class Vendor:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """A store, a vendor, and where processes are started."""
+    """A store, a vendor, and the processes started beside them."""
 
     folder: Path
     processes: Processes
@@ -81,13 +81,13 @@ class Ground:
         return f"redis://127.0.0.1:{port}/0"
 
     def name(self, what: str) -> str:
-        """A name for a process and its log that no other has."""
+        """A unique name for a process and its log."""
         return f"{what}-{next(self.numbered)}"
 
 
 @contextlib.contextmanager
 def a_ground(conditions: Conditions, latency: float = LATENCY) -> Iterator[Ground]:
-    """One, for a single measurement."""
+    """A ground for a single measurement."""
     folder = Path(tempfile.mkdtemp(prefix="smsrelay-bench-"))
     try:
         with Processes(folder) as processes:
@@ -101,7 +101,7 @@ def a_ground(conditions: Conditions, latency: float = LATENCY) -> Iterator[Groun
 
 
 def _valkey(processes: Processes, conditions: Conditions) -> tuple["Redis", int]:
-    """The product's own embedded server, with its own settings but for the moment of syncing."""
+    """The product's own embedded server, with its own settings except when it syncs."""
     port = free_port()
     process = processes.start(
         "valkey",

@@ -1,4 +1,4 @@
-"""What a run was done on: the conditions above the table."""
+"""The machine a run was made on: the conditions above the table."""
 
 import os
 import platform

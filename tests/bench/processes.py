@@ -16,13 +16,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 _READY = 60.0  # seconds
-_STOP = 3.0  # seconds before SIGKILL; what is under way does not matter here
+_STOP = 3.0  # seconds before SIGKILL; work in progress does not matter here
 _POLL = 0.02
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class PartFailed(RuntimeError):
-    """A process ended, or did not do its part in time; the text names its log."""
+    """A process exited or did not do its part in time; the message names its log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Process:
         return words in self.log.read_text("utf-8", "replace")
 
     def cpu(self) -> float:
-        """CPU seconds so far, of it and all that runs under it."""
+        """CPU seconds used so far by the process and its descendants."""
         return sum(one.cpu for one in family(self.popen.pid))
 
     def stop(self, within: float = _STOP) -> None:
@@ -59,7 +59,7 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class Kin:
-    """A process as the kernel lists it; the same only when it began at the same tick, for pids come again."""
+    """A process as the kernel lists it; the same one only with the same start tick, because pids are reused."""
 
     pid: int
     began: int
@@ -68,7 +68,7 @@ class Kin:
 
 
 class Processes:
-    """All processes of one measurement; a context that ends them, the last started first."""
+    """All processes of one measurement; a context manager that stops them, last started first."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -85,7 +85,7 @@ class Processes:
         """Start one; it runs until the context ends, or ``Process.stop``."""
         log = self.folder / f"{name}.log"
         with log.open("ab") as out:
-            # A session of its own: Ctrl-C reaches us alone, and one signal reaches all its children.
+            # Its own session: Ctrl-C reaches only us, and one signal reaches all its children.
             popen = subprocess.Popen(
                 list(command),
                 cwd=ROOT,
@@ -99,11 +99,11 @@ class Processes:
         return self._started[-1]
 
     def run(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> str:
-        """Run one to its end; its standard output, without what went to its log before."""
+        """Run one to its end; returns its standard output, without what was in its log before."""
         return self.finish(self.start(name, command, environment))
 
     def finish(self, process: Process) -> str:
-        """Wait until it has ended; what it wrote."""
+        """Wait until it has exited; returns what it wrote."""
         if process.popen.wait() != 0:
             raise PartFailed(f"{process.name} ended with {process.popen.returncode}; see {process.log}")
         self._started.remove(process)
@@ -121,24 +121,24 @@ class Processes:
 
 
 def python(*arguments: str) -> list[str]:
-    """A command of this interpreter."""
+    """A command that runs this interpreter."""
     return [sys.executable, *arguments]
 
 
 def clean_environment() -> dict[str, str]:
-    """This process's environment without settings of the product, and with our packages found."""
+    """This process's environment without the product's settings, and with our packages importable."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("SMSRELAY_")}
     return kept | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
 
 
 def machine_busy() -> tuple[float, float]:
-    """Seconds that all cores together have worked, and have been there, since boot."""
+    """Busy seconds and total seconds of all cores together since boot."""
     ticks = [int(word) for word in Path("/proc/stat").read_text("ascii").splitlines()[0].split()[1:9]]
     return (sum(ticks) - ticks[3] - ticks[4]) / _TICKS, sum(ticks) / _TICKS
 
 
 def family(pid: int) -> set[Kin]:
-    """A process and all under it."""
+    """A process and all its descendants."""
     listed = list(_all())
     found = {one for one in listed if one.pid == pid}
     while more := {one for one in listed if one.parent in {known.pid for known in found}} - found:
@@ -149,7 +149,7 @@ def family(pid: int) -> set[Kin]:
 def _all() -> Iterator[Kin]:
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal():
-            with contextlib.suppress(OSError):  # it ended meanwhile
+            with contextlib.suppress(OSError):  # it has exited meanwhile
                 state, *fields = (entry / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()
                 if state != "Z":
                     yield Kin(int(entry.name), int(fields[18]), int(fields[0]), (int(fields[10]) + int(fields[11])) / _TICKS)

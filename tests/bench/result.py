@@ -18,14 +18,14 @@ class Target:
     of: Of
     least: float | None = None
     most: float | None = None
-    every_run: bool = False  # the worst run counts, not the middle one
+    every_run: bool = False  # the worst run counts, not the median
 
     def __str__(self) -> str:
         bound = f"≥ {self.least:g}" if self.least is not None else f"≤ {self.most:g}"
         return f"{bound} ×" if self.of == "ratio" else bound
 
     def held_by(self, samples: list[float]) -> bool:
-        """Whether these samples reach it."""
+        """Whether these samples meet the target."""
         if self.least is not None:
             return (min(samples) if self.every_run else median(samples)) >= self.least
         return self.most is None or (max(samples) if self.every_run else median(samples)) <= self.most
@@ -45,12 +45,12 @@ class Figure:
 
     @property
     def ratios(self) -> list[float] | None:
-        """Ours to the baseline's, run by run."""
+        """The ratio of ours to the baseline's, run by run."""
         return ratios(self.ours, self.baseline) if self.baseline else None
 
     @property
     def reached(self) -> bool | None:
-        """Whether the target was; None without one."""
+        """Whether the target was met; None without a target."""
         if self.target is None:
             return None
         return self.target.held_by((self.ratios or []) if self.target.of == "ratio" else self.ours)

@@ -18,7 +18,7 @@ from tests.bench.processes import Process, clean_environment, python
 
 UNLIMITED = 100_000  # submits a second: the setting's own maximum
 SECRET = "benchmark-secret-0123456789"
-_FILLERS = 3  # processes that fill a queue together, where filling is not what is measured
+_FILLERS = 3  # processes that fill a queue together when filling itself is not measured
 _FIRST = {Lane.OTP: 8613900000000, Lane.NOTICE: 8613700000000, Lane.MARKETING: 8613500000000}
 _SPAN = 100_000_000  # numbers of a lane
 _POOL = {
@@ -28,7 +28,7 @@ _POOL = {
 
 
 def lane_of(number: int) -> Lane:
-    """Whose number this is, by its first digits."""
+    """The lane a number belongs to, by its first digits."""
     return next(lane for lane, first in _FIRST.items() if first <= number < first + _SPAN)
 
 
@@ -39,7 +39,7 @@ def numbers_from(lane: Lane, offset: int = 0) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """What a producer process did, and in which time."""
+    """What a producer process did, and how long it took."""
 
     count: int
     seconds: float
@@ -50,28 +50,28 @@ class Filled:
 
 
 class Side(Protocol):
-    """Whatever is measured."""
+    """A system under measurement."""
 
     @property
     def name(self) -> str:
-        """What the table and the caller know it by."""
+        """Its name in the table and for the caller."""
 
     def fill(self, ground: Ground, how: str, count: int, lane: Lane = Lane.MARKETING, offset: int = 0) -> Filled:
         """Enqueue with one producer process, and wait for it."""
 
     def start_worker(self, ground: Ground, lanes: Sequence[Lane] = ()) -> Process:
-        """Start a worker: of some lanes one process, of all whatever the product starts."""
+        """Start a worker: one process for the given lanes, or for all lanes whatever the product starts."""
 
     def ready(self, worker: Process) -> bool:
         """Whether a worker takes tasks."""
 
     def receiver(self, ground: Ground) -> int:
-        """Start one process that takes callbacks, and wait until it does; its port."""
+        """Start one process that accepts callbacks and wait until it is ready; returns its port."""
 
 
 @dataclass(frozen=True, slots=True)
 class RelaySide:
-    """The relay, as its users start it but for events: Flower's are a choice with a price, and the baseline has none."""
+    """The relay as its users start it, minus Flower's events: they are optional and costly, and the baseline has none."""
 
     rate: float = UNLIMITED
     name: str = "relay"
@@ -86,7 +86,7 @@ class RelaySide:
             "SMSRELAY_VENDOR_URL": vendor,
             "SMSRELAY_VENDOR_INTL_URL": vendor,
             "SMSRELAY_APPCODE": "x" * 32,
-            "SMSRELAY_CALLBACK_URL": "http://127.0.0.1:9/sms",  # named in every submit; nobody calls it
+            "SMSRELAY_CALLBACK_URL": "http://127.0.0.1:9/sms",  # sent with every submit; never called
             "SMSRELAY_DATA": str(ground.folder / "data"),
             "SMSRELAY_RATE": f"{self.rate:g}",
         }
@@ -133,7 +133,7 @@ class BaselineSide:
     def start_worker(self, ground: Ground, lanes: Sequence[Lane] = ()) -> Process:
         name = ground.name("worker")
         pool = ("--pool", str(_POOL["name"]), "--concurrency", str(_POOL["concurrency"]))
-        # No line a task in the log, and no chatter between workers: both cost, and nobody reads them.
+        # No log line per task and no messages between workers: both cost time, and nobody reads them.
         quiet = ("--loglevel", "WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat")
         celery = ("-m", "celery", "-A", "tests.bench.baseline.tasks", "worker", "-Q", "sms", "--hostname", f"{name}@%h")
         return ground.processes.start(name, python(*celery, *pool, *quiet), self.environment(ground))

@@ -18,7 +18,7 @@ _DIGITS = b"mobile=%2B"
 
 
 class Arrivals:
-    """When which number arrived, flat in memory: nothing here may make the collector pause."""
+    """When each number arrived, in flat arrays, so that the garbage collector never pauses the vendor."""
 
     def __init__(self) -> None:
         self.pairs = array.array("q")
@@ -27,7 +27,7 @@ class Arrivals:
         return len(self.pairs) // 2
 
     def note(self, body: bytes) -> int:
-        """Note one submit; its place among all."""
+        """Record one submit; returns its position among all."""
         start = body.find(_DIGITS) + len(_DIGITS)
         digits = body[start : body.find(b"&", start)]
         self.pairs.append(time.monotonic_ns())
@@ -36,7 +36,7 @@ class Arrivals:
 
 
 class Exchange(asyncio.Protocol):
-    """One connection: requests in a row, each answered when its time has come."""
+    """One connection: successive requests, each answered after the latency."""
 
     def __init__(self, arrivals: Arrivals, latency: float) -> None:
         self._arrivals = arrivals

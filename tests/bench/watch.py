@@ -1,4 +1,4 @@
-"""Watching workers at work for a while: what arrived at the vendor, and what everybody's CPU did meanwhile."""
+"""Watches working workers for a while: what arrived at the vendor, and the CPU use of every process meanwhile."""
 
 import time
 from collections.abc import Sequence

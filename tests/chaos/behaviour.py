@@ -103,7 +103,7 @@ BEHAVIOURS = (
     _told("unreachable_503/D503/200", 10),
 )
 
-# A put-off, told late enough for the worker to be cut off before; then, whoever begins the attempt again, no word of it.
+# The vendor defers late enough that the worker is cut off first; whoever begins the attempt again then hears nothing.
 _PUT_OFF_FOR = 1.5  # seconds before the vendor answers
 _NO_WORD = ({"answer": "reset_after", "reports": []}, "200")
 _THROTTLED = {"answer": "throttled_429", "delay": _PUT_OFF_FOR}

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from tests.chaos.evidence import Case
 from tests.chaos.judge import Offence
 
-_ON_THE_WIRE = 500  # ms, on a machine at its limit
+_ON_THE_WIRE = 500  # ms, on a saturated machine
 
 
 def too_late(cases: Iterable[Case]) -> list[Offence]:
@@ -23,7 +23,7 @@ def too_late(cases: Iterable[Case]) -> list[Offence]:
 
 
 def lateness(cases: Iterable[Case]) -> list[int]:
-    """Of every submit that arrived past its deadline; ms."""
+    """Lateness (ms) of every submit that arrived past its deadline."""
     return [late for case in cases for _, late in _late(case)]
 
 

@@ -1,4 +1,4 @@
-"""The observer: a user of Valkey whom no fault concerns, neither one of the proxy nor an error that others are answered with."""
+"""The observer: a Valkey user exempt from every fault, both the proxy's and the errors other users are answered with."""
 
 from pathlib import Path
 
@@ -18,6 +18,6 @@ def valkey_with_observer(port: int, folder: Path) -> list[str]:
 
 
 def as_observer(port: int) -> Redis:
-    """A client of its own; nothing is asked again."""
+    """A client for the observer; it never retries."""
     never = Retry(NoBackoff(), 0)
     return Redis(port=port, username=_NAME, password=_NAME, decode_responses=True, socket_timeout=_TIMEOUT, retry=never)

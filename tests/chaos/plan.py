@@ -20,7 +20,7 @@ from tests.chaos.planned import Batch, Planned
 from tests.chaos.volley import volleys
 
 _LANES = ((Lane.OTP, 40), (Lane.NOTICE, 35), (Lane.MARKETING, 25))
-_BATCHES = 0.4  # share of messages that travel in batches
+_BATCHES = 0.4  # share of messages enqueued in batches
 _BATCH = (10, 120)
 
 
@@ -33,7 +33,7 @@ def plan(seed: int, seconds: float, rate: float, quiet: Sequence[Calm], faults: 
 
 
 def _numbers(block: int) -> Iterator[str]:
-    """Mobile numbers that no other block has."""
+    """Mobile numbers unique to this block."""
     return (f"+861390{block}{number:06d}" for number in count())
 
 
@@ -63,7 +63,7 @@ def _message(random: Random, number: str, lane: Lane) -> Planned:
 
 
 def _expires_in(random: Random) -> int | None:
-    """Most have the deadline of their lane, some a minute at most, some seconds, which little is enough to overtake."""
+    """Most get their lane's deadline, some at most a minute, some only seconds, which pass easily."""
     roll = random.random()
     if roll < 0.04:
         return random.randint(8, 60)
@@ -71,7 +71,7 @@ def _expires_in(random: Random) -> int | None:
 
 
 def _special(random: Random, message: Planned) -> Planned:
-    """Some single messages wait, are withdrawn, come twice, are left unpublished or have no reference."""
+    """Make some single messages wait, get cancelled, come twice, stay unpublished or lack a reference."""
     roll = random.random()
     changed: dict[str, Any] = {}
     if roll < 0.06:

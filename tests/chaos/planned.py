@@ -8,7 +8,7 @@ from tests.chaos.behaviour import Behaviour
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """One message to be. Times in seconds; None: not."""
+    """One message to be enqueued. Times in seconds; None: not set."""
 
     number: str
     reference: str | None
@@ -27,4 +27,4 @@ class Batch:
 
     at: float
     messages: tuple[Planned, ...]
-    scripted_ahead: bool = False  # the vendor is told of them a while before, so that the call comes at its very moment
+    scripted_ahead: bool = False  # the vendor gets its script ahead of time, so that the call is made exactly on time

@@ -1,4 +1,4 @@
-"""Worker logs: what workers wrote about processes of theirs that ended otherwise than they should.
+"""Worker logs: what workers logged about their processes that ended abnormally.
 
 Takes the workers as parts. Returns counts and lines.
 """

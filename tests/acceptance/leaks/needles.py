@@ -24,7 +24,7 @@ _DEPTH = 3  # a task body is base64 in JSON in JSON
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A recipient of this run, with a word and a digit code that nobody else gets."""
+    """A recipient of this run, with a unique word and digit code."""
 
     role: str
     to: str  # E.164
@@ -38,13 +38,13 @@ class Person:
 
     @property
     def needles(self) -> dict[str, str]:
-        """What may not be found, by what it is."""
+        """The strings that must not be found, keyed by what they are."""
         return {f"number of {self.role}": self.national, f"word of {self.role}": self.word, f"code of {self.role}": self.code}
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A needle that stands in a place."""
+    """A needle found in a place."""
 
     place: str
     needle: str
@@ -64,7 +64,7 @@ def abroad(role: str, number: int) -> Person:
 
 
 def find(needles: Mapping[str, str], places: Mapping[str, str]) -> list[Finding]:
-    """Every needle in every place, whatever way it is written there."""
+    """Find every needle in every place, however it is encoded there."""
     return [
         Finding(place, name)
         for place, text in places.items()
@@ -86,7 +86,7 @@ def _person(role: str, to: str, number: int) -> Person:
 
 
 def _layers(text: str, depth: int) -> Iterator[str]:
-    """The text, and every text that may be hidden in it."""
+    """The text, and every text that may be encoded in it."""
     plain = html.unescape(unquote(text))
     yield text
     yield plain
@@ -105,4 +105,4 @@ def _decoded(blob: str) -> str:
     try:
         return base64.b64decode(standard + "=" * (-len(standard) % 4)).decode("utf-8")
     except (binascii.Error, UnicodeDecodeError):
-        return ""  # no base64 of a text: an id, a word
+        return ""  # not the base64 of a text, but an id or a word

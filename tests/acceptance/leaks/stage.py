@@ -34,7 +34,7 @@ KEYS = {
     "broker's password": "Zq81Broker3a8f6d0c4e",
 }
 DEADLINE = 60.0  # seconds
-# Of the packaged policy: how long a temporary code and a halt wait. Nobody wants to watch that.
+# Lines of the packaged policy: the waits after a temporary code and after a halt, too long for a test.
 _WAITS = ("base_s = 5, factor = 3, cap_s = 60", "base_s = 30, factor = 2, cap_s = 300")
 _SHORT = "base_s = 1, factor = 1, cap_s = 1"
 _ROOT = Path(__file__).resolve().parents[3]
@@ -77,7 +77,7 @@ class Stage:
         return RateLimiter(self.redis, rate=1)
 
     def run(self, *arguments: str, given: Mapping[str, str] | None = None, stdin: str = "") -> str:
-        """What a command line prints, on both of its outputs."""
+        """Run a command; returns its standard output and standard error."""
         done = subprocess.run(
             [sys.executable, *arguments],
             env={**self.environment, **(given or {})},
@@ -124,7 +124,7 @@ def _chosen(desk: LocalRelay, folder: Path) -> dict[str, str]:
         "SMSRELAY_FLOWER_AUTH": "admin:" + KEYS["Flower's password"],
         "SMSRELAY_POLICY": str(policy),
         "SMSRELAY_READ_TIMEOUT": "3",
-        "SMSRELAY_CONCURRENCY": "3",  # few threads, so that slow answers of the vendor leave tasks reserved
+        "SMSRELAY_CONCURRENCY": "3",  # few threads, so that slow vendor answers leave tasks reserved
         "SMSRELAY_UNSIGNED_CALLBACKS": "true",
     }
 

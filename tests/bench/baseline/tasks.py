@@ -41,16 +41,16 @@ app.conf.update(
     task_default_queue="sms",
     task_default_exchange="",
     task_default_routing_key="sms",
-    task_routes={"status": {"queue": "status"}},  # receipts do not wait behind a campaign
+    task_routes={"status": {"queue": "status"}},  # delivery reports do not wait behind a campaign
 )
 
-# One session a process, with a connection for every thread or greenlet: no handshake a message.
+# One session per process, with a connection for every thread or greenlet: no handshake per message.
 session = requests.Session()
 session.mount("http://", HTTPAdapter(pool_connections=1, pool_maxsize=CONCURRENCY))
 session.trust_env = False  # else requests looks for proxies and .netrc at every call
 session.headers["Authorization"] = "APPCODE " + "x" * 32
 
-# One pool a process; a thread waits for a free connection in place of opening another.
+# One pool per process; a thread waits for a free connection instead of opening another.
 states = redis.Redis.from_pool(redis.BlockingConnectionPool.from_url(REDIS_URL, max_connections=CONCURRENCY, timeout=20))
 
 
@@ -81,7 +81,7 @@ def send_sms(message_id: str, to: str, template: str, params: list[str]) -> None
 
 @app.task(name="status")
 def apply_status(message_id: str, code: str, updated_on: str | None, external_id: str | None) -> None:
-    """Note what the vendor reported."""
+    """Record what the vendor reported."""
     state = "delivered" if code == "200" else "failed"
     states.hset(f"sms:{message_id}", mapping={"state": state, "code": code, "updated_on": updated_on or ""})
 

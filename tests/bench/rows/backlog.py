@@ -1,4 +1,4 @@
-"""Submits a second of one worker process with a million messages queued, beside the same with a thousand."""
+"""Submits a second of one worker process with a million messages queued, compared with a thousand queued."""
 
 import threading
 
@@ -40,7 +40,7 @@ def _submits(conditions: Conditions, side: RelaySide, ground: Ground) -> float:
     ground.processes.wait(worker, lambda: ground.vendor.arrived() > before, "the vendor sees a submit")
     watched = watch(ground, [worker], 3.0 if conditions.quick else 8.0, 10**9)
     if conditions.runs > 1:
-        worker.stop(20)  # what it had in hand goes back, so that the next run finds the queue as this one did
+        worker.stop(20)  # its reserved tasks are requeued, so that the next run finds the queue as this one did
     return steady_rate(watched.instants)
 
 
@@ -58,7 +58,7 @@ def _submits_of_few(conditions: Conditions, side: RelaySide) -> float:
 
 
 def _feed(side: RelaySide, ground: Ground, done: threading.Event) -> None:
-    """Keep a thousand on the queue, beyond what the worker has in its hands."""
+    """Keep a thousand queued, beyond what the worker has reserved."""
     offset = 10_000
     while not done.is_set():
         if CHUNK * ground.redis.llen(Lane.MARKETING.queue) < _FEW:

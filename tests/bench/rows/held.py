@@ -1,4 +1,4 @@
-"""Bytes of Redis that a message holds while it waits, and once it is final."""
+"""Bytes of Redis memory per message, while it waits and once it is final."""
 
 import contextlib
 import http.client
@@ -40,8 +40,8 @@ def _run(conditions: Conditions) -> tuple[dict[str, float], dict[str, float]]:
     count = 2_000 if conditions.quick else 10_000
     side = RelaySide()
     with a_ground(conditions, latency=0.0) as ground:
-        ground.redis.config_set("latency-tracking", "no")  # its histogram takes 40 KB for every command once used
-        side.fill(ground, "bulk", 1, offset=10_000_000)  # what is there once, whatever the number of messages
+        ground.redis.config_set("latency-tracking", "no")  # its histogram takes 40 KB for every command used at least once
+        side.fill(ground, "bulk", 1, offset=10_000_000)  # fixed memory, independent of the number of messages
         before = _used(ground)
         side.fill(ground, "bulk", count)
         waiting = _held(ground, before, count)
@@ -86,7 +86,7 @@ def _held(ground: Ground, before: int, count: int) -> dict[str, float]:
 
 
 def _used(ground: Ground) -> int:
-    time.sleep(0.5)  # buffers of clients that have just left
+    time.sleep(0.5)  # buffers of clients that have just disconnected
     events = ground.redis.memory_usage("sms:events", samples=0) or 0
     return int(ground.redis.info("memory")["used_memory"]) - int(events)
 

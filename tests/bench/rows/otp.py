@@ -60,7 +60,7 @@ def _run(conditions: Conditions, backlog: int) -> Run:
 
 
 def _codes(ground: Ground, enqueuer: Enqueuer, count: int, pause: float) -> list[float]:
-    """Enqueue one after the other; how long each took to the vendor."""
+    """Enqueue one after the other; returns how long each took to reach the vendor."""
     first = numbers_from(Lane.OTP)
     began: dict[int, int] = {}
     for number, job in enumerate(jobs(Lane.OTP, range(first, first + count)), first):
@@ -83,6 +83,6 @@ def _flood(ground: Ground, enqueuer: Enqueuer, seconds: float) -> float:
     for turn in range(int(seconds * 4)):
         all_accepted(enqueuer.enqueue_many(jobs(Lane.OTP, range(first + turn * wave, first + (turn + 1) * wave))))
         time.sleep(max(0.0, start + (turn + 1) / 4 - time.monotonic()))
-    since = int(start * SECOND) + SECOND  # the first second belongs to what was under way before
+    since = int(start * SECOND) + SECOND  # skip the first second: it still shows what was in flight before
     lanes = [lane_of(number) for at, number in ground.vendor.arrivals() if at >= since]
     return lanes.count(Lane.MARKETING) / max(1, len(lanes))

@@ -13,7 +13,7 @@ _FULL = 0.95  # share of the machine's cores at work
 
 
 def measure(conditions: Conditions) -> list[Figure]:
-    """Share of n times one process's rate that n processes reach."""
+    """The rate of n processes, as a share of n times one process's rate."""
     counts = [1, 2] if conditions.quick else [1, 2, 4]
     runs = [{count: _run(conditions, RelaySide(), count) for count in counts} for _ in range(conditions.runs)]
     plain = [] if conditions.quick else [_run(conditions, BaselineSide(), counts[-1]) for _ in range(conditions.runs)]
@@ -30,7 +30,7 @@ def measure(conditions: Conditions) -> list[Figure]:
 
 
 def _scaling(count: int, runs: list[dict[int, Watched]]) -> Figure:
-    """The target is for as many processes as leave the machine some rest: beyond, they share what there is."""
+    """The target applies up to the process count that saturates the machine; beyond it they share the cores."""
     shares = [steady_rate(run[count].instants) / (count * steady_rate(run[1].instants)) for run in runs]
     busy = median([run[count].machine_busy for run in runs])
     return Figure(
