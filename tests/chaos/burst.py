@@ -1,4 +1,4 @@
-"""Bursts: what comes in a calm. Every lane gets pairs, each enqueued by one call, and a single or two, in 20 ms; then nothing.
+"""Bursts: the load in a calm. Within 20 ms every lane gets pairs, one call each, and one or two singles; then nothing.
 
 The vendor answers after 0.4 s, a pair a little later than a single, and never reports; meanwhile the store stands still for a
 moment (``faults``). So answers of pairs come in while that of a single is being recorded. One that is left lying then stays: no

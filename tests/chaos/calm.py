@@ -1,4 +1,4 @@
-"""Calms: the parts of a run in which the usual load and the faults pause, and only bursts come, each followed by silence.
+"""Calms: the parts of a run without the usual load and faults, only bursts, each followed by silence.
 
 Under steady load the next answer, report or wake-up mends what the last one left lying within milliseconds. What nobody comes
 back for shows only in silence. The last calm ends with the load, so that the drain prolongs it beyond an attempt's lease.

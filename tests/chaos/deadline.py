@@ -37,7 +37,7 @@ def _late(case: Case) -> Iterator[tuple[int, int]]:
 
 
 def _deadline(case: Case) -> int | None:
-    """Epoch ms; of a delivered message, whose record has forgotten it, reckoned from its acceptance."""
+    """The deadline in epoch ms; a delivered message's record no longer has it, so compute it from the acceptance."""
     if case.record is None:
         return None
     if case.record.expires_at:

@@ -1,4 +1,4 @@
-"""The faults: what is broken when, and for how long. Pure, from a seed.
+"""The faults: what breaks, when, and for how long. Pure; derived from a seed.
 
 Takes a seed, the seconds of a run and its calms, in which nothing is broken; returns the schedule. ``hand`` carries it out.
 """
@@ -29,7 +29,7 @@ class Kind:
 
     @property
     def of_store(self) -> bool:
-        """Whether it keeps workers from the store, so that an answer of the vendor may have to wait."""
+        """Whether it keeps workers from the store, which may delay recording a vendor's answer."""
         return self.name.startswith(("Valkey", "store")) or self.name == REPLIES_LOST
 
 

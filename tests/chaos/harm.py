@@ -1,4 +1,4 @@
-"""Harm: when a worker process, or everybody's way to the store, was harmed; so that what came late without any is told apart.
+"""Harm: when a worker process, or every route to the store, was disrupted; shows which delays no fault explains.
 
 Pure. Instants are ms since the epoch.
 """
@@ -7,12 +7,12 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 FOR_EVER = 1 << 62
-_RECOVERY = 8_000  # ms after a fault until everybody has noticed that it is over: socket time-outs, and a second between tries
+_RECOVERY = 8_000  # ms after a fault until every process has noticed its end: socket timeouts, and a second between retries
 
 
 @dataclass(frozen=True, slots=True)
 class Harm:
-    """A time in which something could not be done. ``pid`` None: by nobody."""
+    """A period in which a process could not work. ``pid`` None: no process could."""
 
     since: int
     until: int

@@ -22,7 +22,7 @@ LEASE_RAN_OUT = "lease ran out"
 _ANSWERS = ("submit.", "class.", "answer")
 _KNOWN = 1000 * READ_TIMEOUT  # ms from a submit's arrival until its worker knows what came of it, at most
 _NOT_SENT = 1000 * (STALL + CONNECT_TIMEOUT)  # ms from a begin until its worker knows that nothing arrived
-_PATIENCE = 6_000  # ms without any harm in which an answer has to be recorded
+_PATIENCE = 6_000  # undisturbed ms within which an answer must be recorded
 _CLOCKS = 1_000  # ms between what observers note and the store
 
 
@@ -36,7 +36,7 @@ class _Begun:
 
 
 def left_lying(cases: Iterable[Case], grips: Iterable[Grip], harms: Sequence[Harm]) -> list[Offence]:
-    """An offence for each answer that was recorded late, and for each lease that ran out, without a reason."""
+    """An offence for each answer recorded late, and for each lease that expired, without a fault to explain it."""
     held: dict[str, list[Grip]] = defaultdict(list)
     for grip in grips:
         held[grip.message_id].append(grip)

@@ -17,7 +17,7 @@ _MENDED_WITHIN = 60.0  # seconds; others may have killed or frozen it
 _SOON_BUSY = 100  # ms a script runs before others are told BUSY
 _BUSY = 5000  # ms, Valkey's own
 _CLIENTS, _MANY_CLIENTS = 4, 10_000
-_NOBODY = ("127.0.0.1", 1)  # a primary that is not there
+_NOBODY = ("127.0.0.1", 1)  # a primary that does not exist
 
 Connect = Callable[[], Redis]
 
@@ -45,7 +45,7 @@ def busy(connect: Connect) -> Iterator[None]:
 
 @contextlib.contextmanager
 def without_replicas(connect: Connect) -> Iterator[None]:
-    """Its replicas are away, and it takes no writes without one: NOREPLICAS."""
+    """Its replicas are gone, and it accepts no writes without one: NOREPLICAS."""
     _configure(connect, {"min-replicas-to-write": 1})
     try:
         yield
@@ -96,7 +96,7 @@ def mend(connect: Connect) -> None:
 
 
 def _mended(redis: Redis) -> None:
-    """Every step, for one may have to come before another; raises the last error."""
+    """Try every step, because one may depend on another; raises the last error."""
     failed: RedisError | None = None
     for step in _STEPS:
         try:
@@ -119,7 +119,7 @@ def _configure(connect: Connect, settings: Mapping[str, str | int]) -> None:
 
 
 def _persist(connect: Connect, do: Callable[[Redis], object]) -> None:
-    """Do it over a new connection, as soon as the server lets us."""
+    """Run ``do`` over a new connection, retrying until the server allows it."""
 
     def once() -> None:
         with connect() as redis:

@@ -31,7 +31,7 @@ def volleys(random: Random, numbers: Iterator[str], faults: Iterable[Fault]) -> 
 
 
 def _put_off(random: Random, numbers: Iterator[str], fault: Fault) -> Iterator[Batch]:
-    """Submits whose put-off one worker records without being told so, and which the other one begins again, in vain."""
+    """Deferred submits: one worker records the deferral but loses the reply; the other begins them again, in vain."""
     behaviour = HALTED_THEN_UNCERTAIN if random.random() < _HALTS else THROTTLED_THEN_UNCERTAIN
     for _ in range(_PUT_OFF):
         number = next(numbers)

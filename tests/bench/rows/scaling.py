@@ -30,7 +30,7 @@ def measure(conditions: Conditions) -> list[Figure]:
 
 
 def _scaling(count: int, runs: list[dict[int, Watched]]) -> Figure:
-    """The target applies up to the process count that saturates the machine; beyond it they share the cores."""
+    """The target applies only to process counts that leave the machine some idle CPU; beyond, they share the cores."""
     shares = [steady_rate(run[count].instants) / (count * steady_rate(run[1].instants)) for run in runs]
     busy = median([run[count].machine_busy for run in runs])
     return Figure(
