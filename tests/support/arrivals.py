@@ -1,11 +1,11 @@
-"""What came of messages whose worker or store was taken away in the middle: each attempt arrived once, or surely not at all.
+"""Checks messages whose worker or store was taken away midway: each attempt arrived exactly once, or certainly not at all.
 
-A kill between the begin of an attempt and its POST leaves one that nobody saw. Its lease runs out; a code is then submitted
-again, and every other message stays uncertain up to the packaged policy's report deadline, for no report will ever come. That is
-as it should be. So is an attempt that its worker gave up, unsent, because the machine had stood still: another one follows.
+A kill between the begin of an attempt and its POST leaves an attempt that nobody saw. Once its lease runs out, a code is
+submitted again; every other message stays uncertain until the packaged policy's report deadline, because no report will ever
+come. Both are correct. So is an attempt that its worker gave up unsent because the machine had stalled: another attempt follows.
 
-Enters: recipients by message id, after whatever was done to the relay. Leaves: once all messages have come to rest. Fails with
-the record of the first one that is not as it should be.
+Takes recipients by message id, after the disruption. Returns once all messages have settled. Fails with the record of the first
+message in a wrong state.
 """
 
 import re

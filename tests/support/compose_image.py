@@ -1,6 +1,6 @@
-"""Dockerfile and .dockerignore as tests read them.
+"""Dockerfile and .dockerignore, parsed for tests.
 
-Enters: the two files. Leaves: ``Stage`` values, and whether a path of the checkout is sent to the build.
+Reads the two files. Returns ``Stage`` values, and tells whether a path of the checkout is sent to the build.
 """
 
 import shlex

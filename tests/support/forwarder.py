@@ -1,6 +1,7 @@
-"""A name behind which servers change: a port that leads new connections to where it is told; open ones stay where they are.
+"""A TCP forwarder whose target can change: a stable port for servers that come and go.
 
-Enters: the first server's port. Leaves: where it listens. Everything is closed on leaving the context.
+Takes the first server's port; gives the port it listens on. New connections go to the current target; open ones stay where they
+are. Leaving the context closes everything.
 """
 
 import contextlib

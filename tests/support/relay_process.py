@@ -1,7 +1,7 @@
-"""A whole relay as real processes, as tests see it: broker, simulator, receiver and worker under the product's own supervisor.
+"""A whole relay as real processes: broker, simulator, receiver and worker under the product's own supervisor.
 
-Enters: a data folder. Leaves: a ``RelayProcess``; every process is stopped on leaving the context. Raises ``StackFailed`` when a
-part does not come up.
+Takes a data folder; gives a ``RelayProcess`` and stops every process on leaving the context. Raises ``StackFailed`` if a part
+does not come up.
 """
 
 import contextlib

@@ -1,7 +1,7 @@
-"""One more worker beside a relay's own, nobody's to restart; and the relay's workers stopped for a while.
+"""An extra worker beside a relay's own, which no supervisor restarts; and a way to pause the relay's workers.
 
-Enters: a running relay. Leaves: a worker process with its children, killed at the end when it still runs; or workers that stand
-still and have no pop open at the broker. Fails when that does not come about in time.
+Takes a running relay. Gives either a worker process with its children, killed at the end if it still runs, or paused workers
+that have no pop open at the broker. Fails if that state is not reached in time.
 """
 
 import contextlib

@@ -1,6 +1,6 @@
-"""What the simulator's own tests share: a client of the vendor, and a receiver of its callbacks.
+"""Shared by the simulator's own tests: a client of the vendor API, and a receiver for its callbacks.
 
-Enters: URLs. Leaves: what was answered, what was posted.
+Takes URLs. Returns what the simulator answered and what it posted.
 """
 
 import json

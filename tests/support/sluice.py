@@ -1,7 +1,7 @@
-"""A way to a Redis that stops one command: on its way there, or its answer on the way back. Everything else passes.
+"""A TCP proxy in front of Redis that blocks one command: either the request or its reply. Everything else passes.
 
-Enters: the server's port, and the gate. Leaves: a port that leads there. What is stopped stays stopped, so that who asked can be
-killed while it waits; a command that was stopped on its way never arrives. Everything is closed on leaving the context.
+Takes the server's port and the gate; gives the port to connect to. What is blocked stays blocked, so that a test can kill the
+client while it waits; a blocked request never reaches the server. Leaving the context closes everything.
 """
 
 import contextlib

@@ -1,7 +1,7 @@
-"""A real Valkey server as a process of its own.
+"""A real Valkey server in its own process.
 
-Enters: a port and a folder for its log of writes. Leaves: a server that answers; it is killed on leaving the context, and a new
-one on the same folder has what the old one had. Fails when it does not answer in ten seconds.
+Takes a port and a folder for its append-only log. Gives a server that answers, and kills it on leaving the context; a new server
+on the same folder has the old one's data. Fails if the server does not answer within 10 s.
 """
 
 import subprocess
