@@ -1,6 +1,6 @@
-"""Broker and receivers as real processes that a test stops, kills and starts again on their ports.
+"""Broker and receivers as real processes that a test stops, kills and restarts on their ports.
 
-Enters: a folder. Leaves: processes, and what stands on the queue of reports. Every process is killed at the end.
+Takes a folder; gives the processes, and what is on the queue of reports. Every process is killed at the end.
 """
 
 import base64

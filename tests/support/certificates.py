@@ -1,6 +1,6 @@
-"""Certificates made for a test by openssl: an authority of our own, a server's for localhost, a client's, and a stranger's.
+"""Certificates made for a test by openssl: our own authority, a server's for localhost, a client's, and a foreign one.
 
-Enters: a folder. Leaves: paths of PEM files. Fails when openssl is not installed.
+Takes a folder; returns paths of PEM files. Fails if openssl is not installed.
 """
 
 import subprocess

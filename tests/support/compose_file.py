@@ -1,7 +1,7 @@
-"""docker-compose.yml as Compose reads it: environment filled in, one value a service.
+"""docker-compose.yml as Compose reads it: with the environment filled in, one value a service.
 
-Enters: the file and an env file. Leaves: ``Service`` values. Raises ``ValueError`` for a spelling this reader does not know, so
-that the file cannot say anything the tests pass over.
+Takes the file and an env file; returns ``Service`` values. Raises ``ValueError`` for syntax that this reader does not know, so
+that the file cannot say anything that the tests overlook.
 """
 
 import re

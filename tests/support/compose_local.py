@@ -1,8 +1,8 @@
-"""Services of docker-compose.yml as processes of this machine, for no container engine runs where the tests run.
+"""Services of docker-compose.yml as processes of this machine, because no container engine runs where the tests run.
 
-Enters: services and a folder. Leaves: each service's own command, healthcheck and environment at work. Only what a container has
-for itself is put in other words: service names and addresses become 127.0.0.1, ports free ones, volumes folders. Nothing of the
-environment of the tests gets in. Whatever still runs at the end is killed.
+Takes services and a folder; runs each service's own command and healthcheck in its own environment. Only what a container would
+provide is translated: service names and addresses become 127.0.0.1, ports free ones, volumes folders. Nothing of the tests'
+environment gets in. Whatever still runs at the end is killed.
 """
 
 import re

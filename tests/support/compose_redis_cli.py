@@ -1,6 +1,6 @@
-"""Plays the image's ``redis-cli`` for its healthcheck: ``-h HOST -p PORT COMMAND…``, the answer on standard output.
+"""Stands in for the image's ``redis-cli`` in its healthcheck: ``-h HOST -p PORT COMMAND…``, the reply on standard output.
 
-Enters: arguments. Leaves: the answer and exit code 0, an error of the server included, as the real one does; 1 without a server.
+Exits with 0 after any reply, also an error of the server, as the real one does; with 1 if there is no server.
 """
 
 import argparse

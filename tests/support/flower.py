@@ -1,6 +1,6 @@
-"""``smsrelay flower`` as a process of its own.
+"""``smsrelay flower`` as a process.
 
-Enters: an environment and a folder for its log. Leaves: its URL while it runs. Fails with the end of its log when it ends early.
+Takes an environment and a folder for its log; yields its URL while it runs. Fails with the end of its log if it exits early.
 """
 
 import subprocess

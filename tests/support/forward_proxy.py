@@ -1,7 +1,7 @@
-"""A forward proxy of a few lines: CONNECT and absolute URLs, every host led to one local address.
+"""A forward proxy of a few lines: CONNECT and absolute URLs, with every host led to one local address.
 
-Enters: where it leads, the password it wants, what goes wrong. Leaves: the heads of what it was asked. It resolves no name, so a
-vendor that only a proxy can reach is played by a host that does not exist.
+Takes the address it leads to, the password it requires, and what goes wrong; records the request heads it received. It resolves
+no names, so a host that does not exist stands for a vendor that only a proxy can reach.
 """
 
 import contextlib

@@ -1,7 +1,7 @@
-"""A server that is up, and so full that no connection to it comes to stand, until it is told to take them.
+"""A server whose backlog is full: it is up, but no connection to it is established until it is told to accept.
 
-Leaves: its URL, and the first connection that stands then. Linux drops the first packet of a connection for which there is no
-room, and its client asks again after one, three and seven seconds. Everything is closed on leaving the context.
+Yields its URL and the first connection that is then established. Linux drops the SYN of a connection for which there is no room,
+and the client repeats it after one, three and seven seconds. Everything is closed when the context ends.
 """
 
 import contextlib

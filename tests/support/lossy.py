@@ -1,8 +1,7 @@
-"""A way to a Redis that loses one answer: of our scripts the first by which apply.lua says what it applied, or one that is named.
+"""A proxy to a Redis that loses one reply: the first in which apply.lua says what it applied, or that of a named script.
 
-What was asked was done; who asked hears a reset.
-
-Enters: the server's port. Leaves: a port that leads there. Everything is closed on leaving the context.
+The server did what it was asked; the client gets a reset. Takes the server's port, yields the proxy's. Everything is closed when
+the context ends.
 """
 
 import contextlib

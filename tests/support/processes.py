@@ -1,7 +1,7 @@
-"""Real processes as the kernel lists them: which ones work for a data folder, and ending one without a warning.
+"""Real processes as the kernel lists them: those that work for a data folder; and ending a process without a warning.
 
-Enters: a data folder. Leaves: pids, each with its title in brackets and its command line. A process that ends while it is looked
-at is not listed. Linux only.
+Takes a data folder; returns pids, each with its title in brackets and its command line. A process that exits while it is being
+read is not listed. Linux only.
 """
 
 import contextlib

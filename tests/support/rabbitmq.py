@@ -1,7 +1,7 @@
-"""A RabbitMQ node of our own: installed where it can be, started on free ports in a folder, stopped, killed, started again there.
+"""A RabbitMQ node of our own: installed if possible, started on free ports in a folder, stopped, killed and restarted there.
 
-Enters: a folder. Leaves: its URL; node and port mapper are ended on leaving the context. Raises ``RuntimeError`` when the node
-does not answer in two minutes. Without RabbitMQ, and without the right to install Debian's package, tests skip; in CI they fail.
+Takes a folder; yields its URL. Node and port mapper end with the context. Raises ``RuntimeError`` if the node does not answer in
+two minutes. Without RabbitMQ, and without the right to install Debian's package, tests skip; in CI they fail.
 """
 
 import contextlib

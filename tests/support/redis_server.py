@@ -1,7 +1,7 @@
-"""Debian's redis-server as a process of its own: with TLS, on a socket, with users, which the embedded Valkey cannot all do.
+"""Debian's redis-server as a process: with TLS, on a socket, with users, not all of which the embedded Valkey can do.
 
-Enters: a folder and options of its configuration. Leaves: a server that runs until the context is left. Where it is not installed
-and cannot be, tests skip; in CI they fail.
+Takes a folder and options of its configuration; the server runs until the context ends. Where it is not installed and cannot be,
+tests skip; in CI they fail.
 """
 
 import os

@@ -1,7 +1,7 @@
-"""A real Redis that answers, and refuses: the ways in which a server does not do what it is asked.
+"""A real Redis that refuses: the error replies with which a server declines to do what it is asked.
 
-Enters: the server's URL. Leaves: contexts in which it refuses; it takes everything again when they are left. What is not of the
-server's own making cannot be had here: LOADING, a cluster's answers.
+Takes the server's URL; each context makes it refuse in one way, and it accepts everything again when the context ends. Errors
+that such a server does not produce by itself cannot be had here: LOADING, a cluster's replies.
 """
 
 import contextlib

@@ -1,13 +1,13 @@
-"""Every order in which a few threads can take their steps, tried one after the other.
+"""Tries every order in which a few threads can take their steps, one after the other.
 
-Only one thread runs at a time, and a step ends wherever it takes or frees a lock, waits, wakes another, or begins a line of the
-code under test (``lines_of``). At the end of each step any thread that can go on may: ``every_schedule`` runs the scene once for
-each such sequence of choices, depth first. A switch away from a thread that could have gone on is a preemption; a bound on those
-(two find nearly everything) keeps the number of sequences small, and is the only thing left out.
+Only one thread runs at a time. A step ends wherever the thread takes or releases a lock, waits, wakes another, or begins a line
+of the code under test (``lines_of``). At the end of each step any thread that can continue may be chosen: ``every_schedule`` runs
+the scene once for each such sequence of choices, depth first. A switch away from a thread that could have continued is a
+preemption; a bound on preemptions (two find nearly everything) keeps the number of sequences small, and is all that is left out.
 
-A wait with a bound may end at any moment, and the clock of the schedule then stands where it was to end.
-Enters: a scene, which starts its threads and may return a check for the end. Fails with the steps that lead there when a check
-fails, when a thread raises what it should not, or when all that are left wait for ever.
+A wait with a time limit may end at any moment; the schedule's clock then stands at that limit.
+Takes a scene, which starts its threads and may return a check for the end. Fails with the steps that led there if a check fails,
+if a thread raises an unexpected exception, or if all remaining threads wait for ever.
 """
 
 import math

@@ -1,6 +1,6 @@
-"""A vendor of a few lines at the other end of a real socket, and the adapter pointed at it.
+"""A vendor of a few lines behind a real socket, and the adapter that calls it.
 
-Enters: a reaction to each request, in bytes and in what becomes of the connection. Leaves: what was received.
+Takes a reaction to each request: the bytes to answer, and what becomes of the connection. Records what it received.
 """
 
 import socket

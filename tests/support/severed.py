@@ -1,9 +1,8 @@
-"""A way to a Redis that is cut in the middle of the first begins of attempts, and stays cut until it is mended.
+"""A proxy to a Redis that cuts the connection in the middle of the first begins of attempts, and stays cut until mended.
 
-The server gets the first half of several begins, and does what stands in it whole, or a lone one; who asked hears a reset.
-Or it is cut after another command, one that holds some words: the server does it, and nobody hears so.
-
-Enters: the server's port. Leaves: a port that leads there. Everything is closed on leaving the context.
+Of several begins the server receives the first half and executes those that arrived whole; a single begin it executes. The client
+gets a reset. Instead, the cut can come after another command, which holds some given words: the server executes it, and its reply
+is lost. Takes the server's port, yields the proxy's. Everything is closed when the context ends.
 """
 
 import contextlib

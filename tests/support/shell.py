@@ -1,6 +1,6 @@
 """``smsrelay`` as a shell runs it.
 
-Enters: a folder, variables, arguments. Leaves: how the command ended and what it printed; one that hangs fails after a minute.
+Takes a folder, variables and arguments; returns the exit code and the output. A command that hangs fails after a minute.
 """
 
 import os

@@ -1,7 +1,7 @@
-"""A simulator as tests see it: script it, read what it recorded.
+"""The simulator as tests see it: script it, and read what it recorded.
 
-Enters: the URL of a running simulator. Leaves: typed records. A request the simulator refuses raises
-``requests.HTTPError`` with field and reason.
+Takes the URL of a running simulator; returns typed records. A request that the simulator refuses raises ``requests.HTTPError``
+with field and reason.
 """
 
 from types import TracebackType

@@ -1,7 +1,7 @@
-"""A simulator as a real process of its own.
+"""The simulator as a real process.
 
-Enters: options of the command line by their names. Leaves: a ``Simulator`` for it; the process is ended on
-leaving the context. Raises ``RuntimeError`` when it does not say that it is ready in time.
+Takes options of its command line by name; yields a ``Simulator`` for it. The process ends with the context. Raises
+``RuntimeError`` if it is not ready in time.
 """
 
 import os

@@ -1,7 +1,7 @@
-"""A process that uses slots as a worker would, and says when it did: one JSON line a command, on the store's clock.
+"""A process that uses slots as a worker would and reports when: one JSON line a command, on the store's clock.
 
-Enters: commands (JSON lines) on standard input: url, rate, lane, begin and end (seconds of the store's clock), threads, chunk.
-Leaves: for each, the instants at which slots were used, and how many were void because this process woke too late.
+Takes commands (JSON lines) on standard input: url, rate, lane, begin and end (seconds of the store's clock), threads, chunk.
+Prints for each the instants at which slots were used, and how many were void because this process woke too late.
 """
 
 import json
