@@ -77,9 +77,7 @@ _MODULES = {
 
 def __getattr__(name: str) -> object:
     if name == "__version__":
-        from importlib.metadata import version  # noqa: PLC0415 - only for those who ask
-
-        value: object = version("smsrelay")
+        value: object = import_module("importlib.metadata").version("smsrelay")
     elif name in _MODULES:
         value = getattr(import_module(f"smsrelay.{_MODULES[name]}"), name)
     else:

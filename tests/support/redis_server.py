@@ -7,12 +7,13 @@ tests skip; in CI they fail.
 import os
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from tests.support.waiting import eventually
 
 _PATIENCE = 10.0
 
@@ -53,8 +54,11 @@ def _installed_now() -> bool:
 
 
 def _wait(server: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline = time.monotonic() + _PATIENCE
-    while not (log.exists() and "eady to accept connections" in log.read_text("utf-8", "replace")):
-        if server.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError("redis-server did not come up:\n" + (log.read_text("utf-8", "replace") if log.exists() else ""))
-        time.sleep(0.02)
+    eventually(lambda: _is_ready(server, log), "redis-server accepts connections", _PATIENCE)
+
+
+def _is_ready(server: "subprocess.Popen[bytes]", log: Path) -> bool:
+    said = log.read_text("utf-8", "replace") if log.exists() else ""
+    if server.poll() is not None:
+        raise RuntimeError("redis-server did not come up:\n" + said)
+    return "eady to accept connections" in said

@@ -6,13 +6,14 @@ on the same folder has the old one's data. Fails if the server does not answer w
 
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
+
+from tests.support.waiting import eventually
 
 _PATIENCE = 10.0
 _ROOT = Path(__file__).parents[2]
@@ -31,14 +32,14 @@ def running_valkey(port: int, folder: Path) -> Iterator[str]:
 
 
 def _wait_until_it_answers(port: int, server: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + _PATIENCE
     with Redis(port=port) as client:
-        while True:
-            try:
-                client.ping()
-            except RedisConnectionError:
-                if server.poll() is not None or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.02)
-            else:
-                return
+        eventually(lambda: _answers(client, server), "the server answers", _PATIENCE)
+
+
+def _answers(client: Redis, server: "subprocess.Popen[bytes]") -> bool:
+    try:
+        return bool(client.ping())
+    except RedisConnectionError:
+        if server.poll() is not None:
+            raise
+        return False

@@ -46,7 +46,7 @@ def sender(
 
 
 class Clumsy:
-    """A vendor's adapter with a fault of ours in it: it breaks on one message and takes every other."""
+    """A vendor adapter that raises an unexpected exception for one message and accepts all others."""
 
     def __init__(self, breaks_on: str) -> None:
         self.breaks_on = breaks_on
@@ -54,7 +54,7 @@ class Clumsy:
 
     def submit(self, submission: Submission) -> Answer:
         if submission.message_id == self.breaks_on:
-            raise ZeroDivisionError("a fault of ours")
+            raise ZeroDivisionError("unexpected")
         self.taken.append(submission.message_id)
         return Answer(Kind.ANSWERED, "0000")
 

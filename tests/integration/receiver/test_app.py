@@ -20,34 +20,15 @@ MAC = PATH.rsplit("/", 1)[1]
 
 
 @pytest.fixture(scope="module")
-def running() -> Iterator[Served]:
-    with serve() as served:
-        yield served
-
-
-@pytest.fixture(scope="module")
 def running_unsigned() -> Iterator[Served]:
     with serve(unsigned=1_000_000) as served:
         yield served
 
 
 @pytest.fixture
-def receiver(running: Served) -> Served:
-    running.keeper.clear()
-    return running
-
-
-@pytest.fixture
 def open_receiver(running_unsigned: Served) -> Served:
     running_unsigned.keeper.clear()
     return running_unsigned
-
-
-@pytest.fixture
-def fresh() -> Iterator[Served]:
-    """One that has refused nobody yet, and tells of it every tenth of a second."""
-    with serve(tell_every=0.1) as served:
-        yield served
 
 
 def test_a_callback_is_answered_with_200_once_its_event_is_kept(receiver: Served) -> None:

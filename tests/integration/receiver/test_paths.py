@@ -1,35 +1,15 @@
 """Which paths the receiver takes for its own, whatever a proxy makes of them, and how it tells of the others."""
 
 from collections import Counter
-from collections.abc import Iterator
 
 import pytest
 from structlog.testing import capture_logs
 
 from smsrelay.contract.callback_token import PROBE, PROBE_ANSWER, CallbackToken
-from tests.support.served import NUMBER, PATH, SECRET, TOKEN, Served, serve
+from tests.support.served import NUMBER, PATH, SECRET, TOKEN, Served
 from tests.support.waiting import eventually
 
 MAC = PATH.rsplit("/", 1)[1]
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Served]:
-    with serve() as served:
-        yield served
-
-
-@pytest.fixture
-def receiver(running: Served) -> Served:
-    running.keeper.clear()
-    return running
-
-
-@pytest.fixture
-def fresh() -> Iterator[Served]:
-    """One that has refused nobody yet, and tells of it every tenth of a second."""
-    with serve(tell_every=0.1) as served:
-        yield served
 
 
 @pytest.mark.parametrize(

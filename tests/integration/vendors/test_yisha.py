@@ -2,7 +2,6 @@
 
 import gzip
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from email.utils import formatdate
@@ -19,16 +18,9 @@ from tests.support.scripted_vendor import (
     SUBMISSION,
     Script,
     answer,
-    scripted_vendor,
     submit,
     yisha,
 )
-
-
-@pytest.fixture
-def script() -> Iterator[Script]:
-    with scripted_vendor() as running:
-        yield running
 
 
 def test_a_mainland_number_goes_to_the_domestic_route_as_the_vendor_wants_it(script: Script) -> None:

@@ -1,7 +1,6 @@
 """The adapter when no answer comes, or only a part of one: was the request surely not sent, or perhaps?"""
 
 import socket
-from collections.abc import Iterator
 
 import pytest
 
@@ -16,17 +15,10 @@ from tests.support.scripted_vendor import (
     drip,
     raw,
     reset,
-    scripted_vendor,
     silence,
     submit,
     yisha,
 )
-
-
-@pytest.fixture
-def script() -> Iterator[Script]:
-    with scripted_vendor() as running:
-        yield running
 
 
 def test_a_refused_connection_is_certainly_not_sent() -> None:
