@@ -11,7 +11,7 @@ import pytest
 
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
-from smsrelay_worker.messages.record import Entry, Record
+from smsrelay.messages.record import Entry, Record
 from tests.support.relay_process import RelayProcess, a_recipient, running_relay
 from tests.support.shortened_policy import PATIENT, PATIENT_CODE
 

@@ -7,7 +7,7 @@ import pytest
 
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
-from smsrelay_worker.messages.record import Record
+from smsrelay.messages.record import Record
 from tests.support.relay_process import RelayProcess
 
 NEVER: list[str] = []

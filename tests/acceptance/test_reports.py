@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from smsrelay.contract.state import State
-from smsrelay_worker.messages.record import Record
+from smsrelay.messages.record import Record
 from tests.support.guide_report import guide_report
 from tests.support.relay_process import RelayProcess
 from tests.support.shortened_policy import PATIENT_CODE

@@ -3,7 +3,7 @@
 import pytest
 
 from smsrelay.contract.state import State
-from smsrelay_worker.messages.record import Record
+from smsrelay.messages.record import Record
 from tests.support.guide_report import guide_report
 from tests.support.relay_process import RelayProcess
 

@@ -15,8 +15,8 @@ import pytest
 from smsrelay.contract.job import SendJob
 from smsrelay.contract.lanes import STATUS_QUEUE, Lane
 from smsrelay.contract.state import State
+from smsrelay.messages.record import Record
 from smsrelay.store import keys
-from smsrelay_worker.messages.record import Record
 from smsrelay_worker.store.counts import Counts
 from tests.support.guide_report import guide_report
 from tests.support.processes import PARENT, pids

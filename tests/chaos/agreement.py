@@ -7,7 +7,7 @@ applied. A report that was sent but not answered 200 may or may not have been ap
 from collections.abc import Callable, Iterator
 
 from smsrelay.contract.state import State
-from smsrelay_worker.messages.record import Entry, Record
+from smsrelay.messages.record import Entry, Record
 from tests.chaos.evidence import Case
 from tests.chaos.load import Cancel
 from tests.chaos.rows import Rows

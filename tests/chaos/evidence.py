@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from redis import Redis
 
+from smsrelay.messages.record import Record
 from smsrelay.store import keys
 from smsrelay_simulator.records.records import CallbackRecord, SubmitRecord
-from smsrelay_worker.messages.record import Record
 from tests.chaos.load import Sent
 from tests.support.simulator_client import Simulator
 

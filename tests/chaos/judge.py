@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from smsrelay.contract.state import State
-from smsrelay_worker.messages.record import Entry, Record
+from smsrelay.messages.record import Entry, Record
 from tests.chaos.agreement import disagreements
 from tests.chaos.evidence import Case
 from tests.chaos.rows import Rows

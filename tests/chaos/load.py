@@ -20,9 +20,9 @@ from smsrelay.contract.job import SendJob
 from smsrelay.contract.message import referenced_id
 from smsrelay.contract.rejection import Rejection
 from smsrelay.enqueue import Accepted, Enqueuer
+from smsrelay.messages.cancel import cancelled
 from smsrelay.store.connection import StoreUnavailable
-from smsrelay_worker.messages import lifecycle
-from smsrelay_worker.store.records import Records
+from smsrelay.store.records import Records
 from tests.chaos.planned import Batch, Planned
 from tests.support.simulator_client import Simulator
 
@@ -132,7 +132,7 @@ class Load:
             return Cancel.NOT_ASKED
         time.sleep(message.cancel_after)
         try:
-            change = self._store.change(accepted.message_id, lambda reading: lifecycle.cancelled(reading.record))
+            change = self._store.change(accepted.message_id, lambda reading: cancelled(reading.record))
         except StoreUnavailable:
             return Cancel.NO_ANSWER
         except Exception as error:

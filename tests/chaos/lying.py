@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from smsrelay.contract.state import State
-from smsrelay_worker.messages.record import Entry
+from smsrelay.messages.record import Entry
 from tests.chaos.evidence import Case
 from tests.chaos.grip import Grip
 from tests.chaos.harm import FOR_EVER, Harm, longest_unharmed

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from smsrelay.contract.state import State
-from smsrelay_worker.messages.record import Entry
+from smsrelay.messages.record import Entry
 from tests.chaos.evidence import Case
 from tests.chaos.grip import Grip
 

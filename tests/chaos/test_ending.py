@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from smsrelay.contract.state import State
+from smsrelay.messages.record import Record
 from smsrelay_simulator.records.records import CallbackRecord, SubmitRecord
-from smsrelay_worker.messages.record import Record
 from tests.chaos.behaviour import BEHAVIOURS
 from tests.chaos.deadline import lateness, too_late
 from tests.chaos.ending import Ending, offences_of

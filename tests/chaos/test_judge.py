@@ -7,9 +7,9 @@ import pytest
 
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
+from smsrelay.messages.record import Entry, Record
 from smsrelay_simulator.records.records import CallbackRecord, SubmitRecord
 from smsrelay_simulator.scripts.script import Script
-from smsrelay_worker.messages.record import Entry, Record
 from smsrelay_worker.policy.toml_file import parse_policy
 from tests.chaos.behaviour import AIMED, BEHAVIOURS
 from tests.chaos.evidence import Case, Submit

@@ -6,8 +6,8 @@ import pytest
 
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
+from smsrelay.messages.record import Entry
 from smsrelay_simulator.records.records import SubmitRecord
-from smsrelay_worker.messages.record import Entry
 from tests.chaos.evidence import Case, Submit
 from tests.chaos.grip import Grip
 from tests.chaos.harm import FOR_EVER, Harm, longest_unharmed

@@ -6,10 +6,10 @@ import pytest
 from redis import Redis
 
 from smsrelay.enqueue import Enqueuer
+from smsrelay.store.records import Records
 from smsrelay_worker.local.stack import free_port
 from smsrelay_worker.store.counts import Counts
 from smsrelay_worker.store.parked_reports import ParkedReports
-from smsrelay_worker.store.records import Records
 from smsrelay_worker.store.undecodable import UndecodableTasks
 from tests.support.messages import RETENTION, enqueuer
 from tests.support.valkey import running_valkey

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
+from smsrelay.messages.record import Record
 from smsrelay_worker.attempts.recorder import STALLED
-from smsrelay_worker.messages.record import Record
 from tests.support.relay_process import RelayProcess
 
 _ATTEMPT = re.compile(r"/callback/([^/]+)/(\d+)(?:-\d+)?/")

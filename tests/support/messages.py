@@ -10,8 +10,10 @@ from smsrelay.broker.publisher import Publisher
 from smsrelay.contract.job import SendJob
 from smsrelay.contract.lanes import Lane
 from smsrelay.enqueue import Enqueuer
+from smsrelay.messages.transition import Transition
 from smsrelay.store.inbox import Inbox
 from smsrelay.store.outbox import Outbox
+from smsrelay.store.records import Change, Reading, Records
 from smsrelay_worker.attempts.attempt import Attempt, CompletedAttempt
 from smsrelay_worker.attempts.recorder import AnswerRecorder
 from smsrelay_worker.attempts.send_context import SendContext
@@ -19,7 +21,6 @@ from smsrelay_worker.attempts.sender import Sender
 from smsrelay_worker.attempts.submit import Submitter
 from smsrelay_worker.attempts.timeouts import Timeouts
 from smsrelay_worker.messages import lifecycle
-from smsrelay_worker.messages.transition import Transition
 from smsrelay_worker.policy.model import Policy
 from smsrelay_worker.policy.toml_file import load_policy
 from smsrelay_worker.rate_limit.cost import MessageCost
@@ -33,7 +34,6 @@ from smsrelay_worker.reports.poll import StatusPoller
 from smsrelay_worker.scheduler.scheduler import Scheduler
 from smsrelay_worker.store.due_messages import DueMessages
 from smsrelay_worker.store.parked_reports import ParkedReports
-from smsrelay_worker.store.records import Change, Reading, Records
 from smsrelay_worker.vendors.base import Answer, Kind, Vendor
 from smsrelay_worker.vendors.yisha.adapter import Yisha, YishaAccount
 from smsrelay_worker.vendors.yisha.credentials import AppCode

@@ -5,8 +5,8 @@ from dataclasses import replace
 from smsrelay.contract.event import StatusEvent
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
-from smsrelay_worker.messages.record import Entry, Record
-from smsrelay_worker.messages.transition import Transition, Wake
+from smsrelay.messages.record import Entry, Record
+from smsrelay.messages.transition import Transition, Wake
 from smsrelay_worker.policy.toml_file import load_policy
 
 POLICY = load_policy(None)

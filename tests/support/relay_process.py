@@ -22,11 +22,11 @@ from redis import Redis
 from smsrelay.contract.job import SendJob
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
+from smsrelay.messages.record import Record
 from smsrelay.settings import PREFIX
 from smsrelay.store.connection import StoreUnavailable
 from smsrelay_worker.local.local_relay import LocalRelay, Ports
 from smsrelay_worker.local.stack import Stack, free_port
-from smsrelay_worker.messages.record import Record
 from smsrelay_worker.settings import WorkerSettings
 from smsrelay_worker.wiring import Relay
 from tests.support.shortened_policy import write_shortened_policy

@@ -16,6 +16,7 @@ from smsrelay.enqueue import Enqueuer
 from smsrelay.store.connection import open_store
 from smsrelay.store.inbox import Inbox
 from smsrelay.store.outbox import Outbox
+from smsrelay.store.records import Records
 from smsrelay_worker.attempts.recorder import AnswerRecorder
 from smsrelay_worker.attempts.send_context import SendContext
 from smsrelay_worker.attempts.sender import Sender
@@ -38,7 +39,6 @@ from smsrelay_worker.store.due_messages import DueMessages
 from smsrelay_worker.store.failed_reports import FailedReports
 from smsrelay_worker.store.lost_tasks import LostTasks
 from smsrelay_worker.store.parked_reports import ParkedReports
-from smsrelay_worker.store.records import Records
 from smsrelay_worker.store.shared_settings import SharedSettings
 from smsrelay_worker.store.undecodable import UndecodableTasks
 from smsrelay_worker.store.worker_registry import WorkerRegistry

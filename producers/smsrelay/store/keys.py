@@ -2,7 +2,7 @@
 
 | key | type | lifetime |
 |---|---|---|
-| sms:m:ID | hash: the record (smsrelay_worker.messages.record) | the retention, from its final state on |
+| sms:m:ID | hash: the record (smsrelay.messages.record) | the retention, from its final state on |
 | sms:p:ID | string: phone number and parameters | until delivered, cancelled or expired |
 | sms:agenda | sorted set: id by when it is next due (ms) | an entry for each message that is not final |
 | sms:outbox:LANE | sorted set: id by its place in publishing order | an entry for each message no worker has taken yet |

@@ -15,7 +15,7 @@ from smsrelay.contract.job import SendJob
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.message import referenced_id
 from smsrelay.contract.state import State
-from smsrelay_worker.messages.record import Record
+from smsrelay.messages.record import Record
 from tests.acceptance.leaks import foreign, places, scenes
 from tests.acceptance.leaks.needles import Person, abroad, mainland
 from tests.acceptance.leaks.places import Places

@@ -19,11 +19,11 @@ from redis import Redis
 from smsrelay.enqueue import Enqueuer
 from smsrelay.settings import ProducerSettings
 from smsrelay.store.connection import open_store
+from smsrelay.store.records import Records
 from smsrelay_worker.local.local_relay import LocalRelay, Ports
 from smsrelay_worker.local.stack import Part, Stack, free_port
 from smsrelay_worker.policy.toml_file import packaged_source
 from smsrelay_worker.rate_limit.limiter import RateLimiter
-from smsrelay_worker.store.records import Records
 from tests.support.simulator_client import Simulator
 from tests.support.waiting import eventually
 

@@ -16,17 +16,17 @@ from smsrelay.contract.event import StatusEvent
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
 from smsrelay.enqueue import Enqueuer
+from smsrelay.messages.record import Record
 from smsrelay.store import keys
 from smsrelay.store.connection import open_store
+from smsrelay.store.records import Records
 from smsrelay_worker.attempts.attempt import CompletedAttempt
 from smsrelay_worker.attempts.sender import Sender
 from smsrelay_worker.messages import lifecycle
-from smsrelay_worker.messages.record import Record
 from smsrelay_worker.messages.task_result import TaskResult
 from smsrelay_worker.rate_limit.limiter import RateLimiter
 from smsrelay_worker.rate_limit.slot import Refusal
 from smsrelay_worker.store.counts import Counts
-from smsrelay_worker.store.records import Records
 from smsrelay_worker.vendors.base import Answer, Kind
 from tests.support.messages import (
     POLICY,

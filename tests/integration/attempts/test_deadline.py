@@ -15,12 +15,12 @@ from redis import Redis
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
 from smsrelay.enqueue import Enqueuer
+from smsrelay.messages.record import Record
 from smsrelay.store import keys
+from smsrelay.store.records import Change, Decide, Reading, Records
 from smsrelay_worker.attempts.attempt import Attempt
 from smsrelay_worker.messages import lifecycle
-from smsrelay_worker.messages.record import Record
 from smsrelay_worker.rate_limit.slot import Slot
-from smsrelay_worker.store.records import Change, Decide, Reading, Records
 from smsrelay_worker.vendors.base import DEADLINE_PASSED, Answer, Kind, Submission
 from smsrelay_worker.vendors.yisha.adapter import Yisha
 from smsrelay_worker.vendors.yisha.http import Post, open_session

@@ -9,12 +9,12 @@ from redis import Redis
 
 from smsrelay.enqueue import Enqueuer
 from smsrelay.store.connection import StoreUnavailable, open_store
+from smsrelay.store.records import Records
 from smsrelay_worker.attempts.attempt import Attempt, CompletedAttempt
 from smsrelay_worker.attempts.recorder import AnswerRecorder
 from smsrelay_worker.rate_limit.halted_messages import HaltedMessages
 from smsrelay_worker.rate_limit.limiter import RateLimiter
 from smsrelay_worker.rate_limit.slot import Slot
-from smsrelay_worker.store.records import Records
 from smsrelay_worker.vendors.base import Answer, Kind
 from tests.support.messages import POLICY, RETENTION, TIMEOUTS, begin, job, pending
 from tests.support.waiting import eventually

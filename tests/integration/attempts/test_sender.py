@@ -15,14 +15,14 @@ from smsrelay.contract.job import SendJob
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
 from smsrelay.enqueue import Enqueuer
+from smsrelay.messages.cancel import cancelled
+from smsrelay.messages.record import Record, VendorMessage
 from smsrelay.store import keys
 from smsrelay.store.inbox import Inbox
+from smsrelay.store.records import Reading, Records
 from smsrelay_worker.attempts.sender import Sender
-from smsrelay_worker.messages import lifecycle
-from smsrelay_worker.messages.record import Record, VendorMessage
 from smsrelay_worker.rate_limit.limiter import RateLimiter
 from smsrelay_worker.store.counts import Counts
-from smsrelay_worker.store.records import Reading, Records
 from smsrelay_worker.vendors.base import Answer, Kind, Submission, Vendor
 from tests.support.messages import RETENTION, TIMEOUTS, applying, job, sending
 from tests.support.queues import published_ids
@@ -86,7 +86,7 @@ def test_a_chunk_of_any_templates_lanes_and_states_ends_well(
     ]
     ids = [one.message_id for one in door.enqueue_many(jobs)]
     withdrawn = door.enqueue(job()).message_id
-    store.change(withdrawn, lambda reading: lifecycle.cancelled(reading.record))
+    store.change(withdrawn, lambda reading: cancelled(reading.record))
     with sender(store, redis, script) as sending_out:
         outcomes = sending_out.attempt([*ids, withdrawn, "nobody", ids[0]])
     assert states(store, ids) == {"submitted": len(ids)}

@@ -10,13 +10,13 @@ import pytest
 from redis import Redis
 
 from smsrelay.contract.state import State
+from smsrelay.messages.record import Record
 from smsrelay.store.connection import StoreUnavailable, open_store
+from smsrelay.store.records import Records
 from smsrelay_worker.attempts.sender import Sender
 from smsrelay_worker.attempts.timeouts import Timeouts
 from smsrelay_worker.messages import lifecycle
-from smsrelay_worker.messages.record import Record
 from smsrelay_worker.messages.task_result import TaskResult
-from smsrelay_worker.store.records import Records
 from tests.support.messages import POLICY, RETENTION, TIMEOUTS, begin, enqueuer, job, sending
 from tests.support.scripted_vendor import Script, scripted_vendor, yisha
 from tests.support.severed import Severed, severed_after, severed_in_a_begin

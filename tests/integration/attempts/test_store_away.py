@@ -11,12 +11,12 @@ from redis import Redis
 
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
+from smsrelay.messages.record import Record
 from smsrelay.store import keys
 from smsrelay.store.connection import StoreUnavailable, open_store
+from smsrelay.store.records import Records
 from smsrelay_worker.attempts.timeouts import Timeouts
-from smsrelay_worker.messages.record import Record
 from smsrelay_worker.messages.task_result import TaskResult
-from smsrelay_worker.store.records import Records
 from smsrelay_worker.vendors.base import Answer, Kind
 from tests.support.messages import POLICY, RETENTION, TIMEOUTS, begin, ended, enqueuer, job, recording, sending
 from tests.support.scripted_vendor import ACCEPTED, Script, answer, scripted_vendor, yisha

@@ -18,11 +18,11 @@ from smsrelay.contract.message import referenced_id
 from smsrelay.contract.rejection import Rejection
 from smsrelay.contract.state import State
 from smsrelay.enqueue import CHUNK, Accepted, Enqueuer, ReferenceTaken
+from smsrelay.messages.record import Entry, Record
 from smsrelay.settings import ProducerSettings
 from smsrelay.store import keys
 from smsrelay.store.connection import StoreUnavailable, open_store
 from smsrelay.store.outbox import Outbox
-from smsrelay_worker.messages.record import Entry, Record
 from tests.support.queues import published_ids, queued
 from tests.support.waiting import eventually
 

@@ -7,8 +7,8 @@ from redis import Redis
 
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
+from smsrelay.store.records import Records
 from smsrelay_worker.rate_limit.limiter import RateLimiter
-from smsrelay_worker.store.records import Records
 from smsrelay_worker.vendors.base import Answer, Kind
 from tests.support.lossy import losing_one_answer
 from tests.support.messages import SECRET, answer, begin, enqueuer, job

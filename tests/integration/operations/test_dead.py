@@ -14,13 +14,13 @@ from smsrelay.contract.event import StatusEvent
 from smsrelay.contract.lanes import STATUS_QUEUE, Lane
 from smsrelay.contract.state import State
 from smsrelay.enqueue import Enqueuer
+from smsrelay.messages.record import Record
+from smsrelay.messages.transition import Transition
 from smsrelay.store import keys
+from smsrelay.store.apply import Applied
+from smsrelay.store.records import Records
 from smsrelay_worker.messages import lifecycle
-from smsrelay_worker.messages.record import Record
-from smsrelay_worker.messages.transition import Transition
 from smsrelay_worker.operations.dead_letters import DeadLetters
-from smsrelay_worker.store.apply import Applied
-from smsrelay_worker.store.records import Records
 from smsrelay_worker.store.undecodable import Undecodable, UndecodableTasks
 from smsrelay_worker.vendors.base import Answer, Kind
 from tests.support.messages import POLICY, RETENTION, SECRET, answer, begin, changed, job

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from smsrelay_worker.store.records import Records
+from smsrelay.store.records import Records
 from smsrelay_worker.vendors.base import Answer, Kind
 from tests.support.messages import RETENTION, SECRET, answer, begin, enqueuer, job
 from tests.support.shell import Shell

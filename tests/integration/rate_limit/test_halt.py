@@ -7,10 +7,10 @@ from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
 from smsrelay.enqueue import Enqueuer
 from smsrelay.store import keys
+from smsrelay.store.records import Records
 from smsrelay_worker.messages import lifecycle
 from smsrelay_worker.rate_limit.halted_messages import HaltedMessages
 from smsrelay_worker.store.due_messages import DueMessages
-from smsrelay_worker.store.records import Records
 from smsrelay_worker.vendors.base import Answer, Kind
 from tests.support.messages import POLICY, answer, begin, changed, job
 
@@ -70,7 +70,7 @@ def test_other_waits_and_what_has_moved_on_are_left_alone(
     throttled, cancelled, gone = (door.enqueue(job()).message_id for _ in range(3))
     deferred(store, throttled, "rate")
     deferred(store, cancelled)
-    changed(store, cancelled, lambda reading: lifecycle.cancelled(reading.record))
+    changed(store, cancelled, lambda reading: cancelled(reading.record))
     assert redis.scard(keys.PUT_OFF) == 0
     redis.sadd(keys.PUT_OFF, throttled + "x", cancelled)
     assert halted_messages.wake_all() == 2

@@ -10,12 +10,12 @@ from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
 from smsrelay.enqueue import Enqueuer
 from smsrelay.store import keys
+from smsrelay.store.records import Records
 from smsrelay_worker.attempts.attempt import Attempt, CompletedAttempt
 from smsrelay_worker.attempts.recorder import STALLED
 from smsrelay_worker.attempts.submit import Submitter
 from smsrelay_worker.rate_limit.limiter import RateLimiter
 from smsrelay_worker.rate_limit.slot import Slot
-from smsrelay_worker.store.records import Records
 from smsrelay_worker.vendors.base import Answer, Kind, Vendor
 from tests.integration.attempts.test_recorder import recording
 from tests.integration.rate_limit.test_limiter import due, store_micros, take

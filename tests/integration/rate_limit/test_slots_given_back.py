@@ -8,7 +8,7 @@ from smsrelay.contract.state import State
 from smsrelay.enqueue import Enqueuer
 from smsrelay.store import keys
 from smsrelay.store.connection import open_store
-from smsrelay_worker.store.records import Records
+from smsrelay.store.records import Records
 from tests.support.messages import job, sending
 from tests.support.scripted_vendor import scripted_vendor, yisha
 from tests.support.sluice import Gate, script, sluice

@@ -11,10 +11,10 @@ from smsrelay.contract.event import StatusEvent
 from smsrelay.contract.lanes import STATUS_QUEUE, Lane
 from smsrelay.contract.state import State
 from smsrelay.enqueue import Enqueuer
+from smsrelay.messages.record import Record
 from smsrelay.store import keys
 from smsrelay.store.inbox import BATCH
 from smsrelay.store.unreadable_callbacks import UnreadableCallbacks
-from smsrelay_worker.messages.record import Record
 from smsrelay_worker.operations.unreadable_replay import UnreadableReplay
 from smsrelay_worker.settings import WorkerSettings
 from smsrelay_worker.store.failed_reports import REPORT_TRIES

@@ -5,7 +5,7 @@ from redis import Redis
 
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
-from smsrelay_worker.store.records import Records
+from smsrelay.store.records import Records
 from smsrelay_worker.vendors.base import Answer, Kind, Submission
 from smsrelay_worker.vendors.yisha.adapter import Yisha, YishaAccount
 from smsrelay_worker.vendors.yisha.credentials import AppCode

@@ -13,14 +13,14 @@ from smsrelay.broker.publisher import Publisher
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
 from smsrelay.enqueue import Enqueuer
+from smsrelay.messages.record import Record
 from smsrelay.store import keys
 from smsrelay.store.inbox import Inbox
+from smsrelay.store.records import Records
 from smsrelay_worker.attempts.sender import Sender
-from smsrelay_worker.messages.record import Record
 from smsrelay_worker.scheduler.rescuer import Rescuer
 from smsrelay_worker.store.counts import Counts
 from smsrelay_worker.store.lost_tasks import LostTasks
-from smsrelay_worker.store.records import Records
 from smsrelay_worker.vendors.base import Answer, Kind
 from tests.support import messages
 from tests.support.messages import POLICY, TIMEOUTS, answer, begin, enqueuer, job, sending, store_clock

@@ -10,13 +10,13 @@ from smsrelay.contract.state import State
 from smsrelay.enqueue import CHUNK, Enqueuer
 from smsrelay.store import keys
 from smsrelay.store.inbox import Inbox
+from smsrelay.store.records import Records
 from smsrelay_worker.policy.model import Policy
 from smsrelay_worker.scheduler.rescuer import Rescuer
 from smsrelay_worker.scheduler.scheduler import Scheduler
 from smsrelay_worker.store.counts import Counts
 from smsrelay_worker.store.due_messages import DueMessages
 from smsrelay_worker.store.lost_tasks import LostTasks
-from smsrelay_worker.store.records import Records
 from smsrelay_worker.vendors.base import Answer, Kind
 from tests.support import messages
 from tests.support.commands import reads, spent

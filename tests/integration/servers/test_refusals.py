@@ -14,10 +14,10 @@ from smsrelay.enqueue import Enqueuer
 from smsrelay.store.connection import StoreUnavailable, open_store
 from smsrelay.store.inbox import Inbox
 from smsrelay.store.outbox import Outbox
+from smsrelay.store.records import Records
 from smsrelay_worker.local.stack import free_port
 from smsrelay_worker.rate_limit.limiter import RateLimiter
 from smsrelay_worker.store.counts import Counts
-from smsrelay_worker.store.records import Records
 from smsrelay_worker.store.undecodable import UndecodableTasks
 from smsrelay_worker.store.worker_registry import WorkerProcess, WorkerRegistry
 from tests.support.forwarder import forwarding

@@ -7,13 +7,14 @@ from smsrelay.contract.event import StatusEvent
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
 from smsrelay.enqueue import Enqueuer
+from smsrelay.messages.cancel import cancelled
+from smsrelay.messages.transition import Transition
 from smsrelay.store import keys
+from smsrelay.store.records import HOLD, Reading, Records
 from smsrelay_worker.messages import lifecycle
 from smsrelay_worker.messages.reports import reported
-from smsrelay_worker.messages.transition import Transition
 from smsrelay_worker.store.counts import Counts
 from smsrelay_worker.store.parked_reports import ParkedReports
-from smsrelay_worker.store.records import HOLD, Reading, Records
 from smsrelay_worker.vendors.base import Answer, Kind
 from tests.support.messages import ACCEPTED, POLICY, RETENTION, answer, applying, begin, changed, job
 
@@ -45,7 +46,7 @@ def test_a_transition_decided_on_an_old_reading_is_not_applied(store: Records, d
     old = store.read(message_id)
     assert old is not None
     begin(store, message_id)
-    withdrawn = lifecycle.cancelled(old.record)
+    withdrawn = cancelled(old.record)
     assert withdrawn is not None
     assert not store.apply(old.record, withdrawn)
     assert state(store, message_id) is State.SUBMITTING
@@ -59,7 +60,7 @@ def test_a_change_is_decided_again_when_somebody_was_faster(store: Records, door
 
     def decide(reading: Reading) -> Transition | None:
         seen.append(reading.record.state)
-        return lifecycle.cancelled(reading.record)
+        return cancelled(reading.record)
 
     change = store.change(message_id, decide, old)
     assert seen == [State.QUEUED, State.SUBMITTING]
@@ -133,7 +134,7 @@ def test_a_claim_that_nobody_prolongs_runs_out_into_the_agenda(store: Records, d
 
 def test_a_claim_of_nobody_or_of_a_final_message_takes_nothing(store: Records, door: Enqueuer, redis: Redis) -> None:
     message_id = door.enqueue(job()).message_id
-    changed(store, message_id, lambda reading: lifecycle.cancelled(reading.record))
+    changed(store, message_id, lambda reading: cancelled(reading.record))
     [gone, final] = store.claim(["nobody", message_id])
     assert gone is None
     assert final is not None

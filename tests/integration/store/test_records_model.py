@@ -13,14 +13,15 @@ from redis import Redis
 from smsrelay.contract.event import StatusEvent
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
+from smsrelay.messages.cancel import cancelled
+from smsrelay.messages.record import Record
+from smsrelay.messages.transition import Transition
 from smsrelay.store import keys
+from smsrelay.store.records import HOLD, Reading, Records
 from smsrelay_worker.messages import lifecycle
 from smsrelay_worker.messages.attempt_result import answered
-from smsrelay_worker.messages.record import Record
 from smsrelay_worker.messages.reports import reported
-from smsrelay_worker.messages.transition import Transition
 from smsrelay_worker.policy.model import Action
-from smsrelay_worker.store.records import HOLD, Reading, Records
 from smsrelay_worker.vendors.base import Answer, Kind
 from smsrelay_worker.vendors.yisha.documented_codes import GUIDE_CODES
 from tests.support.messages import LEASE, POLICY, RETENTION, enqueuer, job
@@ -136,7 +137,7 @@ class OneMessage(RuleBasedStateMachine):
 
     @rule()
     def the_app_cancels(self) -> None:
-        self.change(lambda record, _: lifecycle.cancelled(record))
+        self.change(lambda record, _: cancelled(record))
 
     @rule()
     def a_person_replays(self) -> None:

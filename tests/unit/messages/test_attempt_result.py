@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
+from smsrelay.messages.cancel import cancelled
+from smsrelay.messages.record import Record
+from smsrelay.messages.transition import Transition, Wake
 from smsrelay_worker.messages import lifecycle
 from smsrelay_worker.messages.attempt_result import EARLIER, OVERTAKEN, Standing, answered, counts, standing
-from smsrelay_worker.messages.record import Record
 from smsrelay_worker.messages.reports import reported
-from smsrelay_worker.messages.transition import Transition, Wake
 from smsrelay_worker.policy.model import WAITING
 from smsrelay_worker.vendors.base import Answer, Kind
 from tests.support.records import HOUR, NOW, POLICY, event, queued
@@ -118,9 +119,9 @@ def test_an_attempt_that_its_own_answer_put_off_is_not_put_off_once_more(answer:
     assert standing(put_off, first, answer, POLICY) is Standing.APPLIED
     later = woken(put_off, NOW + LEASE)
     assert answered(later, first, answer, POLICY, NOW + LEASE, 0.5) is None
-    cancelled = applied(put_off, lifecycle.cancelled(put_off), NOW)
-    assert cancelled.state is State.CANCELLED
-    assert answered(cancelled, first, answer, POLICY, NOW, 0.5) is None
+    ended = applied(put_off, cancelled(put_off), NOW)
+    assert ended.state is State.CANCELLED
+    assert answered(ended, first, answer, POLICY, NOW, 0.5) is None
 
 
 def test_an_answer_that_its_own_report_overtook_adds_the_vendors_id() -> None:

@@ -2,9 +2,10 @@ import pytest
 
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
+from smsrelay.messages.cancel import cancelled
+from smsrelay.messages.record import Record
+from smsrelay.messages.transition import Transition, Wake
 from smsrelay_worker.messages import lifecycle
-from smsrelay_worker.messages.record import Record
-from smsrelay_worker.messages.transition import Transition, Wake
 from smsrelay_worker.vendors.base import DEADLINE_PASSED, Answer, Kind
 from tests.support.records import HOUR, NOW, POLICY, after, queued, wake_at
 
@@ -192,12 +193,12 @@ def test_a_retry_is_queued_when_it_is_due_and_expires_when_it_is_too_late() -> N
 
 
 def test_only_a_message_that_nobody_submitted_can_be_cancelled() -> None:
-    assert moved(lifecycle.cancelled(queued())).state is State.CANCELLED
-    assert lifecycle.cancelled(begun(queued())) is None
+    assert moved(cancelled(queued())).state is State.CANCELLED
+    assert cancelled(begun(queued())) is None
 
 
 def test_a_final_message_has_nothing_to_wake_for() -> None:
-    record = after(queued(), lifecycle.cancelled(queued()))
+    record = after(queued(), cancelled(queued()))
     assert lifecycle.woken(record, POLICY, NOW) is None
 
 

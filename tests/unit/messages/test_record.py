@@ -8,7 +8,7 @@ from hypothesis import given
 
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
-from smsrelay_worker.messages.record import Entry, Record, VendorMessage
+from smsrelay.messages.record import Entry, Record, VendorMessage
 from smsrelay_worker.vendors.yisha.masking import LIMIT
 
 FIELDS = {

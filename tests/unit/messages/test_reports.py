@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from smsrelay.contract.event import StatusEvent
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
+from smsrelay.messages.record import Record
+from smsrelay.messages.transition import Wake
 from smsrelay_worker.messages import attempt_result, lifecycle
-from smsrelay_worker.messages.record import Record
 from smsrelay_worker.messages.reports import TIMELINE_CAP, reported
-from smsrelay_worker.messages.transition import Wake
 from smsrelay_worker.vendors.base import Answer, Kind
 from smsrelay_worker.vendors.yisha.documented_codes import GUIDE_CODES
 from tests.support.records import HOUR, NOW, POLICY, after, event, queued

@@ -7,10 +7,10 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from smsrelay.contract.callback_token import CallbackToken
-from smsrelay_worker.messages.record import Record
+from smsrelay.messages.record import Record
+from smsrelay.store.records import Payload
 from smsrelay_worker.messages.task_result import TaskResult
 from smsrelay_worker.rate_limit.slot import Slot
-from smsrelay_worker.store.records import Payload
 from smsrelay_worker.vendors.base import Answer, Submission
 
 

@@ -19,15 +19,15 @@ import structlog
 from smsrelay.broker.publisher import BrokerUnavailable
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
+from smsrelay.messages.record import Record
+from smsrelay.messages.transition import Transition
 from smsrelay.store.connection import StoreUnavailable
+from smsrelay.store.records import Change, Decide, Reading
 from smsrelay_worker.attempts.attempt import Attempt, CompletedAttempt
 from smsrelay_worker.attempts.send_context import SendContext
 from smsrelay_worker.messages import lifecycle
-from smsrelay_worker.messages.record import Record
 from smsrelay_worker.messages.task_result import Fault, TaskResult
-from smsrelay_worker.messages.transition import Transition
 from smsrelay_worker.rate_limit.slot import Refusal, Slot
-from smsrelay_worker.store.records import Change, Decide, Reading
 
 _PATIENCE = 1.0  # seconds to wait for a place before checking the clock again
 _RETRY_AFTER = 1.0  # seconds before a store that did not answer is asked again

@@ -17,18 +17,18 @@ from typing import TypeVar
 import structlog
 
 from smsrelay.contract.state import State
+from smsrelay.messages.transition import Transition, Wake
 from smsrelay.store.connection import StoreUnavailable
+from smsrelay.store.records import Change, Decide, Reading, Records
 from smsrelay_worker.attempts.attempt import CompletedAttempt
 from smsrelay_worker.attempts.batcher import Batcher
 from smsrelay_worker.attempts.timeouts import Timeouts
 from smsrelay_worker.messages import attempt_result
 from smsrelay_worker.messages.task_result import TaskResult
-from smsrelay_worker.messages.transition import Transition, Wake
 from smsrelay_worker.policy.model import Action, Policy
 from smsrelay_worker.rate_limit.halted_messages import HaltedMessages
 from smsrelay_worker.rate_limit.limiter import RateLimiter
 from smsrelay_worker.reports.pending import PendingReports
-from smsrelay_worker.store.records import Change, Decide, Reading, Records
 from smsrelay_worker.vendors.base import DEADLINE_PASSED, Answer, Kind
 
 STALLED = "worker_stalled"  # surely not sent, because of us

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from smsrelay.enqueue import Enqueuer
+from smsrelay.store.records import Records
 from smsrelay_worker.attempts.submit import Submitter
 from smsrelay_worker.attempts.timeouts import Timeouts
 from smsrelay_worker.policy.model import Policy
 from smsrelay_worker.rate_limit.cost import MessageCost
 from smsrelay_worker.rate_limit.limiter import RateLimiter
 from smsrelay_worker.reports.pending import PendingReports
-from smsrelay_worker.store.records import Records
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

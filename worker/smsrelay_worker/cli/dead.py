@@ -20,6 +20,7 @@ from smsrelay.contract.template import load_registry
 from smsrelay.enqueue import Enqueuer
 from smsrelay.store.connection import open_store
 from smsrelay.store.inbox import Inbox
+from smsrelay.store.records import Reading
 from smsrelay.store.unreadable_callbacks import UnreadableCallbacks
 from smsrelay_worker.cli.messages import print_message
 from smsrelay_worker.messages.timeline import clock, describe_timeline
@@ -30,7 +31,6 @@ from smsrelay_worker.operations.wiring import Operations
 from smsrelay_worker.policy.model import Policy
 from smsrelay_worker.policy.toml_file import load_policy
 from smsrelay_worker.settings import OperatorSettings, ReplaySettings
-from smsrelay_worker.store.records import Reading
 from smsrelay_worker.store.undecodable import Undecodable
 from smsrelay_worker.terminal import escaped, wide_console
 

@@ -12,8 +12,8 @@ from rich.text import Text
 
 from smsrelay.cli.errors import cli_errors
 from smsrelay.contract.state import State
-from smsrelay_worker.messages import lifecycle
-from smsrelay_worker.messages.record import Record
+from smsrelay.messages.cancel import cancelled
+from smsrelay.messages.record import Record
 from smsrelay_worker.messages.timeline import Line, clock, describe_timeline, next_step
 from smsrelay_worker.operations.wiring import Operations
 from smsrelay_worker.policy.describe import explain
@@ -75,7 +75,7 @@ def cancel(message_id: str) -> None:
     """Cancel a message that has not been submitted yet."""
     with cli_errors():
         records = Operations.wire(OperatorSettings()).records
-        change = records.change(message_id, lambda reading: lifecycle.cancelled(reading.record))
+        change = records.change(message_id, lambda reading: cancelled(reading.record))
     if change is None:
         raise click.ClickException("no such message, or its retention has ended")
     if change.transition is None and change.record.state is not State.CANCELLED:  # cancelled: maybe by us, with a lost answer

@@ -25,13 +25,13 @@ from smsrelay.cli.errors import InvalidInput, cli_errors
 from smsrelay.contract.job import SendJob
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
+from smsrelay.messages.record import Record
+from smsrelay.store.records import Reading
 from smsrelay_worker.local.local_relay import LocalRelay, Ports
 from smsrelay_worker.local.stack import Stack, StackFailed, free_port
-from smsrelay_worker.messages.record import Record
 from smsrelay_worker.messages.timeline import describe_timeline
 from smsrelay_worker.policy.toml_file import packaged_source
 from smsrelay_worker.settings import WorkerSettings
-from smsrelay_worker.store.records import Reading
 from smsrelay_worker.terminal import wide_console
 from smsrelay_worker.wiring import Relay
 

@@ -11,9 +11,9 @@ from dataclasses import replace
 from enum import Enum, auto
 
 from smsrelay.contract.state import State
+from smsrelay.messages.record import Record
+from smsrelay.messages.transition import Transition
 from smsrelay_worker.messages import lifecycle
-from smsrelay_worker.messages.record import Record
-from smsrelay_worker.messages.transition import Transition
 from smsrelay_worker.policy.model import WAITING, Action, Policy, Rule
 from smsrelay_worker.vendors.base import Answer
 

@@ -9,8 +9,8 @@ The vendor's reports are in ``messages.reports``.
 from dataclasses import replace
 
 from smsrelay.contract.state import State
-from smsrelay_worker.messages.record import Record
-from smsrelay_worker.messages.transition import Transition, Wake
+from smsrelay.messages.record import Record
+from smsrelay.messages.transition import Transition, Wake
 from smsrelay_worker.policy.model import Action, Decision, Policy, Rule, decide
 from smsrelay_worker.vendors.base import DEADLINE_PASSED, Answer, Kind
 
@@ -93,13 +93,6 @@ def gives_up_on_reports(record: Record, moved: Transition | None) -> bool:
     """Whether ``moved``, which ``woken`` made of the record, is another submit, or the end, because no report has come."""
     waits_for_reports = record.state in {State.SUBMITTED, State.UNCERTAIN}
     return waits_for_reports and moved is not None and moved.state is not record.state
-
-
-def cancelled(record: Record) -> Transition | None:
-    """Cancel a message that has not been attempted; None if it is too late."""
-    if record.state is not State.QUEUED or record.attempt > 0:
-        return None
-    return Transition(State.CANCELLED, 0, Wake.NEVER, 0, rule="by the app")
 
 
 def replayed(record: Record, now: int) -> Transition | None:

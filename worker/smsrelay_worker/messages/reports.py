@@ -10,9 +10,9 @@ from dataclasses import replace
 
 from smsrelay.contract.event import StatusEvent
 from smsrelay.contract.state import State
+from smsrelay.messages.record import Entry, Record
+from smsrelay.messages.transition import Transition, Wake
 from smsrelay_worker.messages.lifecycle import first_look, noted, outcome, replay_under_way, resend_under_way, times_retried
-from smsrelay_worker.messages.record import Entry, Record
-from smsrelay_worker.messages.transition import Transition, Wake
 from smsrelay_worker.policy.model import Action, Policy, Rule, decide
 
 TIMELINE_CAP = 90  # lines; beyond this, reports that change nothing are no longer noted

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from smsrelay.contract.state import State
-from smsrelay_worker.messages.record import Entry, Record, VendorMessage
+from smsrelay.messages.record import Entry, Record, VendorMessage
 from smsrelay_worker.policy.model import Policy, Rule
 
 _PLAIN = {

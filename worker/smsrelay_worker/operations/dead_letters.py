@@ -12,11 +12,11 @@ from smsrelay.broker.publisher import BrokerUnavailable
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
 from smsrelay.enqueue import Enqueuer
+from smsrelay.messages.record import Record
+from smsrelay.messages.transition import Transition
+from smsrelay.store.records import Decide, Reading, Records
 from smsrelay_worker.messages import lifecycle
-from smsrelay_worker.messages.record import Record
-from smsrelay_worker.messages.transition import Transition
 from smsrelay_worker.store.dead_letters import DeadLetterIndex
-from smsrelay_worker.store.records import Decide, Reading, Records
 
 
 @dataclass(frozen=True, slots=True)

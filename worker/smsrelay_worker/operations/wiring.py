@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Self
 
 from smsrelay.store.connection import open_store
+from smsrelay.store.records import Records
 from smsrelay_worker.rate_limit.halted_messages import HaltedMessages
 from smsrelay_worker.rate_limit.limiter import RateLimiter
 from smsrelay_worker.settings import OperatorSettings
 from smsrelay_worker.store.counts import Counts
 from smsrelay_worker.store.dead_letters import DeadLetterIndex
-from smsrelay_worker.store.records import Records
 from smsrelay_worker.store.undecodable import UndecodableTasks
 from smsrelay_worker.store.worker_registry import WorkerRegistry
 

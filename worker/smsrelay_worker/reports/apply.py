@@ -16,14 +16,14 @@ from dataclasses import dataclass, field
 import structlog
 
 from smsrelay.contract.event import StatusEvent
+from smsrelay.messages.record import Record
+from smsrelay.messages.transition import Transition
 from smsrelay.store.connection import StoreUnavailable
-from smsrelay_worker.messages.record import Record
+from smsrelay.store.records import Reading, Records
 from smsrelay_worker.messages.reports import reported
 from smsrelay_worker.messages.task_result import Fault, TaskResult
-from smsrelay_worker.messages.transition import Transition
 from smsrelay_worker.policy.model import Policy
 from smsrelay_worker.store.parked_reports import ParkedReports
-from smsrelay_worker.store.records import Reading, Records
 
 log = structlog.get_logger()
 

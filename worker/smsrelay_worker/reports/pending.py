@@ -6,8 +6,8 @@ are counted, and holds up neither the message nor the other reports.
 Raises ``StoreUnavailable``; applying again is harmless.
 """
 
+from smsrelay.messages.record import Record
 from smsrelay.store.inbox import Inbox
-from smsrelay_worker.messages.record import Record
 from smsrelay_worker.messages.task_result import Fault, TaskResult
 from smsrelay_worker.reports.apply import Reports
 from smsrelay_worker.store.parked_reports import ParkedReports

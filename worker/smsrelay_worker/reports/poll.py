@@ -13,15 +13,15 @@ from smsrelay.broker.publisher import Publisher
 from smsrelay.broker.task_message import PULL, TaskMessage
 from smsrelay.contract.callback_token import CallbackToken
 from smsrelay.contract.lanes import STATUS_QUEUE
+from smsrelay.messages.record import Record
+from smsrelay.messages.transition import Transition
 from smsrelay.receiver.callback.reading import read_callback
+from smsrelay.store.records import Reading, Records
 from smsrelay_worker.messages import lifecycle
-from smsrelay_worker.messages.record import Record
 from smsrelay_worker.messages.task_result import TaskResult
-from smsrelay_worker.messages.transition import Transition
 from smsrelay_worker.policy.model import Policy
 from smsrelay_worker.rate_limit.poll_rate import PollRate
 from smsrelay_worker.reports.apply import Reports
-from smsrelay_worker.store.records import Reading, Records
 from smsrelay_worker.vendors.base import Vendor
 
 _HALTED = 60_000  # ms until the next try while everything is halted

@@ -17,15 +17,15 @@ import structlog
 from smsrelay.broker.publisher import BrokerUnavailable
 from smsrelay.contract.lanes import Lane
 from smsrelay.enqueue import Enqueuer
+from smsrelay.messages.record import Record
+from smsrelay.messages.transition import Transition
 from smsrelay.store.connection import StoreUnavailable
+from smsrelay.store.records import Decide, Reading, Records
 from smsrelay_worker.messages import lifecycle
-from smsrelay_worker.messages.record import Record
-from smsrelay_worker.messages.transition import Transition
 from smsrelay_worker.policy.model import Policy
 from smsrelay_worker.reports.pending import PendingReports
 from smsrelay_worker.reports.poll import StatusPoller
 from smsrelay_worker.store.due_messages import DueMessages
-from smsrelay_worker.store.records import Decide, Reading, Records
 
 _AT_MOST = 500  # messages a turn
 _BATCH = 50  # messages read in one round trip

@@ -4,11 +4,11 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from smsrelay.messages.record import Record, VendorMessage, encode_counts, relative
+from smsrelay.messages.transition import Transition, Wake
 from smsrelay.store import keys
 from smsrelay.store.outbox import EVENTS_CAP
 from smsrelay.store.script import Call
-from smsrelay_worker.messages.record import Record, VendorMessage, encode_counts, relative
-from smsrelay_worker.messages.transition import Transition, Wake
 
 
 @dataclass(frozen=True, slots=True)

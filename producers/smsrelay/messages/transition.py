@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from smsrelay.contract.state import State
-from smsrelay_worker.messages.record import Entry, Record, VendorMessage
+from smsrelay.messages.record import Entry, Record, VendorMessage
 
 _LONGEST_TIMELINE = 120  # lines; from then on the last one is overwritten, so that a record stays small whatever happens
 

@@ -11,12 +11,12 @@ from typing import Any
 
 from redis import Redis
 
+from smsrelay.messages.record import Record
+from smsrelay.messages.transition import Transition
 from smsrelay.store import keys
+from smsrelay.store.apply import Applied, applying, read_applied
 from smsrelay.store.connection import store_answers
 from smsrelay.store.script import Call, Script
-from smsrelay_worker.messages.record import Record
-from smsrelay_worker.messages.transition import Transition
-from smsrelay_worker.store.apply import Applied, applying, read_applied
 
 HOLD = 12.0  # seconds for which a claimed wake-up does not count as lost
 
