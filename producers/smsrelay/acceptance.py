@@ -62,11 +62,11 @@ class Acceptance:
     random_bits: Callable[[], int]
     only_to: Collection[str] | None = None
 
-    def message(self, job: SendJob, now: int) -> Message:
-        """The message a job becomes at ``now`` (ms); raises ``Rejection``."""
-        if self.only_to is not None and job.to not in self.only_to:
+    def message(self, job: SendJob, now: int, *, test: bool = False) -> Message:
+        """The message a job becomes at ``now`` (ms), one that never reaches the vendor with ``test``; raises ``Rejection``."""
+        if self.only_to is not None and not test and job.to not in self.only_to:
             raise Rejection.of("to", _NOT_LISTED)
-        return job.accept(now, self.registry, self.random_bits)
+        return job.accept(now, self.registry, self.random_bits, test=test)
 
     def made(self, jobs: Iterable[SendJob | Rejection], now: int) -> list[Message | Rejection]:
         """The message of each job, or why there is none."""

@@ -18,11 +18,11 @@ from smsrelay.broker.publisher import BrokerUnavailable, Publisher
 from smsrelay.broker.task_message import TaskMessage
 from smsrelay.call_batcher import CallBatcher
 from smsrelay.contract.job import SendJob
-from smsrelay.contract.message import Message
+from smsrelay.contract.message import Message, referenced_id
 from smsrelay.contract.rejection import Rejection
 from smsrelay.contract.template import load_registry
 from smsrelay.enqueue import BATCH, attempt_task, attempt_tasks
-from smsrelay.lookup import MessageStatus, cancelled_status, id_of
+from smsrelay.lookup import MessageStatus, cancelled_status
 from smsrelay.messages.cancel import cancelled
 from smsrelay.settings import ProducerSettings
 from smsrelay.store.async_outbox import AsyncOutbox
@@ -77,14 +77,14 @@ class AsyncEnqueuer:
         parts = AsyncOutbox(store, outbox), AsyncRecords(store, records)
         return cls(store, *parts, acceptance, settings.enqueue_timeout, publisher)
 
-    async def enqueue(self, job: SendJob) -> Accepted:
-        """Accept one job and notify the workers.
+    async def enqueue(self, job: SendJob, *, test: bool = False) -> Accepted:
+        """Accept one job and notify the workers. With ``test`` the message never reaches the vendor (docs/apps.md).
 
         Raises ``Rejection`` for a job that is wrong, ``ReferenceTaken`` for a reference that stands for another SMS, and
         ``StoreUnavailable`` when the store did not answer in time: then enqueue the same job again, with its reference.
         """
         until = self._until()
-        message = self._acceptance.message(job, await self._outbox.now(until))
+        message = self._acceptance.message(job, await self._outbox.now(until), test=test)
         return Accepted.of(await self._calls.call(message, until))
 
     async def enqueue_many(
@@ -127,7 +127,7 @@ class AsyncEnqueuer:
 
     async def find(self, app: str, reference: str, *, test: bool = False) -> MessageStatus | None:
         """The same by the app's own id of the message; ``test`` for one that was enqueued as a test."""
-        return await self.status(id_of(app, reference, test=test))
+        return await self.status(referenced_id(app, reference, test=test))
 
     async def cancel(self, message_id: str) -> MessageStatus | None:
         """Cancel a message that no worker has begun, and return its status; ``None`` as for ``status``.

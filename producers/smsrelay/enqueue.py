@@ -32,10 +32,10 @@ from smsrelay.broker.publisher import BrokerUnavailable, Publisher
 from smsrelay.broker.task_message import ATTEMPT, TaskMessage
 from smsrelay.contract.job import SendJob
 from smsrelay.contract.lanes import Lane
-from smsrelay.contract.message import Message
+from smsrelay.contract.message import Message, referenced_id
 from smsrelay.contract.rejection import Rejection
 from smsrelay.contract.template import Registry, load_registry
-from smsrelay.lookup import MessageStatus, cancelled_status, id_of
+from smsrelay.lookup import MessageStatus, cancelled_status
 from smsrelay.messages.cancel import cancelled
 from smsrelay.servers.time_limit import time_limit
 from smsrelay.settings import ProducerSettings
@@ -96,14 +96,14 @@ class Enqueuer:
             timeout=settings.enqueue_timeout,
         )
 
-    def enqueue(self, job: SendJob) -> Accepted:
-        """Accept one job and notify the workers.
+    def enqueue(self, job: SendJob, *, test: bool = False) -> Accepted:
+        """Accept one job and notify the workers. With ``test`` the message never reaches the vendor (docs/apps.md).
 
         Raises ``Rejection`` for a job that is wrong, ``ReferenceTaken`` for a reference that stands for another SMS, and
         ``StoreUnavailable`` when the store did not answer in time: then enqueue the same job again, with its reference.
         """
         with time_limit(self._timeout):
-            recorded = self._recorded(job, self._wake_up)
+            recorded = self._recorded(job, self._wake_up, test=test)
             self._wake([recorded])
         return Accepted.of(recorded)
 
@@ -155,7 +155,7 @@ class Enqueuer:
 
     def find(self, app: str, reference: str, *, test: bool = False) -> MessageStatus | None:
         """The same by the app's own id of the message; ``test`` for one that was enqueued as a test."""
-        return self.status(id_of(app, reference, test=test))
+        return self.status(referenced_id(app, reference, test=test))
 
     def cancel(self, message_id: str) -> MessageStatus | None:
         """Cancel a message that no worker has begun, and return its status; ``None`` as for ``status``.
@@ -190,8 +190,8 @@ class Enqueuer:
         with time_limit(self._timeout):
             return self._outbox.now()
 
-    def _recorded(self, job: SendJob, wake_up: WakeUp | None) -> Recorded:
-        message = self._acceptance.message(job, self._outbox.now())
+    def _recorded(self, job: SendJob, wake_up: WakeUp | None, *, test: bool = False) -> Recorded:
+        message = self._acceptance.message(job, self._outbox.now(), test=test)
         [recorded] = self._outbox.record([message], wake_up)
         Accepted.of(recorded)
         return recorded

@@ -6,12 +6,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Self
 
 from smsrelay.contract.lanes import Lane
-from smsrelay.contract.message import referenced_id
 from smsrelay.contract.state import State
 from smsrelay.messages.record import Record
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_TEST = "/test"  # after the app's name: an app cannot be called so, hence test messages never share an id with live ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +58,8 @@ class MessageStatus:
             created_at=_instant(record.created_at),
             expires_at=_instant(record.expires_at) if record.expires_at else None,
             revision=record.revision,
+            tags=record.tags,
+            test=record.test,
         )
 
 
@@ -80,11 +80,6 @@ def cancelled_status(record: Record) -> MessageStatus:
     if status.state is not State.CANCELLED:
         raise TooLate(status)
     return status
-
-
-def id_of(app: str, reference: str, *, test: bool = False) -> str:
-    """The id of the message that an app's reference stands for, whether or not it was enqueued yet."""
-    return referenced_id(app + _TEST if test else app, reference)
 
 
 def _instant(ms: int) -> datetime:

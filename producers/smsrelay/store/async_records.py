@@ -36,5 +36,5 @@ class AsyncRecords:
             [answer] = await self._store.execute([self._records.apply_command(record, transition)], until)
             applied = read_applied(answer)
             if applied is not None:
-                return transition.applied_to(record, applied.at)
+                return transition.applied_to(record, applied.at, told=applied.told)
         return None

@@ -158,7 +158,7 @@ class Records:
 
     def apply_command(self, record: Record, transition: Transition) -> tuple[Any, ...]:
         """``apply`` as a command to send on a connection; ``read_applied`` reads the answer."""
-        [command] = self._apply.commands([applying(record, transition, self._retention)])
+        [command] = self._apply.commands([applying(record, transition, self._retention, self._sinks)])
         return command
 
     def apply_many(self, pairs: Sequence[tuple[Record, Transition]]) -> list[Applied | None]:
