@@ -55,7 +55,7 @@ class Message:
 
 
 def referenced_id(app: str, reference: str, *, test: bool = False) -> str:
-    """The message id of an app's reference (UUIDv5): the same reference always gives the same id, and another as a test message."""
+    """The message id of an app's reference (UUIDv5): the same reference always gives the same id; a test message has another."""
     if test:
         app += _TEST
     digest = hashlib.sha1(_NAMESPACE + f"{len(app)}:{app}{reference}".encode(), usedforsecurity=False).digest()
