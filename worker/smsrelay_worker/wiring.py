@@ -95,6 +95,7 @@ class Relay:
             cost=MessageCost(registry, settings.rate_unit == "segments"),
             policy=policy,
             timeouts=timeouts,
+            only_to=settings.only_to_numbers,
         )
         poller = StatusPoller(records, PollRate(redis, settings.pull_rate), adapter, reports, publisher, policy, _now)
         return cls(
