@@ -16,6 +16,7 @@ from smsrelay.contract.job import DEFAULT_APP
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.message import Message
 from smsrelay.contract.state import State
+from smsrelay.messages.record import TAG
 from smsrelay.store import keys
 from smsrelay.store.clock import StoreClock
 from smsrelay.store.script import Call, Script
@@ -99,6 +100,8 @@ class Outbox:
             "" if message.app == DEFAULT_APP else message.app,
             message.recipient_hash(self._secret),
             message.reference or "",
+            *(part for key, value in message.tags for part in (TAG + key, value)),
+            *(("test", 1) if message.test else ()),
         )
 
 
