@@ -1,7 +1,7 @@
 """CeleryQueue: publishes events as tasks to one app's own queue, many in one flush.
 
 An event is the task's only positional argument. It goes to the default exchange; the queue is the app's, and is not declared. A
-publish is confirmed, so a queue that RabbitMQ does not have, or a broker that does not answer, is a failed delivery. Never raises.
+publish is confirmed: a queue that RabbitMQ does not have, or a broker that does not answer, is a failed delivery. Never raises.
 """
 
 import json
@@ -24,6 +24,7 @@ class CeleryQueue:
 
     at_once = 1
     batch = 200
+    claims = 2 * batch
 
     def __init__(self, broker_url: str, queue: str, task: str, publisher: Callable[[str], Publisher] | None = None) -> None:
         self._publisher = (publisher or _foreign_queues)(broker_url)

@@ -29,10 +29,10 @@ def open_pool(url: SplitResult, connections: int, *, private: bool, tls: ssl.SSL
     host, port = url.hostname or "", url.port
     if url.scheme == "https":
         secure = HTTPSConnectionPool(host, port, maxsize=connections, ssl_context=tls)
-        secure.ConnectionCls = partial(_SecureConnection, private=private)
+        secure.ConnectionCls = partial(_SecureConnection, private=private)  # type: ignore[assignment]
         return secure
     plain = HTTPConnectionPool(host, port, maxsize=connections)
-    plain.ConnectionCls = partial(_Connection, private=private)
+    plain.ConnectionCls = partial(_Connection, private=private)  # type: ignore[assignment]
     return plain
 
 
@@ -60,11 +60,11 @@ class _Checked:
         return address.connect(self.host, self.port, lambda: min(_CONNECT, _left()), private=self._private)
 
 
-class _Connection(_Checked, HTTPConnection):  # type: ignore[misc]
+class _Connection(_Checked, HTTPConnection):
     pass
 
 
-class _SecureConnection(_Checked, HTTPSConnection):  # type: ignore[misc]
+class _SecureConnection(_Checked, HTTPSConnection):
     pass
 
 

@@ -11,6 +11,7 @@ from smsrelay_worker.outcomes.answer import Answer, Verdict
 
 _TOLERATED = 3  # failures in a row that change nothing
 _LONGEST = 60.0  # seconds
+_DOUBLINGS = 6  # of a second, which reach it
 _ASKED_AT_MOST = 3600.0  # seconds; a longer Retry-After is kept by the outcome that got it
 
 
@@ -38,7 +39,9 @@ class Pace:
         if answer.taken:
             return replace(self, failures=0, closed_until=0.0)
         failures = self.failures + 1
-        pause = min(_LONGEST, 2.0 ** (failures - _TOLERATED)) if failures >= _TOLERATED else 0.0
+        pause = min(_LONGEST, 2.0 ** min(failures - _TOLERATED, _DOUBLINGS)) if failures >= _TOLERATED else 0.0
+        if answer.verdict is Verdict.GONE:
+            pause = _LONGEST  # by then, the store says that it is disabled
         if answer.verdict is Verdict.SLOW_DOWN:
             pause = max(pause, min(answer.wait or 1.0, _ASKED_AT_MOST))
         return replace(self, failures=failures, closed_until=max(self.closed_until, now + pause))

@@ -32,6 +32,7 @@ class Webhook:
 
     at_once = CONNECTIONS
     batch = 1
+    claims = 4 * CONNECTIONS
 
     def __init__(
         self,
