@@ -22,6 +22,7 @@ from smsrelay_worker.messages.timeline import clock
 from smsrelay_worker.operations.sinks import Condition, SinkOverview, sink_overviews, sinks_of
 from smsrelay_worker.operations.wiring import Operations
 from smsrelay_worker.settings import OperatorSettings
+from smsrelay_worker.store.outcomes import LEASE
 from smsrelay_worker.terminal import wide_console
 
 _PATIENCE = 30.0  # seconds to wait for the result of a test, which may take its time-out of 15
@@ -80,7 +81,7 @@ def resume(app: str) -> None:
         operations = Operations.wire(settings)
         for sink in _sinks(operations, app):
             before = operations.sink_states.resume(sink)
-            due = operations.outcomes.due_now(sink)
+            due = operations.outcomes.due_now(sink, LEASE)
             was = "resumed" if before is not None and before.paused_at is not None else "was not paused"
             click.echo(f"{sink}: {was}; {due} outcomes are due now")
             _hint(settings, sink)

@@ -19,10 +19,9 @@ from smsrelay_worker.outcomes.event import Event
 from smsrelay_worker.outcomes.results import Results
 from smsrelay_worker.outcomes.sink_worker import Ended, SinkWorker
 from smsrelay_worker.outcomes.wording import Wording
-from smsrelay_worker.store.outcomes import ClaimedOutcome, OutcomeOutbox
+from smsrelay_worker.store.outcomes import LEASE, ClaimedOutcome, OutcomeOutbox
 from smsrelay_worker.store.sink_states import SinkState, SinkStates
 
-LEASE = 120.0  # seconds; 32 claims, 8 at once, of 15 s each take 60
 _IDLE = 0.5  # seconds between turns while nothing is due
 _BUSY = 0.01  # seconds between turns, so that several results are recorded in one round trip
 _AFTER_FAILURE = 1.0  # seconds, when the store does not answer
