@@ -77,7 +77,7 @@ class OutcomeReplay:
             found: dict[str, list[Outcome]] = {}
             for outcome in self._outcomes(ids, since):
                 sink = self._apps.outbox(app, outcome.state)
-                if sink in sinks:
+                if sink is not None and sink in sinks:
                     found.setdefault(sink, []).append(outcome)
             for sink, outcomes in found.items():
                 counts[sink] += len(outcomes)

@@ -82,7 +82,7 @@ class OutcomeOutbox:
         self._give_back.run_many(calls)
 
     def due_now(self, sink: str, lease: float) -> int:
-        """Make everything due that waits for another try, except what is claimed for up to ``lease`` seconds; returns how much."""
+        """Make everything due that waits for another try, except what may be claimed for ``lease`` seconds; how much that was."""
         moved = 0
         while some := int(self._due_now.run([keys.outcomes(sink)], [int(lease * 1000), _PER_CALL])):
             moved += some
