@@ -99,7 +99,7 @@ class Enqueuer:
 
         Raises ``Rejection`` or ``OSError`` for a file of templates that is wrong or cannot be read.
         """
-        outbox = Outbox(open_store(settings.store_url), settings.secret_bytes)
+        outbox = Outbox(open_store(settings.store_url), settings.number_keys)
         publisher, registry = Publisher(settings.broker_url), load_registry(settings.templates)
         return cls(outbox, publisher, registry, one_redis=settings.one_redis, timeout=settings.enqueue_timeout)
 
