@@ -23,6 +23,10 @@ class OperatorSettings(StoreSettings):
     )
     policy: Path | None = Field(default=None, description="Policy file in place of the packaged one.")
     retention_hours: _Seconds = Field(default=72.0, description="Hours a final message is kept.")
+    apps: Path | None = Field(
+        default=None,
+        description="Apps file: for each app its webhook or Celery task for outcomes, and the quota of its API keys.",
+    )
 
 
 class ReplaySettings(OperatorSettings, ProducerSettings):

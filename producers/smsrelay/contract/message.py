@@ -31,6 +31,8 @@ class Message:
     reference: str | None = field(repr=False)
     expires_at: int  # ms
     not_before: int | None  # ms
+    tags: tuple[tuple[str, str], ...] = ()
+    test: bool = False  # never reaches the vendor
 
     def payload(self) -> str:
         """Number and parameters as JSON. Stored apart from the record and deleted once no further attempt can follow."""

@@ -17,6 +17,7 @@ from smsrelay.contract.key_ring import KeyRing
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.message import Message
 from smsrelay.contract.state import State
+from smsrelay.messages.record import TAG
 from smsrelay.store import keys
 from smsrelay.store.clock import StoreClock
 from smsrelay.store.script import Call, Script
@@ -107,6 +108,8 @@ class Outbox:
             "" if message.app == DEFAULT_APP else message.app,
             message.recipient_hash(self._keys.newest),
             message.reference or "",
+            *(part for key, value in message.tags for part in (TAG + key, value)),
+            *(("test", 1) if message.test else ()),
         )
 
 
