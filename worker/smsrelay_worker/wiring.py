@@ -89,7 +89,14 @@ class Relay:
         records, parked, inbox = Records(redis, retention, apps), ParkedReports(redis, retention), Inbox(redis)
         policy, registry = load_policy(settings.policy), load_registry(settings.templates)
         adapter, publisher = create_vendor(settings), Publisher(settings.broker_url)
-        enqueuer = Enqueuer(Outbox(redis, settings.secret_bytes), publisher, registry, one_redis=settings.one_redis)
+        enqueuer = Enqueuer(
+            Outbox(redis, settings.number_keys),
+            publisher,
+            registry,
+            records,
+            only_to=settings.only_to_numbers,
+            one_redis=settings.one_redis,
+        )
         timeouts, limiter = Timeouts(lease=settings.lease), RateLimiter(redis, settings.rate, settings.halt_probe)
         reports = Reports(records, parked, policy, _roll)
         pending = PendingReports(parked, inbox, reports)
@@ -102,6 +109,7 @@ class Relay:
             cost=MessageCost(registry, settings.rate_unit == "segments"),
             policy=policy,
             timeouts=timeouts,
+            only_to=settings.only_to_numbers,
         )
         poller = StatusPoller(records, PollRate(redis, settings.pull_rate), adapter, reports, publisher, policy, _now)
         return cls(
@@ -161,7 +169,7 @@ def _submitter(
         limiter=limiter,
         recorder=recorder,
         concurrency=settings.concurrency,
-        secret=settings.secret_bytes,
+        callback_keys=settings.callback_keys,
         callback_base=settings.callback_url,
         callback_life=policy.report_deadline,
         timeouts=timeouts,
