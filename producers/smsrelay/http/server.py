@@ -1,4 +1,4 @@
-"""Serves an ASGI app with uvicorn, within limits for each connection, until SIGTERM or Ctrl-C; open requests are answered first."""
+"""Serves an ASGI app with uvicorn until SIGTERM or Ctrl-C, within limits for each connection. Open requests are answered."""
 
 import asyncio
 import gc
