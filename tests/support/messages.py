@@ -48,7 +48,7 @@ ACCEPTED = Answer(Kind.ANSWERED, "0000", external_id="e1")
 
 
 def enqueuer(redis: Redis, url: str) -> Enqueuer:
-    return Enqueuer(Outbox(redis, SECRET), Publisher(url), {})
+    return Enqueuer(Outbox(redis, SECRET), Publisher(url), {}, Records(redis, RETENTION))
 
 
 def reconciler(redis: Redis, url: str, vendor_url: str = "http://127.0.0.1:9", policy: Policy = POLICY) -> StatusPoller:

@@ -75,7 +75,14 @@ class Relay:
         records, parked, inbox = Records(redis, retention), ParkedReports(redis, retention), Inbox(redis)
         policy, registry = load_policy(settings.policy), load_registry(settings.templates)
         adapter, publisher = create_vendor(settings), Publisher(settings.broker_url)
-        enqueuer = Enqueuer(Outbox(redis, settings.secret_bytes), publisher, registry, one_redis=settings.one_redis)
+        enqueuer = Enqueuer(
+            Outbox(redis, settings.secret_bytes),
+            publisher,
+            registry,
+            records,
+            only_to=settings.only_to_numbers,
+            one_redis=settings.one_redis,
+        )
         timeouts, limiter = Timeouts(lease=settings.lease), RateLimiter(redis, settings.rate, settings.halt_probe)
         reports = Reports(records, parked, policy, _roll)
         pending = PendingReports(parked, inbox, reports)
