@@ -33,7 +33,8 @@
 | sms:expired | sorted set: id by when it expired (ms) | swept after the retention |
 | sms:undecodable | list: unreadable jobs and tasks, as JSON | capped; the retention, from the last one on |
 | sms:undecodable:callbacks | sorted set: unreadable callbacks (JSON) by when they came (ms) | capped; 72 h |
-| sms:callbacks:refused | hash: requests the receiver refused, by reason; when the last one came (ms) | 24 h after the last || sms:keys | hash: API key (JSON, its token hashed) by its id | for ever |
+| sms:callbacks:refused | hash: requests the receiver refused, by reason; when the last one came (ms) | 24 h after the last |
+| sms:keys | hash: API key (JSON, its token hashed) by its id | for ever |
 | sms:quota:KEY | hash: what an API key has enqueued this minute and this day | two days |
 """
 

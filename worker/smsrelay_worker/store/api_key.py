@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, Self
@@ -73,7 +73,7 @@ class ApiKey:
     def decode(cls, key_id: str, wire: str) -> Self:
         """Read what ``encode`` wrote."""
         stored: dict[str, Any] = json.loads(wire)
-        sets: Mapping[str, frozenset[Any]] = {
+        sets: dict[str, Any] = {
             "scopes": frozenset(map(Scope, stored["scopes"])),
             "lanes": frozenset(map(Lane, stored["lanes"])),
             "team": frozenset(stored["team"]),

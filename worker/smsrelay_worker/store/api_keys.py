@@ -30,13 +30,13 @@ class ApiKeys:
     def all(self) -> list[ApiKey]:
         """Every key, the oldest first."""
         with store_answers():
-            found: dict[str, str] = self._redis.hgetall(keys.API_KEYS)
+            found: Any = self._redis.hgetall(keys.API_KEYS)
         return sorted((ApiKey.decode(one, wire) for one, wire in found.items()), key=lambda key: (key.created_at, key.key_id))
 
     def revoke(self, key_id: str) -> ApiKey | None:
         """End a key; returns it, or None if there is none with this id. Only the first revocation counts."""
         with store_answers():
-            wire = self._redis.hget(keys.API_KEYS, key_id)
+            wire: Any = self._redis.hget(keys.API_KEYS, key_id)
         if wire is None:
             return None
         key = ApiKey.decode(key_id, wire)
