@@ -100,7 +100,8 @@ def _schemas(schemas: Mapping[str, Any]) -> Iterator[str]:
 def _problems() -> Iterator[str]:
     yield '<h2 id="problems">Problems</h2><p>The body of every refusal is <code>application/problem+json</code> (RFC 9457).</p>'
     rows = [
-        (f'<span id="{code.value}">{code.status}</span>', f"<code>{code.value}</code>", _text(code.title)) for code in ProblemCode
+        (f'<span id="{code.value}">{code.status}</span>', f"<code>{code.value}</code>", _text(code.meaning))
+        for code in ProblemCode
     ]
     yield _table(("status", "code", "meaning"), rows)
 

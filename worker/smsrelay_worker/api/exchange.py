@@ -33,7 +33,7 @@ class Refused(Exception):
     def problem(self) -> Problem:
         """Its body."""
         code = self.code
-        return Problem(type=f"/docs#{code.value}", title=code.title, status=code.status, code=code.value, errors=self.errors)
+        return Problem(type=f"/docs#{code.value}", title=code.meaning, status=code.status, code=code.value, errors=self.errors)
 
     @classmethod
     def invalid(cls, rejection: Rejection, code: ProblemCode = ProblemCode.INVALID) -> "Refused":

@@ -33,9 +33,9 @@ class ProblemCode(StrEnum):
         return _STATUS[self]
 
     @property
-    def title(self) -> str:
+    def meaning(self) -> str:
         """What is wrong, in one sentence."""
-        return _TITLES[self]
+        return _MEANINGS[self]
 
 
 _TABLE = (
@@ -61,4 +61,4 @@ _TABLE = (
     (ProblemCode.UNAVAILABLE, 503, "The store did not answer; send the same request again, with its reference."),
 )
 _STATUS = {code: status for code, status, _ in _TABLE}
-_TITLES = {code: title for code, _, title in _TABLE}
+_MEANINGS = {code: title for code, _, title in _TABLE}

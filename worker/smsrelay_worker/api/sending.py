@@ -79,7 +79,7 @@ class Sending:
     def _job(self, fields: object, key: ApiKey) -> SendJob:
         """The job of the key's app that these fields are; raises ``Refused``."""
         try:
-            job = SendJob.decode({"app": key.app, **fields} if isinstance(fields, dict) else fields)
+            job = SendJob.decode(_of_app(fields, key.app))
         except Rejection as rejection:
             raise Refused.invalid(rejection) from None
         if job.app != key.app:
@@ -127,6 +127,11 @@ def _with_reference(fields: dict[str, Any], headers: Mapping[bytes, bytes]) -> d
     if fields.get("reference") not in (None, text):
         raise Refused.invalid(Rejection.of("reference", "differs from the header Idempotency-Key, which is another name of it"))
     return {**fields, "reference": text}
+
+
+def _of_app(fields: object, app: str) -> object:
+    """The fields with the key's app, where they name none."""
+    return {**fields, "app": app} if isinstance(fields, dict) and fields.get("app") is None else fields
 
 
 def _batch(body: Mapping[str, object]) -> Sequence[object]:

@@ -20,6 +20,9 @@ from smsrelay_worker.store.api_key import ApiKey, KeyType, Scope, new_token, tea
 from smsrelay_worker.store.api_keys import ApiKeys
 
 _MAX_QUOTA = 1_000_000_000
+_TYPES = click.Choice([one.value for one in KeyType])
+_SCOPES = click.Choice([one.value for one in Scope])
+_LANES = click.Choice([one.value for one in Lane])
 
 
 @click.group()
