@@ -47,7 +47,7 @@ def create_app(settings: ApiSettings) -> ApiApp:
     operations = Operations.wire(settings)
     sending = Sending(
         AsyncEnqueuer.connect(settings),
-        QuotaGate(store, quotas, load_apps(getattr(settings, "apps", None)), timeout),
+        QuotaGate(store, quotas, load_apps(settings.apps), timeout),
         load_registry(settings.templates),
         (settings.secret_bytes,),
     )
