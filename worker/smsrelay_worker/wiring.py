@@ -1,6 +1,7 @@
 """Relay: every part of a worker process, wired once from the settings. Nothing connects before its first use.
 
-Raises ``PolicyError`` or ``Rejection`` if a file that the settings name is wrong, ``SettingsError`` if the vendor account is.
+Raises ``PolicyError``, ``AppsError`` or ``Rejection`` if a file that the settings name is wrong, ``SettingsError`` if the vendor
+account is.
 """
 
 import secrets
@@ -17,7 +18,10 @@ from smsrelay.store.connection import open_store
 from smsrelay.store.inbox import Inbox
 from smsrelay.store.outbox import Outbox
 from smsrelay.store.records import Records
+from smsrelay_worker.apps.model import Apps
+from smsrelay_worker.apps.toml_file import load_apps
 from smsrelay_worker.attempts.recorder import AnswerRecorder
+from smsrelay_worker.attempts.sandbox import Sandbox
 from smsrelay_worker.attempts.send_context import SendContext
 from smsrelay_worker.attempts.sender import Sender
 from smsrelay_worker.attempts.submit import Submitter
@@ -39,6 +43,7 @@ from smsrelay_worker.store.due_messages import DueMessages
 from smsrelay_worker.store.failed_reports import FailedReports
 from smsrelay_worker.store.lost_tasks import LostTasks
 from smsrelay_worker.store.parked_reports import ParkedReports
+from smsrelay_worker.store.published_sinks import PublishedSinks
 from smsrelay_worker.store.shared_settings import SharedSettings
 from smsrelay_worker.store.undecodable import UndecodableTasks
 from smsrelay_worker.store.worker_registry import WorkerRegistry
@@ -66,13 +71,16 @@ class Relay:
     rescuer: Rescuer
     worker_registry: WorkerRegistry
     shared_settings: SharedSettings
+    apps: Apps
+    published_sinks: PublishedSinks
 
     @classmethod
     def wire(cls, settings: WorkerSettings) -> Self:
         """Build every part from the settings."""
         redis = open_store(settings.store_url, settings.concurrency + 16, patient=True)
         retention = settings.retention_hours * 3600
-        records, parked, inbox = Records(redis, retention), ParkedReports(redis, retention), Inbox(redis)
+        apps = load_apps(settings.apps)
+        records, parked, inbox = Records(redis, retention, apps), ParkedReports(redis, retention), Inbox(redis)
         policy, registry = load_policy(settings.policy), load_registry(settings.templates)
         adapter, publisher = create_vendor(settings), Publisher(settings.broker_url)
         enqueuer = Enqueuer(
@@ -93,6 +101,7 @@ class Relay:
             pending=pending,
             enqueuer=enqueuer,
             cost=MessageCost(registry, settings.rate_unit == "segments"),
+            sandbox=Sandbox(records, inbox, publisher, policy, timeouts.lease),
             policy=policy,
             timeouts=timeouts,
         )
@@ -112,6 +121,8 @@ class Relay:
             rescuer=Rescuer(LostTasks(redis), enqueuer, inbox, publisher),
             worker_registry=WorkerRegistry(redis),
             shared_settings=shared_settings(settings),
+            apps=apps,
+            published_sinks=PublishedSinks(redis),
         )
 
 

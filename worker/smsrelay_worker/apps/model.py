@@ -69,6 +69,11 @@ class Apps(Mapping[str, App]):
     def __len__(self) -> int:
         return len(self._apps)
 
+    @property
+    def sinks(self) -> Mapping[str, Mapping[State, str]]:
+        """By app, the sink of each kind of event."""
+        return {name: app.sinks for name, app in self._apps.items()}
+
     def outbox(self, app: str, state: State) -> str | None:
         """The name of the sink that hears of a message of ``app`` becoming ``state``; None for none."""
         return self._sinks.get((app, state))

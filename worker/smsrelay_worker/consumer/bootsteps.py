@@ -4,6 +4,7 @@
 repeated a second later. An unexpected exception is logged with its traceback and the scheduler goes on, for the sake of the other
 messages.
 ``WorkerRegistryStep`` records the heartbeat of the process.
+``PublishSinksStep`` publishes the sinks of its apps file, once.
 """
 
 import os
@@ -109,6 +110,25 @@ class WorkerRegistryStep(_ThreadStep):
             log.debug("heartbeat not recorded", reason=str(error))
         except Exception:  # go on: without heartbeats `smsrelay status` shows no worker, and the next one may succeed
             log.exception("heartbeat not recorded")
+
+
+class PublishSinksStep(_ThreadStep):
+    """Publishes the sinks for processes without the apps file, as soon as the store answers."""
+
+    def _run(self, worker: Any) -> None:
+        while not self._published(worker.app.relay) and not self._stopping.wait(TURN):
+            continue
+
+    def _published(self, relay: Any) -> bool:
+        """Whether it is done; True as well after an unexpected exception, which another turn would raise again."""
+        try:
+            relay.published_sinks.publish(relay.apps.sinks)
+        except StoreUnavailable as error:
+            log.debug("sinks not published", reason=str(error))
+            return False
+        except Exception:
+            log.exception("sinks not published")
+        return True
 
 
 def _consumed(worker: Any) -> tuple[str, ...]:

@@ -4,12 +4,21 @@ A claim is a lease: what is neither done nor retried by then is due again. So wh
 outcome is told at least once. Safe to share between threads. Raises ``StoreUnavailable``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from redis import Redis
 
+from smsrelay.messages.sinks import CELERY, WEBHOOK, sink_name
+from smsrelay.store import keys
+from smsrelay.store.clock import StoreClock
+from smsrelay.store.connection import store_answers
+from smsrelay.store.script import Script
 from smsrelay_worker.messages.outcome import Outcome
+
+_ENDS = 100  # outcomes at either end of an outbox, among which the oldest is looked for
+_PER_CALL = 1000  # outcomes in one command
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +28,7 @@ class ClaimedOutcome:
     sink: str
     outcome: Outcome
     tries: int  # that have failed
+    until: int  # end of the lease; ms on the store's clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,39 +36,84 @@ class Waiting:
     """What waits in a sink's outbox."""
 
     count: int
-    oldest: int | None  # when the transition of the oldest was applied; ms on the store's clock
+    oldest: int | None  # ms on the store's clock: when the oldest happened, of those that were due first or are due last
 
 
 class OutcomeOutbox:
-    """The outboxes of all sinks. ``retention`` in seconds: what is older is told no more."""
+    """The outboxes of all sinks. ``retention`` in seconds: an older outcome is not told any more."""
 
     def __init__(self, redis: Redis, retention: float) -> None:
         self._redis = redis
         self._retention = int(retention * 1000)
+        self._claim = Script(redis, __name__, "outcomes_claim.lua")
+        self._retry = Script(redis, __name__, "outcomes_retry.lua")
+        self._clock = StoreClock(redis)
 
     def claim(self, wanted: Sequence[tuple[str, int]], lease: float) -> list[ClaimedOutcome]:
         """Claim due outcomes of each sink, at most so many, for ``lease`` seconds; one round trip, the longest due first."""
-        raise NotImplementedError
+        asked = [(sink, most) for sink, most in wanted if most > 0]
+        if not asked:
+            return []
+        limits = [min(most, _PER_CALL) for _, most in asked]
+        answers = self._claim.run([keys.outcomes(sink) for sink, _ in asked], [int(lease * 1000), *limits])
+        return [claimed for (sink, _), answer in zip(asked, answers, strict=True) for claimed in _claimed(sink, answer)]
 
     def done(self, sink: str, claimed: Sequence[ClaimedOutcome]) -> None:
         """Remove outcomes that the sink has taken."""
-        raise NotImplementedError
+        if claimed:
+            with store_answers():
+                self._redis.zrem(keys.outcomes(sink), *(one.outcome.encode() for one in claimed))
 
     def retry(self, claimed: ClaimedOutcome, delay: float) -> bool:
         """Count a failed try, and make the outcome due again in ``delay`` seconds.
 
-        False if that would be after the retention: the outcome is dropped.
+        False if that would be after the retention: the outcome is dropped. If its lease has ended, it is left to who has it now.
         """
-        raise NotImplementedError
+        outcome = claimed.outcome
+        args: list[str | int] = [outcome.encode(), claimed.until, claimed.tries, int(delay * 1000), outcome.at + self._retention]
+        return bool(self._retry.run([keys.outcomes(claimed.sink)], args))
 
     def add(self, sink: str, outcomes: Sequence[Outcome]) -> int:
         """Put outcomes into a sink's outbox, due now, except those that it holds already; returns how many were new."""
-        raise NotImplementedError
+        if not outcomes:
+            return 0
+        now = self._clock.now()
+        with store_answers(), self._redis.pipeline(transaction=False) as pipeline:
+            for start in range(0, len(outcomes), _PER_CALL):
+                part = outcomes[start : start + _PER_CALL]
+                pipeline.zadd(keys.outcomes(sink), {one.encode(): now for one in part}, nx=True)
+            return sum(pipeline.execute())
 
     def waiting(self, sinks: Sequence[str]) -> Mapping[str, Waiting]:
-        """How many outcomes each sink has not taken, and how old the oldest is."""
-        raise NotImplementedError
+        """How many outcomes each sink has not taken, those being told included, and when the oldest happened."""
+        if not sinks:
+            return {}
+        with store_answers(), self._redis.pipeline(transaction=False) as pipeline:
+            for outbox in map(keys.outcomes, sinks):
+                pipeline.zcard(outbox)
+                pipeline.zrange(outbox, 0, _ENDS - 1)
+                pipeline.zrange(outbox, -_ENDS, -1)
+            found = pipeline.execute()
+        return {sink: _waiting(*found[3 * place : 3 * place + 3]) for place, sink in enumerate(sinks)}
 
     def drop_older(self) -> Mapping[str, int]:
-        """Drop what has waited for longer than the retention in any outbox; how many, by sink."""
-        raise NotImplementedError
+        """Drop what nobody has claimed since the retention, also of sinks that no file names any more; how many, by sink."""
+        before = self._clock.now() - self._retention
+        with store_answers():
+            apps = [str(app) for app in self._redis.hgetall(keys.SINKS)]
+            sinks = [sink_name(app, kind) for app in apps for kind in (WEBHOOK, CELERY)]
+            with self._redis.pipeline(transaction=False) as pipeline:
+                for sink in sinks:
+                    pipeline.zremrangebyscore(keys.outcomes(sink), "-inf", before)
+                dropped = pipeline.execute()
+        return {sink: count for sink, count in zip(sinks, dropped, strict=True) if count}
+
+
+def _claimed(sink: str, answer: Sequence[Any]) -> Iterator[ClaimedOutcome]:
+    until, *pairs = answer
+    for wire, tries in zip(pairs[::2], pairs[1::2], strict=True):
+        yield ClaimedOutcome(sink, Outcome.decode(wire), int(tries), int(until))
+
+
+def _waiting(count: int, first: Sequence[str], last: Sequence[str]) -> Waiting:
+    return Waiting(count, min((Outcome.decode(wire).at for wire in (*first, *last)), default=None))

@@ -12,6 +12,7 @@ from smsrelay.contract.template import Approval, Registry, load_registry
 from smsrelay.enqueue import CHUNK
 from smsrelay.servers.broker_address import is_rabbitmq
 from smsrelay.settings import SettingsError
+from smsrelay_worker.apps.toml_file import AppsError, load_apps
 from smsrelay_worker.attempts.timeouts import Timeouts
 from smsrelay_worker.operations.doctor.broker import RABBITMQ_CONSUMER_TIMEOUT
 from smsrelay_worker.operations.doctor.finding import Finding, error, warning
@@ -51,7 +52,7 @@ def is_real(settings: WorkerSettings) -> bool:
 
 
 def account(settings: WorkerSettings) -> list[Finding]:
-    """Problems of the vendor account and of the policy file, with which no worker starts."""
+    """Problems of the vendor account, the policy file and the apps file, with which no worker starts."""
     found = []
     try:
         create_vendor(settings)
@@ -62,6 +63,12 @@ def account(settings: WorkerSettings) -> list[Finding]:
     except (PolicyError, OSError) as problem:
         remedy = "correct the file; `smsrelay policy --file FILE` checks it. Workers do not start until then"
         found.append(error("policy", _one_line(problem), remedy))
+    try:
+        load_apps(settings.apps)
+    except AppsError as problem:
+        found.append(
+            error("apps", _one_line(problem), "correct the file that SMSRELAY_APPS names; workers do not start until then")
+        )
     return found
 
 
