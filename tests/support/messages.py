@@ -1,7 +1,7 @@
 """Messages recorded in a real store, and the doors over it, for the tests of store, agenda and limiter."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from redis import Redis
@@ -83,6 +83,7 @@ def sending(
     rate: float = 100_000.0,
     concurrency: int = 8,
     timeouts: Timeouts = TIMEOUTS,
+    only_to: Collection[str] | None = None,
 ) -> Sender:
     """A sender; ``url`` is the broker's, for what is given back."""
     limiter = RateLimiter(redis, rate, monotonic=monotonic)
@@ -108,6 +109,7 @@ def sending(
             sandbox=Sandbox(store, Inbox(redis), Publisher(url), POLICY, timeouts.lease),
             policy=POLICY,
             timeouts=timeouts,
+            only_to=only_to,
             monotonic=monotonic,
         )
     )

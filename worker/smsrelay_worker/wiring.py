@@ -26,6 +26,10 @@ from smsrelay_worker.attempts.send_context import SendContext
 from smsrelay_worker.attempts.sender import Sender
 from smsrelay_worker.attempts.submit import Submitter
 from smsrelay_worker.attempts.timeouts import Timeouts
+from smsrelay_worker.outcomes.delivery import OutcomeDelivery
+from smsrelay_worker.outcomes.results import Results
+from smsrelay_worker.outcomes.sinks import sink_workers
+from smsrelay_worker.outcomes.wording import Wording
 from smsrelay_worker.policy.model import Policy
 from smsrelay_worker.policy.toml_file import load_policy
 from smsrelay_worker.rate_limit.cost import MessageCost
@@ -42,9 +46,11 @@ from smsrelay_worker.shared_settings import shared_settings
 from smsrelay_worker.store.due_messages import DueMessages
 from smsrelay_worker.store.failed_reports import FailedReports
 from smsrelay_worker.store.lost_tasks import LostTasks
+from smsrelay_worker.store.outcomes import OutcomeOutbox
 from smsrelay_worker.store.parked_reports import ParkedReports
 from smsrelay_worker.store.published_sinks import PublishedSinks
 from smsrelay_worker.store.shared_settings import SharedSettings
+from smsrelay_worker.store.sink_states import SinkStates
 from smsrelay_worker.store.undecodable import UndecodableTasks
 from smsrelay_worker.store.worker_registry import WorkerRegistry
 from smsrelay_worker.vendors.base import Vendor
@@ -73,6 +79,7 @@ class Relay:
     shared_settings: SharedSettings
     apps: Apps
     published_sinks: PublishedSinks
+    outcome_delivery: OutcomeDelivery
 
     @classmethod
     def wire(cls, settings: WorkerSettings) -> Self:
@@ -104,6 +111,7 @@ class Relay:
             sandbox=Sandbox(records, inbox, publisher, policy, timeouts.lease),
             policy=policy,
             timeouts=timeouts,
+            only_to=settings.only_to_numbers,
         )
         poller = StatusPoller(records, PollRate(redis, settings.pull_rate), adapter, reports, publisher, policy, _now)
         return cls(
@@ -123,12 +131,20 @@ class Relay:
             shared_settings=shared_settings(settings),
             apps=apps,
             published_sinks=PublishedSinks(redis),
+            outcome_delivery=_outcome_delivery(settings, redis, apps, records, policy),
         )
 
 
 def _now() -> int:
     """This host's clock, in ms."""
     return time.time_ns() // 1_000_000
+
+
+def _outcome_delivery(settings: WorkerSettings, redis: Redis, apps: Apps, records: Records, policy: Policy) -> OutcomeDelivery:
+    outbox, states = OutcomeOutbox(redis, settings.retention_hours * 3600), SinkStates(redis)
+    workers = sink_workers(apps, settings.broker_url)
+    results = Results(outbox, states, lambda sink: workers[sink].schedule, _roll)
+    return OutcomeDelivery(outbox, records, states, results, workers, Wording(policy))
 
 
 def _submitter(

@@ -41,9 +41,18 @@ def examine_settings(settings: WorkerSettings, recent_templates: Collection[str]
         *callback_url(settings.callback_url, real),
         *secret(settings.secret.get_secret_value(), real),
         *flower(settings.flower_auth.get_secret_value() if settings.flower_auth else None),
+        *only_to(settings.only_to_numbers),
         *_templates(settings, recent_templates, real),
         *_redelivery(settings, longest),
     ]
+
+
+def only_to(numbers: Collection[str] | None) -> list[Finding]:
+    """Says that this is a staging system, which its operators may have forgotten."""
+    if numbers is None:
+        return []
+    said = f"SMSRELAY_ONLY_TO is set: SMS to all but {len(numbers)} number(s) are refused, and fail if enqueued elsewhere"
+    return [warning("settings", said, "right for staging; in production remove it, for apps and workers alike")]
 
 
 def is_real(settings: WorkerSettings) -> bool:
