@@ -10,6 +10,7 @@ from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from smsrelay.contract.phone_number import e164
 from smsrelay.servers.broker_address import broker_address
 from smsrelay.servers.redis_address import RedisAddress
 
@@ -61,6 +62,9 @@ class StoreSettings(BrokerSettings):
     """Where tasks travel, and where records live."""
 
     store_url: str = Field(default=LOCAL_REDIS, repr=False, description="Where records live: redis://, rediss:// or unix://.")
+    retention_hours: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
+        default=72.0, description="Hours a final message is kept."
+    )
 
     @field_validator("store_url")
     @classmethod
@@ -92,6 +96,8 @@ class ProducerSettings(StoreSettings):
             secret: str | SecretStr = ...,
             templates: str | Path | None = ...,
             enqueue_timeout: float = ...,
+            retention_hours: float = ...,
+            only_to: str | None = ...,
             **others: Any,
         ) -> None: ...
 
@@ -99,6 +105,11 @@ class ProducerSettings(StoreSettings):
     templates: Path | None = Field(default=None, description="Template registry, a TOML file.")
     enqueue_timeout: Annotated[float, Field(ge=0.1, le=60)] = Field(
         default=5, description="Seconds that one enqueuing call waits, in all, for a store or broker that is silent."
+    )
+    only_to: str | None = Field(
+        default=None,
+        repr=False,
+        description="Staging: the only numbers that are texted, separated by commas; all others are refused.",
     )
     data: Path = Field(default=Path(".smsrelay"), description="Folder of the embedded broker and of the spool.")
     spool: Path | None = Field(
@@ -133,6 +144,16 @@ class ProducerSettings(StoreSettings):
         if len(secret.get_secret_value()) < 16:
             raise ValueError("must have at least 16 characters")
         return secret
+
+    @field_validator("only_to")
+    @classmethod
+    def _numbers(cls, only_to: str | None) -> str | None:
+        return None if only_to is None else ",".join(e164(number.strip()) for number in only_to.split(","))
+
+    @property
+    def only_to_numbers(self) -> frozenset[str] | None:
+        """The only numbers that may be texted, in E.164; ``None``: any."""
+        return None if self.only_to is None else frozenset(self.only_to.split(","))
 
     @property
     def secret_bytes(self) -> bytes:

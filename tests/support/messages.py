@@ -16,6 +16,7 @@ from smsrelay.store.outbox import Outbox
 from smsrelay.store.records import Change, Reading, Records
 from smsrelay_worker.attempts.attempt import Attempt, CompletedAttempt
 from smsrelay_worker.attempts.recorder import AnswerRecorder
+from smsrelay_worker.attempts.sandbox import Sandbox
 from smsrelay_worker.attempts.send_context import SendContext
 from smsrelay_worker.attempts.sender import Sender
 from smsrelay_worker.attempts.submit import Submitter
@@ -48,7 +49,7 @@ ACCEPTED = Answer(Kind.ANSWERED, "0000", external_id="e1")
 
 
 def enqueuer(redis: Redis, url: str) -> Enqueuer:
-    return Enqueuer(Outbox(redis, SECRET), Publisher(url), {})
+    return Enqueuer(Outbox(redis, SECRET), Publisher(url), {}, Records(redis, RETENTION))
 
 
 def reconciler(redis: Redis, url: str, vendor_url: str = "http://127.0.0.1:9", policy: Policy = POLICY) -> StatusPoller:
@@ -104,6 +105,7 @@ def sending(
             pending=pending(store, redis),
             enqueuer=enqueuer(redis, url),
             cost=MessageCost({}),
+            sandbox=Sandbox(store, Inbox(redis), Publisher(url), POLICY, timeouts.lease),
             policy=POLICY,
             timeouts=timeouts,
             monotonic=monotonic,

@@ -1,7 +1,7 @@
 """A process that claims outcomes and reports each with the instant of its claim: one JSON line, on the store's clock.
 
-Takes the store's URL, a sink, the lease in seconds, and for how many seconds to claim. Half of what it claims it finishes; the rest
-it forgets, as a worker that was killed would.
+Takes the store's URL, a sink, the lease in seconds, and for how many seconds to claim. It finishes half of what it claims and
+forgets the rest, as a worker that was killed would.
 """
 
 import json

@@ -21,7 +21,6 @@ class OperatorSettings(StoreSettings):
         default=300.0, description="Seconds between submits that test whether a halted vendor is back; 0 never tests."
     )
     policy: Path | None = Field(default=None, description="Policy file in place of the packaged one.")
-    retention_hours: _Seconds = Field(default=72.0, description="Hours a final message is kept.")
     apps: Path | None = Field(
         default=None,
         description="Apps file: for each app its webhook or Celery task for outcomes, and the quota of its API keys.",
@@ -32,7 +31,21 @@ class ReplaySettings(OperatorSettings, ProducerSettings):
     """What it takes to read kept jobs again: they are enqueued as an app would."""
 
 
-class WorkerSettings(ReplaySettings):
+class ApiSettings(ReplaySettings):
+    """What the HTTP API reads: it enqueues as an app would, and answers what operators' commands do."""
+
+    api_keep_alive: Annotated[int, Field(ge=1, le=3600)] = Field(
+        default=75, description="Seconds the HTTP API leaves an idle connection open: longer than the proxy before it does."
+    )
+    api_connections: Annotated[int, Field(ge=8, le=60_000)] = Field(
+        default=1024, description="Connections the HTTP API has open at once."
+    )
+    api_connections_per_address: Annotated[int, Field(ge=1, le=60_000)] = Field(
+        default=1024, description="Of these, from one address (of IPv6: one /64); a proxy before the API is one address."
+    )
+
+
+class WorkerSettings(ApiSettings):
     """What workers and the local stack need to know."""
 
     vendor_url: str = Field(

@@ -21,6 +21,7 @@ from smsrelay.store.records import Records
 from smsrelay_worker.apps.model import Apps
 from smsrelay_worker.apps.toml_file import load_apps
 from smsrelay_worker.attempts.recorder import AnswerRecorder
+from smsrelay_worker.attempts.sandbox import Sandbox
 from smsrelay_worker.attempts.send_context import SendContext
 from smsrelay_worker.attempts.sender import Sender
 from smsrelay_worker.attempts.submit import Submitter
@@ -89,7 +90,14 @@ class Relay:
         records, parked, inbox = Records(redis, retention, apps), ParkedReports(redis, retention), Inbox(redis)
         policy, registry = load_policy(settings.policy), load_registry(settings.templates)
         adapter, publisher = create_vendor(settings), Publisher(settings.broker_url)
-        enqueuer = Enqueuer(Outbox(redis, settings.secret_bytes), publisher, registry, one_redis=settings.one_redis)
+        enqueuer = Enqueuer(
+            Outbox(redis, settings.secret_bytes),
+            publisher,
+            registry,
+            records,
+            only_to=settings.only_to_numbers,
+            one_redis=settings.one_redis,
+        )
         timeouts, limiter = Timeouts(lease=settings.lease), RateLimiter(redis, settings.rate, settings.halt_probe)
         reports = Reports(records, parked, policy, _roll)
         pending = PendingReports(parked, inbox, reports)
@@ -100,6 +108,7 @@ class Relay:
             pending=pending,
             enqueuer=enqueuer,
             cost=MessageCost(registry, settings.rate_unit == "segments"),
+            sandbox=Sandbox(records, inbox, publisher, policy, timeouts.lease),
             policy=policy,
             timeouts=timeouts,
         )

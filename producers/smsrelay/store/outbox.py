@@ -7,6 +7,7 @@ Raises ``StoreUnavailable``: then each message was recorded whole or not at all,
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from redis import Redis
 
@@ -67,6 +68,15 @@ class Outbox:
         fingerprints = [[message.fingerprint(self._secret) for message in part] for part in parts]
         calls = [self._call(part, of_part, wake_up) for part, of_part in zip(parts, fingerprints, strict=True)]
         return Draft(parts, fingerprints, calls, wake_up is not None)
+
+    @property
+    def script(self) -> str:
+        """Lua source of the script that ``commands`` runs."""
+        return self._record.source
+
+    def commands(self, draft: "Draft") -> list[tuple[Any, ...]]:
+        """The draft as commands to send on a connection; ``Draft.recorded`` reads the answers."""
+        return self._record.commands(draft.calls)
 
     def begin(self, draft: "Draft") -> Callable[[], list[Recorded]]:
         """Send the draft to the store without waiting. The caller must call the returned function, which waits for the result."""

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections import defaultdict
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -227,7 +228,7 @@ def test_two_processes_never_have_the_same_outcome_within_a_lease_and_none_is_lo
             process.communicate()
     assert len(claims) == count
     leases = [sorted(ends) for ends in claims.values()]
-    assert all(later - earlier >= lease * 1000 for ends in leases for earlier, later in zip(ends, ends[1:], strict=False))
+    assert all(later - earlier >= lease * 1000 for ends in leases for earlier, later in pairwise(ends))
     assert any(len(ends) > 1 for ends in leases), "some were forgotten"
     expire_leases(redis, SHOP, lease)
     while claimed := outbox.claim([(SHOP, 1000)], LEASE):

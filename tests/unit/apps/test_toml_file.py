@@ -2,11 +2,10 @@
 
 import base64
 import os
+from collections.abc import Callable
 from pathlib import Path
 
-import hypothesis.strategies as st
 import pytest
-from hypothesis import given
 
 from smsrelay.contract.state import State
 from smsrelay.settings import SettingsError
@@ -116,9 +115,11 @@ def test_every_problem_is_named_with_app_and_field_at_once() -> None:
 def test_the_text_of_the_error_names_the_file_and_each_problem() -> None:
     with pytest.raises(SettingsError) as caught:
         parse_apps("[shop.webhook]\nurl = 5\n", "apps.toml")
-    assert str(caught.value) == (
-        "apps.toml is invalid, 2 problems:\n  shop.webhook.url: Input should be a valid string\n  shop.webhook.secrets: is missing"
-    )
+    assert str(caught.value).splitlines() == [
+        "apps.toml is invalid, 2 problems:",
+        "  shop.webhook.url: Input should be a valid string",
+        "  shop.webhook.secrets: is missing",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -232,22 +233,13 @@ def test_a_file_that_is_not_toml_is_refused(tmp_path: Path) -> None:
         load_apps(tmp_path / "nothing.toml")
 
 
-@given(st.sampled_from([webhook, celery]), st.sampled_from(["url", "secrets", "events", "queue", "task", "broker", "private"]))
-def test_no_error_and_no_repr_shows_a_secret(table: object, field: str) -> None:
-    assert callable(table)
-    hidden = f"whsec_hidden{'A' * 40}"
-    for source in (
-        table(**{field: f'"{hidden}"'}),
-        table(**{hidden: "1"}),
-        f'{hidden} = "{hidden}"',
-        table(secrets=f'"{hidden}"'),
-    ):
-        try:
-            apps = parse_apps(source, "apps.toml")
-        except AppsError as error:
-            assert "whsec_hidden" not in str(error) or source.startswith(hidden)  # the name of an app may be shown
-        else:
-            assert hidden not in repr(apps["shop"]).replace(f"queue='{hidden}'", "").replace(f"task='{hidden}'", "")
+@pytest.mark.parametrize("table", [webhook, celery])
+@pytest.mark.parametrize("field", ["url", "secrets", "events", "queue", "broker", "private", "retries", f"whsec_{'A' * 32}"])
+def test_no_error_shows_a_secret_wherever_it_stands(table: Callable[..., str], field: str) -> None:
+    for value in (f'"whsec_hidden/{"A" * 40}"', f'["whsec_hidden/{"A" * 40}"]', f'"https://user:hidden@{"A" * 40}"'):
+        found = " ".join(problems(table(**{field: value})))
+        assert "hidden" not in found
+        assert "whsec_A" not in found
 
 
 def test_a_repr_shows_neither_url_nor_secret_nor_broker() -> None:

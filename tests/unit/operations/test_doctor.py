@@ -9,7 +9,7 @@ import pytest
 
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.template import Approval, Template
-from smsrelay.receiver.open_files import open_files_shortfall
+from smsrelay.http.open_files import open_files_shortfall
 from smsrelay_worker.operations.doctor import settings as settings_check
 from smsrelay_worker.operations.doctor.finding import Finding, Severity, exit_code
 from smsrelay_worker.operations.doctor.host import open_files

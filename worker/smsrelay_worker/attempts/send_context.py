@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from smsrelay.enqueue import Enqueuer
 from smsrelay.store.records import Records
+from smsrelay_worker.attempts.sandbox import Sandbox
 from smsrelay_worker.attempts.submit import Submitter
 from smsrelay_worker.attempts.timeouts import Timeouts
 from smsrelay_worker.policy.model import Policy
@@ -25,6 +26,7 @@ class SendContext:
     pending: PendingReports
     enqueuer: Enqueuer
     cost: MessageCost
+    sandbox: Sandbox
     policy: Policy
     timeouts: Timeouts
     monotonic: Callable[[], float] = time.monotonic

@@ -23,6 +23,7 @@ _PLAIN = {
     "too late": "its deadline passed before the submit; nothing was sent",
     "expired": "past its deadline; will not be submitted",
     "replay": "an operator asked for another attempt",
+    "test": "a test message: nothing was submitted to the vendor; its number decides what is reported",
     "by the app": "cancelled by the app before anything was submitted",
     "answer after report": "the vendor's answer came after the attempt was settled; no effect",
     "answer of an earlier begin": "an answer to a begin that another one has replaced; no effect",

@@ -13,9 +13,9 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog.testing import capture_logs
 
-from smsrelay.receiver.connection_limits import ConnectionLimits
-from smsrelay.receiver.http_protocol import LimitedHttpProtocol
-from smsrelay.receiver.open_connections import OpenConnections, caller_network
+from smsrelay.http.connection_limits import ConnectionLimits
+from smsrelay.http.open_connections import OpenConnections, caller_network
+from smsrelay.http.protocol import LimitedHttpProtocol
 from tests.support.waiting import eventually
 
 LIMITS = ConnectionLimits(head_bytes=2048, message_bytes=8192, head_seconds=0.5, body_seconds=0.5, connections=8, per_address=8)

@@ -12,7 +12,7 @@ from typing import Any
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from smsrelay.receiver.open_connections import ConnectionRefusal, OpenConnections, caller_network
+from smsrelay.http.open_connections import ConnectionRefusal, OpenConnections, caller_network
 
 _STATUS = {
     ConnectionRefusal.MALFORMED: b"400 Bad Request",

@@ -1,0 +1,1 @@
+"""Enqueuing from Django."""
