@@ -17,6 +17,8 @@ from typing import Any
 
 from kombu import Connection
 
+from smsrelay_worker.local.stack import free_port
+
 NAME = "shop"
 QUEUE, TASK = "shop.sms", "shop.tasks.sms_outcome"
 _POLL = 0.2  # seconds
@@ -30,12 +32,12 @@ class DemoApp:
         self.by_celery: list[Mapping[str, Any]] = []
         self.refused = 0
         self._key = secrets.token_bytes(32)
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._port = free_port()
 
     @property
     def table(self) -> str:
         """Its part of the apps file: failures go to the queue, everything else to the webhook."""
-        url = f"http://127.0.0.1:{self._server.server_port}/sms"
+        url = f"http://127.0.0.1:{self._port}/sms"
         return f"""[{NAME}.webhook]
 url = "{url}"
 secrets = ["whsec_{base64.b64encode(self._key).decode("ascii")}"]
@@ -51,8 +53,9 @@ events = ["failed"]
     def listening(self, broker_url: str) -> Iterator[None]:
         """Serve the webhook and read the queue, as the app's web server and its Celery worker would."""
         stopping = threading.Event()
+        server = ThreadingHTTPServer(("127.0.0.1", self._port), _handler(self))
         threads = [
-            threading.Thread(target=self._server.serve_forever),
+            threading.Thread(target=server.serve_forever),
             threading.Thread(target=self._read, args=(broker_url, stopping)),
         ]
         for thread in threads:
@@ -61,8 +64,8 @@ events = ["failed"]
             yield
         finally:
             stopping.set()
-            self._server.shutdown()
-            self._server.server_close()
+            server.shutdown()
+            server.server_close()
             for thread in threads:
                 thread.join()
 
