@@ -1,4 +1,4 @@
-"""Settings of the workers: those of the producers, and what only they need; frozen, every problem at once, no value printed."""
+"""Settings of the workers: those of producers and receiver, and what only workers need; all problems at once, no value told."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from smsrelay.contract.callback_url import checked_callback_url
+from smsrelay.receiver.settings import ReceiverSettings
 from smsrelay.settings import BrokerSettings, ProducerSettings, StoreSettings, with_scheme
 
 _Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -21,7 +22,6 @@ class OperatorSettings(StoreSettings):
         default=300.0, description="Seconds between submits that test whether a halted vendor is back; 0 never tests."
     )
     policy: Path | None = Field(default=None, description="Policy file in place of the packaged one.")
-    retention_hours: _Seconds = Field(default=72.0, description="Hours a final message is kept.")
     apps: Path | None = Field(
         default=None,
         description="Apps file: for each app its webhook or Celery task for outcomes, and the quota of its API keys.",
@@ -32,7 +32,7 @@ class ReplaySettings(OperatorSettings, ProducerSettings):
     """What it takes to read kept jobs again: they are enqueued as an app would."""
 
 
-class WorkerSettings(ReplaySettings):
+class WorkerSettings(ReceiverSettings, ReplaySettings):
     """What workers and the local stack need to know."""
 
     vendor_url: str = Field(

@@ -34,7 +34,6 @@ from smsrelay.contract.version import Version
 
 DEFAULT_APP = "default"  # of a job that names none; its record leaves the field out
 
-_TEST = "/test"  # no app's name holds a slash
 MAX_LIFETIME = 7 * 24 * 3600  # seconds; an SMS that is older is of no use to anybody
 TEMPLATE_ID = r"^[A-Za-z0-9_\-]{1,32}$"
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d", re.ASCII)
@@ -207,8 +206,7 @@ class SendJob(BaseModel, strict=True, frozen=True, extra="forbid", hide_input_in
         if problems or lane is None:
             raise Rejection(problems)
         known = self.reference is not None
-        namespace = self.app + _TEST if test else self.app
-        message_id = referenced_id(namespace, self.reference or "") if known else fresh_id(now, random_bits())
+        message_id = referenced_id(self.app, self.reference or "", test=test) if known else fresh_id(now, random_bits())
         return Message(
             message_id=message_id,
             lane=lane,

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from smsrelay.contract.lanes import Lane
 
 _NAMESPACE = uuid.UUID("6f1d2c52-0d5e-5c0b-9d5b-5a7c1e0f3f9a").bytes
+_TEST = "/test"  # no app's name holds a slash
 _RECIPIENT_HASH = 8  # characters, 48 bits: for diagnosis only, stored until the retention is over
 _compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode  # json.dumps would create an encoder for each call
 _spaced = json.JSONEncoder(ensure_ascii=False).encode
@@ -38,7 +39,7 @@ class Message:
         """Number and parameters as JSON. Stored apart from the record and deleted once no further attempt can follow."""
         return _compact({"to": self.to, "params": self.params})
 
-    def fingerprint(self, secret: bytes) -> str:
+    def fingerprint(self, key: bytes) -> str:
         """Keyed digest of the content: tells "the same job again" from "another job under the same reference".
 
         Empty without a reference, because then no other job can have the id.
@@ -46,15 +47,17 @@ class Message:
         if self.reference is None:
             return ""
         content = _spaced([self.to, self.lane, self.template, self.params])
-        return keyed_digest(secret, "content", content)
+        return keyed_digest(key, "content", content)
 
-    def recipient_hash(self, secret: bytes) -> str:
+    def recipient_hash(self, key: bytes) -> str:
         """Keyed digest of the number; kept after the number is deleted. Older records have four more characters of it."""
-        return keyed_digest(secret, "recipient", self.to)[:_RECIPIENT_HASH]
+        return keyed_digest(key, "recipient", self.to)[:_RECIPIENT_HASH]
 
 
-def referenced_id(app: str, reference: str) -> str:
-    """The message id of an app's reference (UUIDv5): the same reference always gives the same id."""
+def referenced_id(app: str, reference: str, *, test: bool = False) -> str:
+    """The message id of an app's reference (UUIDv5): the same reference always gives the same id; a test message has another."""
+    if test:
+        app += _TEST
     digest = hashlib.sha1(_NAMESPACE + f"{len(app)}:{app}{reference}".encode(), usedforsecurity=False).digest()
     return _uuid(int.from_bytes(digest[:16]), version=5)
 
@@ -71,6 +74,6 @@ def _uuid(bits: int, version: int) -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
-def keyed_digest(secret: bytes, purpose: str, text: str) -> str:
-    """HMAC digest: without the secret nobody can find a number by it, and digests for different purposes never match."""
-    return base64.urlsafe_b64encode(hmac.digest(secret, f"{purpose}:{text}".encode(), hashlib.sha256)[:9]).decode("ascii")
+def keyed_digest(key: bytes, purpose: str, text: str) -> str:
+    """HMAC digest: without the key nobody can find a number by it, and digests for different purposes never match."""
+    return base64.urlsafe_b64encode(hmac.digest(key, f"{purpose}:{text}".encode(), hashlib.sha256)[:9]).decode("ascii")

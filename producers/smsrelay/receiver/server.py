@@ -28,10 +28,10 @@ from smsrelay.receiver.open_connections import OpenConnections
 from smsrelay.receiver.open_files import raise_open_files_limit
 from smsrelay.receiver.redis_pipeline import RedisPipeline
 from smsrelay.receiver.refused_requests import RefusedRequests
+from smsrelay.receiver.settings import ReceiverSettings
 from smsrelay.receiver.spool import Spool
 from smsrelay.receiver.spool_drain import SpoolDrain
 from smsrelay.receiver.throttle import Throttle
-from smsrelay.settings import ProducerSettings
 from smsrelay.store.connection import StoreUnavailable, open_store
 from smsrelay.store.inbox import Inbox
 from smsrelay.store.refusal_counts import RefusalCounts
@@ -42,7 +42,7 @@ _CHUNKED_OVERHEAD = 64 * 1024  # bytes that chunked encoding may add to a body
 _SHUTDOWN_TIMEOUT = 10  # seconds for open requests to be answered
 
 
-def serve_receiver(settings: ProducerSettings, host: str, port: int) -> None:
+def serve_receiver(settings: ReceiverSettings, host: str, port: int) -> None:
     """Take callbacks until stopped."""
     logs.set_up()
     spool = Spool(settings.spool_folder, settings.spool_max)
@@ -68,7 +68,7 @@ def serve_receiver(settings: ProducerSettings, host: str, port: int) -> None:
             ReportBatcher(publish_async, spool, broker_down).keep,
             lambda: drain.alive and (spool.has_room() or publisher.reachable()),
             RefusedRequests(lambda refused: run_in_threadpool(counts.add, refused)),
-            settings.secret_bytes,
+            settings.callback_keys,
             _epoch_ms,
             max_body=settings.callback_max_bytes,
             unsigned=Throttle(settings.unsigned_rate, time.monotonic) if settings.unsigned_callbacks else None,
@@ -91,7 +91,7 @@ def _epoch_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def _run(app: ASGIApp, settings: ProducerSettings, host: str, port: int) -> None:
+def _run(app: ASGIApp, settings: ReceiverSettings, host: str, port: int) -> None:
     limits = ConnectionLimits(
         message_bytes=4 * settings.callback_max_bytes + _CHUNKED_OVERHEAD,
         connections=settings.callback_connections,

@@ -25,6 +25,8 @@
 | sms:put_off | set: ids of messages deferred by a halt | until they move on |
 | sms:outcomes | hash: submits answered and failed, by second | 11 s after the last failure |
 | sms:outcomes:SINK | sorted set: outcome by when it is due (ms), failed tries in the fraction | until the sink takes it |
+| sms:endpoints | hash: by sink, how deliveries ended lately and whether it is paused, as JSON | for ever |
+| sms:endpoints:test:TOKEN | string: what a test of a sink came to | a minute |
 | sms:sinks | hash: by app, its kind of sink (webhook, celery) for each kind of event, as JSON | for ever |
 | sms:circuit | hash: since, probe, wait (ms) | until a probe is answered or an operator resumes |
 | sms:unlisted | hash: code → reports seen | for ever |
@@ -56,6 +58,7 @@ RESUMED = "sms:resumed"
 PUT_OFF = "sms:put_off"
 OUTCOMES = "sms:outcomes"
 SINKS = "sms:sinks"
+SINK_STATES = "sms:endpoints"
 CIRCUIT = "sms:circuit"
 UNLISTED = "sms:unlisted"
 WORKERS = "sms:workers"
@@ -94,6 +97,11 @@ def marks(lane: Lane) -> str:
 def external(external_id: str) -> str:
     """Key that maps the vendor's id of a submit to message and attempt."""
     return f"sms:x:{external_id}"
+
+
+def sink_test(token: str) -> str:
+    """Key of what a test of a sink came to."""
+    return f"sms:endpoints:test:{token}"
 
 
 def outcomes(sink: str) -> str:

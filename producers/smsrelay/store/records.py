@@ -151,6 +151,16 @@ class Records:
         call = applying(record, transition, self._retention, self._sinks)
         return read_applied(self._apply.run(call.keys, call.args))
 
+    @property
+    def script(self) -> str:
+        """Lua source of the script that ``apply_command`` runs."""
+        return self._apply.source
+
+    def apply_command(self, record: Record, transition: Transition) -> tuple[Any, ...]:
+        """``apply`` as a command to send on a connection; ``read_applied`` reads the answer."""
+        [command] = self._apply.commands([applying(record, transition, self._retention, self._sinks)])
+        return command
+
     def apply_many(self, pairs: Sequence[tuple[Record, Transition]]) -> list[Applied | None]:
         """``apply`` for each pair, all in one round trip; each is applied or not on its own."""
         calls = [applying(record, transition, self._retention, self._sinks) for record, transition in pairs]

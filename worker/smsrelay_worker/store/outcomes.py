@@ -14,11 +14,12 @@ from smsrelay.messages.sinks import CELERY, WEBHOOK, sink_name
 from smsrelay.store import keys
 from smsrelay.store.clock import StoreClock
 from smsrelay.store.connection import store_answers
-from smsrelay.store.script import Script
+from smsrelay.store.script import Call, Script
 from smsrelay_worker.messages.outcome import Outcome
 
 _ENDS = 100  # outcomes at either end of an outbox, among which the oldest is looked for
 _PER_CALL = 1000  # outcomes in one command
+LEASE = 120.0  # seconds of a claim: of 32 claims of one sink, 8 at once, of 15 s each, the last ends after 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,8 @@ class OutcomeOutbox:
         self._retention = int(retention * 1000)
         self._claim = Script(redis, __name__, "outcomes_claim.lua")
         self._retry = Script(redis, __name__, "outcomes_retry.lua")
+        self._give_back = Script(redis, __name__, "outcomes_give_back.lua")
+        self._due_now = Script(redis, __name__, "outcomes_due_now.lua")
         self._clock = StoreClock(redis)
 
     def claim(self, wanted: Sequence[tuple[str, int]], lease: float) -> list[ClaimedOutcome]:
@@ -72,6 +75,18 @@ class OutcomeOutbox:
         outcome = claimed.outcome
         args: list[str | int] = [outcome.encode(), claimed.until, claimed.tries, int(delay * 1000), outcome.at + self._retention]
         return bool(self._retry.run([keys.outcomes(claimed.sink)], args))
+
+    def give_back(self, claimed: Sequence[ClaimedOutcome]) -> None:
+        """Make outcomes due again at once that were not tried, unless their lease has ended."""
+        calls = [Call([keys.outcomes(one.sink)], [one.outcome.encode(), one.until, one.tries]) for one in claimed]
+        self._give_back.run_many(calls)
+
+    def due_now(self, sink: str, lease: float) -> int:
+        """Make everything due that waits for another try, except what may be claimed for ``lease`` seconds; how much that was."""
+        moved = 0
+        while some := int(self._due_now.run([keys.outcomes(sink)], [int(lease * 1000), _PER_CALL])):
+            moved += some
+        return moved
 
     def add(self, sink: str, outcomes: Sequence[Outcome]) -> int:
         """Put outcomes into a sink's outbox, due now, except those that it holds already; returns how many were new."""
