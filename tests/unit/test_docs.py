@@ -18,6 +18,7 @@ from smsrelay.contract.callback_token import CallbackToken
 from smsrelay.contract.event import StatusEvent
 from smsrelay.contract.job import SendJob
 from smsrelay.contract.message import referenced_id
+from smsrelay.contract.rejection import Rejection
 from smsrelay.contract.state import State
 from smsrelay.receiver.batcher import Kept
 from smsrelay.settings import ProducerSettings
@@ -150,7 +151,7 @@ def test_every_link_of_a_page_leads_somewhere(page: str) -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_path_that_a_page_names_exists(page: str) -> None:
-    named = re.findall(r"`((?:producers|worker|tests|docs|deploy)/[\w./-]+)`", text_of(page))
+    named = re.findall(r"`((?:producers|worker|tests|docs|deploy|examples)/[\w./-]+)`", text_of(page))
     assert [path for path in named if not (ROOT / path).exists()] == []
 
 
@@ -175,6 +176,28 @@ def test_the_contracts_examples_are_valid() -> None:
     assert json.loads(base64.b64decode(envelope["body"])) == body
     assert SendJob.decode(body[0][0]).reference == job["reference"]
     assert referenced_id(job["app"], job["reference"]) in CONTRACT
+
+
+@pytest.mark.parametrize(
+    ("language", "example"), [("js", "examples/node/send-with-celery.js"), ("go", "examples/go/queue/main.go")]
+)
+def test_the_contracts_code_is_part_of_an_example_that_is_run(language: str, example: str) -> None:
+    [block] = blocks("docs/wire-contract.md", language)
+    assert block in text_of(example)
+
+
+def test_what_trips_other_languages_is_taken_or_refused_as_the_page_says() -> None:
+    section = CONTRACT.partition("## What trips other languages")[2].partition("## ")[0]
+    rows = re.findall(r"^\| `(.+?)` \| .+ \| (taken|refused).*\|$", section, re.MULTILINE)
+    assert len(rows) == section.count("\n| `")
+    job = {"to": "13912345678", "template": "0000000", "lane": "otp"}
+    for written, outcome in rows:
+        try:
+            SendJob.decode(job | json.loads(f"{{{written}}}"))
+        except Rejection:
+            assert outcome == "refused", written
+        else:
+            assert outcome == "taken", written
 
 
 def test_the_contracts_callback_path_is_the_one_we_write() -> None:
