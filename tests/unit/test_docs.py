@@ -32,11 +32,14 @@ from smsrelay_worker.policy.toml_file import load_policy
 from smsrelay_worker.settings import WorkerSettings
 from smsrelay_worker.vendors.yisha.documented_codes import GUIDE_CODES
 from tests.chaos.faults import KINDS
+from tests.support.languages import OVER_HTTP, OVER_QUEUE, Example
 from tests.support.pages import ROOT, blocks, commands, text_of
 
 CONTRACT = text_of("docs/wire-contract.md")
 GUARANTEES = text_of("docs/guarantees.md")
-PAGES = sorted(path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")))
+PAGES = sorted(
+    path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "examples/README.md")
+)
 
 # Every command of the pages that a newcomer reads, and what runs it.
 PAGES_OF_COMMANDS = ("README.md", "README.zh.md", "CONTRIBUTING.md", "docs/getting-started.md", "docs/policy.md")
@@ -191,6 +194,11 @@ def test_the_contracts_examples_are_valid() -> None:
 def test_the_contracts_code_is_part_of_an_example_that_is_run(language: str, example: str) -> None:
     [block] = blocks("docs/wire-contract.md", language)
     assert block in text_of(example)
+
+
+@pytest.mark.parametrize("example", OVER_QUEUE + OVER_HTTP, ids=str)
+def test_the_examples_page_runs_each_program_as_its_test_does(example: Example) -> None:
+    assert f"{' '.join(example.command)} 13912345678 394021 login-4711`" in text_of("examples/README.md")
 
 
 def test_what_trips_other_languages_is_taken_or_refused_as_the_page_says() -> None:
