@@ -57,6 +57,7 @@ class OutcomeDelivery:
         self._known: Mapping[str, SinkState] = {}
         self._read_at = self._swept_at = float("-inf")
         self._turns = 0
+        self._finished = False
 
     def run(self, stopping: threading.Event) -> None:
         """Deliver until ``stopping`` is set; then finish what has begun, and give the other claims back."""
@@ -93,7 +94,7 @@ class OutcomeDelivery:
         taken, failed = self._results.counts(sink)
         self._read_at = float("-inf")
         turns, until = self._turns + 2, self._monotonic() + patience
-        while self._monotonic() < until and not (self._turns >= turns and worker.idle):
+        while self._monotonic() < until and not (self._finished or (self._turns >= turns and worker.idle)):
             self._wake.set()
             time.sleep(5 * _BUSY)
         now_taken, now_failed = self._results.counts(sink)
@@ -101,14 +102,14 @@ class OutcomeDelivery:
 
     def test(self, sink: str, token: str) -> str:
         """Deliver an event that tells of no message, and keep what came of it under ``token``; raises ``StoreUnavailable``."""
-        worker = self._workers.get(sink)
-        if worker is None:
-            return f"{sink}: no such sink"
-        event = Event.trial(sink.rpartition(".")[0], time.time_ns() // 1_000_000, token)
-        [answer] = worker.client.deliver([event])
-        log.info("sink tested", sink=sink, status=answer.status)
-        self._states.keep_test(token, answer.status)
-        return f"{sink}: {answer.status}"
+        worker, status = self._workers.get(sink), "no such sink"
+        if worker is not None:
+            event = Event.trial(sink.rpartition(".")[0], time.time_ns() // 1_000_000, token)
+            [answer] = worker.client.deliver([event])
+            status = answer.status
+        log.info("sink tested", sink=sink, status=status)
+        self._states.keep_test(token, status)
+        return f"{sink}: {status}"
 
     def _turn_and_pause(self) -> float:
         """One turn; returns the seconds until the next."""
@@ -171,6 +172,7 @@ class OutcomeDelivery:
             self._outbox.give_back(held)
 
     def _finish(self) -> None:
+        self._finished = True
         until = self._monotonic() + _STOP_WITHIN
         try:
             self._give_back(everything=True)
