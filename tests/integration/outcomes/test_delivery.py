@@ -194,6 +194,15 @@ def test_a_record_that_cannot_be_read_holds_up_no_other(rigged: Callable[..., Ri
     assert sorted(one.message_id for one in receiver.told) == sorted((made[0].message_id, made[2].message_id))
 
 
+def test_an_entry_that_is_no_outcome_holds_up_no_other(rigged: Callable[..., Rig], receiver: WebhookReceiver) -> None:
+    rig = rigged({SHOP: hook(receiver.url)})
+    rig.redis.zadd(keys.outcomes(SHOP), {"018f|5|?": 1, "no outcome": 2})
+    rig.outcomes(3)
+    with rig.running():
+        eventually(lambda: rig.waiting() == 2, "the others are taken")
+    assert len(receiver.told) == 3
+
+
 class _Raising:
     at_once, batch, claims = 2, 1, 4
 
