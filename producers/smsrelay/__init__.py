@@ -15,15 +15,22 @@ Jobs:
 Enqueuing:
 
 - ``Enqueuer``: accepts jobs, one (``enqueue``), many (``enqueue_many``), or all or none of a list (``enqueue_all``).
+- ``AsyncEnqueuer``: the same for asyncio, with ``await``.
 - ``ProducerSettings``: what it needs to know, from the environment; raises ``SettingsError``.
 - ``Accepted``, ``Refused``: what became of a job.
 - ``ReferenceTaken``: a ``Rejection``: the reference stands for another SMS already.
 - ``StoreUnavailable``: the store did not answer; enqueue the same job again, with its reference.
 - ``BrokerUnavailable``: the broker did not answer. ``enqueue`` never raises it, since workers publish what it could not.
 
+Afterwards:
+
+- ``MessageStatus``: where a message is, as ``status``, ``find`` and ``cancel`` of an enqueuer return it.
+- ``State``: the states of a message, ``queued`` to ``delivered``; ``final`` says that nothing more will be attempted.
+- ``TooLate``: the message cannot be cancelled any more.
+
 ``StatusEvent`` is one report of the vendor, as it travels from the receiver to the workers.
 
-docs/enqueuing.md is the guide. A name is imported from its module at its first use, so that ``import smsrelay`` costs next to
+docs/apps.md is the guide. A name is imported from its module at its first use, so that ``import smsrelay`` costs next to
 nothing, and making a ``SendJob`` needs neither the client of Redis nor that of the broker.
 """
 
@@ -31,12 +38,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from smsrelay.acceptance import Accepted, ReferenceTaken, Refused
+    from smsrelay.async_enqueue import AsyncEnqueuer
     from smsrelay.broker.publisher import BrokerUnavailable
     from smsrelay.contract.event import StatusEvent
     from smsrelay.contract.job import SendJob
     from smsrelay.contract.lanes import Lane
     from smsrelay.contract.rejection import Problem, Rejection
-    from smsrelay.enqueue import Accepted, Enqueuer, ReferenceTaken, Refused
+    from smsrelay.contract.state import State
+    from smsrelay.enqueue import Enqueuer
+    from smsrelay.lookup import MessageStatus, TooLate
     from smsrelay.settings import ProducerSettings, SettingsError
     from smsrelay.store.connection import StoreUnavailable
 
@@ -44,9 +55,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Accepted",
+    "AsyncEnqueuer",
     "BrokerUnavailable",
     "Enqueuer",
     "Lane",
+    "MessageStatus",
     "Problem",
     "ProducerSettings",
     "ReferenceTaken",
@@ -54,24 +67,30 @@ __all__ = [
     "Rejection",
     "SendJob",
     "SettingsError",
+    "State",
     "StatusEvent",
     "StoreUnavailable",
+    "TooLate",
 ]
 
 _MODULES = {
-    "Accepted": "enqueue",
+    "Accepted": "acceptance",
+    "AsyncEnqueuer": "async_enqueue",
     "BrokerUnavailable": "broker.publisher",
     "Enqueuer": "enqueue",
     "Lane": "contract.lanes",
+    "MessageStatus": "lookup",
     "Problem": "contract.rejection",
     "ProducerSettings": "settings",
-    "ReferenceTaken": "enqueue",
-    "Refused": "enqueue",
+    "ReferenceTaken": "acceptance",
+    "Refused": "acceptance",
     "Rejection": "contract.rejection",
     "SendJob": "contract.job",
     "SettingsError": "settings",
+    "State": "contract.state",
     "StatusEvent": "contract.event",
     "StoreUnavailable": "store.connection",
+    "TooLate": "lookup",
 }
 
 

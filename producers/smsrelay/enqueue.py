@@ -12,60 +12,43 @@ always safe.
 
 import logging
 import secrets
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count, islice
 from types import TracebackType
 from typing import Self
 
+from smsrelay.acceptance import (
+    Acceptance,
+    Accepted,
+    ReferenceTaken,
+    Refused,
+    accept_all,
+    messages_of,
+    results,
+    to_publish,
+)
 from smsrelay.broker.publisher import BrokerUnavailable, Publisher
 from smsrelay.broker.task_message import ATTEMPT, TaskMessage
 from smsrelay.contract.job import SendJob
 from smsrelay.contract.lanes import Lane
-from smsrelay.contract.message import Message
-from smsrelay.contract.rejection import Problem, Rejection
+from smsrelay.contract.message import Message, referenced_id
+from smsrelay.contract.rejection import Rejection
 from smsrelay.contract.template import Registry, load_registry
+from smsrelay.lookup import MessageStatus, cancelled_status
+from smsrelay.messages.cancel import cancelled
 from smsrelay.servers.time_limit import time_limit
 from smsrelay.settings import ProducerSettings
 from smsrelay.store.connection import open_store
 from smsrelay.store.outbox import Outbox, Recorded, WakeUp
+from smsrelay.store.records import Records
+
+__all__ = ["CHUNK", "Accepted", "Enqueuer", "ReferenceTaken", "Refused"]
 
 CHUNK = 50  # ids a task: shares Celery's cost per task, and is done within the visibility timeout
-
-_BATCH = 500  # messages a round trip to the outbox
-_TAKEN = "was used before for other content; the same reference means the same SMS"
+BATCH = 500  # messages a round trip to the outbox
 
 log = logging.getLogger(__name__)  # not structlog: an app decides where its logs go
-
-
-class ReferenceTaken(Rejection):
-    """The app has used this reference before, for another SMS. Nothing was recorded for this job."""
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """One of many jobs, which was not accepted.
-
-    ``place``: its index among the jobs, from 0.
-    ``problems``: every field that is wrong, with the reason.
-    """
-
-    place: int
-    problems: tuple[Problem, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """A job that was accepted.
-
-    ``message_id``: a UUID, by which ``smsrelay show`` finds the message.
-    ``lane``: the lane it travels in.
-    ``new``: whether this call recorded it; ``False`` when the same reference was accepted before.
-    """
-
-    message_id: str
-    lane: Lane
-    new: bool
 
 
 class Enqueuer:
@@ -76,21 +59,24 @@ class Enqueuer:
         outbox: Outbox,
         publisher: Publisher,
         registry: Registry,
+        records: Records,
         random_bits: Callable[[], int] = lambda: secrets.randbits(74),
         *,
+        only_to: Collection[str] | None = None,
         one_redis: bool = False,
         timeout: float | None = None,
     ) -> None:
         """An enqueuer of given parts; apps use ``connect``.
 
+        ``only_to``: the only numbers that may be texted, in E.164; ``None``: any.
         ``one_redis``: outbox and publisher use the same database.
         ``timeout``: seconds that a call waits for store and broker in all; ``None``, for workers, leaves it to the connections.
         """
         self._outbox = outbox
         self._publisher = publisher
-        self._registry = registry
-        self._random_bits = random_bits
-        self._wake_up = _attempt if one_redis else None
+        self._records = records
+        self.acceptance = Acceptance(registry, random_bits, only_to)
+        self._wake_up = attempt_task if one_redis else None
         self._timeout = timeout
 
     @classmethod
@@ -99,20 +85,27 @@ class Enqueuer:
 
         Raises ``Rejection`` or ``OSError`` for a file of templates that is wrong or cannot be read.
         """
-        outbox = Outbox(open_store(settings.store_url), settings.number_keys)
-        publisher, registry = Publisher(settings.broker_url), load_registry(settings.templates)
-        return cls(outbox, publisher, registry, one_redis=settings.one_redis, timeout=settings.enqueue_timeout)
+        redis = open_store(settings.store_url)
+        return cls(
+            Outbox(redis, settings.number_keys),
+            Publisher(settings.broker_url),
+            load_registry(settings.templates),
+            Records(redis, settings.retention_hours * 3600),
+            only_to=settings.only_to_numbers,
+            one_redis=settings.one_redis,
+            timeout=settings.enqueue_timeout,
+        )
 
-    def enqueue(self, job: SendJob) -> Accepted:
-        """Accept one job and notify the workers.
+    def enqueue(self, job: SendJob, *, test: bool = False) -> Accepted:
+        """Accept one job and notify the workers. With ``test`` the message never reaches the vendor (docs/apps.md).
 
         Raises ``Rejection`` for a job that is wrong, ``ReferenceTaken`` for a reference that stands for another SMS, and
         ``StoreUnavailable`` when the store did not answer in time: then enqueue the same job again, with its reference.
         """
         with time_limit(self._timeout):
-            recorded = self._recorded(job, self._wake_up)
+            recorded = self._recorded(job, self._wake_up, test=test)
             self._wake([recorded])
-        return _accepted(recorded)
+        return Accepted.of(recorded)
 
     def enqueue_many(self, jobs: Iterable[SendJob | Rejection]) -> Generator[Accepted | Refused, None, None]:
         """Accept any number of jobs, in any lanes, in bounded memory; yields one result a job, in their order.
@@ -127,14 +120,14 @@ class Enqueuer:
         under_way: _Batch | None = None
         try:
             for place, batch in _batches(jobs):
-                made = self._made(batch)
-                draft = self._outbox.draft(_messages(made), self._wake_up)
+                made = self.acceptance.made(batch, self._now())
+                draft = self._outbox.draft(messages_of(made), self._wake_up)
                 done, under_way = under_way, None
                 # Published before the next batch begins; a Redis that is broker too would make it wait behind that one.
-                results = self._finish(done)
+                finished = self._finish(done)
                 with time_limit(self._timeout):
                     under_way = _Batch(place, made, self._outbox.begin(draft))  # while results are used and the next is made
-                yield from results
+                yield from finished
             done, under_way = under_way, None
             yield from self._finish(done)
         finally:
@@ -145,17 +138,34 @@ class Enqueuer:
 
         Raises ``ReferenceTaken`` after the other jobs were accepted, and ``StoreUnavailable`` when a part may have been accepted.
         """
-        messages = self._messages(list(jobs))
+        messages = self.acceptance.all_messages(list(jobs), self._now())
         recorded: list[Recorded] = []
-        for start in range(0, len(messages), _BATCH):
+        for start in range(0, len(messages), BATCH):
             with time_limit(self._timeout):
-                part = self._outbox.record(messages[start : start + _BATCH], self._wake_up)
+                part = self._outbox.record(messages[start : start + BATCH], self._wake_up)
                 self._wake(part)
             recorded += part
-        taken = [place for place, one in enumerate(recorded) if not one.same]
-        if taken:
-            raise ReferenceTaken(Problem(f"[{place}].reference", _TAKEN) for place in taken)
-        return [_accepted(one) for one in recorded]
+        return accept_all(recorded)
+
+    def status(self, message_id: str) -> MessageStatus | None:
+        """Where a message is; ``None`` for an id that is unknown, or whose retention has ended. Raises ``StoreUnavailable``."""
+        with time_limit(self._timeout):
+            reading = self._records.read(message_id)
+        return MessageStatus.of(reading.record) if reading else None
+
+    def find(self, app: str, reference: str, *, test: bool = False) -> MessageStatus | None:
+        """The same by the app's own id of the message; ``test`` for one that was enqueued as a test."""
+        return self.status(referenced_id(app, reference, test=test))
+
+    def cancel(self, message_id: str) -> MessageStatus | None:
+        """Cancel a message that no worker has begun, and return its status; ``None`` as for ``status``.
+
+        A message that is cancelled already is returned as it is. Raises ``TooLate`` for one that was begun or is final in another
+        way, and ``StoreUnavailable``: then cancel again.
+        """
+        with time_limit(self._timeout):
+            change = self._records.change(message_id, lambda reading: cancelled(reading.record))
+        return cancelled_status(change.after) if change else None
 
     def record(self, job: SendJob) -> Recorded:
         """Record a job without publishing it, for a worker that attempts it itself; raises as ``enqueue`` does."""
@@ -163,8 +173,7 @@ class Enqueuer:
 
     def publish(self, lane: Lane, message_ids: Sequence[str]) -> None:
         """Notify the workers of recorded messages; raises ``BrokerUnavailable``."""
-        chunks = (message_ids[start : start + CHUNK] for start in range(0, len(message_ids), CHUNK))
-        self._publisher.publish_many(_attempt(lane, chunk) for chunk in chunks)
+        self._publisher.publish_many(attempt_tasks(lane, message_ids))
 
     def close(self) -> None:
         """Release every connection."""
@@ -177,31 +186,15 @@ class Enqueuer:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
-    def _recorded(self, job: SendJob, wake_up: WakeUp | None) -> Recorded:
-        message = job.accept(self._outbox.now(), self._registry, self._random_bits)
-        [recorded] = self._outbox.record([message], wake_up)
-        if not recorded.same:
-            raise ReferenceTaken.of("reference", _TAKEN)
-        return recorded
-
-    def _messages(self, jobs: Sequence[SendJob]) -> list[Message]:
-        taken = self._made(jobs)
-        wrong = [(place, one) for place, one in enumerate(taken) if isinstance(one, Rejection)]
-        if wrong:
-            raise Rejection(Problem(f"[{place}].{one.field}", one.reason) for place, found in wrong for one in found.problems)
-        return _messages(taken)
-
-    def _made(self, jobs: Sequence[SendJob | Rejection]) -> list[Message | Rejection]:
-        """The message of each job, or why there is none."""
+    def _now(self) -> int:
         with time_limit(self._timeout):
-            now = self._outbox.now()
-        made: list[Message | Rejection] = []
-        for job in jobs:
-            try:
-                made.append(job if isinstance(job, Rejection) else job.accept(now, self._registry, self._random_bits))
-            except Rejection as rejection:
-                made.append(rejection)
-        return made
+            return self._outbox.now()
+
+    def _recorded(self, job: SendJob, wake_up: WakeUp | None, *, test: bool = False) -> Recorded:
+        message = self.acceptance.message(job, self._outbox.now(), test=test)
+        [recorded] = self._outbox.record([message], wake_up)
+        Accepted.of(recorded)
+        return recorded
 
     def _finish(self, batch: "_Batch | None") -> Iterable[Accepted | Refused]:
         """Wait until a batch is recorded, publish it, and return its results."""
@@ -210,38 +203,37 @@ class Enqueuer:
         with time_limit(self._timeout):
             recorded = batch.recorded()
             self._wake(recorded)
-        return batch.results(recorded)
+        return results(batch.start, batch.made, recorded)
 
     def _wake(self, recorded: Sequence[Recorded]) -> None:
-        owed: dict[Lane, list[str]] = {}
-        for one in recorded:
-            if one.wake and one.same:
-                owed.setdefault(one.message.lane, []).append(one.message.message_id)
-        for lane in filter(owed.get, Lane):
+        for lane, ids in to_publish(recorded).items():
             try:
-                self.publish(lane, owed[lane])
+                self.publish(lane, ids)
             except BrokerUnavailable as error:
                 # Accepted all the same: the outbox holds them, and workers publish what has been there too long.
-                log.warning("publish owed: lane %s, %d messages: %s", lane.value, len(owed[lane]), error)
+                log.warning("publish owed: lane %s, %d messages: %s", lane.value, len(ids), error)
 
 
-def _attempt(lane: Lane, message_ids: Sequence[str]) -> TaskMessage:
+def attempt_task(lane: Lane, message_ids: Sequence[str]) -> TaskMessage:
+    """The task that has workers attempt these messages."""
     shown = f"{lane.value} {message_ids[0]}" + (f" and {len(message_ids) - 1} more" if len(message_ids) > 1 else "")
     return TaskMessage(name=ATTEMPT, queue=lane.queue, kwargs={"ids": list(message_ids)}, shown=shown)
+
+
+def attempt_tasks(lane: Lane, message_ids: Sequence[str]) -> Iterator[TaskMessage]:
+    """The same for any number of messages."""
+    for start in range(0, len(message_ids), CHUNK):
+        yield attempt_task(lane, message_ids[start : start + CHUNK])
 
 
 def _batches(jobs: Iterable[SendJob | Rejection]) -> Iterator[tuple[int, list[SendJob | Rejection]]]:
     """Batches, each with the index of its first job."""
     remaining = iter(jobs)
-    for start in count(0, _BATCH):
-        batch = list(islice(remaining, _BATCH))
+    for start in count(0, BATCH):
+        batch = list(islice(remaining, BATCH))
         if not batch:
             return
         yield start, batch
-
-
-def _messages(made: Iterable[Message | Rejection]) -> list[Message]:
-    return [one for one in made if isinstance(one, Message)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,16 +243,3 @@ class _Batch:
     start: int
     made: Sequence[Message | Rejection]
     recorded: Callable[[], list[Recorded]]
-
-    def results(self, recorded: Iterable[Recorded]) -> Iterator[Accepted | Refused]:
-        following = iter(recorded)
-        for place, one in enumerate(self.made, self.start):
-            yield Refused(place, one.problems) if isinstance(one, Rejection) else _outcome(place, next(following))
-
-
-def _outcome(place: int, recorded: Recorded) -> Accepted | Refused:
-    return _accepted(recorded) if recorded.same else Refused(place, (Problem("reference", _TAKEN),))
-
-
-def _accepted(recorded: Recorded) -> Accepted:
-    return Accepted(recorded.message.message_id, recorded.message.lane, recorded.new)

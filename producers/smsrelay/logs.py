@@ -47,6 +47,7 @@ def set_up(level: str = "INFO") -> None:
     logging.getLogger("celery.pool").setLevel("INFO")  # at DEBUG it prints whole arguments
     logging.getLogger("amqp").setLevel("WARNING")
     logging.getLogger("kombu").setLevel("WARNING")
+    logging.getLogger("urllib3").setLevel("ERROR")  # its warnings quote the URL, and a webhook's may hold a secret
     for chatty in ("celery.worker.strategy", "celery.app.trace"):  # two lines a task; our own lines cover every message
         logging.getLogger(chatty).setLevel("WARNING")
 

@@ -13,6 +13,7 @@ from pydantic import Field, PlainValidator, SecretStr, ValidationError, field_va
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from smsrelay.contract.key_ring import SHORTEST, KeyRing
+from smsrelay.contract.phone_number import e164
 from smsrelay.servers.broker_address import broker_address
 from smsrelay.servers.redis_address import RedisAddress
 
@@ -77,6 +78,9 @@ class StoreSettings(BrokerSettings):
     """Where tasks travel, and where records live."""
 
     store_url: str = Field(default=LOCAL_REDIS, repr=False, description="Where records live: redis://, rediss:// or unix://.")
+    retention_hours: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
+        default=72.0, description="Hours a final message is kept."
+    )
 
     @field_validator("store_url")
     @classmethod
@@ -171,6 +175,8 @@ class ProducerSettings(KeySettings):
             templates: str | Path | None = ...,
             enqueue_timeout: float = ...,
             secret: str | SecretStr = ...,
+            retention_hours: float = ...,
+            only_to: str | None = ...,
             **others: Any,
         ) -> None: ...
 
@@ -181,6 +187,21 @@ class ProducerSettings(KeySettings):
     enqueue_timeout: Annotated[float, Field(ge=0.1, le=60)] = Field(
         default=5, description="Seconds that one enqueuing call waits, in all, for a store or broker that is silent."
     )
+    only_to: str | None = Field(
+        default=None,
+        repr=False,
+        description="Staging: the only numbers that are texted, separated by commas; all others are refused.",
+    )
+
+    @field_validator("only_to")
+    @classmethod
+    def _numbers(cls, only_to: str | None) -> str | None:
+        return None if only_to is None else ",".join(e164(number.strip()) for number in only_to.split(","))
+
+    @property
+    def only_to_numbers(self) -> frozenset[str] | None:
+        """The only numbers that may be texted, in E.164; ``None``: any."""
+        return None if self.only_to is None else frozenset(self.only_to.split(","))
 
 
 def env_file() -> dict[str, str]:

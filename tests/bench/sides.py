@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Protocol
 
 from smsrelay.contract.key_ring import KeyRing
@@ -77,6 +78,7 @@ class RelaySide:
 
     rate: float = UNLIMITED
     name: str = "relay"
+    apps: Path | None = None  # the apps file
 
     def environment(self, ground: Ground, redis_port: int | None = None) -> dict[str, str]:
         url = ground.url(redis_port or ground.redis_port)
@@ -92,6 +94,7 @@ class RelaySide:
             "SMSRELAY_CALLBACK_URL": "http://127.0.0.1:9/sms",  # sent with every submit; never called
             "SMSRELAY_DATA": str(ground.folder / "data"),
             "SMSRELAY_RATE": f"{self.rate:g}",
+            "SMSRELAY_APPS": str(self.apps or ""),
         }
 
     def fill(self, ground: Ground, how: str, count: int, lane: Lane = Lane.MARKETING, offset: int = 0) -> Filled:

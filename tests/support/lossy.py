@@ -14,7 +14,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-_APPLIED = re.compile(rb"\*2\r\n:\d+\r\n:[01]\r\n")
+_APPLIED = re.compile(rb"\*3\r\n:\d+\r\n(?::[01]\r\n){2}")
 _ANY = re.compile(rb".*", re.DOTALL)
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER of zero seconds: closing sends RST
 

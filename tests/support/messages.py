@@ -1,7 +1,7 @@
 """Messages recorded in a real store, and the doors over it, for the tests of store, agenda and limiter."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from redis import Redis
@@ -51,7 +51,7 @@ ACCEPTED = Answer(Kind.ANSWERED, "0000", external_id="e1")
 
 
 def enqueuer(redis: Redis, url: str) -> Enqueuer:
-    return Enqueuer(Outbox(redis, NUMBER_KEYS), Publisher(url), {})
+    return Enqueuer(Outbox(redis, NUMBER_KEYS), Publisher(url), {}, Records(redis, RETENTION))
 
 
 def reconciler(redis: Redis, url: str, vendor_url: str = "http://127.0.0.1:9", policy: Policy = POLICY) -> StatusPoller:
@@ -85,6 +85,7 @@ def sending(
     rate: float = 100_000.0,
     concurrency: int = 8,
     timeouts: Timeouts = TIMEOUTS,
+    only_to: Collection[str] | None = None,
 ) -> Sender:
     """A sender; ``url`` is the broker's, for what is given back."""
     limiter = RateLimiter(redis, rate, monotonic=monotonic)
@@ -109,6 +110,7 @@ def sending(
             cost=MessageCost({}),
             policy=POLICY,
             timeouts=timeouts,
+            only_to=only_to,
             monotonic=monotonic,
         )
     )

@@ -22,7 +22,10 @@ class OperatorSettings(StoreSettings):
         default=300.0, description="Seconds between submits that test whether a halted vendor is back; 0 never tests."
     )
     policy: Path | None = Field(default=None, description="Policy file in place of the packaged one.")
-    retention_hours: _Seconds = Field(default=72.0, description="Hours a final message is kept.")
+    apps: Path | None = Field(
+        default=None,
+        description="Apps file: for each app its webhook or Celery task for outcomes, and the quota of its API keys.",
+    )
 
 
 class ReplaySettings(OperatorSettings, ProducerSettings):

@@ -1,8 +1,9 @@
-"""Takes what all workers must share from the settings of this process; reads the policy and template files for their digests."""
+"""Takes what all workers must share from the settings of this process; reads the files that they name for their digests."""
 
 import hashlib
 from importlib import metadata
 
+from smsrelay.contract.message import keyed_digest
 from smsrelay_worker.policy.toml_file import packaged_source
 from smsrelay_worker.settings import WorkerSettings
 from smsrelay_worker.store.shared_settings import SharedSettings
@@ -18,6 +19,7 @@ def shared_settings(settings: WorkerSettings) -> SharedSettings:
         retention_hours=settings.retention_hours,
         policy=_digest(settings.policy.read_bytes() if settings.policy else packaged_source().encode()),
         templates=_digest(settings.templates.read_bytes()) if settings.templates else "none",
+        apps=keyed_digest(settings.number_keys.newest, "apps", settings.apps.read_text("utf-8")) if settings.apps else "none",
     )
 
 

@@ -16,7 +16,7 @@ import structlog
 from celery import Celery, Task
 from celery.exceptions import Reject
 
-from smsrelay.broker.task_message import ATTEMPT, PULL, SEND, STATUS
+from smsrelay.broker.task_message import ATTEMPT, OUTCOME, PULL, SEND, STATUS
 from smsrelay.contract.event import StatusEvent
 from smsrelay.contract.job import SendJob
 from smsrelay.contract.lanes import STATUS_QUEUE
@@ -66,7 +66,8 @@ class Tasks:
 
     def register(self, app: Celery) -> None:
         """Give the app its tasks."""
-        for name, body in ((ATTEMPT, self.attempt), (SEND, self.send), (STATUS, self.status), (PULL, self.pull)):
+        bodies = {ATTEMPT: self.attempt, SEND: self.send, STATUS: self.status, PULL: self.pull, OUTCOME: self.outcome}
+        for name, body in bodies.items():
             app.task(_function(body), name=name, base=MaskedTask, bind=True)
 
     def attempt(self, call: TaskCall) -> str:
@@ -100,6 +101,16 @@ class Tasks:
             if not isinstance(message_id, str):
                 return self._keep_call(PULL, "needs message_id", call)
             return str(self.relay.poller.ask(message_id))
+
+    def outcome(self, call: TaskCall) -> str:
+        """Deliver what is due of ``sink=`` now; or, with ``test=``, a test event, whose result is kept under that token."""
+        with self._requeued_without_store():
+            sink, token = call.kwargs.get("sink"), call.kwargs.get("test")
+            others = set(call.kwargs) - {"sink", "test"}
+            if call.args or others or not isinstance(sink, str) or not isinstance(token, str | None):
+                return self._keep_call(OUTCOME, "needs sink: the name of a sink", call)
+            delivery = self.relay.outcome_delivery
+            return delivery.deliver_now(sink) if token is None else delivery.test(sink, token)
 
     def _send(self, wire: object, task_id: str) -> str:
         try:

@@ -1,6 +1,7 @@
 """Relay: every part of a worker process, wired once from the settings. Nothing connects before its first use.
 
-Raises ``PolicyError`` or ``Rejection`` if a file that the settings name is wrong, ``SettingsError`` if the vendor account is.
+Raises ``PolicyError``, ``AppsError`` or ``Rejection`` if a file that the settings name is wrong, ``SettingsError`` if the vendor
+account is.
 """
 
 import secrets
@@ -17,11 +18,17 @@ from smsrelay.store.connection import open_store
 from smsrelay.store.inbox import Inbox
 from smsrelay.store.outbox import Outbox
 from smsrelay.store.records import Records
+from smsrelay_worker.apps.model import Apps
+from smsrelay_worker.apps.toml_file import load_apps
 from smsrelay_worker.attempts.recorder import AnswerRecorder
 from smsrelay_worker.attempts.send_context import SendContext
 from smsrelay_worker.attempts.sender import Sender
 from smsrelay_worker.attempts.submit import Submitter
 from smsrelay_worker.attempts.timeouts import Timeouts
+from smsrelay_worker.outcomes.delivery import OutcomeDelivery
+from smsrelay_worker.outcomes.results import Results
+from smsrelay_worker.outcomes.sinks import sink_workers
+from smsrelay_worker.outcomes.wording import Wording
 from smsrelay_worker.policy.model import Policy
 from smsrelay_worker.policy.toml_file import load_policy
 from smsrelay_worker.rate_limit.cost import MessageCost
@@ -38,8 +45,11 @@ from smsrelay_worker.shared_settings import shared_settings
 from smsrelay_worker.store.due_messages import DueMessages
 from smsrelay_worker.store.failed_reports import FailedReports
 from smsrelay_worker.store.lost_tasks import LostTasks
+from smsrelay_worker.store.outcomes import OutcomeOutbox
 from smsrelay_worker.store.parked_reports import ParkedReports
+from smsrelay_worker.store.published_sinks import PublishedSinks
 from smsrelay_worker.store.shared_settings import SharedSettings
+from smsrelay_worker.store.sink_states import SinkStates
 from smsrelay_worker.store.undecodable import UndecodableTasks
 from smsrelay_worker.store.worker_registry import WorkerRegistry
 from smsrelay_worker.vendors.base import Vendor
@@ -66,16 +76,27 @@ class Relay:
     rescuer: Rescuer
     worker_registry: WorkerRegistry
     shared_settings: SharedSettings
+    apps: Apps
+    published_sinks: PublishedSinks
+    outcome_delivery: OutcomeDelivery
 
     @classmethod
     def wire(cls, settings: WorkerSettings) -> Self:
         """Build every part from the settings."""
         redis = open_store(settings.store_url, settings.concurrency + 16, patient=True)
         retention = settings.retention_hours * 3600
-        records, parked, inbox = Records(redis, retention), ParkedReports(redis, retention), Inbox(redis)
+        apps = load_apps(settings.apps)
+        records, parked, inbox = Records(redis, retention, apps), ParkedReports(redis, retention), Inbox(redis)
         policy, registry = load_policy(settings.policy), load_registry(settings.templates)
         adapter, publisher = create_vendor(settings), Publisher(settings.broker_url)
-        enqueuer = Enqueuer(Outbox(redis, settings.number_keys), publisher, registry, one_redis=settings.one_redis)
+        enqueuer = Enqueuer(
+            Outbox(redis, settings.number_keys),
+            publisher,
+            registry,
+            records,
+            only_to=settings.only_to_numbers,
+            one_redis=settings.one_redis,
+        )
         timeouts, limiter = Timeouts(lease=settings.lease), RateLimiter(redis, settings.rate, settings.halt_probe)
         reports = Reports(records, parked, policy, _roll)
         pending = PendingReports(parked, inbox, reports)
@@ -88,6 +109,7 @@ class Relay:
             cost=MessageCost(registry, settings.rate_unit == "segments"),
             policy=policy,
             timeouts=timeouts,
+            only_to=settings.only_to_numbers,
         )
         poller = StatusPoller(records, PollRate(redis, settings.pull_rate), adapter, reports, publisher, policy, _now)
         return cls(
@@ -105,12 +127,22 @@ class Relay:
             rescuer=Rescuer(LostTasks(redis), enqueuer, inbox, publisher),
             worker_registry=WorkerRegistry(redis),
             shared_settings=shared_settings(settings),
+            apps=apps,
+            published_sinks=PublishedSinks(redis),
+            outcome_delivery=_outcome_delivery(settings, redis, apps, records, policy),
         )
 
 
 def _now() -> int:
     """This host's clock, in ms."""
     return time.time_ns() // 1_000_000
+
+
+def _outcome_delivery(settings: WorkerSettings, redis: Redis, apps: Apps, records: Records, policy: Policy) -> OutcomeDelivery:
+    outbox, states = OutcomeOutbox(redis, settings.retention_hours * 3600), SinkStates(redis)
+    workers = sink_workers(apps, settings.broker_url)
+    results = Results(outbox, states, lambda sink: workers[sink].schedule, _roll)
+    return OutcomeDelivery(outbox, records, states, results, workers, Wording(policy))
 
 
 def _submitter(

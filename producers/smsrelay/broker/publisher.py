@@ -39,8 +39,13 @@ class Publisher:
     A time limit in force (``servers.time_limit``) bounds every wait for the broker, a new connection included.
     """
 
-    def __init__(self, broker_url: str, connections: int = 8) -> None:
+    def __init__(self, broker_url: str, connections: int = 8, *, own_queues: bool = True) -> None:
+        """``own_queues=False``: the queues are another app's, which declares them itself.
+
+        On RabbitMQ, publishing to a queue that does not exist then raises ``BrokerUnavailable``.
+        """
         self._url = broker_url
+        self._own_queues = own_queues
         options = transport_options(broker_url, connections)
         if not is_rabbitmq(broker_url):
             options |= {"max_retries": 1, "interval_start": 0.1, "interval_step": 0.1}  # the outbox waits, not the app
@@ -122,7 +127,8 @@ class Publisher:
         for task in tasks:
             # mandatory: RabbitMQ returns a task for which there is no queue instead of dropping it.
             patience = time_left(_PATIENCE)
-            self._put(producer, task, mandatory=True, timeout=patience, declare=[broker_queue(task.queue, self._url)])
+            declared = [broker_queue(task.queue, self._url)] if self._own_queues else []
+            self._put(producer, task, mandatory=True, timeout=patience, declare=declared)
         self._confirms.wait(channel, _PATIENCE)
 
     def _put(self, producer: Any, task: TaskMessage, **options: Any) -> None:

@@ -7,10 +7,10 @@ from typing import Any
 
 from kombu import Exchange, Queue
 
-from smsrelay.contract.lanes import STATUS_QUEUE, Lane
+from smsrelay.contract.lanes import OUTCOME_QUEUE, STATUS_QUEUE, Lane
 from smsrelay.servers.broker_address import is_rabbitmq
 
-QUEUES = (*(lane.queue for lane in Lane), STATUS_QUEUE)
+QUEUES = (*(lane.queue for lane in Lane), STATUS_QUEUE, OUTCOME_QUEUE)
 _DEFAULT_EXCHANGE = Exchange("")  # on Redis, a named exchange costs 40 % of the publish speed
 
 # By default RabbitMQ 4 drops a task after 20 redeliveries; every report in a worker gets there when the store is down for half a

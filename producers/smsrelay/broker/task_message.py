@@ -13,8 +13,9 @@ ATTEMPT = "sms.attempt"
 SEND = "sms.send"
 STATUS = "sms.status"
 PULL = "sms.pull"
+OUTCOME = "sms.outcome"
 
-NAMES = frozenset({ATTEMPT, SEND, STATUS, PULL})  # all of ours; Celery registers others, which nobody may call
+NAMES = frozenset({ATTEMPT, SEND, STATUS, PULL, OUTCOME})  # all of ours; Celery registers others, which nobody may call
 
 ORIGIN = "smsrelay"  # marks tasks whose displayed arguments we wrote ourselves
 
@@ -28,17 +29,19 @@ class TaskMessage:
     kwargs: dict[str, Any] | str  # a str is JSON already
     shown: str  # what Flower and the logs show in place of the arguments
     task_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    args: str = "[]"  # positional arguments, a JSON list; a task has these or ``kwargs``
 
     @property
     def headers(self) -> dict[str, Any]:
         """Headers of Celery's protocol 2."""
-        return protocol_headers(self.name, self.task_id, args="()", kwargs=self.shown, origin=ORIGIN)
+        args, kwargs = ("()", self.shown) if self.args == "[]" else (self.shown, "{}")
+        return protocol_headers(self.name, self.task_id, args=args, kwargs=kwargs, origin=ORIGIN)
 
     @property
     def body(self) -> str:
         """Body of Celery's protocol 2, in JSON: args, kwargs, embedded callbacks."""
         kwargs = self.kwargs if isinstance(self.kwargs, str) else json.dumps(self.kwargs)
-        return f'[[], {kwargs}, {{"callbacks": null, "errbacks": null, "chain": null, "chord": null}}]'
+        return f'[{self.args}, {kwargs}, {{"callbacks": null, "errbacks": null, "chain": null, "chord": null}}]'
 
 
 def protocol_headers(task: object, task_id: str, *, args: str, kwargs: str, origin: str) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from smsrelay.contract.message import Message, fresh_id, referenced_id
 from smsrelay.contract.parameter import PATTERN, fault, placed
 from smsrelay.contract.phone_number import e164
 from smsrelay.contract.rejection import Problem, Rejection
+from smsrelay.contract.tags import Tags, TagsField
 from smsrelay.contract.template import Registry
 from smsrelay.contract.version import Version
 
@@ -94,6 +95,9 @@ class SendJob(BaseModel, strict=True, frozen=True, extra="forbid", hide_input_in
       now or ``not_before``. Default: ``None``, see ``expires_in``.
     - ``not_before``: the SMS is not submitted before this instant, a ``datetime`` with a zone or RFC 3339 text; at most 30 days
       ahead, and before the SMS expires. Default: ``None``, submitted at once.
+    - ``tags``: a mapping of up to 5 short texts that come back in lookups and outcomes, such as ``{"order": "4711"}``. Keys are 1
+      to 20 letters, digits, ``_``, ``-`` or ``.``; values 1 to 40 printable characters, and not a phone number. They are not part
+      of the content that a ``reference`` stands for: the first job's tags count. Default: none.
     - ``v``: the version of this contract. Default: ``1``, the only one.
 
     What only the templates or the clock can tell (the lane, the number of parameters, a deadline that has passed) is checked when
@@ -115,6 +119,7 @@ class SendJob(BaseModel, strict=True, frozen=True, extra="forbid", hide_input_in
             expires_at: datetime | str | None = None,
             expires_in: int | None = None,
             not_before: datetime | str | None = None,
+            tags: Mapping[str, str] = ...,
             v: Literal[1] = 1,
         ) -> None: ...
 
@@ -140,6 +145,7 @@ class SendJob(BaseModel, strict=True, frozen=True, extra="forbid", hide_input_in
     expires_at: Instant | None = Field(default=None, description="Not submitted after this instant.")
     expires_in: int | None = Field(default=None, ge=1, le=MAX_LIFETIME, description="The same, in seconds from now.")
     not_before: Instant | None = Field(default=None, description="Not submitted before this instant.")
+    tags: TagsField = Field(default_factory=Tags, repr=False, description="Short pairs that come back in lookups and outcomes.")
 
     @model_validator(mode="wrap")
     @classmethod
@@ -184,8 +190,11 @@ class SendJob(BaseModel, strict=True, frozen=True, extra="forbid", hide_input_in
             raise ValueError("expires_at and expires_in exclude each other")
         return expires_in
 
-    def accept(self, now: int, registry: Registry, random_bits: Callable[[], int]) -> Message:
-        """The message this job becomes at ``now`` (ms); raises ``Rejection`` for what only the registry or the clock can tell."""
+    def accept(self, now: int, registry: Registry, random_bits: Callable[[], int], *, test: bool = False) -> Message:
+        """The message this job becomes at ``now`` (ms); raises ``Rejection`` for what only the registry or the clock can tell.
+
+        A ``test`` message never reaches the vendor. Its id never is that of a live message with the same app and reference.
+        """
         lane, problems = self._lane(registry)
         not_before = _epoch_ms(self.not_before)
         expires_at = self._expiry(now, not_before, lane)
@@ -195,7 +204,7 @@ class SendJob(BaseModel, strict=True, frozen=True, extra="forbid", hide_input_in
         if problems or lane is None:
             raise Rejection(problems)
         known = self.reference is not None
-        message_id = referenced_id(self.app, self.reference or "") if known else fresh_id(now, random_bits())
+        message_id = referenced_id(self.app, self.reference or "", test=test) if known else fresh_id(now, random_bits())
         return Message(
             message_id=message_id,
             lane=lane,
@@ -206,6 +215,8 @@ class SendJob(BaseModel, strict=True, frozen=True, extra="forbid", hide_input_in
             reference=self.reference,
             expires_at=expires_at,
             not_before=not_before,
+            tags=tuple(self.tags.items()),
+            test=test,
         )
 
     def _lane(self, registry: Registry) -> tuple[Lane | None, list[Problem]]:

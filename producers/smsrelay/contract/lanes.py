@@ -6,6 +6,7 @@
 from enum import StrEnum
 
 STATUS_QUEUE = "sms.status"
+OUTCOME_QUEUE = "sms.outcome"
 
 _MINUTE = 60
 _DAY = 24 * 60 * _MINUTE

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from smsrelay.contract.lanes import Lane
 
 _NAMESPACE = uuid.UUID("6f1d2c52-0d5e-5c0b-9d5b-5a7c1e0f3f9a").bytes
+_TEST = "/test"  # no app's name holds a slash
 _RECIPIENT_HASH = 8  # characters, 48 bits: for diagnosis only, stored until the retention is over
 _compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode  # json.dumps would create an encoder for each call
 _spaced = json.JSONEncoder(ensure_ascii=False).encode
@@ -31,6 +32,8 @@ class Message:
     reference: str | None = field(repr=False)
     expires_at: int  # ms
     not_before: int | None  # ms
+    tags: tuple[tuple[str, str], ...] = ()
+    test: bool = False  # never reaches the vendor
 
     def payload(self) -> str:
         """Number and parameters as JSON. Stored apart from the record and deleted once no further attempt can follow."""
@@ -51,8 +54,10 @@ class Message:
         return keyed_digest(key, "recipient", self.to)[:_RECIPIENT_HASH]
 
 
-def referenced_id(app: str, reference: str) -> str:
-    """The message id of an app's reference (UUIDv5): the same reference always gives the same id."""
+def referenced_id(app: str, reference: str, *, test: bool = False) -> str:
+    """The message id of an app's reference (UUIDv5): the same reference always gives the same id; a test message has another."""
+    if test:
+        app += _TEST
     digest = hashlib.sha1(_NAMESPACE + f"{len(app)}:{app}{reference}".encode(), usedforsecurity=False).digest()
     return _uuid(int.from_bytes(digest[:16]), version=5)
 

@@ -3,12 +3,12 @@
 Pure values with their wire form: one Redis hash for each message, every field short, so that Redis keeps the compact encoding.
 Instants are milliseconds since the Unix epoch on the store's clock.
 
-Fields of the hash: lane tpl app ref at exp fp who (set by the outbox) · state try due ext own beg why cnt rev len msg (set by
-transitions) · t1 … tn (timeline).
+Fields of the hash: lane tpl app ref at exp fp who g.KEY test (set by the outbox) · state try due ext own beg why cnt rev len msg
+out (set by transitions) · t1 … tn (timeline).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 from smsrelay.contract.job import DEFAULT_APP
@@ -20,6 +20,7 @@ _PLAIN = {State.QUEUED: "enqueued", State.SUBMITTING: "begun"}  # rules that a l
 _BY_CODE = {"submit.": "^", "status.": "="}  # rules that end with the line's code
 _EMPTY = ("", "", "", "")  # empty parts at the end of a line are omitted
 _FIRST = "+0|q|0"  # the first line of nearly every timeline, which a record omits
+TAG = "g."  # fields of the hash that hold tags begin with it
 _RULES = {short: rule for rule, short in _BY_CODE.items()}
 
 
@@ -93,6 +94,9 @@ class Record:
     revision: int  # grows with every transition that is not silent; a transition names the one it was decided on
     timeline: tuple[Entry, ...]
     vendor_message: VendorMessage | None = None  # the last one
+    tags: Mapping[str, str] = field(default_factory=dict)
+    test: bool = False  # never reaches the vendor
+    outcome: tuple[int, int] | None = None  # the last one told to a sink: its revision, and its line's number from 1
 
     @classmethod
     def decode(cls, message_id: str, fields: Mapping[str, str]) -> Self:
@@ -120,6 +124,9 @@ class Record:
             revision=int(fields["rev"]),
             timeline=tuple(Entry.decode(lines[f"t{number}"], created_at) for number in range(1, length + 1)),
             vendor_message=VendorMessage.decode(fields["msg"]) if "msg" in fields else None,
+            tags={name[2:]: value for name, value in fields.items() if name.startswith(TAG)},
+            test=fields.get("test") == "1",
+            outcome=_outcome(fields["out"]) if "out" in fields else None,
         )
 
 
@@ -135,6 +142,11 @@ def _instant(wire: str, created_at: int) -> int:
 def encode_counts(counts: Mapping[str, tuple[int, int]]) -> str:
     """Counts as the record holds them: ``RULE=TIMES@ATTEMPT``, joined by ``;``."""
     return ";".join(f"{rule}={times}@{attempt}" for rule, (times, attempt) in counts.items())
+
+
+def _outcome(wire: str) -> tuple[int, int]:
+    revision, _, line = wire.partition(":")
+    return int(revision), int(line)
 
 
 def _counts(wire: str) -> dict[str, tuple[int, int]]:

@@ -6,6 +6,7 @@ from enum import Enum
 
 from smsrelay.contract.state import State
 from smsrelay.messages.record import Entry, Record, VendorMessage
+from smsrelay.messages.sinks import OUTCOMES
 
 _LONGEST_TIMELINE = 120  # lines; from then on the last one is overwritten, so that a record stays small whatever happens
 
@@ -48,6 +49,11 @@ class Transition:
         return self.state not in {State.DELIVERED, State.EXPIRED, State.CANCELLED}
 
     @property
+    def is_outcome(self) -> bool:
+        """Whether it settles something that an app may want to hear: no note, no silent change, no folded repetition."""
+        return self.state in OUTCOMES and self.wake is not Wake.KEEP and not self.silent and not self.folds
+
+    @property
     def takes_external(self) -> bool:
         """Whether the external id belongs to the record's last attempt."""
         return bool(self.external_id) and self.line_attempt == self.attempt and not self.of_earlier_begin
@@ -58,11 +64,16 @@ class Transition:
         return self.external_id if self.takes_external or self.of_earlier_begin else None
 
     def folded(self, record: Record) -> int:
-        """How many of the record's last lines the new one replaces."""
-        return self.folds or int(len(record.timeline) >= _LONGEST_TIMELINE)
+        """How many of the record's last lines the new one replaces. A note does not replace the line of the last outcome."""
+        length = len(record.timeline)
+        keeps = not self.is_outcome and record.outcome is not None and record.outcome[1] == length
+        return self.folds or int(length >= _LONGEST_TIMELINE and not keeps)
 
-    def applied_to(self, record: Record, at: int) -> Record:
-        """The record as the store holds it after applying this at an instant (ms); must agree with ``apply.lua``."""
+    def applied_to(self, record: Record, at: int, *, told: bool = False) -> Record:
+        """The record as the store holds it after applying this at an instant (ms); must agree with ``apply.lua``.
+
+        ``told``: it was written into the outbox of a sink.
+        """
         known = replace(
             record,
             due=self.due,
@@ -79,7 +90,9 @@ class Transition:
             known = replace(known, owner=None, begun_at=None, expires_at=0, vendor_message=None)
         line = Entry(at, self.state, self.line_attempt, self.code, self.rule, self.updated_on)
         kept = record.timeline[: len(record.timeline) - self.folded(record)]
-        return replace(known, state=self.state, attempt=self.attempt, revision=record.revision + 1, timeline=(*kept, line))
+        revision, timeline = record.revision + 1, (*kept, line)
+        outcome = (revision, len(timeline)) if told else record.outcome
+        return replace(known, state=self.state, attempt=self.attempt, revision=revision, timeline=timeline, outcome=outcome)
 
     def _external_id(self, record: Record) -> str | None:
         if self.takes_external:

@@ -11,15 +11,19 @@
 --      10 sms:put_off     set: ids of the messages that a halt has deferred
 --      11 sms:x:EXTERNAL  string, lives for the retention; absent, with the next, when the transition brings no external id
 --      12 sms:parked:EXTERNAL  list: reports that arrived before this id was known; lives for the retention
--- ARGV 1 a JSON list of strings, because one argument is cheaper for the client to write than twenty-eight:
+--      and at the end, if a sink may have to be told (ARGV 29): its outbox sms:outcomes:SINK (sorted set, no lifetime); or sms:sinks
+--      (hash: by app, the kind of sink of each state; no lifetime) and the outboxes APP.webhook and APP.celery
+-- ARGV 1 a JSON list of strings, because one argument is cheaper for the client to write than thirty:
 --      1 id  2 revision it was decided on  3 state  4 attempt  5 wake (ms, 'keep' or 'never')  6 due (ms or '')
 --      7 '1' into the outbox  8 '1' keep the payload  9 retention (ms)  10 external id or ''
 --      11 owner or ''  12 '1' silent  13 line: attempt  14 line: code  15 line: rule  16 line: updated_on or ''
 --      17 stream cap  18 lane  19 '1' count the code as unlisted  20 lines folded into this one
 --      21 why or ''  22 counts or ''  23 state as a line spells it  24 '1' delete sms:x: of its current external id
 --      25 '1' deferred by a halt  26 owner it was decided on or ''  27 '1' the external id is the last attempt's
---      28 the vendor's message, or ''
--- Returns {now (ms), 1 if reports are parked under the external id} if applied; an empty table if the record has changed or is gone.
+--      28 the vendor's message, or ''  29 '' no sink is told, '1' the one whose outbox is the last key, '?' the one in sms:sinks
+--      30 the app, to find it there
+-- Returns {now (ms), 1 if reports are parked under the external id, 1 if a sink is told} if applied; an empty table if the record has
+-- changed or is gone.
 -- The record it leaves behind is the one that Transition.applied_to returns.
 local ARGV = cjson.decode(ARGV[1])
 local id, state, wake = ARGV[1], ARGV[3], ARGV[5]
@@ -41,6 +45,12 @@ end
 local function drop(...)
   for _, name in ipairs({...}) do gone[#gone + 1] = name end
 end
+local outbox = ARGV[29] == '1' and KEYS[#KEYS] or nil
+if ARGV[29] == '?' then
+  local sinks = redis.call('HGET', KEYS[#KEYS - 2], ARGV[30])
+  local kind = sinks and cjson.decode(sinks)[state]
+  if kind then outbox = KEYS[kind == 'webhook' and #KEYS - 1 or #KEYS] end
+end
 if told then
   local number = tonumber(length) + 1 - tonumber(ARGV[20])
   for folded = number + 1, tonumber(length) do drop('t' .. folded) end
@@ -54,6 +64,11 @@ if told then
   set('state', state, 'try', ARGV[4], 'rev', tonumber(ARGV[2]) + 1, 'len', number, 't' .. number, line)
   redis.call('XADD', KEYS[6], 'MAXLEN', '~', ARGV[17], '*', 'id', id, 'lane', ARGV[18], 'at', ms,
     'state', state, 'try', ARGV[13], 'code', ARGV[14], 'rule', ARGV[15])
+  if outbox then
+    local revised = tonumber(ARGV[2]) + 1
+    set('out', revised .. ':' .. number)
+    redis.call('ZADD', outbox, ms, table.concat({id, revised, ARGV[23], ARGV[13], ARGV[14], ARGV[15], ms}, '|'))
+  end
 end
 if ARGV[6] ~= '' then set('due', ARGV[6]) elseif due then drop('due') end
 if ARGV[11] ~= '' then
@@ -96,4 +111,4 @@ end
 if ARGV[8] ~= '1' then redis.call('UNLINK', KEYS[2]) end
 if wake == 'never' then redis.call('PEXPIRE', KEYS[1], ARGV[9])
 elseif wake ~= 'keep' and (lists[before] or before == 'delivered' or before == 'cancelled') then redis.call('PERSIST', KEYS[1]) end
-return {now, ARGV[10] ~= '' and redis.call('EXISTS', KEYS[12]) or 0}
+return {now, ARGV[10] ~= '' and redis.call('EXISTS', KEYS[12]) or 0, outbox and 1 or 0}

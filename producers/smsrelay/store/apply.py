@@ -5,10 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from smsrelay.messages.record import Record, VendorMessage, encode_counts, relative
+from smsrelay.messages.sinks import CELERY, WEBHOOK, Sinks, sink_name
 from smsrelay.messages.transition import Transition, Wake
 from smsrelay.store import keys
 from smsrelay.store.outbox import EVENTS_CAP
 from smsrelay.store.script import Call
+
+_TELL, _ASK = "1", "?"  # a sink that we know, or the one that the store knows of
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,15 +20,17 @@ class Applied:
 
     at: int  # ms, on the store's clock
     parked: bool  # reports are parked under the external id that it brought
+    told: bool = False  # it is in the outbox of a sink
 
 
 def read_applied(answer: Sequence[int]) -> Applied | None:
     """The script's reply; None if the record had changed."""
-    return Applied(int(answer[0]), bool(answer[1])) if answer else None
+    return Applied(int(answer[0]), bool(answer[1]), bool(answer[2])) if answer else None
 
 
-def applying(record: Record, transition: Transition, retention: int) -> Call:
+def applying(record: Record, transition: Transition, retention: int, sinks: Sinks | None) -> Call:
     """The script call that applies a transition to the record it was decided on; ``retention`` in ms."""
+    told, outboxes = _told(record, transition, sinks)
     wake, due, external_id = transition.wake, transition.due, transition.linked_external
     fields: list[object] = [
         record.message_id,
@@ -56,8 +61,20 @@ def applying(record: Record, transition: Transition, retention: int) -> Call:
         record.owner or "",
         int(transition.takes_external),
         VendorMessage(transition.line_attempt, transition.message).encode() if transition.message else "",
+        told,
+        record.app if told == _ASK else "",
     ]
-    return Call(_keys(record, external_id), [json.dumps([str(one) for one in fields])])
+    return Call([*_keys(record, external_id), *outboxes], [json.dumps([str(one) for one in fields])])
+
+
+def _told(record: Record, transition: Transition, sinks: Sinks | None) -> tuple[str, tuple[str, ...]]:
+    """Who is told: what the script is to do, and the keys that it needs for it."""
+    if not transition.is_outcome:
+        return "", ()
+    if sinks is None:
+        return _ASK, (keys.SINKS, *(keys.outcomes(sink_name(record.app, kind)) for kind in (WEBHOOK, CELERY)))
+    sink = sinks.outbox(record.app, transition.state)
+    return ("", ()) if sink is None else (_TELL, (keys.outcomes(sink),))
 
 
 def _keys(record: Record, external_id: str | None) -> list[str]:

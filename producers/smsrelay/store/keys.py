@@ -24,6 +24,10 @@
 | sms:resumed | string: when sending resumed after a halt or an open circuit (ms) | for ever |
 | sms:put_off | set: ids of messages deferred by a halt | until they move on |
 | sms:outcomes | hash: submits answered and failed, by second | 11 s after the last failure |
+| sms:outcomes:SINK | sorted set: outcome by when it is due (ms), failed tries in the fraction | until the sink takes it |
+| sms:endpoints | hash: by sink, how deliveries ended lately and whether it is paused, as JSON | for ever |
+| sms:endpoints:test:TOKEN | string: what a test of a sink came to | a minute |
+| sms:sinks | hash: by app, its kind of sink (webhook, celery) for each kind of event, as JSON | for ever |
 | sms:circuit | hash: since, probe, wait (ms) | until a probe is answered or an operator resumes |
 | sms:unlisted | hash: code → reports seen | for ever |
 | sms:workers | sorted set: worker process (JSON) by its last heartbeat (ms) | seconds after the last one |
@@ -53,6 +57,8 @@ HALTED = "sms:halted"
 RESUMED = "sms:resumed"
 PUT_OFF = "sms:put_off"
 OUTCOMES = "sms:outcomes"
+SINKS = "sms:sinks"
+SINK_STATES = "sms:endpoints"
 CIRCUIT = "sms:circuit"
 UNLISTED = "sms:unlisted"
 WORKERS = "sms:workers"
@@ -91,6 +97,16 @@ def marks(lane: Lane) -> str:
 def external(external_id: str) -> str:
     """Key that maps the vendor's id of a submit to message and attempt."""
     return f"sms:x:{external_id}"
+
+
+def sink_test(token: str) -> str:
+    """Key of what a test of a sink came to."""
+    return f"sms:endpoints:test:{token}"
+
+
+def outcomes(sink: str) -> str:
+    """Key of a sink's outbox."""
+    return f"sms:outcomes:{sink}"
 
 
 def parked(any_id: str) -> str:

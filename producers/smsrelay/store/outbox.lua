@@ -12,9 +12,9 @@
 -- ARGV 1 stream cap
 --      2 JSON: lanes, in the order of KEYS
 --      3 JSON: for each message, in the order of KEYS: id  payload  expires_at (ms)  not_before (ms, or empty)  fingerprint (a list
---        while keys are replaced: by each key, the newest first)  lane
---        template  app (empty for the default)  who (recipient hash)  reference (or empty). One argument, because packing and
---        unpacking ten for each message costs more than the rest
+--        while keys are replaced: by each key, the newest first)  lane  template  app (empty for the default)  who (recipient hash)
+--        reference (or empty), then further fields of the record, name and value by turns: tags, test. One argument, because packing
+--        and unpacking ten for each message costs more than the rest
 --      4… a task for each lane in ARGV 2, for all messages of that lane in this call; or nothing, and nothing is published. A task is
 --        not published if one of its messages needs no attempt now: it has been begun, its reference was used for other content, or it
 --        is not due yet.
@@ -50,6 +50,7 @@ for number, message in ipairs(cjson.decode(ARGV[3])) do
     local function set(name, value) fields[#fields + 1] = name; fields[#fields + 1] = value end
     if app ~= '' then set('app', app) end
     if ref ~= '' then set('ref', ref); set('fp', type(fp) == 'string' and fp or fp[1]) end
+    for at = 11, #message do fields[#fields + 1] = message[at] end
     if waits then set('due', not_before); set('t1', '+0|q|0||not_before') end
     redis.call('HSET', record, unpack(fields))
     redis.call('SET', payload, content, 'PXAT', expires_at)

@@ -7,6 +7,7 @@ Raises ``StoreUnavailable``: then each message was recorded whole or not at all,
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from redis import Redis
 
@@ -17,6 +18,7 @@ from smsrelay.contract.key_ring import KeyRing
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.message import Message
 from smsrelay.contract.state import State
+from smsrelay.messages.record import TAG
 from smsrelay.store import keys
 from smsrelay.store.clock import StoreClock
 from smsrelay.store.script import Call, Script
@@ -70,6 +72,15 @@ class Outbox:
         calls = [self._call(part, of_part, wake_up) for part, of_part in zip(parts, fingerprints, strict=True)]
         return Draft(parts, fingerprints, calls, wake_up is not None)
 
+    @property
+    def script(self) -> str:
+        """Lua source of the script that ``commands`` runs."""
+        return self._record.source
+
+    def commands(self, draft: "Draft") -> list[tuple[Any, ...]]:
+        """The draft as commands to send on a connection; ``Draft.recorded`` reads the answers."""
+        return self._record.commands(draft.calls)
+
     def begin(self, draft: "Draft") -> Callable[[], list[Recorded]]:
         """Send the draft to the store without waiting. The caller must call the returned function, which waits for the result."""
         pending = self._record.begin(draft.calls)
@@ -107,6 +118,8 @@ class Outbox:
             "" if message.app == DEFAULT_APP else message.app,
             message.recipient_hash(self._keys.newest),
             message.reference or "",
+            *(part for key, value in message.tags for part in (TAG + key, value)),
+            *(("test", 1) if message.test else ()),
         )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from redis import Redis
 
 from smsrelay.messages.record import Record
+from smsrelay.messages.sinks import Sinks
 from smsrelay.messages.transition import Transition
 from smsrelay.store import keys
 from smsrelay.store.apply import Applied, applying, read_applied
@@ -58,17 +59,22 @@ class Change:
         """The record as it is now."""
         if self.transition is None or self.applied is None:
             return self.reading.record
-        return self.transition.applied_to(self.reading.record, self.applied.at)
+        return self.transition.applied_to(self.reading.record, self.applied.at, told=self.applied.told)
 
 
 Decide = Callable[[Reading], Transition | None]
 
 
 class Records:
-    """The record of every message; safe to share between threads."""
+    """The record of every message; safe to share between threads. ``retention`` in seconds.
 
-    def __init__(self, redis: Redis, retention: float) -> None:
+    ``sinks`` says whose outboxes a transition is written into. Without it the script asks the store, where workers publish their
+    sinks at their start.
+    """
+
+    def __init__(self, redis: Redis, retention: float, sinks: Sinks | None = None) -> None:
         self._redis = redis
+        self._sinks = sinks
         self._retention = int(retention * 1000)
         self._apply = Script(redis, __name__, "apply.lua")
         self._claim = Script(redis, __name__, "claim.lua")
@@ -142,12 +148,22 @@ class Records:
 
     def apply(self, record: Record, transition: Transition) -> Applied | None:
         """Apply a transition to the record it was decided on; None if the record has changed since."""
-        call = applying(record, transition, self._retention)
+        call = applying(record, transition, self._retention, self._sinks)
         return read_applied(self._apply.run(call.keys, call.args))
+
+    @property
+    def script(self) -> str:
+        """Lua source of the script that ``apply_command`` runs."""
+        return self._apply.source
+
+    def apply_command(self, record: Record, transition: Transition) -> tuple[Any, ...]:
+        """``apply`` as a command to send on a connection; ``read_applied`` reads the answer."""
+        [command] = self._apply.commands([applying(record, transition, self._retention, self._sinks)])
+        return command
 
     def apply_many(self, pairs: Sequence[tuple[Record, Transition]]) -> list[Applied | None]:
         """``apply`` for each pair, all in one round trip; each is applied or not on its own."""
-        calls = [applying(record, transition, self._retention) for record, transition in pairs]
+        calls = [applying(record, transition, self._retention, self._sinks) for record, transition in pairs]
         return [read_applied(answer) for answer in self._apply.run_many(calls)]
 
     def submits_of(self, external_ids: Sequence[str]) -> list[tuple[str, int] | None]:

@@ -75,7 +75,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("check", CHECKERS)
 def test_the_python_of_the_pages_and_whatever_a_job_accepts_pass(check: Checker, python: Path, tmp_path: Path) -> None:
-    pages = [*blocks("README.md", "python"), *blocks("docs/enqueuing.md", "python")]
+    pages = [*blocks("README.md", "python"), *blocks("docs/apps.md", "python")]
     assert check([ACCEPTED, *pages], python, tmp_path) == []
 
 

@@ -242,6 +242,29 @@ def test_a_worker_that_records_a_job_does_not_publish_it(broker_away: Enqueuer, 
     assert outbox(redis) == [recorded.message.message_id]
 
 
+def test_tags_are_fields_of_the_record_and_no_content_of_the_reference(enqueuer: Enqueuer, redis: Redis) -> None:
+    message_id = enqueuer.enqueue(job(reference="r", tags={"order": "4711", "shop": "上海"})).message_id
+    again = enqueuer.enqueue(job(reference="r", tags={"order": "other"}))
+    assert (again.message_id, again.new) == (message_id, False)
+    record = Record.decode(message_id, redis.hgetall(keys.message(message_id)))
+    assert record.tags == {"order": "4711", "shop": "上海"}
+    assert record.test is False
+
+
+def test_a_record_without_tags_has_no_field_for_them(enqueuer: Enqueuer, redis: Redis) -> None:
+    message_id = enqueuer.enqueue(job()).message_id
+    assert set(redis.hkeys(keys.message(message_id))) == {"state", "try", "rev", "len", "at", "exp", "lane", "tpl", "who"}
+
+
+def test_a_test_message_is_marked_in_its_record(valkey_url: str, redis: Redis) -> None:
+    recording = Outbox(open_store(valkey_url), KEYS)
+    message = job(reference="r", tags={"order": "1"}).accept(recording.now(), {}, lambda: 7, test=True)
+    recording.record([message])
+    recording.close()
+    record = Record.decode(message.message_id, redis.hgetall(keys.message(message.message_id)))
+    assert (record.test, record.tags, record.reference) == (True, {"order": "1"}, "r")
+
+
 def test_without_the_store_nothing_is_accepted(valkey_url: str, redis: Redis, closed_port: int) -> None:
     with Enqueuer.connect(settings(f"redis://127.0.0.1:{closed_port}/0", valkey_url)) as enqueuer:
         for attempt in (lambda: enqueuer.enqueue(job()), lambda: enqueuer.enqueue_all([job()]), lambda: enqueuer.record(job())):

@@ -51,7 +51,7 @@ def client(url: str) -> Iterator[Redis]:
 def writes(client: Redis, url: str) -> dict[str, Callable[[], object]]:
     """What is written to a store, each as its user does it."""
     event = StatusEvent(message_id="m1", attempt=1, code="200", received_at=1)
-    enqueuer = Enqueuer(Outbox(client, NUMBER_KEYS), Publisher(url), {})
+    enqueuer = Enqueuer(Outbox(client, NUMBER_KEYS), Publisher(url), {}, Records(client, 3600))
     return {
         "enqueue": lambda: enqueuer.enqueue(job()),
         "enqueue_all": lambda: enqueuer.enqueue_all([job() for _ in range(120)]),  # several calls, side by side

@@ -51,6 +51,7 @@ fields_of_jobs = st.fixed_dictionaries(
         "lane": st.sampled_from(Lane),
         "app": st.from_regex(r"[A-Za-z0-9_.\-]{1,64}", fullmatch=True),
         "reference": printable,
+        "tags": st.dictionaries(st.from_regex(r"[A-Za-z0-9_.\-]{1,20}", fullmatch=True), st.just("4711"), max_size=5),
         "not_before": instants,
     },
 )
@@ -453,6 +454,15 @@ def test_the_schema_shows_what_the_wire_takes() -> None:
     assert schema["additionalProperties"] is False
     assert set(schema["properties"]) == set(FIELDS)
     assert {"type": "string", "format": "date-time"} in schema["properties"]["expires_at"]["anyOf"]
+
+
+def test_a_test_message_never_has_the_id_of_a_live_one() -> None:
+    sent = job(app="shop", reference="r1", tags={"order": "4711"})
+    live, test = (sent.accept(NOW, {}, lambda: 7, test=test) for test in (False, True))
+    assert (live.test, test.test) == (False, True)
+    assert live.message_id != test.message_id
+    assert test.message_id == sent.accept(NOW, {}, lambda: 8, test=True).message_id
+    assert (test.app, test.reference, test.tags) == ("shop", "r1", (("order", "4711"),))
 
 
 def test_an_accepted_job_keeps_its_content() -> None:

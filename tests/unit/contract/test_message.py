@@ -101,7 +101,9 @@ def test_without_a_reference_there_is_nothing_to_compare() -> None:
     assert replace(ONE, reference=None).fingerprint(KEY) == ""
 
 
-@pytest.mark.parametrize("change", [{"expires_at": 5}, {"not_before": 5}, {"app": "x"}, {"message_id": "x"}])
+@pytest.mark.parametrize(
+    "change", [{"expires_at": 5}, {"not_before": 5}, {"app": "x"}, {"message_id": "x"}, {"tags": (("a", "b"),)}, {"test": True}]
+)
 def test_what_is_not_content_leaves_the_fingerprint(change: dict[str, Any]) -> None:
     assert replace(ONE, **change).fingerprint(KEY) == ONE.fingerprint(KEY)
 

@@ -99,10 +99,13 @@ class Chunk:
                 context.pending.apply_parked(message_id)
             if reading.reported:
                 context.pending.apply(reading.record)  # if a report decides, the begin finds that the record has changed
-            if reading.record.state is State.QUEUED:
+            if reading.record.state is not State.QUEUED:
+                self._end(reading.record, f"nothing to start: {reading.record.state.value}")
+            elif context.may_text(reading):
                 self._waiting[message_id] = reading
             else:
-                self._end(reading.record, f"nothing to start: {reading.record.state.value}")
+                context.records.change(message_id, lambda now: lifecycle.not_listed(now.record), reading)
+                self._end(reading.record, lifecycle.NOT_LISTED)
 
     def _start_some(self) -> None:
         in_flight = self._context.submitter.in_flight

@@ -21,6 +21,7 @@ COMMANDS = {
     "status": Command("smsrelay_worker.cli.status", "status"),
     "rate": Command("smsrelay_worker.cli.rate", "rate"),
     "resume": Command("smsrelay_worker.cli.rate", "resume"),
+    "webhook": Command("smsrelay_worker.cli.webhook", "webhook"),
     "metrics": Command("smsrelay_worker.cli.metrics", "metrics"),
     "dead": Command("smsrelay_worker.cli.dead", "dead"),
     "doctor": Command("smsrelay_worker.cli.doctor", "doctor"),

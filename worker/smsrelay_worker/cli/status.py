@@ -11,8 +11,10 @@ import click
 
 from smsrelay.cli.errors import cli_errors
 from smsrelay_worker.cli.rate import rate_lines
+from smsrelay_worker.cli.webhook import condition_text
 from smsrelay_worker.messages.timeline import clock
 from smsrelay_worker.operations.doctor.workers import sentence
+from smsrelay_worker.operations.sinks import Condition
 from smsrelay_worker.operations.status import StatusOverview
 from smsrelay_worker.operations.wiring import Operations
 from smsrelay_worker.rate_limit.shared_rate import RateState
@@ -53,6 +55,9 @@ def _status_lines(overview: StatusOverview) -> Iterator[str]:
         yield f"worker {one.name}: {takes}; process {one.pid} on {one.host} since {clock(one.since)}"
     for apart in overview.differences:
         yield f"the workers differ in {sentence(apart)}"
+    for sink in overview.sinks:
+        last = f"; last answer {sink.status}" if sink.status and sink.condition is not Condition.OK else ""
+        yield f"outcomes to {sink.sink}: {sink.waiting} waiting, {condition_text(sink)}{last}"
     for code, count in sorted(overview.unlisted.items()):
         yield f"unlisted status code {code}: {count} reports"
 

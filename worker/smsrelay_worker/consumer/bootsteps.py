@@ -4,6 +4,7 @@
 repeated a second later. An unexpected exception is logged with its traceback and the scheduler goes on, for the sake of the other
 messages.
 ``WorkerRegistryStep`` records the heartbeat of the process.
+``PublishSinksStep`` publishes the sinks of its apps file, once. ``OutcomeStep`` delivers outcomes to the apps.
 """
 
 import os
@@ -31,6 +32,8 @@ log = structlog.get_logger()
 class _ThreadStep(bootsteps.StartStopStep):  # type: ignore[misc]
     """Runs one thread from start to stop."""
 
+    patience = 5.0  # seconds that stopping waits for the turn that is under way
+
     def __init__(self, worker: Any, **options: Any) -> None:
         super().__init__(worker, **options)
         self._stopping = threading.Event()
@@ -42,10 +45,10 @@ class _ThreadStep(bootsteps.StartStopStep):  # type: ignore[misc]
         self._thread.start()
 
     def stop(self, worker: Any) -> None:
-        """Let the thread finish its turn, for at most 5 s."""
+        """Let the thread finish its turn, for ``patience`` seconds."""
         self._stopping.set()
         if self._thread is not None:
-            self._thread.join(timeout=5)
+            self._thread.join(timeout=self.patience)
 
     def terminate(self, worker: Any) -> None:
         """Like ``stop``: a turn that is cut short is done by another process, or loses nothing."""
@@ -76,6 +79,15 @@ class SchedulerStep(_ThreadStep):
             log.warning("scheduler turn postponed", reason=str(error))
         except Exception:
             log.exception("scheduler turn failed")
+
+
+class OutcomeStep(_ThreadStep):
+    """Delivers outcomes to the apps. A delivery that has begun may take its whole time-out, so stopping waits longer."""
+
+    patience = 20.0
+
+    def _run(self, worker: Any) -> None:
+        worker.app.relay.outcome_delivery.run(self._stopping)
 
 
 class WorkerRegistryStep(_ThreadStep):
@@ -109,6 +121,25 @@ class WorkerRegistryStep(_ThreadStep):
             log.debug("heartbeat not recorded", reason=str(error))
         except Exception:  # go on: without heartbeats `smsrelay status` shows no worker, and the next one may succeed
             log.exception("heartbeat not recorded")
+
+
+class PublishSinksStep(_ThreadStep):
+    """Publishes the sinks for processes without the apps file, as soon as the store answers."""
+
+    def _run(self, worker: Any) -> None:
+        while not self._published(worker.app.relay) and not self._stopping.wait(TURN):
+            continue
+
+    def _published(self, relay: Any) -> bool:
+        """Whether it is done; True as well after an unexpected exception, which another turn would raise again."""
+        try:
+            relay.published_sinks.publish(relay.apps.sinks)
+        except StoreUnavailable as error:
+            log.debug("sinks not published", reason=str(error))
+            return False
+        except Exception:
+            log.exception("sinks not published")
+        return True
 
 
 def _consumed(worker: Any) -> tuple[str, ...]:

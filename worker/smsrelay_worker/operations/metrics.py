@@ -1,7 +1,7 @@
 """Prometheus metrics: the numbers of ``smsrelay status`` as gauges, read from the store at each scrape.
 
-Labels are lanes, queues, template ids and status codes, never a phone number or a parameter. While the store does not answer, a
-scrape succeeds with ``smsrelay_store_up 0`` and nothing else.
+Labels are lanes, queues, sinks, template ids and status codes, never a phone number or a parameter. While the store does not
+answer, a scrape succeeds with ``smsrelay_store_up 0`` and nothing else.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 
 from smsrelay.broker.queues import QUEUES
 from smsrelay.store.connection import StoreUnavailable
+from smsrelay_worker.operations.sinks import Condition, SinkOverview
 from smsrelay_worker.operations.status import StatusOverview
 from smsrelay_worker.operations.wiring import Operations
 from smsrelay_worker.rate_limit.shared_rate import RateState
@@ -44,6 +45,7 @@ class RelayCollector(Collector):
         yield _gauge("reports_not_applied", "Status reports received and not applied yet.", overview.reports)
         yield _gauge("dead", "Messages that failed or ended unknown, within the retention.", overview.dead)
         yield _labelled("workers", "Live worker processes.", "queue", _by_queue(overview.workers))
+        yield from _sink_gauges(overview.sinks)
         yield _labelled("unlisted_reports", "Status reports whose code has no row in the policy.", "code", overview.unlisted)
 
     def describe(self) -> Iterator[Metric]:
@@ -66,6 +68,16 @@ def _rate_gauges(state: RateState) -> Iterator[Metric]:
     yield _labelled("rate_template", "Rate limit of a template, in submits per second.", "template", state.templates)
     yield _gauge("halted", "1 while submits are halted because the vendor rejects all of them.", int(state.halted is not None))
     yield _gauge("circuit_open", "1 while the circuit is open because the vendor is failing.", int(state.circuit is not None))
+
+
+def _sink_gauges(sinks: Sequence[SinkOverview]) -> Iterator[Metric]:
+    oldest = {one.sink: one.oldest / 1000 for one in sinks if one.oldest is not None}
+    failing = {one.sink: int(one.condition is not Condition.OK) for one in sinks}
+    paused = {one.sink: int(one.condition in (Condition.PAUSED, Condition.DISABLED)) for one in sinks}
+    yield _labelled("outcomes_waiting", "Outcomes that a sink has not taken.", "sink", {one.sink: one.waiting for one in sinks})
+    yield _labelled("outcomes_oldest_timestamp_seconds", "When the oldest outcome that waits happened.", "sink", oldest)
+    yield _labelled("outcomes_failing", "1 while deliveries to a sink fail, or it is paused.", "sink", failing)
+    yield _labelled("outcomes_paused", "1 while a sink is paused: after a day of failures, or an answer 410.", "sink", paused)
 
 
 def _by_queue(workers: Sequence[WorkerProcess]) -> dict[str, float]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from smsrelay.contract.lanes import Lane
+from smsrelay_worker.operations.sinks import SinkOverview, sink_overviews
 from smsrelay_worker.operations.wiring import Operations
 from smsrelay_worker.rate_limit.shared_rate import RateState
 from smsrelay_worker.store.shared_settings import Difference, differences
@@ -26,6 +27,7 @@ class StatusOverview:
     unlisted: Mapping[str, int]  # reports per status code that has no row in the policy
     workers: tuple[WorkerProcess, ...]  # live ones
     differences: tuple[Difference, ...]  # settings in which the workers differ
+    sinks: tuple[SinkOverview, ...]  # where outcomes go
 
     @classmethod
     def read(cls, operations: Operations) -> "StatusOverview":
@@ -41,6 +43,7 @@ class StatusOverview:
             unlisted=count.unlisted(),
             workers=workers,
             differences=differences((one.name, one.given) for one in workers),
+            sinks=sink_overviews(operations.apps, operations.outcomes, operations.sink_states),
         )
 
 

@@ -1,6 +1,6 @@
 """The parts of the relay that operator commands use, wired without anything that only a worker needs.
 
-Takes ``OperatorSettings``. Nothing connects before its first use, and nothing fails here.
+Takes ``OperatorSettings``. Nothing connects before its first use. Raises ``AppsError`` for a wrong apps file.
 """
 
 from dataclasses import dataclass
@@ -8,11 +8,17 @@ from typing import Self
 
 from smsrelay.store.connection import open_store
 from smsrelay.store.records import Records
+from smsrelay_worker.apps.model import Apps
+from smsrelay_worker.apps.toml_file import load_apps
+from smsrelay_worker.operations.sinks import OutcomeReplay
 from smsrelay_worker.rate_limit.halted_messages import HaltedMessages
 from smsrelay_worker.rate_limit.limiter import RateLimiter
 from smsrelay_worker.settings import OperatorSettings
+from smsrelay_worker.store.app_messages import AppMessages
 from smsrelay_worker.store.counts import Counts
 from smsrelay_worker.store.dead_letters import DeadLetterIndex
+from smsrelay_worker.store.outcomes import OutcomeOutbox
+from smsrelay_worker.store.sink_states import SinkStates
 from smsrelay_worker.store.undecodable import UndecodableTasks
 from smsrelay_worker.store.worker_registry import WorkerRegistry
 
@@ -28,18 +34,27 @@ class Operations:
     limiter: RateLimiter
     halted_messages: HaltedMessages
     worker_registry: WorkerRegistry
+    apps: Apps
+    outcomes: OutcomeOutbox
+    sink_states: SinkStates
+    replay: OutcomeReplay
 
     @classmethod
     def wire(cls, settings: OperatorSettings) -> Self:
         """Build all parts from the settings."""
         redis = open_store(settings.store_url, 4)
         retention = settings.retention_hours * 3600
+        apps, records, outcomes = load_apps(settings.apps), Records(redis, retention), OutcomeOutbox(redis, retention)
         return cls(
-            records=Records(redis, retention),
+            records=records,
             counts=Counts(redis),
             dead_letters=DeadLetterIndex(redis),
             undecodable=UndecodableTasks(redis, retention),
             limiter=RateLimiter(redis, settings.rate, settings.halt_probe),
             halted_messages=HaltedMessages(redis),
             worker_registry=WorkerRegistry(redis),
+            apps=apps,
+            outcomes=outcomes,
+            sink_states=SinkStates(redis),
+            replay=OutcomeReplay(apps, AppMessages(redis), records, outcomes),
         )

@@ -1,7 +1,7 @@
 """QueueWorker: which queues a worker process consumes, and the Celery worker that it runs.
 
 Each lane and the status queue have a process of their own, so that a campaign cannot occupy threads, or hold prefetched tasks,
-that a login code or a report needs.
+that a login code or a report needs. So have outcomes, so that apps whose endpoints hang hold up no SMS.
 """
 
 import os
@@ -18,8 +18,8 @@ from celery import Celery
 from celery.apps.worker import Worker, install_worker_term_handler
 from celery.signals import worker_shutting_down
 
-from smsrelay.contract.lanes import STATUS_QUEUE, Lane
-from smsrelay_worker.consumer.bootsteps import SchedulerStep
+from smsrelay.contract.lanes import OUTCOME_QUEUE, STATUS_QUEUE, Lane
+from smsrelay_worker.consumer.bootsteps import OutcomeStep, SchedulerStep
 
 log = structlog.get_logger()
 
@@ -44,6 +44,7 @@ QUEUE_WORKERS = (
     QueueWorker("notice", (Lane.NOTICE.queue,), tasks=16, prefetch=1),  # a task may be a chunk of a campaign: prefetch few
     QueueWorker("marketing", (Lane.MARKETING.queue,), tasks=16, prefetch=1),
     QueueWorker("status", (STATUS_QUEUE,), tasks=16),
+    QueueWorker("outcome", (OUTCOME_QUEUE,), tasks=4),
 )
 _SCHEDULING = ("otp", "status")
 
@@ -67,6 +68,8 @@ def run_worker(
     """
     if not scheduler:
         app.steps["worker"].discard(SchedulerStep)
+    if OUTCOME_QUEUE not in queue_worker.queues:
+        app.steps["worker"].discard(OutcomeStep)
     tasks = min(queue_worker.tasks or app.conf.worker_concurrency, app.conf.worker_concurrency)
     worker = _ChildWorker(
         app=app,

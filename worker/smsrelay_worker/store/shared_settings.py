@@ -15,12 +15,13 @@ _SHOWN_AS = {
     "retention_hours": "SMSRELAY_RETENTION_HOURS",
     "policy": "the policy (SMSRELAY_POLICY)",
     "templates": "the templates (SMSRELAY_TEMPLATES)",
+    "apps": "the apps file (SMSRELAY_APPS)",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class SharedSettings:
-    """What one worker was given. Files are compared by a digest of their content."""
+    """What one worker was given. Files are compared by a digest of their content, which is keyed for the apps file."""
 
     version: str
     rate: float  # submits or segments a second
@@ -29,6 +30,7 @@ class SharedSettings:
     retention_hours: float
     policy: str
     templates: str
+    apps: str
 
     @classmethod
     def decode(cls, reported: Mapping[str, Any] | None) -> Self | None:

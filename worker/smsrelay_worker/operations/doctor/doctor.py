@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable
 
 from smsrelay.receiver.settings import ReceiverSettings
 from smsrelay.settings import SettingsError, StoreSettings
-from smsrelay.store.connection import StoreUnavailable, open_store
+from smsrelay.store.connection import StoreUnavailable, open_store, store_answers
+from smsrelay_worker.apps.toml_file import AppsError, load_apps
 from smsrelay_worker.operations.doctor import access
 from smsrelay_worker.operations.doctor.access import AccessProblem
 from smsrelay_worker.operations.doctor.broker import examine_broker
@@ -19,10 +20,12 @@ from smsrelay_worker.operations.doctor.callback import examine_callback
 from smsrelay_worker.operations.doctor.finding import Finding, checked, error
 from smsrelay_worker.operations.doctor.host import examine_spool, open_files
 from smsrelay_worker.operations.doctor.settings import examine_settings
+from smsrelay_worker.operations.doctor.sinks import examine_sinks
 from smsrelay_worker.operations.doctor.store import examine_store
 from smsrelay_worker.operations.doctor.workers import examine_workers
 from smsrelay_worker.settings import WorkerSettings
 from smsrelay_worker.shared_settings import shared_settings
+from smsrelay_worker.store.outcomes import OutcomeOutbox
 from smsrelay_worker.store.worker_registry import WorkerRegistry
 
 Clock = Callable[[], float]
@@ -42,6 +45,7 @@ def examine(wall_clock: Clock = time.time) -> list[Finding]:
         *checked("rights", lambda: rights(access.worker_problems(settings))),
         *checked("callback", lambda: examine_callback(settings.callback_url, settings.callback_keys)),
         *checked("workers", lambda: _workers(settings)),
+        *checked("outcomes", lambda: _sinks(settings)),
         *checked("spool", lambda: [*examine_spool(settings), *open_files(settings)]),
     ]
 
@@ -86,6 +90,20 @@ def _workers(settings: WorkerSettings) -> list[Finding]:
     try:
         return examine_workers(WorkerRegistry(redis).processes(), shared_settings(settings))
     except (StoreUnavailable, OSError):
+        return []
+    finally:
+        redis.close()
+
+
+def _sinks(settings: WorkerSettings) -> list[Finding]:
+    """Findings about where outcomes go. A wrong apps file and a store that does not answer are findings of other checks."""
+    redis = open_store(settings.store_url, 2)
+    try:
+        with store_answers():
+            seconds, _ = redis.time()
+            outbox = OutcomeOutbox(redis, settings.retention_hours * 3600)
+            return examine_sinks(redis, load_apps(settings.apps), outbox, int(seconds) * 1000)
+    except (StoreUnavailable, AppsError):
         return []
     finally:
         redis.close()

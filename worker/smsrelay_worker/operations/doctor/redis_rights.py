@@ -44,7 +44,7 @@ _WITHOUT_KEY: tuple[Command, ...] = (
 )
 _ALL_KEYS = (
     *(key for name, key in vars(keys).items() if name.isupper()),
-    *(key(_ANY) for key in (keys.message, keys.payload, keys.external, keys.parked)),
+    *(key(_ANY) for key in (keys.message, keys.payload, keys.external, keys.parked, keys.outcomes, keys.sink_test)),
     *(key(lane) for lane in Lane for key in (keys.outbox, keys.taken, keys.marks)),
 )
 _PIDBOX, _REPLIES = "celery.pidbox", "reply.celery.pidbox"  # Celery's remote control: requests and replies

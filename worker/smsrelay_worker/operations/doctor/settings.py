@@ -13,6 +13,7 @@ from smsrelay.contract.template import Approval, Registry, load_registry
 from smsrelay.enqueue import CHUNK
 from smsrelay.servers.broker_address import is_rabbitmq
 from smsrelay.settings import SettingsError
+from smsrelay_worker.apps.toml_file import AppsError, load_apps
 from smsrelay_worker.attempts.timeouts import Timeouts
 from smsrelay_worker.operations.doctor.broker import RABBITMQ_CONSUMER_TIMEOUT
 from smsrelay_worker.operations.doctor.finding import Finding, error, warning
@@ -41,9 +42,18 @@ def examine_settings(settings: WorkerSettings, recent_templates: Collection[str]
         *callback_url(settings.callback_url, real),
         *keys({"SMSRELAY_NUMBER_KEYS": settings.number_keys, "SMSRELAY_CALLBACK_KEYS": settings.callback_keys}, real),
         *flower(settings.flower_auth.get_secret_value() if settings.flower_auth else None),
+        *only_to(settings.only_to_numbers),
         *_templates(settings, recent_templates, real),
         *_redelivery(settings, longest),
     ]
+
+
+def only_to(numbers: Collection[str] | None) -> list[Finding]:
+    """Says that this is a staging system, which its operators may have forgotten."""
+    if numbers is None:
+        return []
+    said = f"SMSRELAY_ONLY_TO is set: SMS to all but {len(numbers)} number(s) are refused, and fail if enqueued elsewhere"
+    return [warning("settings", said, "right for staging; in production remove it, for apps and workers alike")]
 
 
 def is_real(settings: WorkerSettings) -> bool:
@@ -52,7 +62,7 @@ def is_real(settings: WorkerSettings) -> bool:
 
 
 def account(settings: WorkerSettings) -> list[Finding]:
-    """Problems of the vendor account and of the policy file, with which no worker starts."""
+    """Problems of the vendor account, the policy file and the apps file, with which no worker starts."""
     found = []
     try:
         create_vendor(settings)
@@ -63,6 +73,12 @@ def account(settings: WorkerSettings) -> list[Finding]:
     except (PolicyError, OSError) as problem:
         remedy = "correct the file; `smsrelay policy --file FILE` checks it. Workers do not start until then"
         found.append(error("policy", _one_line(problem), remedy))
+    try:
+        load_apps(settings.apps)
+    except AppsError as problem:
+        found.append(
+            error("apps", _one_line(problem), "correct the file that SMSRELAY_APPS names; workers do not start until then")
+        )
     return found
 
 

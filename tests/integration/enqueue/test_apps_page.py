@@ -1,4 +1,4 @@
-"""docs/enqueuing.md: every block of Python runs as it stands and prints what the page shows; the FastAPI recipe works.
+"""docs/apps.md: every block of Python runs as it stands and prints what the page shows; the FastAPI recipe works.
 
 Strict type checkers read the same blocks in tests/integration/contract/test_types.py.
 """
@@ -20,7 +20,7 @@ from tests.support.pages import blocks, text_of
 from tests.support.relay_process import clean_environment
 from tests.support.waiting import eventually
 
-PAGE = "docs/enqueuing.md"
+PAGE = "docs/apps.md"
 PROGRAMS = [block for block in blocks(PAGE, "python") if "FastAPI" not in block]
 [RECIPE] = [block for block in blocks(PAGE, "python") if "FastAPI" in block]
 SHOWN = re.findall(r"^```python\n(.*?)^```\n\n```text\n(.*?)^```$", text_of(PAGE), re.MULTILINE | re.DOTALL)

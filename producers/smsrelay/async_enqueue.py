@@ -1,0 +1,210 @@
+"""AsyncEnqueuer: accepts jobs on an event loop, with the words of ``Enqueuer`` and without ever blocking the loop.
+
+Calls of ``enqueue`` that run at the same time share one script call and one round trip. What can fail, and what it means, is the
+same as with ``Enqueuer``.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from itertools import count
+from types import TracebackType
+from typing import Self
+
+from smsrelay.acceptance import Acceptance, Accepted, Refused, accept_all, messages_of, results, to_publish
+from smsrelay.broker.async_publisher import AsyncPublisher
+from smsrelay.broker.publisher import BrokerUnavailable, Publisher
+from smsrelay.broker.task_message import TaskMessage
+from smsrelay.call_batcher import CallBatcher
+from smsrelay.contract.job import SendJob
+from smsrelay.contract.message import Message, referenced_id
+from smsrelay.contract.rejection import Rejection
+from smsrelay.contract.template import load_registry
+from smsrelay.enqueue import BATCH, attempt_task, attempt_tasks
+from smsrelay.lookup import MessageStatus, cancelled_status
+from smsrelay.messages.cancel import cancelled
+from smsrelay.settings import ProducerSettings
+from smsrelay.store.async_outbox import AsyncOutbox
+from smsrelay.store.async_records import AsyncRecords
+from smsrelay.store.async_store import AsyncStore
+from smsrelay.store.connection import StoreUnavailable, open_store
+from smsrelay.store.outbox import Outbox, Recorded
+from smsrelay.store.records import Records
+
+Job = SendJob | Rejection  # a rejection: of a job that could not even be made
+Publish = Callable[[Sequence[TaskMessage], float], Awaitable[None]]
+
+log = logging.getLogger(__name__)
+
+
+class AsyncEnqueuer:
+    """Accepts jobs. Make one for each event loop, with ``connect``, and share it between tasks.
+
+    Cancelling a call ends the waiting; the job may have been accepted or not, as after ``StoreUnavailable``.
+    """
+
+    def __init__(
+        self,
+        store: AsyncStore,
+        outbox: AsyncOutbox,
+        records: AsyncRecords,
+        acceptance: Acceptance,
+        timeout: float,
+        publisher: AsyncPublisher | None,
+    ) -> None:
+        """An enqueuer of given parts; apps use ``connect``.
+
+        ``timeout``: seconds that a call waits for store and broker in all. ``publisher``: ``None`` when the store is the broker.
+        """
+        self._store, self._outbox, self._records = store, outbox, records
+        self.acceptance, self._timeout, self._publisher = acceptance, timeout, publisher
+        self._wake_up = attempt_task if publisher is None else None
+        self._publish: Publish = outbox.push if publisher is None else publisher.publish_many
+        self._calls = CallBatcher(self._record, self._wake, _late, timeout, BATCH)
+
+    @classmethod
+    def connect(cls, settings: ProducerSettings) -> Self:
+        """An enqueuer with connections of its own, which it opens at the first job.
+
+        Raises ``Rejection`` or ``OSError`` for a file of templates that is wrong or cannot be read.
+        """
+        redis = open_store(settings.store_url)  # not connected: it stands behind what prepares the calls
+        outbox, records = Outbox(redis, settings.number_keys), Records(redis, settings.retention_hours * 3600)
+        store = AsyncStore(settings.store_url, [outbox.script, records.script])
+        registry = load_registry(settings.templates)
+        acceptance = Acceptance(registry, lambda: secrets.randbits(74), settings.only_to_numbers)
+        publisher = None if settings.one_redis else AsyncPublisher(Publisher(settings.broker_url))
+        parts = AsyncOutbox(store, outbox), AsyncRecords(store, records)
+        return cls(store, *parts, acceptance, settings.enqueue_timeout, publisher)
+
+    async def enqueue(self, job: SendJob, *, test: bool = False) -> Accepted:
+        """Accept one job and notify the workers. With ``test`` the message never reaches the vendor (docs/apps.md).
+
+        Raises ``Rejection`` for a job that is wrong, ``ReferenceTaken`` for a reference that stands for another SMS, and
+        ``StoreUnavailable`` when the store did not answer in time: then enqueue the same job again, with its reference.
+        """
+        until = self._until()
+        message = self.acceptance.message(job, await self._outbox.now(until), test=test)
+        return Accepted.of(await self._calls.call(message, until))
+
+    async def enqueue_many(self, jobs: AsyncIterable[Job] | Iterable[Job]) -> AsyncGenerator[Accepted | Refused, None]:
+        """Accept any number of jobs, in any lanes, in bounded memory; yields one result a job, in their order.
+
+        As ``Enqueuer.enqueue_many``, with jobs from an asynchronous or an ordinary iterable: at most two batches of 500 jobs are
+        read ahead of the results, and what was recorded is published when the iterator is read to its end or closed.
+        """
+        under_way: asyncio.Task[list[Accepted | Refused]] | None = None
+        try:
+            async for place, batch in _batches(jobs):
+                following = asyncio.create_task(self._accepted(place, batch, under_way))
+                done, under_way = under_way, following
+                for result in await done if done else ():
+                    yield result
+            done, under_way = under_way, None
+            for result in await done if done else ():
+                yield result
+        finally:
+            if under_way is not None:  # nobody reads its results any more, but what it recorded has to be published
+                await asyncio.gather(under_way, return_exceptions=True)
+
+    async def enqueue_all(self, jobs: Iterable[SendJob]) -> list[Accepted]:
+        """Accept all jobs of a list, or none when one of them is wrong: ``Rejection`` then names it by its index, from 0.
+
+        Raises ``ReferenceTaken`` after the other jobs were accepted, and ``StoreUnavailable`` when a part may have been accepted.
+        """
+        messages = self.acceptance.all_messages(list(jobs), await self._outbox.now(self._until()))
+        recorded: list[Recorded] = []
+        for start in range(0, len(messages), BATCH):
+            recorded += await self._recorded(messages[start : start + BATCH])
+        return accept_all(recorded)
+
+    async def status(self, message_id: str) -> MessageStatus | None:
+        """Where a message is; ``None`` for an id that is unknown, or whose retention has ended. Raises ``StoreUnavailable``."""
+        record = await self._records.read(message_id, self._until())
+        return MessageStatus.of(record) if record else None
+
+    async def find(self, app: str, reference: str, *, test: bool = False) -> MessageStatus | None:
+        """The same by the app's own id of the message; ``test`` for one that was enqueued as a test."""
+        return await self.status(referenced_id(app, reference, test=test))
+
+    async def cancel(self, message_id: str) -> MessageStatus | None:
+        """Cancel a message that no worker has begun, and return its status; ``None`` as for ``status``.
+
+        A message that is cancelled already is returned as it is. Raises ``TooLate`` for one that was begun or is final in another
+        way, and ``StoreUnavailable``: then cancel again.
+        """
+        record = await self._records.change(message_id, cancelled, self._until())
+        return cancelled_status(record) if record else None
+
+    async def close(self) -> None:
+        """Wait for the calls that run, then release every connection."""
+        await self._calls.close()
+        await self._store.close()
+        if self._publisher is not None:
+            await self._publisher.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self.close()
+
+    def _until(self) -> float:
+        return asyncio.get_running_loop().time() + self._timeout
+
+    async def _record(self, messages: Sequence[Message], until: float) -> list[Recorded]:
+        return await self._outbox.record(messages, self._wake_up, until)
+
+    async def _recorded(self, messages: Sequence[Message]) -> list[Recorded]:
+        """Record and publish messages in a round trip of their own."""
+        until = self._until()
+        recorded = await self._record(messages, until)
+        await self._wake(recorded, until)
+        return recorded
+
+    async def _accepted(
+        self, place: int, jobs: Sequence[Job], earlier: asyncio.Task[list[Accepted | Refused]] | None
+    ) -> list[Accepted | Refused]:
+        """The results of a batch, which begins when the one before it has ended, so that its jobs stay behind those."""
+        if earlier is not None:
+            await asyncio.wait([earlier])
+        made = self.acceptance.made(jobs, await self._outbox.now(self._until()))
+        return list(results(place, made, await self._recorded(messages_of(made))))
+
+    async def _wake(self, recorded: Sequence[Recorded], until: float) -> None:
+        owed = to_publish(recorded)
+        if not owed:
+            return
+        try:
+            await self._publish([task for lane, ids in owed.items() for task in attempt_tasks(lane, ids)], until)
+        except (BrokerUnavailable, StoreUnavailable) as error:
+            # Accepted all the same: the outbox holds them, and workers publish what has been there too long.
+            log.warning("publish owed: lanes %s, %d messages: %s", ", ".join(owed), sum(map(len, owed.values())), error)
+
+
+def _late() -> StoreUnavailable:
+    return StoreUnavailable("the store did not answer (TimeoutError)")
+
+
+async def each(jobs: AsyncIterable[Job] | Iterable[Job]) -> AsyncIterator[Job]:
+    """The jobs of either kind of iterable."""
+    if isinstance(jobs, AsyncIterable):
+        async for job in jobs:
+            yield job
+    else:
+        for job in jobs:
+            yield job
+
+
+async def _batches(jobs: AsyncIterable[Job] | Iterable[Job]) -> AsyncIterator[tuple[int, list[Job]]]:
+    """Batches, each with the index of its first job."""
+    batch: list[Job] = []
+    places = count(0, BATCH)
+    async for job in each(jobs):
+        batch.append(job)
+        if len(batch) == BATCH:
+            yield next(places), batch
+            batch = []
+    if batch:
+        yield next(places), batch

@@ -1,0 +1,71 @@
+"""AsyncRedis: commands to one Redis from an event loop, many in one round trip, over connections that are kept.
+
+redis-py's own pipeline builds a client object and a command object for each use, which costs more than the commands.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from redis.asyncio import ConnectionPool
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ResponseError
+
+from smsrelay.servers.redis_address import RedisAddress
+from smsrelay.servers.redis_errors import needs_new_connection
+
+Command = tuple[Any, ...]
+
+
+class AsyncRedis:
+    """For one event loop. Sets no time limit: whoever waits does, and a wait that is cancelled costs the connection."""
+
+    def __init__(self, url: str, first: Sequence[Command] = ()) -> None:
+        """``first``: commands to send on each new connection, before any other."""
+        address = RedisAddress.of(url)
+        options: dict[str, Any] = {"socket_timeout": None, "retry": Retry(NoBackoff(), 0), "protocol": 2}
+        if not address.socket:  # refused for a socket
+            options |= {"socket_connect_timeout": None, "socket_keepalive": True}
+        self._pool: Any = ConnectionPool.from_url(address.redis_url, decode_responses=True, **options)
+        self._first = first
+        self._idle: list[Any] = []  # connections
+
+    async def execute(self, commands: Sequence[Command]) -> list[Any]:
+        """The answer of each command; raises the first error that the server answered, or why the connection failed."""
+        connection, before = (self._idle.pop(), 0) if self._idle else (self._pool.make_connection(), len(self._first))
+        answers: list[Any] = []
+        try:
+            await _send(connection, commands if not before else [*self._first, *commands])
+            for _ in range(before + len(commands)):
+                answers.append(await _answer(connection))
+        except BaseException:
+            await connection.disconnect(nowait=True)  # with its unread answers
+            raise
+        errors = [answer for answer in answers if isinstance(answer, ResponseError)]
+        if any(map(needs_new_connection, errors)):
+            await connection.disconnect(nowait=True)
+        else:
+            self._idle.append(connection)
+        if errors:
+            raise errors[0]
+        return answers[before:]
+
+    async def drop_idle(self) -> None:
+        """Close every idle connection."""
+        while self._idle:
+            await self._idle.pop().disconnect(nowait=True)
+
+
+async def _send(connection: Any, commands: Sequence[Command]) -> None:
+    packed = connection.pack_commands(commands)
+    try:
+        await connection.send_packed_command(packed, check_health=False)
+    except RuntimeError as gone:  # what uvloop raises for a connection that was reset while idle
+        raise ConnectionResetError("reset while idle") from gone
+
+
+async def _answer(connection: Any) -> Any:
+    try:
+        return await connection.read_response()
+    except ResponseError as error:  # the connection is as good as before, and the other answers follow
+        return error

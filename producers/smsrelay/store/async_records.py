@@ -1,0 +1,40 @@
+"""AsyncRecords: reads messages' records and applies transitions to them, from an event loop; raises ``StoreUnavailable``."""
+
+from collections.abc import Callable, Mapping
+
+from smsrelay.messages.record import Record
+from smsrelay.messages.transition import Transition
+from smsrelay.store import keys
+from smsrelay.store.apply import read_applied
+from smsrelay.store.async_store import AsyncStore
+from smsrelay.store.records import Records
+
+
+class AsyncRecords:
+    """For one event loop. ``records`` only prepares transitions; it opens no connection. Instants are the loop's."""
+
+    def __init__(self, store: AsyncStore, records: Records) -> None:
+        self._store = store
+        self._records = records
+
+    async def read(self, message_id: str, until: float) -> Record | None:
+        """One message; ``None`` if there is no such message."""
+        [found] = await self._store.execute([("HGETALL", keys.message(message_id))], until)
+        # A pair of names and values, or the mapping that a client of RESP3 makes of it.
+        fields = found if isinstance(found, Mapping) else dict(zip(found[::2], found[1::2], strict=True))
+        return Record.decode(message_id, fields) if fields else None
+
+    async def change(self, message_id: str, decide: Callable[[Record], Transition | None], until: float) -> Record | None:
+        """Decide on the current record, apply the transition, and return what the record is then.
+
+        Reads and decides again if the record has changed meanwhile. ``None`` if there is no such message.
+        """
+        while (record := await self.read(message_id, until)) is not None:
+            transition = decide(record)
+            if transition is None:
+                return record
+            [answer] = await self._store.execute([self._records.apply_command(record, transition)], until)
+            applied = read_applied(answer)
+            if applied is not None:
+                return transition.applied_to(record, applied.at, told=applied.told)
+        return None

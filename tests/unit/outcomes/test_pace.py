@@ -1,0 +1,57 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smsrelay_worker.outcomes.answer import Answer, Verdict, failed
+from smsrelay_worker.outcomes.pace import Pace
+
+TAKEN, FAILED, GONE = Answer(Verdict.TAKEN, "200"), failed("500"), Answer(Verdict.GONE, "410")
+FULL = 32
+
+
+def after(*answers: Answer, now: float = 0.0) -> Pace:
+    pace = Pace(FULL)
+    for answer in answers:
+        pace = pace.after(answer, now)
+    return pace
+
+
+def test_a_failure_among_successes_changes_nothing() -> None:
+    assert after(TAKEN, FAILED, FAILED, TAKEN, FAILED).room(0.0) == FULL
+
+
+def test_a_sink_that_fails_three_times_in_a_row_gets_one_delivery_at_a_time() -> None:
+    pace = after(FAILED, FAILED, FAILED)
+    assert pace.room(0.0) == 0
+    assert pace.room(1.0) == 1
+
+
+def test_a_sink_that_stays_dead_costs_one_delivery_a_minute() -> None:
+    pace = after(*[FAILED] * 2000)
+    assert pace.room(59.9) == 0
+    assert pace.room(60.0) == 1
+
+
+def test_one_success_opens_it_again() -> None:
+    assert after(*[FAILED] * 9, TAKEN).room(0.0) == FULL
+
+
+def test_a_sink_that_asks_for_a_pause_gets_it() -> None:
+    pace = after(Answer(Verdict.SLOW_DOWN, "429", 30.0))
+    assert (pace.room(29.9), pace.room(30.0)) == (0, FULL)
+    assert after(Answer(Verdict.SLOW_DOWN, "503")).room(0.5) == 0
+
+
+def test_a_sink_that_wants_no_more_gets_no_more() -> None:
+    assert after(GONE).room(59.0) == 0
+
+
+def test_an_operator_reopens_a_sink_at_once() -> None:
+    assert after(*[FAILED] * 9).reopened().room(0.0) == FULL
+
+
+_answers = st.sampled_from([TAKEN, FAILED, GONE, Answer(Verdict.SLOW_DOWN, "429", 86_400.0), Answer(Verdict.SLOW_DOWN, "503")])
+
+
+@given(st.lists(_answers, max_size=50))
+def test_no_sequence_of_answers_closes_a_sink_for_more_than_an_hour(answers: list[Answer]) -> None:
+    assert after(*answers).room(3600.0) >= 1

@@ -1,0 +1,51 @@
+"""Pace: how many deliveries to one sink may begin now, by how its last ones ended. Pure.
+
+A sink that fails several times in a row gets one delivery at a time, with growing pauses, until one is taken. So an endpoint that
+hangs holds one connection, and a large backlog for a dead one costs a request a minute.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+from smsrelay_worker.outcomes.answer import Answer, Verdict
+
+_TOLERATED = 3  # failures in a row that change nothing
+_LONGEST = 60.0  # seconds
+_DOUBLINGS = 6  # of a second, which reach it
+_ASKED_AT_MOST = 3600.0  # seconds; a longer Retry-After is kept by the outcome that got it
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """The pace of one sink. Instants are seconds of a monotonic clock."""
+
+    full: int
+    failures: int = 0  # in a row
+    closed_until: float = 0.0
+
+    @property
+    def failing(self) -> bool:
+        """Whether the sink gets one delivery at a time."""
+        return self.failures >= _TOLERATED
+
+    def room(self, now: float) -> int:
+        """How many deliveries may be under way."""
+        if now < self.closed_until:
+            return 0
+        return 1 if self.failing else self.full
+
+    def after(self, answer: Answer, now: float) -> Self:
+        """The pace after one more delivery."""
+        if answer.taken:
+            return replace(self, failures=0, closed_until=0.0)
+        failures = self.failures + 1
+        pause = min(_LONGEST, 2.0 ** min(failures - _TOLERATED, _DOUBLINGS)) if failures >= _TOLERATED else 0.0
+        if answer.verdict is Verdict.GONE:
+            pause = _LONGEST  # by then, the store says that it is disabled
+        if answer.verdict is Verdict.SLOW_DOWN:
+            pause = max(pause, min(answer.wait or 1.0, _ASKED_AT_MOST))
+        return replace(self, failures=failures, closed_until=max(self.closed_until, now + pause))
+
+    def reopened(self) -> Self:
+        """The pace after an operator asked for another try."""
+        return replace(self, failures=0, closed_until=0.0)

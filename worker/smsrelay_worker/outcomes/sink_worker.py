@@ -1,0 +1,128 @@
+"""SinkWorker: delivers the claimed outcomes of one sink, a few at once, in threads of its own (greenlets in a worker).
+
+Takes events; hands on how each delivery ended. A thread lives while there is something to deliver, so an idle sink costs nothing,
+and a sink that hangs holds up only its own.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from smsrelay_worker.messages.task_result import Fault
+from smsrelay_worker.outcomes.answer import Answer, failed
+from smsrelay_worker.outcomes.event import Event
+from smsrelay_worker.outcomes.pace import Pace
+from smsrelay_worker.outcomes.schedule import RetrySchedule
+from smsrelay_worker.store.outcomes import ClaimedOutcome
+
+log = structlog.get_logger()
+
+
+class Client(Protocol):
+    """What delivers to one sink: ``at_once`` calls side by side, each of up to ``batch`` events. It does not raise."""
+
+    @property
+    def claims(self) -> int:
+        """Outcomes that may be claimed at once: more than are under way, so that nothing waits for the store."""
+        ...
+
+    @property
+    def at_once(self) -> int:
+        """Calls at once."""
+        ...
+
+    @property
+    def batch(self) -> int:
+        """Events in one call."""
+        ...
+
+    def deliver(self, events: Sequence[Event]) -> list[Answer]:
+        """Deliver events; an answer for each."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How one delivery ended."""
+
+    claimed: ClaimedOutcome
+    answer: Answer
+
+
+class SinkWorker:
+    """One sink's deliveries. ``client`` and ``schedule`` are public: a test of the sink uses the same client."""
+
+    def __init__(self, client: Client, schedule: RetrySchedule, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self.client = client
+        self.schedule = schedule
+        self._monotonic = monotonic
+        self._pace = Pace(client.claims)
+        self._waiting: deque[tuple[ClaimedOutcome, Event]] = deque()
+        self._lock = threading.Lock()
+        self._active = 0  # threads
+        self._begun = 0  # outcomes
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is claimed or under way."""
+        with self._lock:
+            return not self._waiting and not self._begun
+
+    def room(self) -> int:
+        """How many more outcomes may be claimed for this sink now."""
+        with self._lock:
+            return max(0, self._pace.room(self._monotonic()) - len(self._waiting) - self._begun)
+
+    def reopen(self) -> None:
+        """Forget the failures: an operator asks for another try."""
+        with self._lock:
+            self._pace = self._pace.reopened()
+
+    def deliver(self, items: Sequence[tuple[ClaimedOutcome, Event]], ended: Callable[[list[Ended]], None]) -> None:
+        """Deliver events in the background; ``ended`` is called from those threads."""
+        with self._lock:
+            self._waiting.extend(items)
+            wanted = -(-len(self._waiting) // self.client.batch)
+            starting = max(0, min(self.client.at_once, self._active + wanted) - self._active)
+            self._active += starting
+        for _ in range(starting):
+            threading.Thread(target=self._work, args=(ended,), name="deliver", daemon=True).start()
+
+    def take_back(self, *, everything: bool = False) -> list[ClaimedOutcome]:
+        """Claims whose delivery has not begun: of a sink that fails, or ``everything``. They are not delivered here any more."""
+        with self._lock:
+            if not everything and self._pace.room(self._monotonic()) > 0:
+                return []
+            taken = [claimed for claimed, _ in self._waiting]
+            self._waiting.clear()
+            return taken
+
+    def _work(self, ended: Callable[[list[Ended]], None]) -> None:
+        while items := self._next():
+            answers = self._answers([event for _, event in items])
+            with self._lock:
+                self._pace = self._pace.after(answers[-1], self._monotonic())  # of a batch, all end alike
+                self._begun -= len(items)
+            ended([Ended(claimed, answer) for (claimed, _), answer in zip(items, answers, strict=True)])
+
+    def _next(self) -> list[tuple[ClaimedOutcome, Event]]:
+        with self._lock:
+            open_now = self._pace.room(self._monotonic()) > 0
+            count = min(self.client.batch, len(self._waiting)) if open_now else 0
+            items = [self._waiting.popleft() for _ in range(count)]
+            self._begun += count
+            if not items:
+                self._active -= 1
+            return items
+
+    def _answers(self, events: Sequence[Event]) -> list[Answer]:
+        try:
+            return self.client.deliver(events)
+        except Exception as error:
+            log.exception("outcome delivery raised")
+            return [failed(str(Fault(type(error).__name__)))] * len(events)

@@ -1,0 +1,39 @@
+"""AppMessages: finds one app's messages by looking through all records, because there is no index; in bounded memory.
+
+Raises ``StoreUnavailable``.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from redis import Redis
+
+from smsrelay.contract.job import DEFAULT_APP
+from smsrelay.store import keys
+from smsrelay.store.connection import store_answers
+
+_STEP = 500  # keys in one round trip
+
+
+class AppMessages:
+    """The messages of one app."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    def with_outcome(self, app: str) -> Iterator[list[str]]:
+        """Ids of the app's messages that had an outcome for a sink, some at a time; one that changes meanwhile may come twice."""
+        cursor, prefix = 0, keys.message("")
+        while True:
+            with store_answers():
+                found: Any = self._redis.scan(cursor, match=keys.message("*"), count=_STEP)
+                cursor, names = found
+                with self._redis.pipeline(transaction=False) as pipeline:
+                    for name in names:
+                        pipeline.hmget(name, ["app", "out"])
+                    fields: list[Any] = pipeline.execute() if names else []
+            of_app = [name for name, (owner, out) in zip(names, fields, strict=True) if out and (owner or DEFAULT_APP) == app]
+            if of_app:
+                yield [str(name).removeprefix(prefix) for name in of_app]
+            if cursor == 0:
+                return

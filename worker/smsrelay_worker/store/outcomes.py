@@ -1,0 +1,134 @@
+"""OutcomeOutbox: the outcomes that sinks have not taken yet, one outbox for each sink.
+
+A claim is a lease: what is neither done nor retried by then is due again. So whoever claims may be killed at any line, and every
+outcome is told at least once. Safe to share between threads. Raises ``StoreUnavailable``.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from redis import Redis
+
+from smsrelay.messages.sinks import CELERY, WEBHOOK, sink_name
+from smsrelay.store import keys
+from smsrelay.store.clock import StoreClock
+from smsrelay.store.connection import store_answers
+from smsrelay.store.script import Call, Script
+from smsrelay_worker.messages.outcome import Outcome
+
+_ENDS = 100  # outcomes at either end of an outbox, among which the oldest is looked for
+_PER_CALL = 1000  # outcomes in one command
+LEASE = 120.0  # seconds of a claim: of 32 claims of one sink, 8 at once, of 15 s each, the last ends after 60
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedOutcome:
+    """An outcome to be told to a sink now."""
+
+    sink: str
+    outcome: Outcome
+    tries: int  # that have failed
+    until: int  # end of the lease; ms on the store's clock
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What waits in a sink's outbox."""
+
+    count: int
+    oldest: int | None  # ms on the store's clock: when the oldest happened, of those that were due first or are due last
+
+
+class OutcomeOutbox:
+    """The outboxes of all sinks. ``retention`` in seconds: an older outcome is not told any more."""
+
+    def __init__(self, redis: Redis, retention: float) -> None:
+        self._redis = redis
+        self._retention = int(retention * 1000)
+        self._claim = Script(redis, __name__, "outcomes_claim.lua")
+        self._retry = Script(redis, __name__, "outcomes_retry.lua")
+        self._give_back = Script(redis, __name__, "outcomes_give_back.lua")
+        self._due_now = Script(redis, __name__, "outcomes_due_now.lua")
+        self._clock = StoreClock(redis)
+
+    def claim(self, wanted: Sequence[tuple[str, int]], lease: float) -> list[ClaimedOutcome]:
+        """Claim due outcomes of each sink, at most so many, for ``lease`` seconds; one round trip, the longest due first."""
+        asked = [(sink, most) for sink, most in wanted if most > 0]
+        if not asked:
+            return []
+        limits = [min(most, _PER_CALL) for _, most in asked]
+        answers = self._claim.run([keys.outcomes(sink) for sink, _ in asked], [int(lease * 1000), *limits])
+        return [claimed for (sink, _), answer in zip(asked, answers, strict=True) for claimed in _claimed(sink, answer)]
+
+    def done(self, sink: str, claimed: Sequence[ClaimedOutcome]) -> None:
+        """Remove outcomes that the sink has taken."""
+        if claimed:
+            with store_answers():
+                self._redis.zrem(keys.outcomes(sink), *(one.outcome.encode() for one in claimed))
+
+    def retry(self, claimed: ClaimedOutcome, delay: float) -> bool:
+        """Count a failed try, and make the outcome due again in ``delay`` seconds.
+
+        False if that would be after the retention: the outcome is dropped. If its lease has ended, it is left to who has it now.
+        """
+        outcome = claimed.outcome
+        args: list[str | int] = [outcome.encode(), claimed.until, claimed.tries, int(delay * 1000), outcome.at + self._retention]
+        return bool(self._retry.run([keys.outcomes(claimed.sink)], args))
+
+    def give_back(self, claimed: Sequence[ClaimedOutcome]) -> None:
+        """Make outcomes due again at once that were not tried, unless their lease has ended."""
+        calls = [Call([keys.outcomes(one.sink)], [one.outcome.encode(), one.until, one.tries]) for one in claimed]
+        self._give_back.run_many(calls)
+
+    def due_now(self, sink: str, lease: float) -> int:
+        """Make everything due that waits for another try, except what may be claimed for ``lease`` seconds; how much that was."""
+        moved = 0
+        while some := int(self._due_now.run([keys.outcomes(sink)], [int(lease * 1000), _PER_CALL])):
+            moved += some
+        return moved
+
+    def add(self, sink: str, outcomes: Sequence[Outcome]) -> int:
+        """Put outcomes into a sink's outbox, due now, except those that it holds already; returns how many were new."""
+        if not outcomes:
+            return 0
+        now = self._clock.now()
+        with store_answers(), self._redis.pipeline(transaction=False) as pipeline:
+            for start in range(0, len(outcomes), _PER_CALL):
+                part = outcomes[start : start + _PER_CALL]
+                pipeline.zadd(keys.outcomes(sink), {one.encode(): now for one in part}, nx=True)
+            return sum(pipeline.execute())
+
+    def waiting(self, sinks: Sequence[str]) -> Mapping[str, Waiting]:
+        """How many outcomes each sink has not taken, those being told included, and when the oldest happened."""
+        if not sinks:
+            return {}
+        with store_answers(), self._redis.pipeline(transaction=False) as pipeline:
+            for outbox in map(keys.outcomes, sinks):
+                pipeline.zcard(outbox)
+                pipeline.zrange(outbox, 0, _ENDS - 1)
+                pipeline.zrange(outbox, -_ENDS, -1)
+            found = pipeline.execute()
+        return {sink: _waiting(*found[3 * place : 3 * place + 3]) for place, sink in enumerate(sinks)}
+
+    def drop_older(self) -> Mapping[str, int]:
+        """Drop what nobody has claimed since the retention, also of sinks that no file names any more; how many, by sink."""
+        before = self._clock.now() - self._retention
+        with store_answers():
+            apps = [str(app) for app in self._redis.hgetall(keys.SINKS)]
+            sinks = [sink_name(app, kind) for app in apps for kind in (WEBHOOK, CELERY)]
+            with self._redis.pipeline(transaction=False) as pipeline:
+                for sink in sinks:
+                    pipeline.zremrangebyscore(keys.outcomes(sink), "-inf", before)
+                dropped = pipeline.execute()
+        return {sink: count for sink, count in zip(sinks, dropped, strict=True) if count}
+
+
+def _claimed(sink: str, answer: Sequence[Any]) -> Iterator[ClaimedOutcome]:
+    until, *pairs = answer
+    for wire, tries in zip(pairs[::2], pairs[1::2], strict=True):
+        yield ClaimedOutcome(sink, Outcome.decode(wire), int(tries), int(until))
+
+
+def _waiting(count: int, first: Sequence[str], last: Sequence[str]) -> Waiting:
+    return Waiting(count, min((Outcome.decode(wire).at for wire in (*first, *last)), default=None))
