@@ -165,8 +165,10 @@ def test_the_callback_key_is_changed_under_load_and_no_report_is_lost(rotated: R
 def test_the_doctor_finds_a_worker_whose_key_the_receiver_does_not_know(rotated: Relay) -> None:
     rotated.worker.environment["SMSRELAY_CALLBACK_KEYS"] = f"{NEW},{OLD}"
     assert "other SMSRELAY_CALLBACK_KEYS" in rotated.doctor()
+    assert "the workers and this environment differ in SMSRELAY_CALLBACK_KEYS" in rotated.doctor()
     rotated.restart_receiver(f"{NEW},{OLD}")
-    assert "other SMSRELAY_CALLBACK_KEYS" not in rotated.doctor()
+    rotated.restart_worker(f"{NEW},{OLD}")
+    assert "SMSRELAY_CALLBACK_KEYS" not in rotated.doctor()
 
 
 def test_what_an_app_holds_signs_no_callback(relay: RelayProcess, tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
+from smsrelay.contract.key_ring import KeyRing
 from smsrelay_worker.operations.doctor.finding import Severity
 from smsrelay_worker.operations.doctor.workers import HERE, examine_workers
 from smsrelay_worker.settings import WorkerSettings
@@ -14,7 +14,7 @@ from smsrelay_worker.shared_settings import shared_settings
 from smsrelay_worker.store.shared_settings import SharedSettings, differences
 from smsrelay_worker.store.worker_registry import WorkerProcess
 
-GIVEN = SharedSettings("0.1.0", 100.0, "submits", 300.0, 72.0, "0011aabb", "none", "none")
+GIVEN = SharedSettings("0.1.0", 100.0, "submits", 300.0, 72.0, "0011aabb", "none", "none", "aaaa", "bbbb,cccc")
 _APPCODE = "an appcode of some length"
 _KEYS = {"number_keys": "0123456789abcdef-number", "callback_keys": "0123456789abcdef-callback"}
 
@@ -46,7 +46,7 @@ def test_an_apps_file_is_told_apart_by_its_content_and_only_with_the_key(setting
     given = settings.model_copy(update={"apps": file})
     one = shared_settings(given).apps
     assert one not in {"none", hashlib.sha256(b"[shop]").hexdigest()[:12]}
-    assert shared_settings(given.model_copy(update={"secret": SecretStr("another key of some length")})).apps != one
+    assert shared_settings(given.model_copy(update={"number_keys": KeyRing(b"another key of some length")})).apps != one
     file.write_text("[crm]", "utf-8")
     assert shared_settings(given).apps != one
 
@@ -55,6 +55,13 @@ def test_a_configuration_holds_no_secret(settings: WorkerSettings) -> None:
     told = str(asdict(shared_settings(settings)))
     assert [key for key in _KEYS.values() if key in told] == []
     assert _APPCODE not in told
+
+
+def test_a_key_has_the_same_name_at_each_place_of_a_list_and_another_key_another(settings: WorkerSettings) -> None:
+    [alone] = shared_settings(settings).callback_keys.split(",")
+    both = settings.model_copy(update={"callback_keys": KeyRing(b"another key of some length", *settings.callback_keys.all)})
+    newest, older = shared_settings(both).callback_keys.split(",")
+    assert older == alone != newest
 
 
 def test_a_configuration_survives_being_reported() -> None:
@@ -80,6 +87,8 @@ def test_workers_that_share_everything_do_not_differ() -> None:
         ("retention_hours", 1.0, "SMSRELAY_RETENTION_HOURS"),
         ("policy", "ff", "SMSRELAY_POLICY"),
         ("templates", "ff", "SMSRELAY_TEMPLATES"),
+        ("number_keys", "dddd,aaaa", "SMSRELAY_NUMBER_KEYS"),
+        ("callback_keys", "bbbb", "SMSRELAY_CALLBACK_KEYS"),
     ],
 )
 def test_each_setting_that_differs_is_a_warning_that_names_it(field: str, value: object, named: str) -> None:
