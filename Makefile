@@ -42,7 +42,7 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-EXTRAS := cli receiver worker flower stack # as [all]; with [local] or [all], which name smsrelay itself, the lock would pin it
+EXTRAS := api cli receiver worker flower stack # as [all]; with [local] or [all], which name smsrelay itself, the lock would pin it
 COMPILE = $(BIN)/pip-compile -q --strip-extras --no-emit-index-url --no-emit-find-links --no-header --generate-hashes --allow-unsafe $(foreach extra,$(EXTRAS),--extra $(extra))
 
 lock: $(VENV)/.dev        ## pin what pyproject.toml asks for, with hashes and without the address of an index

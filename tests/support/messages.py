@@ -17,6 +17,7 @@ from smsrelay.store.outbox import Outbox
 from smsrelay.store.records import Change, Reading, Records
 from smsrelay_worker.attempts.attempt import Attempt, CompletedAttempt
 from smsrelay_worker.attempts.recorder import AnswerRecorder
+from smsrelay_worker.attempts.sandbox import Sandbox
 from smsrelay_worker.attempts.send_context import SendContext
 from smsrelay_worker.attempts.sender import Sender
 from smsrelay_worker.attempts.submit import Submitter
@@ -108,6 +109,7 @@ def sending(
             pending=pending(store, redis),
             enqueuer=enqueuer(redis, url),
             cost=MessageCost({}),
+            sandbox=Sandbox(store, Inbox(redis), Publisher(url), POLICY, timeouts.lease),
             policy=POLICY,
             timeouts=timeouts,
             only_to=only_to,

@@ -32,7 +32,21 @@ class ReplaySettings(OperatorSettings, ProducerSettings):
     """What it takes to read kept jobs again: they are enqueued as an app would."""
 
 
-class WorkerSettings(ReceiverSettings, ReplaySettings):
+class ApiSettings(ReplaySettings):
+    """What the HTTP API reads: it enqueues as an app would, and answers what operators' commands do."""
+
+    api_keep_alive: Annotated[int, Field(ge=1, le=3600)] = Field(
+        default=75, description="Seconds the HTTP API leaves an idle connection open: longer than the proxy before it does."
+    )
+    api_connections: Annotated[int, Field(ge=8, le=60_000)] = Field(
+        default=1024, description="Connections the HTTP API has open at once."
+    )
+    api_connections_per_address: Annotated[int, Field(ge=1, le=60_000)] = Field(
+        default=1024, description="Of these, from one address (of IPv6: one /64); a proxy before the API is one address."
+    )
+
+
+class WorkerSettings(ReceiverSettings, ApiSettings):
     """What workers and the local stack need to know."""
 
     vendor_url: str = Field(

@@ -21,6 +21,7 @@ from smsrelay.store.records import Records
 from smsrelay_worker.apps.model import Apps
 from smsrelay_worker.apps.toml_file import load_apps
 from smsrelay_worker.attempts.recorder import AnswerRecorder
+from smsrelay_worker.attempts.sandbox import Sandbox
 from smsrelay_worker.attempts.send_context import SendContext
 from smsrelay_worker.attempts.sender import Sender
 from smsrelay_worker.attempts.submit import Submitter
@@ -107,6 +108,7 @@ class Relay:
             pending=pending,
             enqueuer=enqueuer,
             cost=MessageCost(registry, settings.rate_unit == "segments"),
+            sandbox=Sandbox(records, inbox, publisher, policy, timeouts.lease),
             policy=policy,
             timeouts=timeouts,
             only_to=settings.only_to_numbers,

@@ -16,15 +16,32 @@ _JSON_WORDING = {
     "tuple_type": "must be a list",
     "model_type": "must be an object with the fields of this value",
 }
+_CODES = {
+    "missing": "missing",
+    "extra_forbidden": "unknown_field",
+    "too_long": "length",
+    "too_short": "length",
+    "string_too_long": "length",
+    "string_too_short": "length",
+    "greater_than": "range",
+    "greater_than_equal": "range",
+    "less_than": "range",
+    "less_than_equal": "range",
+    "enum": "choice",
+    "literal_error": "choice",
+    "string_pattern_mismatch": "format",
+    "timezone_aware": "format",
+}
 _MAX_INDEX = 10_000  # no list here is longer; a larger number is a key out of somebody's input
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One refused field: its name, and why, including what is allowed."""
+    """One refused field: its name, why, including what is allowed, and a word for the kind of fault."""
 
     field: str
     reason: str
+    code: str = "invalid"  # for programs; ``_CODES`` has the others
 
     def __str__(self) -> str:
         return f"{self.field}: {self.reason}"
@@ -56,9 +73,15 @@ class Rejection(Exception):
 
 def _problem(found: ErrorDetails) -> Problem:
     field = ".".join(_shown(part) for part in found["loc"] if part != "[key]") or "(whole)"
-    if found["type"] == "extra_forbidden":
-        return Problem(field, "is not a field of this value; docs/wire-contract.md lists them")
-    return Problem(field, _JSON_WORDING.get(found["type"]) or found["msg"].removeprefix("Value error, "))
+    kind = found["type"]
+    if kind == "extra_forbidden":
+        return Problem(field, "is not a field of this value; docs/wire-contract.md lists them", "unknown_field")
+    return Problem(field, _JSON_WORDING.get(kind) or found["msg"].removeprefix("Value error, "), _code(kind))
+
+
+def _code(kind: str) -> str:
+    """The word for a kind of pydantic's errors."""
+    return _CODES.get(kind) or ("type" if kind.endswith(("_type", "_parsing", "_unicode")) else "invalid")
 
 
 def _shown(part: str | int) -> str:

@@ -4,7 +4,7 @@ Pure values with their wire form: one Redis hash for each message, every field s
 Instants are milliseconds since the Unix epoch on the store's clock.
 
 Fields of the hash: lane tpl app ref at exp fp who g.KEY test (set by the outbox) · state try due ext own beg why cnt rev len msg
-out (set by transitions) · t1 … tn (timeline).
+out (set by transitions) · used (set by feedback) · t1 … tn (timeline).
 """
 
 from collections.abc import Mapping
@@ -96,6 +96,7 @@ class Record:
     vendor_message: VendorMessage | None = None  # the last one
     tags: Mapping[str, str] = field(default_factory=dict)
     test: bool = False  # never reaches the vendor
+    used_at: int | None = None  # when the app first said that the recipient used the code
     outcome: tuple[int, int] | None = None  # the last one told to a sink: its revision, and its line's number from 1
 
     @classmethod
@@ -126,6 +127,7 @@ class Record:
             vendor_message=VendorMessage.decode(fields["msg"]) if "msg" in fields else None,
             tags={name[2:]: value for name, value in fields.items() if name.startswith(TAG)},
             test=fields.get("test") == "1",
+            used_at=int(fields["used"]) if "used" in fields else None,
             outcome=_outcome(fields["out"]) if "out" in fields else None,
         )
 

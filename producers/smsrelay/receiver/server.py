@@ -1,31 +1,23 @@
-"""Runs the receiver: wires the app to broker, store and spool, and serves it with uvicorn until SIGTERM or Ctrl-C.
+"""Runs the receiver: wires the app to broker, store and spool, and serves it until SIGTERM or Ctrl-C.
 
-On a stop, open requests are answered first. It starts even if broker or disk are unavailable: callbacks are stored wherever they
+It starts even if broker or disk are unavailable: callbacks are stored wherever they
 can be.
 """
 
-import asyncio
-import gc
 import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
-from typing import cast
 
-import uvicorn
 from starlette.concurrency import run_in_threadpool
-from starlette.types import ASGIApp
 
 from smsrelay import logs
 from smsrelay.broker.publisher import BrokerUnavailable, Publisher
 from smsrelay.contract.event import StatusEvent
 from smsrelay.contract.unreadable_callback import Received, UnreadableCallback
+from smsrelay.http.connection_limits import ConnectionLimits
+from smsrelay.http.server import CHUNKED_OVERHEAD, serve
 from smsrelay.receiver.app import create_app
 from smsrelay.receiver.batcher import ReportBatcher, in_threads
-from smsrelay.receiver.connection_limits import ConnectionLimits
-from smsrelay.receiver.http_protocol import LimitedHttpProtocol
-from smsrelay.receiver.open_connections import OpenConnections
-from smsrelay.receiver.open_files import raise_open_files_limit
 from smsrelay.receiver.redis_pipeline import RedisPipeline
 from smsrelay.receiver.refused_requests import RefusedRequests
 from smsrelay.receiver.settings import ReceiverSettings
@@ -38,8 +30,6 @@ from smsrelay.store.refusal_counts import RefusalCounts
 from smsrelay.store.unreadable_callbacks import UnreadableCallbacks
 
 _Publish = Callable[[Sequence[Received]], Awaitable[None]]
-_CHUNKED_OVERHEAD = 64 * 1024  # bytes that chunked encoding may add to a body
-_SHUTDOWN_TIMEOUT = 10  # seconds for open requests to be answered
 
 
 def serve_receiver(settings: ReceiverSettings, host: str, port: int) -> None:
@@ -74,7 +64,7 @@ def serve_receiver(settings: ReceiverSettings, host: str, port: int) -> None:
             unsigned=Throttle(settings.unsigned_rate, time.monotonic) if settings.unsigned_callbacks else None,
         )
         with drain:
-            _run(app, settings, host, port)
+            serve(app, host, port, _limits(settings), settings.callback_keep_alive)
 
 
 def _pipelined(pipeline: RedisPipeline, fallback: _Publish) -> _Publish:
@@ -91,27 +81,9 @@ def _epoch_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def _run(app: ASGIApp, settings: ReceiverSettings, host: str, port: int) -> None:
-    limits = ConnectionLimits(
-        message_bytes=4 * settings.callback_max_bytes + _CHUNKED_OVERHEAD,
+def _limits(settings: ReceiverSettings) -> ConnectionLimits:
+    return ConnectionLimits(
+        message_bytes=4 * settings.callback_max_bytes + CHUNKED_OVERHEAD,
         connections=settings.callback_connections,
         per_address=settings.callback_connections_per_address,
-    )
-    raise_open_files_limit(limits.connections)
-    gc.collect()
-    gc.freeze()  # what the imports allocated is never garbage, and scanning it would stall every open request
-    uvicorn.run(
-        app,
-        host=host,
-        port=port,
-        http=cast(type[asyncio.Protocol], partial(LimitedHttpProtocol, OpenConnections(limits, time.monotonic))),  # only called
-        ws="none",
-        workers=1,  # otherwise WEB_CONCURRENCY decides, which a host may set for other programs
-        access_log=False,  # its lines would contain the callback paths, and so the tokens
-        log_config=None,
-        lifespan="off",
-        server_header=False,
-        proxy_headers=False,  # the caller's address is not used
-        timeout_keep_alive=settings.callback_keep_alive,
-        timeout_graceful_shutdown=_SHUTDOWN_TIMEOUT,
     )

@@ -36,6 +36,8 @@
 | sms:undecodable | list: unreadable jobs and tasks, as JSON | capped; the retention, from the last one on |
 | sms:undecodable:callbacks | sorted set: unreadable callbacks (JSON) by when they came (ms) | capped; 72 h |
 | sms:callbacks:refused | hash: requests the receiver refused, by reason; when the last one came (ms) | 24 h after the last |
+| sms:keys | hash: API key (JSON, its token hashed) by its id | for ever |
+| sms:quota:KEY | hash: what an API key has enqueued this minute and this day | two days |
 """
 
 from smsrelay.contract.lanes import Lane
@@ -67,6 +69,7 @@ EXPIRED = "sms:expired"
 UNDECODABLE = "sms:undecodable"
 UNREADABLE_CALLBACKS = "sms:undecodable:callbacks"
 REFUSED_CALLBACKS = "sms:callbacks:refused"
+API_KEYS = "sms:keys"
 
 
 def message(message_id: str) -> str:
@@ -112,3 +115,8 @@ def outcomes(sink: str) -> str:
 def parked(any_id: str) -> str:
     """Key of reports that came before their message, or the vendor's id, was known."""
     return f"sms:parked:{any_id}"
+
+
+def quota(key_id: str) -> str:
+    """Key of what an API key has used of its quotas."""
+    return f"sms:quota:{key_id}"

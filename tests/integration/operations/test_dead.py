@@ -223,6 +223,8 @@ def test_filters_leave_unreadable_jobs_out_and_count_them(
         [[JOB], {}, {}],
         [[], {"job": JOB}, {}],
         [[], JOB, None],
+        [[JOB], None, None],
+        [[JOB], [], []],
         {"task": "sms.send", "id": "1", "args": [JOB], "kwargs": {}},
         {"args": [], "kwargs": {"job": JOB}},
         {"body": json.dumps([[JOB], {}, {}]), "headers": {}},

@@ -1,7 +1,8 @@
 """Chunk: the messages of one wake-up, from their claim until each is answered, deferred or given back.
 
 The steps, repeated until no message waits:
-1. claim the waiting messages, and again every few seconds, so that their wake-ups do not count as lost;
+1. claim the waiting messages, and again every few seconds, so that their wake-ups do not count as lost; test messages end here,
+   in the sandbox;
 2. take places in the in-flight limit, then slots in the shared rate; messages without a slot are deferred (no attempt counted);
 3. begin the attempts that have a slot, in one round trip, and submit them while the next slots are waited for;
 4. give back what has not begun after a while, or when the process is to stop: another worker is woken for it.
@@ -90,6 +91,7 @@ class Chunk:
         context = self._context
         readings = context.records.claim(message_ids)
         self._read_at = context.monotonic()  # after the reply: a claim that arrives late must not make anything expire early
+        tests: list[Reading] = []
         for message_id, reading in zip(message_ids, readings, strict=True):
             self._waiting.pop(message_id, None)
             if reading is None:
@@ -101,11 +103,15 @@ class Chunk:
                 context.pending.apply(reading.record)  # if a report decides, the begin finds that the record has changed
             if reading.record.state is not State.QUEUED:
                 self._end(reading.record, f"nothing to start: {reading.record.state.value}")
+            elif reading.record.test:
+                tests.append(reading)
             elif context.may_text(reading):
                 self._waiting[message_id] = reading
             else:
                 context.records.change(message_id, lambda now: lifecycle.not_listed(now.record), reading)
                 self._end(reading.record, lifecycle.NOT_LISTED)
+        for result in context.sandbox.attempt(tests) if tests else ():
+            self._outcomes[result.message_id] = result
 
     def _start_some(self) -> None:
         in_flight = self._context.submitter.in_flight

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from smsrelay.enqueue import Enqueuer
 from smsrelay.store.records import Reading, Records
+from smsrelay_worker.attempts.sandbox import Sandbox
 from smsrelay_worker.attempts.submit import Submitter
 from smsrelay_worker.attempts.timeouts import Timeouts
 from smsrelay_worker.policy.model import Policy
@@ -25,6 +26,7 @@ class SendContext:
     pending: PendingReports
     enqueuer: Enqueuer
     cost: MessageCost
+    sandbox: Sandbox
     policy: Policy
     timeouts: Timeouts
     only_to: Collection[str] | None = None  # the only numbers, in E.164, to which anything is submitted; None: any
@@ -33,4 +35,4 @@ class SendContext:
 
     def may_text(self, reading: Reading) -> bool:
         """Whether a message may be submitted to its number: any number may be, unless the workers are told the only ones."""
-        return self.only_to is None or reading.payload is None or reading.payload.to in self.only_to or reading.record.test
+        return self.only_to is None or reading.payload is None or reading.payload.to in self.only_to

@@ -61,6 +61,8 @@ def why(message_id: str) -> None:
         reading, policy = Operations.wire(settings).records.read(message_id), load_policy(settings.policy)
     if reading is None:
         raise click.ClickException("no such message, or its retention has ended")
+    if reading.record.test:
+        click.echo("a test message: nothing of it reaches the vendor")
     for line in describe_timeline(reading.record, policy):
         click.echo(f"{clock(line.at)}  {line.state.value:<10}  {line.text}")
         click.echo(f"{'':25}rule {line.rule}: {_explained(line.rule, policy)}")
@@ -94,6 +96,8 @@ def print_message(record: Record, lines: list[Line], policy: Policy) -> None:
     console = wide_console()
     console.print(f"message   {record.message_id}")
     console.print(f"lane      {record.lane.value}, template {record.template}, app {record.app}")
+    if record.test:
+        console.print("test      never reaches the vendor")
     console.print(
         "state     ", Text(record.state.value, style=_STYLES.get(record.state, "")), f" after {record.attempt} attempt(s)", sep=""
     )
@@ -121,6 +125,9 @@ def _as_json(record: Record, lines: list[Line]) -> dict[str, object]:
         "expires_at": record.expires_at or None,
         "due": record.due,
         "external_id": record.external_id,
+        "tags": dict(record.tags),
+        "test": record.test,
+        "used_at": record.used_at,
         "vendor_message": record.vendor_message.text if record.vendor_message else None,
     }
     return shown | {"timeline": [asdict(line) for line in lines]}

@@ -24,6 +24,7 @@ _PLAIN = {
     "expired": "past its deadline; will not be submitted",
     "not in only_to": "SMSRELAY_ONLY_TO of the workers does not list its number; nothing was submitted",
     "replay": "an operator asked for another attempt",
+    "test": "a test message: nothing was submitted to the vendor; its number decides what is reported",
     "by the app": "cancelled by the app before anything was submitted",
     "answer after report": "the vendor's answer came after the attempt was settled; no effect",
     "answer of an earlier begin": "an answer to a begin that another one has replaced; no effect",

@@ -146,7 +146,8 @@ class Reports:
 
 def _outcome(todo: _Round, place: int, record: Record, moved: Transition | None) -> TaskResult:
     message_id, attempt = todo.named[place]
-    return TaskResult(f"code {todo.events[place].code}, {_became(record, moved)}", message_id, record.lane.value, attempt)
+    test = "test message, " if record.test else ""
+    return TaskResult(f"{test}code {todo.events[place].code}, {_became(record, moved)}", message_id, record.lane.value, attempt)
 
 
 def _became(record: Record, moved: Transition | None) -> str:

@@ -3,7 +3,7 @@
 import ipaddress
 from urllib.parse import urlsplit
 
-from smsrelay.receiver.open_files import open_files_shortfall
+from smsrelay.http.open_files import open_files_shortfall
 from smsrelay.receiver.settings import ReceiverSettings
 from smsrelay.receiver.spool import Spool, SpoolUnavailable
 from smsrelay_worker.operations.doctor.finding import Finding, error, warning

@@ -14,7 +14,7 @@ from typing import Protocol
 import structlog
 from structlog.typing import FilteringBoundLogger
 
-from smsrelay.receiver.connection_limits import ConnectionLimits
+from smsrelay.http.connection_limits import ConnectionLimits
 
 _SWEEP_INTERVAL = 1.0  # seconds
 

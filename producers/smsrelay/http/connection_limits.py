@@ -1,4 +1,4 @@
-"""ConnectionLimits: what one caller, and all callers together, may take of the receiver. Anybody on the internet may connect."""
+"""ConnectionLimits: what one caller, and all callers together, may take of a server. Anybody on the internet may connect."""
 
 from dataclasses import dataclass
 

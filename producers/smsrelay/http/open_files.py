@@ -2,7 +2,7 @@
 
 import resource
 
-_OTHER_FILES = 128  # files of a receiver besides the callers' connections: store, broker, spool, log
+_OTHER_FILES = 128  # files of a server besides the callers' connections: store, broker, spool, log
 
 
 def raise_open_files_limit(connections: int) -> bool:

@@ -1,0 +1,141 @@
+"""Bodies of the API that are not the contract's own: what it answers, and the few things it takes besides a ``SendJob``.
+
+No answer holds a phone number or a parameter. Instants are RFC 3339 in UTC.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from smsrelay.contract.job import SendJob
+from smsrelay.contract.lanes import Lane
+from smsrelay.contract.state import State
+
+MAX_BATCH = 500  # jobs
+
+_Frozen = ConfigDict(strict=True, frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class AcceptedMessage(BaseModel):
+    """A job that was accepted. The same job again, with its reference, is answered with the same body."""
+
+    model_config = _Frozen
+
+    id: str = Field(description="The message's id.")
+    app: str = Field(description="The app it belongs to: the key's.")
+    reference: str | None = Field(description="The app's own id of it.")
+    lane: Lane
+    template: str
+    test: bool = Field(description="Whether it is a test message, which never reaches the vendor.")
+
+
+class MessageView(AcceptedMessage):
+    """Where a message is."""
+
+    state: State
+    code: str = Field(description="The vendor's code that led to this state; empty when none did.")
+    attempts: int = Field(description="How many attempts have begun.")
+    created_at: datetime
+    expires_at: datetime | None = Field(description="It is not submitted after this instant; null once it is delivered.")
+    revision: int = Field(description="Grows with every change: of two answers, the higher one is newer.")
+    tags: Mapping[str, str]
+    used_at: datetime | None = Field(description="When feedback first said that the recipient used the code.")
+
+
+class TimelineLine(BaseModel):
+    """One thing that happened to a message."""
+
+    model_config = _Frozen
+
+    at: datetime
+    state: State = Field(description="The message's state after it.")
+    attempt: int
+    code: str
+    rule: str = Field(description="The rule that decided; smsrelay policy explain says what it does.")
+    text: str = Field(description="The same in a sentence.")
+
+
+class Timeline(BaseModel):
+    """What happened to a message, the oldest first, and what comes next."""
+
+    model_config = _Frozen
+
+    message: MessageView
+    timeline: tuple[TimelineLine, ...]
+    next: str | None = Field(description="What comes next, in a sentence; null for a final message.")
+
+
+def _really_true(value: object) -> object:
+    """Refuses 1, which a literal takes for true."""
+    if value is not True:
+        raise ValueError("must be true")
+    return value
+
+
+class Feedback(BaseModel):
+    """What the app learned after the delivery."""
+
+    model_config = _Frozen
+
+    used: Annotated[Literal[True], BeforeValidator(_really_true)] = Field(description="The recipient used the code.")
+
+
+class FieldProblem(BaseModel):
+    """One wrong field, without its value."""
+
+    model_config = _Frozen
+
+    field: str
+    code: str = Field(description="missing, unknown_field, type, length, range, choice, format, taken, or invalid.")
+    allowed: str = Field(description="Why it was refused, and what is allowed.")
+
+
+class Problem(BaseModel):
+    """Why a request was refused (RFC 9457)."""
+
+    model_config = _Frozen
+
+    type: str
+    title: str
+    status: int
+    code: str
+    errors: tuple[FieldProblem, ...] = ()
+
+
+class Batch(BaseModel):
+    """Several jobs. Each is accepted or refused on its own."""
+
+    model_config = _Frozen
+
+    messages: Annotated[tuple[SendJob, ...], Field(min_length=1, max_length=MAX_BATCH)]
+
+
+class BatchItem(BaseModel):
+    """What became of one job of a batch: the status and body that it alone would have been answered with."""
+
+    model_config = _Frozen
+
+    status: int
+    message: AcceptedMessage | None = None
+    problem: Problem | None = None
+
+
+class BatchResult(BaseModel):
+    """One result for each job, in their order."""
+
+    model_config = _Frozen
+
+    results: tuple[BatchItem, ...]
+
+
+class RelayStatus(BaseModel):
+    """Whether messages leave, and how many wait."""
+
+    model_config = _Frozen
+
+    state: Literal["submitting", "halted", "circuit_open"]
+    since: datetime | None = Field(description="Since when nothing is submitted; null while submitting.")
+    workers: int = Field(description="Worker processes alive.")
+    waiting: Mapping[Lane, int] = Field(description="Messages that wait for a worker, in each lane.")

@@ -1,0 +1,154 @@
+"""Operations: what the API offers, as a table. Routing, the OpenAPI document and the tables of docs/api.md are made from it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel
+
+from smsrelay.contract.job import SendJob
+from smsrelay_worker.api import models
+from smsrelay_worker.api.problem_code import ProblemCode as Code
+from smsrelay_worker.store.api_key import Scope
+
+_EVERY = (Code.NO_KEY, Code.WRONG_KEY, Code.MISSING_SCOPE, Code.INTERNAL, Code.UNAVAILABLE)
+_BODY = (Code.TOO_LARGE, Code.NOT_JSON, Code.COMPRESSED, Code.CUT_OFF, Code.MALFORMED, Code.INVALID)
+_JOB = (Code.OTHER_APP, Code.LANE_NOT_ALLOWED, Code.NUMBER_NOT_ALLOWED)
+_QUOTA = (Code.QUOTA_MINUTE, Code.QUOTA_DAY)
+_LOCATION = {"Location": "Path of the message."}
+_REPLAYED = {"Idempotent-Replayed": "true"}
+_NEXT = ("show", "timeline", "cancel", "feedback")
+_REFERENCE = {
+    "name": "reference",
+    "in": "query",
+    "required": True,
+    "description": "The app's own id of the message.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 128},
+}
+_IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "Another name of the job's reference.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 128},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Success:
+    """One way in which a request succeeds; ``headers``: name and meaning."""
+
+    status: int
+    model: type[BaseModel]
+    text: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    leads_to: tuple[str, ...] = ()  # operations that take the id in its body
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One method of one path. ``{id}`` in a path stands for a message's id."""
+
+    name: str
+    method: str
+    path: str
+    scope: Scope
+    text: str
+    successes: tuple[Success, ...]
+    problems: tuple[Code, ...]
+    body: type[BaseModel] | None = None
+    parameters: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def codes(self) -> tuple[Code, ...]:
+        """Every code with which it can be refused, in the order of their table."""
+        wanted = {*_EVERY, *self.problems}
+        return tuple(code for code in Code if code in wanted)
+
+
+_SHOWN = Success(200, models.MessageView, "The message.")
+
+OPERATIONS = (
+    Operation(
+        name="send",
+        method="POST",
+        path="/v1/messages",
+        scope=Scope.SEND,
+        text="Send one SMS.",
+        body=SendJob,
+        parameters=(_IDEMPOTENCY_KEY,),
+        successes=(
+            Success(
+                202, models.AcceptedMessage, "Accepted: recorded, and sure to reach exactly one final state.", _LOCATION, _NEXT
+            ),
+            Success(200, models.AcceptedMessage, "The same reference was accepted before.", {**_LOCATION, **_REPLAYED}, _NEXT),
+        ),
+        problems=(*_BODY, *_JOB, *_QUOTA, Code.REFERENCE_TAKEN),
+    ),
+    Operation(
+        name="send_batch",
+        method="POST",
+        path="/v1/messages/batch",
+        scope=Scope.SEND,
+        text=f"Send up to {models.MAX_BATCH} SMS. Each is accepted or refused on its own; the results keep the order.",
+        body=models.Batch,
+        successes=(Success(200, models.BatchResult, "One result for each job."),),
+        problems=(*_BODY, *_QUOTA),
+    ),
+    Operation(
+        name="find",
+        method="GET",
+        path="/v1/messages",
+        scope=Scope.READ,
+        text="Where a message is, by the app's own reference.",
+        parameters=(_REFERENCE,),
+        successes=(_SHOWN,),
+        problems=(Code.NOT_FOUND, Code.INVALID),
+    ),
+    Operation(
+        name="show",
+        method="GET",
+        path="/v1/messages/{id}",
+        scope=Scope.READ,
+        text="Where a message is.",
+        successes=(_SHOWN,),
+        problems=(Code.NOT_FOUND,),
+    ),
+    Operation(
+        name="timeline",
+        method="GET",
+        path="/v1/messages/{id}/timeline",
+        scope=Scope.READ,
+        text="What happened to a message, and why.",
+        successes=(Success(200, models.Timeline, "The message and its timeline."),),
+        problems=(Code.NOT_FOUND,),
+    ),
+    Operation(
+        name="cancel",
+        method="DELETE",
+        path="/v1/messages/{id}",
+        scope=Scope.CANCEL,
+        text="Cancel a message whose first attempt has not begun. To cancel it again is harmless.",
+        successes=(Success(200, models.MessageView, "The message, cancelled."),),
+        problems=(Code.NOT_FOUND, Code.TOO_LATE),
+    ),
+    Operation(
+        name="feedback",
+        method="POST",
+        path="/v1/messages/{id}/feedback",
+        scope=Scope.SEND,
+        text="Say that the recipient used the code. The first time counts.",
+        body=models.Feedback,
+        successes=(_SHOWN,),
+        problems=(*_BODY, Code.NOT_FOUND),
+    ),
+    Operation(
+        name="status",
+        method="GET",
+        path="/v1/status",
+        scope=Scope.READ,
+        text="Whether messages leave, and how many wait.",
+        successes=(Success(200, models.RelayStatus, "The relay's status."),),
+        problems=(),
+    ),
+)

@@ -1,0 +1,145 @@
+"""Sending: ``POST /v1/messages`` and ``POST /v1/messages/batch``.
+
+The steps of one job, each of which may refuse it:
+1. it becomes a ``SendJob`` of the key's app (``Idempotency-Key`` is another name of ``reference``);
+2. the key must allow its lane and, a team key, its number;
+3. the quotas of the key must have room;
+4. the enqueuer accepts it: from then on it is as durable as a job that was enqueued in Python.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from smsrelay.acceptance import Accepted, ReferenceTaken
+from smsrelay.async_enqueue import AsyncEnqueuer
+from smsrelay.contract.job import SendJob
+from smsrelay.contract.rejection import Problem, Rejection
+from smsrelay.contract.template import Registry
+from smsrelay.store.connection import StoreUnavailable
+from smsrelay_worker.api.exchange import JSON, Answer, Refused, Request
+from smsrelay_worker.api.models import MAX_BATCH, AcceptedMessage, BatchItem, BatchResult
+from smsrelay_worker.api.problem_code import ProblemCode
+from smsrelay_worker.api.quota_gate import QuotaGate
+from smsrelay_worker.store.api_key import ApiKey, KeyType, team_digest
+
+MAX_BODY = 64 * 1024  # bytes
+MAX_BATCH_BODY = 1024 * 1024
+_IDEMPOTENCY_KEY = b"idempotency-key"
+_REPLAYED = (b"idempotent-replayed", b"true")
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """For one event loop. ``number_keys``: the keys that numbers are hashed with, any of which a team key may have used."""
+
+    enqueuer: AsyncEnqueuer
+    gate: QuotaGate
+    registry: Registry
+    number_keys: Sequence[bytes]
+
+    async def send(self, request: Request) -> Answer:
+        """Accept one job; raises ``Refused``."""
+        key = request.key
+        fields = _with_reference(await request.json_object(MAX_BODY), request.headers)
+        job = self._job(fields, key)
+        await self.gate.count(key, 1)
+        message, new = await self._accept(job, key)
+        location = (b"location", f"/v1/messages/{message.id}".encode())
+        headers = (JSON, location) if new else (JSON, location, _REPLAYED)
+        return Answer(202 if new else 200, message.model_dump_json().encode(), headers)
+
+    async def send_batch(self, request: Request) -> Answer:
+        """Accept several jobs, each on its own; raises ``Refused`` only for the batch as a whole."""
+        key = request.key
+        wanted = _batch(await request.json_object(MAX_BATCH_BODY))
+        jobs = [self._job_or_refusal(one, key) for one in wanted]
+        await self.gate.count(key, sum(isinstance(job, SendJob) for job in jobs))
+        results = await asyncio.gather(*(self._item(job, key) for job in jobs))
+        return Answer(200, BatchResult(results=tuple(results)).model_dump_json(exclude_none=True).encode())
+
+    def _job_or_refusal(self, fields: object, key: ApiKey) -> SendJob | Refused:
+        try:
+            return self._job(fields, key)
+        except Refused as refused:
+            return refused
+
+    async def _item(self, job: SendJob | Refused, key: ApiKey) -> BatchItem:
+        try:
+            if isinstance(job, Refused):
+                raise job
+            message, new = await self._accept(job, key)
+        except Refused as refused:
+            return BatchItem(status=refused.code.status, problem=refused.problem)
+        except StoreUnavailable:
+            return BatchItem(status=ProblemCode.UNAVAILABLE.status, problem=Refused.unavailable().problem)
+        return BatchItem(status=202 if new else 200, message=message)
+
+    def _job(self, fields: object, key: ApiKey) -> SendJob:
+        """The job of the key's app that these fields are; raises ``Refused``."""
+        try:
+            job = SendJob.decode(_of_app(fields, key.app))
+        except Rejection as rejection:
+            raise Refused.invalid(rejection) from None
+        if job.app != key.app:
+            raise Refused(ProblemCode.OTHER_APP)
+        template = self.registry.get(job.template)
+        lane = job.lane or (template.lane if template else None)
+        if lane is not None and lane not in key.lanes:
+            raise Refused(ProblemCode.LANE_NOT_ALLOWED)
+        if key.type is KeyType.TEAM and key.team.isdisjoint(team_digest(one, job.to) for one in self.number_keys):
+            raise Refused(ProblemCode.NUMBER_NOT_ALLOWED)
+        return job
+
+    async def _accept(self, job: SendJob, key: ApiKey) -> tuple[AcceptedMessage, bool]:
+        """The message that the job became, and whether it is new; raises ``Refused`` or ``StoreUnavailable``."""
+        test = key.type is KeyType.TEST
+        try:
+            accepted = await self.enqueuer.enqueue(job, test=test)
+        except ReferenceTaken as taken:
+            problems = [Problem(one.field, one.reason, "taken") for one in taken.problems]
+            raise Refused.invalid(Rejection(problems), ProblemCode.REFERENCE_TAKEN) from None
+        except Rejection as rejection:
+            raise Refused.invalid(rejection) from None
+        return _accepted(job, accepted, test), accepted.new
+
+
+def _accepted(job: SendJob, accepted: Accepted, test: bool) -> AcceptedMessage:
+    return AcceptedMessage(
+        id=accepted.message_id,
+        app=job.app,
+        reference=job.reference,
+        lane=accepted.lane,
+        template=job.template,
+        test=test,
+    )
+
+
+def _with_reference(fields: dict[str, Any], headers: Mapping[bytes, bytes]) -> dict[str, Any]:
+    """The fields with the reference that the header ``Idempotency-Key`` gives, if there is one; raises ``Refused``."""
+    header = headers.get(_IDEMPOTENCY_KEY)
+    if header is None:
+        return fields
+    text = header.decode("utf-8", "replace")
+    if len(text) > 1 and text[0] == text[-1] == '"':  # a string of structured fields, as a draft of the IETF has it
+        text = text[1:-1]
+    if fields.get("reference") not in (None, text):
+        raise Refused.invalid(Rejection.of("reference", "differs from the header Idempotency-Key, which is another name of it"))
+    return {**fields, "reference": text}
+
+
+def _of_app(fields: object, app: str) -> object:
+    """The fields with the key's app, where they name none."""
+    return {**fields, "app": app} if isinstance(fields, dict) and fields.get("app") is None else fields
+
+
+def _batch(body: Mapping[str, object]) -> Sequence[object]:
+    """The jobs of a batch, not looked at yet; raises ``Refused``."""
+    problems = [Problem("(unnamed field)", "only messages is allowed here", "unknown_field")] if set(body) - {"messages"} else []
+    wanted = body.get("messages")
+    if not isinstance(wanted, list) or not 0 < len(wanted) <= MAX_BATCH:
+        problems.append(Problem("messages", f"must be a list of 1 to {MAX_BATCH} jobs", "length"))
+    if problems or not isinstance(wanted, list):
+        raise Refused.invalid(Rejection(problems))
+    return wanted

@@ -1,0 +1,80 @@
+"""Runs the HTTP API: wires the app to the store and serves it until SIGTERM or Ctrl-C. It starts even if the store is away.
+
+Raises ``Rejection``, ``PolicyError``, ``AppsError`` or ``OSError`` for a file that the settings name and that is wrong.
+"""
+
+import asyncio
+
+from smsrelay import logs
+from smsrelay.async_enqueue import AsyncEnqueuer
+from smsrelay.contract.template import load_registry
+from smsrelay.http.connection_limits import ConnectionLimits
+from smsrelay.http.server import CHUNKED_OVERHEAD, serve
+from smsrelay.store.async_records import AsyncRecords
+from smsrelay.store.async_store import AsyncStore
+from smsrelay.store.connection import StoreUnavailable, open_store
+from smsrelay.store.records import Records
+from smsrelay_worker.api.app import ApiApp
+from smsrelay_worker.api.known_keys import KnownKeys
+from smsrelay_worker.api.lookups import Lookups
+from smsrelay_worker.api.quota_gate import QuotaGate
+from smsrelay_worker.api.sending import MAX_BATCH_BODY, Sending
+from smsrelay_worker.apps.toml_file import load_apps
+from smsrelay_worker.operations.status import StatusOverview
+from smsrelay_worker.operations.wiring import Operations
+from smsrelay_worker.policy.toml_file import load_policy
+from smsrelay_worker.settings import ApiSettings
+from smsrelay_worker.store.feedback import Feedback
+from smsrelay_worker.store.quotas import Quotas
+
+
+def serve_api(settings: ApiSettings, host: str, port: int) -> None:
+    """Answer requests until stopped."""
+    logs.set_up()
+    limits = ConnectionLimits(
+        message_bytes=MAX_BATCH_BODY + CHUNKED_OVERHEAD,
+        connections=settings.api_connections,
+        per_address=settings.api_connections_per_address,
+    )
+    serve(create_app(settings), host, port, limits, settings.api_keep_alive)
+
+
+def create_app(settings: ApiSettings) -> ApiApp:
+    """The app with all its parts; nothing connects before its first use. For one event loop."""
+    redis = open_store(settings.store_url, connections=16)
+    quotas, records = Quotas(redis), Records(redis, settings.retention_hours * 3600)
+    store, timeout = AsyncStore(settings.store_url, [quotas.script, records.script]), settings.enqueue_timeout
+    operations = Operations.wire(settings)
+    sending = Sending(
+        AsyncEnqueuer.connect(settings),
+        QuotaGate(store, quotas, load_apps(settings.apps), timeout),
+        load_registry(settings.templates),
+        settings.number_keys.all,
+    )
+    lookups = Lookups(
+        AsyncRecords(store, records),
+        load_policy(settings.policy),
+        Feedback(redis).used,
+        lambda: StatusOverview.read(operations),
+        timeout,
+    )
+    endpoints = {
+        "send": sending.send,
+        "send_batch": sending.send_batch,
+        "find": lookups.find,
+        "show": lookups.show,
+        "timeline": lookups.timeline,
+        "cancel": lookups.cancel,
+        "feedback": lookups.feedback,
+        "status": lookups.status,
+    }
+
+    async def ready() -> bool:
+        """Whether the store answers, and so a job could be accepted."""
+        try:
+            await store.execute([("TIME",)], asyncio.get_running_loop().time() + timeout)
+        except StoreUnavailable:
+            return False
+        return True
+
+    return ApiApp(endpoints, KnownKeys(store, timeout).opened_by, ready)
