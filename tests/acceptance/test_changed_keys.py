@@ -29,8 +29,8 @@ from tests.support.simulator_client import JsonScript, Simulator
 from tests.support.simulator_process import running_simulator
 from tests.support.waiting import eventually
 
-NUMBER_KEY = "a number key of the test"
-OLD, NEW = "the old callback key", "the new callback key"
+NUMBER_KEY = "a key of numbers, with 24+ characters"
+OLD, NEW = "an old key of callbacks, 24+", "a new key of callbacks, 24+"
 PATIENT = "0.3,0.5,0.5,0.5,0.5,1,1,1,1,2,2,2,4,4,8,8"  # seconds between tries of a callback: a restart takes a while
 AN_APP = """
 from smsrelay import Enqueuer, ProducerSettings, SendJob
