@@ -1,29 +1,39 @@
-"""Bytes of Redis memory per message, while it waits and once it is final."""
+"""Bytes of Redis memory per message, while it waits and once it is final; with a sink, also until it has taken the outcome."""
 
+import base64
 import contextlib
 import http.client
 import json
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from smsrelay.contract.callback_token import CallbackToken
 from tests.bench.figures import median
 from tests.bench.ground import Conditions, Ground, a_ground
 from tests.bench.processes import PartFailed
 from tests.bench.result import Figure, Target
-from tests.bench.sides import SECRET, RelaySide, workers
+from tests.bench.sides import CALLBACK_KEYS, RelaySide, workers
 
 _SAMPLE = 200  # keys of each kind whose MEMORY USAGE is asked
 _PATIENCE = 300.0  # seconds until every message is final
 _CALLERS = 16  # connections of the vendor that calls back
 _KINDS = ("sms:m:*", "sms:p:*", "sms:x:*")
+_APP = "bench"  # of the messages that a side enqueues
+# A webhook at which nobody answers: every outcome stays in the outbox.
+_APPS = f"""[{_APP}.webhook]
+url = "http://127.0.0.1:9/"
+private = true
+secrets = ["whsec_{base64.b64encode(bytes(range(32))).decode()}"]
+"""
 
 
 def measure(conditions: Conditions) -> list[Figure]:
     """Differences of ``used_memory`` over many messages, with no worker connected; enqueued in bulk, without reference."""
-    runs = [_run(conditions) for _ in range(1 if conditions.quick else 3)]
-    waiting, final = ([run[place] for run in runs] for place in range(2))
+    times = range(1 if conditions.quick else 3)
+    waiting, final, _ = zip(*(_run(conditions) for _ in times), strict=True)
+    with_sink, told, taken = zip(*(_run(conditions, _APPS) for _ in times), strict=True)
     return [
         Figure(
             "held per waiting message",
@@ -33,13 +43,17 @@ def measure(conditions: Conditions) -> list[Figure]:
             note=_keys(waiting),
         ),
         Figure("held per final message", "B", [run["all"] for run in final], target=Target("value", most=400), note=_keys(final)),
+        Figure("held per waiting message, with a sink", "B", [run["all"] for run in with_sink]),
+        Figure("held per final message, outcome not taken yet", "B", [run["all"] for run in told], note=_keys(told)),
+        Figure("held per final message, outcome taken", "B", [run["all"] for run in taken], note=_keys(taken)),
     ]
 
 
-def _run(conditions: Conditions) -> tuple[dict[str, float], dict[str, float]]:
+def _run(conditions: Conditions, apps: str = "") -> tuple[dict[str, float], dict[str, float], dict[str, float]]:
+    """What is held while all wait, once all are final, and once a sink has taken every outcome; ``apps``: the apps file."""
     count = 2_000 if conditions.quick else 10_000
-    side = RelaySide()
     with a_ground(conditions, latency=0.0) as ground:
+        side = RelaySide(apps=_written(ground, apps))
         ground.redis.config_set("latency-tracking", "no")  # its histogram takes 40 KB for every command used at least once
         side.fill(ground, "bulk", 1, offset=10_000_000)  # fixed memory, independent of the number of messages
         before = _used(ground)
@@ -50,7 +64,20 @@ def _run(conditions: Conditions) -> tuple[dict[str, float], dict[str, float]]:
         _call_back(ground, side.receiver(ground))
         _until(lambda: not any(ground.redis.exists(key) for key in ("sms:reports", "sms:agenda")), "every message final")
         worker.stop(20)
-        return waiting, _held(ground, before, count)
+        final, outbox = _held(ground, before, count), f"sms:outcomes:{_APP}.webhook"
+        if apps and ground.redis.zcard(outbox) < count:
+            raise PartFailed("not every message was told to the sink")
+        ground.redis.delete(outbox)
+        return waiting, final, _held(ground, before, count)
+
+
+def _written(ground: Ground, apps: str) -> Path | None:
+    """The apps file, if there is one."""
+    if not apps:
+        return None
+    file = ground.folder / "apps.toml"
+    file.write_text(apps, "utf-8")
+    return file
 
 
 def _call_back(ground: Ground, port: int) -> None:
@@ -68,7 +95,7 @@ def _report(port: int, submits: Sequence[tuple[str, str]]) -> None:
                 "external_id": external_id,
                 "status": {"updated_on": time.time_ns() // 10**6, "code": 200},
             }
-            connection.request("POST", CallbackToken(message_id, 1).path(SECRET.encode()), json.dumps(report))
+            connection.request("POST", CallbackToken(message_id, 1).path(CALLBACK_KEYS), json.dumps(report))
             answer = connection.getresponse()
             answer.read()
             if answer.status != 200:
@@ -99,6 +126,6 @@ def _until(holds: Callable[[], object], what: str) -> None:
         time.sleep(0.2)
 
 
-def _keys(runs: list[dict[str, float]]) -> str:
+def _keys(runs: Sequence[dict[str, float]]) -> str:
     """MEMORY USAGE of one key of each kind."""
     return "MEMORY USAGE: " + ", ".join(f"{kind} {median([run[kind] for run in runs]):.0f}" for kind in _KINDS if kind in runs[0])
