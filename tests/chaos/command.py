@@ -18,7 +18,6 @@ from pathlib import Path
 import structlog
 
 from smsrelay.enqueue import Enqueuer
-from smsrelay_worker.wiring import Relay
 from tests.chaos.calm import calms
 from tests.chaos.deadline import lateness, too_late
 from tests.chaos.drain import Drained, drain
@@ -167,8 +166,7 @@ def _offences(seen: Seen, stage: Stage, hand: Hand, load: Load, pulse: Pulse) ->
 
 
 def _load(stage: Stage) -> Load:
-    settings = stage.settings()
-    return Load(Enqueuer.connect(settings), Relay.wire(settings).records, stage.simulator)
+    return Load(Enqueuer.connect(stage.settings()), stage.simulator)
 
 
 def _logs(file: Path) -> None:
