@@ -32,6 +32,7 @@ from smsrelay.store.connection import StoreUnavailable, open_store
 from smsrelay.store.outbox import Outbox, Recorded
 from smsrelay.store.records import Records
 
+Job = SendJob | Rejection  # a rejection: of a job that could not even be made
 Publish = Callable[[Sequence[TaskMessage], float], Awaitable[None]]
 
 log = logging.getLogger(__name__)
@@ -57,7 +58,7 @@ class AsyncEnqueuer:
         ``timeout``: seconds that a call waits for store and broker in all. ``publisher``: ``None`` when the store is the broker.
         """
         self._store, self._outbox, self._records = store, outbox, records
-        self._acceptance, self._timeout, self._publisher = acceptance, timeout, publisher
+        self.acceptance, self._timeout, self._publisher = acceptance, timeout, publisher
         self._wake_up = attempt_task if publisher is None else None
         self._publish: Publish = outbox.push if publisher is None else publisher.publish_many
         self._calls = CallBatcher(self._record, self._wake, _late, timeout, BATCH)
@@ -69,7 +70,7 @@ class AsyncEnqueuer:
         Raises ``Rejection`` or ``OSError`` for a file of templates that is wrong or cannot be read.
         """
         redis = open_store(settings.store_url)  # not connected: it stands behind what prepares the calls
-        outbox, records = Outbox(redis, settings.secret_bytes), Records(redis, settings.retention_hours * 3600)
+        outbox, records = Outbox(redis, settings.number_keys), Records(redis, settings.retention_hours * 3600)
         store = AsyncStore(settings.store_url, [outbox.script, records.script])
         registry = load_registry(settings.templates)
         acceptance = Acceptance(registry, lambda: secrets.randbits(74), settings.only_to_numbers)
@@ -84,12 +85,10 @@ class AsyncEnqueuer:
         ``StoreUnavailable`` when the store did not answer in time: then enqueue the same job again, with its reference.
         """
         until = self._until()
-        message = self._acceptance.message(job, await self._outbox.now(until), test=test)
+        message = self.acceptance.message(job, await self._outbox.now(until), test=test)
         return Accepted.of(await self._calls.call(message, until))
 
-    async def enqueue_many(
-        self, jobs: AsyncIterable[SendJob | Rejection] | Iterable[SendJob | Rejection]
-    ) -> AsyncGenerator[Accepted | Refused, None]:
+    async def enqueue_many(self, jobs: AsyncIterable[Job] | Iterable[Job]) -> AsyncGenerator[Accepted | Refused, None]:
         """Accept any number of jobs, in any lanes, in bounded memory; yields one result a job, in their order.
 
         As ``Enqueuer.enqueue_many``, with jobs from an asynchronous or an ordinary iterable: at most two batches of 500 jobs are
@@ -114,7 +113,7 @@ class AsyncEnqueuer:
 
         Raises ``ReferenceTaken`` after the other jobs were accepted, and ``StoreUnavailable`` when a part may have been accepted.
         """
-        messages = self._acceptance.all_messages(list(jobs), await self._outbox.now(self._until()))
+        messages = self.acceptance.all_messages(list(jobs), await self._outbox.now(self._until()))
         recorded: list[Recorded] = []
         for start in range(0, len(messages), BATCH):
             recorded += await self._recorded(messages[start : start + BATCH])
@@ -165,12 +164,12 @@ class AsyncEnqueuer:
         return recorded
 
     async def _accepted(
-        self, place: int, jobs: Sequence[SendJob | Rejection], earlier: asyncio.Task[list[Accepted | Refused]] | None
+        self, place: int, jobs: Sequence[Job], earlier: asyncio.Task[list[Accepted | Refused]] | None
     ) -> list[Accepted | Refused]:
         """The results of a batch, which begins when the one before it has ended, so that its jobs stay behind those."""
         if earlier is not None:
             await asyncio.wait([earlier])
-        made = self._acceptance.made(jobs, await self._outbox.now(self._until()))
+        made = self.acceptance.made(jobs, await self._outbox.now(self._until()))
         return list(results(place, made, await self._recorded(messages_of(made))))
 
     async def _wake(self, recorded: Sequence[Recorded], until: float) -> None:
@@ -188,23 +187,24 @@ def _late() -> StoreUnavailable:
     return StoreUnavailable("the store did not answer (TimeoutError)")
 
 
-async def _batches(
-    jobs: AsyncIterable[SendJob | Rejection] | Iterable[SendJob | Rejection],
-) -> AsyncIterator[tuple[int, list[SendJob | Rejection]]]:
-    """Batches, each with the index of its first job."""
-    batch: list[SendJob | Rejection] = []
-    places = count(0, BATCH)
+async def each(jobs: AsyncIterable[Job] | Iterable[Job]) -> AsyncIterator[Job]:
+    """The jobs of either kind of iterable."""
     if isinstance(jobs, AsyncIterable):
         async for job in jobs:
-            batch.append(job)
-            if len(batch) == BATCH:
-                yield next(places), batch
-                batch = []
+            yield job
     else:
         for job in jobs:
-            batch.append(job)
-            if len(batch) == BATCH:
-                yield next(places), batch
-                batch = []
+            yield job
+
+
+async def _batches(jobs: AsyncIterable[Job] | Iterable[Job]) -> AsyncIterator[tuple[int, list[Job]]]:
+    """Batches, each with the index of its first job."""
+    batch: list[Job] = []
+    places = count(0, BATCH)
+    async for job in each(jobs):
+        batch.append(job)
+        if len(batch) == BATCH:
+            yield next(places), batch
+            batch = []
     if batch:
         yield next(places), batch

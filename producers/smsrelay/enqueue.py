@@ -75,7 +75,7 @@ class Enqueuer:
         self._outbox = outbox
         self._publisher = publisher
         self._records = records
-        self._acceptance = Acceptance(registry, random_bits, only_to)
+        self.acceptance = Acceptance(registry, random_bits, only_to)
         self._wake_up = attempt_task if one_redis else None
         self._timeout = timeout
 
@@ -87,7 +87,7 @@ class Enqueuer:
         """
         redis = open_store(settings.store_url)
         return cls(
-            Outbox(redis, settings.secret_bytes),
+            Outbox(redis, settings.number_keys),
             Publisher(settings.broker_url),
             load_registry(settings.templates),
             Records(redis, settings.retention_hours * 3600),
@@ -120,7 +120,7 @@ class Enqueuer:
         under_way: _Batch | None = None
         try:
             for place, batch in _batches(jobs):
-                made = self._acceptance.made(batch, self._now())
+                made = self.acceptance.made(batch, self._now())
                 draft = self._outbox.draft(messages_of(made), self._wake_up)
                 done, under_way = under_way, None
                 # Published before the next batch begins; a Redis that is broker too would make it wait behind that one.
@@ -138,7 +138,7 @@ class Enqueuer:
 
         Raises ``ReferenceTaken`` after the other jobs were accepted, and ``StoreUnavailable`` when a part may have been accepted.
         """
-        messages = self._acceptance.all_messages(list(jobs), self._now())
+        messages = self.acceptance.all_messages(list(jobs), self._now())
         recorded: list[Recorded] = []
         for start in range(0, len(messages), BATCH):
             with time_limit(self._timeout):
@@ -191,7 +191,7 @@ class Enqueuer:
             return self._outbox.now()
 
     def _recorded(self, job: SendJob, wake_up: WakeUp | None, *, test: bool = False) -> Recorded:
-        message = self._acceptance.message(job, self._outbox.now(), test=test)
+        message = self.acceptance.message(job, self._outbox.now(), test=test)
         [recorded] = self._outbox.record([message], wake_up)
         Accepted.of(recorded)
         return recorded

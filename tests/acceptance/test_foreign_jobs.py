@@ -61,6 +61,15 @@ def test_a_job_written_by_hand_is_delivered(relay: RelayProcess, broker: Connect
     _delivered_once(relay, job)
 
 
+@pytest.mark.parametrize("nothing", [None, [], {}], ids=["Go: null", "PHP: a list", "Lua: an object"])
+def test_a_job_with_nothing_spelled_in_another_language_is_delivered(
+    relay: RelayProcess, broker: Connection, nothing: Any
+) -> None:
+    job = _job() | {"params": nothing, "tags": nothing, "not_before": None}
+    _publish(broker, [[job], nothing, nothing])
+    _delivered_once(relay, job | {"params": []})
+
+
 def test_the_same_foreign_job_twice_sends_once(relay: RelayProcess, broker: Connection) -> None:
     job = _job()
     for _ in range(2):

@@ -1,13 +1,14 @@
 """Messages recorded in a real store, and the doors over it, for the tests of store, agenda and limiter."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from redis import Redis
 
 from smsrelay.broker.publisher import Publisher
 from smsrelay.contract.job import SendJob
+from smsrelay.contract.key_ring import KeyRing
 from smsrelay.contract.lanes import Lane
 from smsrelay.enqueue import Enqueuer
 from smsrelay.messages.transition import Transition
@@ -40,7 +41,9 @@ from smsrelay_worker.vendors.yisha.adapter import Yisha, YishaAccount
 from smsrelay_worker.vendors.yisha.credentials import AppCode
 from smsrelay_worker.vendors.yisha.http import open_session
 
-SECRET = b"a secret of sixteen characters"
+NUMBER_KEY = "a number key of the tests"
+NUMBER_KEYS = KeyRing(NUMBER_KEY.encode())
+CALLBACK_KEYS = KeyRing(b"a callback key of the tests")
 POLICY = load_policy(None)
 RETENTION = 3600.0
 LEASE = 60_000
@@ -49,7 +52,7 @@ ACCEPTED = Answer(Kind.ANSWERED, "0000", external_id="e1")
 
 
 def enqueuer(redis: Redis, url: str) -> Enqueuer:
-    return Enqueuer(Outbox(redis, SECRET), Publisher(url), {}, Records(redis, RETENTION))
+    return Enqueuer(Outbox(redis, NUMBER_KEYS), Publisher(url), {}, Records(redis, RETENTION))
 
 
 def reconciler(redis: Redis, url: str, vendor_url: str = "http://127.0.0.1:9", policy: Policy = POLICY) -> StatusPoller:
@@ -83,6 +86,7 @@ def sending(
     rate: float = 100_000.0,
     concurrency: int = 8,
     timeouts: Timeouts = TIMEOUTS,
+    only_to: Collection[str] | None = None,
 ) -> Sender:
     """A sender; ``url`` is the broker's, for what is given back."""
     limiter = RateLimiter(redis, rate, monotonic=monotonic)
@@ -91,7 +95,7 @@ def sending(
         limiter=limiter,
         recorder=recording(store, redis, timeouts, limiter, monotonic=monotonic),
         concurrency=concurrency,
-        secret=SECRET,
+        callback_keys=CALLBACK_KEYS,
         callback_base=None,
         callback_life=3600.0,
         timeouts=timeouts,
@@ -108,6 +112,7 @@ def sending(
             sandbox=Sandbox(store, Inbox(redis), Publisher(url), POLICY, timeouts.lease),
             policy=POLICY,
             timeouts=timeouts,
+            only_to=only_to,
             monotonic=monotonic,
         )
     )

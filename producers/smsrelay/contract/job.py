@@ -21,14 +21,14 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic.config import JsonDict
 
+from smsrelay.contract.absent import allow_absent, without_absent
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.message import Message, fresh_id, referenced_id
 from smsrelay.contract.parameter import PATTERN, fault, placed
 from smsrelay.contract.phone_number import e164
 from smsrelay.contract.rejection import Problem, Rejection
-from smsrelay.contract.tags import Tags, TagsField
+from smsrelay.contract.tags import TagsField, no_tags
 from smsrelay.contract.template import Registry
 from smsrelay.contract.version import Version
 
@@ -36,6 +36,7 @@ DEFAULT_APP = "default"  # of a job that names none; its record leaves the field
 
 MAX_LIFETIME = 7 * 24 * 3600  # seconds; an SMS that is older is of no use to anybody
 TEMPLATE_ID = r"^[A-Za-z0-9_\-]{1,32}$"
+_CONTAINERS = frozenset({"params", "tags"})  # empty ones are absent, as a list and as an object
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -55,21 +56,23 @@ def _carriable(value: str) -> str:
     return value
 
 
-# Of the JSON Schema: a description for all languages, and what validators check here.
-_SCHEMA: JsonDict = {
-    "description": "One SMS an app wants sent.",
-    "not": {
+def _describe(schema: dict[str, Any]) -> None:
+    """Of the JSON Schema: a description for all languages, and what validators check here."""
+    schema["description"] = "One SMS an app wants sent."
+    schema["not"] = {
         "required": ["expires_at", "expires_in"],
         "properties": {"expires_at": {"type": "string"}, "expires_in": {"type": "integer"}},
-    },
-}
+    }
+    allow_absent(schema, _CONTAINERS)
+
+
 Parameter = Annotated[
     str, Field(min_length=1, max_length=500, json_schema_extra={"pattern": PATTERN}), AfterValidator(_carriable)
 ]
 Instant = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_no_bare_number)]
 
 
-class SendJob(BaseModel, strict=True, frozen=True, extra="forbid", hide_input_in_errors=True, json_schema_extra=_SCHEMA):
+class SendJob(BaseModel, strict=True, frozen=True, extra="forbid", hide_input_in_errors=True, json_schema_extra=_describe):
     """One SMS an app wants sent. Making it checks every field and raises ``Rejection``, which lists all that is wrong.
 
     Required:
@@ -145,7 +148,9 @@ class SendJob(BaseModel, strict=True, frozen=True, extra="forbid", hide_input_in
     expires_at: Instant | None = Field(default=None, description="Not submitted after this instant.")
     expires_in: int | None = Field(default=None, ge=1, le=MAX_LIFETIME, description="The same, in seconds from now.")
     not_before: Instant | None = Field(default=None, description="Not submitted before this instant.")
-    tags: TagsField = Field(default_factory=Tags, repr=False, description="Short pairs that come back in lookups and outcomes.")
+    tags: TagsField = Field(
+        default_factory=no_tags, repr=False, description="Short pairs that come back in lookups and outcomes."
+    )
 
     @model_validator(mode="wrap")
     @classmethod
@@ -159,8 +164,11 @@ class SendJob(BaseModel, strict=True, frozen=True, extra="forbid", hide_input_in
 
     @classmethod
     def decode(cls, wire: object) -> Self:
-        """Read a job off the wire; raises ``Rejection`` naming each wrong field."""
-        return cls.model_validate(wire)
+        """Read a job off the wire; raises ``Rejection`` naming each wrong field.
+
+        Wider than the constructor: an optional field may be ``null``, and empty params or tags ``[]`` or ``{}``.
+        """
+        return cls.model_validate(without_absent(wire, _OPTIONAL, _CONTAINERS))
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """A copy with changed fields, which are checked as in a new job; pydantic's own method would not check them."""
@@ -215,7 +223,7 @@ class SendJob(BaseModel, strict=True, frozen=True, extra="forbid", hide_input_in
             reference=self.reference,
             expires_at=expires_at,
             not_before=not_before,
-            tags=tuple(self.tags.items()),
+            tags=self.tags.pairs,
             test=test,
         )
 
@@ -235,6 +243,9 @@ class SendJob(BaseModel, strict=True, frozen=True, extra="forbid", hide_input_in
         if self.expires_in is not None:
             return now + self.expires_in * 1000
         return max(now, not_before or 0) + (lane or Lane.OTP).default_lifetime * 1000
+
+
+_OPTIONAL = frozenset(name for name, field in SendJob.model_fields.items() if not field.is_required())
 
 
 def _epoch_ms(instant: datetime | None) -> int | None:

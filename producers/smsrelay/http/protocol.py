@@ -25,6 +25,8 @@ _STATUS = {
     ConnectionRefusal.TOO_MANY_OF_ADDRESS: b"503 Service Unavailable",
 }
 
+_OF_UPGRADE = {b"connection", b"upgrade", b"http2-settings"}  # headers of a request that offers another protocol
+
 
 class _Refused(Exception):
     """Raised in a parser callback to stop parsing and refuse the connection."""
@@ -118,8 +120,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         complete = self._complete
         self._arrived = self._fed + len(data)
         try:
-            self.parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            self._feed(data)
+        except httptools.HttpParserError as error:
             refused = error.__context__  # raised by one of the callbacks below
             self.refuse(refused.refusal if isinstance(refused, _Refused) else ConnectionRefusal.MALFORMED)
             return
@@ -135,6 +137,24 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         elif self._in_body and self._fed > self._limits.message_bytes:
             self.refuse(ConnectionRefusal.BODY_TOO_LARGE)
 
+    def _feed(self, data: bytes) -> None:
+        """Feed the parser. It skips the body of a request that asks for another protocol, so it gets that head again without."""
+        while data:
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as asked:
+                data = self._head_without_upgrade() + data[asked.args[0] :]
+                self.parser = httptools.HttpRequestParser(self)
+            else:
+                return
+
+    def _head_without_upgrade(self) -> bytes:
+        """The head that was parsed, without its offer of another protocol, which a server may ignore (RFC 9110, section 7.8)."""
+        close = b"connection: close\r\n" if any(map(_closes, self.headers)) else b""
+        kept = b"".join(b"%b: %b\r\n" % header for header in self.headers if header[0] not in _OF_UPGRADE)
+        version = self.parser.get_http_version().encode()
+        return b"%b %b HTTP/%b\r\n%b%b\r\n" % (self.parser.get_method(), self.url, version, kept, close)
+
     def on_message_begin(self) -> None:
         """Parser callback: a head begins."""
         self._in_head, self._in_body, self._fed = True, False, 0
@@ -147,13 +167,23 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             raise _Refused(ConnectionRefusal.HEAD_TOO_LARGE)
         if len(self.pipeline) >= self._limits.pipelined:
             raise _Refused(ConnectionRefusal.PIPELINED)
-        super().on_headers_complete()
+        if self.parser.get_method() == b"CONNECT":  # we are no proxy
+            raise _Refused(ConnectionRefusal.MALFORMED)
+        if not self.parser.should_upgrade():  # otherwise it is parsed again
+            super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """Parser callback: the request is complete."""
+        if self.parser.should_upgrade():
+            return
         self._in_body = False
         self._complete += 1
         super().on_message_complete()
 
     def _head_bytes(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+
+
+def _closes(header: tuple[bytes, bytes]) -> bool:
+    name, value = header
+    return name == b"connection" and b"close" in value.lower()

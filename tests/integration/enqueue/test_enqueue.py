@@ -13,6 +13,7 @@ import pytest
 from redis import Redis
 
 from smsrelay.contract.job import SendJob
+from smsrelay.contract.key_ring import KeyRing
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.message import referenced_id
 from smsrelay.contract.rejection import Rejection
@@ -26,7 +27,7 @@ from smsrelay.store.outbox import Outbox
 from tests.support.queues import published_ids, queued
 from tests.support.waiting import eventually
 
-SECRET = "0123456789abcdef"
+KEYS = KeyRing(b"0123456789abcdef")
 NUMBER, CODE = "+8613800138000", "739148"
 THREADS = 8
 
@@ -36,7 +37,7 @@ def job(**changes: object) -> SendJob:
 
 
 def settings(store_url: str, broker_url: str) -> ProducerSettings:
-    return ProducerSettings(_env_file=None, secret=SECRET, store_url=store_url, broker_url=broker_url)
+    return ProducerSettings(_env_file=None, number_keys=KEYS, store_url=store_url, broker_url=broker_url)
 
 
 @pytest.fixture
@@ -241,6 +242,29 @@ def test_a_worker_that_records_a_job_does_not_publish_it(broker_away: Enqueuer, 
     assert outbox(redis) == [recorded.message.message_id]
 
 
+def test_tags_are_fields_of_the_record_and_no_content_of_the_reference(enqueuer: Enqueuer, redis: Redis) -> None:
+    message_id = enqueuer.enqueue(job(reference="r", tags={"order": "4711", "shop": "上海"})).message_id
+    again = enqueuer.enqueue(job(reference="r", tags={"order": "other"}))
+    assert (again.message_id, again.new) == (message_id, False)
+    record = Record.decode(message_id, redis.hgetall(keys.message(message_id)))
+    assert record.tags == {"order": "4711", "shop": "上海"}
+    assert record.test is False
+
+
+def test_a_record_without_tags_has_no_field_for_them(enqueuer: Enqueuer, redis: Redis) -> None:
+    message_id = enqueuer.enqueue(job()).message_id
+    assert set(redis.hkeys(keys.message(message_id))) == {"state", "try", "rev", "len", "at", "exp", "lane", "tpl", "who"}
+
+
+def test_a_test_message_is_marked_in_its_record(valkey_url: str, redis: Redis) -> None:
+    recording = Outbox(open_store(valkey_url), KEYS)
+    message = job(reference="r", tags={"order": "1"}).accept(recording.now(), {}, lambda: 7, test=True)
+    recording.record([message])
+    recording.close()
+    record = Record.decode(message.message_id, redis.hgetall(keys.message(message.message_id)))
+    assert (record.test, record.tags, record.reference) == (True, {"order": "1"}, "r")
+
+
 def test_without_the_store_nothing_is_accepted(valkey_url: str, redis: Redis, closed_port: int) -> None:
     with Enqueuer.connect(settings(f"redis://127.0.0.1:{closed_port}/0", valkey_url)) as enqueuer:
         for attempt in (lambda: enqueuer.enqueue(job()), lambda: enqueuer.enqueue_all([job()]), lambda: enqueuer.record(job())):
@@ -274,7 +298,7 @@ def test_a_store_that_forgot_the_script_is_given_it_again(enqueuer: Enqueuer, re
 
 def test_recording_a_message_twice_writes_it_once(valkey_url: str, redis: Redis) -> None:
     with open_store(valkey_url) as client:
-        outbox_ = Outbox(client, SECRET.encode())
+        outbox_ = Outbox(client, KEYS)
         message = job(reference="r").accept(outbox_.now(), {}, lambda: 0)
         first, second = outbox_.record([message, message])
     assert (first.new, second.new, second.same, second.wake) == (True, False, True, True)
@@ -283,7 +307,7 @@ def test_recording_a_message_twice_writes_it_once(valkey_url: str, redis: Redis)
 
 def test_a_message_that_expires_while_it_is_recorded_is_recorded_all_the_same(valkey_url: str, redis: Redis) -> None:
     with open_store(valkey_url) as client:
-        outbox_ = Outbox(client, SECRET.encode())
+        outbox_ = Outbox(client, KEYS)
         late = replace(job().accept(outbox_.now(), {}, lambda: 0), expires_at=outbox_.now() - 1)
         [recorded] = outbox_.record([late])
     assert recorded.new

@@ -256,3 +256,32 @@ def test_more_connections_than_files_leave_the_server_able_to_serve() -> None:
 )
 def test_a_caller_is_an_ipv4_address_or_a_network_of_ipv6(address: str, network: str) -> None:
     assert caller_network(address) == network
+
+
+OFFER = b"connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA\r\n"
+
+
+@pytest.mark.parametrize(
+    "request_", [WHOLE, b"POST /x HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"]
+)
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+def test_an_offer_of_another_protocol_is_ignored_and_the_body_is_read(port: int, request_: bytes, size: int) -> None:
+    """As the HTTP client of Java's library sends it with its first request over http://."""
+    offered = request_.replace(b"host: a\r\n", b"host: a\r\n" + OFFER)
+    last = offered.replace(b"connection: ", b"connection: close, ")
+    sent = offered + request_ + last
+    received = exchange(port, *(sent[at : at + size] for at in range(0, len(sent), size)))
+    assert received.count(b"HTTP/1.1 200 OK") == received.count(b"\r\n\r\n3") == 3
+    assert b"\r\nupgrade" not in received.lower()
+
+
+def test_a_request_with_such_an_offer_has_the_same_limits(port: int) -> None:
+    long = b"POST /x HTTP/1.1\r\n" + OFFER + b"f: " + b"x" * LIMITS.head_bytes + b"\r\n\r\n"
+    assert exchange(port, long).startswith(b"HTTP/1.1 431 ")
+    large = b"POST /x HTTP/1.1\r\n" + OFFER + b"content-length: 1000000\r\n\r\n" + b"x" * 20_000
+    assert exchange(port, large).startswith(b"HTTP/1.1 413 ")
+    assert served(port)
+
+
+def test_a_request_for_a_tunnel_is_answered_400(port: int) -> None:
+    assert exchange(port, b"CONNECT a:443 HTTP/1.1\r\nhost: a\r\n\r\n").startswith(b"HTTP/1.1 400 ")

@@ -15,13 +15,16 @@ from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
 from smsrelay.messages.cancel import cancelled
 from smsrelay.messages.record import Record
-from smsrelay.messages.transition import Transition
+from smsrelay.messages.sinks import WEBHOOK, sink_name
+from smsrelay.messages.transition import Transition, Wake
 from smsrelay.store import keys
 from smsrelay.store.records import HOLD, Reading, Records
 from smsrelay_worker.messages import lifecycle
 from smsrelay_worker.messages.attempt_result import answered
+from smsrelay_worker.messages.outcome import Outcome
 from smsrelay_worker.messages.reports import reported
 from smsrelay_worker.policy.model import Action
+from smsrelay_worker.store.published_sinks import PublishedSinks
 from smsrelay_worker.vendors.base import Answer, Kind
 from smsrelay_worker.vendors.yisha.documented_codes import GUIDE_CODES
 from tests.support.messages import LEASE, POLICY, RETENTION, enqueuer, job
@@ -36,6 +39,16 @@ ANSWERS = st.one_of(
 )
 
 
+TOLD = {State.DELIVERED, State.FAILED, State.EXPIRED, State.UNKNOWN, State.CANCELLED, State.SUBMITTED, State.RETRYING}
+
+
+class OneSink:
+    """Tells one sink of everything."""
+
+    def outbox(self, app: str, state: State) -> str | None:
+        return sink_name(app, WEBHOOK) if state in TOLD else None
+
+
 class OneMessage(RuleBasedStateMachine):
     """One message, a clock that only we move, and what an outside judge would write down."""
 
@@ -45,7 +58,7 @@ class OneMessage(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.redis.flushdb()
-        self.store = Records(self.redis, RETENTION)
+        self.told: list[str] = []
         self.passed = 0  # ms
         self.begun: Counter[int] = Counter()
         self.in_flight: list[Record] = []
@@ -54,8 +67,11 @@ class OneMessage(RuleBasedStateMachine):
         self.delivered = False
         self.old: Record | None = None
 
-    @initialize(lane=st.sampled_from(Lane), lifetime=st.sampled_from([60, 3600, 86400]))
-    def accept(self, lane: Lane, lifetime: int) -> None:
+    @initialize(lane=st.sampled_from(Lane), lifetime=st.sampled_from([60, 3600, 86400]), asks=st.booleans())
+    def accept(self, lane: Lane, lifetime: int, asks: bool) -> None:
+        """The store is asked for the sink (``asks``), or the process knows it."""
+        PublishedSinks(self.redis).publish({"default": dict.fromkeys(TOLD, sink_name("default", WEBHOOK))} if asks else {})
+        self.store = Records(self.redis, RETENTION, None if asks else OneSink())
         self.message_id = enqueuer(self.redis, self.url).enqueue(job(lane, expires_in=lifetime)).message_id
         self.lane = lane
 
@@ -194,6 +210,25 @@ class OneMessage(RuleBasedStateMachine):
         if record.state in {State.QUEUED, State.RETRYING, State.SUBMITTING, State.UNCERTAIN}:
             assert self.redis.exists(keys.payload(self.message_id))
 
+    @invariant()
+    def the_outbox_holds_what_was_told_and_nothing_that_did_not_happen(self) -> None:
+        assert self.outbox() == sorted(self.told)
+
+    @invariant()
+    def the_last_outcome_can_be_told_again_as_it_was(self) -> None:
+        last = Outcome.last_of(self.record())
+        assert (last.encode() if last else None) == (self.told[-1] if self.told else None)
+
+    @invariant()
+    def a_message_that_is_final_has_told_it_last(self) -> None:
+        record, last = self.record(), Outcome.last_of(self.record())
+        if record.state.final:
+            assert last is not None
+            assert last.state is record.state
+
+    def outbox(self) -> list[str]:
+        return sorted(self.redis.zrange(keys.outcomes(sink_name("default", WEBHOOK)), 0, -1))
+
     def held(self) -> list[object]:
         """What the store keeps of the message beside its record."""
         sets = [keys.AGENDA, keys.outbox(self.lane), keys.DEAD, keys.EXPIRED]
@@ -216,6 +251,12 @@ class OneMessage(RuleBasedStateMachine):
         change = self.store.change(self.message_id, on)
         assert change is not None
         assert change.after == self.record(), "what a transition makes of a record is known without reading it"
+        if change.transition is not None and change.transition.is_outcome:
+            moved, line = change.transition, change.after.timeline[-1]
+            assert (moved.state, moved.wake is Wake.KEEP, moved.silent) == (line.state, False, False)
+            revision = change.after.revision
+            outcome = Outcome(self.message_id, revision, line.state, line.attempt, line.code, line.rule, line.at)
+            self.told.append(outcome.encode())
         return change.transition
 
 

@@ -70,3 +70,20 @@ def test_an_id_that_is_no_uuid_is_replaced_by_the_same_uuid_each_time() -> None:
 @pytest.mark.parametrize("embed", [None, {}, {"callbacks": [{"task": "celery.map"}], "chord": {"task": "x"}}])
 def test_tasks_to_call_after_a_task_are_dropped(embed: Any) -> None:
     assert allowed_body([["a"], {"b": 1}, embed]) == ([["a"], {"b": 1}], {}, {})
+
+
+@pytest.mark.parametrize("args", [None, [], {}], ids=str)
+@pytest.mark.parametrize("kwargs", [None, [], {}], ids=str)
+@pytest.mark.parametrize("embed", [None, [], {}], ids=str)
+def test_nothing_is_nothing_in_any_languages_spelling(args: Any, kwargs: Any, embed: Any) -> None:
+    for said, payload in ((headers(), [args, kwargs, embed]), ({}, headers(args=args, kwargs=kwargs))):
+        assert why_invalid(said, payload) is None
+        assert allowed_body(payload) == ([[], {}], {}, {})
+
+
+@pytest.mark.parametrize(
+    "body",
+    [[{"0": "job"}, {}, {}], [[], ["job"], {}], [[], {}, ["x"]], ["job", {}, {}], [[], "", {}], [[], 0, {}], [False, {}, {}]],
+)
+def test_what_is_of_another_shape_and_not_empty_is_invalid(body: Any) -> None:
+    assert why_invalid(headers(), body) is not None

@@ -26,6 +26,7 @@ SECOND, DAY = 1000, 86_400_000
 WIRE: dict[str, Any] = {"v": 1, "to": "+8613800138000", "template": "0000000", "lane": "otp"}
 MARK = "\N{SNOWMAN}"  # stands in no text of ours
 FIELDS = tuple(SendJob.model_fields)
+OPTIONAL = sorted({*FIELDS} - {"to", "template"})
 SCHEMA = Draft202012Validator(SendJob.model_json_schema())
 
 zones = st.integers(-840, 840).map(lambda minutes: timezone(timedelta(minutes=minutes)))
@@ -51,6 +52,7 @@ fields_of_jobs = st.fixed_dictionaries(
         "lane": st.sampled_from(Lane),
         "app": st.from_regex(r"[A-Za-z0-9_.\-]{1,64}", fullmatch=True),
         "reference": printable,
+        "tags": st.dictionaries(st.from_regex(r"[A-Za-z0-9_.\-]{1,20}", fullmatch=True), st.just("4711"), max_size=5),
         "not_before": instants,
     },
 )
@@ -225,7 +227,10 @@ def test_what_is_no_single_mobile_number_is_refused(written: str) -> None:
         ({"not_before": True}, "not_before"),
         ({"v": 2}, "v"),
         ({"v": "1"}, "v"),
-        ({"v": None}, "v"),
+        ({"template": None}, "template"),
+        ({"priority": None}, "priority"),
+        ({"lane": []}, "lane"),
+        ({"tags": [["order", "4711"]]}, "tags"),
         ({"priority": "high"}, "priority"),
         ({"self": "x"}, "self"),
         ({"13800138000": ""}, "(unnamed field)"),
@@ -380,6 +385,29 @@ def test_what_needs_neither_clock_nor_numbering_tables_the_schema_refuses_as_the
     assert not SCHEMA.is_valid(WIRE | fields)
 
 
+@given(st.dictionaries(st.sampled_from(OPTIONAL), st.none(), min_size=1))
+def test_null_is_an_absent_optional_field(absent: dict[str, Any]) -> None:
+    told = {name: value for name, value in WIRE.items() if name not in absent}
+    assert SendJob.decode(WIRE | absent) == SendJob.decode(told)
+
+
+@pytest.mark.parametrize("name", ["params", "tags"])
+@pytest.mark.parametrize("written", [None, [], {}], ids=str)
+def test_nothing_in_a_list_or_an_object_is_nothing_in_any_languages_spelling(name: str, written: Any) -> None:
+    assert SendJob.decode(WIRE | {name: written}) == SendJob.decode(WIRE)
+
+
+@given(st.dictionaries(st.sampled_from(FIELDS), st.sampled_from([None, [], {}, [[]], [None], {"0": []}, 0, False, ""])))
+def test_schema_and_door_agree_on_what_is_absent(fields: dict[str, Any]) -> None:
+    wire = WIRE | fields
+    try:
+        SendJob.decode(wire)
+    except Rejection:
+        assert not SCHEMA.is_valid(wire) or fields.get("to") == ""  # what a number is only the door knows
+    else:
+        SCHEMA.validate(wire)
+
+
 def test_a_wrong_shape_is_told_in_words_of_json() -> None:
     assert refused({"params": "394021"}) == {"params": "must be a list"}
     with pytest.raises(Rejection, match="must be an object"):
@@ -453,6 +481,18 @@ def test_the_schema_shows_what_the_wire_takes() -> None:
     assert schema["additionalProperties"] is False
     assert set(schema["properties"]) == set(FIELDS)
     assert {"type": "string", "format": "date-time"} in schema["properties"]["expires_at"]["anyOf"]
+    assert [name for name in FIELDS if {"type": "null"} in schema["properties"][name].get("anyOf", [])] == [
+        name for name in FIELDS if name in OPTIONAL
+    ]
+
+
+def test_a_test_message_never_has_the_id_of_a_live_one() -> None:
+    sent = job(app="shop", reference="r1", tags={"order": "4711"})
+    live, test = (sent.accept(NOW, {}, lambda: 7, test=test) for test in (False, True))
+    assert (live.test, test.test) == (False, True)
+    assert live.message_id != test.message_id
+    assert test.message_id == sent.accept(NOW, {}, lambda: 8, test=True).message_id
+    assert (test.app, test.reference, test.tags) == ("shop", "r1", (("order", "4711"),))
 
 
 def test_an_accepted_job_keeps_its_content() -> None:

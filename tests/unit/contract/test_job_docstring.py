@@ -22,7 +22,9 @@ def explained() -> dict[str, str]:
 
 def limits(name: str) -> Iterator[Any]:
     """Numbers that bound a field or, of a list, each of its values."""
-    found = [*FIELDS[name].metadata, *(SendJob.model_json_schema()["properties"][name].get("items") or {}).items()]
+    options = SendJob.model_json_schema()["properties"][name].get("anyOf", [])
+    of_items = [limit for option in options for limit in option.get("items", {}).items()]
+    found = [*FIELDS[name].metadata, *of_items]
     for bound in found:
         match bound:
             case Ge(ge=number) | Le(le=number) | MinLen(min_length=number) | MaxLen(max_length=number):

@@ -95,6 +95,13 @@ def test_a_message_of_the_vendor_is_held_in_one_short_field_and_read_back(attemp
     assert record().vendor_message is None
 
 
+def test_tags_the_mark_of_a_test_and_the_last_outcome_are_read() -> None:
+    told = record(test="1", out="12:9", **{"g.order": "4711", "g.a.b": "x"})
+    assert (told.tags, told.test, told.outcome) == ({"order": "4711", "a.b": "x"}, True, (12, 9))
+    plain = record()
+    assert (plain.tags, plain.test, plain.outcome) == ({}, False, None)
+
+
 def test_an_emptied_due_time_is_none() -> None:
     assert record(due="").due is None
 

@@ -1,10 +1,12 @@
 """What workers report of their settings, and where they differ."""
 
+import hashlib
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
+from smsrelay.contract.key_ring import KeyRing
 from smsrelay_worker.operations.doctor.finding import Severity
 from smsrelay_worker.operations.doctor.workers import HERE, examine_workers
 from smsrelay_worker.settings import WorkerSettings
@@ -14,7 +16,7 @@ from smsrelay_worker.store.worker_registry import WorkerProcess
 
 GIVEN = SharedSettings("0.1.0", 100.0, "submits", 300.0, 72.0, "0011aabb", "none", "none")
 _APPCODE = "an appcode of some length"
-_SECRET = "0123456789abcdef-secret"
+_KEYS = {"number_keys": "0123456789abcdef-number", "callback_keys": "0123456789abcdef-callback"}
 
 
 def process(name: str, given: SharedSettings | None) -> WorkerProcess:
@@ -25,7 +27,7 @@ def process(name: str, given: SharedSettings | None) -> WorkerProcess:
 def settings(tmp_path: Path) -> WorkerSettings:
     policy = tmp_path / "policy.toml"
     policy.write_text("one")
-    return WorkerSettings(_env_file=None, secret=_SECRET, appcode=_APPCODE, rate=50, policy=policy)
+    return WorkerSettings(_env_file=None, **_KEYS, appcode=_APPCODE, rate=50, policy=policy)
 
 
 def test_a_configuration_tells_files_apart_by_their_content(settings: WorkerSettings) -> None:
@@ -35,12 +37,23 @@ def test_a_configuration_tells_files_apart_by_their_content(settings: WorkerSett
     after = shared_settings(settings)
     assert before.policy != after.policy
     assert replace(before, policy=after.policy) == after
-    assert before.templates == "none"
+    assert (before.templates, before.apps) == ("none", "none")
+
+
+def test_an_apps_file_is_told_apart_by_its_content_and_only_with_the_key(settings: WorkerSettings, tmp_path: Path) -> None:
+    file = tmp_path / "apps.toml"
+    file.write_text("[shop]", "utf-8")
+    given = settings.model_copy(update={"apps": file})
+    one = shared_settings(given).apps
+    assert one not in {"none", hashlib.sha256(b"[shop]").hexdigest()[:12]}
+    assert shared_settings(given.model_copy(update={"callback_keys": KeyRing(b"another key of some length")})).apps != one
+    file.write_text("[crm]", "utf-8")
+    assert shared_settings(given).apps != one
 
 
 def test_a_configuration_holds_no_secret(settings: WorkerSettings) -> None:
     told = str(asdict(shared_settings(settings)))
-    assert _SECRET not in told
+    assert [key for key in _KEYS.values() if key in told] == []
     assert _APPCODE not in told
 
 

@@ -52,9 +52,10 @@ class KnownKeys:
     async def _read(self, key_id: str) -> _Known:
         began = asyncio.get_running_loop().time()
         commands = [read_command(key_id), ("TIME",)]
-        wire, (seconds, _) = await self._store.execute(commands, began + self._timeout)
+        wire, (seconds, micros) = await self._store.execute(commands, began + self._timeout)
         key = read_answer(key_id, wire)
-        known = _Known(key, key is not None and not key.ended(int(seconds) * 1000), began)
+        now = int(seconds) * 1000 + int(micros) // 1000
+        known = _Known(key, key is not None and not key.ended(now), began)
         if key is not None:
             self._known[key_id] = known
         else:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from smsrelay.contract.job import SendJob
 from smsrelay.contract.lanes import Lane
@@ -67,12 +67,19 @@ class Timeline(BaseModel):
     next: str | None = Field(description="What comes next, in a sentence; null for a final message.")
 
 
+def _really_true(value: object) -> object:
+    """Refuses 1, which a literal takes for true."""
+    if value is not True:
+        raise ValueError("must be true")
+    return value
+
+
 class Feedback(BaseModel):
     """What the app learned after the delivery."""
 
     model_config = _Frozen
 
-    used: Literal[True] = Field(description="The recipient used the code.")
+    used: Annotated[Literal[True], BeforeValidator(_really_true)] = Field(description="The recipient used the code.")
 
 
 class FieldProblem(BaseModel):

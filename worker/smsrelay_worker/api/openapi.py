@@ -70,7 +70,12 @@ def _success(success: Success) -> dict[str, Any]:
         "description": success.text,
         **({"headers": headers} if headers else {}),
         "content": {"application/json": {"schema": _reference(success.model)}},
+        **({"links": {name: _link(name) for name in success.leads_to}} if success.leads_to else {}),
     }
+
+
+def _link(operation: str) -> dict[str, Any]:
+    return {"operationId": operation, "parameters": {"id": "$response.body#/id"}}
 
 
 def _problem(status: int, codes: Sequence[ProblemCode]) -> dict[str, Any]:

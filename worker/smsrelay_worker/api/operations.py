@@ -17,6 +17,7 @@ _JOB = (Code.OTHER_APP, Code.LANE_NOT_ALLOWED, Code.NUMBER_NOT_ALLOWED)
 _QUOTA = (Code.QUOTA_MINUTE, Code.QUOTA_DAY)
 _LOCATION = {"Location": "Path of the message."}
 _REPLAYED = {"Idempotent-Replayed": "true"}
+_NEXT = ("show", "timeline", "cancel", "feedback")
 _REFERENCE = {
     "name": "reference",
     "in": "query",
@@ -41,6 +42,7 @@ class Success:
     model: type[BaseModel]
     text: str
     headers: Mapping[str, str] = field(default_factory=dict)
+    leads_to: tuple[str, ...] = ()  # operations that take the id in its body
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +78,10 @@ OPERATIONS = (
         body=SendJob,
         parameters=(_IDEMPOTENCY_KEY,),
         successes=(
-            Success(202, models.AcceptedMessage, "Accepted: recorded, and sure to reach exactly one final state.", _LOCATION),
-            Success(200, models.AcceptedMessage, "The same reference was accepted before.", {**_LOCATION, **_REPLAYED}),
+            Success(
+                202, models.AcceptedMessage, "Accepted: recorded, and sure to reach exactly one final state.", _LOCATION, _NEXT
+            ),
+            Success(200, models.AcceptedMessage, "The same reference was accepted before.", {**_LOCATION, **_REPLAYED}, _NEXT),
         ),
         problems=(*_BODY, *_JOB, *_QUOTA, Code.REFERENCE_TAKEN),
     ),

@@ -105,8 +105,11 @@ class Chunk:
                 self._end(reading.record, f"nothing to start: {reading.record.state.value}")
             elif reading.record.test:
                 tests.append(reading)
-            else:
+            elif context.may_text(reading):
                 self._waiting[message_id] = reading
+            else:
+                context.records.change(message_id, lambda now: lifecycle.not_listed(now.record), reading)
+                self._end(reading.record, lifecycle.NOT_LISTED)
         for result in context.sandbox.attempt(tests) if tests else ():
             self._outcomes[result.message_id] = result
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from smsrelay.broker.task_message import NAMES, ORIGIN, protocol_headers
+from smsrelay.contract.absent import is_empty
 
 _NOT_SHOWN = "(not shown)"
 _MAX_SHOWN = 500  # characters of the text shown in place of the arguments
@@ -32,9 +33,9 @@ def why_invalid(headers: Mapping[str, Any], payload: object) -> str | None:
         args, kwargs, embed = payload
     else:
         return "no Celery task: the body is not [args, kwargs, embed]"
-    if not isinstance(args, list | tuple):
+    if not (isinstance(args, list | tuple) or is_empty(args)):
         return "args is not a list"
-    if not isinstance(kwargs, Mapping | None) or not isinstance(embed, Mapping | None):
+    if not all(isinstance(given, Mapping) or is_empty(given) for given in (kwargs, embed)):
         return "kwargs or embed is not an object"
     return None
 

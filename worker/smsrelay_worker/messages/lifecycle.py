@@ -16,6 +16,7 @@ from smsrelay_worker.vendors.base import DEADLINE_PASSED, Answer, Kind
 
 REPLAY = "replay"
 HALTED = "halted"
+NOT_LISTED = "not in only_to"
 _FOLDED_FROM = 60  # lines
 ENDS = {
     Action.DELIVERED: State.DELIVERED,
@@ -159,6 +160,13 @@ def expired(record: Record, policy: Policy) -> Transition:
         wake = _deadline(record, policy)
         return Transition(State.UNCERTAIN, record.attempt, wake, record.attempt, rule="expired")
     return Transition(State.EXPIRED, record.attempt, Wake.NEVER, record.attempt, rule="expired")
+
+
+def not_listed(record: Record) -> Transition | None:
+    """End a queued message whose number the workers are not to text (``SMSRELAY_ONLY_TO``)."""
+    if record.state is not State.QUEUED:
+        return None
+    return Transition(State.FAILED, record.attempt, Wake.NEVER, record.attempt, rule=NOT_LISTED)
 
 
 def noted(

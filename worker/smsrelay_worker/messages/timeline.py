@@ -22,6 +22,7 @@ _PLAIN = {
     "no report in time": "no report came before the report deadline",
     "too late": "its deadline passed before the submit; nothing was sent",
     "expired": "past its deadline; will not be submitted",
+    "not in only_to": "SMSRELAY_ONLY_TO of the workers does not list its number; nothing was submitted",
     "replay": "an operator asked for another attempt",
     "test": "a test message: nothing was submitted to the vendor; its number decides what is reported",
     "by the app": "cancelled by the app before anything was submitted",

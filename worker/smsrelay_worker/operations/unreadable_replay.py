@@ -13,6 +13,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from smsrelay.contract.absent import is_empty
 from smsrelay.contract.event import StatusEvent
 from smsrelay.contract.job import SendJob
 from smsrelay.contract.lanes import STATUS_QUEUE
@@ -106,11 +107,15 @@ def unwrapped(wire: Any) -> Any:
         properties = wire.get("properties")
         encoded = isinstance(properties, dict) and properties.get("body_encoding") == "base64"
         return unwrapped(json.loads(base64.b64decode(wire["body"]) if encoded else wire["body"]))
-    if isinstance(wire, list) and len(wire) == 3 and isinstance(wire[1], dict):
-        return _argument(wire[0], wire[1])
-    if isinstance(wire, dict) and isinstance(wire.get("kwargs", {}), dict) and wire.keys() & {"args", "kwargs"}:
+    if isinstance(wire, list) and len(wire) == 3 and _is_kwargs(wire[1]):
+        return _argument(wire[0], wire[1] or {})
+    if isinstance(wire, dict) and _is_kwargs(wire.get("kwargs")) and wire.keys() & {"args", "kwargs"}:
         return _argument(wire.get("args") or [], wire.get("kwargs") or {})
     return wire
+
+
+def _is_kwargs(value: Any) -> bool:
+    return isinstance(value, dict) or is_empty(value)
 
 
 def _argument(args: Any, kwargs: dict[str, Any]) -> Any:

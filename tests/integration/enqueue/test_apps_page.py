@@ -1,4 +1,4 @@
-"""docs/enqueuing.md: every block of Python runs as it stands and prints what the page shows; the FastAPI recipe works.
+"""docs/apps.md: every block of Python runs as it stands and prints what the page shows; the FastAPI recipe works.
 
 Strict type checkers read the same blocks in tests/integration/contract/test_types.py.
 """
@@ -20,7 +20,7 @@ from tests.support.pages import blocks, text_of
 from tests.support.relay_process import clean_environment
 from tests.support.waiting import eventually
 
-PAGE = "docs/enqueuing.md"
+PAGE = "docs/apps.md"
 PROGRAMS = [block for block in blocks(PAGE, "python") if "FastAPI" not in block]
 [RECIPE] = [block for block in blocks(PAGE, "python") if "FastAPI" in block]
 SHOWN = re.findall(r"^```python\n(.*?)^```\n\n```text\n(.*?)^```$", text_of(PAGE), re.MULTILINE | re.DOTALL)
@@ -29,7 +29,7 @@ UUID = re.compile(r"(?<=^accepted) [0-9a-f-]{36}", re.MULTILINE)
 
 
 def environment(url: str) -> dict[str, str]:
-    named = {"STORE_URL": url, "BROKER_URL": url, "SECRET": "0123456789abcdef", "ENQUEUE_TIMEOUT": "1"}
+    named = {"STORE_URL": url, "BROKER_URL": url, "NUMBER_KEYS": "0123456789abcdef", "ENQUEUE_TIMEOUT": "1"}
     return clean_environment() | {f"SMSRELAY_{name}": value for name, value in named.items()}
 
 

@@ -1,0 +1,214 @@
+"""Testing an app that enqueues: what it would send is recorded, and no store or broker is needed.
+
+With pytest the fixture ``smsrelay_outbox`` is there once smsrelay is installed:
+
+    def test_a_login_sends_a_code(client, smsrelay_outbox):
+        client.post("/codes", json={"id": 1, "phone": "13912345678"})
+        [job] = smsrelay_outbox.jobs
+        assert (job.to, job.template) == ("+8613912345678", "0000000")
+
+Without pytest, ``recorded_sms()`` gives the same as a context.
+
+Every ``Enqueuer`` and ``AsyncEnqueuer`` of the process, however it was made, then accepts and refuses exactly what it would in
+production: ``Rejection`` for a job that is wrong by itself or by the registered templates, ``ReferenceTaken``, ``TooLate``.
+"""
+
+import threading
+import time
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from smsrelay.acceptance import Acceptance, Accepted, Refused, accept_all
+from smsrelay.async_enqueue import AsyncEnqueuer, each
+from smsrelay.contract.job import SendJob
+from smsrelay.contract.message import Message
+from smsrelay.contract.rejection import Rejection
+from smsrelay.contract.state import State
+from smsrelay.enqueue import Enqueuer
+from smsrelay.lookup import MessageStatus, cancelled_status
+from smsrelay.messages.cancel import cancelled
+from smsrelay.messages.record import Entry, Record
+from smsrelay.messages.transition import Transition, Wake
+from smsrelay.store.connection import StoreUnavailable
+from smsrelay.store.outbox import Recorded
+
+_KEY = b"smsrelay.testing"  # of fingerprints that never leave this process
+
+
+class SmsOutbox:
+    """What an app would have sent. Safe to use from several threads.
+
+    ``unavailable``: set it to ``True`` and every call raises ``StoreUnavailable``.
+    """
+
+    def __init__(self) -> None:
+        self.unavailable = False
+        self._jobs: dict[str, SendJob] = {}
+        self._records: dict[str, Record] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def jobs(self) -> list[SendJob]:
+        """Every job that was accepted and not cancelled, once, in the order of their acceptance."""
+        with self._lock:
+            return [job for one, job in self._jobs.items() if self._records[one].state is not State.CANCELLED]
+
+    def clear(self) -> None:
+        """Forget everything, the references too."""
+        with self._lock:
+            self._jobs.clear()
+            self._records.clear()
+
+    def settle(self, message_id: str, state: State | str, code: str = "") -> MessageStatus:
+        """Give a message a state and the vendor's code, as if workers had sent it; raises ``KeyError`` for an unknown id."""
+        with self._lock:
+            record = self._records[message_id]
+            changed = Transition(State(state), max(record.attempt, 1), Wake.KEEP, max(record.attempt, 1), rule="test", code=code)
+            self._records[message_id] = changed.applied_to(record, _now())
+            return MessageStatus.of(self._records[message_id])
+
+    def enqueue(self, acceptance: Acceptance, job: SendJob, *, test: bool = False) -> Accepted:
+        """What ``Enqueuer.enqueue`` does with a job."""
+        self._answer()
+        return Accepted.of(self._record(job, acceptance.message(job, _now(), test=test)))
+
+    def enqueue_one_of_many(self, acceptance: Acceptance, place: int, job: SendJob | Rejection) -> Accepted | Refused:
+        """What ``Enqueuer.enqueue_many`` does with a job."""
+        self._answer()
+        if isinstance(job, Rejection):
+            return Refused(place, job.problems)
+        try:
+            return self.enqueue(acceptance, job)
+        except Rejection as rejection:
+            return Refused(place, rejection.problems)
+
+    def enqueue_all(self, acceptance: Acceptance, jobs: Sequence[SendJob]) -> list[Accepted]:
+        """What ``Enqueuer.enqueue_all`` does with a list."""
+        self._answer()
+        messages = acceptance.all_messages(jobs, _now())
+        return accept_all([self._record(job, message) for job, message in zip(jobs, messages, strict=True)])
+
+    def status(self, message_id: str) -> MessageStatus | None:
+        """What ``Enqueuer.status`` returns."""
+        self._answer()
+        record = self._records.get(message_id)
+        return MessageStatus.of(record) if record else None
+
+    def cancel(self, message_id: str) -> MessageStatus | None:
+        """What ``Enqueuer.cancel`` does."""
+        self._answer()
+        with self._lock:
+            record = self._records.get(message_id)
+            if record is None:
+                return None
+            transition = cancelled(record)
+            if transition is not None:
+                record = self._records[message_id] = transition.applied_to(record, _now())
+        return cancelled_status(record)
+
+    def _answer(self) -> None:
+        if self.unavailable:
+            raise StoreUnavailable("the store did not answer (smsrelay_outbox.unavailable is set)")
+
+    def _record(self, job: SendJob, message: Message) -> Recorded:
+        with self._lock:
+            known = self._records.get(message.message_id)
+            if known is not None:
+                return Recorded(message, new=False, same=known.fingerprint == message.fingerprint(_KEY), wake=False)
+            self._jobs[message.message_id] = job
+            self._records[message.message_id] = _record_of(message, _now())
+            return Recorded(message, new=True, same=True, wake=False)
+
+
+@contextmanager
+def recorded_sms() -> Iterator[SmsOutbox]:
+    """Inside, every enqueuer of this process records into the outbox, and connects to nothing."""
+    outbox = SmsOutbox()
+    replaced = {Enqueuer: _blocking(outbox), AsyncEnqueuer: _on_a_loop(outbox)}
+    originals = {kind: {name: kind.__dict__[name] for name in methods} for kind, methods in replaced.items()}
+    _set(replaced)
+    try:
+        yield outbox
+    finally:
+        _set(originals)
+
+
+def _blocking(outbox: SmsOutbox) -> dict[str, Callable[..., Any]]:
+    def enqueue(self: Enqueuer, job: SendJob, *, test: bool = False) -> Accepted:
+        return outbox.enqueue(self.acceptance, job, test=test)
+
+    def enqueue_many(self: Enqueuer, jobs: Iterable[SendJob | Rejection]) -> Generator[Accepted | Refused, None, None]:
+        for place, job in enumerate(jobs):
+            yield outbox.enqueue_one_of_many(self.acceptance, place, job)
+
+    def enqueue_all(self: Enqueuer, jobs: Iterable[SendJob]) -> list[Accepted]:
+        return outbox.enqueue_all(self.acceptance, list(jobs))
+
+    def status(_: Enqueuer, message_id: str) -> MessageStatus | None:
+        return outbox.status(message_id)
+
+    def cancel(_: Enqueuer, message_id: str) -> MessageStatus | None:
+        return outbox.cancel(message_id)
+
+    return {one.__name__: one for one in (enqueue, enqueue_many, enqueue_all, status, cancel)}
+
+
+def _on_a_loop(outbox: SmsOutbox) -> dict[str, Callable[..., Any]]:
+    async def enqueue(self: AsyncEnqueuer, job: SendJob, *, test: bool = False) -> Accepted:
+        return outbox.enqueue(self.acceptance, job, test=test)
+
+    async def enqueue_many(
+        self: AsyncEnqueuer, jobs: AsyncIterable[SendJob | Rejection] | Iterable[SendJob | Rejection]
+    ) -> AsyncGenerator[Accepted | Refused, None]:
+        place = 0
+        async for job in each(jobs):
+            yield outbox.enqueue_one_of_many(self.acceptance, place, job)
+            place += 1
+
+    async def enqueue_all(self: AsyncEnqueuer, jobs: Iterable[SendJob]) -> list[Accepted]:
+        return outbox.enqueue_all(self.acceptance, list(jobs))
+
+    async def status(_: AsyncEnqueuer, message_id: str) -> MessageStatus | None:
+        return outbox.status(message_id)
+
+    async def cancel(_: AsyncEnqueuer, message_id: str) -> MessageStatus | None:
+        return outbox.cancel(message_id)
+
+    return {one.__name__: one for one in (enqueue, enqueue_many, enqueue_all, status, cancel)}
+
+
+def _set(methods: dict[type[Any], dict[str, Callable[..., Any]]]) -> None:
+    for kind, named in methods.items():
+        for name, method in named.items():
+            setattr(kind, name, method)
+
+
+def _record_of(message: Message, now: int) -> Record:
+    return Record(
+        message_id=message.message_id,
+        lane=message.lane,
+        template=message.template,
+        app=message.app,
+        reference=message.reference,
+        created_at=now,
+        expires_at=message.expires_at,
+        fingerprint=message.fingerprint(_KEY),
+        recipient_hash="",
+        state=State.QUEUED,
+        attempt=0,
+        due=message.not_before,
+        external_id=None,
+        owner=None,
+        begun_at=None,
+        why=None,
+        counts={},
+        revision=1,
+        timeline=(Entry(now, State.QUEUED, 0, rule="enqueued"),),
+        tags=dict(message.tags),
+        test=message.test,
+    )
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,1 +1,0 @@
-"""Testing apps that send."""
