@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.chaos.evidence import Case
-from tests.chaos.judge import Offence
+from tests.chaos.judge.evidence import Case
+from tests.chaos.judge.judge import Offence
 
 _SHOWN = 15  # offending messages on the terminal
 

@@ -22,7 +22,7 @@ from smsrelay.contract.rejection import Rejection
 from smsrelay.enqueue import Accepted, Enqueuer
 from smsrelay.lookup import TooLate
 from smsrelay.store.connection import StoreUnavailable
-from tests.chaos.planned import Batch, Planned
+from tests.chaos.load.planned import Batch, Planned
 from tests.support.simulator_client import Simulator
 
 _AGAIN = 0.3  # seconds before the call is repeated
