@@ -82,7 +82,7 @@ def main() -> None:
     (run.folder / "diary.txt").write_text("".join(f"{at} {what}\n" for at, what in sorted(diary)), encoding="utf-8")
     print("\n" + table(findings) + "\n", flush=True)
     if findings.offences:
-        print(dump(run.folder / "offences", findings.cases, findings.offences, diary))
+        print(dump(run.folder / "offences", findings.cases, findings.offences, diary, findings.tellings))
         print(f"\n{len(findings.offences)} offences; every timeline and log: {run.folder}; again: CHAOS_SEED={run.seed}")
         sys.exit(1)
     if not run.keep:
