@@ -32,7 +32,7 @@ from smsrelay_worker.policy.describe import markdown_table
 from smsrelay_worker.policy.toml_file import load_policy
 from smsrelay_worker.settings import WorkerSettings
 from smsrelay_worker.vendors.yisha.documented_codes import GUIDE_CODES
-from tests.chaos.faults import KINDS
+from tests.chaos.faults.faults import KINDS
 from tests.support.languages import OVER_HTTP, OVER_QUEUE, Example
 from tests.support.pages import ROOT, blocks, commands, text_of
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 from smsrelay.contract.state import State
 from smsrelay.messages.record import Entry
-from tests.chaos.evidence import Case
-from tests.chaos.grip import Grip
-from tests.chaos.harm import FOR_EVER, Harm, longest_unharmed
-from tests.chaos.judge import Offence
+from tests.chaos.faults.harm import FOR_EVER, Harm, longest_unharmed
+from tests.chaos.judge.evidence import Case
+from tests.chaos.judge.judge import Offence
+from tests.chaos.stage.grip import Grip
 from tests.chaos.windows import CONNECT_TIMEOUT, LEASE, READ_TIMEOUT, STALL
 
 LEASE_RAN_OUT = "lease ran out"

@@ -10,8 +10,8 @@ from itertools import pairwise
 
 from smsrelay.contract.state import State
 from smsrelay.messages.record import Entry
-from tests.chaos.evidence import Case
-from tests.chaos.grip import Grip
+from tests.chaos.judge.evidence import Case
+from tests.chaos.stage.grip import Grip
 
 HELD = "wake-up held by a killed worker, until begun"
 IN_FLIGHT = "attempt in flight at a worker's kill, until settled or known to be uncertain"

@@ -11,12 +11,12 @@ from smsrelay.messages.record import Entry, Record
 from smsrelay_simulator.records.records import CallbackRecord, SubmitRecord
 from smsrelay_simulator.scripts.script import Script
 from smsrelay_worker.policy.toml_file import parse_policy
-from tests.chaos.behaviour import AIMED, BEHAVIOURS
-from tests.chaos.evidence import Case, Submit
-from tests.chaos.judge import judge
-from tests.chaos.load import Cancel, Sent
-from tests.chaos.planned import Planned
-from tests.chaos.rows import read_rows
+from tests.chaos.judge.evidence import Case, Submit
+from tests.chaos.judge.judge import judge
+from tests.chaos.judge.rows import read_rows
+from tests.chaos.load.behaviour import AIMED, BEHAVIOURS
+from tests.chaos.load.load import Cancel, Sent
+from tests.chaos.load.planned import Planned
 from tests.chaos.windows import UNCERTAIN_OTP, short_policy
 from tests.support.records import ID, NOW, queued
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 from smsrelay.contract.state import State
 from smsrelay.messages.record import Entry, Record
-from tests.chaos.agreement import disagreements
-from tests.chaos.evidence import Case
-from tests.chaos.rows import Rows
+from tests.chaos.judge.agreement import disagreements
+from tests.chaos.judge.evidence import Case
+from tests.chaos.judge.rows import Rows
 
 _REPORTS = ("status.", "report")
 _TOLERANCE = 1.0  # seconds of skew allowed between the deciding worker's clock and the store's

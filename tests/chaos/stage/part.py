@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tests.support.processes import children_of
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @dataclass(frozen=True, slots=True)

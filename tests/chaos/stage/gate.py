@@ -12,7 +12,7 @@ from pathlib import Path
 
 from smsrelay_worker.local.stack import free_port
 
-_ROOT = Path(__file__).resolve().parents[2]
+_ROOT = Path(__file__).resolve().parents[3]
 
 
 class Gate:
@@ -31,7 +31,7 @@ class Gate:
     def start(self) -> None:
         """Open every route."""
         routes = [f"{name}={self._ports[name]}:{','.join(map(str, ports))}" for name, ports in self._targets.items()]
-        command = [sys.executable, "-m", "tests.chaos.proxy", *routes]
+        command = [sys.executable, "-m", "tests.chaos.stage.proxy", *routes]
         self._process = subprocess.Popen(command, cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self._heard("ready")
 

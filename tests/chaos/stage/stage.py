@@ -31,14 +31,14 @@ from smsrelay.store import keys
 from smsrelay_worker.cli.processes import GREEN
 from smsrelay_worker.local.stack import free_port
 from smsrelay_worker.settings import WorkerSettings
-from tests.chaos.gate import Gate
-from tests.chaos.grip import Grip, read_grips
-from tests.chaos.node import Node
-from tests.chaos.observer import as_observer, observer_url, valkey_with_observer
-from tests.chaos.part import ROOT, Killed, Part
-from tests.chaos.receiving import receiver_answers, reports_in
+from tests.chaos.faults.store_errors import mend
 from tests.chaos.sinks.parts import SinkParts
-from tests.chaos.store_errors import mend
+from tests.chaos.stage.gate import Gate
+from tests.chaos.stage.grip import Grip, read_grips
+from tests.chaos.stage.node import Node
+from tests.chaos.stage.observer import as_observer, observer_url, valkey_with_observer
+from tests.chaos.stage.part import ROOT, Killed, Part
+from tests.chaos.stage.receiving import receiver_answers, reports_in
 from tests.chaos.windows import CONNECT_TIMEOUT, READ_TIMEOUT, short_policy
 from tests.support.processes import PARENT, pids
 from tests.support.simulator_client import Simulator
@@ -108,7 +108,7 @@ class Stage:
                     part.end()
                 if self.node is not None:
                     self.node.end()
-                for pid in pids(self.folder, "tests.chaos.observed"):  # their parents were killed
+                for pid in pids(self.folder, "tests.chaos.stage.observed"):  # their parents were killed
                     with contextlib.suppress(ProcessLookupError):  # it has just ended
                         os.kill(pid, signal.SIGKILL)
                 self.gate.stop()
@@ -167,8 +167,8 @@ class Stage:
 
     def worker_processes(self) -> list[int]:
         """What works: every child of a worker's parent, and every one that has outlived its parent."""
-        parents = set(pids(self.folder, "tests.chaos.observed", PARENT))
-        return [pid for pid in pids(self.folder, "tests.chaos.observed") if pid not in parents]
+        parents = set(pids(self.folder, "tests.chaos.stage.observed", PARENT))
+        return [pid for pid in pids(self.folder, "tests.chaos.stage.observed") if pid not in parents]
 
     def stop_workers(self, within: float) -> dict[int, float | None]:
         """Tell every worker to stop; how long each of its processes took in seconds, or None."""
@@ -239,7 +239,7 @@ class Stage:
         return self._part(f"receiver{place}", command, SMSRELAY_DATA=str(data))
 
     def _worker(self, name: str) -> Part:
-        command = [sys.executable, *GREEN, "tests.chaos.observed", "--name", name, "--no-events"]
+        command = [sys.executable, *GREEN, "tests.chaos.stage.observed", "--name", name, "--no-events"]
         store = self._store_url(f"store/{name}")
         broker = store if self._broker == "store" else self._broker_url()
         urls = {"SMSRELAY_STORE_URL": store, "SMSRELAY_BROKER_URL": broker}

@@ -7,7 +7,7 @@ import threading
 import time
 from types import TracebackType
 
-from tests.chaos.harm import Harm
+from tests.chaos.faults.harm import Harm
 
 _BEAT = 0.25  # seconds
 _STANDSTILL = 1.5  # seconds between two beats

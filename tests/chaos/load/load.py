@@ -20,10 +20,9 @@ from smsrelay.contract.job import SendJob
 from smsrelay.contract.message import referenced_id
 from smsrelay.contract.rejection import Rejection
 from smsrelay.enqueue import Accepted, Enqueuer
-from smsrelay.messages.cancel import cancelled
+from smsrelay.lookup import TooLate
 from smsrelay.store.connection import StoreUnavailable
-from smsrelay.store.records import Records
-from tests.chaos.planned import Batch, Planned
+from tests.chaos.load.planned import Batch, Planned
 from tests.support.simulator_client import Simulator
 
 _AGAIN = 0.3  # seconds before the call is repeated
@@ -56,9 +55,8 @@ class Sent:
 class Load:
     """Plays a plan in real time."""
 
-    def __init__(self, enqueuer: Enqueuer, store: Records, simulator: Simulator) -> None:
+    def __init__(self, enqueuer: Enqueuer, simulator: Simulator) -> None:
         self._enqueuer = enqueuer
-        self._store = store
         self._simulator = simulator
         self._sent: list[Sent] = []
         self._lock = threading.Lock()
@@ -132,14 +130,16 @@ class Load:
             return Cancel.NOT_ASKED
         time.sleep(message.cancel_after)
         try:
-            change = self._store.change(accepted.message_id, lambda reading: cancelled(reading.record))
+            found = self._enqueuer.cancel(accepted.message_id)
+        except TooLate:
+            return Cancel.TOO_LATE
         except StoreUnavailable:
             return Cancel.NO_ANSWER
         except Exception as error:
             log.exception("cancelling failed as no app has to expect")
             self._surprised("cancelling", error)
             return Cancel.NO_ANSWER
-        return Cancel.CANCELLED if change is not None and change.transition is not None else Cancel.TOO_LATE
+        return Cancel.CANCELLED if found is not None else Cancel.TOO_LATE
 
     def _tries(self) -> Iterator[None]:
         yield

@@ -12,10 +12,10 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
 from smsrelay_worker.local.stack import free_port
-from tests.chaos import store_errors
-from tests.chaos.gate import Gate
-from tests.chaos.observer import as_observer, valkey_with_observer
-from tests.chaos.part import Part
+from tests.chaos.faults import store_errors
+from tests.chaos.stage.gate import Gate
+from tests.chaos.stage.observer import as_observer, valkey_with_observer
+from tests.chaos.stage.part import Part
 from tests.support.waiting import eventually
 
 Erring = Callable[[store_errors.Connect, Callable[[], None]], contextlib.AbstractContextManager[None]]

@@ -7,7 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable
 
-from tests.chaos.part import Part
+from tests.chaos.stage.part import Part
 
 _HUNG = ("did not stop in time, killed", "not finished in time, exiting")
 _REPLACED = "worker process exited, restarting it"

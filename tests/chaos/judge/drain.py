@@ -12,7 +12,7 @@ from redis import Redis
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
 from smsrelay.store import keys
-from tests.chaos.stage import Stage
+from tests.chaos.stage.stage import Stage
 
 _POLL = 1.0
 _FINAL = {state.value for state in State if state.final}

@@ -6,8 +6,8 @@ since both run on one machine. What a request spends on the wire, from the last 
 
 from collections.abc import Iterable, Iterator
 
-from tests.chaos.evidence import Case
-from tests.chaos.judge import Offence
+from tests.chaos.judge.evidence import Case
+from tests.chaos.judge.judge import Offence
 
 _ON_THE_WIRE = 500  # ms, on a saturated machine
 

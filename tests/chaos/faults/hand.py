@@ -12,11 +12,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from tests.chaos import store_errors
-from tests.chaos.faults import AT_A_BURST, FROZEN_BRIEFLY, REPLIES_LOST, Fault
-from tests.chaos.harm import FOR_EVER, Harm
-from tests.chaos.part import Killed, Part
-from tests.chaos.stage import Stage
+from tests.chaos.faults import store_errors
+from tests.chaos.faults.faults import AT_A_BURST, FROZEN_BRIEFLY, REPLIES_LOST, Fault
+from tests.chaos.faults.harm import FOR_EVER, Harm
+from tests.chaos.stage.part import Killed, Part
+from tests.chaos.stage.stage import Stage
 from tests.chaos.windows import STOP_BOUND
 
 _STOP_WITHIN = STOP_BOUND + 10.0

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator
 from random import Random
 
 from smsrelay.contract.lanes import Lane
-from tests.chaos.behaviour import HALTED_THEN_UNCERTAIN, THROTTLED_THEN_UNCERTAIN, choose
-from tests.chaos.faults import FROZEN_BRIEFLY, REPLIES_LOST, Fault
-from tests.chaos.planned import Batch, Planned
+from tests.chaos.faults.faults import FROZEN_BRIEFLY, REPLIES_LOST, Fault
+from tests.chaos.load.behaviour import HALTED_THEN_UNCERTAIN, THROTTLED_THEN_UNCERTAIN, choose
+from tests.chaos.load.planned import Batch, Planned
 
 _AHEAD_OF_LOST_REPLIES = (0.3, 0.9)  # seconds; the vendor answers the first submit after more than that
 _PUT_OFF = 20  # singles, of which each worker attempts about half

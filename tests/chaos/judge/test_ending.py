@@ -7,13 +7,13 @@ import pytest
 from smsrelay.contract.state import State
 from smsrelay.messages.record import Record
 from smsrelay_simulator.records.records import CallbackRecord, SubmitRecord
-from tests.chaos.behaviour import BEHAVIOURS
-from tests.chaos.deadline import lateness, too_late
-from tests.chaos.ending import Ending, offences_of
-from tests.chaos.evidence import Case, Submit
-from tests.chaos.load import Sent
-from tests.chaos.planned import Planned
-from tests.chaos.receiving import misanswered
+from tests.chaos.judge.deadline import lateness, too_late
+from tests.chaos.judge.ending import Ending, offences_of
+from tests.chaos.judge.evidence import Case, Submit
+from tests.chaos.load.behaviour import BEHAVIOURS
+from tests.chaos.load.load import Sent
+from tests.chaos.load.planned import Planned
+from tests.chaos.stage.receiving import misanswered
 from tests.support.records import ID, NOW, queued
 
 DEADLINE = 2_000  # ms

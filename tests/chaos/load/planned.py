@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from smsrelay.contract.lanes import Lane
-from tests.chaos.behaviour import Behaviour
+from tests.chaos.load.behaviour import Behaviour
 from tests.chaos.sinks.apps import app_of, tags_of
 
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 
 from smsrelay.contract.state import State
 from smsrelay.messages.record import Entry, Record
-from tests.chaos.evidence import Case
-from tests.chaos.load import Cancel
-from tests.chaos.rows import Rows
+from tests.chaos.judge.evidence import Case
+from tests.chaos.judge.rows import Rows
+from tests.chaos.load.load import Cancel
 
 _Check = Callable[[Case, Record, Entry, Rows], Iterator[str]]
 

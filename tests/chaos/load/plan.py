@@ -12,12 +12,12 @@ from random import Random
 from typing import Any
 
 from smsrelay.contract.lanes import Lane
-from tests.chaos.behaviour import choose
-from tests.chaos.burst import bursts
-from tests.chaos.calm import Calm, is_calm
-from tests.chaos.faults import Fault
-from tests.chaos.planned import Batch, Planned
-from tests.chaos.volley import volleys
+from tests.chaos.faults.calm import Calm, is_calm
+from tests.chaos.faults.faults import Fault
+from tests.chaos.load.behaviour import choose
+from tests.chaos.load.burst import bursts
+from tests.chaos.load.planned import Batch, Planned
+from tests.chaos.load.volley import volleys
 
 _LANES = ((Lane.OTP, 40), (Lane.NOTICE, 35), (Lane.MARKETING, 25))
 _BATCHES = 0.4  # share of messages enqueued in batches

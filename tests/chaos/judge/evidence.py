@@ -14,7 +14,7 @@ from redis import Redis
 from smsrelay.messages.record import Record
 from smsrelay.store import keys
 from smsrelay_simulator.records.records import CallbackRecord, SubmitRecord
-from tests.chaos.load import Sent
+from tests.chaos.load.load import Sent
 from tests.support.simulator_client import Simulator
 
 _PATH = re.compile(r"/callback/([^/]+)/(\d+)(?:-\d+)?/[^/]+$")

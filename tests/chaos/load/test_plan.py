@@ -5,10 +5,10 @@ from itertools import pairwise
 
 import pytest
 
-from tests.chaos.calm import Calm, calms, is_calm
-from tests.chaos.faults import AT_A_BURST, EVERY, FROZEN_BRIEFLY, KINDS, REPLIES_LOST, Fault, schedule
-from tests.chaos.plan import plan
-from tests.chaos.planned import Batch
+from tests.chaos.faults.calm import Calm, calms, is_calm
+from tests.chaos.faults.faults import AT_A_BURST, EVERY, FROZEN_BRIEFLY, KINDS, REPLIES_LOST, Fault, schedule
+from tests.chaos.load.plan import plan
+from tests.chaos.load.planned import Batch
 from tests.chaos.windows import LEASE
 
 SECONDS = 300.0

@@ -6,8 +6,8 @@ import urllib.request
 from collections.abc import Iterable
 from pathlib import Path
 
-from tests.chaos.evidence import Case
-from tests.chaos.judge import Offence
+from tests.chaos.judge.evidence import Case
+from tests.chaos.judge.judge import Offence
 
 _IN_ORDER = {200, 503, 0}  # stored; try again; no answer, because the receiver or the route to it was down
 

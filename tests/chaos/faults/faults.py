@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from tests.chaos.calm import Calm, is_calm
+from tests.chaos.faults.calm import Calm, is_calm
 
 EVERY = 2.5  # seconds between faults, on average
 _APART = 0.2  # seconds, at least

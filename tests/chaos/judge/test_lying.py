@@ -8,10 +8,10 @@ from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
 from smsrelay.messages.record import Entry
 from smsrelay_simulator.records.records import SubmitRecord
-from tests.chaos.evidence import Case, Submit
-from tests.chaos.grip import Grip
-from tests.chaos.harm import FOR_EVER, Harm, longest_unharmed
-from tests.chaos.lying import LEASE_RAN_OUT, left_lying
+from tests.chaos.faults.harm import FOR_EVER, Harm, longest_unharmed
+from tests.chaos.judge.evidence import Case, Submit
+from tests.chaos.judge.lying import LEASE_RAN_OUT, left_lying
+from tests.chaos.stage.grip import Grip
 from tests.chaos.windows import LEASE, UNCERTAIN_OTP
 from tests.support.records import ID, NOW, queued
 

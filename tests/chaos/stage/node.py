@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 from smsrelay.broker.queues import QUEUES
-from tests.chaos.part import Part
+from tests.chaos.stage.part import Part
 from tests.support.rabbitmq import RabbitMQ, installed
 
 # Ask each queue's leader: RabbitMQ's own listing is seconds old, and says 0 while a queue has no leader.

@@ -8,10 +8,10 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from tests.chaos.grip import Grip
-from tests.chaos.judge import Offence
-from tests.chaos.stage import Stage
-from tests.chaos.worker_logs import hung
+from tests.chaos.judge.judge import Offence
+from tests.chaos.stage.grip import Grip
+from tests.chaos.stage.stage import Stage
+from tests.chaos.stage.worker_logs import hung
 
 STOP_WITHIN = 20.0  # seconds an idle process may take to stop
 _SETTLED_WITHIN = 40.0  # seconds: a dead process is listed for 20 s, a new one after it has started

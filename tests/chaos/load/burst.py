@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator
 from random import Random
 
 from smsrelay.contract.lanes import Lane
-from tests.chaos.behaviour import Behaviour
-from tests.chaos.calm import Calm
-from tests.chaos.planned import Batch, Planned
+from tests.chaos.faults.calm import Calm
+from tests.chaos.load.behaviour import Behaviour
+from tests.chaos.load.planned import Batch, Planned
 
 _WITHIN = 0.020  # seconds
 _PAIRS = 3  # a lane
