@@ -87,7 +87,7 @@ class Enqueuer:
         """
         redis = open_store(settings.store_url)
         return cls(
-            Outbox(redis, settings.secret_bytes),
+            Outbox(redis, settings.number_keys),
             Publisher(settings.broker_url),
             load_registry(settings.templates),
             Records(redis, settings.retention_hours * 3600),

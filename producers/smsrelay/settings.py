@@ -1,15 +1,18 @@
-"""Settings of everything that enqueues or receives: ``SMSRELAY_…`` from the environment, or from an ``.env`` file.
+"""Settings of everything that enqueues: ``SMSRELAY_…`` from the environment, or from an ``.env`` file.
 
 They are read once, into one frozen object. ``SettingsError`` names every wrong variable at once, and prints no value.
 """
 
+import logging
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, PlainValidator, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from smsrelay.contract.key_ring import SHORTEST, KeyRing
 from smsrelay.contract.phone_number import e164
 from smsrelay.servers.broker_address import broker_address
 from smsrelay.servers.redis_address import RedisAddress
@@ -17,6 +20,10 @@ from smsrelay.servers.redis_address import RedisAddress
 PREFIX = "SMSRELAY_"
 _ENV_FILE = ".env"
 LOCAL_REDIS = "redis://127.0.0.1:6379/0"
+_RINGS = ("number_keys", "callback_keys")
+
+log = logging.getLogger(__name__)  # not structlog: an app decides where its logs go
+_told: set[str] = set()  # the old setting, once this process has warned of it
 
 
 class SettingsError(ValueError):
@@ -57,6 +64,15 @@ class BrokerSettings(BaseSettings):
         broker_address(with_scheme(url, "redis://", "rediss://", "unix://", "redis+socket://", "amqp://", "amqps://"))
         return url
 
+    @classmethod
+    def documented(cls) -> list[tuple[str, str]]:
+        """Every variable with its meaning, for docs and the command line."""
+        return [(PREFIX + name.upper(), field.description or "") for name, field in cls.model_fields.items()]
+
+    def replaced(self, **values: Any) -> Self:
+        """These settings with some values changed."""
+        return self.model_copy(update=values)
+
 
 class StoreSettings(BrokerSettings):
     """Where tasks travel, and where records live."""
@@ -72,16 +88,78 @@ class StoreSettings(BrokerSettings):
         RedisAddress.of(with_scheme(url, "redis://", "rediss://", "unix://", "redis+socket://"))
         return url
 
+    @property
+    def one_redis(self) -> bool:
+        """Whether broker and store are the same Redis database. URLs that are spelled differently count as different."""
+        return self.broker_url == self.store_url
 
-class ProducerSettings(StoreSettings):
-    """The settings of an app that enqueues, and of the receiver.
+
+def _ring(given: object) -> KeyRing:
+    if isinstance(given, KeyRing):
+        return given
+    text = given.get_secret_value() if isinstance(given, SecretStr) else given
+    if not isinstance(text, str):
+        raise ValueError("must be text")  # noqa: TRY004  pydantic reports a ValueError with the others
+    return KeyRing.parse(text)
+
+
+Keys = Annotated[KeyRing, PlainValidator(_ring)]
+"""A field that reads ``new`` or ``new,old``."""
+
+
+class KeySettings(StoreSettings):
+    """Keys that the processes of an installation share. A class below names those that its process may hold."""
+
+    secret: SecretStr | None = Field(
+        default=None,
+        description="The single key of earlier versions: the value of both lists of keys where they are not set, with a warning.",
+    )
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(**values)
+        if self.secret is not None:
+            _warn_of_secret([name for name in _RINGS if getattr(self, name, None) == _single(self.secret)])
+
+    @field_validator("secret")
+    @classmethod
+    def _long_enough(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None and len(secret.get_secret_value()) < SHORTEST:
+            raise ValueError(f"must have at least {SHORTEST} characters")
+        return secret
+
+    @model_validator(mode="before")
+    @classmethod
+    def _secret_for_both(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Each list of keys that is not given is the old setting, whose own validator refuses a short one."""
+        secret = values.get("secret")
+        if not isinstance(secret, str | SecretStr):
+            return values
+        return {name: _single(secret) for name in _RINGS if name in cls.model_fields} | values
+
+
+def _single(secret: str | SecretStr) -> KeyRing:
+    return KeyRing((secret.get_secret_value() if isinstance(secret, SecretStr) else secret).encode())
+
+
+def _warn_of_secret(used: Collection[str]) -> None:
+    """Warn of the old setting, once a process; ``used``: the fields that it stands in for."""
+    if _told:
+        return
+    _told.add("secret")
+    instead = " and ".join(PREFIX + name.upper() for name in used)
+    what = f"it is used as {instead}; set these instead" if used else "it is ignored, because the new keys are set; remove it"
+    log.warning("old setting SMSRELAY_SECRET: %s (docs/operating.md, Changing keys)", what)
+
+
+class ProducerSettings(KeySettings):
+    """The settings of an app that enqueues. It holds nothing with which callbacks can be signed.
 
     ``ProducerSettings()`` reads the environment and the ``.env`` file of the working directory; an argument goes before both.
     Raises ``SettingsError``. An app needs three of them, as variables or as arguments:
 
     - ``SMSRELAY_BROKER_URL``, ``broker_url``: where tasks travel;
     - ``SMSRELAY_STORE_URL``, ``store_url``: where records live; both are ``redis://127.0.0.1:6379/0`` by default;
-    - ``SMSRELAY_SECRET``, ``secret``: the key that the workers have too, at least 16 characters; required.
+    - ``SMSRELAY_NUMBER_KEYS``, ``number_keys``: the keys that the workers have too, ``new`` or ``new,old``; required.
 
     ``documented()`` lists them all.
     """
@@ -93,15 +171,18 @@ class ProducerSettings(StoreSettings):
             *,
             broker_url: str = ...,
             store_url: str = ...,
-            secret: str | SecretStr = ...,
+            number_keys: str | SecretStr | KeyRing = ...,
             templates: str | Path | None = ...,
             enqueue_timeout: float = ...,
             retention_hours: float = ...,
             only_to: str | None = ...,
+            secret: str | SecretStr = ...,
             **others: Any,
         ) -> None: ...
 
-    secret: SecretStr = Field(description="Key of callback tokens and of the hashes that stand for numbers; 16+ characters.")
+    number_keys: Keys = Field(
+        description="Keys of the hashes that stand for numbers and content, new or new,old; each 16+ characters, no comma."
+    )
     templates: Path | None = Field(default=None, description="Template registry, a TOML file.")
     enqueue_timeout: Annotated[float, Field(ge=0.1, le=60)] = Field(
         default=5, description="Seconds that one enqueuing call waits, in all, for a store or broker that is silent."
@@ -111,39 +192,6 @@ class ProducerSettings(StoreSettings):
         repr=False,
         description="Staging: the only numbers that are texted, separated by commas; all others are refused.",
     )
-    data: Path = Field(default=Path(".smsrelay"), description="Folder of the embedded broker and of the spool.")
-    spool: Path | None = Field(
-        default=None,
-        description="Folder, on a local disk, of the reports that the broker cannot take; by default spool/ under SMSRELAY_DATA.",
-    )
-    spool_max: Annotated[int, Field(ge=1)] = Field(
-        default=100_000, description="Reports the spool holds; then callbacks are answered 503."
-    )
-    callback_max_bytes: Annotated[int, Field(ge=512)] = Field(
-        default=65536, description="Longest callback body taken, compressed or not."
-    )
-    callback_keep_alive: Annotated[int, Field(ge=1, le=3600)] = Field(
-        default=75, description="Seconds the receiver leaves an idle connection open: longer than the proxy before it does."
-    )
-    callback_connections: Annotated[int, Field(ge=8, le=60_000)] = Field(
-        default=512, description="Connections the receiver has open at once."
-    )
-    callback_connections_per_address: Annotated[int, Field(ge=1, le=60_000)] = Field(
-        default=256, description="Of these, from one address (of IPv6: one /64); a proxy before the receiver is one address."
-    )
-    unsigned_rate: Annotated[int, Field(ge=1, le=100_000)] = Field(
-        default=200, description="Callbacks without a token that are taken a second, by each receiver."
-    )
-    unsigned_callbacks: bool = Field(
-        default=False, description="Also take callbacks without a token, matched by the vendor's external id alone."
-    )
-
-    @field_validator("secret")
-    @classmethod
-    def _long_enough(cls, secret: SecretStr) -> SecretStr:
-        if len(secret.get_secret_value()) < 16:
-            raise ValueError("must have at least 16 characters")
-        return secret
 
     @field_validator("only_to")
     @classmethod
@@ -154,30 +202,6 @@ class ProducerSettings(StoreSettings):
     def only_to_numbers(self) -> frozenset[str] | None:
         """The only numbers that may be texted, in E.164; ``None``: any."""
         return None if self.only_to is None else frozenset(self.only_to.split(","))
-
-    @property
-    def secret_bytes(self) -> bytes:
-        """The key itself."""
-        return self.secret.get_secret_value().encode()
-
-    @property
-    def one_redis(self) -> bool:
-        """Whether broker and store are the same Redis database. URLs that are spelled differently count as different."""
-        return self.broker_url == self.store_url
-
-    @property
-    def spool_folder(self) -> Path:
-        """Folder of the receiver's spool."""
-        return self.spool or self.data / "spool"
-
-    @classmethod
-    def documented(cls) -> list[tuple[str, str]]:
-        """Every variable with its meaning, for docs and the command line."""
-        return [(PREFIX + name.upper(), field.description or "") for name, field in cls.model_fields.items()]
-
-    def replaced(self, **values: Any) -> Self:
-        """These settings with some values changed."""
-        return self.model_copy(update=values)
 
 
 def env_file() -> dict[str, str]:

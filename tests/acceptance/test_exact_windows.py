@@ -152,7 +152,7 @@ def recorded_before_publish(relay: RelayProcess) -> Judge:
         _sluice(relay, Gate((b"LPUSH", b"sms.status"))) as gated,
         _receiver(relay, gated) as (process, url),
     ):
-        path = CallbackToken(message_id, 1).path(relay.environment["SMSRELAY_SECRET"].encode())
+        path = CallbackToken(message_id, 1).path(relay.callback_keys)
         report = threading.Thread(target=_call_back, args=(url + path,))
         report.start()
         assert gated.stopped.wait(BACK)

@@ -1,4 +1,4 @@
-"""Outcomes, told by a real worker process to a real webhook: whole, once, in order of revision, and again where they may be missed."""
+"""Outcomes, told by a real worker to a real webhook: whole, once, in order of revision, and again where they may be missed."""
 
 from collections.abc import Iterator
 from pathlib import Path

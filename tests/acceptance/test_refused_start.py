@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from smsrelay_worker.local.stack import free_port
-from tests.support.callback_path import SECRET, Process
+from tests.support.callback_path import CALLBACK_KEY, Process
 from tests.support.refusals import REFUSALS
 from tests.support.valkey import running_valkey
 from tests.support.waiting import eventually
@@ -19,7 +19,8 @@ def test_a_worker_that_starts_while_redis_refuses_works_when_it_does_not(tmp_pat
     log = tmp_path / "worker.log"
     with running_valkey(free_port(), tmp_path / "valkey") as address:
         settings = {
-            "SMSRELAY_SECRET": SECRET,
+            "SMSRELAY_NUMBER_KEYS": "a number key of the tests",
+            "SMSRELAY_CALLBACK_KEYS": CALLBACK_KEY,
             "SMSRELAY_APPCODE": "simulator",
             "SMSRELAY_BROKER_URL": f"{address}/0",
             "SMSRELAY_STORE_URL": f"{address}/0",

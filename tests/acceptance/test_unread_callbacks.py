@@ -15,11 +15,11 @@ from smsrelay.contract.callback_token import CallbackToken
 from smsrelay.contract.state import State
 from smsrelay.store import keys
 from smsrelay.store.unreadable_callbacks import UnreadableCallbacks
-from tests.support.callback_path import SECRET, Broker, Receiver
+from tests.support.callback_path import CALLBACK_KEYS, Broker, Receiver
 from tests.support.relay_process import RelayProcess
 from tests.support.waiting import eventually
 
-PATH = CallbackToken("m0", 1).path(SECRET.encode())
+PATH = CallbackToken("m0", 1).path(CALLBACK_KEYS)
 NUMBER = "13800138000"
 FOREIGN = f'{{"result": "DELIVRD", "mobile": "{NUMBER}"}}'.encode()
 

@@ -37,10 +37,12 @@ class Up:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a second terminal has to set: the broker that `up` started, and its secret."""
+        """What a second terminal has to set: the broker that `up` started, and its keys."""
         url = f"redis://127.0.0.1:{self.ports['broker']}/0"
-        secret = (self.desk / "secret").read_text("ascii")
-        named = {"BROKER_URL": url, "STORE_URL": url, "SECRET": secret, "APPCODE": "simulator"}
+        keys = {
+            f"{purpose.upper()}_KEYS": (self.desk / f"{purpose}-key").read_text("ascii") for purpose in ("number", "callback")
+        }
+        named = {"BROKER_URL": url, "STORE_URL": url, "APPCODE": "simulator"} | keys
         return clean_environment() | {f"SMSRELAY_{name}": value for name, value in named.items()}
 
 
@@ -84,7 +86,12 @@ def test_when_up_is_killed_its_parts_still_stop_in_order(up: Up) -> None:
 
 def test_up_without_the_simulator_submits_to_the_vendor_that_the_env_file_names(tmp_path: Path) -> None:
     ports, code = {part: free_port() for part in PARTS}, "the-one-appcode"
-    settings = {"APPCODE": code, "SECRET": secrets.token_hex(16), "FLOWER_AUTH": "somebody:her-password"}
+    settings = {
+        "APPCODE": code,
+        "NUMBER_KEYS": secrets.token_hex(16),
+        "CALLBACK_KEYS": secrets.token_hex(16),
+        "FLOWER_AUTH": "somebody:her-password",
+    }
     with running_simulator(appcode=code, report_delay=0.05) as vendor:
         settings |= {"VENDOR_URL": vendor.url, "VENDOR_INTL_URL": vendor.url}
         (tmp_path / ".env").write_text("".join(f"SMSRELAY_{name}={value}\n" for name, value in settings.items()))

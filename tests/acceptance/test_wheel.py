@@ -72,7 +72,13 @@ def variables(tmp_path: Path) -> Iterator[dict[str, str]]:
         named = dict.fromkeys(("BROKER_URL", "STORE_URL"), f"{url}/0") | dict.fromkeys(
             ("VENDOR_URL", "VENDOR_INTL_URL"), "http://127.0.0.1:1"
         )
-        named |= {"SECRET": "0123456789abcdef", "APPCODE": "code", "FLOWER_AUTH": "ops:password", "DATA": str(tmp_path / "data")}
+        named |= {
+            "NUMBER_KEYS": "0123456789abcdef",
+            "CALLBACK_KEYS": "fedcba9876543210",
+            "APPCODE": "code",
+            "FLOWER_AUTH": "ops:password",
+            "DATA": str(tmp_path / "data"),
+        }
         yield {f"SMSRELAY_{name}": value for name, value in named.items()}
 
 

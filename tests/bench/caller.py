@@ -13,7 +13,7 @@ import time
 from collections import deque
 
 from smsrelay.contract.callback_token import CallbackToken
-from tests.bench.sides import SECRET
+from tests.bench.sides import CALLBACK_KEYS
 
 _LATE = 5.0  # seconds allowed at the end for outstanding calls to be answered
 
@@ -21,7 +21,7 @@ _LATE = 5.0  # seconds allowed at the end for outstanding calls to be answered
 def request(side: str, number: int) -> bytes:
     """One call, as the vendor writes it."""
     message_id = f"0199c0de-0000-7000-8000-{number:012x}"
-    path = CallbackToken(message_id, 1).path(SECRET.encode()) if side == "relay" else f"/callback/{message_id}"
+    path = CallbackToken(message_id, 1).path(CALLBACK_KEYS) if side == "relay" else f"/callback/{message_id}"
     body = (
         b'{"reference_id":"65CA48A0752012689190921055936659","external_id":"%032x",'
         b'"status":{"updated_on":"2020-06-08T04:20:09.873298Z","code":200,"description":"Delivered to handset"}}'

@@ -12,13 +12,15 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from smsrelay.contract.key_ring import KeyRing
 from smsrelay.contract.lanes import Lane
 from smsrelay_worker.local.stack import free_port
 from tests.bench.ground import Ground
 from tests.bench.processes import Process, clean_environment, python
 
 UNLIMITED = 100_000  # submits a second: the setting's own maximum
-SECRET = "benchmark-secret-0123456789"
+NUMBER_KEY, CALLBACK_KEY = "benchmark-number-0123456789", "benchmark-callback-0123456789"
+CALLBACK_KEYS = KeyRing(CALLBACK_KEY.encode())
 _FILLERS = 3  # processes that fill a queue together when filling itself is not measured
 _FIRST = {Lane.OTP: 8613900000000, Lane.NOTICE: 8613700000000, Lane.MARKETING: 8613500000000}
 _SPAN = 100_000_000  # numbers of a lane
@@ -84,7 +86,8 @@ class RelaySide:
         return clean_environment() | {
             "SMSRELAY_BROKER_URL": url,
             "SMSRELAY_STORE_URL": url,
-            "SMSRELAY_SECRET": SECRET,
+            "SMSRELAY_NUMBER_KEYS": NUMBER_KEY,
+            "SMSRELAY_CALLBACK_KEYS": CALLBACK_KEY,
             "SMSRELAY_VENDOR_URL": vendor,
             "SMSRELAY_VENDOR_INTL_URL": vendor,
             "SMSRELAY_APPCODE": "x" * 32,

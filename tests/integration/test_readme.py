@@ -39,7 +39,7 @@ def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RelayProcess]:
 @pytest.mark.parametrize("page", ["README.md", "README.zh.md"])
 def test_the_python_of_a_readme_records_and_publishes_a_message(page: str, redis: Redis, valkey_url: str, tmp_path: Path) -> None:
     code = blocks(page, "python")[0]
-    environment = {"BROKER_URL": valkey_url, "STORE_URL": valkey_url, "SECRET": "0123456789abcdef"}
+    environment = {"BROKER_URL": valkey_url, "STORE_URL": valkey_url, "NUMBER_KEYS": "0123456789abcdef"}
     printed = _python(code, {f"SMSRELAY_{name}": value for name, value in environment.items()}, tmp_path)
     message_id = referenced_id("default", "login-4711")
     assert printed == f"{message_id} True\n"
@@ -97,7 +97,7 @@ def test_the_operators_commands_of_the_chinese_page_do_what_it_says(relay: Relay
 @pytest.mark.parametrize("page", [_GUIDE, _CHINESE])
 def test_a_campaign_that_a_page_shows_is_accepted_once(page: str, redis: Redis, valkey_url: str, tmp_path: Path) -> None:
     [campaign] = [block for block in blocks(page, "sh") if "smsrelay bulk" in block]
-    given = {"BROKER_URL": valkey_url, "STORE_URL": valkey_url, "SECRET": "0123456789abcdef"}
+    given = {"BROKER_URL": valkey_url, "STORE_URL": valkey_url, "NUMBER_KEYS": "0123456789abcdef"}
     environment = clean_environment() | {f"SMSRELAY_{name}": value for name, value in given.items()}
     assert _shell(campaign, environment, tmp_path) in blocks(_GUIDE, "text")
     assert _shell(campaign, environment, tmp_path) == "2 rows: 0 accepted, 2 accepted before, 0 refused\n"

@@ -18,11 +18,13 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from smsrelay.contract.callback_token import CallbackToken
 from smsrelay.contract.event import StatusEvent
+from smsrelay.contract.key_ring import KeyRing
 from smsrelay.contract.lanes import STATUS_QUEUE
 from smsrelay_worker.local.stack import free_port
 from tests.support.waiting import eventually
 
-SECRET = "a secret of sixteen characters"
+CALLBACK_KEY = "a callback key of the tests"
+CALLBACK_KEYS = KeyRing(CALLBACK_KEY.encode())
 VENDOR_PATIENCE = 5.0  # seconds: what the vendor's guide allows a callback
 _ROOT = Path(__file__).parents[2]
 _DEADLINE = 60.0
@@ -96,7 +98,7 @@ class Receiver:
         self.port = free_port()
         self.log = log
         environment = {
-            "SMSRELAY_SECRET": SECRET,
+            "SMSRELAY_CALLBACK_KEYS": CALLBACK_KEY,
             "SMSRELAY_BROKER_URL": broker_url,
             "SMSRELAY_STORE_URL": broker_url,
             "SMSRELAY_SPOOL": str(spool),
@@ -116,7 +118,7 @@ class Receiver:
 
     def report(self, number: int) -> requests.Response:
         """Call back as the vendor does, with its patience; raises ``requests.RequestException``."""
-        return self.post(CallbackToken(f"m{number}", 1).path(SECRET.encode()), b'{"status": {"code": 200}}')
+        return self.post(CallbackToken(f"m{number}", 1).path(CALLBACK_KEYS), b'{"status": {"code": 200}}')
 
     def post(self, path: str, body: bytes) -> requests.Response:
         """Post anything anywhere."""

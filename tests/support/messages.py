@@ -8,6 +8,7 @@ from redis import Redis
 
 from smsrelay.broker.publisher import Publisher
 from smsrelay.contract.job import SendJob
+from smsrelay.contract.key_ring import KeyRing
 from smsrelay.contract.lanes import Lane
 from smsrelay.enqueue import Enqueuer
 from smsrelay.messages.transition import Transition
@@ -40,7 +41,9 @@ from smsrelay_worker.vendors.yisha.adapter import Yisha, YishaAccount
 from smsrelay_worker.vendors.yisha.credentials import AppCode
 from smsrelay_worker.vendors.yisha.http import open_session
 
-SECRET = b"a secret of sixteen characters"
+NUMBER_KEY = "a number key of the tests"
+NUMBER_KEYS = KeyRing(NUMBER_KEY.encode())
+CALLBACK_KEYS = KeyRing(b"a callback key of the tests")
 POLICY = load_policy(None)
 RETENTION = 3600.0
 LEASE = 60_000
@@ -49,7 +52,7 @@ ACCEPTED = Answer(Kind.ANSWERED, "0000", external_id="e1")
 
 
 def enqueuer(redis: Redis, url: str) -> Enqueuer:
-    return Enqueuer(Outbox(redis, SECRET), Publisher(url), {}, Records(redis, RETENTION))
+    return Enqueuer(Outbox(redis, NUMBER_KEYS), Publisher(url), {}, Records(redis, RETENTION))
 
 
 def reconciler(redis: Redis, url: str, vendor_url: str = "http://127.0.0.1:9", policy: Policy = POLICY) -> StatusPoller:
@@ -92,7 +95,7 @@ def sending(
         limiter=limiter,
         recorder=recording(store, redis, timeouts, limiter, monotonic=monotonic),
         concurrency=concurrency,
-        secret=SECRET,
+        callback_keys=CALLBACK_KEYS,
         callback_base=None,
         callback_life=3600.0,
         timeouts=timeouts,

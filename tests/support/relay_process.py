@@ -20,6 +20,7 @@ from typing import Any
 from redis import Redis
 
 from smsrelay.contract.job import SendJob
+from smsrelay.contract.key_ring import KeyRing
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
 from smsrelay.messages.record import Record
@@ -49,6 +50,11 @@ class RelayProcess:
     relay: Relay = field(repr=False)
     simulator: Simulator = field(repr=False)
     redis: "Redis" = field(repr=False)
+
+    @property
+    def callback_keys(self) -> KeyRing:
+        """Those that sign the URLs of its callbacks."""
+        return KeyRing.parse(self.environment["SMSRELAY_CALLBACK_KEYS"])
 
     def send(self, to: str, lane: Lane = Lane.OTP, **fields: Any) -> str:
         """Enqueue one job as an app does; its message id."""

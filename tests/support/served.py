@@ -14,6 +14,7 @@ import uvicorn
 
 from smsrelay.contract.callback_token import CallbackToken
 from smsrelay.contract.event import StatusEvent
+from smsrelay.contract.key_ring import KeyRing
 from smsrelay.contract.unreadable_callback import Received, UnreadableCallback
 from smsrelay.receiver.app import create_app
 from smsrelay.receiver.batcher import Kept
@@ -22,12 +23,12 @@ from smsrelay.receiver.spool import SpoolFull
 from smsrelay.receiver.throttle import Throttle
 from tests.support.waiting import eventually
 
-SECRET = b"0123456789abcdef"
+KEYS = KeyRing(b"0123456789abcdef")
 NOW = 1_700_000_000_000
 LIMIT = 2048
 DEADLINE = 10
 TOKEN = CallbackToken("018f3c2e-7a10-7c5e-9d2b-5a6f7e8d9c0b", 2)
-PATH = TOKEN.path(SECRET)
+PATH = TOKEN.path(KEYS)
 NUMBER = "13800138000"
 BODY = json.dumps({"external_id": "e1", "mobile": NUMBER, "status": {"updated_on": NOW, "code": 200}}).encode()
 
@@ -89,7 +90,7 @@ class Served:
 
 
 @contextmanager
-def serve(unsigned: int | None = None, secret: bytes = SECRET, tell_every: float = 5.0) -> Iterator[Served]:
+def serve(unsigned: int | None = None, keys: KeyRing = KEYS, tell_every: float = 5.0) -> Iterator[Served]:
     """One that is up; ``unsigned``: callbacks without a token that it takes a second."""
     keeper, noted = Keeper(), Counter[str]()
 
@@ -98,7 +99,7 @@ def serve(unsigned: int | None = None, secret: bytes = SECRET, tell_every: float
 
     refused = RefusedRequests(note, tell_every)
     throttle = Throttle(unsigned, time.monotonic) if unsigned else None
-    app = create_app(keeper.keep, keeper.ready, refused, secret, lambda: NOW, max_body=LIMIT, unsigned=throttle)
+    app = create_app(keeper.keep, keeper.ready, refused, keys, lambda: NOW, max_body=LIMIT, unsigned=throttle)
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False, lifespan="off"))
     thread = threading.Thread(target=server.run)
     thread.start()

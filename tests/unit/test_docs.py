@@ -17,9 +17,11 @@ from click.testing import CliRunner
 from smsrelay.contract.callback_token import CallbackToken
 from smsrelay.contract.event import StatusEvent
 from smsrelay.contract.job import SendJob
+from smsrelay.contract.key_ring import KeyRing
 from smsrelay.contract.message import referenced_id
 from smsrelay.contract.state import State
 from smsrelay.receiver.batcher import Kept
+from smsrelay.receiver.settings import ReceiverSettings
 from smsrelay.settings import ProducerSettings
 from smsrelay.store import keys
 from smsrelay_worker.cli.group import smsrelay as main
@@ -94,10 +96,15 @@ def test_the_settings_table_is_the_settings_own() -> None:
     assert _between("docs/settings.md", "settings") == settings_table()
 
 
-def test_apps_and_receiver_need_the_first_settings_of_the_table() -> None:
+def test_apps_need_the_first_settings_of_the_table_and_the_receiver_a_run_of_them() -> None:
     names = [name for name, _ in ProducerSettings.documented()]
     assert [name for name, _ in WorkerSettings.documented()][: len(names)] == names
     assert f"those down to `{names[-1]}`" in text_of("docs/settings.md")
+    all_names = [name for name, _ in WorkerSettings.documented()]
+    names = [name for name, _ in ReceiverSettings.documented() if name not in names]
+    start = all_names.index(names[0])
+    assert all_names[start : start + len(names)] == names
+    assert f"those from `{names[0]}` to `{names[-1]}`" in text_of("docs/settings.md")
 
 
 def test_the_explained_row_is_what_the_command_says() -> None:
@@ -180,7 +187,7 @@ def test_the_contracts_examples_are_valid() -> None:
 def test_the_contracts_callback_path_is_the_one_we_write() -> None:
     begun = 1_591_590_000  # the time that the page names
     ends = int(begun + load_policy(None).report_deadline) // 3600 + 2
-    path = CallbackToken(referenced_id("shop", "login-4711"), 1, ends).path(b"0123456789abcdef")
+    path = CallbackToken(referenced_id("shop", "login-4711"), 1, ends).path(KeyRing(b"0123456789abcdef"))
     assert f"{path}\n" in blocks("docs/wire-contract.md", "")
 
 

@@ -49,7 +49,7 @@ def test_a_job_is_made_without_the_clients_of_store_and_broker() -> None:
 
 
 def test_enqueuing_imports_nothing_of_what_workers_and_commands_need() -> None:
-    connect = 'smsrelay.Enqueuer.connect(smsrelay.ProducerSettings(secret="0123456789abcdef")).close()'
+    connect = 'smsrelay.Enqueuer.connect(smsrelay.ProducerSettings(number_keys="0123456789abcdef")).close()'
     imported = loaded_by(f"import smsrelay; from smsrelay import *; {connect}")
     assert imported.isdisjoint(WORKERS)
     assert {"redis", "kombu"} <= imported

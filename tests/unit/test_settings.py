@@ -2,6 +2,8 @@
 
 import os
 import re
+import subprocess
+import sys
 import traceback
 from pathlib import Path
 from typing import get_args
@@ -9,13 +11,16 @@ from typing import get_args
 import pytest
 from pydantic import ValidationError
 
+from smsrelay.contract.key_ring import KeyRing
+from smsrelay.receiver.settings import ReceiverSettings
 from smsrelay.settings import BrokerSettings, ProducerSettings, SettingsError
 from smsrelay_worker.settings import FlowerSettings, WorkerSettings
 from smsrelay_worker.vendors.yisha.params import SERIALISERS
 
 PATIENT = 45  # seconds for which a store that is silent is asked
-SECRET = "tops-ecre-tkey-0815"
-APPCODE = {"SMSRELAY_SECRET": SECRET, "SMSRELAY_APPCODE": "app-code-4711"}
+NUMBER, CALLBACK = "tops-ecre-tkey-0815", "calls-back-key-0815"
+KEYS = {"SMSRELAY_NUMBER_KEYS": NUMBER, "SMSRELAY_CALLBACK_KEYS": CALLBACK}
+APPCODE = KEYS | {"SMSRELAY_APPCODE": "app-code-4711"}
 
 
 @pytest.fixture(autouse=True)
@@ -41,8 +46,12 @@ class Environ:
         return WorkerSettings()
 
     def producer(self, **variables: str) -> ProducerSettings:
-        self._set({"SMSRELAY_SECRET": SECRET} | variables)
+        self._set({"SMSRELAY_NUMBER_KEYS": NUMBER} | variables)
         return ProducerSettings()
+
+    def receiver(self, **variables: str) -> ReceiverSettings:
+        self._set({"SMSRELAY_CALLBACK_KEYS": CALLBACK} | variables)
+        return ReceiverSettings()
 
     def refused(self, kind: type[BrokerSettings] = WorkerSettings, /, **variables: str) -> dict[str, str]:
         """Reasons by variable; no value of the environment stands in any text of the error."""
@@ -60,19 +69,78 @@ class Environ:
             self._monkeypatch.setenv(name, value)
 
 
-def test_a_producer_needs_only_the_secret(environ: Environ) -> None:
+def test_a_producer_needs_only_the_number_keys(environ: Environ) -> None:
     settings = environ.producer()
-    assert settings.secret_bytes == SECRET.encode()
+    assert settings.number_keys == KeyRing(NUMBER.encode())
     assert settings.broker_url == settings.store_url == "redis://127.0.0.1:6379/0"
 
 
-def test_without_a_secret_nothing_starts(environ: Environ) -> None:
-    assert set(environ.refused(ProducerSettings)) == {"SMSRELAY_SECRET"}
+def test_without_its_keys_nothing_starts(environ: Environ) -> None:
+    assert set(environ.refused(ProducerSettings)) == {"SMSRELAY_NUMBER_KEYS"}
+    assert set(environ.refused(ReceiverSettings)) == {"SMSRELAY_CALLBACK_KEYS"}
+    assert set(KEYS) < set(environ.refused(WorkerSettings))
 
 
-@pytest.mark.parametrize("secret", ["", "4711", "fifteen-letters"])
-def test_a_short_secret_is_refused(environ: Environ, secret: str) -> None:
-    assert set(environ.refused(ProducerSettings, SMSRELAY_SECRET=secret)) == {"SMSRELAY_SECRET"}
+def test_an_app_does_not_even_read_the_callback_keys(environ: Environ) -> None:
+    settings = environ.producer(SMSRELAY_CALLBACK_KEYS="short-4711", SMSRELAY_SPOOL_MAX="many")
+    assert not hasattr(settings, "callback_keys")
+
+
+def test_the_receiver_needs_no_number_keys(environ: Environ) -> None:
+    settings = environ.receiver(SMSRELAY_NUMBER_KEYS="short-4711")
+    assert settings.callback_keys == KeyRing(CALLBACK.encode())
+    assert not hasattr(settings, "number_keys")
+
+
+def test_a_list_of_keys_begins_with_the_newest(environ: Environ) -> None:
+    ring = environ.producer(SMSRELAY_NUMBER_KEYS=f"the newest of the keys, {NUMBER}").number_keys
+    assert (ring.newest, ring.older) == (b"the newest of the keys", (NUMBER.encode(),))
+
+
+@pytest.mark.parametrize(
+    ("keys", "reason"),
+    [
+        ("", "Field required"),
+        ("4711", "at least 16 characters"),
+        ("fifteen-letters", "at least 16 characters"),
+        (f"{NUMBER},", "at least 16 characters"),
+        (f"{NUMBER},fifteen-letters", "at least 16 characters"),
+        (f"{NUMBER},{NUMBER}", "no key twice"),
+        (",".join(f"key-number-{place:05d}" for place in range(5)), "at most 4 keys"),
+    ],
+)
+def test_keys_that_are_short_repeated_or_too_many_are_refused(environ: Environ, keys: str, reason: str) -> None:
+    for variable, kind in (("SMSRELAY_NUMBER_KEYS", ProducerSettings), ("SMSRELAY_CALLBACK_KEYS", ReceiverSettings)):
+        assert reason in environ.refused(kind, **{variable: keys})[variable]
+
+
+def test_the_single_secret_of_earlier_versions_stands_for_both_lists(environ: Environ) -> None:
+    settings = environ.worker(SMSRELAY_NUMBER_KEYS="", SMSRELAY_CALLBACK_KEYS="", SMSRELAY_SECRET="one, with a comma in it")
+    assert settings.number_keys == settings.callback_keys == KeyRing(b"one, with a comma in it")
+
+
+def test_new_keys_win_over_the_single_secret_one_by_one(environ: Environ) -> None:
+    settings = environ.worker(SMSRELAY_CALLBACK_KEYS="", SMSRELAY_SECRET="an old one of 1 key")
+    assert (settings.number_keys, settings.callback_keys) == (KeyRing(NUMBER.encode()), KeyRing(b"an old one of 1 key"))
+
+
+def test_a_short_secret_is_refused_under_its_own_name(environ: Environ) -> None:
+    assert set(environ.refused(ProducerSettings, SMSRELAY_SECRET="fifteen-letters")) == {"SMSRELAY_SECRET"}
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({}, "it is used as SMSRELAY_NUMBER_KEYS and SMSRELAY_CALLBACK_KEYS; set these instead"),
+        ({"SMSRELAY_NUMBER_KEYS": NUMBER}, "it is used as SMSRELAY_CALLBACK_KEYS; set these instead"),
+        (KEYS, "it is ignored, because the new keys are set; remove it"),
+    ],
+)
+def test_the_single_secret_is_warned_of_once_a_process(tmp_path: Path, given: dict[str, str], told: str) -> None:
+    reads = "from smsrelay_worker.settings import WorkerSettings as S; S(); S()"
+    named = {"SMSRELAY_SECRET": "an old one of 1 key", "SMSRELAY_APPCODE": "code"} | given
+    ended = subprocess.run([sys.executable, "-c", reads], env=named, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert ended.stderr == f"old setting SMSRELAY_SECRET: {told} (docs/operating.md, Changing keys)\n"
 
 
 @pytest.mark.parametrize("url", ["redis://h/0", "rediss://h/0", "redis+socket:///tmp/s", "amqp://u:p@h//", "amqps://h//"])
@@ -81,7 +149,7 @@ def test_the_broker_may_be_redis_or_rabbitmq(environ: Environ, url: str) -> None
 
 
 def test_the_store_is_never_rabbitmq(environ: Environ) -> None:
-    reasons = environ.refused(ProducerSettings, SMSRELAY_SECRET=SECRET, SMSRELAY_STORE_URL="amqp://user:pass-4711@host//")
+    reasons = environ.refused(ProducerSettings, SMSRELAY_NUMBER_KEYS=NUMBER, SMSRELAY_STORE_URL="amqp://user:pass-4711@host//")
     assert set(reasons) == {"SMSRELAY_STORE_URL"}
 
 
@@ -89,7 +157,8 @@ def test_every_wrong_variable_is_told_at_once(environ: Environ) -> None:
     wrong = {
         "SMSRELAY_BROKER_URL": "http://user:pass-4711@host",
         "SMSRELAY_STORE_URL": "memory://",
-        "SMSRELAY_SECRET": "short-4711",
+        "SMSRELAY_NUMBER_KEYS": "short-4711",
+        "SMSRELAY_CALLBACK_KEYS": "callback-4711,callback-4711",
         "SMSRELAY_CALLBACK_MAX_BYTES": "many",
         "SMSRELAY_CALLBACK_KEEP_ALIVE": "for-ever",
         "SMSRELAY_UNSIGNED_CALLBACKS": "perhaps",
@@ -141,14 +210,14 @@ def test_an_address_that_no_proxy_has_is_refused_and_not_quoted(environ: Environ
 
 def test_missing_credentials_are_told_beside_other_problems(environ: Environ) -> None:
     reasons = environ.refused(SMSRELAY_RATE="-0.25")
-    assert set(reasons) == {"SMSRELAY_SECRET", "SMSRELAY_RATE", "SMSRELAY_APP_SECRET"}
+    assert set(reasons) == {*KEYS, "SMSRELAY_RATE", "SMSRELAY_APP_SECRET"}
     assert "SMSRELAY_APPCODE" in reasons["SMSRELAY_APP_SECRET"]
 
 
 @pytest.mark.parametrize("only", ["SMSRELAY_APP_KEY", "SMSRELAY_APP_SECRET"])
 @pytest.mark.parametrize("beside", [{}, APPCODE])
 def test_key_and_secret_of_an_app_come_together(environ: Environ, only: str, beside: dict[str, str]) -> None:
-    reasons = environ.refused(**{"SMSRELAY_SECRET": SECRET, only: "half-4711"} | beside)
+    reasons = environ.refused(**KEYS | {only: "half-4711"} | beside)
     assert "come together" in reasons["SMSRELAY_APP_SECRET"]
 
 
@@ -176,7 +245,7 @@ def test_no_secret_stands_in_a_repr(environ: Environ) -> None:
         "SMSRELAY_FLOWER_AUTH": "user:pass-4715",
     }
     settings = environ.worker(**values)
-    hidden = [SECRET, *APPCODE.values(), *values.values()]
+    hidden = [*APPCODE.values(), *values.values()]
     assert [value for value in hidden if value in f"{settings!r} {settings}"] == []
 
 
@@ -215,7 +284,7 @@ def test_a_callback_url_by_which_no_report_could_come_is_refused_with_the_reason
 
 
 def test_an_idle_callback_connection_outlives_that_of_every_proxy(environ: Environ) -> None:
-    assert environ.producer().callback_keep_alive == 75
+    assert environ.receiver().callback_keep_alive == 75
 
 
 def test_an_empty_variable_counts_as_absent(environ: Environ) -> None:
@@ -230,7 +299,7 @@ def test_settings_are_frozen(environ: Environ) -> None:
 def test_every_variable_is_documented() -> None:
     documented = dict(WorkerSettings.documented())
     assert all(documented.values())
-    assert {"SMSRELAY_SECRET", "SMSRELAY_APPCODE", "SMSRELAY_RATE"} <= set(documented)
+    assert {*APPCODE, "SMSRELAY_RATE"} <= set(documented)
 
 
 def test_the_setting_names_exactly_the_serialisers_there_are() -> None:
@@ -271,7 +340,7 @@ def test_a_password_of_flowers_may_hold_what_flower_reads(environ: Environ, auth
 
 
 @pytest.mark.parametrize(
-    "content", ["SMSRELAY_SECRET=四七一一四七一一四七一一四七一一\n".encode("gb18030"), b"\xff\xfeS\0M\0S\0"]
+    "content", ["SMSRELAY_NUMBER_KEYS=四七一一四七一一四七一一四七一一\n".encode("gb18030"), b"\xff\xfeS\0M\0S\0"]
 )
 def test_an_env_file_in_another_encoding_is_refused_with_a_sentence(tmp_path: Path, content: bytes) -> None:
     (tmp_path / ".env").write_bytes(content)

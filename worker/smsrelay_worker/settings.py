@@ -1,4 +1,4 @@
-"""Settings of the workers: those of the producers, and what only they need; frozen, every problem at once, no value printed."""
+"""Settings of the workers: those of producers and receiver, and what only workers need; all problems at once, no value told."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from smsrelay.contract.callback_url import checked_callback_url
+from smsrelay.receiver.settings import ReceiverSettings
 from smsrelay.settings import BrokerSettings, ProducerSettings, StoreSettings, with_scheme
 
 _Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -45,7 +46,7 @@ class ApiSettings(ReplaySettings):
     )
 
 
-class WorkerSettings(ApiSettings):
+class WorkerSettings(ReceiverSettings, ApiSettings):
     """What workers and the local stack need to know."""
 
     vendor_url: str = Field(

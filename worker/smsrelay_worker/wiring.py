@@ -91,7 +91,7 @@ class Relay:
         policy, registry = load_policy(settings.policy), load_registry(settings.templates)
         adapter, publisher = create_vendor(settings), Publisher(settings.broker_url)
         enqueuer = Enqueuer(
-            Outbox(redis, settings.secret_bytes),
+            Outbox(redis, settings.number_keys),
             publisher,
             registry,
             records,
@@ -171,7 +171,7 @@ def _submitter(
         limiter=limiter,
         recorder=recorder,
         concurrency=settings.concurrency,
-        secret=settings.secret_bytes,
+        callback_keys=settings.callback_keys,
         callback_base=settings.callback_url,
         callback_life=policy.report_deadline,
         timeouts=timeouts,

@@ -40,7 +40,7 @@ class Campaign:
     name: str
     columns: Columns
     constants: Mapping[str, Any]  # fields of SendJob for rows that do not have their own
-    secret: bytes = field(repr=False)
+    key: bytes = field(repr=False)
     delimiter: str = ","
 
     def job(self, row: Row) -> SendJob:
@@ -92,7 +92,7 @@ class Campaign:
     def _reference(self, fields: Mapping[str, Any]) -> str:
         content = [fields.get(name) for name in ("app", "to", "template", "lane", "params")]
         name_hash = hashlib.sha256(self.name.encode(errors="surrogatepass")).hexdigest()[:16]
-        return f"bulk {name_hash} {keyed_digest(self.secret, 'row', json.dumps(content))}"
+        return f"bulk {name_hash} {keyed_digest(self.key, 'row', json.dumps(content))}"
 
 
 def enqueue_rows(enqueuer: Enqueuer, campaign: Campaign, rows: Iterable[Row]) -> Iterator[tuple[Row, Accepted | Refused]]:

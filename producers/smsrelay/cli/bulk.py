@@ -94,7 +94,7 @@ def bulk(file: Path, errors: Path | None, dry_run: bool, app_: str | None, **opt
         given = {name: options[name] for name in ("template", "lane", "expires_in", "not_before")} | {"app": app_}
         constants = {name: value for name, value in given.items() if value is not None}
         name = options["campaign"] or survey.digest
-        campaign = Campaign(name, survey.columns, constants, settings.secret_bytes, survey.delimiter)
+        campaign = Campaign(name, survey.columns, constants, settings.number_keys.newest, survey.delimiter)
         with RefusedRows(errors, survey) as refused:
             (_check if dry_run else _send)(source, survey, campaign, refused, settings)
     raise click.exceptions.Exit(1 if refused.count else 0)

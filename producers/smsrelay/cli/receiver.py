@@ -2,9 +2,10 @@
 
 import click
 
+from smsrelay import logs
 from smsrelay.cli.errors import cli_errors, require_free_port
 from smsrelay.receiver.server import serve_receiver
-from smsrelay.settings import ProducerSettings
+from smsrelay.receiver.settings import ReceiverSettings
 
 
 @click.command()
@@ -12,7 +13,8 @@ from smsrelay.settings import ProducerSettings
 @click.option("--port", type=click.IntRange(1, 65535), default=8025, show_default=True, help="Port to listen on.")
 def receiver(host: str, port: int) -> None:
     """Take the vendor's status callbacks and put them on the queue."""
+    logs.set_up()
     with cli_errors():
-        settings = ProducerSettings()
+        settings = ReceiverSettings()
         require_free_port(host, port)
         serve_receiver(settings, host, port)

@@ -1,4 +1,4 @@
-"""CallbackToken: message and attempt in the path of a callback URL, signed with the secret.
+"""CallbackToken: message and attempt in the path of a callback URL, signed with a key that apps do not have.
 
 The vendor does not sign its callbacks, but takes a ``callbackUrl`` with each submit. So the URL itself carries the signature.
 """
@@ -9,6 +9,8 @@ import hmac
 import re
 from functools import lru_cache
 from typing import NamedTuple
+
+from smsrelay.contract.key_ring import KeyRing
 
 _FIRST_SEGMENT = "callback"
 _MAC_BYTES = 16
@@ -32,10 +34,10 @@ class CallbackToken(NamedTuple):
         """A token that is valid until an instant (epoch ms), plus one to two hours, to allow for clock skew."""
         return cls(message_id, attempt, until_ms // _HOUR + 2)
 
-    def path(self, secret: bytes) -> str:
-        """Path of the callback URL, to append to the receiver's public base URL."""
+    def path(self, keys: KeyRing) -> str:
+        """Path of the callback URL, to append to the receiver's public base URL; signed with the newest key."""
         attempt = f"{self.attempt}-{self.expires_hour}" if self.expires_hour else str(self.attempt)
-        return f"/{_FIRST_SEGMENT}/{self.message_id}/{attempt}/{_mac(secret, self.message_id, attempt)}"
+        return f"/{_FIRST_SEGMENT}/{self.message_id}/{attempt}/{_mac(keys.newest, self.message_id, attempt)}"
 
     def expired(self, now_ms: int) -> bool:
         """Whether the token has expired at an instant (epoch ms)."""
@@ -46,14 +48,14 @@ PROBE = CallbackToken("smsrelay-probe", 1)  # not a message: ``smsrelay doctor``
 PROBE_ANSWER = b"smsrelay receiver\n"
 
 
-def token_from_path(secret: bytes, path: str) -> CallbackToken | None:
+def token_from_path(keys: KeyRing, path: str) -> CallbackToken | None:
     """The token in the last three segments of a request's path; ``None`` without a valid signature.
 
     A proxy may put anything in front of them, and double or append slashes: only the signature counts.
     """
     signed = _UNCHANGED_PATH.fullmatch(path)  # fast path: no proxy changed it
     parts = list(signed.groups()) if signed else path_segments(path)[-3:]
-    return verify(secret, *parts) if len(parts) == 3 else None
+    return verify(keys, *parts) if len(parts) == 3 else None
 
 
 def is_unsigned_path(path: str) -> bool:
@@ -77,8 +79,8 @@ def looks_signed(parts: list[str]) -> bool:
     return len(parts) >= 3 and all(one.fullmatch(part) for one, part in zip(wanted, parts[-3:], strict=True))
 
 
-def verify(secret: bytes, message_id: str, attempt: str, mac: str) -> CallbackToken | None:
-    """The token that these segments make; ``None`` without a valid signature.
+def verify(keys: KeyRing, message_id: str, attempt: str, mac: str) -> CallbackToken | None:
+    """The token that these segments make; ``None`` without a valid signature by one of the keys.
 
     The format is checked first, because ``id:attempt`` is signed as one string: if either could contain a ``:``, one signature
     would be valid for several splits, some of which have an attempt that is not a number.
@@ -86,19 +88,20 @@ def verify(secret: bytes, message_id: str, attempt: str, mac: str) -> CallbackTo
     numbers = _ATTEMPT.fullmatch(attempt)
     if numbers is None or not _MESSAGE_ID.fullmatch(message_id):
         return None
-    expected = _mac(secret, message_id, attempt)
-    if not hmac.compare_digest(expected.encode(), mac.encode("utf-8", "replace")):
+    given = mac.encode("utf-8", "replace")
+    matches = [hmac.compare_digest(_mac(key, message_id, attempt).encode(), given) for key in keys.all]
+    if not any(matches):  # of all of them, so that the time does not tell which key it was
         return None
     return CallbackToken(message_id, int(numbers[1]), int(numbers[2] or 0))
 
 
-def _mac(secret: bytes, message_id: str, attempt: str) -> str:
-    mac = _keyed_hmac(secret).copy()
+def _mac(key: bytes, message_id: str, attempt: str) -> str:
+    mac = _keyed_hmac(key).copy()
     mac.update(f"callback:{message_id}:{attempt}".encode("utf-8", "replace"))
     return base64.urlsafe_b64encode(mac.digest()[:_MAC_BYTES]).rstrip(b"=").decode()
 
 
-@lru_cache(4)
-def _keyed_hmac(secret: bytes) -> hmac.HMAC:
+@lru_cache(8)
+def _keyed_hmac(key: bytes) -> hmac.HMAC:
     """An HMAC with the key set and no message, to be copied: setting the key costs as much as the rest."""
-    return hmac.new(secret, digestmod=hashlib.sha256)
+    return hmac.new(key, digestmod=hashlib.sha256)

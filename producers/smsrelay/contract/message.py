@@ -39,7 +39,7 @@ class Message:
         """Number and parameters as JSON. Stored apart from the record and deleted once no further attempt can follow."""
         return _compact({"to": self.to, "params": self.params})
 
-    def fingerprint(self, secret: bytes) -> str:
+    def fingerprint(self, key: bytes) -> str:
         """Keyed digest of the content: tells "the same job again" from "another job under the same reference".
 
         Empty without a reference, because then no other job can have the id.
@@ -47,11 +47,11 @@ class Message:
         if self.reference is None:
             return ""
         content = _spaced([self.to, self.lane, self.template, self.params])
-        return keyed_digest(secret, "content", content)
+        return keyed_digest(key, "content", content)
 
-    def recipient_hash(self, secret: bytes) -> str:
+    def recipient_hash(self, key: bytes) -> str:
         """Keyed digest of the number; kept after the number is deleted. Older records have four more characters of it."""
-        return keyed_digest(secret, "recipient", self.to)[:_RECIPIENT_HASH]
+        return keyed_digest(key, "recipient", self.to)[:_RECIPIENT_HASH]
 
 
 def referenced_id(app: str, reference: str, *, test: bool = False) -> str:
@@ -74,6 +74,6 @@ def _uuid(bits: int, version: int) -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
-def keyed_digest(secret: bytes, purpose: str, text: str) -> str:
-    """HMAC digest: without the secret nobody can find a number by it, and digests for different purposes never match."""
-    return base64.urlsafe_b64encode(hmac.digest(secret, f"{purpose}:{text}".encode(), hashlib.sha256)[:9]).decode("ascii")
+def keyed_digest(key: bytes, purpose: str, text: str) -> str:
+    """HMAC digest: without the key nobody can find a number by it, and digests for different purposes never match."""
+    return base64.urlsafe_b64encode(hmac.digest(key, f"{purpose}:{text}".encode(), hashlib.sha256)[:9]).decode("ascii")

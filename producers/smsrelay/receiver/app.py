@@ -25,6 +25,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.typing import FilteringBoundLogger
 
 from smsrelay.contract.callback_token import PROBE, PROBE_ANSWER, CallbackToken, is_unsigned_path, token_from_path
+from smsrelay.contract.key_ring import KeyRing
 from smsrelay.contract.unreadable_callback import Received, UnreadableCallback
 from smsrelay.receiver.batcher import Kept
 from smsrelay.receiver.callback.content_encoding import Damaged, TooLong, decoded
@@ -72,7 +73,7 @@ class _Callbacks:
 
     keep: Callable[[Received], Awaitable[Kept]]
     refused: RefusedRequests
-    secret: bytes
+    keys: KeyRing
     clock: Callable[[], int]
     max_body: int
     unsigned: Throttle | None
@@ -83,7 +84,7 @@ class _Callbacks:
 
     async def refuse_method(self, scope: Scope, send: Send) -> bool:
         """Answer a request with another method if its path is signed; returns whether it was."""
-        if token_from_path(self.secret, scope["path"]) is None:
+        if token_from_path(self.keys, scope["path"]) is None:
             return False
         self.refused.count(scope["path"], Refusal.NOT_A_POST)
         await _send(send, _NOT_A_POST)
@@ -91,7 +92,7 @@ class _Callbacks:
 
     async def _answer(self, scope: Scope, receive: Receive) -> _Answer:
         path = scope["path"]
-        token = token_from_path(self.secret, path)
+        token = token_from_path(self.keys, path)
         if token is None and not (self.unsigned and is_unsigned_path(path)):
             self.refused.count(path, refusal_of(path))
             return _NOT_FOUND
@@ -188,13 +189,14 @@ def create_app(
     keep: Callable[[Received], Awaitable[Kept]],
     ready: Callable[[], bool],
     refused: RefusedRequests,
-    secret: bytes,
+    keys: KeyRing,
     clock: Callable[[], int],
     *,
     max_body: int = 64 * 1024,
     unsigned: Throttle | None = None,
 ) -> ASGIApp:
-    """Build the app. ``keep`` stores a report durably; ``ready`` may block, it runs in a thread; ``clock``: epoch ms.
+    """Build the app. ``keep`` stores a report durably; ``ready`` may block, it runs in a thread; ``keys`` sign callback
+    URLs; ``clock``: epoch ms.
 
     ``unsigned`` opens ``POST /callback`` to anybody who can reach it, at its rate: only for a vendor that drops the URL's path.
     """
@@ -219,7 +221,7 @@ def create_app(
         routes.append(Route("/callback", post_only))
     rest = Starlette(routes=routes)
     rest.router.redirect_slashes = False  # a redirect would repeat the token in its Location
-    return _Receiver(_Callbacks(keep, refused, secret, clock, max_body, unsigned), rest)
+    return _Receiver(_Callbacks(keep, refused, keys, clock, max_body, unsigned), rest)
 
 
 async def _send(send: Send, answer: _Answer) -> None:

@@ -22,7 +22,7 @@ _log: FilteringBoundLogger = structlog.get_logger()
 class Refusal(StrEnum):
     """Why a request was refused."""
 
-    WRONG_PROOF = "wrong proof"  # signed with another secret, or forged
+    WRONG_PROOF = "wrong proof"  # signed with another key, or forged
     EXPIRED = "expired"  # the token has expired
     UNREADABLE_UNSIGNED = "unreadable unsigned"  # without a token, and unreadable, too large or cut off
     TOO_MANY_UNSIGNED = "too many unsigned"  # in this second

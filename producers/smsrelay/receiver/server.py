@@ -20,10 +20,10 @@ from smsrelay.receiver.app import create_app
 from smsrelay.receiver.batcher import ReportBatcher, in_threads
 from smsrelay.receiver.redis_pipeline import RedisPipeline
 from smsrelay.receiver.refused_requests import RefusedRequests
+from smsrelay.receiver.settings import ReceiverSettings
 from smsrelay.receiver.spool import Spool
 from smsrelay.receiver.spool_drain import SpoolDrain
 from smsrelay.receiver.throttle import Throttle
-from smsrelay.settings import ProducerSettings
 from smsrelay.store.connection import StoreUnavailable, open_store
 from smsrelay.store.inbox import Inbox
 from smsrelay.store.refusal_counts import RefusalCounts
@@ -32,7 +32,7 @@ from smsrelay.store.unreadable_callbacks import UnreadableCallbacks
 _Publish = Callable[[Sequence[Received]], Awaitable[None]]
 
 
-def serve_receiver(settings: ProducerSettings, host: str, port: int) -> None:
+def serve_receiver(settings: ReceiverSettings, host: str, port: int) -> None:
     """Take callbacks until stopped."""
     logs.set_up()
     spool = Spool(settings.spool_folder, settings.spool_max)
@@ -58,7 +58,7 @@ def serve_receiver(settings: ProducerSettings, host: str, port: int) -> None:
             ReportBatcher(publish_async, spool, broker_down).keep,
             lambda: drain.alive and (spool.has_room() or publisher.reachable()),
             RefusedRequests(lambda refused: run_in_threadpool(counts.add, refused)),
-            settings.secret_bytes,
+            settings.callback_keys,
             _epoch_ms,
             max_body=settings.callback_max_bytes,
             unsigned=Throttle(settings.unsigned_rate, time.monotonic) if settings.unsigned_callbacks else None,
@@ -81,7 +81,7 @@ def _epoch_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def _limits(settings: ProducerSettings) -> ConnectionLimits:
+def _limits(settings: ReceiverSettings) -> ConnectionLimits:
     return ConnectionLimits(
         message_bytes=4 * settings.callback_max_bytes + CHUNKED_OVERHEAD,
         connections=settings.callback_connections,

@@ -11,9 +11,10 @@
 --        sms.LANE        list: the broker's queue
 -- ARGV 1 stream cap
 --      2 JSON: lanes, in the order of KEYS
---      3 JSON: for each message, in the order of KEYS: id  payload  expires_at (ms)  not_before (ms, or empty)  fingerprint  lane
---        template  app (empty for the default)  who (recipient hash)  reference (or empty), then further fields of the record, name
---        and value by turns: tags, test. One argument, because packing and unpacking ten for each message costs more than the rest
+--      3 JSON: for each message, in the order of KEYS: id  payload  expires_at (ms)  not_before (ms, or empty)  fingerprint (a list
+--        while keys are replaced: by each key, the newest first)  lane  template  app (empty for the default)  who (recipient hash)
+--        reference (or empty), then further fields of the record, name and value by turns: tags, test. One argument, because packing
+--        and unpacking ten for each message costs more than the rest
 --      4… a task for each lane in ARGV 2, for all messages of that lane in this call; or nothing, and nothing is published. A task is
 --        not published if one of its messages needs no attempt now: it has been begun, its reference was used for other content, or it
 --        is not due yet.
@@ -23,6 +24,15 @@ local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local lanes, outboxes, due, answer, added, unpublished = cjson.decode(ARGV[2]), {}, {}, {}, 0, {}
 local queues = #KEYS - #lanes
+
+local function is_known(recorded, fp)
+  if type(fp) == 'string' then return recorded == fp end
+  for _, one in ipairs(fp) do
+    if recorded == one then return true end
+  end
+  return false
+end
+
 for _, lane in ipairs(lanes) do outboxes[lane] = {} end
 
 for number, message in ipairs(cjson.decode(ARGV[3])) do
@@ -31,7 +41,7 @@ for number, message in ipairs(cjson.decode(ARGV[3])) do
   local known = redis.call('HMGET', record, 'fp', 'state')
   if known[2] then
     answer[#answer + 1] = string.format('%d|0|%s|%s', number - 1, known[1] or '', known[2])
-    if known[2] ~= 'queued' or (known[1] or '') ~= fp then unpublished[lane] = true end
+    if known[2] ~= 'queued' or not is_known(known[1] or '', fp) then unpublished[lane] = true end
   else
     local waits = not_before ~= '' and not_before > now
     local rule = waits and 'not_before' or 'enqueued'
@@ -39,7 +49,7 @@ for number, message in ipairs(cjson.decode(ARGV[3])) do
       'tpl', tpl, 'who', who}
     local function set(name, value) fields[#fields + 1] = name; fields[#fields + 1] = value end
     if app ~= '' then set('app', app) end
-    if ref ~= '' then set('ref', ref); set('fp', fp) end
+    if ref ~= '' then set('ref', ref); set('fp', type(fp) == 'string' and fp or fp[1]) end
     for at = 11, #message do fields[#fields + 1] = message[at] end
     if waits then set('due', not_before); set('t1', '+0|q|0||not_before') end
     redis.call('HSET', record, unpack(fields))

@@ -14,6 +14,7 @@ from redis import Redis
 from smsrelay.broker.redis_envelope import envelope
 from smsrelay.broker.task_message import TaskMessage
 from smsrelay.contract.job import DEFAULT_APP
+from smsrelay.contract.key_ring import KeyRing
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.message import Message
 from smsrelay.contract.state import State
@@ -26,6 +27,8 @@ WakeUp = Callable[[Lane, Sequence[str]], TaskMessage]  # makes the task that has
 
 EVENTS_CAP = 100_000
 PER_CALL = 50  # messages per run of the script, which blocks the store for half a millisecond
+
+_Fingerprints = tuple[str, ...]  # of one message, by each key, the newest first; one empty one without a reference
 
 _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -43,9 +46,9 @@ class Recorded:
 class Outbox:
     """Records messages atomically, once for each message id."""
 
-    def __init__(self, redis: Redis, secret: bytes) -> None:
+    def __init__(self, redis: Redis, number_keys: KeyRing) -> None:
         self._redis = redis
-        self._secret = secret
+        self._keys = number_keys
         self._record = Script(redis, __name__, "outbox.lua")
         self._clock = StoreClock(redis)
 
@@ -65,7 +68,7 @@ class Outbox:
         message which needs no attempt now is not published; its other messages still have to be (``Recorded.wake``).
         """
         parts = [messages[start : start + PER_CALL] for start in range(0, len(messages), PER_CALL)]
-        fingerprints = [[message.fingerprint(self._secret) for message in part] for part in parts]
+        fingerprints = [[self._fingerprints(message) for message in part] for part in parts]
         calls = [self._call(part, of_part, wake_up) for part, of_part in zip(parts, fingerprints, strict=True)]
         return Draft(parts, fingerprints, calls, wake_up is not None)
 
@@ -87,28 +90,33 @@ class Outbox:
         """Release every connection."""
         self._redis.close()
 
-    def _call(self, messages: Sequence[Message], fingerprints: Sequence[str], wake_up: WakeUp | None) -> Call:
+    def _call(self, messages: Sequence[Message], fingerprints: Sequence[_Fingerprints], wake_up: WakeUp | None) -> Call:
         lanes = list(dict.fromkeys(message.lane for message in messages))
         script_keys = [keys.AGENDA, keys.EVENTS, keys.PLACE, *(keys.outbox(lane) for lane in lanes)]
         rows = []
-        for message, fingerprint in zip(messages, fingerprints, strict=True):
+        for message, of_message in zip(messages, fingerprints, strict=True):
             script_keys += (keys.message(message.message_id), keys.payload(message.message_id))
-            rows.append(self._row(message, fingerprint))
+            rows.append(self._row(message, of_message))
         tasks = [] if wake_up is None else [wake_up(lane, _ids(messages, lane)) for lane in lanes]
         queues = [task.queue for task in tasks]
         return Call([*script_keys, *queues], [EVENTS_CAP, _json(lanes), _json(rows), *map(envelope, tasks)])
 
-    def _row(self, message: Message, fingerprint: str) -> tuple[str | int, ...]:
+    def _fingerprints(self, message: Message) -> _Fingerprints:
+        """The second and further ones recognise a record that was made with an older key."""
+        newest = message.fingerprint(self._keys.newest)
+        return (newest, *(message.fingerprint(key) for key in self._keys.older)) if newest else ("",)
+
+    def _row(self, message: Message, fingerprints: _Fingerprints) -> tuple[str | int | _Fingerprints, ...]:
         return (
             message.message_id,
             message.payload(),
             message.expires_at,
             "" if message.not_before is None else message.not_before,
-            fingerprint,
+            fingerprints if len(fingerprints) > 1 else fingerprints[0],
             message.lane,
             message.template,
             "" if message.app == DEFAULT_APP else message.app,
-            message.recipient_hash(self._secret),
+            message.recipient_hash(self._keys.newest),
             message.reference or "",
             *(part for key, value in message.tags for part in (TAG + key, value)),
             *(("test", 1) if message.test else ()),
@@ -120,7 +128,7 @@ class Draft:
     """Messages prepared for recording: for each script call, its messages and their fingerprints."""
 
     parts: Sequence[Sequence[Message]]
-    fingerprints: Sequence[Sequence[str]]
+    fingerprints: Sequence[Sequence[_Fingerprints]]
     calls: Sequence[Call]
     publishes: bool  # the calls include the tasks
 
@@ -133,13 +141,13 @@ class Draft:
         return recorded
 
 
-def _recorded(messages: Sequence[Message], fingerprints: Sequence[str], answer: Iterable[str]) -> list[Recorded]:
+def _recorded(messages: Sequence[Message], fingerprints: Sequence[_Fingerprints], answer: Iterable[str]) -> list[Recorded]:
     """What one run of the script did; its answer lists only the messages that were not simply recorded and queued."""
     recorded = [Recorded(message, new=True, same=True, wake=True) for message in messages]
     for line in answer:
         place, new, known, state = line.split("|")
         at = int(place)
-        same = new == "1" or known == fingerprints[at]
+        same = new == "1" or known in fingerprints[at]
         recorded[at] = Recorded(messages[at], new=new == "1", same=same, wake=state == State.QUEUED)
     return recorded
 

@@ -23,7 +23,7 @@ _READ: dict[str, Callable[[Redis, str], Any]] = {
     "stream": lambda redis, key: redis.xrange(key),
     "none": lambda _redis, _key: None,  # gone since it was listed
 }
-_NO_LOG = {"secret", "flower-password"}  # files of the desk, readable by their owner alone
+_NO_LOG = {"number-key", "callback-key", "flower-password"}  # files of the desk, readable by their owner alone
 
 
 def logs(stage: Stage) -> Places:

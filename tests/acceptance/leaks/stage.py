@@ -29,7 +29,10 @@ from tests.support.waiting import eventually
 
 KEYS = {
     "AppCode": "Zq81AppCode5f1c9e2b7a",
-    "secret": "Zq81Secret0d4b8a6c3e9f",
+    "number key": "Zq81Number0d4b8a6c3e9f",
+    "old number key": "Zq81NumberOld9e1c5b7d2f",
+    "callback key": "Zq81Callback4f7b1e9c0a",
+    "old callback key": "Zq81CallbackOld6d3a8f2e",
     "Flower's password": "Zq81Flower7c2e5a9b1d",
     "broker's password": "Zq81Broker3a8f6d0c4e",
 }
@@ -102,8 +105,8 @@ def staged(folder: Path) -> Iterator[Stage]:
         open_.enter_context(Stack(_parts(desk, own), folder, environment).running())
         flower = open_.enter_context(requests.Session())
         flower.trust_env, flower.auth = False, ("admin", KEYS["Flower's password"])
-        url, secret = environment["SMSRELAY_BROKER_URL"], SecretStr(KEYS["secret"])
-        enqueuer = open_.enter_context(Enqueuer.connect(ProducerSettings(broker_url=url, store_url=url, secret=secret)))
+        url, keys = environment["SMSRELAY_BROKER_URL"], SecretStr(environment["SMSRELAY_NUMBER_KEYS"])
+        enqueuer = open_.enter_context(Enqueuer.connect(ProducerSettings(broker_url=url, store_url=url, number_keys=keys)))
         simulator = open_.enter_context(Simulator(f"http://127.0.0.1:{desk.ports.simulator}"))
         redis = open_.enter_context(open_store(url))
         stage = Stage(desk, environment, redis, enqueuer, simulator, flower)
@@ -118,7 +121,8 @@ def _chosen(desk: LocalRelay, folder: Path) -> dict[str, str]:
     return {
         "SMSRELAY_BROKER_URL": url,
         "SMSRELAY_STORE_URL": url,
-        "SMSRELAY_SECRET": KEYS["secret"],
+        "SMSRELAY_NUMBER_KEYS": f"{KEYS['number key']},{KEYS['old number key']}",
+        "SMSRELAY_CALLBACK_KEYS": f"{KEYS['callback key']},{KEYS['old callback key']}",
         "SMSRELAY_APPCODE": KEYS["AppCode"],
         "SIMULATOR_APPCODE": KEYS["AppCode"],
         "SMSRELAY_FLOWER_AUTH": "admin:" + KEYS["Flower's password"],

@@ -102,20 +102,21 @@ def _sent(stage: Stage, job: str) -> str:
 
 def settings(stage: Stage) -> Places:
     """What processes say about settings in which every value is wrong, and every value is a key."""
-    code, secret, password = KEYS["AppCode"], KEYS["secret"], KEYS["broker's password"]
+    code, number, callback, password = KEYS["AppCode"], KEYS["number key"], KEYS["callback key"], KEYS["broker's password"]
     wrong = {
-        "SMSRELAY_SECRET": secret[:15],
+        "SMSRELAY_NUMBER_KEYS": f"{number},{number}",
+        "SMSRELAY_CALLBACK_KEYS": f"{callback},{callback[:15]}",
         "SMSRELAY_BROKER_URL": f"http://admin:{password}@127.0.0.1/0",
         "SMSRELAY_STORE_URL": f"amqp://admin:{password}@127.0.0.1/0",
         "SMSRELAY_VENDOR_URL": f"ftp://{code}@127.0.0.1",
-        "SMSRELAY_VENDOR_PROXY": f"http://{code}:{password}:{secret}@127.0.0.1:port",
+        "SMSRELAY_VENDOR_PROXY": f"http://{code}:{password}:{number}@127.0.0.1:port",
         "SMSRELAY_APP_KEY": code,
         "SMSRELAY_RATE": code,
-        "SMSRELAY_CONCURRENCY": secret,
+        "SMSRELAY_CONCURRENCY": number,
         "SMSRELAY_SERIALISER": code,
-        "SMSRELAY_CALLBACK_URL": secret,
+        "SMSRELAY_CALLBACK_URL": callback,
     }
-    url = {"SMSRELAY_VENDOR_URL": f"http://{code}@127.0.0.1?key={secret}"}
+    url = {"SMSRELAY_VENDOR_URL": f"http://{code}@127.0.0.1?key={callback}"}
     broken_header = {"SMSRELAY_APPCODE": f"{code}\n{code}"}
     away = dict.fromkeys(("SMSRELAY_BROKER_URL", "SMSRELAY_STORE_URL"), f"redis://default:{password}@127.0.0.1:1/0")
     runs = {f"{name} with wrong settings": (name, wrong) for name in _PROCESSES}

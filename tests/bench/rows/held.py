@@ -14,7 +14,7 @@ from tests.bench.figures import median
 from tests.bench.ground import Conditions, Ground, a_ground
 from tests.bench.processes import PartFailed
 from tests.bench.result import Figure, Target
-from tests.bench.sides import SECRET, RelaySide, workers
+from tests.bench.sides import CALLBACK_KEYS, RelaySide, workers
 
 _SAMPLE = 200  # keys of each kind whose MEMORY USAGE is asked
 _PATIENCE = 300.0  # seconds until every message is final
@@ -95,7 +95,7 @@ def _report(port: int, submits: Sequence[tuple[str, str]]) -> None:
                 "external_id": external_id,
                 "status": {"updated_on": time.time_ns() // 10**6, "code": 200},
             }
-            connection.request("POST", CallbackToken(message_id, 1).path(SECRET.encode()), json.dumps(report))
+            connection.request("POST", CallbackToken(message_id, 1).path(CALLBACK_KEYS), json.dumps(report))
             answer = connection.getresponse()
             answer.read()
             if answer.status != 200:

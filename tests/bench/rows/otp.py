@@ -52,7 +52,7 @@ def _run(conditions: Conditions, backlog: int) -> Run:
         [worker] = workers(side, ground, [])
         ground.processes.wait(worker, lambda: ground.vendor.arrived() > _RATE, "the vendor sees submits")
         settings = ProducerSettings(
-            broker_url=ground.redis_url, store_url=ground.redis_url, secret=side.environment(ground)["SMSRELAY_SECRET"]
+            broker_url=ground.redis_url, store_url=ground.redis_url, number_keys=side.environment(ground)["SMSRELAY_NUMBER_KEYS"]
         )
         with Enqueuer.connect(settings) as enqueuer:
             took = _codes(ground, enqueuer, codes, seconds / codes)

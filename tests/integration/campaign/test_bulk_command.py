@@ -14,7 +14,7 @@ from tests.support.queues import published_ids
 from tests.support.shell import Shell
 from tests.support.waiting import eventually
 
-SECRET = "tops-ecre-tkey-0815"
+KEY = "tops-ecre-tkey-0815"
 CODE = "739148"
 SAME = ("--template", "0000000", "--lane", "marketing")
 MANY = 20_000
@@ -23,7 +23,7 @@ MANY = 20_000
 @pytest.fixture
 def shell(valkey_url: str, tmp_path: Path) -> Shell:
     urls = {"SMSRELAY_STORE_URL": valkey_url, "SMSRELAY_BROKER_URL": valkey_url}
-    return Shell(tmp_path, urls | {"SMSRELAY_SECRET": SECRET})
+    return Shell(tmp_path, urls | {"SMSRELAY_NUMBER_KEYS": KEY})
 
 
 @pytest.fixture
@@ -168,7 +168,7 @@ def test_a_file_saved_anew_on_the_way_stops_the_command_which_says_how_to_go_on(
 def test_a_dry_run_counts_and_shows_and_enqueues_nothing(redis: Redis, tmp_path: Path, file: Path) -> None:
     registry = '[[template]]\nid="7"\nbody="{0}您好{1}"\nsignature="Firma"\nstatus="pending"\nlane="notice"\n'
     (tmp_path / "templates.toml").write_text(registry, encoding="utf-8")
-    shell = Shell(tmp_path, {"SMSRELAY_SECRET": SECRET, "SMSRELAY_TEMPLATES": "templates.toml"})
+    shell = Shell(tmp_path, {"SMSRELAY_NUMBER_KEYS": KEY, "SMSRELAY_TEMPLATES": "templates.toml"})
     lines = ["to,p1,p2", "13800138000,张三,a", f"13800138001,李四,{'长' * 70}", "13800138002,王五,"]
     ended = shell.run("bulk", written(file, *lines), "--template", "7", "--dry-run")
     assert ended.code == 1
@@ -205,7 +205,7 @@ def test_without_the_store_it_ends_with_3_and_says_how_to_go_on(
     tmp_path: Path, file: Path, valkey_url: str, closed_port: int
 ) -> None:
     urls = {"SMSRELAY_STORE_URL": f"redis://127.0.0.1:{closed_port}/0", "SMSRELAY_BROKER_URL": valkey_url}
-    ended = Shell(tmp_path, urls | {"SMSRELAY_SECRET": SECRET}).run("bulk", written(file, "to", "13800138000"), *SAME)
+    ended = Shell(tmp_path, urls | {"SMSRELAY_NUMBER_KEYS": KEY}).run("bulk", written(file, "to", "13800138000"), *SAME)
     assert (ended.code, ended.output) == (3, "")
     assert "run the same command again" in ended.errors
 

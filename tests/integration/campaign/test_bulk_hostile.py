@@ -15,7 +15,7 @@ from tests.support.pages import text_of
 from tests.support.queues import published_ids
 from tests.support.shell import Ended, Shell
 
-SECRET = "tops-ecre-tkey-0815"
+KEY = "tops-ecre-tkey-0815"
 SAME = ("--template", "0000000", "--lane", "marketing")
 OUTLOOK = (
     '"First Name","Last Name","Home Phone","Mobile Phone","Notes","Web Page"\r\n'
@@ -38,7 +38,7 @@ def documented(program: str) -> list[str]:
 @pytest.fixture
 def shell(valkey_url: str, tmp_path: Path) -> Shell:
     urls = {"SMSRELAY_STORE_URL": valkey_url, "SMSRELAY_BROKER_URL": valkey_url}
-    return Shell(tmp_path, urls | {"SMSRELAY_SECRET": SECRET})
+    return Shell(tmp_path, urls | {"SMSRELAY_NUMBER_KEYS": KEY})
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def at_desk(tmp_path: Path) -> Shell:
     """A shell for dry runs, with a registry of one template and no store."""
     registry = '[[template]]\nid="7"\nbody="{0}您好"\nsignature="Firma"\nstatus="approved"\nlane="notice"\n'
     (tmp_path / "templates.toml").write_text(registry, encoding="utf-8")
-    return Shell(tmp_path, {"SMSRELAY_SECRET": SECRET, "SMSRELAY_TEMPLATES": "templates.toml"})
+    return Shell(tmp_path, {"SMSRELAY_NUMBER_KEYS": KEY, "SMSRELAY_TEMPLATES": "templates.toml"})
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ def jobs(rows: list[tuple[str, str]], fields: dict[str, Any]) -> Iterator[SendJo
 
 
 def main() -> None:
-    settings = ProducerSettings(secret="0123456789abcdef", store_url="redis://127.0.0.1:6379/1", spool_max=5)
+    settings = ProducerSettings(number_keys="0123456789abcdef", store_url="redis://127.0.0.1:6379/1", enqueue_timeout=5)
     with Enqueuer.connect(settings) as enqueuer:
         for result in enqueuer.enqueue_many(jobs([], {})):
             match result:

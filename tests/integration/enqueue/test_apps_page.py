@@ -29,7 +29,7 @@ UUID = re.compile(r"(?<=^accepted) [0-9a-f-]{36}", re.MULTILINE)
 
 
 def environment(url: str) -> dict[str, str]:
-    named = {"STORE_URL": url, "BROKER_URL": url, "SECRET": "0123456789abcdef", "ENQUEUE_TIMEOUT": "1"}
+    named = {"STORE_URL": url, "BROKER_URL": url, "NUMBER_KEYS": "0123456789abcdef", "ENQUEUE_TIMEOUT": "1"}
     return clean_environment() | {f"SMSRELAY_{name}": value for name, value in named.items()}
 
 

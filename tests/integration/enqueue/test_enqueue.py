@@ -13,6 +13,7 @@ import pytest
 from redis import Redis
 
 from smsrelay.contract.job import SendJob
+from smsrelay.contract.key_ring import KeyRing
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.message import referenced_id
 from smsrelay.contract.rejection import Rejection
@@ -23,10 +24,11 @@ from smsrelay.settings import ProducerSettings
 from smsrelay.store import keys
 from smsrelay.store.connection import StoreUnavailable, open_store
 from smsrelay.store.outbox import Outbox
+from tests.support.messages import NUMBER_KEYS
 from tests.support.queues import published_ids, queued
 from tests.support.waiting import eventually
 
-SECRET = "0123456789abcdef"
+KEYS = KeyRing(b"0123456789abcdef")
 NUMBER, CODE = "+8613800138000", "739148"
 THREADS = 8
 
@@ -36,7 +38,7 @@ def job(**changes: object) -> SendJob:
 
 
 def settings(store_url: str, broker_url: str) -> ProducerSettings:
-    return ProducerSettings(_env_file=None, secret=SECRET, store_url=store_url, broker_url=broker_url)
+    return ProducerSettings(_env_file=None, number_keys=KEYS, store_url=store_url, broker_url=broker_url)
 
 
 @pytest.fixture
@@ -256,7 +258,7 @@ def test_a_record_without_tags_has_no_field_for_them(enqueuer: Enqueuer, redis: 
 
 
 def test_a_test_message_is_marked_in_its_record(valkey_url: str, redis: Redis) -> None:
-    recording = Outbox(open_store(valkey_url), SECRET.encode())
+    recording = Outbox(open_store(valkey_url), NUMBER_KEYS)
     message = job(reference="r", tags={"order": "1"}).accept(recording.now(), {}, lambda: 7, test=True)
     recording.record([message])
     recording.close()
@@ -297,7 +299,7 @@ def test_a_store_that_forgot_the_script_is_given_it_again(enqueuer: Enqueuer, re
 
 def test_recording_a_message_twice_writes_it_once(valkey_url: str, redis: Redis) -> None:
     with open_store(valkey_url) as client:
-        outbox_ = Outbox(client, SECRET.encode())
+        outbox_ = Outbox(client, KEYS)
         message = job(reference="r").accept(outbox_.now(), {}, lambda: 0)
         first, second = outbox_.record([message, message])
     assert (first.new, second.new, second.same, second.wake) == (True, False, True, True)
@@ -306,7 +308,7 @@ def test_recording_a_message_twice_writes_it_once(valkey_url: str, redis: Redis)
 
 def test_a_message_that_expires_while_it_is_recorded_is_recorded_all_the_same(valkey_url: str, redis: Redis) -> None:
     with open_store(valkey_url) as client:
-        outbox_ = Outbox(client, SECRET.encode())
+        outbox_ = Outbox(client, KEYS)
         late = replace(job().accept(outbox_.now(), {}, lambda: 0), expires_at=outbox_.now() - 1)
         [recorded] = outbox_.record([late])
     assert recorded.new

@@ -31,7 +31,7 @@ def job(**changes: object) -> SendJob:
 
 def connected(store_url: str, broker_url: str) -> Enqueuer:
     return Enqueuer.connect(
-        ProducerSettings(_env_file=None, secret="0123456789abcdef", store_url=store_url, broker_url=broker_url)
+        ProducerSettings(_env_file=None, number_keys="0123456789abcdef", store_url=store_url, broker_url=broker_url)
     )
 
 

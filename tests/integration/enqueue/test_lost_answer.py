@@ -11,7 +11,7 @@ from smsrelay.store.records import Records
 from smsrelay_worker.rate_limit.limiter import RateLimiter
 from smsrelay_worker.vendors.base import Answer, Kind
 from tests.support.lossy import losing_one_answer
-from tests.support.messages import SECRET, answer, begin, enqueuer, job
+from tests.support.messages import NUMBER_KEY, answer, begin, enqueuer, job
 
 
 def run(valkey_url: str, *arguments: str, losing: bytes | None = None) -> str:
@@ -22,7 +22,7 @@ def run(valkey_url: str, *arguments: str, losing: bytes | None = None) -> str:
             "PATH": "/usr/bin:/bin",
             "SMSRELAY_BROKER_URL": valkey_url,
             "SMSRELAY_STORE_URL": f"redis://127.0.0.1:{lossy.port}/0",
-            "SMSRELAY_SECRET": SECRET.decode(),
+            "SMSRELAY_NUMBER_KEYS": NUMBER_KEY,
             "SMSRELAY_APPCODE": "code",
         }
         command = [sys.executable, "-m", "smsrelay_worker", *arguments]

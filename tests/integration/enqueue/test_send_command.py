@@ -14,7 +14,7 @@ from smsrelay.store import keys
 from tests.support.queues import published_ids
 from tests.support.shell import PATIENCE, Shell
 
-SECRET = "tops-ecre-tkey-0815"
+KEY = "tops-ecre-tkey-0815"
 NUMBER, CODE = "13800138000", "739148"
 JOB = ("--to", NUMBER, "--template", "0000000", "--param", CODE, "--lane", "otp")
 
@@ -22,7 +22,7 @@ JOB = ("--to", NUMBER, "--template", "0000000", "--param", CODE, "--lane", "otp"
 @pytest.fixture
 def shell(valkey_url: str, tmp_path: Path) -> Shell:
     urls = {"SMSRELAY_STORE_URL": valkey_url, "SMSRELAY_BROKER_URL": valkey_url}
-    return Shell(tmp_path, urls | {"SMSRELAY_SECRET": SECRET})
+    return Shell(tmp_path, urls | {"SMSRELAY_NUMBER_KEYS": KEY})
 
 
 def test_send_prints_the_message_id_and_nothing_else(shell: Shell, redis: Redis) -> None:
@@ -105,7 +105,7 @@ def test_a_taken_reference_ends_with_2_and_is_not_quoted(shell: Shell) -> None:
 
 def test_without_the_store_send_ends_with_3(tmp_path: Path, valkey_url: str, closed_port: int) -> None:
     urls = {"SMSRELAY_STORE_URL": f"redis://:pass-walrus@127.0.0.1:{closed_port}/0", "SMSRELAY_BROKER_URL": valkey_url}
-    ended = Shell(tmp_path, urls | {"SMSRELAY_SECRET": SECRET}).run("send", *JOB)
+    ended = Shell(tmp_path, urls | {"SMSRELAY_NUMBER_KEYS": KEY}).run("send", *JOB)
     assert (ended.code, ended.output) == (3, "")
     assert "the store did not answer" in ended.errors
     assert not any(value in ended.errors for value in ("walrus", NUMBER, CODE))
@@ -113,7 +113,7 @@ def test_without_the_store_send_ends_with_3(tmp_path: Path, valkey_url: str, clo
 
 def test_without_the_broker_send_succeeds_and_warns_of_what_is_owed(tmp_path: Path, valkey_url: str, closed_port: int) -> None:
     urls = {"SMSRELAY_STORE_URL": valkey_url, "SMSRELAY_BROKER_URL": f"redis://:pass-walrus@127.0.0.1:{closed_port}/0"}
-    ended = Shell(tmp_path, urls | {"SMSRELAY_SECRET": SECRET}).run("send", *JOB, "--reference", "r")
+    ended = Shell(tmp_path, urls | {"SMSRELAY_NUMBER_KEYS": KEY}).run("send", *JOB, "--reference", "r")
     assert (ended.code, ended.output) == (0, referenced_id("default", "r") + "\n")
     [warning] = ended.errors.splitlines()
     assert json.loads(warning)["event"].startswith("publish owed: lane otp, 1 messages")
@@ -123,7 +123,7 @@ def test_without_the_broker_send_succeeds_and_warns_of_what_is_owed(tmp_path: Pa
 def test_wrong_settings_end_with_2_and_no_value(tmp_path: Path) -> None:
     wrong = {
         "SMSRELAY_STORE_URL": "mysql://:pass-walrus@host",
-        "SMSRELAY_SECRET": "short-otter",
+        "SMSRELAY_NUMBER_KEYS": "short-otter",
         "SMSRELAY_BROKER_URL": "pass-heron",
     }
     ended = Shell(tmp_path, wrong).run("send", *JOB)
@@ -135,7 +135,7 @@ def test_wrong_settings_end_with_2_and_no_value(tmp_path: Path) -> None:
 def test_a_registry_that_is_missing_or_wrong_ends_with_2(valkey_url: str, tmp_path: Path, registry: str | None) -> None:
     if registry is not None:
         (tmp_path / "templates.toml").write_text(registry)
-    variables = {"SMSRELAY_STORE_URL": valkey_url, "SMSRELAY_SECRET": SECRET, "SMSRELAY_TEMPLATES": "templates.toml"}
+    variables = {"SMSRELAY_STORE_URL": valkey_url, "SMSRELAY_NUMBER_KEYS": KEY, "SMSRELAY_TEMPLATES": "templates.toml"}
     ended = Shell(tmp_path, variables).run("send", *JOB)
     assert (ended.code, ended.output) == (2, "")
     assert "templates.toml" in ended.errors

@@ -34,7 +34,7 @@ def job() -> SendJob:
 
 def connected(store_url: str, broker_url: str) -> Enqueuer:
     urls = {"store_url": store_url, "broker_url": broker_url}
-    return Enqueuer.connect(ProducerSettings(_env_file=None, secret="0123456789abcdef", enqueue_timeout=LIMIT, **urls))
+    return Enqueuer.connect(ProducerSettings(_env_file=None, number_keys="0123456789abcdef", enqueue_timeout=LIMIT, **urls))
 
 
 @contextmanager

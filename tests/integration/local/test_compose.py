@@ -25,11 +25,12 @@ OURS = ("worker", "receiver", "flower", "simulator")
 DEMO, EXAMPLE = ROOT / ".env.demo.example", ROOT / ".env.example"
 FILLED = {
     "SMSRELAY_APPCODE": "vendor-key",
-    "SMSRELAY_SECRET": "0123456789abcdef",
+    "SMSRELAY_NUMBER_KEYS": "0123456789abcdef",
+    "SMSRELAY_CALLBACK_KEYS": "fedcba9876543210",
     "SMSRELAY_CALLBACK_URL": "https://sms.example.com",
     "SMSRELAY_FLOWER_AUTH": "ops:password",
 }
-SECRET = re.compile(r"SECRET|APPCODE|APP_KEY|AUTH|PASSWORD|TOKEN")
+SECRET = re.compile(r"SECRET|APPCODE|APP_KEY|_KEYS|AUTH|PASSWORD|TOKEN")
 RECIPIENT = "+8613900001234"
 ENDED_AS_TOLD = {0, -15}  # by itself, or, having tidied up, by the SIGTERM it was sent: Docker shows 143
 
@@ -110,7 +111,7 @@ def test_parts_wait_until_what_they_need_is_healthy() -> None:
 
 def test_a_worker_gets_more_time_to_stop_than_it_ever_takes(tmp_path: Path) -> None:
     (worker,) = (part for part in LocalRelay(tmp_path, Ports()).parts({}) if part.name == "worker")
-    allowed = WorkerSettings(secret="a secret of sixteen characters", appcode="code").stop_within
+    allowed = WorkerSettings(number_keys="n" * 16, callback_keys="c" * 16, appcode="code").stop_within
     assert services(DEMO)["worker"].grace > worker.stop_within > allowed
 
 
@@ -140,8 +141,8 @@ def test_a_part_gets_only_the_keys_it_uses(filled_in: Path) -> None:
     assert held == {
         "redis": set(),
         "simulator": set(),
-        "receiver": {"SMSRELAY_SECRET"},
-        "worker": {"SMSRELAY_SECRET", "SMSRELAY_APPCODE"},
+        "receiver": {"SMSRELAY_CALLBACK_KEYS"},
+        "worker": {"SMSRELAY_NUMBER_KEYS", "SMSRELAY_CALLBACK_KEYS", "SMSRELAY_APPCODE"},
         "flower": {"SMSRELAY_FLOWER_AUTH"},
     }
 
@@ -164,14 +165,14 @@ def test_the_build_is_sent_all_it_copies_and_no_env_file() -> None:
         assert sent(path), path
     packages = [file.relative_to(ROOT) for name in ("producers", "worker") for file in (ROOT / name).rglob("*.*")]
     assert all(sent(str(file)) for file in packages if "__pycache__" not in file.parts)
-    kept_back = (".env", ".env.demo.example", ".git/config", ".smsrelay/secret", "worker/__pycache__/app.pyc")
+    kept_back = (".env", ".env.demo.example", ".git/config", ".smsrelay/number-key", "worker/__pycache__/app.pyc")
     assert not [path for path in (*kept_back, "tests/unit/policy/test_model.py", "docs/security.md") if sent(path)]
 
 
 def test_the_example_names_every_setting_and_leaves_the_required_ones_empty(own_environment: None, filled_in: Path) -> None:
     lines = re.findall(r"^(?:# )?(SMSRELAY_\w+)=", EXAMPLE.read_text(encoding="utf-8"), re.MULTILINE)
     assert sorted(lines) == sorted(name for name, _ in WorkerSettings.documented())
-    with pytest.raises(SettingsError, match="SMSRELAY_SECRET"):
+    with pytest.raises(SettingsError, match="SMSRELAY_NUMBER_KEYS"):
         WorkerSettings(_env_file=EXAMPLE)
     assert WorkerSettings(_env_file=filled_in).callback_url == FILLED["SMSRELAY_CALLBACK_URL"]
 

@@ -92,7 +92,8 @@ def test_a_wrong_policy_file_is_said_so_by_every_command_that_reads_it(
 ) -> None:
     wrong = {
         "SMSRELAY_STORE_URL": valkey_url,
-        "SMSRELAY_SECRET": "x" * 16,
+        "SMSRELAY_NUMBER_KEYS": "n" * 16,
+        "SMSRELAY_CALLBACK_KEYS": "c" * 16,
         "SMSRELAY_APPCODE": "x",
         "SMSRELAY_POLICY": "/nowhere.toml",
     }

@@ -23,7 +23,7 @@ from smsrelay_worker.messages import lifecycle
 from smsrelay_worker.operations.dead_letters import DeadLetters
 from smsrelay_worker.store.undecodable import Undecodable, UndecodableTasks
 from smsrelay_worker.vendors.base import Answer, Kind
-from tests.support.messages import POLICY, RETENTION, SECRET, answer, begin, changed, job
+from tests.support.messages import NUMBER_KEY, POLICY, RETENTION, answer, begin, changed, job
 from tests.support.queues import published_ids
 
 
@@ -36,7 +36,7 @@ def command(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         "PATH": "/usr/bin:/bin",
         "SMSRELAY_BROKER_URL": url,
         "SMSRELAY_STORE_URL": url,
-        "SMSRELAY_SECRET": SECRET.decode(),
+        "SMSRELAY_NUMBER_KEYS": NUMBER_KEY,
     }
     line = [sys.executable, "-m", "smsrelay_worker", *arguments]
     return subprocess.run(line, env=environment, capture_output=True, text=True, check=False)

@@ -15,8 +15,9 @@ import pytest
 from redis import Redis
 
 from smsrelay.contract.event import StatusEvent
+from smsrelay.contract.key_ring import KeyRing
 from smsrelay.receiver.spool import Spool
-from smsrelay.settings import ProducerSettings
+from smsrelay.settings import StoreSettings
 from smsrelay.store import keys
 from smsrelay.store.connection import open_store
 from smsrelay_worker.operations.doctor.finding import Severity
@@ -31,7 +32,7 @@ from tests.support.served import Served, serve
 from tests.support.valkey import running_valkey
 from tests.support.waiting import eventually
 
-SECRET = secrets.token_hex(16)
+NUMBER_KEY, CALLBACK_KEY = secrets.token_hex(16), secrets.token_hex(16)
 ROOT = Path(__file__).parents[3]
 PATIENCE = 60.0
 EVENT = StatusEvent(
@@ -83,7 +84,7 @@ def store(server: str) -> Iterator[Redis]:
 
 @pytest.fixture(scope="module")
 def receiver() -> Iterator[Served]:
-    with serve(secret=SECRET.encode()) as served:
+    with serve(keys=KeyRing(CALLBACK_KEY.encode())) as served:
         yield served
 
 
@@ -92,7 +93,8 @@ def doctor(server: str, receiver: Served, tmp_path: Path) -> Doctor:
     variables = {
         "BROKER_URL": server,
         "STORE_URL": server,
-        "SECRET": SECRET,
+        "NUMBER_KEYS": NUMBER_KEY,
+        "CALLBACK_KEYS": CALLBACK_KEY,
         "APPCODE": "simulator",
         "VENDOR_URL": "http://127.0.0.1:9",
         "VENDOR_INTL_URL": "http://127.0.0.1:9",
@@ -183,8 +185,8 @@ def test_wrong_settings_are_errors_and_the_servers_are_still_checked(doctor: Doc
     del doctor.variables["SMSRELAY_APPCODE"]
     store.config_set("appendonly", "no")
     assert doctor.said() == [("error", "settings"), ("error", "store and broker")]
-    doctor.variables["SMSRELAY_SECRET"] = "4711"
-    assert doctor.said() == [("error", "settings")] * 2
+    doctor.variables["SMSRELAY_NUMBER_KEYS"] = "4711"
+    assert doctor.said() == [("error", "settings"), ("error", "settings"), ("error", "store and broker")]
 
 
 def test_what_needs_attention_in_the_store_is_found(doctor: Doctor, store: Redis) -> None:
@@ -243,7 +245,7 @@ def test_the_table_names_each_finding_and_no_secret(doctor: Doctor, store: Redis
     ended = doctor.run()
     assert ended.returncode == 2
     assert [line.split()[0] for line in ended.stdout.splitlines() if not line.startswith(" ")] == ["severity", "error"]
-    assert SECRET not in ended.stdout + ended.stderr
+    assert [key for key in (NUMBER_KEY, CALLBACK_KEY) if key in ended.stdout + ended.stderr] == []
 
 
 def test_notes_alone_end_with_0(doctor: Doctor, tmp_path: Path) -> None:
@@ -261,7 +263,7 @@ def test_notes_alone_end_with_0(doctor: Doctor, tmp_path: Path) -> None:
     ("behind", "severity"), [(0, []), (5, [Severity.WARNING]), (-5, [Severity.WARNING]), (60, [Severity.ERROR])]
 )
 def test_a_host_whose_clock_is_off_is_found(server: str, behind: float, severity: list[Severity]) -> None:
-    settings = ProducerSettings(secret=SECRET, store_url=server, broker_url=server)
+    settings = StoreSettings(store_url=server, broker_url=server)
     _, found = examine_store(settings, lambda: time.time() - behind)
     assert [one.severity for one in found if one.check == "clock"] == severity
 

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from smsrelay.contract.key_ring import KeyRing
 from smsrelay_worker.operations.doctor.callback import examine_callback
 from smsrelay_worker.operations.doctor.finding import Finding, Severity
-from tests.support.served import SECRET, Served, serve
+from tests.support.served import KEYS, Served, serve
 
 
 @pytest.fixture(scope="module")
@@ -57,21 +58,21 @@ def only(found: list[Finding]) -> tuple[Severity, str]:
     [one] = found
     assert one.check == "callback"
     assert "smsrelay-probe" not in repr(one)  # a true path of ours
-    assert SECRET.decode() not in repr(one)
+    assert KEYS.newest.decode() not in repr(one)
     return one.severity, one.problem
 
 
 def test_a_reachable_receiver_has_no_findings(receiver: Served) -> None:
     for base in ("", "/", "/sms", "/sms/"):
-        assert examine_callback(receiver.url + base, SECRET) == []
+        assert examine_callback(receiver.url + base, KEYS) == []
     assert receiver.keeper.count == 0
-    assert examine_callback(None, SECRET) == []
+    assert examine_callback(None, KEYS) == []
 
 
-def test_a_receiver_with_another_secret_is_found(receiver: Served) -> None:
-    severity, problem = only(examine_callback(receiver.url, b"another secret.."))
+def test_a_receiver_with_other_keys_is_found(receiver: Served) -> None:
+    severity, problem = only(examine_callback(receiver.url, KeyRing(b"another key 4711")))
     assert severity is Severity.ERROR
-    assert "another SMSRELAY_SECRET" in problem
+    assert "other SMSRELAY_CALLBACK_KEYS" in problem
 
 
 @pytest.mark.parametrize(
@@ -90,13 +91,13 @@ def test_a_receiver_with_another_secret_is_found(receiver: Served) -> None:
 )
 def test_an_answer_from_another_server_is_an_error(answer: bytes, words: str) -> None:
     with answering(answer) as address:
-        severity, problem = only(examine_callback(f"http://{address}", SECRET))
+        severity, problem = only(examine_callback(f"http://{address}", KEYS))
     assert severity is Severity.ERROR
     assert words in problem
 
 
 def test_an_address_at_which_nothing_listens_is_a_warning_as_seen_from_this_host(closed_port: int) -> None:
-    severity, problem = only(examine_callback(f"http://127.0.0.1:{closed_port}", SECRET))
+    severity, problem = only(examine_callback(f"http://127.0.0.1:{closed_port}", KEYS))
     assert severity is Severity.WARNING
     assert "refused" in problem
     assert "from this host" in problem
@@ -110,7 +111,7 @@ def test_a_server_that_never_answers_is_not_waited_for() -> None:
         return b""
 
     with answering(wait) as address:
-        severity, problem = only(examine_callback(f"http://{address}", SECRET, timeout=0.2))
+        severity, problem = only(examine_callback(f"http://{address}", KEYS, timeout=0.2))
         never.set()
     assert severity is Severity.WARNING
     assert "does not answer" in problem
@@ -118,7 +119,7 @@ def test_a_server_that_never_answers_is_not_waited_for() -> None:
 
 @pytest.mark.parametrize("host", ["smsrelay.invalid", "a..b", "x" * 70 + ".invalid"])
 def test_a_host_without_an_address_is_an_error(host: str) -> None:
-    severity, problem = only(examine_callback(f"http://{host}", SECRET))
+    severity, problem = only(examine_callback(f"http://{host}", KEYS))
     assert severity is Severity.ERROR
     assert "DNS" in problem
 
@@ -130,13 +131,13 @@ def test_an_untrusted_certificate_is_an_error(tmp_path: Path) -> None:
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     tls.load_cert_chain(tmp_path / "certificate", tmp_path / "key")
     with answering(http("200 OK"), tls) as address:
-        severity, problem = only(examine_callback(f"https://{address}", SECRET))
+        severity, problem = only(examine_callback(f"https://{address}", KEYS))
     assert severity is Severity.ERROR
     assert "certificate is not valid: self-signed certificate" in problem
 
 
 def test_plain_http_where_tls_is_expected_is_an_error() -> None:
     with answering(http("200 OK")) as address:
-        severity, problem = only(examine_callback(f"https://{address}", SECRET))
+        severity, problem = only(examine_callback(f"https://{address}", KEYS))
     assert severity is Severity.ERROR
     assert "TLS failed" in problem

@@ -11,10 +11,10 @@ from redis import Redis
 
 from smsrelay.store.records import Records
 from smsrelay_worker.vendors.base import Answer, Kind
-from tests.support.messages import RETENTION, SECRET, answer, begin, enqueuer, job
+from tests.support.messages import NUMBER_KEY, RETENTION, answer, begin, enqueuer, job
 from tests.support.shell import Shell
 
-BROKEN = {"SMSRELAY_CONCURRENCY": "none", "SMSRELAY_VENDOR_URL": "nowhere", "SMSRELAY_SECRET": "short"}
+BROKEN = {"SMSRELAY_CONCURRENCY": "none", "SMSRELAY_VENDOR_URL": "nowhere", "SMSRELAY_NUMBER_KEYS": "short"}
 
 
 def run(url: str, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
@@ -56,9 +56,9 @@ def test_metrics_needs_only_the_store(valkey_url: str) -> None:
 
 
 def test_a_replay_needs_what_an_app_needs_and_no_key_of_the_vendor(failed: str, valkey_url: str) -> None:
-    said = run(valkey_url, "dead", "replay", failed, SMSRELAY_BROKER_URL=valkey_url, SMSRELAY_SECRET=SECRET.decode())
+    said = run(valkey_url, "dead", "replay", failed, SMSRELAY_BROKER_URL=valkey_url, SMSRELAY_NUMBER_KEYS=NUMBER_KEY)
     assert (said.returncode, said.stdout) == (0, f"{failed}  queued\n"), said.stderr
-    assert "SMSRELAY_SECRET" in run(valkey_url, "dead", "replay", failed).stderr
+    assert "SMSRELAY_NUMBER_KEYS" in run(valkey_url, "dead", "replay", failed).stderr
 
 
 def test_a_silent_store_is_given_up_after_one_try() -> None:
@@ -77,7 +77,13 @@ def test_a_silent_store_is_given_up_after_one_try() -> None:
 
 @pytest.mark.parametrize("command", ["receiver", "flower", "metrics"])
 def test_a_port_in_use_is_reported_in_one_sentence(tmp_path: Path, valkey_url: str, command: str) -> None:
-    named = {"STORE_URL": valkey_url, "BROKER_URL": valkey_url, "SECRET": "0123456789abcdef", "FLOWER_AUTH": "me:a password"}
+    named = {
+        "STORE_URL": valkey_url,
+        "BROKER_URL": valkey_url,
+        "NUMBER_KEYS": "0123456789abcdef",
+        "CALLBACK_KEYS": "fedcba9876543210",
+        "FLOWER_AUTH": "me:a password",
+    }
     shell = Shell(tmp_path, {f"SMSRELAY_{name}": value for name, value in named.items()})
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

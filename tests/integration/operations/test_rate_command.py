@@ -24,7 +24,11 @@ ROOT = Path(__file__).parents[3]
 def environment(valkey_url: str) -> Mapping[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("SMSRELAY_")}
     urls = {"SMSRELAY_STORE_URL": valkey_url, "SMSRELAY_BROKER_URL": valkey_url}
-    return kept | urls | {"PYTHONPATH": str(ROOT), "SMSRELAY_SECRET": "s" * 16, "SMSRELAY_APPCODE": "a"}
+    return (
+        kept
+        | urls
+        | {"PYTHONPATH": str(ROOT), "SMSRELAY_NUMBER_KEYS": "n" * 16, "SMSRELAY_CALLBACK_KEYS": "c" * 16, "SMSRELAY_APPCODE": "a"}
+    )
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from smsrelay_worker.rate_limit.slot import Slot
 from smsrelay_worker.vendors.base import Answer, Kind, Vendor
 from tests.integration.attempts.test_recorder import recording
 from tests.integration.rate_limit.test_limiter import due, store_micros, take
-from tests.support.messages import SECRET, TIMEOUTS, begin, job, sending
+from tests.support.messages import CALLBACK_KEYS, TIMEOUTS, begin, job, sending
 from tests.support.scripted_vendor import scripted_vendor, yisha
 
 HOUR = 3_600_000_000  # microseconds
@@ -158,7 +158,7 @@ def submits(redis: Redis, store: Records, limiter: RateLimiter, vendor: Vendor) 
         limiter=limiter,
         recorder=recording(store, redis, lambda: 0.5, limiter=limiter),
         concurrency=1,
-        secret=SECRET,
+        callback_keys=CALLBACK_KEYS,
         callback_base=None,
         callback_life=3600.0,
         timeouts=TIMEOUTS,

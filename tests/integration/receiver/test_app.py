@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from smsrelay.contract.callback_token import CallbackToken
 from smsrelay.contract.event import StatusEvent
-from tests.support.served import BODY, DEADLINE, LIMIT, NOW, NUMBER, PATH, SECRET, TOKEN, Served, serve
+from tests.support.served import BODY, DEADLINE, KEYS, LIMIT, NOW, NUMBER, PATH, TOKEN, Served, serve
 from tests.support.waiting import eventually
 
 MAC = PATH.rsplit("/", 1)[1]
@@ -243,6 +243,6 @@ def test_a_path_whose_time_is_over_is_answered_404_and_counted() -> None:
     with serve() as served:
         ended = CallbackToken(TOKEN.message_id, 1, NOW // hour)
         lasting = CallbackToken.valid_until(TOKEN.message_id, 1, NOW)
-        assert served.post(ended.path(SECRET)).status_code == 404
-        assert served.post(lasting.path(SECRET)).status_code == 200
+        assert served.post(ended.path(KEYS)).status_code == 404
+        assert served.post(lasting.path(KEYS)).status_code == 200
         eventually(lambda: served.noted["expired"] == 1, "it is counted")

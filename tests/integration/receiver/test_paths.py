@@ -6,7 +6,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from smsrelay.contract.callback_token import PROBE, PROBE_ANSWER, CallbackToken
-from tests.support.served import NUMBER, PATH, SECRET, TOKEN, Served
+from smsrelay.contract.key_ring import KeyRing
+from tests.support.served import KEYS, NUMBER, PATH, TOKEN, Served
 from tests.support.waiting import eventually
 
 MAC = PATH.rsplit("/", 1)[1]
@@ -20,7 +21,7 @@ MAC = PATH.rsplit("/", 1)[1]
         PATH.replace("/2/", "/two/"),
         PATH.replace("/2/", "/02/"),
         PATH.replace("018f", "118f"),
-        CallbackToken(TOKEN.message_id, 2).path(b"another secret.."),
+        CallbackToken(TOKEN.message_id, 2).path(KeyRing(b"another key 4711")),
         f"/callback/{TOKEN.message_id}/2/%FF%00",
         f"/callback/a%3A1/2/{MAC}",
         f"/callback/{TOKEN.message_id}/2",
@@ -69,10 +70,10 @@ def test_a_path_longer_than_any_of_ours_is_not_found(receiver: Served) -> None:
 
 
 def test_on_the_path_of_the_doctor_it_says_who_it_is_and_takes_nothing(receiver: Served) -> None:
-    answer = receiver.post(PROBE.path(SECRET))
+    answer = receiver.post(PROBE.path(KEYS))
     assert (answer.status_code, answer.content) == (200, PROBE_ANSWER)
     assert (receiver.keeper.events, receiver.keeper.unread) == ([], [])
-    assert receiver.post(PROBE.path(b"another secret..")).status_code == 404
+    assert receiver.post(PROBE.path(KeyRing(b"another key 4711"))).status_code == 404
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH"])

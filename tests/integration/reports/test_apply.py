@@ -32,7 +32,13 @@ WINDOW = 20_000  # ms, of an otp in the packaged policy
 def relay(valkey_url: str) -> Relay:
     return Relay.wire(
         WorkerSettings(
-            _env_file=None, broker_url=valkey_url, store_url=valkey_url, secret="s" * 16, appcode="a", callback_url=None
+            _env_file=None,
+            broker_url=valkey_url,
+            store_url=valkey_url,
+            number_keys="n" * 16,
+            callback_keys="c" * 16,
+            appcode="a",
+            callback_url=None,
         )
     )
 

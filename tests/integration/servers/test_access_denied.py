@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from smsrelay.settings import ProducerSettings
+from smsrelay.settings import StoreSettings
 from smsrelay_worker.local.stack import free_port
 from smsrelay_worker.operations.doctor import access
 from tests.support.certificates import Authority
@@ -61,7 +61,8 @@ def a_shell(folder: Path, store: str, broker: str) -> Shell:
     variables = {
         "SMSRELAY_STORE_URL": store,
         "SMSRELAY_BROKER_URL": broker,
-        "SMSRELAY_SECRET": secrets.token_hex(16),
+        "SMSRELAY_NUMBER_KEYS": secrets.token_hex(16),
+        "SMSRELAY_CALLBACK_KEYS": secrets.token_hex(16),
         "SMSRELAY_APPCODE": "simulator",
         "SMSRELAY_FLOWER_AUTH": "ops:" + secrets.token_hex(8),
     }
@@ -124,14 +125,14 @@ def test_a_rabbitmq_that_keeps_us_out_is_one_sentence(
 
 @pytest.mark.parametrize("trouble", ["alarmed", "frozen"])
 def test_a_rabbitmq_in_trouble_keeps_no_worker_from_its_start(rabbitmq: RabbitMQ, valkey_url: str, trouble: str) -> None:
-    settings = ProducerSettings(store_url=valkey_url, broker_url=rabbitmq.url, secret=secrets.token_hex(16))
+    settings = StoreSettings(store_url=valkey_url, broker_url=rabbitmq.url)
     assert access.worker_problems(settings) == []
     with getattr(rabbitmq, trouble)():
         assert access.worker_problems(settings) == []
 
 
 def test_a_redis_that_takes_no_writes_keeps_no_worker_from_its_start(valkey_url: str, redis: Redis) -> None:
-    settings = ProducerSettings(store_url=valkey_url, broker_url=valkey_url, secret=secrets.token_hex(16))
+    settings = StoreSettings(store_url=valkey_url, broker_url=valkey_url)
     redis.config_set("maxmemory", "1")
     try:
         assert access.worker_problems(settings) == []

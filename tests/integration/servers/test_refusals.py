@@ -21,7 +21,7 @@ from smsrelay_worker.store.counts import Counts
 from smsrelay_worker.store.undecodable import UndecodableTasks
 from smsrelay_worker.store.worker_registry import WorkerProcess, WorkerRegistry
 from tests.support.forwarder import forwarding
-from tests.support.messages import RETENTION, SECRET, job
+from tests.support.messages import NUMBER_KEY, NUMBER_KEYS, RETENTION, job
 from tests.support.refusals import REFUSALS, busy, full, too_few_replicas
 from tests.support.shell import Shell
 from tests.support.valkey import running_valkey
@@ -51,7 +51,7 @@ def client(url: str) -> Iterator[Redis]:
 def writes(client: Redis, url: str) -> dict[str, Callable[[], object]]:
     """What is written to a store, each as its user does it."""
     event = StatusEvent(message_id="m1", attempt=1, code="200", received_at=1)
-    enqueuer = Enqueuer(Outbox(client, SECRET), Publisher(url), {}, Records(client, 3600))
+    enqueuer = Enqueuer(Outbox(client, NUMBER_KEYS), Publisher(url), {}, Records(client, 3600))
     return {
         "enqueue": lambda: enqueuer.enqueue(job()),
         "enqueue_all": lambda: enqueuer.enqueue_all([job() for _ in range(120)]),  # several calls, side by side
@@ -160,7 +160,7 @@ def _port_of(url: str) -> int:
 )
 def test_every_command_says_so_in_a_sentence_and_ends_with_3(tmp_path: Path, url: str, command: str) -> None:
     (tmp_path / "campaign.csv").write_text(f"to,p1\n{_NUMBER},123456\n", encoding="utf-8")
-    settings = {"SMSRELAY_STORE_URL": url, "SMSRELAY_BROKER_URL": url, "SMSRELAY_SECRET": SECRET.decode()}
+    settings = {"SMSRELAY_STORE_URL": url, "SMSRELAY_BROKER_URL": url, "SMSRELAY_NUMBER_KEYS": NUMBER_KEY}
     with busy(url):
         ended = Shell(tmp_path, settings).run(*command.split())
     assert ended.code == 3, ended.errors
@@ -171,7 +171,7 @@ def test_every_command_says_so_in_a_sentence_and_ends_with_3(tmp_path: Path, url
 
 @pytest.mark.parametrize(("refusing", "word"), [(full, "OOM"), (too_few_replicas, "NOREPLICAS")])
 def test_what_a_command_could_not_write_it_says_too(tmp_path: Path, url: str, refusing: Callable[..., object], word: str) -> None:
-    settings = {"SMSRELAY_STORE_URL": url, "SMSRELAY_BROKER_URL": url, "SMSRELAY_SECRET": SECRET.decode()}
+    settings = {"SMSRELAY_STORE_URL": url, "SMSRELAY_BROKER_URL": url, "SMSRELAY_NUMBER_KEYS": NUMBER_KEY}
     send = f"send --to {_NUMBER} --template t --lane otp --param 123456"
     with refusing(url):  # type: ignore[attr-defined]
         ended = Shell(tmp_path, settings).run(*send.split())
@@ -179,7 +179,7 @@ def test_what_a_command_could_not_write_it_says_too(tmp_path: Path, url: str, re
 
 
 def test_doctor_says_why_the_store_does_not_serve(tmp_path: Path, url: str) -> None:
-    settings = {"SMSRELAY_STORE_URL": url, "SMSRELAY_BROKER_URL": url, "SMSRELAY_SECRET": SECRET.decode()}
+    settings = {"SMSRELAY_STORE_URL": url, "SMSRELAY_BROKER_URL": url, "SMSRELAY_NUMBER_KEYS": NUMBER_KEY}
     with busy(url):
         ended = Shell(tmp_path, settings).run("doctor", "--json")
     assert ended.code == 2

@@ -186,7 +186,8 @@ def test_the_setting_sends_a_workers_submits_through_the_proxy(
 ) -> None:
     monkeypatch.chdir(tmp_path)  # away from any .env
     settings = WorkerSettings(
-        secret=SecretStr("a secret of sixteen characters"),
+        number_keys="a number key of the tests",
+        callback_keys="a callback key of the tests",
         appcode=SecretStr("code"),
         vendor_url=CLEAR,
         vendor_intl_url=CLEAR,

@@ -12,19 +12,19 @@ from smsrelay.contract.job import SendJob
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.rejection import Rejection
 
-SECRET = b"0123456789abcdef"
+KEY = b"0123456789abcdef"
 NUMBER = "13800138000"
 
 
 def campaign(
-    header: str, name: str = "spring", secret: bytes = SECRET, choice: ColumnChoice = NO_CHOICE, **constants: object
+    header: str, name: str = "spring", key: bytes = KEY, choice: ColumnChoice = NO_CHOICE, **constants: object
 ) -> Campaign:
     columns = read_header(header.split(","), choice)
-    return Campaign(name, columns, {"template": "0000000", "lane": "marketing"} | constants, secret)
+    return Campaign(name, columns, {"template": "0000000", "lane": "marketing"} | constants, key)
 
 
-def job(header: str, *cells: str, name: str = "spring", secret: bytes = SECRET, **constants: object) -> SendJob:
-    return campaign(header, name, secret, **constants).job(Row(2, list(cells)))
+def job(header: str, *cells: str, name: str = "spring", key: bytes = KEY, **constants: object) -> SendJob:
+    return campaign(header, name, key, **constants).job(Row(2, list(cells)))
 
 
 def reasons(header: str, *cells: str) -> dict[str, str]:
@@ -165,7 +165,7 @@ def test_the_same_row_has_the_same_reference_wherever_it_stands_and_however_its_
     assert first.reference == job("to,params", NUMBER, '["a"]', expires_in=60).reference
 
 
-def test_another_campaign_content_app_or_secret_is_another_reference() -> None:
+def test_another_campaign_content_app_or_key_is_another_reference() -> None:
     made = [
         job("to,p1", NUMBER, "a"),
         job("to,p1", NUMBER, "a", name="summer"),
@@ -174,7 +174,7 @@ def test_another_campaign_content_app_or_secret_is_another_reference() -> None:
         job("to,p1", NUMBER, "a", template="1"),
         job("to,p1", NUMBER, "a", lane="notice"),
         job("to,p1", NUMBER, "a", app="shop"),
-        job("to,p1", NUMBER, "a", secret=b"fedcba9876543210"),
+        job("to,p1", NUMBER, "a", key=b"fedcba9876543210"),
     ]
     assert len({one.reference for one in made}) == len(made)
 
@@ -185,7 +185,7 @@ def test_no_number_and_no_parameter_stands_in_a_reference_or_a_repr() -> None:
     assert "739148" not in str(made.reference)
     shown = repr(Row(2, [NUMBER])) + repr(campaign("to"))
     assert NUMBER not in shown
-    assert SECRET.decode() not in shown
+    assert KEY.decode() not in shown
 
 
 numbers = st.from_regex(r"1[3-9][0-9]{9}", fullmatch=True)

@@ -12,7 +12,7 @@ from hypothesis import assume, given
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.message import Message, fresh_id, keyed_digest, referenced_id
 
-SECRET = b"0123456789abcdef"
+KEY = b"0123456789abcdef"
 ONE = Message(
     message_id="018f0000-0000-7000-8000-000000000000",
     lane=Lane.OTP,
@@ -94,32 +94,32 @@ def test_the_id_of_a_reference_stays_the_same_in_every_release() -> None:
     ],
 )
 def test_other_content_has_another_fingerprint(change: dict[str, Any]) -> None:
-    assert replace(ONE, **change).fingerprint(SECRET) != ONE.fingerprint(SECRET)
+    assert replace(ONE, **change).fingerprint(KEY) != ONE.fingerprint(KEY)
 
 
 def test_without_a_reference_there_is_nothing_to_compare() -> None:
-    assert replace(ONE, reference=None).fingerprint(SECRET) == ""
+    assert replace(ONE, reference=None).fingerprint(KEY) == ""
 
 
 @pytest.mark.parametrize(
     "change", [{"expires_at": 5}, {"not_before": 5}, {"app": "x"}, {"message_id": "x"}, {"tags": (("a", "b"),)}, {"test": True}]
 )
 def test_what_is_not_content_leaves_the_fingerprint(change: dict[str, Any]) -> None:
-    assert replace(ONE, **change).fingerprint(SECRET) == ONE.fingerprint(SECRET)
+    assert replace(ONE, **change).fingerprint(KEY) == ONE.fingerprint(KEY)
 
 
-def test_digests_depend_on_the_secret_and_on_their_purpose() -> None:
+def test_digests_depend_on_the_key_and_on_their_purpose() -> None:
     digests = [
-        ONE.fingerprint(SECRET),
-        ONE.fingerprint(SECRET[::-1]),
-        ONE.recipient_hash(SECRET),
-        ONE.recipient_hash(SECRET[::-1]),
+        ONE.fingerprint(KEY),
+        ONE.fingerprint(KEY[::-1]),
+        ONE.recipient_hash(KEY),
+        ONE.recipient_hash(KEY[::-1]),
     ]
     assert len(set(digests)) == len(digests)
 
 
 def test_the_same_number_has_the_same_digest_in_every_message() -> None:
-    assert replace(ONE, message_id="x", params=(), template="1").recipient_hash(SECRET) == ONE.recipient_hash(SECRET)
+    assert replace(ONE, message_id="x", params=(), template="1").recipient_hash(KEY) == ONE.recipient_hash(KEY)
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1)).map(tuple))
@@ -132,6 +132,6 @@ def test_the_repr_shows_neither_number_nor_parameters_nor_reference() -> None:
 
 
 def test_a_recipients_digest_is_the_beginning_of_the_longer_one_in_older_records() -> None:
-    digest = ONE.recipient_hash(SECRET)
+    digest = ONE.recipient_hash(KEY)
     assert len(digest) == 8
-    assert keyed_digest(SECRET, "recipient", ONE.to).startswith(digest)
+    assert keyed_digest(KEY, "recipient", ONE.to).startswith(digest)

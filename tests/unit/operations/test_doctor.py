@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from smsrelay.contract.key_ring import KeyRing
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.template import Approval, Template
 from smsrelay.http.open_files import open_files_shortfall
@@ -20,7 +21,8 @@ from smsrelay_worker.rate_limit.halt import Halt
 from smsrelay_worker.settings import WorkerSettings
 
 GOOD = Persistence("noeviction", 0, appendonly=True, appendfsync="always")
-SECRET, PASSWORD, APPCODE = secrets.token_hex(16), secrets.token_urlsafe(12), secrets.token_hex(16)
+NUMBER_KEY, CALLBACK_KEY = secrets.token_hex(16), secrets.token_hex(16)
+PASSWORD, APPCODE = secrets.token_urlsafe(12), secrets.token_hex(16)
 ERROR, WARNING = Severity.ERROR, Severity.WARNING
 
 
@@ -33,13 +35,14 @@ def _empty_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def settings(**changed: object) -> WorkerSettings:
     good = {
-        "secret": SECRET,
+        "number_keys": NUMBER_KEY,
+        "callback_keys": CALLBACK_KEY,
         "appcode": APPCODE,
         "callback_url": "https://sms.example.com",
         "flower_auth": f"ops:{PASSWORD}",
         "broker_url": "amqp://broker//",
     }
-    return WorkerSettings(**(good | changed))
+    return WorkerSettings(**{name: value for name, value in (good | changed).items() if value is not None})
 
 
 def severities(found: list[Finding]) -> list[Severity]:
@@ -169,14 +172,29 @@ def test_one_real_address_of_two_makes_the_vendor_real() -> None:
     "value",
     ["demo-demo-demo-demo", "Please-change-me-now!", "aaaaaaaaaaaaaaaaaaaaaaaa", "0123456789abcdef", "your-secret-goes-in-here"],
 )
-def test_a_placeholder_of_a_secret_is_an_error_with_the_real_vendor(value: str) -> None:
-    assert severities(settings_check.secret(value, real=True)) == [ERROR]
-    assert severities(settings_check.secret(value, real=False)) == [WARNING]
+def test_a_placeholder_of_a_key_new_or_old_is_an_error_with_the_real_vendor(value: str) -> None:
+    for listed in (value, f"{NUMBER_KEY},{value}"):
+        rings = {"SMSRELAY_NUMBER_KEYS": KeyRing.parse(listed)}
+        assert severities(settings_check.keys(rings, real=True)) == [ERROR]
+        assert severities(settings_check.keys(rings, real=False)) == [WARNING]
 
 
-def test_a_short_secret_is_a_warning_and_a_random_one_is_not() -> None:
-    assert severities(settings_check.secret("k3J9-xQ7w_Zp2RvB8", real=True)) == [WARNING]
-    assert settings_check.secret("9f1c27e0b35d48a6f2718c0e5d94b36a", real=True) == []
+def test_a_short_key_is_a_warning_and_a_random_one_is_not() -> None:
+    short, random = KeyRing(b"k3J9-xQ7w_Zp2RvB8"), KeyRing(b"9f1c27e0b35d48a6f2718c0e5d94b36a")
+    assert severities(settings_check.keys({"SMSRELAY_NUMBER_KEYS": short}, real=True)) == [WARNING]
+    assert settings_check.keys({"SMSRELAY_NUMBER_KEYS": random}, real=True) == []
+
+
+@pytest.mark.parametrize("callback_keys", [NUMBER_KEY, f"{CALLBACK_KEY},{NUMBER_KEY}"], ids=["the same", "an old one"])
+def test_a_key_with_which_an_app_could_sign_status_reports_is_a_warning(callback_keys: str) -> None:
+    [found] = settings_check.examine_settings(settings(callback_keys=callback_keys))
+    assert said([found]) == [(WARNING, "keys")]
+    assert "can sign status reports" in found.problem
+
+
+def test_the_single_secret_of_earlier_versions_is_a_warning() -> None:
+    [found] = settings_check.examine_settings(settings(number_keys=None, callback_keys=None, secret=NUMBER_KEY))
+    assert said([found]) == [(WARNING, "keys")]
 
 
 @pytest.mark.parametrize(
@@ -233,11 +251,16 @@ def test_an_account_that_cannot_work_is_an_error_that_does_not_quote_it() -> Non
     assert "käse" not in found.problem
 
 
-def test_no_finding_quotes_a_secret(tmp_path: Path) -> None:
-    shy = {"secret": "demo-" + SECRET, "flower_auth": "ops:p4ss", "callback_url": "http://10.0.0.1/hidden"}
+def test_no_finding_quotes_a_key(tmp_path: Path) -> None:
+    shy = {
+        "number_keys": "demo-" + NUMBER_KEY,
+        "callback_keys": "demo-" + CALLBACK_KEY,
+        "flower_auth": "ops:p4ss",
+        "callback_url": "http://10.0.0.1/hidden",
+    }
     found = settings_check.examine_settings(settings(**shy, broker_url="redis://:hidden@broker/0"))
     assert len(found) >= 4
-    for word in (SECRET, "p4ss", "hidden", APPCODE):
+    for word in (NUMBER_KEY, CALLBACK_KEY, "p4ss", "hidden", APPCODE):
         assert word not in repr(found)
 
 

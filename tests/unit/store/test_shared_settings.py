@@ -16,7 +16,7 @@ from smsrelay_worker.store.worker_registry import WorkerProcess
 
 GIVEN = SharedSettings("0.1.0", 100.0, "submits", 300.0, 72.0, "0011aabb", "none", "none")
 _APPCODE = "an appcode of some length"
-_SECRET = "0123456789abcdef-secret"
+_KEYS = {"number_keys": "0123456789abcdef-number", "callback_keys": "0123456789abcdef-callback"}
 
 
 def process(name: str, given: SharedSettings | None) -> WorkerProcess:
@@ -27,7 +27,7 @@ def process(name: str, given: SharedSettings | None) -> WorkerProcess:
 def settings(tmp_path: Path) -> WorkerSettings:
     policy = tmp_path / "policy.toml"
     policy.write_text("one")
-    return WorkerSettings(_env_file=None, secret=_SECRET, appcode=_APPCODE, rate=50, policy=policy)
+    return WorkerSettings(_env_file=None, **_KEYS, appcode=_APPCODE, rate=50, policy=policy)
 
 
 def test_a_configuration_tells_files_apart_by_their_content(settings: WorkerSettings) -> None:
@@ -53,7 +53,7 @@ def test_an_apps_file_is_told_apart_by_its_content_and_only_with_the_key(setting
 
 def test_a_configuration_holds_no_secret(settings: WorkerSettings) -> None:
     told = str(asdict(shared_settings(settings)))
-    assert _SECRET not in told
+    assert [key for key in _KEYS.values() if key in told] == []
     assert _APPCODE not in told
 
 

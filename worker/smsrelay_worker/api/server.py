@@ -49,7 +49,7 @@ def create_app(settings: ApiSettings) -> ApiApp:
         AsyncEnqueuer.connect(settings),
         QuotaGate(store, quotas, load_apps(settings.apps), timeout),
         load_registry(settings.templates),
-        (settings.secret_bytes,),
+        settings.number_keys.all,
     )
     lookups = Lookups(
         AsyncRecords(store, records),

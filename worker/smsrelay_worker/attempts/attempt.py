@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from smsrelay.contract.callback_token import CallbackToken
+from smsrelay.contract.key_ring import KeyRing
 from smsrelay.messages.record import Record
 from smsrelay.store.records import Payload
 from smsrelay_worker.messages.task_result import TaskResult
@@ -36,7 +37,7 @@ class Attempt:
         # Minus 1: begun_at was rounded down by up to a whole ms.
         return self.requested_at + (self.record.expires_at - self.begun_at - 1) / 1000
 
-    def submission(self, secret: bytes, callback_base: str | None, callback_life: float) -> Submission:
+    def submission(self, callback_keys: KeyRing, callback_base: str | None, callback_life: float) -> Submission:
         """What the vendor is given; its callback URL is valid for ``callback_life`` seconds.
 
         Raises ``LookupError`` for a message without its payload.
@@ -45,7 +46,7 @@ class Attempt:
         if payload is None:
             raise LookupError(f"message {record.message_id} waits without its payload")
         token = CallbackToken.valid_until(record.message_id, record.attempt, self.begun_at + int(callback_life * 1000))
-        path = token.path(secret)
+        path = token.path(callback_keys)
         return Submission(
             message_id=record.message_id,
             attempt=record.attempt,

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
+from smsrelay.contract.key_ring import KeyRing
 from smsrelay.store.connection import StoreUnavailable
 from smsrelay_worker.attempts.attempt import Attempt, CompletedAttempt
 from smsrelay_worker.attempts.in_flight_limit import InFlightLimit
@@ -37,7 +38,7 @@ class Submitter:
         limiter: RateLimiter,
         recorder: AnswerRecorder,
         concurrency: int,
-        secret: bytes,
+        callback_keys: KeyRing,
         callback_base: str | None,
         callback_life: float,
         timeouts: Timeouts,
@@ -47,7 +48,7 @@ class Submitter:
         self._vendor = vendor
         self._limiter = limiter
         self._recorder = recorder
-        self._secret = secret
+        self._callback_keys = callback_keys
         self._callback_base = callback_base
         self._callback_life = callback_life
         self._timeouts = timeouts
@@ -82,7 +83,7 @@ class Submitter:
 
     def _answer(self, attempt: Attempt) -> tuple[Slot, Answer]:
         """The answer, and the slot that was used."""
-        submission = attempt.submission(self._secret, self._callback_base, self._callback_life)
+        submission = attempt.submission(self._callback_keys, self._callback_base, self._callback_life)
         slot: Slot | None = attempt.slot
         last = attempt.slot
         while slot is not None:

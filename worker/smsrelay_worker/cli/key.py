@@ -136,7 +136,7 @@ def _check(app: str, name: str, kind: str, numbers: tuple[str, ...]) -> None:
 
 
 def _digests(numbers: tuple[str, ...]) -> frozenset[str]:
-    digest = partial(team_digest, ReplaySettings().secret_bytes)
+    digest = partial(team_digest, ReplaySettings().number_keys.newest)
     try:
         return frozenset(digest(e164(number)) for number in numbers)
     except ValueError as error:

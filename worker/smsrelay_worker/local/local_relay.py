@@ -14,6 +14,7 @@ from smsrelay.servers.broker_address import is_rabbitmq
 from smsrelay_worker.local.stack import Part
 
 _SMSRELAY = (sys.executable, "-P", "-m", "smsrelay_worker")  # -P: nothing is imported from the working folder
+_KEYS = {"SMSRELAY_NUMBER_KEYS": "number-key", "SMSRELAY_CALLBACK_KEYS": "callback-key"}  # each with its file
 _WORKER_STOP = 109  # seconds; more than a worker allows its own processes (WorkerSettings.stop_within)
 
 
@@ -40,7 +41,7 @@ class LocalRelay:
         """The environment of every part: the user's variables (``given``), and local defaults for the rest."""
         defaults = {
             "SMSRELAY_DATA": str(self.data),
-            "SMSRELAY_SECRET": self._secret("secret"),
+            **self._keys(given),
             "SMSRELAY_FLOWER_AUTH": "admin:" + self._secret("flower-password"),
             "SMSRELAY_BROKER_URL": f"redis://127.0.0.1:{self.ports.broker}/0",
             "SMSRELAY_STORE_URL": self._store_url(given),
@@ -85,6 +86,14 @@ class LocalRelay:
         """Whether broker or store need the embedded server, because the user named none that could serve."""
         broker = given.get("SMSRELAY_BROKER_URL")
         return broker is None or (is_rabbitmq(broker) and "SMSRELAY_STORE_URL" not in given)
+
+    def _keys(self, given: Mapping[str, str]) -> dict[str, str]:
+        """A key for each purpose; none where the user's SMSRELAY_SECRET stands in. Earlier versions kept one for both: then the
+        callbacks and references that it has signed still count."""
+        if "SMSRELAY_SECRET" in given:
+            return {}
+        former = f",{self._secret('secret')}" if (self.data / "secret").exists() else ""
+        return {name: self._secret(file) + former for name, file in _KEYS.items()}
 
     def _secret(self, name: str) -> str:
         """The secret in the file ``name`` of the data folder, generated at first use."""

@@ -21,7 +21,7 @@ from smsrelay.broker.queues import transport_options
 from smsrelay.servers.access_denied import why_denied
 from smsrelay.servers.broker_address import is_rabbitmq
 from smsrelay.servers.redis_address import RedisAddress
-from smsrelay.settings import BrokerSettings, ProducerSettings
+from smsrelay.settings import BrokerSettings, StoreSettings
 from smsrelay_worker.operations.doctor import rabbitmq_rights, redis_rights
 from smsrelay_worker.operations.doctor.redis_rights import Command
 
@@ -45,7 +45,7 @@ class AccessProblem:
         return f"{self.variable}: the server's user lacks {', '.join(self.missing)}; {self.remedy} (docs/operating.md, Rights)"
 
 
-def worker_problems(settings: ProducerSettings, *, events: bool = True) -> list[AccessProblem]:
+def worker_problems(settings: StoreSettings, *, events: bool = True) -> list[AccessProblem]:
     """What a worker would be refused; ``events``: it sends task events, for Flower."""
     if is_rabbitmq(settings.broker_url):
         probes = rabbitmq_rights.worker_probes(settings.broker_url, events=events)
@@ -54,7 +54,7 @@ def worker_problems(settings: ProducerSettings, *, events: bool = True) -> list[
     return _two_redis(settings, redis_rights.broker_commands(database, events=events))
 
 
-def receiver_problems(settings: ProducerSettings) -> list[AccessProblem]:
+def receiver_problems(settings: StoreSettings) -> list[AccessProblem]:
     """What a receiver would be refused."""
     if is_rabbitmq(settings.broker_url):
         probes = rabbitmq_rights.receiver_probes(settings.broker_url)
@@ -69,7 +69,7 @@ def login_problems(settings: BrokerSettings) -> list[AccessProblem]:
     return _redis(_BROKER, settings.broker_url, [("PING",)])
 
 
-def _two_redis(settings: ProducerSettings, at_broker: Iterable[Command]) -> list[AccessProblem]:
+def _two_redis(settings: StoreSettings, at_broker: Iterable[Command]) -> list[AccessProblem]:
     if RedisAddress.of(settings.store_url) == RedisAddress.of(settings.broker_url):
         return _redis(_STORE, settings.store_url, [*redis_rights.store_commands(), *at_broker])
     at_store = _redis(_STORE, settings.store_url, redis_rights.store_commands())

@@ -10,14 +10,14 @@ from smsrelay.broker.publisher import BrokerUnavailable, Publisher, open_broker
 from smsrelay.broker.queues import transport_options
 from smsrelay.servers.broker_address import is_rabbitmq
 from smsrelay.servers.redis_address import RedisAddress
-from smsrelay.settings import ProducerSettings
+from smsrelay.settings import StoreSettings
 from smsrelay_worker.operations.doctor.finding import Finding, error, note
 from smsrelay_worker.operations.doctor.server import examine_server
 
 RABBITMQ_CONSUMER_TIMEOUT = 1800  # seconds; the default, unless somebody changed it
 
 
-def examine_broker(settings: ProducerSettings) -> list[Finding]:
+def examine_broker(settings: StoreSettings) -> list[Finding]:
     """Findings about the broker. A Redis that is both broker and store is checked as the store."""
     with Publisher(settings.broker_url, 1) as publisher:
         try:
@@ -37,7 +37,7 @@ def examine_broker(settings: ProducerSettings) -> list[Finding]:
             return [_unavailable(f"the broker did not answer ({type(problem).__name__})")]
 
 
-def same_server(settings: ProducerSettings) -> bool:
+def same_server(settings: StoreSettings) -> bool:
     """Whether broker and store are the same Redis, in whatever databases."""
     if is_rabbitmq(settings.broker_url):
         return False

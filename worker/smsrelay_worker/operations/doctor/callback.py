@@ -2,7 +2,7 @@
 
 The call is an empty POST on a path that belongs to no message, so it changes nothing; it takes a few seconds at most. It goes out
 from this host, without a proxy of the environment. So if nothing answers here, the vendor may still get an answer: a warning. An
-answer from anything but our receiver is an error. No finding contains the path, the secret, or what was answered.
+answer from anything but our receiver is an error. No finding contains the path, a key, or what was answered.
 """
 
 import queue
@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from redis import Redis
 
 from smsrelay.contract.callback_token import PROBE, PROBE_ANSWER
+from smsrelay.contract.key_ring import KeyRing
 from smsrelay.receiver.refused_requests import Refusal
 from smsrelay.store import keys
 from smsrelay.store.refusal_counts import RefusalCounts
@@ -38,7 +39,7 @@ _BY_STATUS = {
 }
 
 _REFUSALS = {
-    Refusal.WRONG_PROOF: "wrong proof; the secret was changed, differs between workers and receiver, or somebody forges reports",
+    Refusal.WRONG_PROOF: "wrong proof; the key was changed, differs between workers and receiver, or somebody forges reports",
     Refusal.CHANGED_PATH: "changed path; a proxy rewrites it, and reports are lost",
     Refusal.NOT_A_POST: "not a POST; the caller uses another method, and reports are lost",
 }
@@ -52,13 +53,13 @@ class Answer:
     body: bytes
 
 
-def examine_callback(url: str | None, secret: bytes, timeout: float = _TIMEOUT) -> list[Finding]:
+def examine_callback(url: str | None, keys: KeyRing, timeout: float = _TIMEOUT) -> list[Finding]:
     """Findings of a call to ``url`` (``timeout`` in seconds). Empty without a URL, which the check of the settings reports."""
     if url is None:
         return []
     base = url.rstrip("/")
     try:
-        answer = _within(timeout, lambda: _call("POST", base + PROBE.path(secret)))
+        answer = _within(timeout, lambda: _call("POST", base + PROBE.path(keys)))
         if answer.status == 404:
             return [_not_found(_within(timeout, lambda: _call("GET", f"{base}/healthz")))]
     except (OSError, HTTPException, UnicodeError) as problem:
@@ -99,10 +100,10 @@ def _verdict(answer: Answer) -> list[Finding]:
 
 def _not_found(health: Answer) -> Finding:
     if health == Answer(200, b"ok\n"):
-        problem = "the receiver answers, but does not recognise the path as its own (404): it has another SMSRELAY_SECRET"
-        return error("callback", problem, "give workers and receiver the same secret")
+        problem = "the receiver answers, but does not recognise the path as its own (404): it has other SMSRELAY_CALLBACK_KEYS"
+        return error("callback", problem, "give workers and receiver the same keys")
     problem = "the server at the callback URL does not know the path (404): the URL does not lead to the receiver as it should"
-    return error("callback", f"{problem}, or the receiver has another SMSRELAY_SECRET", _RECEIVER)
+    return error("callback", f"{problem}, or the receiver has other SMSRELAY_CALLBACK_KEYS", _RECEIVER)
 
 
 def _unanswered(problem: Exception) -> Finding:

@@ -9,7 +9,8 @@ still checked.
 import time
 from collections.abc import Callable, Iterable
 
-from smsrelay.settings import ProducerSettings, SettingsError
+from smsrelay.receiver.settings import ReceiverSettings
+from smsrelay.settings import SettingsError, StoreSettings
 from smsrelay.store.connection import StoreUnavailable, open_store, store_answers
 from smsrelay_worker.apps.toml_file import AppsError, load_apps
 from smsrelay_worker.operations.doctor import access
@@ -42,7 +43,7 @@ def examine(wall_clock: Clock = time.time) -> list[Finding]:
         *at_store,
         *checked("broker", lambda: examine_broker(settings)),
         *checked("rights", lambda: rights(access.worker_problems(settings))),
-        *checked("callback", lambda: examine_callback(settings.callback_url, settings.secret_bytes)),
+        *checked("callback", lambda: examine_callback(settings.callback_url, settings.callback_keys)),
         *checked("workers", lambda: _workers(settings)),
         *checked("outcomes", lambda: _sinks(settings)),
         *checked("spool", lambda: [*examine_spool(settings), *open_files(settings)]),
@@ -64,15 +65,23 @@ def rights(problems: Iterable[AccessProblem]) -> list[Finding]:
 
 def _examine_without_worker(wall_clock: Clock) -> list[Finding]:
     try:
-        settings = ProducerSettings()
+        settings = StoreSettings()
     except SettingsError:
         return []  # its problems are among the worker's
     return [
         *examine_store(settings, wall_clock)[1],
         *checked("broker", lambda: examine_broker(settings)),
         *checked("rights", lambda: rights(access.receiver_problems(settings))),
-        *checked("spool", lambda: examine_spool(settings)),
+        *_spool(),
     ]
+
+
+def _spool() -> list[Finding]:
+    try:
+        settings = ReceiverSettings()
+    except SettingsError:
+        return []  # among the worker's, too
+    return checked("spool", lambda: examine_spool(settings))
 
 
 def _workers(settings: WorkerSettings) -> list[Finding]:

@@ -4,13 +4,13 @@ import ipaddress
 from urllib.parse import urlsplit
 
 from smsrelay.http.open_files import open_files_shortfall
+from smsrelay.receiver.settings import ReceiverSettings
 from smsrelay.receiver.spool import Spool, SpoolUnavailable
-from smsrelay.settings import ProducerSettings
 from smsrelay_worker.operations.doctor.finding import Finding, error, warning
 from smsrelay_worker.settings import WorkerSettings
 
 
-def examine_spool(settings: ProducerSettings) -> list[Finding]:
+def examine_spool(settings: ReceiverSettings) -> list[Finding]:
     """Status reports that wait on this host's disk. A missing folder is not created."""
     if not (settings.spool_folder / "reports.sqlite").exists():
         return []
@@ -26,7 +26,7 @@ def examine_spool(settings: ProducerSettings) -> list[Finding]:
     return [warning("spool", f"{waiting} reports wait in the spool of this host", remedy)] if waiting else []
 
 
-def open_files(settings: ProducerSettings) -> list[Finding]:
+def open_files(settings: ReceiverSettings) -> list[Finding]:
     """The limit of open files on a receiver's host."""
     missing = open_files_shortfall(settings.callback_connections)
     if not missing:

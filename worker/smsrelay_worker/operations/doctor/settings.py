@@ -1,12 +1,13 @@
-"""Checks the settings: vendor account, policy, callback URL, secret, Flower's login, templates, time-outs.
+"""Checks the settings: vendor account, policy, callback URL, keys, Flower's login, templates, time-outs.
 
 Takes ``WorkerSettings``, returns findings. Reads the files that the settings name; connects to nothing.
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from smsrelay.broker.queues import transport_options
+from smsrelay.contract.key_ring import KeyRing
 from smsrelay.contract.rejection import Rejection
 from smsrelay.contract.template import Approval, Registry, load_registry
 from smsrelay.enqueue import CHUNK
@@ -23,9 +24,9 @@ from smsrelay_worker.vendors.factory import create_vendor
 
 TEST_TEMPLATE = "0000000"  # the vendor's public one [V]
 
-_SHORT_SECRET = 24  # characters; 24 hex digits are 96 bits
+_SHORT_KEY = 24  # characters; 24 hex digits are 96 bits
 _SHORT_PASSWORD = 8
-_FEW = 6  # distinct characters of a secret; of 16 random hex digits fewer are distinct only once in 30,000 times
+_FEW = 6  # distinct characters of a key; of 16 random hex digits fewer are distinct only once in 30,000 times
 _PLACEHOLDER = re.compile(
     r"change|demo|example|placeholder|replace|secret|password|your[-_ ]|test|0123456789|1234567890|abcdef0|qwerty", re.IGNORECASE
 )
@@ -39,7 +40,7 @@ def examine_settings(settings: WorkerSettings, recent_templates: Collection[str]
         *account(settings),
         *unencrypted_vendor(settings),
         *callback_url(settings.callback_url, real),
-        *secret(settings.secret.get_secret_value(), real),
+        *keys({"SMSRELAY_NUMBER_KEYS": settings.number_keys, "SMSRELAY_CALLBACK_KEYS": settings.callback_keys}, real),
         *flower(settings.flower_auth.get_secret_value() if settings.flower_auth else None),
         *only_to(settings.only_to_numbers),
         *_templates(settings, recent_templates, real),
@@ -99,15 +100,25 @@ def callback_url(url: str | None, real: bool) -> list[Finding]:
     return found
 
 
-def secret(value: str, real: bool) -> list[Finding]:
-    """Problems of the key that signs callback URLs: whoever guesses it can forge status reports."""
-    remedy = "generate one with `openssl rand -hex 32`; a new secret invalidates outstanding callback URLs (docs/operating.md)"
-    if _PLACEHOLDER.search(value) or len(set(value)) < _FEW:
+def keys(rings: Mapping[str, KeyRing], real: bool) -> list[Finding]:
+    """Problems of the keys, by variable: whoever guesses one can forge status reports, or find numbers by their hashes."""
+    found = [finding for name, ring in rings.items() for finding in _keys(name, ring, real)]
+    listed = [key for ring in rings.values() for key in ring.all]
+    if len(set(listed)) < len(listed):
+        problem = f"{' and '.join(rings)} have a key in common: every app that holds it can sign status reports"
+        remedy = "set both, to keys of their own, and remove SMSRELAY_SECRET; docs/operating.md, Changing keys"
+        found.append(warning("keys", problem, remedy))
+    return found
+
+
+def _keys(name: str, ring: KeyRing, real: bool) -> list[Finding]:
+    remedy = "generate one with `openssl rand -hex 32`, and change it step by step: docs/operating.md, Changing keys"
+    texts = [key.decode() for key in ring.all]
+    if any(_PLACEHOLDER.search(key) or len(set(key)) < _FEW for key in texts):
         kind = error if real else warning
-        problem = "SMSRELAY_SECRET looks like a placeholder: anybody who guesses it can forge status reports"
-        return [kind("secret", problem, remedy)]
-    if len(value) < _SHORT_SECRET:
-        return [warning("secret", f"SMSRELAY_SECRET has fewer than {_SHORT_SECRET} characters", remedy)]
+        return [kind("keys", f"{name} looks like a placeholder: anybody can guess it", remedy)]
+    if len(texts[0]) < _SHORT_KEY:
+        return [warning("keys", f"{name} begins with a key of fewer than {_SHORT_KEY} characters", remedy)]
     return []
 
 

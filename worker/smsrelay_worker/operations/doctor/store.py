@@ -10,7 +10,7 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import ResponseError
 
-from smsrelay.settings import ProducerSettings
+from smsrelay.settings import StoreSettings
 from smsrelay.store import keys
 from smsrelay.store.connection import StoreUnavailable, open_store, store_answers
 from smsrelay_worker.messages.timeline import clock
@@ -28,7 +28,7 @@ _SCANNED = 1_000_000  # keys to look through at most, because there is no list o
 _SCAN_STEP = 2000
 
 
-def examine_store(settings: ProducerSettings, wall_clock: Callable[[], float]) -> tuple[set[str], list[Finding]]:
+def examine_store(settings: StoreSettings, wall_clock: Callable[[], float]) -> tuple[set[str], list[Finding]]:
     """Ids of the templates used recently, and the findings. ``wall_clock`` gives this host's time in epoch seconds."""
     recent: set[str] = set()
     return recent, checked("store", lambda: _at_store(settings, wall_clock, recent))
@@ -88,7 +88,7 @@ def count_parked(redis: Redis) -> tuple[int, bool]:
     return found, False
 
 
-def _at_store(settings: ProducerSettings, wall_clock: Callable[[], float], recent: set[str]) -> list[Finding]:
+def _at_store(settings: StoreSettings, wall_clock: Callable[[], float], recent: set[str]) -> list[Finding]:
     name = "store and broker" if same_server(settings) else "store"
     redis = open_store(settings.store_url, 2)
     try:
