@@ -174,9 +174,9 @@ class ProducerSettings(KeySettings):
             number_keys: str | SecretStr | KeyRing = ...,
             templates: str | Path | None = ...,
             enqueue_timeout: float = ...,
+            secret: str | SecretStr = ...,
             retention_hours: float = ...,
             only_to: str | None = ...,
-            secret: str | SecretStr = ...,
             **others: Any,
         ) -> None: ...
 

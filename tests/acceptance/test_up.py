@@ -1,5 +1,6 @@
 """``smsrelay up`` and ``smsrelay demo`` as a person runs them: everything starts, and nothing is left behind."""
 
+import json
 import os
 import secrets
 import select
@@ -127,6 +128,10 @@ def test_demo_ends_with_0_and_leaves_nothing_nor_touches_what_an_env_file_names(
     assert "…" not in table  # nothing is cut off
     assert "已送达手机" in table
     assert "http_429" in table
+    told = [json.loads(line) for line in ended.stdout.splitlines() if line.startswith('{"')]
+    assert [event["type"] for event in told] == ["message.delivered", "message.failed"]
+    assert "by webhook, signature verified: 6 outcomes" in ended.stdout
+    assert "by Celery, in its queue shop.sms: 3 outcomes" in ended.stdout
 
 
 @contextmanager

@@ -1,13 +1,16 @@
-"""A vendor that calls back: ``python -m tests.bench.caller SIDE PORT CONNECTIONS RATE SECONDS FIRST``.
+"""A vendor that calls back, or an app that calls the HTTP API.
 
-SIDE is ``relay`` (signed paths) or ``baseline``; RATE 0 calls again as soon as a connection was answered, any other number is so
-many calls a second at even distances, waiting or not. Leaves on standard output one JSON line: calls answered, seconds they took,
-milliseconds each took since it was due, how many were not answered 200, own CPU seconds. Every call is about another message.
+``python -m tests.bench.caller WHAT PORT CONNECTIONS RATE SECONDS FIRST``: WHAT is ``relay`` (signed paths) or ``baseline`` for
+callbacks, and ``api`` for messages to be sent, with the key in BENCH_API_KEY. RATE 0 calls again as soon as a connection was
+answered, any other number is so many calls a second at even distances, waiting or not. Leaves on standard output one JSON line:
+calls answered, seconds they took, milliseconds each took since it was due, how many were not answered 200 or 202, own CPU
+seconds. Every call is about another message.
 """
 
 import asyncio
 import gc
 import json
+import os
 import sys
 import time
 from collections import deque
@@ -18,16 +21,31 @@ from tests.bench.sides import CALLBACK_KEYS
 _LATE = 5.0  # seconds allowed at the end for outstanding calls to be answered
 
 
-def request(side: str, number: int) -> bytes:
-    """One call, as the vendor writes it."""
+def request(what: str, number: int) -> bytes:
+    """One call."""
+    return _message(number) if what == "api" else _callback(what, number)
+
+
+def _message(number: int) -> bytes:
+    to = f"+86139{number % 100_000_000:08d}"
+    body = b'{"to":"%s","template":"0000000","params":["394021"],"lane":"notice"}' % to.encode()
+    key = os.environ["BENCH_API_KEY"]
+    return _post("/v1/messages", body, f"Authorization: Bearer {key}\r\n")
+
+
+def _callback(side: str, number: int) -> bytes:
     message_id = f"0199c0de-0000-7000-8000-{number:012x}"
     path = CallbackToken(message_id, 1).path(CALLBACK_KEYS) if side == "relay" else f"/callback/{message_id}"
     body = (
         b'{"reference_id":"65CA48A0752012689190921055936659","external_id":"%032x",'
         b'"status":{"updated_on":"2020-06-08T04:20:09.873298Z","code":200,"description":"Delivered to handset"}}'
     ) % number
-    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-    return head.encode() + body
+    return _post(path, body)
+
+
+def _post(path: str, body: bytes, header: str = "") -> bytes:
+    more = f"{header}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    return f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{more}".encode() + body
 
 
 class Calls:
@@ -89,7 +107,7 @@ class Line(asyncio.Protocol):
         if end < 0 or len(self._answer) < end + 4 + _length(self._answer[:end]):
             return
         self._calls.took.append((time.perf_counter() - self._due) * 1000)
-        self._calls.refused += not self._answer.startswith(b"HTTP/1.1 200")
+        self._calls.refused += not self._answer.startswith((b"HTTP/1.1 200", b"HTTP/1.1 202"))
         self._answer = b""
         self._calls.free(self)
 

@@ -19,7 +19,7 @@ from tests.bench.ground import Conditions
 from tests.bench.machine import conditions_of
 from tests.bench.processes import ROOT
 from tests.bench.result import Figure
-from tests.bench.rows import backlog, callbacks, calls, enqueue, held, otp, rate, scaling, submit
+from tests.bench.rows import api, backlog, callbacks, calls, enqueue, held, otp, outcomes, rate, scaling, submit
 from tests.bench.table import replaced, table
 
 ROWS: Mapping[str, Callable[[Conditions], list[Figure]]] = {
@@ -27,6 +27,8 @@ ROWS: Mapping[str, Callable[[Conditions], list[Figure]]] = {
     "scaling": scaling.measure,
     "enqueue": enqueue.measure,
     "callbacks": callbacks.measure,
+    "api": api.measure,
+    "outcomes": outcomes.measure,
     "rate": rate.measure,
     "otp": otp.measure,
     "backlog": backlog.measure,

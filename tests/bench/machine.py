@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.bench.ground import LATENCY, Conditions, a_ground
 from tests.bench.processes import ROOT
 
-_PACKAGES = ("celery", "kombu", "redis", "requests", "gevent", "flask", "gunicorn", "uvicorn")
+_PACKAGES = ("celery", "kombu", "redis", "requests", "gevent", "flask", "gunicorn", "uvicorn", "fastapi")
 _SYNCS = 100
 
 

@@ -3,6 +3,7 @@
 Takes a ``Ground``; starts processes on it. The commands of both sides are defined here and nowhere else.
 """
 
+import base64
 import json
 import socket
 from collections.abc import Sequence
@@ -71,6 +72,15 @@ class Side(Protocol):
     def receiver(self, ground: Ground) -> int:
         """Start one process that accepts callbacks and wait until it is ready; returns its port."""
 
+    def fill_outcomes(self, ground: Ground, count: int) -> None:
+        """Have so many outcomes wait for their delivery to a webhook."""
+
+    def start_teller(self, ground: Ground) -> Process:
+        """Start one process that delivers outcomes."""
+
+    def api(self, ground: Ground) -> tuple[int, str]:
+        """Start one process of the HTTP API and wait until it is ready; returns its port and a key."""
+
 
 @dataclass(frozen=True, slots=True)
 class RelaySide:
@@ -79,6 +89,7 @@ class RelaySide:
     rate: float = UNLIMITED
     name: str = "relay"
     apps: Path | None = None  # the apps file
+    webhook: str = ""  # in place of a file: the URL of the app's webhook
 
     def environment(self, ground: Ground, redis_port: int | None = None) -> dict[str, str]:
         url = ground.url(redis_port or ground.redis_port)
@@ -94,7 +105,7 @@ class RelaySide:
             "SMSRELAY_CALLBACK_URL": "http://127.0.0.1:9/sms",  # sent with every submit; never called
             "SMSRELAY_DATA": str(ground.folder / "data"),
             "SMSRELAY_RATE": f"{self.rate:g}",
-            "SMSRELAY_APPS": str(self.apps or ""),
+            "SMSRELAY_APPS": self._apps(ground),
         }
 
     def fill(self, ground: Ground, how: str, count: int, lane: Lane = Lane.MARKETING, offset: int = 0) -> Filled:
@@ -117,6 +128,32 @@ class RelaySide:
         ground.processes.wait(process, lambda: listens(port), "it listens")
         return port
 
+    def fill_outcomes(self, ground: Ground, count: int) -> None:
+        command = python("-m", "tests.bench.fill_outcomes", str(count), str(numbers_from(Lane.MARKETING)))
+        ground.processes.run(ground.name("fill"), command, self.environment(ground))
+
+    def start_teller(self, ground: Ground) -> Process:
+        name = ground.name("worker")
+        command = python("-m", "smsrelay_worker", "worker", "--name", name, "--no-events", "--queues", "outcome")
+        return ground.processes.start(name, command, self.environment(ground))
+
+    def api(self, ground: Ground) -> tuple[int, str]:
+        port, relay = free_port(), ("-m", "smsrelay_worker")
+        environment = self.environment(ground)
+        said = ground.processes.run(ground.name("key"), python(*relay, "key", "create", "bench", "--name", "bench"), environment)
+        [key] = [word for word in said.split() if word.startswith("sms_live_")]
+        process = ground.processes.start(ground.name("api"), python(*relay, "api", "--port", str(port)), environment)
+        ground.processes.wait(process, lambda: listens(port), "it listens")
+        return port, key
+
+    def _apps(self, ground: Ground) -> str:
+        if not self.webhook:
+            return str(self.apps or "")
+        file, secret = ground.folder / "apps.toml", f"whsec_{base64.b64encode(NUMBER_KEY.encode()).decode()}"
+        sink = f'[bench.webhook]\nurl = "{self.webhook}"\nsecrets = ["{secret}"]\nprivate = true\n'
+        file.write_text(sink, encoding="utf-8")
+        return str(file)
+
 
 @dataclass(frozen=True, slots=True)
 class BaselineSide:
@@ -129,6 +166,7 @@ class BaselineSide:
             "BASELINE_REDIS_URL": ground.redis_url,
             "BASELINE_VENDOR_URL": f"http://127.0.0.1:{ground.vendor.port}",
             "BASELINE_CALLBACK_URL": "http://127.0.0.1:9/sms",
+            "BASELINE_WEBHOOK_URL": f"http://127.0.0.1:{ground.vendor.port}/sms",
             "BASELINE_CONCURRENCY": str(_POOL["concurrency"]),
         }
 
@@ -137,11 +175,17 @@ class BaselineSide:
         return _filled(ground, command, self.environment(ground))
 
     def start_worker(self, ground: Ground, lanes: Sequence[Lane] = ()) -> Process:
+        return self._worker(ground, "sms")
+
+    def start_teller(self, ground: Ground) -> Process:
+        return self._worker(ground, "tell")
+
+    def _worker(self, ground: Ground, queue: str) -> Process:
         name = ground.name("worker")
         pool = ("--pool", str(_POOL["name"]), "--concurrency", str(_POOL["concurrency"]))
         # No log line per task and no messages between workers: both cost time, and nobody reads them.
         quiet = ("--loglevel", "WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat")
-        celery = ("-m", "celery", "-A", "tests.bench.baseline.tasks", "worker", "-Q", "sms", "--hostname", f"{name}@%h")
+        celery = ("-m", "celery", "-A", "tests.bench.baseline.tasks", "worker", "-Q", queue, "--hostname", f"{name}@%h")
         return ground.processes.start(name, python(*celery, *pool, *quiet), self.environment(ground))
 
     def ready(self, worker: Process) -> bool:
@@ -156,6 +200,19 @@ class BaselineSide:
         process = ground.processes.start(name, python(*gunicorn, *where), environment)
         ground.processes.wait(process, lambda: listens(port), "it listens")
         return port
+
+    def fill_outcomes(self, ground: Ground, count: int) -> None:
+        command = python("-m", "tests.bench.baseline.fill_outcomes", str(count))
+        ground.processes.run(ground.name("fill"), command, self.environment(ground))
+
+    def api(self, ground: Ground) -> tuple[int, str]:
+        port, key = free_port(), "benchmark-api-0123456789"
+        quiet = ("--no-access-log", "--log-level", "warning")
+        uvicorn = ("-m", "uvicorn", "--port", str(port), *quiet, "tests.bench.baseline.api:api")
+        environment = self.environment(ground) | {"BENCH_API_KEY": key}
+        process = ground.processes.start(ground.name("uvicorn"), python(*uvicorn), environment)
+        ground.processes.wait(process, lambda: listens(port), "it listens")
+        return port, key
 
 
 def fill_together(side: Side, ground: Ground, how: str, count: int, lane: Lane = Lane.MARKETING) -> None:

@@ -22,7 +22,7 @@ def disagreements(case: Case, record: Record, rows: Rows) -> Iterator[str]:
         yield f"{record.state.value}, yet a 200 was answered 200"
     if case.sent is not None and case.sent.cancel is Cancel.CANCELLED and record.state is not State.CANCELLED:
         yield f"{record.state.value}, yet the app was told that it is cancelled"
-    yield from _CHECKS[record.state](case, record, _deciding(record), rows)
+    yield from _CHECKS[record.state](case, record, deciding(record), rows)
 
 
 def _about_the_number(case: Case) -> Iterator[str]:
@@ -33,7 +33,7 @@ def _about_the_number(case: Case) -> Iterator[str]:
         yield "was submitted to another number"
 
 
-def _deciding(record: Record) -> Entry:
+def deciding(record: Record) -> Entry:
     """The timeline entry that made the state final."""
     line = record.timeline[-1]
     for before in reversed(record.timeline):

@@ -36,6 +36,8 @@ from tests.chaos.pulse import Pulse
 from tests.chaos.receiving import misanswered
 from tests.chaos.recovery import waits
 from tests.chaos.rows import read_rows
+from tests.chaos.sinks.judge import judge_tellings
+from tests.chaos.sinks.telling import Telling
 from tests.chaos.stage import Stage
 from tests.chaos.table import Findings, table
 from tests.chaos.windows import short_policy
@@ -43,6 +45,16 @@ from tests.chaos.worker_logs import replaced
 
 _DRAIN = 300.0  # seconds; a killed worker's task is redelivered after the visibility timeout of 120
 _TAIL = 5.0  # seconds of load after the last fault
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What is judged: the messages, what the sinks were told, the drain and the end."""
+
+    cases: list[Case]
+    tellings: list[Telling]
+    drained: Drained
+    ending: Ending
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +93,7 @@ def main() -> None:
 def play(run: Run) -> tuple[Findings, list[tuple[int, str]]]:
     """Run the load and the faults, drain, stop the workers, judge."""
     seconds = run.minutes * 60
-    stage = Stage(run.folder, run.apart, Node(run.folder) if run.rabbitmq else None)
+    stage = Stage(run.folder, run.apart, Node(run.folder) if run.rabbitmq else None, seed=run.seed)
     with stage.running(), Pulse() as pulse:
         hand, load = Hand(stage), _load(stage)
         kinds = [] if run.faults == "none" else kinds_of(run.faults, apart=run.apart, rabbitmq=run.rabbitmq)
@@ -97,22 +109,12 @@ def play(run: Run) -> tuple[Findings, list[tuple[int, str]]]:
         drained = drain(stage, _DRAIN)
         ending = watch_the_end(stage)
         with stage.redis() as redis:
-            cases = gather(redis, stage.simulator, sent)
-        offences = _offences(cases, drained, ending, stage, hand, load, pulse)
-        found = _findings(run, stage, hand, load, cases, offences, drained, ending)
+            seen = Seen(gather(redis, stage.simulator, sent), stage.sinks.tellings(), drained, ending)
+        found = _findings(run, stage, hand, load, seen, _offences(seen, stage, hand, load, pulse))
     return found, hand.diary
 
 
-def _findings(
-    run: Run,
-    stage: Stage,
-    hand: Hand,
-    load: Load,
-    cases: list[Case],
-    offences: list[Offence],
-    drained: Drained,
-    ending: Ending,
-) -> Findings:
+def _findings(run: Run, stage: Stage, hand: Hand, load: Load, seen: Seen, offences: list[Offence]) -> Findings:
     with stage.redis() as redis:
         valkey = str(redis.info("server").get("valkey_version", redis.info("server")["redis_version"]))
     return Findings(
@@ -121,43 +123,46 @@ def _findings(
         load=_size(run, stage),
         valkey=valkey,
         rabbitmq=stage.node.version() if stage.node else None,
-        cases=cases,
+        cases=seen.cases,
         offences=offences,
-        drained=drained,
-        ending=ending,
+        drained=seen.drained,
+        ending=seen.ending,
         faults=hand.done,
         ended=stage.ended + replaced(stage.workers),
         asked_again=load.asked_again,
-        late=lateness(cases),
-        waits=waits(cases, stage.grips(hand.kills)),
+        late=lateness(seen.cases),
+        tellings=seen.tellings,
+        waits=waits(seen.cases, stage.grips(hand.kills)),
     )
 
 
 def _size(run: Run, stage: Stage) -> str:
-    parts = f"{len(stage.workers)} workers of four processes, {len(stage.receivers)} receivers"
+    parts = f"{len(stage.workers)} workers of five processes, {len(stage.receivers)} receivers, 3 apps with sinks"
     ways = "broker RabbitMQ, store Valkey" if run.rabbitmq else f"broker and store at {'two URLs' if run.apart else 'one URL'}"
     return f"{run.rate:g} messages a second, {parts}, {ways}"
 
 
-def _offences(
-    cases: list[Case], drained: Drained, ending: Ending, stage: Stage, hand: Hand, load: Load, pulse: Pulse
-) -> list[Offence]:
+def _offences(seen: Seen, stage: Stage, hand: Hand, load: Load, pulse: Pulse) -> list[Offence]:
+    cases = seen.cases
     grips = stage.grips(hand.kills)
     nothing = [] if any(case.submits for case in cases) else [Offence(1, "", "nothing was submitted: the run shows nothing")]
     if not grips:
         nothing.append(
             Offence(6, "", "nobody was seen with a message in hand: the run does not show whose answers were left lying")
         )
+    if not any(telling.processed for telling in seen.tellings):
+        nothing.append(Offence(9, "", "no sink was told anything: the run does not show whether outcomes are told"))
     return [
         *nothing,
         *judge(cases, read_rows(short_policy())),
-        *(Offence(4, "", f"left over: {what}") for what in drained.left),
+        *(Offence(4, "", f"left over: {what}") for what in seen.drained.left),
         *too_late(cases),
         *left_lying(cases, grips, [*hand.harms, *pulse.standstills]),
-        *offences_of(ending),
+        *offences_of(seen.ending),
         *(Offence(8, "", f"{said}, {times} times") for said, times in load.surprises.items()),
         *(Offence(8, "", said) for said in hand.seen),
         *misanswered(cases),
+        *judge_tellings(cases, seen.tellings),
     ]
 
 

@@ -66,5 +66,7 @@ def _leftovers(stage: Stage) -> list[str]:
             "reports not applied": int(redis.hlen(keys.REPORTS)),
             "messages in the outbox": sum(int(redis.zcard(keys.outbox(lane))) for lane in Lane),
             "reports on disks of receivers": stage.spooled(),
+            "outcomes not told": sum(int(redis.zcard(name)) for name in redis.scan_iter(match=keys.outcomes("*"), count=1000)),
+            "tasks of apps not done": stage.sinks.waiting(),
         }
     return [f"{count} {what}" for what, count in counts.items() if count]

@@ -60,6 +60,10 @@ KINDS = (
     Kind("RabbitMQ killed -9", 9, (0.0, 5.0)),
     Kind("RabbitMQ stopped by SIGTERM", 2, (0.5, 5.0)),
     Kind("RabbitMQ frozen", 4, (0.5, 7.0)),
+    Kind("webhook receiver killed -9", 10, (0.0, 10.0)),
+    Kind("webhook receiver frozen", 7, (1.0, 20.0)),
+    Kind("Celery sink killed -9", 7, (0.0, 10.0)),
+    Kind("Celery sink frozen", 5, (1.0, 20.0)),
     Kind(AT_A_BURST, 0, (0.15, 0.25)),
 )
 

@@ -40,6 +40,8 @@ class Hand:
             "broker unreachable, refused": lambda fault: self._told("broker", "refuse", fault),
             "broker unreachable, silent": lambda fault: self._told("broker", "silence", fault),
             "vendor slow": self._slow,
+            **self._to_a_sink("webhook receiver", stage.sinks.webhooks),
+            **self._to_a_sink("Celery sink", stage.sinks.celery),
             **self._to_the_store(),
         }
         if stage.node is not None:
@@ -67,6 +69,12 @@ class Hand:
             "store unreachable, silent": lambda fault: self._told("store", "silence", fault),
             REPLIES_LOST: self._replies_lost,
             AT_A_BURST: lambda fault: self._told("store", "silence", fault),
+        }
+
+    def _to_a_sink(self, name: str, part: Part) -> dict[str, Callable[[Fault], bool]]:
+        return {
+            f"{name} killed -9": lambda fault: self._killed(part, fault) is not None,
+            f"{name} frozen": lambda fault: self._frozen(part, fault),
         }
 
     def _to_rabbitmq(self, part: Part) -> dict[str, Callable[[Fault], bool]]:

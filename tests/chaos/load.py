@@ -167,11 +167,13 @@ def _job(message: Planned) -> SendJob:
         template="0000000",
         params=(message.behaviour.sequence or "1234",),
         lane=message.lane,
+        app=message.app,
         reference=message.reference,
+        tags=message.tags,
         expires_in=message.expires_in,
         not_before=None if waits is None else datetime.now(UTC) + timedelta(seconds=waits),
     )
 
 
 def _known(message: Planned) -> str | None:
-    return referenced_id("default", message.reference) if message.reference is not None else None
+    return referenced_id(message.app, message.reference) if message.reference is not None else None

@@ -17,6 +17,11 @@ def valkey_with_observer(port: int, folder: Path) -> list[str]:
     return [*command(port, folder), *("--user", _NAME, "on", f">{_NAME}", "~*", "&*", "+@all")]
 
 
+def observer_url(port: int) -> str:
+    """The URL of Valkey for the observer."""
+    return f"redis://{_NAME}:{_NAME}@127.0.0.1:{port}/0"
+
+
 def as_observer(port: int) -> Redis:
     """A client for the observer; it never retries."""
     never = Retry(NoBackoff(), 0)

@@ -1,9 +1,11 @@
 """Planned messages, and the batches in which an app enqueues them. Pure values."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from smsrelay.contract.lanes import Lane
 from tests.chaos.behaviour import Behaviour
+from tests.chaos.sinks.apps import app_of, tags_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +21,16 @@ class Planned:
     cancel_after: float | None = None
     twice: bool = False  # the app enqueues it again although it was accepted
     unpublished: bool = False  # the producer dies between record and publish
+
+    @property
+    def app(self) -> str:
+        """The app that sends it."""
+        return app_of(self.number).name
+
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """What the app will find again in outcomes."""
+        return tags_of(self.number)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,15 +27,17 @@ from redis.exceptions import RedisError
 
 from smsrelay.broker.queues import QUEUES
 from smsrelay.settings import PREFIX
+from smsrelay.store import keys
 from smsrelay_worker.cli.processes import GREEN
 from smsrelay_worker.local.stack import free_port
 from smsrelay_worker.settings import WorkerSettings
 from tests.chaos.gate import Gate
 from tests.chaos.grip import Grip, read_grips
 from tests.chaos.node import Node
-from tests.chaos.observer import as_observer, valkey_with_observer
+from tests.chaos.observer import as_observer, observer_url, valkey_with_observer
 from tests.chaos.part import ROOT, Killed, Part
 from tests.chaos.receiving import receiver_answers, reports_in
+from tests.chaos.sinks.parts import SinkParts
 from tests.chaos.store_errors import mend
 from tests.chaos.windows import CONNECT_TIMEOUT, READ_TIMEOUT, short_policy
 from tests.support.processes import PARENT, pids
@@ -44,6 +46,7 @@ from tests.support.simulator_process import running_simulator
 
 _SUPERVISE = 0.5  # seconds between checks for processes that exited by themselves
 _READY = 30.0
+_WORKER_READY = 60.0  # seconds; all processes start at once
 _COMMAND = 120.0  # seconds a command may take
 _NODE_READY = 120.0  # seconds; RabbitMQ is slow to start, more so after a kill
 
@@ -61,10 +64,10 @@ class Size:
 class Stage:
     """Everything that runs. A context manager: no process outlives it."""
 
-    def __init__(self, folder: Path, apart: bool, node: Node | None = None, size: Size = Size()) -> None:
+    def __init__(self, folder: Path, apart: bool, node: Node | None = None, size: Size = Size(), seed: int = 0) -> None:
         """``apart``: the broker is reached on a way of its own, at a URL of its own; else it is the store's, as at a desk.
 
-        ``node``: the broker, in Valkey's place; always apart.
+        ``node``: the broker, in Valkey's place; always apart. ``seed``: of how the apps' sinks fail.
         """
         self.folder = folder
         self.node = node
@@ -80,10 +83,12 @@ class Stage:
         self.gate = Gate(self._routes)
         self._size = size
         self._ports = ports
+        self._seed = seed
         self._environment: dict[str, str] = {}
         self._stopping = threading.Event()
         self.simulator: Simulator
         self.valkey: Part
+        self.sinks: SinkParts
         self.workers: list[Part] = []
         self.receivers: list[Part] = []
 
@@ -194,12 +199,15 @@ class Stage:
         self.simulator.latency(0)
 
     def _parts(self) -> list[Part]:
-        return [self.valkey, *([self.node.part] if self.node else []), *self.workers, *self.receivers]
+        return [self.valkey, *([self.node.part] if self.node else []), *self.workers, *self.receivers, *self.sinks]
 
     def _start(self) -> None:
         policy = self.folder / "policy.toml"
         policy.write_text(short_policy(), encoding="utf-8")
         self._environment = self._variables(policy)
+        apps_broker = _rabbitmq_url(self.node.port) if self.node else observer_url(self._valkey_port)
+        self.sinks = SinkParts(self.folder, apps_broker, self._seed, self._environment)
+        self._environment["SMSRELAY_APPS"] = str(self.sinks.apps_file)
         self.gate.start()
         self.valkey = self._part("valkey", valkey_with_observer(self._valkey_port, self.folder / "valkey"))
         (self.folder / "valkey").mkdir(exist_ok=True)
@@ -212,10 +220,11 @@ class Stage:
             self.receivers.append(self._receiver(place, port))
         for place in range(1, self._size.workers + 1):
             self.workers.append(self._worker(f"worker{place}"))
-        for part in [*self.receivers, *self.workers]:
+        for part in [*self.sinks, *self.receivers, *self.workers]:
             part.start()
         for port in self._ports:
             _until(lambda port=port: receiver_answers(port), "receiver")
+        _until(self._sinks_published, "a worker", _WORKER_READY)  # what apps cancel from now on is told
         if self.node is not None:
             _until(self.node.declared, "a queue of rabbitmq", _NODE_READY)
             self.node.settle()
@@ -261,7 +270,11 @@ class Stage:
 
     def _broker_url(self) -> str:
         port = self.gate.port(self._broker)
-        return f"amqp://guest:guest@127.0.0.1:{port}//" if self.node else f"redis://127.0.0.1:{port}/0"
+        return _rabbitmq_url(port) if self.node else f"redis://127.0.0.1:{port}/0"
+
+    def _sinks_published(self) -> bool:
+        with self.redis() as redis:
+            return bool(redis.exists(keys.SINKS))
 
     def _valkey_answers(self) -> bool:
         with self.redis() as redis:
@@ -276,6 +289,10 @@ class Stage:
                 code = part.revive()
                 if code is not None:
                     self.ended[f"{part.name} ended by itself with {code}"] += 1
+
+
+def _rabbitmq_url(port: int) -> str:
+    return f"amqp://guest:guest@127.0.0.1:{port}//"
 
 
 def _until(ready: Callable[[], bool], name: str, within: float = _READY) -> None:

@@ -19,6 +19,8 @@ from tests.chaos.ending import Ending
 from tests.chaos.evidence import Case
 from tests.chaos.judge import Offence
 from tests.chaos.recovery import Waits, settled, unknown
+from tests.chaos.sinks.numbers import outcome_rows
+from tests.chaos.sinks.telling import Telling
 
 _CONDITIONS = {
     1: "every accepted message in exactly one final state that agrees with the simulator",
@@ -29,6 +31,8 @@ _CONDITIONS = {
     6: "no answer of the vendor left lying",
     7: "receivers ready; every worker process listed, with empty hands, and stopped when told to",
     8: "apps, callbacks and commands are told of an outage in the documented way",
+    9: "every final state of an app with a sink told to it at least once, with its last revision",
+    10: "nothing told that did not happen",
 }
 
 
@@ -49,6 +53,7 @@ class Findings:
     ended: Mapping[str, int]  # parts that ended by themselves
     asked_again: int
     late: Sequence[int]  # ms past their deadline, of submits
+    tellings: Sequence[Telling]
     waits: Waits
 
 
@@ -101,6 +106,7 @@ def _numbers(findings: Findings) -> Iterator[str]:
     yield f"| unknown, by what the vendor had done | {_listed(unknown(cases))} |"
     yield f"| tries of callbacks by answer | {_listed(answered)} |"
     yield f"| reports answered 200, of which applied | {told}, {told - missing} |"
+    yield from outcome_rows(cases, findings.tellings, findings.offences)
     yield f"| drained after the last fault | {_drained(findings.drained)} |"
     for kind, seconds in sorted(findings.waits.items()):
         yield f"| {kind} | {_spread(seconds)} |"

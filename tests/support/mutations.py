@@ -29,7 +29,10 @@ _VALUES: tuple[Any, ...] = (
     *({str(number): "x" for number in range(200)}, ["1"] * 5000, "%s%n", "'; --", "${x}", "{0}", "\r\nX: y"),
 )
 _NAMES = ("to", "template", "params", "lane", "reference", "app", "expires_at", "expires_in", "not_before", "tags", "v", "x", "")
-_BYTES = (*tuple(bytes([byte]) for byte in b'{}[]:,"\\\x00\xff\xed\xa0 e.-+0'), b"\\u0000", b"\\ud800", b"NaN", b"null", b"//")
+_BYTES = (
+    *(bytes([byte]) for byte in b'{}[]:,"\\\x00\xff\xed\xa0 e.-+0'),
+    *(b"\\u0000", b"\\ud800", b"NaN", b"null", b"//"),
+)
 
 
 def mutated(count: int, seed: int) -> Iterator[bytes]:

@@ -119,6 +119,13 @@ def test_the_demos_table_is_what_the_demo_plays() -> None:
     assert shown == played
 
 
+@pytest.mark.parametrize("page", ["README.md", "README.zh.md"])
+def test_the_demos_app_is_told_as_often_as_the_page_says(page: str) -> None:
+    shown = re.findall(r"the app was told by (\w+).*: (\d+) outcomes", text_of(page))
+    failed = sum(scene.state is State.FAILED for scene in SCENARIOS)
+    assert [(how, int(count)) for how, count in shown] == [("webhook", len(SCENARIOS) - failed), ("Celery", failed)]
+
+
 def test_the_readme_fits_a_forges_page() -> None:
     drawn = [line for language in ("", "text") for block in blocks("README.md", language) for line in block.splitlines()]
     assert max(map(len, drawn)) <= 90

@@ -1,11 +1,17 @@
 """Sends an SMS and records its status, as a plain Celery app: ``celery -A tests.bench.baseline.tasks worker -Q sms``.
 
 ``send_sms.delay(id, to, template, params)`` makes one POST to the vendor; it and ``apply_status.delay(…)`` keep the message's
-state in a Redis hash. Celery retries a request that fails. Every setting that makes this faster than Celery's defaults has a
-comment; where the defaults are as fast, they are left alone.
+state in a Redis hash. ``tell_app.delay(id, event)`` makes one signed POST to the app that sent the message. Celery retries a
+request that fails. Every setting that makes this faster than Celery's defaults has a comment; where the defaults are as fast,
+they are left alone.
 """
 
+import base64
+import hashlib
+import hmac
+import json
 import os
+import time
 from typing import Any
 
 import redis
@@ -19,6 +25,8 @@ from requests.adapters import HTTPAdapter
 REDIS_URL = os.environ["BASELINE_REDIS_URL"]
 VENDOR_URL = os.environ["BASELINE_VENDOR_URL"] + "/comms/sms/sendmsg"
 CALLBACK_URL = os.environ["BASELINE_CALLBACK_URL"]
+WEBHOOK_URL = os.environ["BASELINE_WEBHOOK_URL"]
+WEBHOOK_KEY = b"benchmark-webhook-key-0123456789"
 CONCURRENCY = int(os.environ["BASELINE_CONCURRENCY"])
 
 log = get_task_logger(__name__)
@@ -37,11 +45,11 @@ app.conf.update(
     },
     broker_connection_retry_on_startup=True,
     # The default exchange of AMQP: a named one costs kombu a look at its bindings for every publish.
-    task_queues=[Queue(name, Exchange(""), routing_key=name) for name in ("sms", "status")],
+    task_queues=[Queue(name, Exchange(""), routing_key=name) for name in ("sms", "status", "tell")],
     task_default_queue="sms",
     task_default_exchange="",
     task_default_routing_key="sms",
-    task_routes={"status": {"queue": "status"}},  # delivery reports do not wait behind a campaign
+    task_routes={"status": {"queue": "status"}, "tell": {"queue": "tell"}},  # delivery reports do not wait behind a campaign
 )
 
 # One session per process, with a connection for every thread or greenlet: no handshake per message.
@@ -84,6 +92,22 @@ def apply_status(message_id: str, code: str, updated_on: str | None, external_id
     """Record what the vendor reported."""
     state = "delivered" if code == "200" else "failed"
     states.hset(f"sms:{message_id}", mapping={"state": state, "code": code, "updated_on": updated_on or ""})
+
+
+@app.task(
+    name="tell",
+    autoretry_for=(requests.RequestException,),
+    retry_backoff=True,
+    max_retries=5,
+)
+def tell_app(event_id: str, event: dict[str, Any]) -> None:
+    """Post one outcome to the app, signed by Standard Webhooks."""
+    body, stamp = json.dumps(event).encode(), str(int(time.time()))
+    digest = hmac.digest(WEBHOOK_KEY, f"{event_id}.{stamp}.".encode() + body, hashlib.sha256)
+    signature = f"v1,{base64.b64encode(digest).decode()}"
+    headers = {"webhook-id": event_id, "webhook-timestamp": stamp, "webhook-signature": signature}
+    answer = session.post(WEBHOOK_URL, data=body, headers=headers | {"Content-Type": "application/json"}, timeout=15)
+    answer.raise_for_status()
 
 
 @worker_ready.connect

@@ -41,7 +41,7 @@ class Play:
         self.errors = ""
 
     def __call__(self, lines: str, url: str | None = None) -> Any:
-        named = {"STORE_URL": url or self._url, "BROKER_URL": url or self._url, "SECRET": "0123456789abcdef"}
+        named = {"STORE_URL": url or self._url, "BROKER_URL": url or self._url, "NUMBER_KEYS": "0123456789abcdef"}
         environment = clean_environment() | {f"SMSRELAY_{name}": value for name, value in named.items()}
         command = [sys.executable, "-W", "error", "-c", PROGRAM + lines]
         ended = subprocess.run(command, cwd=self._folder, env=environment, capture_output=True, text=True, check=False)

@@ -24,7 +24,6 @@ from smsrelay.settings import ProducerSettings
 from smsrelay.store import keys
 from smsrelay.store.connection import StoreUnavailable, open_store
 from smsrelay.store.outbox import Outbox
-from tests.support.messages import NUMBER_KEYS
 from tests.support.queues import published_ids, queued
 from tests.support.waiting import eventually
 
@@ -258,7 +257,7 @@ def test_a_record_without_tags_has_no_field_for_them(enqueuer: Enqueuer, redis: 
 
 
 def test_a_test_message_is_marked_in_its_record(valkey_url: str, redis: Redis) -> None:
-    recording = Outbox(open_store(valkey_url), NUMBER_KEYS)
+    recording = Outbox(open_store(valkey_url), KEYS)
     message = job(reference="r", tags={"order": "1"}).accept(recording.now(), {}, lambda: 7, test=True)
     recording.record([message])
     recording.close()

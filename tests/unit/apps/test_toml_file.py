@@ -249,3 +249,19 @@ def test_a_repr_shows_neither_url_nor_secret_nor_broker() -> None:
     assert "shop.example" not in shown
     assert repr(KEY) not in shown
     assert "password" not in shown
+
+
+def test_a_sink_may_name_its_own_retries() -> None:
+    shop = parse_apps(
+        webhook(retries_s="[0.5, 5, 300]", events='["delivered"]') + celery(retries_s="[1]", events='["failed"]'), "f"
+    )
+    assert shop["shop"].webhook is not None
+    assert shop["shop"].celery is not None
+    assert shop["shop"].webhook.retries == (0.5, 5.0, 300.0)
+    assert shop["shop"].celery.retries == (1.0,)
+
+
+@pytest.mark.parametrize("retries", ["[]", "[0]", "[-1]", "[100_000]", '["5"]', "5", f"{[1] * 21}"])
+def test_retries_that_are_none_or_no_delays_are_refused(retries: str) -> None:
+    [problem] = problems(webhook(retries_s=retries))
+    assert problem.startswith("shop.webhook.retries_s")

@@ -185,7 +185,7 @@ def test_a_short_key_is_a_warning_and_a_random_one_is_not() -> None:
     assert settings_check.keys({"SMSRELAY_NUMBER_KEYS": random}, real=True) == []
 
 
-@pytest.mark.parametrize("callback_keys", [NUMBER_KEY, f"{CALLBACK_KEY},{NUMBER_KEY}"], ids=["the same", "an old one"])
+@pytest.mark.parametrize("callback_keys", [NUMBER_KEY, f"{CALLBACK_KEY},{NUMBER_KEY}"], ids=["newest", "older"])
 def test_a_key_with_which_an_app_could_sign_status_reports_is_a_warning(callback_keys: str) -> None:
     [found] = settings_check.examine_settings(settings(callback_keys=callback_keys))
     assert said([found]) == [(WARNING, "keys")]

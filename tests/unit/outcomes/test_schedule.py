@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsrelay_worker.outcomes.schedule import CELERY, WEBHOOK, RetrySchedule
+from smsrelay_worker.outcomes.schedule import CELERY, WEBHOOK, RetrySchedule, of
 
 _EVEN = 0.5
 
@@ -22,3 +22,8 @@ def test_a_broker_that_is_away_is_asked_every_minute() -> None:
 def test_a_delay_is_spread_by_a_tenth(schedule: RetrySchedule, failures: int, roll: float) -> None:
     planned = schedule.delay(failures, _EVEN)
     assert 0.9 * planned <= schedule.delay(failures, roll) <= 1.1 * planned
+
+
+def test_delays_of_the_apps_file_replace_the_usual_ones() -> None:
+    assert [of((2.0, 20.0), WEBHOOK).delay(failures, _EVEN) for failures in (1, 2, 3)] == [2, 20, 20]
+    assert of(None, WEBHOOK) is WEBHOOK

@@ -25,6 +25,7 @@ class WebhookSink:
     secrets: tuple[bytes, ...] = field(repr=False)  # keys of the signatures, each decoded from its whsec_ form; newest first
     events: frozenset[State] = DEFAULT_EVENTS
     private: bool = False  # the URL may lead to a private or loopback address, also by plain HTTP
+    retries: tuple[float, ...] | None = None  # seconds after the first, second, … failure; the last repeats; None: the usual
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class CelerySink:
     task: str
     broker: str | None = field(default=None, repr=False)  # None: the relay's own
     events: frozenset[State] = DEFAULT_EVENTS
+    retries: tuple[float, ...] | None = None  # as a webhook's
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,7 @@ def _queue(name: str) -> str:
 _Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 _Event = Literal["delivered", "failed", "expired", "unknown", "cancelled", "submitted", "retrying"]
 _Events = Annotated[list[_Event], Field(min_length=1)]
+_Retries = Annotated[list[Annotated[float, Field(ge=0.1, le=86_400)]], Field(min_length=1, max_length=20)]
 _DEFAULT: Any = sorted(DEFAULT_EVENTS)
 
 
@@ -64,6 +65,7 @@ class WebhookRow(_Table):
     url: Annotated[str, Field(max_length=2000)]
     secrets: Annotated[list[Annotated[str, AfterValidator(_key)]], Field(min_length=1, max_length=5)]
     events: _Events = _DEFAULT
+    retries_s: _Retries | None = None
 
     @field_validator("url")
     @classmethod
@@ -82,6 +84,11 @@ class WebhookRow(_Table):
             raise ValueError("must begin with https://: the address is a public one")
         return url
 
+    def sink(self) -> WebhookSink:
+        """The sink that the table describes."""
+        secrets = tuple(map(_decoded, self.secrets))
+        return WebhookSink(self.url, secrets, _states(self.events), self.private, _delays(self.retries_s))
+
 
 class CeleryRow(_Table):
     """``[APP.celery]``."""
@@ -90,6 +97,11 @@ class CeleryRow(_Table):
     task: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.\-]{1,200}$")]
     broker: Annotated[str, AfterValidator(_broker)] | None = None
     events: _Events = _DEFAULT
+    retries_s: _Retries | None = None
+
+    def sink(self) -> CelerySink:
+        """The sink that the table describes."""
+        return CelerySink(self.queue, self.task, self.broker, _states(self.events), _delays(self.retries_s))
 
 
 class AppRow(_Table):
@@ -105,10 +117,8 @@ class AppRow(_Table):
         return App(
             name,
             Quota(self.quota.minute, self.quota.day),
-            WebhookSink(webhook.url, tuple(map(_decoded, webhook.secrets)), _states(webhook.events), webhook.private)
-            if webhook
-            else None,
-            CelerySink(celery.queue, celery.task, celery.broker, _states(celery.events)) if celery else None,
+            webhook.sink() if webhook else None,
+            celery.sink() if celery else None,
         )
 
 
@@ -134,6 +144,10 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 def _decoded(secret: str) -> bytes:
     return base64.b64decode(secret.removeprefix(_PREFIX))
+
+
+def _delays(seconds: list[float] | None) -> tuple[float, ...] | None:
+    return None if seconds is None else tuple(seconds)
 
 
 def _states(events: list[_Event]) -> frozenset[State]:

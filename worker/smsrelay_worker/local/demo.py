@@ -1,10 +1,13 @@
 """``smsrelay demo``: sends messages through a whole local relay, against the simulator, and checks what becomes of each.
 
-Prints a table of what happened; the exit code is 0 only if every row is as expected. The relay runs on free ports in a temporary
-folder, and leaves nothing behind.
+Prints a table of what happened, and what the demo's app was told by webhook and as a Celery task; the exit code is 0 only if
+every row is as expected and the app was told of each message. The relay runs on free ports in a temporary folder, and leaves
+nothing behind.
 """
 
 import contextlib
+import json
+import operator
 import os
 import secrets
 import tempfile
@@ -27,6 +30,7 @@ from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
 from smsrelay.messages.record import Record
 from smsrelay.store.records import Reading
+from smsrelay_worker.local.demo_app import NAME, QUEUE, DemoApp
 from smsrelay_worker.local.local_relay import LocalRelay, Ports
 from smsrelay_worker.local.stack import Stack, StackFailed, free_port
 from smsrelay_worker.messages.timeline import describe_timeline
@@ -36,6 +40,8 @@ from smsrelay_worker.terminal import wide_console
 from smsrelay_worker.wiring import Relay
 
 _DEADLINE = 120.0  # seconds
+_TOLD_WITHIN = 30.0  # seconds after the last message is final
+_TAGS = {"order": "A-17"}
 _POLL = 0.2
 _COLUMNS = ("scenario", "message", "lane", "attempts", "codes", "state", "why", "")
 _WIDE = 120  # characters in a line; narrower, some columns have to be folded
@@ -95,19 +101,23 @@ def demo() -> None:
     with tempfile.TemporaryDirectory(prefix="smsrelay-demo-") as folder:
         data = Path(folder)
         local = LocalRelay(data, Ports(free_port(), free_port(), free_port(), free_port()))
+        app = DemoApp()
         own = {name: value for name, value in os.environ.items() if not name.startswith("SMSRELAY_")}
-        environment = local.environment(own) | {"SMSRELAY_POLICY": str(_policy(data))}
+        environment = local.environment(own) | {"SMSRELAY_POLICY": str(_policy(data)), "SMSRELAY_APPS": str(_apps(data, app))}
         os.environ.update(environment)
         console = wide_console()
         console.print("starting broker, simulator, receiver, worker and Flower …")
         try:
             # In another folder, so that no .env file applies: the demo must not use its spool, rate or templates.
             with contextlib.chdir(data), cli_errors(), Stack(local.parts(own), data, environment).running():
-                readings = _play(Relay.wire(WorkerSettings()), f"http://127.0.0.1:{local.ports.simulator}", console)
-                right = _print(readings, Relay.wire(WorkerSettings()), console)
+                relay = Relay.wire(WorkerSettings())
+                with app.listening(environment["SMSRELAY_BROKER_URL"]):
+                    readings = _play(relay, f"http://127.0.0.1:{local.ports.simulator}", console)
+                    rows = _print(readings, relay, console)
+                    right = _print_outcomes(app, console) and rows
         except StackFailed as error:
             raise InvalidInput(str(error)) from None
-    console.print("all stopped; every row is as expected" if right else "all stopped; some rows are not as expected")
+    console.print("all stopped; every row is as expected" if right else "all stopped; some things are not as expected")
     raise SystemExit(0 if right else 1)
 
 
@@ -121,6 +131,14 @@ def _policy(data: Path) -> Path:
     return path
 
 
+def _apps(data: Path, app: DemoApp) -> Path:
+    """The apps file with the demo's app."""
+    path = data / "apps.toml"
+    path.touch(mode=0o600)
+    path.write_text(app.table, encoding="utf-8")
+    return path
+
+
 def _play(relay: Relay, simulator: str, console: Console) -> list[Reading | None]:
     ids = []
     with requests.Session() as session:
@@ -130,7 +148,9 @@ def _play(relay: Relay, simulator: str, console: Console) -> list[Reading | None
             url = f"{simulator}/control/scripts/{to}"
             session.put(url, json={"submits": list(scenario.submits)}, timeout=5).raise_for_status()
             code = f"{secrets.randbelow(900000) + 100000}"
-            job = SendJob(to=to, template="0000000", params=[code], lane=scenario.lane, reference=f"demo-{place}")
+            job = SendJob(
+                to=to, template="0000000", params=[code], lane=scenario.lane, app=NAME, reference=f"demo-{place}", tags=_TAGS
+            )
             ids.append(relay.enqueuer.enqueue(job).message_id)
     return _watch(relay, ids, console)
 
@@ -160,6 +180,27 @@ def _print(readings: list[Reading | None], relay: Relay, console: Console) -> bo
         table.add_row(scenario.title, record.message_id[:8] if record else "", *cells, mark)
     console.print(table)
     return all(verdicts)
+
+
+def _print_outcomes(app: DemoApp, console: Console) -> bool:
+    """What the app was told: one event of each kind of sink. False if it was not told of each message, or anything else."""
+    until = time.monotonic() + _TOLD_WITHIN
+    failures = sum(scenario.state is State.FAILED for scenario in SCENARIOS)
+    wanted = (len(SCENARIOS) - failures, failures)
+    while not all(map(operator.ge, _told(app), wanted)) and time.monotonic() < until:
+        time.sleep(_POLL)
+    ways = (("by webhook, signature verified", app.by_webhook), (f"by Celery, in its queue {QUEUE}", app.by_celery))
+    for how, events in ways:
+        shown = json.dumps(events[0], ensure_ascii=False) if events else "nothing"
+        console.print(f"\nthe app was told {how}: {len(events)} outcomes, such as", markup=False, highlight=False)
+        console.print(shown, markup=False, highlight=False, soft_wrap=True)
+    return _told(app) == wanted and not app.refused
+
+
+def _told(app: DemoApp) -> tuple[int, int]:
+    """Messages that it was told of by webhook and by Celery."""
+    by_webhook, by_celery = ({event["data"]["id"] for event in events} for events in (app.by_webhook, app.by_celery))
+    return len(by_webhook), len(by_celery)
 
 
 def _table(narrow: bool) -> Table:

@@ -20,3 +20,8 @@ class RetrySchedule:
 
 WEBHOOK = RetrySchedule((5, 5 * _MINUTE, 30 * _MINUTE, 2 * _HOUR, 5 * _HOUR, 10 * _HOUR, 14 * _HOUR, 20 * _HOUR))
 CELERY = RetrySchedule((1, 5, 30, _MINUTE))  # a publish is cheap, and a broker that is back takes everything at once
+
+
+def of(delays: tuple[float, ...] | None, usual: RetrySchedule) -> RetrySchedule:
+    """The schedule with the delays that the apps file names, if it names any."""
+    return usual if delays is None else RetrySchedule(delays)

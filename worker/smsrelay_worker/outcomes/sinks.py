@@ -20,8 +20,8 @@ def sink_workers(apps: Apps, broker_url: str) -> Mapping[str, SinkWorker]:
         if app.webhook is not None:
             hook = app.webhook
             client = Webhook(hook.url, hook.secrets, private=hook.private, tls=tls())
-            workers[sink_name(app.name, WEBHOOK)] = SinkWorker(client, schedule.WEBHOOK)
+            workers[sink_name(app.name, WEBHOOK)] = SinkWorker(client, schedule.of(hook.retries, schedule.WEBHOOK))
         if app.celery is not None:
             queue = CeleryQueue(app.celery.broker or broker_url, app.celery.queue, app.celery.task)
-            workers[sink_name(app.name, CELERY)] = SinkWorker(queue, schedule.CELERY)
+            workers[sink_name(app.name, CELERY)] = SinkWorker(queue, schedule.of(app.celery.retries, schedule.CELERY))
     return workers
