@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -98,13 +99,14 @@ def test_every_accepted_message_is_recorded_though_the_api_is_killed_under_load(
 async def load_until_killed(api: Api, key: str, name: str) -> dict[str, str]:
     """Post messages on several connections until the API is killed, in the middle of many; reference and id of each 202."""
     accepted: dict[str, str] = {}
+    writers: list[asyncio.StreamWriter] = []
 
     async def connection(number: int) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", urlsplit(api.url).port)
-        at = 0
-        while True:
+        writers.append(writer)
+        for at in count():
             reference = f"{name}-{number}-{at}"
-            body = json.dumps(a_job(to=f"1397777{number:01d}200", reference=reference, lane="notice")).encode()
+            body = json.dumps(a_job(to=f"1397777{number}200", reference=reference, lane="notice")).encode()
             head = "".join(f"{one}: {value}\r\n" for one, value in (bearer(key) | {"content-type": "application/json"}).items())
             writer.write(f"POST {PATH} HTTP/1.1\r\nhost: x\r\n{head}content-length: {len(body)}\r\n\r\n".encode() + body)
             answer = await reader.readuntil(b"\r\n\r\n")
@@ -112,11 +114,12 @@ async def load_until_killed(api: Api, key: str, name: str) -> dict[str, str]:
             text = await reader.readexactly(length)
             assert answer.startswith(b"HTTP/1.1 202"), answer
             accepted[reference] = json.loads(text)["id"]
-            at += 1
             if len(accepted) == KILLED_AFTER:
                 api.process.kill()
 
     tasks = [asyncio.create_task(connection(number)) for number in range(8)]
     ended = await asyncio.gather(*tasks, return_exceptions=True)
+    for writer in writers:
+        writer.close()
     assert {type(one) for one in ended} <= {asyncio.IncompleteReadError, ConnectionResetError, BrokenPipeError}
     return accepted

@@ -25,7 +25,7 @@ from pydantic import (
 from smsrelay.contract.absent import allow_absent, without_absent
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.message import Message, fresh_id, referenced_id
-from smsrelay.contract.parameter import PATTERN, fault, placed
+from smsrelay.contract.parameter import LOST, PATTERN, fault, placed
 from smsrelay.contract.phone_number import e164
 from smsrelay.contract.rejection import Problem, Rejection
 from smsrelay.contract.tags import TagsField, no_tags
@@ -186,10 +186,10 @@ class SendJob(BaseModel, strict=True, frozen=True, extra="forbid", hide_input_in
     @field_validator("reference")
     @classmethod
     def _reference_is_text(cls, reference: str | None) -> str | None:
-        if reference is not None and not reference.isprintable():
-            place = next(place for place, character in enumerate(reference) if not character.isprintable())
-            raise ValueError(f"must be printable text, and holds {placed(reference, place)}")
-        return reference
+        if reference is None or (reference.isprintable() and LOST not in reference):
+            return reference
+        place = next(place for place, one in enumerate(reference) if not one.isprintable() or one == LOST)
+        raise ValueError(f"must be printable text, and holds {placed(reference, place)}")
 
     @field_validator("expires_in")
     @classmethod
