@@ -30,6 +30,7 @@ _STATES_EVERY = 1.0  # seconds between looks at what operators and other process
 _SWEEP_EVERY = 60.0  # seconds between looks for what is older than the retention
 _STOP_WITHIN = 16.0  # seconds: a delivery's time-out
 _FAULTY_AGAIN = 600.0  # seconds until an outcome that raised an unexpected exception is tried again
+_UNKNOWN = "the worker's apps file has no such sink"  # whose name may be anything, and is not repeated
 
 log = structlog.get_logger()
 
@@ -92,7 +93,7 @@ class OutcomeDelivery:
         """Let the loop deliver what is due of one sink, whatever failed before; says how many outcomes were taken."""
         worker = self._workers.get(sink)
         if worker is None:
-            return f"{sink}: no such sink"
+            return _UNKNOWN
         worker.reopen()
         taken, failed = self._results.counts(sink)
         self._read_at = float("-inf")
@@ -105,14 +106,15 @@ class OutcomeDelivery:
 
     def test(self, sink: str, token: str) -> str:
         """Deliver an event that tells of no message, and keep what came of it under ``token``; raises ``StoreUnavailable``."""
-        worker, status = self._workers.get(sink), "no such sink"
-        if worker is not None:
-            event = Event.trial(sink.rpartition(".")[0], time.time_ns() // 1_000_000, token)
-            [answer] = worker.client.deliver([event])
-            status = answer.status
-        log.info("sink tested", sink=sink, status=status)
-        self._states.keep_test(token, status)
-        return f"{sink}: {status}"
+        worker = self._workers.get(sink)
+        if worker is None:
+            self._states.keep_test(token, _UNKNOWN)
+            return _UNKNOWN
+        event = Event.trial(sink.rpartition(".")[0], time.time_ns() // 1_000_000, token)
+        [answer] = worker.client.deliver([event])
+        log.info("sink tested", sink=sink, status=answer.status)
+        self._states.keep_test(token, answer.status)
+        return f"{sink}: {answer.status}"
 
     def _turn_and_pause(self) -> float:
         """One turn; returns the seconds until the next."""
