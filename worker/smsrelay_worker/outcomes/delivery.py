@@ -62,10 +62,11 @@ class OutcomeDelivery:
         self._known: Mapping[str, SinkState] = {}
         self._read_at = self._swept_at = float("-inf")
         self._turns = 0
-        self._finished = False
+        self._running = False
 
     def run(self, stopping: threading.Event) -> None:
         """Deliver until ``stopping`` is set; then finish what has begun, and give the other claims back."""
+        self._running = True
         if not self._workers:
             stopping.wait()
         while not stopping.is_set():
@@ -90,7 +91,7 @@ class OutcomeDelivery:
         return len(claimed)
 
     def deliver_now(self, sink: str, patience: float = 30.0) -> str:
-        """Let the loop deliver what is due of one sink, whatever failed before; says how many outcomes were taken."""
+        """Let the loop of this process deliver what is due of one sink, whatever failed before; says how many were taken."""
         worker = self._workers.get(sink)
         if worker is None:
             return _UNKNOWN
@@ -98,7 +99,7 @@ class OutcomeDelivery:
         taken, failed = self._results.counts(sink)
         self._read_at = float("-inf")
         turns, until = self._turns + 2, self._monotonic() + patience
-        while self._monotonic() < until and not (self._finished or (self._turns >= turns and worker.idle)):
+        while self._monotonic() < until and self._running and not (self._turns >= turns and worker.idle):
             self._wake.set()
             time.sleep(5 * _BUSY)
         now_taken, now_failed = self._results.counts(sink)
@@ -187,7 +188,7 @@ class OutcomeDelivery:
             self._outbox.give_back(held)
 
     def _finish(self) -> None:
-        self._finished = True
+        self._running = False
         until = self._monotonic() + _STOP_WITHIN
         try:
             self._give_back(everything=True)
