@@ -28,8 +28,8 @@ from tests.support.sluice import Gate, Sluice, script, sluice
 from tests.support.waiting import eventually
 
 _UNACKED = "unacked_index"
-_STORE = script("smsrelay_worker.store", "apply.lua")
-_APPLIED = b"*2\r\n"  # what it answers; not that it is unknown, as at its first use
+_STORE = script("smsrelay.store", "apply.lua")
+_APPLIED = b"*3\r\n"  # what it answers; not that it is unknown, as at its first use
 
 Judge = Callable[[], None]
 Strike = Callable[[RelayProcess], Judge]

@@ -2,12 +2,8 @@
 
 import base64
 import json
-import os
-import shutil
-import subprocess
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,37 +17,13 @@ from tests.support.processes import TOGETHER, pids
 from tests.support.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient
 from tests.support.waiting import eventually
 
-CELERY_NODE = "celery-node@0.5.9"
-SCRIPT = Path(__file__).with_name("foreign_client.mjs")
 APP = "foreign"
-
-
-@pytest.fixture(scope="session")
-def node_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with celery-node installed."""
-    if not (shutil.which("node") and shutil.which("npm")):
-        reason = "node and npm are not on this machine"
-        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
-    folder = tmp_path_factory.mktemp("foreign-client")
-    (folder / "package.json").write_text('{"private": true}', encoding="ascii")
-    install = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline", CELERY_NODE]
-    installed = subprocess.run(install, cwd=folder, capture_output=True, text=True, timeout=180, check=False)
-    assert installed.returncode == 0, installed.stderr
-    return folder
 
 
 @pytest.fixture
 def broker(relay: RelayProcess) -> Iterator[Connection]:
     with Connection(relay.environment["SMSRELAY_BROKER_URL"]) as connection:
         yield connection
-
-
-def test_a_job_of_a_node_app_is_delivered(relay: RelayProcess, node_modules: Path) -> None:
-    job = _job()
-    command = ["node", str(SCRIPT), str(node_modules), relay.environment["SMSRELAY_BROKER_URL"], "sms.otp"]
-    published = subprocess.run(command, input=json.dumps(job), capture_output=True, text=True, timeout=60, check=False)
-    assert published.returncode == 0, published.stderr
-    _delivered_once(relay, job)
 
 
 @pytest.mark.parametrize("spread", [False, True], ids=["kwargs: job", "kwargs: its fields"])

@@ -127,7 +127,7 @@ def test_sighup_restarts_every_child_under_the_same_pid_of_the_parent(relay: Rel
     def renewed() -> bool:
         return len(children_of(parent)) == len(QUEUES) and not old & set(children_of(parent))
 
-    eventually(renewed, "four new processes of the same parent", _BACK)
+    eventually(renewed, "five new processes of the same parent", _BACK)
     relay.wait_state(relay.send(a_recipient()), State.DELIVERED, _BACK)
     assert pids(relay.data, PARENT) == [parent]
 

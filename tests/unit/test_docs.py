@@ -19,6 +19,7 @@ from smsrelay.contract.event import StatusEvent
 from smsrelay.contract.job import SendJob
 from smsrelay.contract.key_ring import KeyRing
 from smsrelay.contract.message import referenced_id
+from smsrelay.contract.rejection import Rejection
 from smsrelay.contract.state import State
 from smsrelay.receiver.batcher import Kept
 from smsrelay.receiver.settings import ReceiverSettings
@@ -31,11 +32,14 @@ from smsrelay_worker.policy.toml_file import load_policy
 from smsrelay_worker.settings import WorkerSettings
 from smsrelay_worker.vendors.yisha.documented_codes import GUIDE_CODES
 from tests.chaos.faults import KINDS
+from tests.support.languages import OVER_HTTP, OVER_QUEUE, Example
 from tests.support.pages import ROOT, blocks, commands, text_of
 
 CONTRACT = text_of("docs/wire-contract.md")
 GUARANTEES = text_of("docs/guarantees.md")
-PAGES = sorted(path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")))
+PAGES = sorted(
+    path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "examples/README.md")
+)
 
 # Every command of the pages that a newcomer reads, and what runs it.
 PAGES_OF_COMMANDS = ("README.md", "README.zh.md", "CONTRIBUTING.md", "docs/getting-started.md", "docs/policy.md")
@@ -164,7 +168,7 @@ def test_every_link_of_a_page_leads_somewhere(page: str) -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_path_that_a_page_names_exists(page: str) -> None:
-    named = re.findall(r"`((?:producers|worker|tests|docs|deploy)/[\w./-]+)`", text_of(page))
+    named = re.findall(r"`((?:producers|worker|tests|docs|deploy|examples)/[\w./-]+)`", text_of(page))
     assert [path for path in named if not (ROOT / path).exists()] == []
 
 
@@ -189,6 +193,33 @@ def test_the_contracts_examples_are_valid() -> None:
     assert json.loads(base64.b64decode(envelope["body"])) == body
     assert SendJob.decode(body[0][0]).reference == job["reference"]
     assert referenced_id(job["app"], job["reference"]) in CONTRACT
+
+
+@pytest.mark.parametrize(
+    ("language", "example"), [("js", "examples/node/send-with-celery.js"), ("go", "examples/go/queue/main.go")]
+)
+def test_the_contracts_code_is_part_of_an_example_that_is_run(language: str, example: str) -> None:
+    [block] = blocks("docs/wire-contract.md", language)
+    assert block in text_of(example)
+
+
+@pytest.mark.parametrize("example", OVER_QUEUE + OVER_HTTP, ids=str)
+def test_the_examples_page_runs_each_program_as_its_test_does(example: Example) -> None:
+    assert f"{' '.join(example.command)} 13912345678 394021 login-4711`" in text_of("examples/README.md")
+
+
+def test_what_trips_other_languages_is_taken_or_refused_as_the_page_says() -> None:
+    section = CONTRACT.partition("## What trips other languages")[2].partition("## ")[0]
+    rows = re.findall(r"^\| `(.+?)` \| .+ \| (taken|refused).*\|$", section, re.MULTILINE)
+    assert len(rows) == section.count("\n| `")
+    job = {"to": "13912345678", "template": "0000000", "lane": "otp"}
+    for written, outcome in rows:
+        try:
+            SendJob.decode(job | json.loads(f"{{{written}}}"))
+        except Rejection:
+            assert outcome == "refused", written
+        else:
+            assert outcome == "taken", written
 
 
 def test_the_contracts_callback_path_is_the_one_we_write() -> None:

@@ -20,7 +20,7 @@ def shared_settings(settings: WorkerSettings) -> SharedSettings:
         retention_hours=settings.retention_hours,
         policy=_digest(settings.policy.read_bytes() if settings.policy else packaged_source().encode()),
         templates=_digest(settings.templates.read_bytes()) if settings.templates else "none",
-        apps=keyed_digest(settings.number_keys.newest, "apps", settings.apps.read_text("utf-8")) if settings.apps else "none",
+        apps=keyed_digest(settings.callback_keys.newest, "apps", settings.apps.read_text("utf-8")) if settings.apps else "none",
         number_keys=_names(settings.number_keys),
         callback_keys=_names(settings.callback_keys),
     )

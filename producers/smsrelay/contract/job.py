@@ -25,10 +25,10 @@ from pydantic import (
 from smsrelay.contract.absent import allow_absent, without_absent
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.message import Message, fresh_id, referenced_id
-from smsrelay.contract.parameter import PATTERN, fault, placed
+from smsrelay.contract.parameter import LOST, PATTERN, fault, placed
 from smsrelay.contract.phone_number import e164
 from smsrelay.contract.rejection import Problem, Rejection
-from smsrelay.contract.tags import Tags, TagsField
+from smsrelay.contract.tags import TagsField, no_tags
 from smsrelay.contract.template import Registry
 from smsrelay.contract.version import Version
 
@@ -148,7 +148,9 @@ class SendJob(BaseModel, strict=True, frozen=True, extra="forbid", hide_input_in
     expires_at: Instant | None = Field(default=None, description="Not submitted after this instant.")
     expires_in: int | None = Field(default=None, ge=1, le=MAX_LIFETIME, description="The same, in seconds from now.")
     not_before: Instant | None = Field(default=None, description="Not submitted before this instant.")
-    tags: TagsField = Field(default_factory=Tags, repr=False, description="Short pairs that come back in lookups and outcomes.")
+    tags: TagsField = Field(
+        default_factory=no_tags, repr=False, description="Short pairs that come back in lookups and outcomes."
+    )
 
     @model_validator(mode="wrap")
     @classmethod
@@ -184,10 +186,10 @@ class SendJob(BaseModel, strict=True, frozen=True, extra="forbid", hide_input_in
     @field_validator("reference")
     @classmethod
     def _reference_is_text(cls, reference: str | None) -> str | None:
-        if reference is not None and not reference.isprintable():
-            place = next(place for place, character in enumerate(reference) if not character.isprintable())
-            raise ValueError(f"must be printable text, and holds {placed(reference, place)}")
-        return reference
+        if reference is None or (reference.isprintable() and LOST not in reference):
+            return reference
+        place = next(place for place, one in enumerate(reference) if not one.isprintable() or one == LOST)
+        raise ValueError(f"must be printable text, and holds {placed(reference, place)}")
 
     @field_validator("expires_in")
     @classmethod
@@ -221,7 +223,7 @@ class SendJob(BaseModel, strict=True, frozen=True, extra="forbid", hide_input_in
             reference=self.reference,
             expires_at=expires_at,
             not_before=not_before,
-            tags=tuple(self.tags.items()),
+            tags=self.tags.pairs,
             test=test,
         )
 

@@ -8,7 +8,7 @@ import re
 from smsrelay.contract.character import FORMAT_CLASS, character_name, invisible
 
 _DELIMITERS = re.compile(r"[,'\[\]【】\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")  # the vendor has no escape rule [V]
-_LOST = "\N{REPLACEMENT CHARACTER}"
+LOST = "\N{REPLACEMENT CHARACTER}"  # written in place of a character that an encoding could not carry
 
 # The same for JSON Schema, in regex syntax that every language supports: no astral characters, and joiners allowed anywhere.
 _FORMAT_CLASS = FORMAT_CLASS.partition(r"\U")[0].replace(r"\u200b-\u200f", r"\u200b\u200e\u200f")
@@ -25,8 +25,8 @@ def fault(value: str) -> str | None:
     unseen = invisible(value)
     if unseen is not None:
         return f"holds {placed(value, unseen)}, which is invisible; remove it"
-    if _LOST in value:
-        return f"holds {placed(value, value.index(_LOST))}, which replaces a character lost in an encoding"
+    if LOST in value:
+        return f"holds {placed(value, value.index(LOST))}, which replaces a character lost in an encoding"
     return None
 
 

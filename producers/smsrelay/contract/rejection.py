@@ -14,6 +14,8 @@ from pydantic_core import ErrorDetails
 _FIELD_NAME = re.compile(r"[A-Za-z_]{1,32}")
 _JSON_WORDING = {
     "tuple_type": "must be a list",
+    "dict_type": "must be an object",
+    "int_type": "must be a whole number, without quotes or a fraction",
     "model_type": "must be an object with the fields of this value",
 }
 _CODES = {

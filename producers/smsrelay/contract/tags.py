@@ -42,6 +42,14 @@ class Tags(Mapping[str, str]):
         return repr(dict(self.pairs))
 
 
+_NONE = Tags()
+
+
+def no_tags() -> Tags:
+    """The tags of a job that names none."""
+    return _NONE
+
+
 def _as_dict(tags: object) -> object:
     return dict(tags) if isinstance(tags, Mapping) else tags
 
@@ -78,7 +86,7 @@ _SCHEMA: dict[str, Any] = {
 }
 
 if TYPE_CHECKING:
-    TagsField = Mapping[str, str]
+    TagsField = Tags
 else:
     TagsField = Annotated[
         dict[_Key, _Value],

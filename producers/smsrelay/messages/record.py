@@ -125,7 +125,7 @@ class Record:
             revision=int(fields["rev"]),
             timeline=tuple(Entry.decode(lines[f"t{number}"], created_at) for number in range(1, length + 1)),
             vendor_message=VendorMessage.decode(fields["msg"]) if "msg" in fields else None,
-            tags={name[2:]: value for name, value in fields.items() if name.startswith(TAG)},
+            tags={name[2:]: value for name, value in fields.items() if name[:2] == TAG},
             test=fields.get("test") == "1",
             used_at=int(fields["used"]) if "used" in fields else None,
             outcome=_outcome(fields["out"]) if "out" in fields else None,

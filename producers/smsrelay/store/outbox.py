@@ -107,7 +107,7 @@ class Outbox:
         return (newest, *(message.fingerprint(key) for key in self._keys.older)) if newest else ("",)
 
     def _row(self, message: Message, fingerprints: _Fingerprints) -> tuple[str | int | _Fingerprints, ...]:
-        return (
+        row = (
             message.message_id,
             message.payload(),
             message.expires_at,
@@ -118,9 +118,8 @@ class Outbox:
             "" if message.app == DEFAULT_APP else message.app,
             message.recipient_hash(self._keys.newest),
             message.reference or "",
-            *(part for key, value in message.tags for part in (TAG + key, value)),
-            *(("test", 1) if message.test else ()),
         )
+        return (*row, *_further_fields(message)) if message.tags or message.test else row
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +155,12 @@ def _published(recorded: Sequence[Recorded]) -> list[Recorded]:
     """The same after a run that published tasks: only the lanes whose task the script skipped still have to be published."""
     skipped = {one.message.lane for one in recorded if not (one.wake and one.same)}
     return [one if one.message.lane in skipped else replace(one, wake=False) for one in recorded]
+
+
+def _further_fields(message: Message) -> list[str]:
+    """Fields of the record that few messages have, name and value by turns."""
+    fields = [part for key, value in message.tags for part in (TAG + key, value)]
+    return [*fields, "test", "1"] if message.test else fields
 
 
 def _ids(messages: Sequence[Message], lane: Lane) -> list[str]:

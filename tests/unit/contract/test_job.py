@@ -36,7 +36,9 @@ instants = st.builds(
 carriable = st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp", "Zs"], exclude_characters=",'[]【】\ufffd").filter(
     lambda character: invisible(character) is None
 )
-printable = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=128).filter(str.isprintable)
+printable = st.text(st.characters(exclude_categories=["C", "Z"], exclude_characters="\ufffd"), min_size=1, max_size=128).filter(
+    str.isprintable
+)
 deadlines = st.one_of(
     st.just({}),
     st.fixed_dictionaries({"expires_at": instants}),
@@ -319,6 +321,11 @@ def test_a_reference_names_what_cannot_be_printed() -> None:
     assert refused({"reference": "r-7\u200b"})["reference"].endswith("holds U+200B ZERO WIDTH SPACE at character 4")
 
 
+def test_a_reference_that_lost_a_character_is_refused_because_another_may_have_become_the_same() -> None:
+    lost = "café 7".encode("latin-1").decode("utf-8", "replace")
+    assert refused({"reference": lost})["reference"].endswith("holds U+FFFD REPLACEMENT CHARACTER at character 4")
+
+
 @pytest.mark.parametrize("value", ["，", "“x”", "a b", "(1)", "{0}", "价格：5", "\N{PILE OF POO}", '"', "a/b&c=d%2B+e", "0012"])
 def test_other_characters_of_a_parameter_pass_unchanged(value: str) -> None:
     assert job(params=[value]).params == (value,)
@@ -410,6 +417,8 @@ def test_schema_and_door_agree_on_what_is_absent(fields: dict[str, Any]) -> None
 
 def test_a_wrong_shape_is_told_in_words_of_json() -> None:
     assert refused({"params": "394021"}) == {"params": "must be a list"}
+    assert refused({"tags": ["4711"]}) == {"tags": "must be an object"}
+    assert refused({"expires_in": "300"}) == {"expires_in": "must be a whole number, without quotes or a fraction"}
     with pytest.raises(Rejection, match="must be an object"):
         SendJob.decode([WIRE])
 

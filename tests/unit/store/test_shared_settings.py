@@ -46,7 +46,7 @@ def test_an_apps_file_is_told_apart_by_its_content_and_only_with_the_key(setting
     given = settings.model_copy(update={"apps": file})
     one = shared_settings(given).apps
     assert one not in {"none", hashlib.sha256(b"[shop]").hexdigest()[:12]}
-    assert shared_settings(given.model_copy(update={"number_keys": KeyRing(b"another key of some length")})).apps != one
+    assert shared_settings(given.model_copy(update={"callback_keys": KeyRing(b"another key of some length")})).apps != one
     file.write_text("[crm]", "utf-8")
     assert shared_settings(given).apps != one
 

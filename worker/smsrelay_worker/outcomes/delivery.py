@@ -23,7 +23,7 @@ from smsrelay_worker.store.outcomes import LEASE, ClaimedOutcome, OutcomeOutbox
 from smsrelay_worker.store.sink_states import SinkState, SinkStates
 
 _IDLE = 0.5  # seconds between turns while nothing is due
-_BUSY = 0.01  # seconds between turns, so that several results are recorded in one round trip
+_BUSY = 0.003  # seconds between turns, so that several results are recorded in one round trip
 _AFTER_FAILURE = 1.0  # seconds, when the store does not answer
 _STATES_EVERY = 1.0  # seconds between looks at what operators and other processes have changed
 _SWEEP_EVERY = 60.0  # seconds between looks for what is older than the retention

@@ -19,7 +19,7 @@ from smsrelay_worker.messages.outcome import Outcome
 
 _ENDS = 100  # outcomes at either end of an outbox, among which the oldest is looked for
 _PER_CALL = 1000  # outcomes in one command
-LEASE = 120.0  # seconds of a claim: of 32 claims of one sink, 8 at once, of 15 s each, the last ends after 60
+LEASE = 75.0  # seconds of a claim: of 32 claims of one sink, 8 at once, of 15 s each, the last ends after 60
 
 
 @dataclass(frozen=True, slots=True)

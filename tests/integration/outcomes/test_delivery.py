@@ -1,0 +1,245 @@
+"""The delivery loop over a real store and real sockets, with threads in place of a worker's greenlets."""
+
+import threading
+import tracemalloc
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from smsrelay.contract.state import State
+from smsrelay.store import keys
+from smsrelay.store.records import Records
+from smsrelay_worker.messages.outcome import Outcome
+from smsrelay_worker.outcomes import schedule
+from smsrelay_worker.outcomes.answer import Answer, Verdict, failed
+from smsrelay_worker.outcomes.delivery import OutcomeDelivery
+from smsrelay_worker.outcomes.event import Event
+from smsrelay_worker.outcomes.results import Results
+from smsrelay_worker.outcomes.sink_worker import Client, SinkWorker
+from smsrelay_worker.outcomes.webhook import Webhook
+from smsrelay_worker.outcomes.wording import Wording
+from smsrelay_worker.store.outcomes import OutcomeOutbox
+from smsrelay_worker.store.sink_states import SinkStates
+from tests.support.messages import POLICY, RETENTION
+from tests.support.waiting import eventually
+from tests.support.webhook_receiver import WebhookReceiver, webhook_receiver
+
+KEY = b"0123456789abcdef01234567"
+SHOP, DEAD = "shop.webhook", "dead.webhook"
+
+
+@dataclass
+class Rig:
+    """A loop, and what it works on."""
+
+    delivery: OutcomeDelivery
+    outbox: OutcomeOutbox
+    states: SinkStates
+    redis: Redis
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+    def outcomes(self, count: int, sink: str = SHOP) -> list[Outcome]:
+        """Put outcomes of recorded messages into an outbox."""
+        seconds, _ = self.redis.time()
+        now = int(seconds) * 1000
+        made = [Outcome(f"018f-{sink}-{number}", 5, State.DELIVERED, 1, "200", "status.200", now) for number in range(count)]
+        fields: Mapping[Any, Any] = {
+            "lane": "otp",
+            "tpl": "0",
+            "at": now,
+            "who": "w",
+            "state": "delivered",
+            "try": 1,
+            "rev": 5,
+            "len": 1,
+        }
+        with self.redis.pipeline(transaction=False) as pipeline:
+            for one in made:
+                pipeline.hset(keys.message(one.message_id), mapping=fields)
+            pipeline.execute()
+        self.outbox.add(sink, made)
+        return made
+
+    def waiting(self, sink: str = SHOP) -> int:
+        return self.outbox.waiting([sink])[sink].count
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        thread = threading.Thread(target=self.delivery.run, args=(self.stopping,))
+        thread.start()
+        try:
+            yield
+        finally:
+            self.stopping.set()
+            thread.join()
+
+
+@pytest.fixture
+def receiver() -> Iterator[WebhookReceiver]:
+    with webhook_receiver() as running:
+        yield running
+
+
+@pytest.fixture
+def rigged(redis: Redis) -> Callable[..., Rig]:
+    def rig(clients: Mapping[str, Client]) -> Rig:
+        outbox, states = OutcomeOutbox(redis, RETENTION), SinkStates(redis)
+        workers = {sink: SinkWorker(client, schedule.WEBHOOK) for sink, client in clients.items()}
+        results = Results(outbox, states, lambda sink: workers[sink].schedule, lambda: 0.5)
+        return Rig(
+            OutcomeDelivery(outbox, Records(redis, RETENTION), states, results, workers, Wording(POLICY)), outbox, states, redis
+        )
+
+    return rig
+
+
+def hook(url: str) -> Webhook:
+    return Webhook(url, [KEY], private=True)
+
+
+def test_each_outcome_is_delivered_once(rigged: Callable[..., Rig], receiver: WebhookReceiver) -> None:
+    rig = rigged({SHOP: hook(receiver.url)})
+    made = rig.outcomes(200)
+    with rig.running():
+        eventually(lambda: rig.waiting() == 0, "all are taken")
+    assert sorted(one.message_id for one in receiver.told) == sorted(one.message_id for one in made)
+    assert rig.states.read()[SHOP].status == "200"
+
+
+def test_a_large_backlog_for_a_dead_endpoint_costs_little_and_slows_no_other(
+    rigged: Callable[..., Rig], receiver: WebhookReceiver, closed_port: int
+) -> None:
+    rig = rigged({DEAD: hook(f"http://127.0.0.1:{closed_port}"), SHOP: hook(receiver.url)})
+    rig.outcomes(100_000, DEAD)
+    rig.outcomes(100)
+    tracemalloc.start()
+    try:
+        with rig.running():
+            eventually(lambda: rig.waiting() == 0, "the other sink has all of its own")
+            _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 10_000_000
+    assert rig.waiting(DEAD) == 100_000
+    later = rig.redis.zcount(keys.outcomes(DEAD), f"({rig.redis.time()[0] * 1000 + 1000}", "+inf")
+    assert later <= 100, "only a few were tried"
+
+
+def test_a_sink_that_fails_gives_the_rest_of_its_claims_back(rigged: Callable[..., Rig], closed_port: int) -> None:
+    rig = rigged({SHOP: hook(f"http://127.0.0.1:{closed_port}")})
+    rig.outcomes(32)
+    with rig.running():
+        eventually(lambda: SHOP in rig.states.read(), "it has failed")
+        eventually(lambda: len(rig.outbox.claim([(SHOP, 1)], 0.001)) == 1, "what was not tried is due again")
+
+
+def test_a_paused_sink_gets_nothing_until_it_is_resumed(rigged: Callable[..., Rig], receiver: WebhookReceiver) -> None:
+    rig = rigged({SHOP: hook(receiver.url)})
+    rig.states.report(SHOP, "410", taken=False, gone=True)
+    rig.outcomes(3)
+    for _ in range(5):
+        rig.delivery.turn()
+    assert receiver.told == []
+    rig.states.resume(SHOP)
+    with rig.running():
+        assert rig.delivery.deliver_now(SHOP) == f"{SHOP}: 3 taken, 0 failed"
+    assert len(receiver.told) == 3
+
+
+def test_an_operator_may_ask_for_another_try_at_once(rigged: Callable[..., Rig], receiver: WebhookReceiver) -> None:
+    rig = rigged({SHOP: hook(receiver.url)})
+    receiver.always["/"] = 500
+    rig.outcomes(5)
+    with rig.running():
+        eventually(lambda: len(receiver.told) >= 3, "it fails")
+        del receiver.always["/"]
+        eventually(lambda: rig.outbox.due_now(SHOP, 0.1) >= 0 and "0 failed" in rig.delivery.deliver_now(SHOP), "it is taken")
+        eventually(lambda: rig.waiting() == 0, "nothing waits")
+
+
+def test_a_test_leaves_outbox_and_state_alone(rigged: Callable[..., Rig], receiver: WebhookReceiver) -> None:
+    rig = rigged({SHOP: hook(receiver.url)})
+    rig.states.report(SHOP, "410", taken=False, gone=True)
+    assert rig.delivery.test(SHOP, "0a1b") == f"{SHOP}: 200"
+    assert rig.states.test_result("0a1b") == "200"
+    assert receiver.told[0].event["data"]["app"] == "shop"
+    assert rig.states.read()[SHOP].status == "410"
+
+
+def test_an_unknown_sink_is_said_to_be_one(rigged: Callable[..., Rig]) -> None:
+    rig = rigged({})
+    assert rig.delivery.deliver_now("nobody.webhook") == "nobody.webhook: no such sink"
+    assert rig.delivery.test("nobody.webhook", "0a1b") == "nobody.webhook: no such sink"
+
+
+def test_an_outcome_whose_message_is_gone_is_dropped(rigged: Callable[..., Rig], receiver: WebhookReceiver) -> None:
+    rig = rigged({SHOP: hook(receiver.url)})
+    made = rig.outcomes(3)
+    rig.redis.delete(keys.message(made[0].message_id))
+    with rig.running():
+        eventually(lambda: rig.waiting() == 0, "nothing waits")
+    assert sorted(one.message_id for one in receiver.told) == sorted(one.message_id for one in made[1:])
+
+
+def test_a_record_that_cannot_be_read_holds_up_no_other(rigged: Callable[..., Rig], receiver: WebhookReceiver) -> None:
+    rig = rigged({SHOP: hook(receiver.url)})
+    made = rig.outcomes(3)
+    rig.redis.hset(keys.message(made[1].message_id), "lane", "no lane")
+    with rig.running():
+        eventually(lambda: rig.waiting() == 1, "the others are taken")
+    assert sorted(one.message_id for one in receiver.told) == sorted((made[0].message_id, made[2].message_id))
+
+
+class _Raising:
+    at_once, batch, claims = 2, 1, 4
+
+    def deliver(self, events: list[Event]) -> list[Answer]:
+        raise RuntimeError("a fault")
+
+
+def test_a_client_that_raises_counts_as_failed(rigged: Callable[..., Rig]) -> None:
+    rig = rigged({SHOP: _Raising()})
+    rig.outcomes(1)
+    with rig.running():
+        eventually(lambda: SHOP in rig.states.read(), "it is reported")
+    assert rig.states.read()[SHOP].status == "unexpected exception (RuntimeError)"
+    assert rig.waiting() == 1
+
+
+def test_without_sinks_the_loop_asks_the_store_nothing(rigged: Callable[..., Rig]) -> None:
+    rig = rigged({})
+    with rig.running():
+        before = rig.redis.info("commandstats")
+        threading.Event().wait(0.3)
+        after = rig.redis.info("commandstats")
+    assert {name for name in after if after[name] != before.get(name)} <= {"cmdstat_info"}
+
+
+def test_of_a_batch_that_fails_nothing_is_lost(rigged: Callable[..., Rig]) -> None:
+    class Batches:
+        at_once, batch, claims = 1, 200, 400
+        up = False
+        got: list[str] = []  # noqa: RUF012
+
+        def deliver(self, events: list[Event]) -> list[Answer]:
+            self.got += [event.id for event in events] if self.up else []
+            return [Answer(Verdict.TAKEN, "published") if self.up else failed("away") for _ in events]
+
+    client = Batches()
+    rig = rigged({SHOP: client})
+    made = rig.outcomes(300)
+    with rig.running():
+        eventually(lambda: SHOP in rig.states.read(), "it has failed")
+        client.up = True
+
+        def all_taken() -> bool:
+            rig.outbox.due_now(SHOP, 0.001)
+            rig.delivery.deliver_now(SHOP, 1.0)
+            return rig.waiting() == 0
+
+        eventually(all_taken, "all are taken")
+    assert len(set(client.got)) == len(made)
