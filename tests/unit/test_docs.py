@@ -25,13 +25,14 @@ from smsrelay.receiver.batcher import Kept
 from smsrelay.receiver.settings import ReceiverSettings
 from smsrelay.settings import ProducerSettings
 from smsrelay.store import keys
+from smsrelay_worker.api.openapi import openapi
 from smsrelay_worker.cli.group import smsrelay as main
 from smsrelay_worker.local.demo import SCENARIOS
 from smsrelay_worker.policy.describe import markdown_table
 from smsrelay_worker.policy.toml_file import load_policy
 from smsrelay_worker.settings import WorkerSettings
 from smsrelay_worker.vendors.yisha.documented_codes import GUIDE_CODES
-from tests.chaos.faults import KINDS
+from tests.chaos.faults.faults import KINDS
 from tests.support.languages import OVER_HTTP, OVER_QUEUE, Example
 from tests.support.pages import ROOT, blocks, commands, text_of
 
@@ -187,6 +188,10 @@ def test_every_path_that_a_page_names_exists(page: str) -> None:
 def test_the_schema_files_are_what_the_command_prints(name: str) -> None:
     result = CliRunner().invoke(main, ["schema", name])
     assert text_of(f"docs/schema/{name}.v1.json") == result.output
+
+
+def test_the_openapi_file_is_what_the_api_serves() -> None:
+    assert json.loads(text_of("docs/schema/openapi.v1.json")) == openapi()
 
 
 @pytest.mark.parametrize(("title", "model"), [("SendJob", SendJob), ("StatusEvent", StatusEvent)])

@@ -22,6 +22,7 @@ from smsrelay_worker.outcomes.wording import Wording
 from smsrelay_worker.store.outcomes import LEASE, ClaimedOutcome, OutcomeOutbox
 from smsrelay_worker.store.sink_states import SinkState, SinkStates
 
+AT_ONCE = 512  # calls claimed for, of all sinks: each may hold a connection, and a process has 1024 files by default
 _IDLE = 0.5  # seconds between turns while nothing is due
 _BUSY = 0.003  # seconds between turns, so that several results are recorded in one round trip
 _AFTER_FAILURE = 1.0  # seconds, when the store does not answer
@@ -44,6 +45,8 @@ class OutcomeDelivery:
         results: Results,
         workers: Mapping[str, SinkWorker],
         wording: Wording,
+        *,
+        at_once: int = AT_ONCE,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._outbox = outbox
@@ -52,11 +55,13 @@ class OutcomeDelivery:
         self._results = results
         self._workers = workers
         self._wording = wording
+        self._at_once = at_once
         self._monotonic = monotonic
         self._wake = threading.Event()
         self._known: Mapping[str, SinkState] = {}
         self._read_at = self._swept_at = float("-inf")
         self._turns = 0
+        self._finished = False
 
     def run(self, stopping: threading.Event) -> None:
         """Deliver until ``stopping`` is set; then finish what has begun, and give the other claims back."""
@@ -73,8 +78,7 @@ class OutcomeDelivery:
         self._results.record()
         self._look_around()
         self._give_back(everything=False)
-        wanted = [(sink, worker.room()) for sink, worker in self._workers.items() if not self._paused(sink)]
-        wanted = [(sink, room) for sink, room in wanted if room > 0]
+        wanted = self._wanted()
         claimed = self._outbox.claim(wanted, LEASE) if wanted else []
         by_sink: dict[str, list[tuple[ClaimedOutcome, Event]]] = defaultdict(list)
         for one, event in self._with_events(claimed):
@@ -93,7 +97,7 @@ class OutcomeDelivery:
         taken, failed = self._results.counts(sink)
         self._read_at = float("-inf")
         turns, until = self._turns + 2, self._monotonic() + patience
-        while self._monotonic() < until and not (self._turns >= turns and worker.idle):
+        while self._monotonic() < until and not (self._finished or (self._turns >= turns and worker.idle)):
             self._wake.set()
             time.sleep(5 * _BUSY)
         now_taken, now_failed = self._results.counts(sink)
@@ -101,14 +105,14 @@ class OutcomeDelivery:
 
     def test(self, sink: str, token: str) -> str:
         """Deliver an event that tells of no message, and keep what came of it under ``token``; raises ``StoreUnavailable``."""
-        worker = self._workers.get(sink)
-        if worker is None:
-            return f"{sink}: no such sink"
-        event = Event.trial(sink.rpartition(".")[0], time.time_ns() // 1_000_000, token)
-        [answer] = worker.client.deliver([event])
-        log.info("sink tested", sink=sink, status=answer.status)
-        self._states.keep_test(token, answer.status)
-        return f"{sink}: {answer.status}"
+        worker, status = self._workers.get(sink), "no such sink"
+        if worker is not None:
+            event = Event.trial(sink.rpartition(".")[0], time.time_ns() // 1_000_000, token)
+            [answer] = worker.client.deliver([event])
+            status = answer.status
+        log.info("sink tested", sink=sink, status=status)
+        self._states.keep_test(token, status)
+        return f"{sink}: {status}"
 
     def _turn_and_pause(self) -> float:
         """One turn; returns the seconds until the next."""
@@ -132,6 +136,16 @@ class OutcomeDelivery:
             self._swept_at = now
             for sink, count in self._outbox.drop_older().items():
                 log.error("outcomes dropped: their retention is over", sink=sink, count=count)
+
+    def _wanted(self) -> list[tuple[str, int]]:
+        """How many more outcomes each sink may have; beyond the limit of the process, an idle one still gets one."""
+        left, wanted = self._at_once - sum(worker.load for worker in self._workers.values()), []
+        for sink, worker in self._workers.items():
+            room = 0 if self._paused(sink) else min(worker.room(), max(left, int(worker.idle)) * worker.client.batch)
+            if room > 0:
+                left -= -(-room // worker.client.batch)
+                wanted.append((sink, room))
+        return wanted
 
     def _paused(self, sink: str) -> bool:
         state = self._known.get(sink)
@@ -171,6 +185,7 @@ class OutcomeDelivery:
             self._outbox.give_back(held)
 
     def _finish(self) -> None:
+        self._finished = True
         until = self._monotonic() + _STOP_WITHIN
         try:
             self._give_back(everything=True)
