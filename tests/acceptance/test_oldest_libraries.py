@@ -19,9 +19,11 @@ PARTS = [
     "tests/unit/broker",
     "tests/integration/broker/test_publisher.py",
     "tests/integration/broker/test_publisher_outage.py",
+    "tests/integration/enqueue/test_async_enqueue.py",
     "tests/integration/enqueue/test_enqueue.py",
     "tests/integration/enqueue/test_enqueue_at_once.py",
     "tests/integration/enqueue/test_enqueue_many.py",
+    "tests/integration/enqueue/test_lookups.py",
     "tests/integration/enqueue/test_time_limit.py",
     "tests/integration/store/test_inbox.py",
 ]

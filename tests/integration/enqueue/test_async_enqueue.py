@@ -232,7 +232,7 @@ def test_jobs_are_accepted_within_the_limit_while_the_broker_is_silent(run: Run,
     async def play(port: int) -> None:
         async with connected(valkey_url, broker.format(port)) as enqueuer:
             with within_the_limit():
-                results = await asyncio.gather(*(enqueuer.enqueue(job(number)) for number in range(1_200)))
+                results = await asyncio.gather(*(enqueuer.enqueue(job(number)) for number in range(600)))
             assert all(one.new for one in results)
 
     with silent_server() as port:

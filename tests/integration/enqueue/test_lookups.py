@@ -1,7 +1,7 @@
 """What an app asks about its messages, and cancels, from threads and from an event loop: the same answers."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -11,9 +11,10 @@ from redis import Redis
 from smsrelay import AsyncEnqueuer, Enqueuer, ProducerSettings, SendJob, State, StoreUnavailable, TooLate
 from smsrelay.contract.lanes import Lane
 from smsrelay.store import keys
+from smsrelay.store.connection import open_store
 from smsrelay.store.records import Records
 from smsrelay_worker.vendors.base import Answer, Kind
-from tests.support.messages import answer, begin
+from tests.support.messages import RETENTION, answer, begin
 
 Ask = Callable[..., Any]
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
@@ -51,6 +52,13 @@ def on_a_loop(url: str) -> Ask:
 def ask(request: pytest.FixtureRequest, valkey_url: str) -> Ask:
     made: Ask = request.param(valkey_url)
     return made
+
+
+@pytest.fixture
+def store(valkey_url: str) -> Iterator[Records]:
+    """The records by a client as workers have it, which the oldest redis-py needs."""
+    with open_store(valkey_url) as client:
+        yield Records(client, RETENTION)
 
 
 @pytest.fixture
@@ -112,6 +120,17 @@ def test_a_cancelled_message_is_kept_for_the_retention_that_the_app_is_set_to(va
         enqueuer.cancel(enqueuer.enqueue(job()).message_id)
     [record] = list(redis.scan_iter("sms:m:*"))
     assert 0 < redis.ttl(record) <= 3600
+
+
+def test_a_cancel_is_told_to_the_sink_of_the_app(ask: Ask, message_id: str, redis: Redis, store: Records) -> None:
+    redis.hset(keys.SINKS, "default", '{"cancelled":"webhook"}')  # as a worker publishes it
+    ask("cancel", message_id)
+    ask("cancel", message_id)
+    [told] = redis.zrange(keys.outcomes("default.webhook"), 0, -1)
+    assert str(told).startswith(f"{message_id}|2|")
+    reading = store.read(message_id)
+    assert reading is not None
+    assert reading.record.outcome is not None
 
 
 def test_it_is_too_late_to_cancel_what_was_begun_or_is_final(ask: Ask, message_id: str, store: Records) -> None:
