@@ -41,46 +41,42 @@ def key(relay: RelayProcess) -> str:
 def example(request: pytest.FixtureRequest) -> Example:
     """The one of the test's parameter, if this machine has its language."""
     require(*request.param.needs)
-    return request.param  # type: ignore[no-any-return]
+    return request.param.within(request.getfixturevalue("node_project")) if request.param.node else request.param
 
 
 @pytest.mark.parametrize("example", OVER_QUEUE, ids=str, indirect=True)
-def test_a_code_that_an_example_sends_over_the_queue_is_delivered(
-    relay: RelayProcess, node_project: Path, example: Example
-) -> None:
+def test_a_code_that_an_example_sends_over_the_queue_is_delivered(relay: RelayProcess, example: Example) -> None:
     to, code, reference = a_recipient(), a_code(), f"登录 {a_reference()}"
     message_id = referenced_id(APP, reference)
-    assert _printed(example.run(node_project, relay.environment, to, code, reference)) == message_id
+    assert _printed(example.run(relay.environment, to, code, reference)) == message_id
     eventually(lambda: relay.relay.records.read(message_id), "the job is recorded")
     _delivered_once(relay, message_id, to, code)
 
 
 @pytest.mark.parametrize("example", OVER_QUEUE, ids=str, indirect=True)
 def test_a_job_that_an_example_sends_over_the_queue_and_is_refused_is_kept_with_the_reason(
-    relay: RelayProcess, node_project: Path, example: Example
+    relay: RelayProcess, example: Example
 ) -> None:
     reference = a_reference()
-    _printed(example.run(node_project, relay.environment, "12345", a_code(), reference))
+    _printed(example.run(relay.environment, "12345", a_code(), reference))
     kept = eventually(lambda: [one for one in relay.relay.undecodable.all() if reference in str(one.body)], "it is kept")
     assert kept[0].reason.startswith("to: ")
     assert kept[0].kept_id in relay.cli("dead", "list").stdout
 
 
 @pytest.mark.parametrize("example", OVER_QUEUE, ids=str, indirect=True)
-def test_an_example_whose_broker_is_away_says_so_and_ends(node_project: Path, example: Example) -> None:
+def test_an_example_whose_broker_is_away_says_so_and_ends(example: Example) -> None:
     nowhere = {"SMSRELAY_BROKER_URL": f"redis://127.0.0.1:{free_port()}/0"}
-    ended = example.run(node_project, nowhere, a_recipient(), a_code(), a_reference())
+    ended = example.run(nowhere, a_recipient(), a_code(), a_reference())
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr.startswith("not sent: ")
     assert "refused" in ended.stderr.lower()
 
 
 @pytest.mark.parametrize("example", OVER_HTTP, ids=str, indirect=True)
-def test_a_code_that_an_example_sends_over_http_is_delivered(
-    relay: RelayProcess, api: Api, key: str, node_project: Path, example: Example
-) -> None:
+def test_a_code_that_an_example_sends_over_http_is_delivered(relay: RelayProcess, api: Api, key: str, example: Example) -> None:
     to, code, reference = a_recipient(), a_code(), f"登录 {a_reference()}"
-    told, state = _printed(example.run(node_project, _of_api(api, key), to, code, reference)).split()
+    told, state = _printed(example.run(_of_api(api, key), to, code, reference)).split()
     assert told == referenced_id(APP, reference)
     assert State(state)
     _delivered_once(relay, told, to, code)
@@ -88,8 +84,8 @@ def test_a_code_that_an_example_sends_over_http_is_delivered(
 
 
 @pytest.mark.parametrize("example", OVER_HTTP, ids=str, indirect=True)
-def test_an_example_whose_job_is_refused_over_http_says_why(api: Api, key: str, node_project: Path, example: Example) -> None:
-    ended = example.run(node_project, _of_api(api, key), "12345", "1,2", a_reference())
+def test_an_example_whose_job_is_refused_over_http_says_why(api: Api, key: str, example: Example) -> None:
+    ended = example.run(_of_api(api, key), "12345", "1,2", a_reference())
     assert (ended.returncode, ended.stdout) == (1, "")
     assert "422 " in ended.stderr
     assert "\nto: " in ended.stderr
@@ -97,16 +93,16 @@ def test_an_example_whose_job_is_refused_over_http_says_why(api: Api, key: str, 
 
 
 @pytest.mark.parametrize("example", OVER_HTTP, ids=str, indirect=True)
-def test_an_example_with_a_wrong_key_says_so(api: Api, node_project: Path, example: Example) -> None:
-    ended = example.run(node_project, _of_api(api, "no key"), a_recipient(), a_code(), a_reference())
+def test_an_example_with_a_wrong_key_says_so(api: Api, example: Example) -> None:
+    ended = example.run(_of_api(api, "no key"), a_recipient(), a_code(), a_reference())
     assert (ended.returncode, ended.stdout) == (1, "")
     assert "401 " in ended.stderr
 
 
 @pytest.mark.parametrize("example", OVER_HTTP, ids=str, indirect=True)
-def test_an_example_whose_api_is_away_fails(node_project: Path, example: Example) -> None:
+def test_an_example_whose_api_is_away_fails(example: Example) -> None:
     nowhere = {"SMSRELAY_API_URL": f"http://127.0.0.1:{free_port()}", "SMSRELAY_API_KEY": "k"}
-    ended = example.run(node_project, nowhere, a_recipient(), a_code(), a_reference())
+    ended = example.run(nowhere, a_recipient(), a_code(), a_reference())
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr.strip()
 
@@ -120,6 +116,8 @@ def test_the_node_webhook_prints_an_outcome_once_and_refuses_what_we_did_not_sig
             message_id = relay.send(a_recipient(), app=APP, reference=reference)
             line = f"message.delivered {message_id} {reference} delivered\n"
             eventually(lambda: line in log.read_text("utf-8"), "the webhook prints the outcome")
+            tested = relay.cli("webhook", "test", APP)
+            assert (tested.returncode, "message.test\n" in log.read_text("utf-8")) == (0, True), tested.stdout
         wrong = requests.post(f"http://127.0.0.1:{port}/sms", data="{}", headers={"webhook-id": "x"}, timeout=10)
         assert wrong.status_code == 400
         assert log.read_text("utf-8").count(line) == 1

@@ -4,8 +4,9 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -13,6 +14,7 @@ from tests.support.relay_process import ROOT, clean_environment
 
 EXAMPLES = ROOT / "examples"
 GO_PACKAGES = Path("/usr/share/gocode")  # where Debian puts them
+GO_NEEDS = tuple(f"{GO_PACKAGES}/src/github.com/{name}" for name in ("gomodule/redigo", "google/uuid"))
 GSON = Path("/usr/share/java/gson.jar")
 _INSTALL = ("npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--no-package-lock", "--prefer-offline")
 _PATIENCE = 180.0  # seconds; Go compiles its standard library the first time
@@ -25,17 +27,22 @@ class Example:
     name: str
     command: tuple[str, ...]
     needs: tuple[str, ...]  # programs, or absolute paths of files and folders
-    node: bool = False  # its folder is the one that npm installed into
+    node: bool = False  # it runs in the folder that npm installed into
+    folder: Path = EXAMPLES
 
     def __str__(self) -> str:
         return self.name
 
-    def run(self, node_project: Path, settings: Mapping[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":
+    def within(self, folder: Path) -> Self:
+        """The same, run in this folder."""
+        return replace(self, folder=folder)
+
+    def run(self, settings: Mapping[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run it to its end."""
         go = {"GO111MODULE": "off", "GOPATH": str(GO_PACKAGES), "GOFLAGS": ""}
         return subprocess.run(
             [*self.command, *arguments],
-            cwd=node_project if self.node else EXAMPLES,
+            cwd=self.folder,
             env=clean_environment() | go | dict(settings),
             capture_output=True,
             text=True,
@@ -47,7 +54,7 @@ class Example:
 OVER_QUEUE = (
     Example("node with a Redis client", ("node", "send-over-queue.js"), ("node", "npm"), node=True),
     Example("node with celery-node", ("node", "send-with-celery.js"), ("node", "npm"), node=True),
-    Example("go over the queue", ("go", "run", "go/queue/main.go"), ("go", f"{GO_PACKAGES}/src/github.com/gomodule/redigo")),
+    Example("go over the queue", ("go", "run", "go/queue/main.go"), ("go", *GO_NEEDS)),
 )
 OVER_HTTP = (
     Example("node over HTTP", ("node", "send-over-http.js"), ("node", "npm"), node=True),
