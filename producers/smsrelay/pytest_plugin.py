@@ -3,7 +3,6 @@
 Nothing else of smsrelay is imported until a test asks for the fixture.
 """
 
-import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -14,11 +13,9 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def smsrelay_outbox(monkeypatch: pytest.MonkeyPatch) -> "Iterator[SmsOutbox]":
+def smsrelay_outbox() -> "Iterator[SmsOutbox]":
     """Every SMS that the test would have sent; no store or broker is needed (``smsrelay.testing``)."""
     from smsrelay.testing import recorded_sms  # noqa: PLC0415  only for the tests that ask for it
 
-    if "SMSRELAY_SECRET" not in os.environ:  # so that ProducerSettings() needs no environment of its own
-        monkeypatch.setenv("SMSRELAY_SECRET", "smsrelay_outbox: no secret")
     with recorded_sms() as outbox:
         yield outbox

@@ -13,6 +13,7 @@ Every ``Enqueuer`` and ``AsyncEnqueuer`` of the process, however it was made, th
 production: ``Rejection`` for a job that is wrong by itself or by the registered templates, ``ReferenceTaken``, ``TooLate``.
 """
 
+import os
 import threading
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Iterable, Iterator, Sequence
@@ -33,6 +34,7 @@ from smsrelay.messages.transition import Transition, Wake
 from smsrelay.store.connection import StoreUnavailable
 from smsrelay.store.outbox import Recorded
 
+_KEYS = ("SMSRELAY_NUMBER_KEYS", "SMSRELAY_SECRET")
 _KEY = b"smsrelay.testing"  # of fingerprints that never leave this process
 
 
@@ -123,15 +125,23 @@ class SmsOutbox:
 
 @contextmanager
 def recorded_sms() -> Iterator[SmsOutbox]:
-    """Inside, every enqueuer of this process records into the outbox, and connects to nothing."""
+    """Inside, every enqueuer of this process records into the outbox and connects to nothing.
+
+    Where the environment has no keys, it has them inside, so that ``ProducerSettings()`` works without any settings.
+    """
     outbox = SmsOutbox()
     replaced = {Enqueuer: _blocking(outbox), AsyncEnqueuer: _on_a_loop(outbox)}
     originals = {kind: {name: kind.__dict__[name] for name in methods} for kind, methods in replaced.items()}
+    lacks_keys = not any(name in os.environ for name in _KEYS)
+    if lacks_keys:
+        os.environ[_KEYS[0]] = "smsrelay.testing: no key"
     _set(replaced)
     try:
         yield outbox
     finally:
         _set(originals)
+        if lacks_keys:
+            del os.environ[_KEYS[0]]
 
 
 def _blocking(outbox: SmsOutbox) -> dict[str, Callable[..., Any]]:

@@ -109,6 +109,8 @@ def test_what_is_no_job_at_all_is_kept_for_a_person_and_harms_nobody(
         ([[], {"evnt": {}}, {}], {"task": "sms.status"}),
         ([[], {"self": {}, "task": {}}, {}], {"task": "sms.status"}),
         ([[], {"message": "x"}, {}], {"task": "sms.pull"}),
+        ([[], {"sink": 5}, {}], {"task": "sms.outcome"}),
+        ([[], {"sink": "x", "test": "13912345678"}, {}], {"task": "sms.outcome"}),
     ],
 )
 def test_a_task_with_a_name_or_arguments_that_are_not_ours_is_kept_and_runs_nothing(

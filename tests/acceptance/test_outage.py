@@ -20,7 +20,7 @@ from smsrelay.enqueue import Accepted
 from smsrelay.store.connection import StoreUnavailable
 from smsrelay_worker.local.local_relay import Ports
 from smsrelay_worker.local.stack import free_port
-from tests.chaos.gate import Gate
+from tests.chaos.stage.gate import Gate
 from tests.support.arrivals import each_arrived_once
 from tests.support.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient, a_reference, running_relay
 from tests.support.waiting import eventually

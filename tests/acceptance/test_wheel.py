@@ -25,7 +25,8 @@ from tests.support.valkey import running_valkey
 from tests.support.waiting import eventually
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-PROCESSES = ("cli", "receiver", "worker", "flower")  # extras of one process each; [local] and [all] hold them all
+SERVED_ALIKE = {extra: {"receiver", "api"} for extra in ("receiver", "api")}  # these two bring the same packages
+PROCESSES = ("cli", "receiver", "api", "worker", "flower")  # extras of one process each; [local] and [all] hold them all
 ENDED_AS_TOLD = {0, -15}  # uvicorn, having tidied up, ends by the SIGTERM it was sent
 SEND = ("send", "--to", "13912345678", "--template", "0000000", "--param", "1", "--lane", "otp")
 ENQUEUE = """
@@ -196,7 +197,14 @@ def try_flower(alone: Installation, variables: Mapping[str, str]) -> None:
         assert flower.stop() == 0, flower.printed()
 
 
-TRIED = {"cli": try_cli, "receiver": try_receiver, "worker": try_worker, "flower": try_flower}
+def try_api(alone: Installation, variables: Mapping[str, str]) -> None:
+    port = free_port()
+    with alone.running("api", "--port", str(port), variables=variables) as api:
+        eventually(answers(f"http://127.0.0.1:{port}/readyz"), "the API is ready")
+        assert api.stop() in ENDED_AS_TOLD, api.printed()
+
+
+TRIED = {"cli": try_cli, "receiver": try_receiver, "api": try_api, "worker": try_worker, "flower": try_flower}
 
 
 @pytest.mark.parametrize("extra", PROCESSES)
@@ -206,7 +214,7 @@ def test_an_extra_alone_runs_its_process_and_the_others_are_missing(
     alone = installed(built, tmp_path / extra, f"[{extra}]")
     crowded_app.working_folder(alone.working_folder)
     TRIED[extra](alone, variables)
-    for command in ("up", "demo", "simulator", *(set(PROCESSES[1:]) - {extra})):
+    for command in ("up", "demo", "simulator", *(set(PROCESSES[1:]) - SERVED_ALIKE.get(extra, {extra}))):
         refused = alone.run("smsrelay", command, variables=variables)
         assert (refused.returncode, refused.stdout) == (2, ""), command
         assert refused.stderr.count("\n") == 1, refused.stderr

@@ -40,7 +40,7 @@ _SLOW = ("scaling",)  # rows that say little after a few seconds, so --quick ski
 
 
 @click.command()
-@click.option("--quick", is_flag=True, help="One run of smaller numbers, about two minutes.")
+@click.option("--quick", is_flag=True, help="One run of smaller numbers, about three minutes.")
 @click.option("--runs", type=click.IntRange(1), default=None, help=f"Runs of each measurement; {_RUNS}, or 1 when quick.")
 @click.option("--rows", default=None, help=f"Rows to measure, of {','.join(ROWS)}; the others are kept as they were.")
 @click.option(

@@ -3,7 +3,6 @@
 Takes a ``Ground``; starts processes on it. The commands of both sides are defined here and nowhere else.
 """
 
-import base64
 import json
 import socket
 from collections.abc import Sequence
@@ -22,6 +21,7 @@ from tests.bench.processes import Process, clean_environment, python
 UNLIMITED = 100_000  # submits a second: the setting's own maximum
 NUMBER_KEY, CALLBACK_KEY = "benchmark-number-0123456789", "benchmark-callback-0123456789"
 CALLBACK_KEYS = KeyRing(CALLBACK_KEY.encode())
+_API_KEY = "benchmark-api-key-0123456789"  # of the baseline; the relay makes its own
 _FILLERS = 3  # processes that fill a queue together when filling itself is not measured
 _FIRST = {Lane.OTP: 8613900000000, Lane.NOTICE: 8613700000000, Lane.MARKETING: 8613500000000}
 _SPAN = 100_000_000  # numbers of a lane
@@ -89,7 +89,6 @@ class RelaySide:
     rate: float = UNLIMITED
     name: str = "relay"
     apps: Path | None = None  # the apps file
-    webhook: str = ""  # in place of a file: the URL of the app's webhook
 
     def environment(self, ground: Ground, redis_port: int | None = None) -> dict[str, str]:
         url = ground.url(redis_port or ground.redis_port)
@@ -105,7 +104,7 @@ class RelaySide:
             "SMSRELAY_CALLBACK_URL": "http://127.0.0.1:9/sms",  # sent with every submit; never called
             "SMSRELAY_DATA": str(ground.folder / "data"),
             "SMSRELAY_RATE": f"{self.rate:g}",
-            "SMSRELAY_APPS": self._apps(ground),
+            "SMSRELAY_APPS": str(self.apps or ""),
         }
 
     def fill(self, ground: Ground, how: str, count: int, lane: Lane = Lane.MARKETING, offset: int = 0) -> Filled:
@@ -145,14 +144,6 @@ class RelaySide:
         process = ground.processes.start(ground.name("api"), python(*relay, "api", "--port", str(port)), environment)
         ground.processes.wait(process, lambda: listens(port), "it listens")
         return port, key
-
-    def _apps(self, ground: Ground) -> str:
-        if not self.webhook:
-            return str(self.apps or "")
-        file, secret = ground.folder / "apps.toml", f"whsec_{base64.b64encode(NUMBER_KEY.encode()).decode()}"
-        sink = f'[bench.webhook]\nurl = "{self.webhook}"\nsecrets = ["{secret}"]\nprivate = true\n'
-        file.write_text(sink, encoding="utf-8")
-        return str(file)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +197,7 @@ class BaselineSide:
         ground.processes.run(ground.name("fill"), command, self.environment(ground))
 
     def api(self, ground: Ground) -> tuple[int, str]:
-        port, key = free_port(), "benchmark-api-0123456789"
+        port, key = free_port(), _API_KEY
         quiet = ("--no-access-log", "--log-level", "warning")
         uvicorn = ("-m", "uvicorn", "--port", str(port), *quiet, "tests.bench.baseline.api:api")
         environment = self.environment(ground) | {"BENCH_API_KEY": key}

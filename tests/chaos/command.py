@@ -18,30 +18,29 @@ from pathlib import Path
 import structlog
 
 from smsrelay.enqueue import Enqueuer
-from smsrelay_worker.wiring import Relay
-from tests.chaos.calm import calms
-from tests.chaos.deadline import lateness, too_late
-from tests.chaos.drain import Drained, drain
 from tests.chaos.dump import dump
-from tests.chaos.ending import Ending, offences_of, watch_the_end
-from tests.chaos.evidence import Case, gather
-from tests.chaos.faults import EVERY, kinds_of, schedule
-from tests.chaos.hand import Hand
-from tests.chaos.judge import Offence, judge
-from tests.chaos.load import Load
-from tests.chaos.lying import left_lying
-from tests.chaos.node import Node
-from tests.chaos.plan import plan
-from tests.chaos.pulse import Pulse
-from tests.chaos.receiving import misanswered
-from tests.chaos.recovery import waits
-from tests.chaos.rows import read_rows
+from tests.chaos.faults.calm import calms
+from tests.chaos.faults.faults import EVERY, kinds_of, schedule
+from tests.chaos.faults.hand import Hand
+from tests.chaos.faults.pulse import Pulse
+from tests.chaos.judge.deadline import lateness, too_late
+from tests.chaos.judge.drain import Drained, drain
+from tests.chaos.judge.ending import Ending, offences_of, watch_the_end
+from tests.chaos.judge.evidence import Case, gather
+from tests.chaos.judge.judge import Offence, judge
+from tests.chaos.judge.lying import left_lying
+from tests.chaos.judge.recovery import waits
+from tests.chaos.judge.rows import read_rows
+from tests.chaos.load.load import Load
+from tests.chaos.load.plan import plan
 from tests.chaos.sinks.judge import judge_tellings
 from tests.chaos.sinks.telling import Telling
-from tests.chaos.stage import Stage
+from tests.chaos.stage.node import Node
+from tests.chaos.stage.receiving import misanswered
+from tests.chaos.stage.stage import Stage
+from tests.chaos.stage.worker_logs import replaced
 from tests.chaos.table import Findings, table
 from tests.chaos.windows import short_policy
-from tests.chaos.worker_logs import replaced
 
 _DRAIN = 300.0  # seconds; a killed worker's task is redelivered after the visibility timeout of 120
 _TAIL = 5.0  # seconds of load after the last fault
@@ -83,7 +82,7 @@ def main() -> None:
     (run.folder / "diary.txt").write_text("".join(f"{at} {what}\n" for at, what in sorted(diary)), encoding="utf-8")
     print("\n" + table(findings) + "\n", flush=True)
     if findings.offences:
-        print(dump(run.folder / "offences", findings.cases, findings.offences, diary))
+        print(dump(run.folder / "offences", findings.cases, findings.offences, diary, findings.tellings))
         print(f"\n{len(findings.offences)} offences; every timeline and log: {run.folder}; again: CHAOS_SEED={run.seed}")
         sys.exit(1)
     if not run.keep:
@@ -167,8 +166,7 @@ def _offences(seen: Seen, stage: Stage, hand: Hand, load: Load, pulse: Pulse) ->
 
 
 def _load(stage: Stage) -> Load:
-    settings = stage.settings()
-    return Load(Enqueuer.connect(settings), Relay.wire(settings).records, stage.simulator)
+    return Load(Enqueuer.connect(stage.settings()), stage.simulator)
 
 
 def _logs(file: Path) -> None:

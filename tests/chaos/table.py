@@ -14,11 +14,11 @@ from pathlib import Path
 
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
-from tests.chaos.drain import Drained
-from tests.chaos.ending import Ending
-from tests.chaos.evidence import Case
-from tests.chaos.judge import Offence
-from tests.chaos.recovery import Waits, settled, unknown
+from tests.chaos.judge.drain import Drained
+from tests.chaos.judge.ending import Ending
+from tests.chaos.judge.evidence import Case
+from tests.chaos.judge.judge import Offence
+from tests.chaos.judge.recovery import Waits, settled, unknown
 from tests.chaos.sinks.numbers import outcome_rows
 from tests.chaos.sinks.telling import Telling
 

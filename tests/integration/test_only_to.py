@@ -24,7 +24,7 @@ LISTED = "139 1234 5678, +44 7400 123456"
 
 
 def settings(url: str, **given: Any) -> ProducerSettings:
-    values = {"store_url": url, "broker_url": url, "secret": "0123456789abcdef", "only_to": LISTED}
+    values = {"store_url": url, "broker_url": url, "number_keys": "0123456789abcdef", "only_to": LISTED}
     return ProducerSettings(_env_file=None, **values | given)
 
 

@@ -25,7 +25,7 @@ from smsrelay_worker.store.api_key import ApiKey, KeyType, Scope, new_token, tea
 from smsrelay_worker.store.api_keys import ApiKeys
 from tests.support.waiting import eventually
 
-SECRET = "0123456789abcdef"
+NUMBER_KEY = "0123456789abcdef"
 _TIMEOUT = 30.0  # seconds
 _ROOT = Path(__file__).parents[2]
 
@@ -79,7 +79,7 @@ def a_key(redis: Redis, app: str = "shop", kind: KeyType = KeyType.LIVE, *, to: 
         "scopes": frozenset(Scope),
         "lanes": frozenset(Lane),
         "created_at": keys.now(),
-        "team": frozenset() if to is None else frozenset({team_digest(SECRET.encode(), to)}),
+        "team": frozenset() if to is None else frozenset({team_digest(NUMBER_KEY.encode(), to)}),
     }
     assert keys.add(ApiKey(key_id=key_id, app=app, type=kind, token_hash=token_hash(token), **(values | fields)))
     return token

@@ -25,7 +25,7 @@ from tests.support import compose_redis_cli
 from tests.support.compose_file import Service
 from tests.support.compose_image import IMAGE, stages
 
-_PORTS = (6379, 8025, 5555, 9100)
+_PORTS = (6379, 8025, 8080, 5555, 9100)
 _UP = 60.0  # seconds a service may take on a slow machine
 
 

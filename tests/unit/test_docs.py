@@ -32,7 +32,7 @@ from smsrelay_worker.policy.describe import markdown_table
 from smsrelay_worker.policy.toml_file import load_policy
 from smsrelay_worker.settings import WorkerSettings
 from smsrelay_worker.vendors.yisha.documented_codes import GUIDE_CODES
-from tests.chaos.faults import KINDS
+from tests.chaos.faults.faults import KINDS
 from tests.support.languages import OVER_HTTP, OVER_QUEUE, Example
 from tests.support.pages import ROOT, blocks, commands, text_of
 
@@ -43,12 +43,13 @@ PAGES = sorted(
 )
 
 # Every command of the pages that a newcomer reads, and what runs it.
-PAGES_OF_COMMANDS = ("README.md", "README.zh.md", "CONTRIBUTING.md", "docs/getting-started.md", "docs/policy.md")
+PAGES_OF_COMMANDS = ("README.md", "README.zh.md", "CONTRIBUTING.md", "docs/getting-started.md", "docs/policy.md", "docs/api.md")
 CI = ".ci/run"
 DESK = "test_readme.py"
 UP = "test_up.py"
 COMPOSE = "test_compose.py"
 OPERATOR = "test_operator_shell.py"
+API = "test_api_page.py"
 RUN_BY = {
     "make demo": CI,
     "make test": CI,
@@ -80,6 +81,16 @@ RUN_BY = {
     ".venv/bin/smsrelay worker": COMPOSE,
     ".venv/bin/smsrelay receiver": COMPOSE,
     ".venv/bin/smsrelay flower": COMPOSE,
+    ".venv/bin/smsrelay api": API,
+    "KEY=$(.venv/bin/smsrelay key create shop --name website)": API,
+    'curl -H "Authorization: Bearer $KEY" --json \'{"to": "13912345678", "template": "0000000", "params": ["394021"],'
+    ' "lane": "otp", "reference": "login-4711"}\' http://127.0.0.1:8080/v1/messages': API,
+    "curl -H \"Authorization: Bearer $KEY\" 'http://127.0.0.1:8080/v1/messages?reference=login-4711'": API,
+    ".venv/bin/smsrelay key create shop --name staging --type team --to 13912345678": API,
+    ".venv/bin/smsrelay key create shop --name ci --type test --scope messages:send --scope messages:read --lane otp"
+    " --expires 2030-01-01 --quota-minute 60 --quota-day 1000": API,
+    ".venv/bin/smsrelay key list": API,
+    ".venv/bin/smsrelay key revoke k7f3q2mz": API,
     "cp .env.example .env": COMPOSE,
     "docker compose up --build --detach --wait": COMPOSE,  # each service's command, without an engine, as the guide says
 }

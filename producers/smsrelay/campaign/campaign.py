@@ -14,7 +14,8 @@ import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 from smsrelay.campaign.header import Columns
@@ -30,6 +31,7 @@ from smsrelay.contract.rejection import Problem, Rejection
 from smsrelay.enqueue import Accepted, Enqueuer, Refused
 
 _CHECKED_ELSEWHERE = {"to", "params"}  # parsing a number drops invisible characters, and SendJob checks the parameters
+_FIRST_ROWS = 50  # of a campaign that was begun, one of these was accepted
 _PARAMETER_FIELD = re.compile(r"params\.([0-9]{1,2})")
 
 
@@ -67,6 +69,11 @@ class Campaign:
         except Rejection as rejection:
             return rejection
 
+    def job_or_none(self, row: Row) -> SendJob | None:
+        """The job of one row, unless it is rejected."""
+        job = self.job_or_rejection(row)
+        return None if isinstance(job, Rejection) else job
+
     def _params(self, cells: Sequence[str], whole: str) -> tuple[str, ...]:
         if whole:
             return _listed(whole)
@@ -93,6 +100,20 @@ class Campaign:
         content = [fields.get(name) for name in ("app", "to", "template", "lane", "params")]
         name_hash = hashlib.sha256(self.name.encode(errors="surrogatepass")).hexdigest()[:16]
         return f"bulk {name_hash} {keyed_digest(self.key, 'row', json.dumps(content))}"
+
+
+def under_its_key(enqueuer: Enqueuer, campaign: Campaign, older: Iterable[bytes], rows: Iterable[Row]) -> Campaign:
+    """The campaign with the key under which it was begun, or else as it is: a change of the key must not send it twice.
+
+    Looks for the first rows under the ``older`` keys; without any, it looks for nothing. Raises ``StoreUnavailable``.
+    """
+    first = list(islice(rows, _FIRST_ROWS))
+    for key in older:
+        begun = replace(campaign, key=key)
+        jobs = filter(None, map(begun.job_or_none, first))
+        if any(enqueuer.find(job.app, job.reference or "") for job in jobs):
+            return begun
+    return campaign
 
 
 def enqueue_rows(enqueuer: Enqueuer, campaign: Campaign, rows: Iterable[Row]) -> Iterator[tuple[Row, Accepted | Refused]]:

@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from smsrelay import logs
-from smsrelay.campaign.campaign import Campaign, enqueue_rows
+from smsrelay.campaign.campaign import Campaign, enqueue_rows, under_its_key
 from smsrelay.campaign.csv_file import DELIMITERS, CsvFile, Survey
 from smsrelay.campaign.file_encoding import known_encoding
 from smsrelay.campaign.header import FIELDS, ColumnChoice
@@ -102,7 +102,10 @@ def bulk(file: Path, errors: Path | None, dry_run: bool, app_: str | None, **opt
 
 def _send(source: CsvFile, survey: Survey, campaign: Campaign, refused: RefusedRows, settings: ProducerSettings) -> None:
     new = known = 0
+    older = settings.number_keys.older
     with Enqueuer.connect(settings) as enqueuer, RowsProgress(survey.rows) as progress, _resumable(progress, campaign):
+        if older:
+            campaign = under_its_key(enqueuer, campaign, older, source.rows(survey))
         for row, result in enqueue_rows(enqueuer, campaign, source.rows(survey)):
             if not isinstance(result, Accepted):
                 refused.add(row, result.problems)

@@ -8,17 +8,13 @@ It uses no thread: in one, each answer would wait for the GIL while the event lo
 
 from collections.abc import Awaitable, Callable, Sequence
 from itertools import groupby
-from typing import Any
 
-from redis.asyncio import ConnectionPool
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from smsrelay.broker.redis_envelope import envelope
 from smsrelay.broker.task_message import TaskMessage
 from smsrelay.contract.event import StatusEvent
-from smsrelay.servers.redis_address import RedisAddress
+from smsrelay.servers.async_redis import AsyncRedis
 from smsrelay.store.inbox import Inbox
 
 _CONNECT_TIMEOUT = 1.0  # seconds; the fallback then has the second that is left of the batcher's timeout
@@ -30,45 +26,22 @@ class RedisPipeline:
     """For one event loop. ``url`` is that of the Redis that is both broker and store."""
 
     def __init__(self, url: str, inbox: Inbox, fallback: Publish) -> None:
-        options = {"socket_connect_timeout": _CONNECT_TIMEOUT, "retry": Retry(NoBackoff(), 0)}
-        self._pool: Any = ConnectionPool.from_url(RedisAddress.of(url).redis_url, **options)
+        # The script with each connection: on a new server only EVALSHA would fail, not LPUSH, and the fallback would push again.
+        self._redis = AsyncRedis(url, [("SCRIPT", "LOAD", inbox.script)], connect_timeout=_CONNECT_TIMEOUT)
         self._inbox = inbox
         self._fallback = fallback
-        self._idle: list[Any] = []  # connections
 
     async def publish(self, events: Sequence[StatusEvent]) -> None:
         """Record, then publish: the queue alone may lose a report that was answered with 200."""
         record, tasks = self._inbox.record_commands(events)
         try:
-            await self._execute([*record, *_pushes(tasks)])
+            await self._redis.execute([*record, *_pushes(tasks)])
         except (RedisError, OSError):
             await self._fallback(events)
 
     async def close(self) -> None:
         """Close every idle connection."""
-        while self._idle:
-            await self._idle.pop().disconnect()
-
-    async def _execute(self, commands: Sequence[tuple[Any, ...]]) -> None:
-        if self._idle:
-            connection = self._idle.pop()
-        else:  # load the script too: on a new server only EVALSHA would fail, not LPUSH, and the fallback would push again
-            connection, commands = self._pool.make_connection(), [("SCRIPT", "LOAD", self._inbox.script), *commands]
-        try:
-            await self._send(connection, commands)
-            for _ in commands:
-                await connection.read_response()
-        except BaseException:
-            await connection.disconnect(nowait=True)  # with its unread answers
-            raise
-        self._idle.append(connection)
-
-    async def _send(self, connection: Any, commands: Sequence[tuple[Any, ...]]) -> None:
-        packed = connection.pack_commands(commands)
-        try:
-            await connection.send_packed_command(packed)
-        except RuntimeError as gone:  # what uvloop raises for a connection that was reset while idle
-            raise ConnectionResetError("reset while idle") from gone
+        await self._redis.drop_idle()
 
 
 def _pushes(tasks: Sequence[TaskMessage]) -> list[tuple[str, ...]]:

@@ -18,14 +18,14 @@ Command = tuple[Any, ...]
 
 
 class AsyncRedis:
-    """For one event loop. Sets no time limit: whoever waits does, and a wait that is cancelled costs the connection."""
+    """For one event loop. Whoever waits sets a time limit; a wait that is cancelled costs the connection."""
 
-    def __init__(self, url: str, first: Sequence[Command] = ()) -> None:
-        """``first``: commands to send on each new connection, before any other."""
+    def __init__(self, url: str, first: Sequence[Command] = (), connect_timeout: float | None = None) -> None:
+        """``first``: commands to send on each new connection, before any other. ``connect_timeout``: seconds for a new one."""
         address = RedisAddress.of(url)
         options: dict[str, Any] = {"socket_timeout": None, "retry": Retry(NoBackoff(), 0), "protocol": 2}
         if not address.socket:  # refused for a socket
-            options |= {"socket_connect_timeout": None, "socket_keepalive": True}
+            options |= {"socket_connect_timeout": connect_timeout, "socket_keepalive": True}
         self._pool: Any = ConnectionPool.from_url(address.redis_url, decode_responses=True, **options)
         self._first = first
         self._idle: list[Any] = []  # connections

@@ -37,7 +37,7 @@
 | sms:undecodable:callbacks | sorted set: unreadable callbacks (JSON) by when they came (ms) | capped; 72 h |
 | sms:callbacks:refused | hash: requests the receiver refused, by reason; when the last one came (ms) | 24 h after the last |
 | sms:keys | hash: API key (JSON, its token hashed) by its id | for ever |
-| sms:quota:KEY | hash: what an API key has enqueued this minute and this day | two days |
+| sms:quota:ID | hash: what an API key has enqueued this minute and this day | two days |
 """
 
 from smsrelay.contract.lanes import Lane

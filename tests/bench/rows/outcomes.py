@@ -4,10 +4,12 @@ The endpoint answers at once, so that what is measured is the process and not it
 endpoint, however many outcomes wait.
 """
 
+import base64
 from dataclasses import replace
+from pathlib import Path
 
 from tests.bench.figures import steady_rate
-from tests.bench.ground import Conditions, a_ground
+from tests.bench.ground import Conditions, Ground, a_ground
 from tests.bench.result import Figure, Target
 from tests.bench.sides import BaselineSide, RelaySide, Side
 from tests.bench.watch import Watched, watch
@@ -35,8 +37,16 @@ def measure(conditions: Conditions) -> list[Figure]:
 
 def _delivered(conditions: Conditions, side: Side, count: int, seconds: float) -> Watched:
     with a_ground(conditions, latency=0.0) as ground:
-        side = replace(side, webhook=f"http://127.0.0.1:{ground.vendor.port}/sms") if isinstance(side, RelaySide) else side
+        side = replace(side, apps=_apps_file(ground)) if isinstance(side, RelaySide) else side
         side.fill_outcomes(ground, count)
         teller = side.start_teller(ground)
         ground.processes.wait(teller, lambda: ground.vendor.arrived() > 0, "the endpoint is told something")
         return watch(ground, [teller], seconds, count)
+
+
+def _apps_file(ground: Ground) -> Path:
+    """An apps file with one webhook, for which the ground's vendor stands."""
+    file, secret = ground.folder / "apps.toml", base64.b64encode(bytes(range(32))).decode("ascii")
+    url = f"http://127.0.0.1:{ground.vendor.port}/sms"
+    file.write_text(f'[bench.webhook]\nurl = "{url}"\nsecrets = ["whsec_{secret}"]\nprivate = true\n', encoding="utf-8")
+    return file

@@ -15,9 +15,9 @@ from typing import Any
 
 from smsrelay.contract.state import State
 from smsrelay.messages.record import Entry, Record
-from tests.chaos.agreement import deciding
-from tests.chaos.evidence import Case
-from tests.chaos.judge import Offence
+from tests.chaos.judge.agreement import deciding
+from tests.chaos.judge.evidence import Case
+from tests.chaos.judge.judge import Offence
 from tests.chaos.sinks.apps import BY_NAME, tags_of
 from tests.chaos.sinks.telling import Telling
 

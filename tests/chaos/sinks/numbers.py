@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
-from tests.chaos.evidence import Case
-from tests.chaos.judge import Offence
+from tests.chaos.judge.evidence import Case
+from tests.chaos.judge.judge import Offence
 from tests.chaos.sinks.judge import owed
 from tests.chaos.sinks.telling import CELERY, WEBHOOK, Telling
 

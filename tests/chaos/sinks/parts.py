@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from smsrelay_worker.local.stack import free_port
-from tests.chaos.part import Part
 from tests.chaos.sinks.apps import apps_file
 from tests.chaos.sinks.celery_reader import waiting_at
 from tests.chaos.sinks.telling import Telling, read_notes
+from tests.chaos.stage.part import Part
 
 
 class SinkParts:

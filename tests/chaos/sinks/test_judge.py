@@ -10,10 +10,10 @@ import pytest
 
 from smsrelay.contract.state import State
 from smsrelay.messages.record import Entry, Record
-from tests.chaos.behaviour import BEHAVIOURS
-from tests.chaos.evidence import Case
-from tests.chaos.load import Sent
-from tests.chaos.planned import Planned
+from tests.chaos.judge.evidence import Case
+from tests.chaos.load.behaviour import BEHAVIOURS
+from tests.chaos.load.load import Sent
+from tests.chaos.load.planned import Planned
 from tests.chaos.sinks.apps import BY_NAME, app_of
 from tests.chaos.sinks.judge import judge_tellings
 from tests.chaos.sinks.telling import CELERY, WEBHOOK, Telling

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from tests.support.api_process import SECRET, Api, a_key, running_api
+from tests.support.api_process import NUMBER_KEY, Api, a_key, running_api
 
 _APPS = """
 [quoted]
@@ -15,7 +15,7 @@ quota = { minute = 2, day = 3 }
 
 
 def environment(url: str, **more: str) -> dict[str, str]:
-    return {"SMSRELAY_STORE_URL": url, "SMSRELAY_BROKER_URL": url, "SMSRELAY_SECRET": SECRET} | more
+    return {"SMSRELAY_STORE_URL": url, "SMSRELAY_BROKER_URL": url, "SMSRELAY_NUMBER_KEYS": NUMBER_KEY} | more
 
 
 @pytest.fixture(scope="module")

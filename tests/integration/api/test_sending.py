@@ -1,5 +1,6 @@
 """POST /v1/messages: what is accepted, what is repeated, and what is refused."""
 
+import http.client
 import json
 from typing import Any
 
@@ -75,6 +76,24 @@ def test_a_header_that_differs_from_the_reference_is_refused(api: Api, key: str)
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "reference")
 
 
+@pytest.mark.parametrize("values", [(b"one", b"two"), (b"caf\xe9",)])
+def test_a_header_of_which_nobody_knows_what_it_says_is_refused(api: Api, key: str, values: tuple[bytes, ...]) -> None:
+    connection = http.client.HTTPConnection(api.url.removeprefix("http://"), timeout=30)
+    connection.putrequest("POST", PATH)
+    body = json.dumps(a_job()).encode()
+    fields = {"Authorization": f"Bearer {key}", "Content-Type": "application/json", "Content-Length": str(len(body))}
+    for name, value in [*fields.items(), *(("Idempotency-Key", value) for value in values)]:
+        connection.putheader(name, value)
+    connection.endheaders(body)
+    answer = connection.getresponse()
+    assert (answer.status, json.loads(answer.read())["errors"][0]["field"].lower()) == (422, "idempotency-key")
+    connection.close()
+
+
+def test_the_longest_job_is_taken_however_it_is_spelled(api: Api, key: str) -> None:
+    assert api.post(PATH, key, a_job(params=["😀" * 500] * 20)).status_code == 202
+
+
 def test_every_wrong_field_is_named_and_no_value_is_shown(api: Api, key: str) -> None:
     body = {"to": "13912345", "lane": "sms", "params": ["secret\n"], "18812345678": 1, "expires_in": -1}
     answer = api.post(PATH, key, body)
@@ -119,7 +138,7 @@ def test_a_body_must_be_json_and_not_compressed(api: Api, key: str) -> None:
 
 
 def test_a_long_body_is_refused_before_it_is_read(api: Api, key: str) -> None:
-    answer = api.post(PATH, key, b" " * (64 * 1024 + 1))
+    answer = api.post(PATH, key, b" " * (128 * 1024 + 1))
     assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
     assert answer.headers["Connection"] == "close"
 

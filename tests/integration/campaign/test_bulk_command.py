@@ -115,6 +115,20 @@ def test_running_it_again_sends_nothing_twice(shell: Shell, redis: Redis, file: 
     assert redis.zcard(keys.AGENDA) == 700
 
 
+def test_a_campaign_that_was_begun_before_a_change_of_the_key_is_not_sent_twice(shell: Shell, redis: Redis, file: Path) -> None:
+    begun = written(file, "to,p1", "not a number,a", f"13800138000,{CODE}")
+    shell.run("bulk", begun, *SAME, "--campaign", "spring")
+    whole = written(file, "to,p1", "13800138001,b", f"13800138000,{CODE}")
+    for listed, known in (
+        (f"the new key of numbers,{KEY}", 1),
+        (f"the new key of numbers,{KEY}", 2),
+        ("the new key of numbers", 0),
+    ):
+        shell.set("SMSRELAY_NUMBER_KEYS", listed)
+        ended = shell.run("bulk", whole, *SAME, "--campaign", "spring")
+        assert ended.output == f"2 rows: {2 - known} accepted, {known} accepted before, 0 refused\n"
+
+
 def test_the_same_row_twice_in_a_file_is_one_message(shell: Shell, redis: Redis, file: Path) -> None:
     ended = shell.run("bulk", written(file, "to,p1", "13800138000,a", "+86 138-0013-8000,a", "13800138000,b"), *SAME)
     assert ended.output == "3 rows: 2 accepted, 1 accepted before, 0 refused\n"

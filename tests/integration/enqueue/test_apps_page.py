@@ -1,5 +1,7 @@
 """docs/apps.md: every block of Python runs as it stands and prints what the page shows; the FastAPI recipe works.
 
+Blocks that are parts of an example run with it (tests/acceptance/test_examples.py).
+
 Strict type checkers read the same blocks in tests/integration/contract/test_types.py.
 """
 
@@ -16,13 +18,14 @@ from redis import Redis
 from smsrelay.contract.lanes import Lane
 from smsrelay.store import keys
 from smsrelay_worker.local.stack import free_port
-from tests.support.pages import blocks, text_of
+from tests.support.pages import blocks, from_examples, text_of
 from tests.support.relay_process import clean_environment
 from tests.support.waiting import eventually
 
 PAGE = "docs/apps.md"
-PROGRAMS = [block for block in blocks(PAGE, "python") if "FastAPI" not in block]
-[RECIPE] = [block for block in blocks(PAGE, "python") if "FastAPI" in block]
+WHOLE = [block for block in blocks(PAGE, "python") if not from_examples(block)]
+PROGRAMS = [block for block in WHOLE if "FastAPI" not in block]
+[RECIPE] = [block for block in WHOLE if "FastAPI" in block]
 SHOWN = re.findall(r"^```python\n(.*?)^```\n\n```text\n(.*?)^```$", text_of(PAGE), re.MULTILINE | re.DOTALL)
 GIVEN = {"to": "13912345678", "template": "0000000", "params": ["1"], "lane": "otp", "reference": "r"}
 UUID = re.compile(r"(?<=^accepted) [0-9a-f-]{36}", re.MULTILINE)
@@ -45,6 +48,10 @@ def test_a_program_of_the_page_prints_what_it_shows(code: str, shown: str, redis
     assert UUID.sub("", ended.stdout) == shown
     recorded = redis.zcard(keys.AGENDA)
     assert recorded == sum(redis.zcard(keys.outbox(lane)) for lane in Lane) > 0
+
+
+def test_the_page_shows_parts_of_the_examples() -> None:
+    assert len([block for block in blocks(PAGE, "python") if from_examples(block)]) == 3
 
 
 @pytest.fixture

@@ -57,7 +57,7 @@ async def _all(enqueuer: AsyncEnqueuer, jobs: Any) -> list[Accepted | Refused]:
 
 def connected(url: str, broker: str | None = None) -> AsyncEnqueuer:
     urls = {"store_url": url, "broker_url": broker or url}
-    return AsyncEnqueuer.connect(ProducerSettings(_env_file=None, secret="0123456789abcdef", enqueue_timeout=LIMIT, **urls))
+    return AsyncEnqueuer.connect(ProducerSettings(_env_file=None, number_keys="0123456789abcdef", enqueue_timeout=LIMIT, **urls))
 
 
 def other_name(url: str) -> str:
@@ -105,7 +105,7 @@ def test_it_records_what_the_blocking_enqueuer_records(valkey_url: str, redis: R
     asyncio.run(play())
     by_loop = _records(redis)
     redis.flushall()
-    with Enqueuer.connect(ProducerSettings(_env_file=None, secret="0123456789abcdef", store_url=valkey_url)) as enqueuer:
+    with Enqueuer.connect(ProducerSettings(_env_file=None, number_keys="0123456789abcdef", store_url=valkey_url)) as enqueuer:
         for one in jobs:
             enqueuer.enqueue(one)
     assert _records(redis) == by_loop

@@ -21,7 +21,7 @@ TO = "13912345678"
 
 
 def settings(url: str, **given: Any) -> ProducerSettings:
-    return ProducerSettings(_env_file=None, store_url=url, broker_url=url, secret="0123456789abcdef", **given)
+    return ProducerSettings(_env_file=None, store_url=url, broker_url=url, number_keys="0123456789abcdef", **given)
 
 
 def job(**changes: Any) -> SendJob:

@@ -44,7 +44,7 @@ def job(**changes: Any) -> SendJob:
 
 def settings(**given: Any) -> ProducerSettings:
     nowhere = "redis://127.0.0.1:1/0"
-    return ProducerSettings(_env_file=None, secret="0123456789abcdef", store_url=nowhere, broker_url=nowhere, **given)
+    return ProducerSettings(_env_file=None, number_keys="0123456789abcdef", store_url=nowhere, broker_url=nowhere, **given)
 
 
 def blocking(**given: Any) -> Ask:

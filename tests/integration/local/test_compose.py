@@ -21,7 +21,7 @@ from tests.support.compose_local import Local, Place, running
 from tests.support.simulator_client import Simulator
 from tests.support.waiting import eventually
 
-OURS = ("worker", "receiver", "flower", "simulator")
+OURS = ("worker", "receiver", "api", "flower", "simulator")
 DEMO, EXAMPLE = ROOT / ".env.demo.example", ROOT / ".env.example"
 FILLED = {
     "SMSRELAY_APPCODE": "vendor-key",
@@ -105,6 +105,7 @@ def test_parts_wait_until_what_they_need_is_healthy() -> None:
     assert {name: set(each) for name, each in needs.items() if each} == {
         "receiver": {"redis"},
         "worker": {"redis", "receiver"},
+        "api": {"redis"},
         "flower": {"redis"},
     }
 
@@ -118,7 +119,7 @@ def test_a_worker_gets_more_time_to_stop_than_it_ever_takes(tmp_path: Path) -> N
 def test_no_service_can_be_reached_from_elsewhere() -> None:
     named = services(DEMO)
     published = {name: service.spec["ports"] for name, service in named.items() if "ports" in service.spec}
-    assert published == {"receiver": ["127.0.0.1:8025:8025"], "flower": ["127.0.0.1:5555:5555"]}
+    assert published == {"receiver": ["127.0.0.1:8025:8025"], "api": ["127.0.0.1:8080:8080"], "flower": ["127.0.0.1:5555:5555"]}
     assert named["redis"].spec["networks"] == ["store"]
     assert raw()["networks"]["store"] == {"internal": True}
     listening = [service.command for name, service in named.items() if name not in {"redis", "worker"}]
@@ -143,6 +144,7 @@ def test_a_part_gets_only_the_keys_it_uses(filled_in: Path) -> None:
         "simulator": set(),
         "receiver": {"SMSRELAY_CALLBACK_KEYS"},
         "worker": {"SMSRELAY_NUMBER_KEYS", "SMSRELAY_CALLBACK_KEYS", "SMSRELAY_APPCODE"},
+        "api": {"SMSRELAY_NUMBER_KEYS"},
         "flower": {"SMSRELAY_FLOWER_AUTH"},
     }
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from smsrelay.contract.key_ring import KeyRing
 from smsrelay_worker.local.local_relay import LocalRelay, Ports
 from smsrelay_worker.local.stack import free_port
 from smsrelay_worker.local.up import announcement
@@ -130,3 +131,25 @@ def test_up_names_the_password_that_flower_asks_for(tmp_path: Path) -> None:
 def test_up_says_that_jobs_of_a_named_broker_go_to_the_simulator(tmp_path: Path) -> None:
     assert "goes to the simulator" in _announced(LocalRelay(tmp_path, Ports()), BROKER_URL="redis://127.0.0.1:6379/0")
     assert "goes to the simulator" not in _announced(LocalRelay(tmp_path, Ports()))
+
+
+def test_a_local_relay_makes_a_key_for_each_purpose_and_keeps_it(tmp_path: Path) -> None:
+    made = LocalRelay(tmp_path, Ports()).environment({})
+    keys = [made["SMSRELAY_NUMBER_KEYS"], made["SMSRELAY_CALLBACK_KEYS"]]
+    assert len(set(keys)) == 2
+    assert "SMSRELAY_SECRET" not in made
+    assert LocalRelay(tmp_path, Ports()).environment({}) == made
+    assert [(tmp_path / name).stat().st_mode & 0o777 for name in ("number-key", "callback-key")] == [0o600] * 2
+
+
+def test_the_secret_that_an_earlier_version_made_is_the_old_key_of_both_lists(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("0123456789abcdef0123456789abcdef")
+    made = LocalRelay(tmp_path, Ports()).environment({})
+    assert [made[name].split(",")[1] for name in ("SMSRELAY_NUMBER_KEYS", "SMSRELAY_CALLBACK_KEYS")] == [
+        "0123456789abcdef0123456789abcdef"
+    ] * 2
+
+
+def test_a_secret_of_the_user_stands_in_for_the_keys_that_a_local_relay_would_make(tmp_path: Path) -> None:
+    settings = _settings(LocalRelay(tmp_path, Ports()).environment({"SMSRELAY_SECRET": "an old one of 1 key"}))
+    assert settings.number_keys == settings.callback_keys == KeyRing(b"an old one of 1 key")

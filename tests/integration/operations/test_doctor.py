@@ -115,6 +115,23 @@ def test_a_callback_url_at_which_nobody_listens_is_a_warning(doctor: Doctor, clo
     assert doctor.said() == [("warning", "callback")]
 
 
+def test_a_receiver_that_does_not_know_the_key_with_which_workers_sign_is_an_error(doctor: Doctor) -> None:
+    new = secrets.token_hex(16)
+    doctor.variables["SMSRELAY_CALLBACK_KEYS"] = f"{new},{CALLBACK_KEY}"
+    [found] = doctor.findings()
+    assert (found["severity"], found["check"]) == ("error", "callback")
+    assert "other SMSRELAY_CALLBACK_KEYS" in found["problem"]
+    doctor.variables["SMSRELAY_CALLBACK_KEYS"] = f"{CALLBACK_KEY},{new}"
+    assert doctor.said() == []
+
+
+def test_a_single_secret_in_place_of_two_keys_is_a_warning(doctor: Doctor) -> None:
+    for name in ("NUMBER_KEYS", "CALLBACK_KEYS"):
+        del doctor.variables[f"SMSRELAY_{name}"]
+    doctor.variables["SMSRELAY_SECRET"] = CALLBACK_KEY
+    assert doctor.said() == [("warning", "keys")]
+
+
 def test_a_server_that_evicts_and_does_not_sync_each_write_is_found(doctor: Doctor, store: Redis) -> None:
     store.config_set("maxmemory-policy", "allkeys-lru")
     store.config_set("appendfsync", "everysec")

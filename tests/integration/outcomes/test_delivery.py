@@ -16,7 +16,7 @@ from smsrelay.store.records import Records
 from smsrelay_worker.messages.outcome import Outcome
 from smsrelay_worker.outcomes import schedule
 from smsrelay_worker.outcomes.answer import Answer, Verdict, failed
-from smsrelay_worker.outcomes.delivery import OutcomeDelivery
+from smsrelay_worker.outcomes.delivery import AT_ONCE, OutcomeDelivery
 from smsrelay_worker.outcomes.event import Event
 from smsrelay_worker.outcomes.results import Results
 from smsrelay_worker.outcomes.sink_worker import Client, SinkWorker
@@ -86,13 +86,12 @@ def receiver() -> Iterator[WebhookReceiver]:
 
 @pytest.fixture
 def rigged(redis: Redis) -> Callable[..., Rig]:
-    def rig(clients: Mapping[str, Client]) -> Rig:
+    def rig(clients: Mapping[str, Client], at_once: int = AT_ONCE) -> Rig:
         outbox, states = OutcomeOutbox(redis, RETENTION), SinkStates(redis)
         workers = {sink: SinkWorker(client, schedule.WEBHOOK) for sink, client in clients.items()}
         results = Results(outbox, states, lambda sink: workers[sink].schedule, lambda: 0.5)
-        return Rig(
-            OutcomeDelivery(outbox, Records(redis, RETENTION), states, results, workers, Wording(POLICY)), outbox, states, redis
-        )
+        loop = OutcomeDelivery(outbox, Records(redis, RETENTION), states, results, workers, Wording(POLICY), at_once=at_once)
+        return Rig(loop, outbox, states, redis)
 
     return rig
 
@@ -137,6 +136,23 @@ def test_a_sink_that_fails_gives_the_rest_of_its_claims_back(rigged: Callable[..
         eventually(lambda: len(rig.outbox.claim([(SHOP, 1)], 0.001)) == 1, "what was not tried is due again")
 
 
+def test_endpoints_that_hang_and_fill_the_process_leave_room_for_every_other(
+    rigged: Callable[..., Rig], receiver: WebhookReceiver
+) -> None:
+    hanging = [f"hang{number}.webhook" for number in range(4)]
+    rig = rigged({sink: hook(f"{receiver.url}/{sink}") for sink in (*hanging, SHOP)}, at_once=8)
+    for sink in hanging:
+        receiver.hold(f"/{sink}")
+        rig.outcomes(50, sink)
+    with rig.running():
+        eventually(lambda: all(receiver.holding[f"/{sink}"] for sink in hanging), "all hang")
+        assert sum(receiver.holding.values()) <= 8 + len(hanging)
+        rig.outcomes(20)
+        eventually(lambda: rig.waiting() == 0, "the other sink has all of its own")
+        for sink in hanging:
+            receiver.release(f"/{sink}")
+
+
 def test_a_paused_sink_gets_nothing_until_it_is_resumed(rigged: Callable[..., Rig], receiver: WebhookReceiver) -> None:
     rig = rigged({SHOP: hook(receiver.url)})
     rig.states.report(SHOP, "410", taken=False, gone=True)
@@ -172,8 +188,9 @@ def test_a_test_leaves_outbox_and_state_alone(rigged: Callable[..., Rig], receiv
 
 def test_an_unknown_sink_is_said_to_be_one(rigged: Callable[..., Rig]) -> None:
     rig = rigged({})
-    assert rig.delivery.deliver_now("nobody.webhook") == "nobody.webhook: no such sink"
-    assert rig.delivery.test("nobody.webhook", "0a1b") == "nobody.webhook: no such sink"
+    assert rig.delivery.deliver_now("13912345678") == "the worker's apps file has no such sink"
+    assert rig.delivery.test("13912345678", "0a1b") == "the worker's apps file has no such sink"
+    assert rig.states.test_result("0a1b") == "the worker's apps file has no such sink"
 
 
 def test_an_outcome_whose_message_is_gone_is_dropped(rigged: Callable[..., Rig], receiver: WebhookReceiver) -> None:
@@ -192,6 +209,15 @@ def test_a_record_that_cannot_be_read_holds_up_no_other(rigged: Callable[..., Ri
     with rig.running():
         eventually(lambda: rig.waiting() == 1, "the others are taken")
     assert sorted(one.message_id for one in receiver.told) == sorted((made[0].message_id, made[2].message_id))
+
+
+def test_an_entry_that_is_no_outcome_holds_up_no_other(rigged: Callable[..., Rig], receiver: WebhookReceiver) -> None:
+    rig = rigged({SHOP: hook(receiver.url)})
+    rig.redis.zadd(keys.outcomes(SHOP), {"018f|5|?": 1, "no outcome": 2})
+    rig.outcomes(3)
+    with rig.running():
+        eventually(lambda: rig.waiting() == 2, "the others are taken")
+    assert len(receiver.told) == 3
 
 
 class _Raising:

@@ -4,8 +4,10 @@ import base64
 import json
 import logging
 import socket
+import ssl
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -14,7 +16,9 @@ from standardwebhooks import Webhook as Verifier
 from smsrelay import logs
 from smsrelay_worker.outcomes.answer import Answer, Verdict
 from smsrelay_worker.outcomes.event import Event
+from smsrelay_worker.outcomes.http_pool import tls_context
 from smsrelay_worker.outcomes.webhook import Webhook
+from tests.support.certificates import Authority
 from tests.support.scripted_vendor import Reaction, Script, answer, close, drip, raw, reset, scripted_vendor, silence
 
 KEY = b"k" * 24
@@ -152,3 +156,38 @@ def test_nothing_of_the_url_reaches_the_log(endpoint: Script, capsys: pytest.Cap
     finally:
         root.handlers, root.level = handlers, level
     assert "hidden" not in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority.made(tmp_path_factory.mktemp("ca"))
+
+
+@contextmanager
+def https_endpoint(authority: Authority, name: str, *addresses: str) -> Iterator[str]:
+    """The URL of an endpoint whose certificate the authority issued for these addresses."""
+    own = authority.signs(name, *addresses)
+    served = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    served.load_cert_chain(own.cert, own.key)
+    with scripted_vendor(served) as script:
+        script.reaction = answer()
+        yield script.url.replace("http://", "https://")
+
+
+def test_an_endpoint_that_a_trusted_authority_vouches_for_is_posted_to(authority: Authority) -> None:
+    trusting = tls_context()
+    trusting.load_verify_locations(authority.ca)
+    with https_endpoint(authority, "shop", "IP:127.0.0.1") as url:
+        assert deliver(url, tls=trusting) == Answer(Verdict.TAKEN, "200")
+
+
+def test_an_endpoint_that_nobody_vouches_for_is_refused(authority: Authority) -> None:
+    with https_endpoint(authority, "shop", "IP:127.0.0.1") as url:
+        assert deliver(url) == Answer(Verdict.FAILED, "certificate not valid")
+
+
+def test_a_certificate_for_another_host_is_refused(authority: Authority) -> None:
+    trusting = tls_context()
+    trusting.load_verify_locations(authority.ca)
+    with https_endpoint(authority, "elsewhere", "IP:127.0.0.2") as url:
+        assert deliver(url, tls=trusting) == Answer(Verdict.FAILED, "certificate not valid")

@@ -19,7 +19,7 @@ from smsrelay.contract.lanes import STATUS_QUEUE
 from smsrelay.receiver.redis_pipeline import RedisPipeline
 from smsrelay.store import keys
 from smsrelay.store.inbox import BATCH, Inbox
-from tests.chaos.gate import Gate
+from tests.chaos.stage.gate import Gate
 from tests.support.commands import spent
 
 STORED = (keys.REPORTS, keys.REPORTS_OUTBOX, keys.REPORTS_KEYS)

@@ -205,7 +205,7 @@ def test_two_processes_never_have_the_same_outcome_within_a_lease_and_none_is_lo
     outbox: OutcomeOutbox, redis: Redis, valkey_url: str
 ) -> None:
     """Each forgets half of what it claims, as if it were killed; the lease brings it back."""
-    count, lease = 2000, 0.5
+    count, lease = 600, 0.5
     outbox.add(SHOP, [outcome(number) for number in range(count)])
     command = [sys.executable, "-m", "tests.support.outcome_claimer", valkey_url, SHOP, str(lease), "4"]
     processes = [subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(3)]

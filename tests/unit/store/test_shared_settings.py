@@ -14,7 +14,7 @@ from smsrelay_worker.shared_settings import shared_settings
 from smsrelay_worker.store.shared_settings import SharedSettings, differences
 from smsrelay_worker.store.worker_registry import WorkerProcess
 
-GIVEN = SharedSettings("0.1.0", 100.0, "submits", 300.0, 72.0, "0011aabb", "none", "none")
+GIVEN = SharedSettings("0.1.0", 100.0, "submits", 300.0, 72.0, "0011aabb", "none", "none", "aaaa", "bbbb,cccc")
 _APPCODE = "an appcode of some length"
 _KEYS = {"number_keys": "0123456789abcdef-number", "callback_keys": "0123456789abcdef-callback"}
 
@@ -57,6 +57,13 @@ def test_a_configuration_holds_no_secret(settings: WorkerSettings) -> None:
     assert _APPCODE not in told
 
 
+def test_a_key_has_the_same_name_at_each_place_of_a_list_and_another_key_another(settings: WorkerSettings) -> None:
+    [alone] = shared_settings(settings).callback_keys.split(",")
+    both = settings.model_copy(update={"callback_keys": KeyRing(b"another key of some length", *settings.callback_keys.all)})
+    newest, older = shared_settings(both).callback_keys.split(",")
+    assert older == alone != newest
+
+
 def test_a_configuration_survives_being_reported() -> None:
     assert SharedSettings.decode(asdict(GIVEN) | {"of a later version": 1}) == GIVEN
 
@@ -80,6 +87,8 @@ def test_workers_that_share_everything_do_not_differ() -> None:
         ("retention_hours", 1.0, "SMSRELAY_RETENTION_HOURS"),
         ("policy", "ff", "SMSRELAY_POLICY"),
         ("templates", "ff", "SMSRELAY_TEMPLATES"),
+        ("number_keys", "dddd,aaaa", "SMSRELAY_NUMBER_KEYS"),
+        ("callback_keys", "bbbb", "SMSRELAY_CALLBACK_KEYS"),
     ],
 )
 def test_each_setting_that_differs_is_a_warning_that_names_it(field: str, value: object, named: str) -> None:

@@ -18,6 +18,7 @@ JSON = (b"content-type", b"application/json")
 _PROBLEM = (b"content-type", b"application/problem+json")
 _ALWAYS = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
 _RETRY_SOON = 2  # seconds
+_ONCE = {b"authorization", b"content-type", b"content-encoding", b"idempotency-key"}
 
 
 class Refused(Exception):
@@ -115,8 +116,13 @@ class Request:
 
 
 def headers_of(scope: Scope) -> dict[bytes, bytes]:
-    """The request's headers by name; of a repeated one, the last."""
-    return dict(scope["headers"])
+    """The request's headers by name. Raises ``Refused`` for one that is repeated with another value, where only one can count."""
+    headers: dict[bytes, bytes] = dict(scope["headers"])
+    if len(headers) < len(scope["headers"]):
+        for name, value in scope["headers"]:
+            if name in _ONCE and headers[name] != value:
+                raise Refused.invalid(Rejection.of(name.decode(), "give this header once"))
+    return headers
 
 
 def json_answer(document: object, status: int = 200) -> Answer:

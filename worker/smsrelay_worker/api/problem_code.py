@@ -53,7 +53,7 @@ _TABLE = (
     (ProblemCode.NOT_JSON, 415, "The body must be JSON: send Content-Type: application/json."),
     (ProblemCode.COMPRESSED, 415, "The body must not be compressed: leave Content-Encoding out."),
     (ProblemCode.CUT_OFF, 422, "The body is not complete."),
-    (ProblemCode.MALFORMED, 422, "The body is not JSON, or not the JSON object that was expected."),
+    (ProblemCode.MALFORMED, 422, "The body is no JSON object: JSON in UTF-8, without a byte order mark."),
     (ProblemCode.INVALID, 422, "Some fields are wrong; errors lists all of them."),
     (ProblemCode.QUOTA_MINUTE, 429, "The key's quota of messages a minute is used up."),
     (ProblemCode.QUOTA_DAY, 429, "The key's quota of messages a day is used up."),

@@ -22,6 +22,7 @@ from smsrelay_worker.outcomes.wording import Wording
 from smsrelay_worker.store.outcomes import LEASE, ClaimedOutcome, OutcomeOutbox
 from smsrelay_worker.store.sink_states import SinkState, SinkStates
 
+AT_ONCE = 512  # calls claimed for, of all sinks: each may hold a connection, and a process has 1024 files by default
 _IDLE = 0.5  # seconds between turns while nothing is due
 _BUSY = 0.003  # seconds between turns, so that several results are recorded in one round trip
 _AFTER_FAILURE = 1.0  # seconds, when the store does not answer
@@ -29,6 +30,7 @@ _STATES_EVERY = 1.0  # seconds between looks at what operators and other process
 _SWEEP_EVERY = 60.0  # seconds between looks for what is older than the retention
 _STOP_WITHIN = 16.0  # seconds: a delivery's time-out
 _FAULTY_AGAIN = 600.0  # seconds until an outcome that raised an unexpected exception is tried again
+_UNKNOWN = "the worker's apps file has no such sink"  # whose name may be anything, and is not repeated
 
 log = structlog.get_logger()
 
@@ -44,6 +46,8 @@ class OutcomeDelivery:
         results: Results,
         workers: Mapping[str, SinkWorker],
         wording: Wording,
+        *,
+        at_once: int = AT_ONCE,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._outbox = outbox
@@ -52,14 +56,17 @@ class OutcomeDelivery:
         self._results = results
         self._workers = workers
         self._wording = wording
+        self._at_once = at_once
         self._monotonic = monotonic
         self._wake = threading.Event()
         self._known: Mapping[str, SinkState] = {}
         self._read_at = self._swept_at = float("-inf")
         self._turns = 0
+        self._running = False
 
     def run(self, stopping: threading.Event) -> None:
         """Deliver until ``stopping`` is set; then finish what has begun, and give the other claims back."""
+        self._running = True
         if not self._workers:
             stopping.wait()
         while not stopping.is_set():
@@ -73,8 +80,7 @@ class OutcomeDelivery:
         self._results.record()
         self._look_around()
         self._give_back(everything=False)
-        wanted = [(sink, worker.room()) for sink, worker in self._workers.items() if not self._paused(sink)]
-        wanted = [(sink, room) for sink, room in wanted if room > 0]
+        wanted = self._wanted()
         claimed = self._outbox.claim(wanted, LEASE) if wanted else []
         by_sink: dict[str, list[tuple[ClaimedOutcome, Event]]] = defaultdict(list)
         for one, event in self._with_events(claimed):
@@ -85,15 +91,15 @@ class OutcomeDelivery:
         return len(claimed)
 
     def deliver_now(self, sink: str, patience: float = 30.0) -> str:
-        """Let the loop deliver what is due of one sink, whatever failed before; says how many outcomes were taken."""
+        """Let the loop of this process deliver what is due of one sink, whatever failed before; says how many were taken."""
         worker = self._workers.get(sink)
         if worker is None:
-            return f"{sink}: no such sink"
+            return _UNKNOWN
         worker.reopen()
         taken, failed = self._results.counts(sink)
         self._read_at = float("-inf")
         turns, until = self._turns + 2, self._monotonic() + patience
-        while self._monotonic() < until and not (self._turns >= turns and worker.idle):
+        while self._monotonic() < until and self._running and not (self._turns >= turns and worker.idle):
             self._wake.set()
             time.sleep(5 * _BUSY)
         now_taken, now_failed = self._results.counts(sink)
@@ -103,7 +109,8 @@ class OutcomeDelivery:
         """Deliver an event that tells of no message, and keep what came of it under ``token``; raises ``StoreUnavailable``."""
         worker = self._workers.get(sink)
         if worker is None:
-            return f"{sink}: no such sink"
+            self._states.keep_test(token, _UNKNOWN)
+            return _UNKNOWN
         event = Event.trial(sink.rpartition(".")[0], time.time_ns() // 1_000_000, token)
         [answer] = worker.client.deliver([event])
         log.info("sink tested", sink=sink, status=answer.status)
@@ -132,6 +139,16 @@ class OutcomeDelivery:
             self._swept_at = now
             for sink, count in self._outbox.drop_older().items():
                 log.error("outcomes dropped: their retention is over", sink=sink, count=count)
+
+    def _wanted(self) -> list[tuple[str, int]]:
+        """How many more outcomes each sink may have; beyond the limit of the process, an idle one still gets one."""
+        left, wanted = self._at_once - sum(worker.load for worker in self._workers.values()), []
+        for sink, worker in self._workers.items():
+            room = 0 if self._paused(sink) else min(worker.room(), max(left, int(worker.idle)) * worker.client.batch)
+            if room > 0:
+                left -= -(-room // worker.client.batch)
+                wanted.append((sink, room))
+        return wanted
 
     def _paused(self, sink: str) -> bool:
         state = self._known.get(sink)
@@ -171,6 +188,7 @@ class OutcomeDelivery:
             self._outbox.give_back(held)
 
     def _finish(self) -> None:
+        self._running = False
         until = self._monotonic() + _STOP_WITHIN
         try:
             self._give_back(everything=True)

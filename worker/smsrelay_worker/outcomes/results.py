@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from smsrelay.store.connection import StoreUnavailable
 from smsrelay_worker.outcomes.answer import Verdict
 from smsrelay_worker.outcomes.schedule import RetrySchedule
 from smsrelay_worker.outcomes.sink_worker import Ended
@@ -67,7 +68,12 @@ class Results:
         for one in self._unrecorded:
             by_sink[one.claimed.sink].append(one)
         for sink, ended in by_sink.items():
-            self._record(sink, ended)
+            try:
+                self._record(sink, ended)
+            except StoreUnavailable:
+                raise
+            except Exception:  # their leases run out, and they are delivered again
+                log.exception("outcome results not recorded", sink=sink)
             self._unrecorded = [one for one in self._unrecorded if one.claimed.sink != sink]
 
     def _record(self, sink: str, ended: Sequence[Ended]) -> None:

@@ -73,6 +73,12 @@ class SinkWorker:
         with self._lock:
             return not self._waiting and not self._begun
 
+    @property
+    def load(self) -> int:
+        """How many calls its claims make."""
+        with self._lock:
+            return -(-(len(self._waiting) + self._begun) // self.client.batch)
+
     def room(self) -> int:
         """How many more outcomes may be claimed for this sink now."""
         with self._lock:

@@ -35,13 +35,13 @@ def main(name: str, queues: str, together: bool, events: bool) -> None:
     workers = _selected(queues)
     if together:
         workers = (merged(workers),)
+    logs.set_up()
     with cli_errors():
         settings = WorkerSettings()
     app, scheduling = _wired_app(), with_scheduler(workers)
     os.register_at_fork(after_in_child=gevent.reinit)  # otherwise a child would share its parent's event loop and take its events
     children = [Child(worker.title, _work(app, worker, name, events, worker in scheduling)) for worker in workers]
     supervisor = Supervisor(children, settings.stop_within, app.conf.worker_soft_shutdown_timeout + _EXTRA_TIME)
-    logs.set_up()
     logging.captureWarnings(True)  # so that what Celery warns of is a line of JSON, too
     if supervisor.run() is signal.SIGHUP and not sys.stdout.isatty():  # at a terminal SIGHUP means that it was closed
         exec_python(*sys.orig_argv[1:])  # with the settings, policy and code of now

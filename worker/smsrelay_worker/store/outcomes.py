@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from redis import Redis
 
 from smsrelay.messages.sinks import CELERY, WEBHOOK, sink_name
@@ -20,6 +21,8 @@ from smsrelay_worker.messages.outcome import Outcome
 _ENDS = 100  # outcomes at either end of an outbox, among which the oldest is looked for
 _PER_CALL = 1000  # outcomes in one command
 LEASE = 75.0  # seconds of a claim: of 32 claims of one sink, 8 at once, of 15 s each, the last ends after 60
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +130,20 @@ class OutcomeOutbox:
 def _claimed(sink: str, answer: Sequence[Any]) -> Iterator[ClaimedOutcome]:
     until, *pairs = answer
     for wire, tries in zip(pairs[::2], pairs[1::2], strict=True):
-        yield ClaimedOutcome(sink, Outcome.decode(wire), int(tries), int(until))
+        outcome = _decoded(wire)
+        if outcome is None:  # a newer version's, perhaps: it is left to that one, or to the retention
+            log.error("outcome not readable", sink=sink)
+        else:
+            yield ClaimedOutcome(sink, outcome, int(tries), int(until))
 
 
 def _waiting(count: int, first: Sequence[str], last: Sequence[str]) -> Waiting:
-    return Waiting(count, min((Outcome.decode(wire).at for wire in (*first, *last)), default=None))
+    known = filter(None, map(_decoded, (*first, *last)))
+    return Waiting(count, min((outcome.at for outcome in known), default=None))
+
+
+def _decoded(wire: str) -> Outcome | None:
+    try:
+        return Outcome.decode(wire)
+    except (ValueError, KeyError):
+        return None

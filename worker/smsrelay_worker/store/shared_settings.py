@@ -1,6 +1,6 @@
 """SharedSettings: the settings that all workers must share, as each worker reports them, and where living workers differ.
 
-No secret is among them. ``smsrelay_worker.shared_settings`` takes them from a process's settings.
+No key is among them, only names of keys. ``smsrelay_worker.shared_settings`` takes them from a process's settings.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,6 +16,8 @@ _SHOWN_AS = {
     "policy": "the policy (SMSRELAY_POLICY)",
     "templates": "the templates (SMSRELAY_TEMPLATES)",
     "apps": "the apps file (SMSRELAY_APPS)",
+    "number_keys": "SMSRELAY_NUMBER_KEYS (as names)",
+    "callback_keys": "SMSRELAY_CALLBACK_KEYS (as names)",
 }
 
 
@@ -31,6 +33,8 @@ class SharedSettings:
     policy: str
     templates: str
     apps: str
+    number_keys: str
+    callback_keys: str
 
     @classmethod
     def decode(cls, reported: Mapping[str, Any] | None) -> Self | None:

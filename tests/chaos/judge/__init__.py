@@ -1,0 +1,1 @@
+"""The judge of a run: the evidence about each message, the conditions, and how the run ended."""

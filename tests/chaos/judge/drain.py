@@ -1,0 +1,72 @@
+"""Waits after the last fault until all work is done, without intervening.
+
+Takes a stage; returns how long it took until every message was final, and until nothing was queued or in progress, or else what
+is left at the deadline. Reports that the simulator has yet to deliver count as left.
+"""
+
+import time
+from dataclasses import dataclass
+
+from redis import Redis
+
+from smsrelay.contract.lanes import Lane
+from smsrelay.contract.state import State
+from smsrelay.store import keys
+from tests.chaos.stage.stage import Stage
+
+_POLL = 1.0
+_FINAL = {state.value for state in State if state.final}
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """Seconds after the last fault; None: not before the deadline. ``left`` describes what remained then."""
+
+    final_after: float | None
+    empty_after: float | None
+    left: tuple[str, ...]
+
+
+def drain(stage: Stage, deadline: float) -> Drained:
+    """Wait until nothing is left, at most ``deadline`` seconds."""
+    started, final_after = time.monotonic(), None
+    while True:
+        elapsed = time.monotonic() - started
+        waiting = _not_final(stage)
+        reports = stage.simulator.stats().reports_pending
+        left = [f"{waiting} messages are not final"] if waiting else []
+        left += [f"{reports} reports are due"] if reports else []
+        final_after = None if left else final_after or elapsed
+        left += _leftovers(stage)
+        if not left:
+            return Drained(final_after, elapsed, ())
+        if elapsed > deadline:
+            return Drained(final_after, None, tuple(left))
+        time.sleep(_POLL)
+
+
+def _not_final(stage: Stage) -> int:
+    with stage.redis() as redis:
+        return sum(state not in _FINAL for state in _states(redis))
+
+
+def _states(redis: Redis) -> list[str]:
+    names = list(redis.scan_iter(match=f"{keys.message('')}*", count=1000))
+    with redis.pipeline(transaction=False) as pipeline:
+        for name in names:
+            pipeline.hget(name, "state")
+        return list(pipeline.execute())
+
+
+def _leftovers(stage: Stage) -> list[str]:
+    with stage.redis() as redis:
+        counts = {
+            "tasks at the broker or in somebody's hands": stage.queued(),
+            "entries in the agenda": int(redis.zcard(keys.AGENDA)),
+            "reports not applied": int(redis.hlen(keys.REPORTS)),
+            "messages in the outbox": sum(int(redis.zcard(keys.outbox(lane))) for lane in Lane),
+            "reports on disks of receivers": stage.spooled(),
+            "outcomes not told": sum(int(redis.zcard(name)) for name in redis.scan_iter(match=keys.outcomes("*"), count=1000)),
+            "tasks of apps not done": stage.sinks.waiting(),
+        }
+    return [f"{count} {what}" for what, count in counts.items() if count]
