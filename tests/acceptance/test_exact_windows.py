@@ -28,8 +28,8 @@ from tests.support.sluice import Gate, Sluice, script, sluice
 from tests.support.waiting import eventually
 
 _UNACKED = "unacked_index"
-_STORE = script("smsrelay_worker.store", "apply.lua")
-_APPLIED = b"*2\r\n"  # what it answers; not that it is unknown, as at its first use
+_STORE = script("smsrelay.store", "apply.lua")
+_APPLIED = b"*3\r\n"  # what it answers; not that it is unknown, as at its first use
 
 Judge = Callable[[], None]
 Strike = Callable[[RelayProcess], Judge]
@@ -51,7 +51,7 @@ def taken_before_claim(relay: RelayProcess) -> Judge:
     to = a_recipient()
     with frozen(relay, FIRST):
         message_id = relay.send(to)
-        with _killed_at(relay, Gate((script("smsrelay_worker.store", "claim.lua"), message_id.encode()))):
+        with _killed_at(relay, Gate((script("smsrelay.store", "claim.lua"), message_id.encode()))):
             assert relay.redis.zscore(keys.outbox(Lane.OTP), message_id) is not None
     return lambda: each_arrived_once(relay, {message_id: to}, BACK)
 

@@ -6,6 +6,7 @@ that cannot be read or has failed too often, is kept for a person.
 """
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -107,7 +108,8 @@ class Tasks:
         with self._requeued_without_store():
             sink, token = call.kwargs.get("sink"), call.kwargs.get("test")
             others = set(call.kwargs) - {"sink", "test"}
-            if call.args or others or not isinstance(sink, str) or not isinstance(token, str | None):
+            known = token is None or (isinstance(token, str) and re.fullmatch(r"[0-9a-f]{16}", token))
+            if call.args or others or not isinstance(sink, str) or not known:
                 return self._keep_call(OUTCOME, "needs sink: the name of a sink", call)
             delivery = self.relay.outcome_delivery
             return delivery.deliver_now(sink) if token is None else delivery.test(sink, token)

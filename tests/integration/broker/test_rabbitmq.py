@@ -1,5 +1,6 @@
 """Publishing to a real RabbitMQ: what a returned call promises, and every way in which RabbitMQ can fail to take a task."""
 
+import asyncio
 import threading
 from collections.abc import Iterator
 
@@ -7,6 +8,7 @@ import pytest
 from amqp import Connection, Message
 from amqp.exceptions import NotFound
 
+from smsrelay.broker.async_publisher import AsyncPublisher
 from smsrelay.broker.publisher import BrokerUnavailable, Publisher
 from smsrelay.broker.queues import QUEUES
 from smsrelay.broker.task_message import ATTEMPT, TaskMessage
@@ -137,6 +139,24 @@ def test_a_task_that_comes_back_again_and_again_is_kept(rabbitmq: RabbitMQ, publ
         for _ in range(RETURNS):
             eventually(lambda: returned(channel))
         eventually(lambda: channel.basic_get(STATUS_QUEUE, no_ack=True))
+
+
+def test_an_event_loop_publishes_and_is_told_what_did_not_arrive(rabbitmq: RabbitMQ) -> None:
+    async def play(publisher: AsyncPublisher) -> None:
+        until = asyncio.get_running_loop().time() + 10
+        await publisher.publish_many([a_task(OTP), a_task(NOTICE)], until)  # declares the queues, which takes RabbitMQ a moment
+        await asyncio.gather(*(publisher.publish_many([a_task(OTP), a_task(NOTICE)], until) for _ in range(10)))
+        with rabbitmq.connection() as connection:
+            connection.channel().queue_delete(OTP)
+        with pytest.raises(BrokerUnavailable):
+            await publisher.publish_many([a_task(OTP)], until)
+        await publisher.publish_many([a_task(NOTICE)], until)
+        await publisher.close()
+
+    with Publisher(rabbitmq.url) as publisher:
+        asyncio.run(play(AsyncPublisher(publisher)))
+    with Publisher(rabbitmq.url) as publisher:
+        assert publisher.queue_length(NOTICE) == 12
 
 
 def test_counting_a_queue_that_is_not_there_declares_it(rabbitmq: RabbitMQ, publisher: Publisher) -> None:

@@ -188,8 +188,9 @@ def test_a_test_leaves_outbox_and_state_alone(rigged: Callable[..., Rig], receiv
 
 def test_an_unknown_sink_is_said_to_be_one(rigged: Callable[..., Rig]) -> None:
     rig = rigged({})
-    assert rig.delivery.deliver_now("nobody.webhook") == "nobody.webhook: no such sink"
-    assert rig.delivery.test("nobody.webhook", "0a1b") == "nobody.webhook: no such sink"
+    assert rig.delivery.deliver_now("13912345678") == "the worker's apps file has no such sink"
+    assert rig.delivery.test("13912345678", "0a1b") == "the worker's apps file has no such sink"
+    assert rig.states.test_result("0a1b") == "the worker's apps file has no such sink"
 
 
 def test_an_outcome_whose_message_is_gone_is_dropped(rigged: Callable[..., Rig], receiver: WebhookReceiver) -> None:

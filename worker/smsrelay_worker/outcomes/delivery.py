@@ -30,6 +30,7 @@ _STATES_EVERY = 1.0  # seconds between looks at what operators and other process
 _SWEEP_EVERY = 60.0  # seconds between looks for what is older than the retention
 _STOP_WITHIN = 16.0  # seconds: a delivery's time-out
 _FAULTY_AGAIN = 600.0  # seconds until an outcome that raised an unexpected exception is tried again
+_UNKNOWN = "the worker's apps file has no such sink"  # whose name may be anything, and is not repeated
 
 log = structlog.get_logger()
 
@@ -61,10 +62,11 @@ class OutcomeDelivery:
         self._known: Mapping[str, SinkState] = {}
         self._read_at = self._swept_at = float("-inf")
         self._turns = 0
-        self._finished = False
+        self._running = False
 
     def run(self, stopping: threading.Event) -> None:
         """Deliver until ``stopping`` is set; then finish what has begun, and give the other claims back."""
+        self._running = True
         if not self._workers:
             stopping.wait()
         while not stopping.is_set():
@@ -89,15 +91,15 @@ class OutcomeDelivery:
         return len(claimed)
 
     def deliver_now(self, sink: str, patience: float = 30.0) -> str:
-        """Let the loop deliver what is due of one sink, whatever failed before; says how many outcomes were taken."""
+        """Let the loop of this process deliver what is due of one sink, whatever failed before; says how many were taken."""
         worker = self._workers.get(sink)
         if worker is None:
-            return f"{sink}: no such sink"
+            return _UNKNOWN
         worker.reopen()
         taken, failed = self._results.counts(sink)
         self._read_at = float("-inf")
         turns, until = self._turns + 2, self._monotonic() + patience
-        while self._monotonic() < until and not (self._finished or (self._turns >= turns and worker.idle)):
+        while self._monotonic() < until and self._running and not (self._turns >= turns and worker.idle):
             self._wake.set()
             time.sleep(5 * _BUSY)
         now_taken, now_failed = self._results.counts(sink)
@@ -105,14 +107,15 @@ class OutcomeDelivery:
 
     def test(self, sink: str, token: str) -> str:
         """Deliver an event that tells of no message, and keep what came of it under ``token``; raises ``StoreUnavailable``."""
-        worker, status = self._workers.get(sink), "no such sink"
-        if worker is not None:
-            event = Event.trial(sink.rpartition(".")[0], time.time_ns() // 1_000_000, token)
-            [answer] = worker.client.deliver([event])
-            status = answer.status
-        log.info("sink tested", sink=sink, status=status)
-        self._states.keep_test(token, status)
-        return f"{sink}: {status}"
+        worker = self._workers.get(sink)
+        if worker is None:
+            self._states.keep_test(token, _UNKNOWN)
+            return _UNKNOWN
+        event = Event.trial(sink.rpartition(".")[0], time.time_ns() // 1_000_000, token)
+        [answer] = worker.client.deliver([event])
+        log.info("sink tested", sink=sink, status=answer.status)
+        self._states.keep_test(token, answer.status)
+        return f"{sink}: {answer.status}"
 
     def _turn_and_pause(self) -> float:
         """One turn; returns the seconds until the next."""
@@ -185,7 +188,7 @@ class OutcomeDelivery:
             self._outbox.give_back(held)
 
     def _finish(self) -> None:
-        self._finished = True
+        self._running = False
         until = self._monotonic() + _STOP_WITHIN
         try:
             self._give_back(everything=True)
