@@ -29,8 +29,8 @@ from tests.support.simulator_client import JsonScript, Simulator
 from tests.support.simulator_process import running_simulator
 from tests.support.waiting import eventually
 
-NUMBER_KEY = "a key of numbers, with 24+ characters"
-OLD, NEW = "an old key of callbacks, 24+", "a new key of callbacks, 24+"
+NUMBER_KEY = "a key that numbers are hashed with"
+OLD, NEW = "an old key that signs callbacks", "a new key that signs callbacks"
 PATIENT = "0.3,0.5,0.5,0.5,0.5,1,1,1,1,2,2,2,4,4,8,8"  # seconds between tries of a callback: a restart takes a while
 AN_APP = """
 from smsrelay import Enqueuer, ProducerSettings, SendJob

@@ -37,9 +37,13 @@ def test_a_job_written_by_hand_is_delivered(relay: RelayProcess, broker: Connect
 def test_a_job_with_nothing_spelled_in_another_language_is_delivered(
     relay: RelayProcess, broker: Connection, nothing: Any
 ) -> None:
-    job = _job() | {"params": nothing, "tags": nothing, "not_before": None}
-    _publish(broker, [[job], nothing, nothing])
-    _delivered_once(relay, job | {"params": []})
+    by_protocol_2, by_protocol_1 = (_job() | {"params": nothing, "tags": nothing, "not_before": None} for _ in range(2))
+    _publish(broker, [[by_protocol_2], nothing, nothing])
+    named = {"task": "sms.send", "id": str(uuid.uuid4())}
+    with broker.Producer(serializer="json") as producer:
+        producer.publish(named | {"args": [by_protocol_1], "kwargs": nothing}, routing_key="sms.otp")
+    for job in (by_protocol_2, by_protocol_1):
+        _delivered_once(relay, job | {"params": []})
 
 
 def test_the_same_foreign_job_twice_sends_once(relay: RelayProcess, broker: Connection) -> None:
@@ -141,12 +145,19 @@ def test_a_job_whose_envelope_would_stop_celery_is_delivered_and_the_worker_live
     assert _workers(relay) == workers, "the worker did not live through it"
 
 
-@pytest.mark.parametrize("changed", [{"content-type": "\ud800"}, {"content-type": "application/x-python-serialize"}])
+@pytest.mark.parametrize(
+    ("changed", "properties"),
+    [
+        ({"content-type": "\ud800"}, {}),
+        ({"content-type": "application/x-python-serialize"}, {}),
+        ({}, {"body_encoding": "Base64"}),
+    ],
+)
 def test_an_item_that_raises_on_its_way_to_a_task_is_kept_and_the_worker_lives(
-    relay: RelayProcess, changed: dict[str, Any]
+    relay: RelayProcess, changed: dict[str, Any], properties: dict[str, Any]
 ) -> None:
     workers, before = _workers(relay), relay.redis.llen(keys.UNDECODABLE)
-    item = json.loads(_item([[_job()], {}, {}], {}, {})) | changed
+    item = json.loads(_item([[_job()], {}, {}], {}, properties)) | changed
     relay.redis.lpush("sms.otp", json.dumps(item))
     eventually(lambda: relay.redis.llen(keys.UNDECODABLE) == before + 1, "it is kept")
     assert _workers(relay) == workers, "the worker did not live through it"

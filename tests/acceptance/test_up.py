@@ -63,7 +63,7 @@ def test_up_prints_its_urls_sends_and_stops_cleanly_at_ctrl_c(up: Up) -> None:
     _answer(urls["simulator"], 200)
     _answer(urls["Flower"], 401)
     _delivered(up.environment)
-    assert len(processes_of(up.desk)) == 11  # up, supervisord and its five parts, one of which has a process for each queue
+    assert len(processes_of(up.desk)) == 12  # up, supervisord and its five parts, one of which has a process for each queue
     assert all(pids(up.desk, f"[{queue}]") for queue in QUEUES)
 
     os.killpg(up.process.pid, signal.SIGINT)

@@ -48,7 +48,7 @@ class Outbox:
 
     def __init__(self, redis: Redis, number_keys: KeyRing) -> None:
         self._redis = redis
-        self._keys = number_keys
+        self._newest_key, self._older_keys = number_keys.newest, number_keys.older
         self._record = Script(redis, __name__, "outbox.lua")
         self._clock = StoreClock(redis)
 
@@ -103,8 +103,10 @@ class Outbox:
 
     def _fingerprints(self, message: Message) -> _Fingerprints:
         """The second and further ones recognise a record that was made with an older key."""
-        newest = message.fingerprint(self._keys.newest)
-        return (newest, *(message.fingerprint(key) for key in self._keys.older)) if newest else ("",)
+        newest = message.fingerprint(self._newest_key)
+        if not (newest and self._older_keys):
+            return (newest,)
+        return (newest, *(message.fingerprint(key) for key in self._older_keys))
 
     def _row(self, message: Message, fingerprints: _Fingerprints) -> tuple[str | int | _Fingerprints, ...]:
         row = (
@@ -116,7 +118,7 @@ class Outbox:
             message.lane,
             message.template,
             "" if message.app == DEFAULT_APP else message.app,
-            message.recipient_hash(self._keys.newest),
+            message.recipient_hash(self._newest_key),
             message.reference or "",
         )
         return (*row, *_further_fields(message)) if message.tags or message.test else row

@@ -152,6 +152,7 @@ def test_a_batch_has_a_result_for_each_job_in_their_order(api: Api, key: str) ->
     results = answer.json()["results"]
     assert [one["status"] for one in results] == [202, 200, 409, 422, 422, 403]
     assert [one["message"]["reference"] for one in results[:2]] == ["new", "known"]
+    assert results[1]["message"] == api.post(PATH, key, known).json()
     codes = [one["problem"]["code"] for one in results[2:]]
     assert codes == ["reference_taken", "invalid", "invalid", "other_app"]
 
@@ -167,6 +168,12 @@ def test_a_batch_of_five_hundred_is_taken_and_one_more_is_not(api: Api, key: str
 @pytest.mark.parametrize("body", [{}, {"messages": []}, {"messages": {}}, {"messages": [{}], "more": 1}, {"messages": None}])
 def test_a_batch_of_nothing_is_refused(api: Api, key: str, body: object) -> None:
     assert api.post(f"{PATH}/batch", key, body).json()["code"] == "invalid"
+
+
+def test_a_message_of_a_batch_without_a_reference_says_so(api: Api, key: str) -> None:
+    [result] = api.post(f"{PATH}/batch", key, {"messages": [a_job()]}).json()["results"]
+    assert (result["status"], result["message"]["reference"]) == (202, None)
+    assert set(result) == {"status", "message"}
 
 
 def test_the_same_job_twice_in_a_batch_is_one_message(api: Api, key: str) -> None:

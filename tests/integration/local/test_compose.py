@@ -5,14 +5,17 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
 from redis import Redis
 
-from smsrelay.settings import SettingsError
+from smsrelay.contract.key_ring import KeyRing
+from smsrelay.receiver.settings import ReceiverSettings
+from smsrelay.settings import PREFIX, ProducerSettings, SettingsError
 from smsrelay_worker.local.local_relay import LocalRelay, Ports
 from smsrelay_worker.settings import WorkerSettings
 from tests.support.compose_file import COMPOSE, ROOT, raw, services
@@ -147,6 +150,22 @@ def test_a_part_gets_only_the_keys_it_uses(filled_in: Path) -> None:
         "api": {"SMSRELAY_NUMBER_KEYS"},
         "flower": {"SMSRELAY_FLOWER_AUTH"},
     }
+
+
+def test_the_env_file_of_an_earlier_version_still_serves_every_part(filled_in: Path, own_environment: None) -> None:
+    lines = [line for line in filled_in.read_text("utf-8").splitlines() if "_KEYS=" not in line]
+    filled_in.write_text("\n".join([*lines, "SMSRELAY_SECRET=an old one of 1 key", ""]), "utf-8")
+    named = services(filled_in)
+    secret = KeyRing(b"an old one of 1 key")
+    assert ReceiverSettings(_env_file=None, **_fields(named["receiver"].environment)).callback_keys == secret
+    assert ProducerSettings(_env_file=None, **_fields(named["api"].environment)).number_keys == secret
+    worker = WorkerSettings(_env_file=None, **_fields(named["worker"].environment))
+    assert worker.number_keys == worker.callback_keys == secret
+    assert not named["flower"].environment.get("SMSRELAY_SECRET")
+
+
+def _fields(environment: Mapping[str, str]) -> dict[str, Any]:
+    return {name.removeprefix(PREFIX).lower(): value for name, value in environment.items() if name.startswith(PREFIX) and value}
 
 
 def test_the_image_runs_as_nobody_special_and_holds_no_tests() -> None:

@@ -55,6 +55,7 @@ INVALID = {
     "a body that is no base64": (envelope(body="abc"), "not what its encoding says"),
     "a body that is no text": (envelope(body={"to": "13800138000"}), "body or its content type"),
     "an encoding nobody knows": (with_properties(body_encoding="rot13"), "unknown encoding"),
+    "an encoding in a spelling that kombu does not know": (with_properties(body_encoding="Base64"), "unknown encoding"),
     "an encoding that is none": (with_properties(body_encoding=[]), "unknown encoding"),
     "headers that are nested beyond reason": (envelope(headers={"x": nested(900)}), "nested too deep"),
     "properties that are nested beyond reason": (with_properties(x=nested(70)), "nested too deep"),
@@ -114,9 +115,20 @@ JSON = st.recursive(
 )
 
 
-@given(headers=JSON, changed=st.dictionaries(st.sampled_from(sorted(envelope()["properties"])), JSON), body=JSON)
-def test_kombu_can_read_the_result_for_any_item(headers: Any, changed: dict[str, Any], body: Any) -> None:
-    item = json.dumps(with_properties(**changed) | {"headers": headers, "body": body}).encode()
+ENCODINGS = (
+    st.sampled_from(["base64", "Base64", "BASE64", "base64 ", "utf-8", "UTF-8", "utf8", "UTF8", "", "binary", "ascii"]) | JSON
+)
+BODIES = JSON | st.sampled_from([envelope()["body"], "[[], {}, {}]"])
+
+
+@given(
+    headers=st.just(envelope()["headers"]) | JSON,
+    changed=st.dictionaries(st.sampled_from(sorted(envelope()["properties"].keys() - {"body_encoding"})), JSON),
+    encoding=ENCODINGS,
+    body=BODIES,
+)
+def test_kombu_can_read_the_result_for_any_item(headers: Any, changed: dict[str, Any], encoding: Any, body: Any) -> None:
+    item = json.dumps(with_properties(**changed, body_encoding=encoding) | {"headers": headers, "body": body}).encode()
     read = json.loads(readable_item(item, QUEUE))
     message = Message(read, channel=_Codecs())
     assert message.delivery_info["routing_key"] == QUEUE

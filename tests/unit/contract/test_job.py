@@ -404,13 +404,13 @@ def test_nothing_in_a_list_or_an_object_is_nothing_in_any_languages_spelling(nam
     assert SendJob.decode(WIRE | {name: written}) == SendJob.decode(WIRE)
 
 
-@given(st.dictionaries(st.sampled_from(FIELDS), st.sampled_from([None, [], {}, [[]], [None], {"0": []}, 0, False, ""])))
-def test_schema_and_door_agree_on_what_is_absent(fields: dict[str, Any]) -> None:
+@given(st.dictionaries(st.sampled_from(FIELDS), st.sampled_from([None, [], {}, [[]], [None], {"0": []}, 0, False])))
+def test_the_schema_and_the_contract_agree_on_what_is_absent(fields: dict[str, Any]) -> None:
     wire = WIRE | fields
     try:
         SendJob.decode(wire)
     except Rejection:
-        assert not SCHEMA.is_valid(wire) or fields.get("to") == ""  # what a number is only the door knows
+        assert not SCHEMA.is_valid(wire)
     else:
         SCHEMA.validate(wire)
 

@@ -50,7 +50,7 @@ class Refused(Exception):
         """It as an answer."""
         # Of a body that is too long, the rest is not read to find the next request.
         close = [(b"connection", b"close")] if self.code is ProblemCode.TOO_LARGE else []
-        body = self.problem.model_dump_json(exclude_defaults=not self.errors).encode()
+        body = self.problem.model_dump_json(exclude_defaults=True).encode()
         return Answer(self.code.status, body, (_PROBLEM, *close, *self.headers))
 
 

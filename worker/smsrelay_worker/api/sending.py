@@ -57,7 +57,7 @@ class Sending:
         jobs = [self._job_or_refusal(one, key) for one in wanted]
         await self.gate.count(key, sum(isinstance(job, SendJob) for job in jobs))
         results = await asyncio.gather(*(self._item(job, key) for job in jobs))
-        return Answer(200, BatchResult(results=tuple(results)).model_dump_json(exclude_none=True).encode())
+        return Answer(200, BatchResult(results=tuple(results)).model_dump_json(exclude_defaults=True).encode())
 
     def _job_or_refusal(self, fields: object, key: ApiKey) -> SendJob | Refused:
         try:

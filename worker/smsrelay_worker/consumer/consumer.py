@@ -187,4 +187,7 @@ def _reason_to_keep(message: Any) -> str | None:
         payload = message.payload
     except (KombuError, ValueError, LookupError):  # the latter two: an unknown content type or encoding
         return "undecodable body"
-    return why_invalid(headers, payload)
+    reason = why_invalid(headers, payload)
+    if reason is None and isinstance(payload, dict) and not payload.get("kwargs"):
+        payload["kwargs"] = {}  # of protocol 1, where Celery takes neither null nor []
+    return reason

@@ -13,7 +13,6 @@ from typing import Any
 from kombu.utils.json import dumps, loads
 
 WRAPPED = "smsrelay-wrapped"  # header that marks a wrapped item
-_ENCODINGS = {None, "utf-8", "base64"}
 _UNREADABLE = (
     ValueError,
     TypeError,
@@ -84,11 +83,11 @@ def _fault_of_body(envelope: dict[str, Any], encoding: Any) -> str | None:
     if not all(isinstance(envelope.get(name), str | None) for name in _TEXTS):
         return "body or its content type is not a text"
     body = envelope.get("body") or ""
-    known = encoding.lower() if isinstance(encoding, str) else encoding
-    if not isinstance(known, str | None) or known not in _ENCODINGS:
+    is_base64 = encoding == "base64"  # kombu knows this spelling only, but UTF-8 in any
+    if not (is_base64 or encoding is None or (isinstance(encoding, str) and encoding.lower() == "utf-8")):
         return "unknown encoding of the body"
     try:
-        base64.b64decode(body) if known == "base64" else body.encode()
+        base64.b64decode(body) if is_base64 else body.encode()
     except ValueError:
         return "the body is not what its encoding says"
     return None
