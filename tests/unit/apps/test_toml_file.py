@@ -233,6 +233,12 @@ def test_a_file_that_is_not_toml_is_refused(tmp_path: Path) -> None:
         load_apps(tmp_path / "nothing.toml")
 
 
+@pytest.mark.parametrize("value", ["9" * 5000, "[" * 5000])
+def test_a_value_that_the_parser_itself_gives_up_on_is_refused_in_words(value: str) -> None:
+    [problem] = problems(f"[shop]\nquota = {value}")
+    assert problem == "not TOML that can be read: a number is too long, or its tables are nested too deeply"
+
+
 @pytest.mark.parametrize("table", [webhook, celery])
 @pytest.mark.parametrize("field", ["url", "secrets", "events", "queue", "broker", "private", "retries", f"whsec_{'A' * 32}"])
 def test_no_error_shows_a_secret_wherever_it_stands(table: Callable[..., str], field: str) -> None:

@@ -39,6 +39,8 @@ def parse_apps(source: str, file: str) -> Apps:
         document = tomllib.loads(source)
     except tomllib.TOMLDecodeError as error:
         raise AppsError(file, [f"not TOML: {error}"]) from None
+    except (ValueError, RecursionError):  # of the parser, for a number of thousands of digits and for deep nesting
+        raise AppsError(file, ["not TOML that can be read: a number is too long, or its tables are nested too deeply"]) from None
     apps: dict[str, App] = {}
     problems: list[str] = []
     for number, (name, table) in enumerate(document.items(), 1):
