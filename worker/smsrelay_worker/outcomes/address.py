@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_GLOBAL = ipaddress.ip_network("2000::/3")  # the only part of IPv6 from which public addresses are given
 
 
 class PrivateAddress(OSError):
@@ -19,8 +20,9 @@ def is_public(address: str) -> bool:
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
         inner = _embedded(ip)
-        if inner is not None:
-            ip = inner
+        if inner is None and ip not in _GLOBAL:  # site-local, for example, which the library calls global
+            return False
+        ip = inner or ip
     return ip.is_global and not ip.is_multicast
 
 
