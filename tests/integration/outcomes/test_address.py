@@ -39,12 +39,12 @@ os._exit(0)
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "0x7f.1", "2130706433"])
 def test_a_private_address_is_refused_however_it_is_spelled(host: str) -> None:
     with pytest.raises(OSError, match=r"no public address|Name|not known"):
-        connect(host, 9, lambda: 1.0, threading.Lock(), private=False)
+        connect(host, 9, lambda: 1.0, threading.Semaphore(), private=False)
 
 
 def test_a_private_address_is_connected_to_where_the_file_says_so() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        connect("localhost", server.getsockname()[1], lambda: 1.0, threading.Lock(), private=True).close()
+        connect("localhost", server.getsockname()[1], lambda: 1.0, threading.Semaphore(), private=True).close()
 
 
 def test_hosts_whose_name_servers_are_silent_leave_threads_for_every_other() -> None:

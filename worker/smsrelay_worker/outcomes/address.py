@@ -6,7 +6,7 @@ The check is of the very address that is then connected to, so that a name whose
 import ipaddress
 import socket
 from collections.abc import Callable
-from threading import Lock
+from threading import Semaphore
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _GLOBAL = ipaddress.ip_network("2000::/3")  # the only part of IPv6 from which public addresses are given
@@ -27,18 +27,19 @@ def is_public(address: str) -> bool:
     return ip.is_global and not ip.is_multicast
 
 
-def connect(host: str, port: int, timeout: Callable[[], float], turn: Lock, *, private: bool) -> socket.socket:
+def connect(host: str, port: int, timeout: Callable[[], float], lookups: Semaphore, *, private: bool) -> socket.socket:
     """A connection to the first address of the host that takes one; ``timeout`` gives the seconds left.
 
-    ``turn`` is held while the name is looked up. Greenlets share ten threads for that; so a host whose name servers are silent
-    holds one. Raises ``PrivateAddress`` when the host has no address that may be used, and ``OSError`` when none can be reached.
+    ``lookups`` bounds how many of the host's look-ups are under way. All greenlets share ten threads for them, and name servers
+    that are silent hold a thread for as long as the system waits. Raises ``PrivateAddress`` when the host has no address that
+    may be used, and ``OSError`` when none can be reached.
     """
-    if not turn.acquire(timeout=timeout()):
-        raise TimeoutError("another lookup of the host has not ended")
+    if not lookups.acquire(timeout=timeout()):
+        raise TimeoutError("earlier look-ups of the host have not ended")
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     finally:
-        turn.release()
+        lookups.release()
     failure: OSError = PrivateAddress("the host has no public address")
     for family, kind, protocol, _, address in found:
         if not private and not is_public(str(address[0])):
