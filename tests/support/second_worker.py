@@ -17,7 +17,7 @@ from tests.support.waiting import eventually
 
 FIRST, SECOND = "--name worker ", "--name worker2 "
 BACK = 90.0  # seconds until everything has ended well, on a machine that may stand still for many of them
-PROCESSES = 4  # of a worker, beside their parent
+PROCESSES = 5  # of a worker, beside their parent
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from smsrelay.store.records import Records
 from smsrelay_worker.messages.outcome import Outcome
 from smsrelay_worker.outcomes import schedule
 from smsrelay_worker.outcomes.answer import Answer, Verdict, failed
-from smsrelay_worker.outcomes.delivery import AT_ONCE, OutcomeDelivery
+from smsrelay_worker.outcomes.delivery import OutcomeDelivery
 from smsrelay_worker.outcomes.event import Event
 from smsrelay_worker.outcomes.results import Results
 from smsrelay_worker.outcomes.sink_worker import Client, SinkWorker
@@ -86,11 +86,11 @@ def receiver() -> Iterator[WebhookReceiver]:
 
 @pytest.fixture
 def rigged(redis: Redis) -> Callable[..., Rig]:
-    def rig(clients: Mapping[str, Client], at_once: int = AT_ONCE) -> Rig:
+    def rig(clients: Mapping[str, Client], **options: Any) -> Rig:
         outbox, states = OutcomeOutbox(redis, RETENTION), SinkStates(redis)
         workers = {sink: SinkWorker(client, schedule.WEBHOOK) for sink, client in clients.items()}
         results = Results(outbox, states, lambda sink: workers[sink].schedule, lambda: 0.5)
-        loop = OutcomeDelivery(outbox, Records(redis, RETENTION), states, results, workers, Wording(POLICY), at_once=at_once)
+        loop = OutcomeDelivery(outbox, Records(redis, RETENTION), states, results, workers, Wording(POLICY), **options)
         return Rig(loop, outbox, states, redis)
 
     return rig
@@ -243,6 +243,17 @@ def test_without_sinks_the_loop_asks_the_store_nothing(rigged: Callable[..., Rig
         threading.Event().wait(0.3)
         after = rig.redis.info("commandstats")
     assert {name for name in after if after[name] != before.get(name)} <= {"cmdstat_info"}
+
+
+def test_what_was_left_for_an_app_of_no_file_is_dropped_with_the_retention_also_without_sinks(
+    rigged: Callable[..., Rig],
+) -> None:
+    rig = rigged({}, sweep_every=0.05)
+    rig.redis.hset(keys.SINKS, "shop", "{}")
+    rig.outcomes(3)
+    rig.redis.zadd(keys.outcomes(SHOP), dict.fromkeys(rig.redis.zrange(keys.outcomes(SHOP), 0, 1), 1))
+    with rig.running():
+        eventually(lambda: rig.waiting() == 1, "only the recent one waits")
 
 
 def test_of_a_batch_that_fails_nothing_is_lost(rigged: Callable[..., Rig]) -> None:

@@ -165,6 +165,8 @@ def test_a_secret_of_an_allowed_length_becomes_its_bytes(length: int) -> None:
         "https://[fd00::1]/sms",
         "https://169.254.169.254/latest/meta-data",
         "https://localhost/sms",
+        "https://shop..example/sms",
+        f"https://{'a' * 64}.example/sms",
     ],
 )
 def test_a_url_is_https_and_leads_outside(url: str) -> None:
@@ -231,6 +233,20 @@ def test_a_file_that_is_not_toml_is_refused(tmp_path: Path) -> None:
         load_apps(file)
     with pytest.raises(AppsError, match="cannot be read: No such file"):
         load_apps(tmp_path / "nothing.toml")
+
+
+@pytest.mark.parametrize("again", [f"[shop.{'A' * 32}]\n" * 2, f"x = {{{'A' * 32} = 1, {'A' * 32} = 2}}"])
+def test_what_the_parser_says_quotes_no_key_that_may_be_a_secret(again: str) -> None:
+    [problem] = problems(again)
+    assert problem.startswith("not TOML: ")
+    assert "(a key)" in problem
+    assert "AAA" not in problem
+
+
+@pytest.mark.parametrize("value", ["9" * 5000, "[" * 5000])
+def test_a_value_that_the_parser_itself_gives_up_on_is_refused_in_words(value: str) -> None:
+    [problem] = problems(f"[shop]\nquota = {value}")
+    assert problem == "not TOML that can be read: a number is too long, or its tables are nested too deeply"
 
 
 @pytest.mark.parametrize("table", [webhook, celery])

@@ -35,6 +35,10 @@ def test_an_address_of_the_internet_is_public(address: str) -> None:
         "64:ff9b::7f00:1",
         "2002:7f00:1::",
         "2001:db8::1",
+        "fec0::1",
+        "::127.0.0.1",
+        "::ffff:0:127.0.0.1",
+        "64:ff9b:1::7f00:1",
     ],
 )
 def test_an_address_of_a_private_network_is_not(address: str) -> None:

@@ -41,12 +41,17 @@ def test_a_sink_that_asks_for_a_pause_gets_it() -> None:
     assert after(Answer(Verdict.SLOW_DOWN, "503")).room(0.5) == 0
 
 
+def test_a_pause_that_a_sink_asks_for_outlasts_what_it_took_side_by_side() -> None:
+    pace = after(TAKEN, Answer(Verdict.SLOW_DOWN, "429", 30.0), TAKEN)
+    assert (pace.room(29.9), pace.room(30.0)) == (0, FULL)
+
+
 def test_a_sink_that_wants_no_more_gets_no_more() -> None:
     assert after(GONE).room(59.0) == 0
 
 
 def test_an_operator_reopens_a_sink_at_once() -> None:
-    assert after(*[FAILED] * 9).reopened().room(0.0) == FULL
+    assert after(*[FAILED] * 9, Answer(Verdict.SLOW_DOWN, "429", 30.0)).reopened().room(0.0) == FULL
 
 
 _answers = st.sampled_from([TAKEN, FAILED, GONE, Answer(Verdict.SLOW_DOWN, "429", 86_400.0), Answer(Verdict.SLOW_DOWN, "503")])

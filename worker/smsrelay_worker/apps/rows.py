@@ -127,6 +127,7 @@ def _host(url: str) -> str:
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
+        (host or "").encode("idna")  # a look-up does the same, which raises for a label that is empty or too long
     except ValueError:
         host = port = None
     if not host or port == 0 or "@" in parts.netloc or parts.fragment or not url.isascii() or not url.isprintable() or " " in url:

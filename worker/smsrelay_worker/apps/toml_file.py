@@ -17,6 +17,7 @@ from smsrelay_worker.apps.rows import AppRow
 
 _APP_NAME = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
 _FIELD_NAME = re.compile(r"[a-z_]{1,20}")  # a key of the file that may be printed: a secret is longer
+_LONG_KEY = re.compile(r"'[^']{21,}'|\"[^\"]{21,}\"")  # one that the parser quotes
 
 
 class AppsError(SettingsError):
@@ -38,7 +39,9 @@ def parse_apps(source: str, file: str) -> Apps:
     try:
         document = tomllib.loads(source)
     except tomllib.TOMLDecodeError as error:
-        raise AppsError(file, [f"not TOML: {error}"]) from None
+        raise AppsError(file, [f"not TOML: {_LONG_KEY.sub('(a key)', str(error))}"]) from None
+    except (ValueError, RecursionError):  # of the parser, for a number of thousands of digits and for deep nesting
+        raise AppsError(file, ["not TOML that can be read: a number is too long, or its tables are nested too deeply"]) from None
     apps: dict[str, App] = {}
     problems: list[str] = []
     for number, (name, table) in enumerate(document.items(), 1):

@@ -1,4 +1,4 @@
-"""Which addresses a webhook may connect to: public ones only, unless the apps file says ``private = true``. Pure but for DNS.
+"""Which addresses a webhook may connect to: public ones only, unless the apps file says ``private = true``.
 
 The check is of the very address that is then connected to, so that a name whose address changes in between gains nothing.
 """
@@ -6,8 +6,10 @@ The check is of the very address that is then connected to, so that a name whose
 import ipaddress
 import socket
 from collections.abc import Callable
+from threading import Semaphore
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_GLOBAL = ipaddress.ip_network("2000::/3")  # the only part of IPv6 from which public addresses are given
 
 
 class PrivateAddress(OSError):
@@ -19,17 +21,25 @@ def is_public(address: str) -> bool:
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
         inner = _embedded(ip)
-        if inner is not None:
-            ip = inner
+        if inner is None and ip not in _GLOBAL:  # site-local, for example, which the library calls global
+            return False
+        ip = inner or ip
     return ip.is_global and not ip.is_multicast
 
 
-def connect(host: str, port: int, timeout: Callable[[], float], *, private: bool) -> socket.socket:
+def connect(host: str, port: int, timeout: Callable[[], float], lookups: Semaphore, *, private: bool) -> socket.socket:
     """A connection to the first address of the host that takes one; ``timeout`` gives the seconds left.
 
-    Raises ``PrivateAddress`` when the host has no address that may be used, and ``OSError`` when none can be reached.
+    ``lookups`` bounds how many of the host's look-ups are under way. All greenlets share ten threads for them, and name servers
+    that are silent hold a thread for as long as the system waits. Raises ``PrivateAddress`` when the host has no address that
+    may be used, and ``OSError`` when none can be reached.
     """
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    if not lookups.acquire(timeout=timeout()):
+        raise TimeoutError("earlier look-ups of the host have not ended")
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    finally:
+        lookups.release()
     failure: OSError = PrivateAddress("the host has no public address")
     for family, kind, protocol, _, address in found:
         if not private and not is_public(str(address[0])):

@@ -2,13 +2,13 @@
 
 A turn records how deliveries ended, then claims more for every sink that has room, in one round trip whatever their number. A
 claim is a lease: a process that is killed at any line loses nothing, and what was delivered but not recorded is delivered again
-under the same id. With no sink configured, the loop waits and asks the store nothing.
+under the same id. With no sink configured, the loop only drops what the retention ends, once a minute.
 """
 
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import structlog
 
@@ -48,7 +48,7 @@ class OutcomeDelivery:
         wording: Wording,
         *,
         at_once: int = AT_ONCE,
-        monotonic: Callable[[], float] = time.monotonic,
+        sweep_every: float = _SWEEP_EVERY,
     ) -> None:
         self._outbox = outbox
         self._records = records
@@ -57,7 +57,7 @@ class OutcomeDelivery:
         self._workers = workers
         self._wording = wording
         self._at_once = at_once
-        self._monotonic = monotonic
+        self._sweep_every = sweep_every
         self._wake = threading.Event()
         self._known: Mapping[str, SinkState] = {}
         self._read_at = self._swept_at = float("-inf")
@@ -67,8 +67,8 @@ class OutcomeDelivery:
     def run(self, stopping: threading.Event) -> None:
         """Deliver until ``stopping`` is set; then finish what has begun, and give the other claims back."""
         self._running = True
-        if not self._workers:
-            stopping.wait()
+        while not self._workers and not stopping.wait(self._sweep_every):
+            self._sweep_alone()
         while not stopping.is_set():
             if self._wake.wait(self._turn_and_pause()):
                 self._wake.clear()
@@ -98,8 +98,8 @@ class OutcomeDelivery:
         worker.reopen()
         taken, failed = self._results.counts(sink)
         self._read_at = float("-inf")
-        turns, until = self._turns + 2, self._monotonic() + patience
-        while self._monotonic() < until and self._running and not (self._turns >= turns and worker.idle):
+        turns, until = self._turns + 2, time.monotonic() + patience
+        while time.monotonic() < until and self._running and not (self._turns >= turns and worker.idle):
             self._wake.set()
             time.sleep(5 * _BUSY)
         now_taken, now_failed = self._results.counts(sink)
@@ -132,13 +132,25 @@ class OutcomeDelivery:
         self._wake.set()
 
     def _look_around(self) -> None:
-        now = self._monotonic()
+        now = time.monotonic()
         if now - self._read_at >= _STATES_EVERY:
             self._known, self._read_at = self._states.read(), now
-        if now - self._swept_at >= _SWEEP_EVERY:
+        if now - self._swept_at >= self._sweep_every:
             self._swept_at = now
-            for sink, count in self._outbox.drop_older().items():
-                log.error("outcomes dropped: their retention is over", sink=sink, count=count)
+            self._sweep()
+
+    def _sweep(self) -> None:
+        for sink, count in self._outbox.drop_older().items():
+            log.error("outcomes dropped: their retention is over", sink=sink, count=count)
+
+    def _sweep_alone(self) -> None:
+        """For a file without sinks, whose apps may have had some before."""
+        try:
+            self._sweep()
+        except StoreUnavailable as error:
+            log.warning("outcome delivery postponed", reason=str(error))
+        except Exception:
+            log.exception("outcome delivery failed")
 
     def _wanted(self) -> list[tuple[str, int]]:
         """How many more outcomes each sink may have; beyond the limit of the process, an idle one still gets one."""
@@ -189,10 +201,10 @@ class OutcomeDelivery:
 
     def _finish(self) -> None:
         self._running = False
-        until = self._monotonic() + _STOP_WITHIN
+        until = time.monotonic() + _STOP_WITHIN
         try:
             self._give_back(everything=True)
-            while self._monotonic() < until and not all(worker.idle for worker in self._workers.values()):
+            while time.monotonic() < until and not all(worker.idle for worker in self._workers.values()):
                 self._wake.wait(_IDLE)
                 self._wake.clear()
             self._results.record()

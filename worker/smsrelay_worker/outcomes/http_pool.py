@@ -9,6 +9,7 @@ import socket
 import ssl
 from functools import partial
 from http.client import HTTPResponse
+from threading import Semaphore
 from typing import Any
 from urllib.parse import SplitResult
 
@@ -21,18 +22,19 @@ from smsrelay_worker.outcomes import address
 
 TIMEOUT = 15.0  # seconds for one delivery: connection, TLS, request and answer
 _CONNECT = 5.0  # seconds for one address
+_LOOKUPS = 2  # of the host's name at once
 _OVER = 0.001  # what ``time_left`` says from the deadline on
 
 
 def open_pool(url: SplitResult, connections: int, *, private: bool, tls: ssl.SSLContext) -> HTTPConnectionPool:
     """The connections to the host of a URL; ``private``: it may have an address that is not public."""
-    host, port = url.hostname or "", url.port
+    host, port, lookups = url.hostname or "", url.port, Semaphore(_LOOKUPS)
     if url.scheme == "https":
         secure = HTTPSConnectionPool(host, port, maxsize=connections, ssl_context=tls)
-        secure.ConnectionCls = partial(_SecureConnection, private=private)  # type: ignore[assignment]
+        secure.ConnectionCls = partial(_SecureConnection, private=private, lookups=lookups)  # type: ignore[assignment]
         return secure
     plain = HTTPConnectionPool(host, port, maxsize=connections)
-    plain.ConnectionCls = partial(_Connection, private=private)  # type: ignore[assignment]
+    plain.ConnectionCls = partial(_Connection, private=private, lookups=lookups)  # type: ignore[assignment]
     return plain
 
 
@@ -50,11 +52,13 @@ class _Checked:
     port: int
     sock: socket.socket | None
     _private: bool
+    _lookups: Semaphore
     _unsent: bytearray | None = None
 
-    def __init__(self, *args: Any, private: bool, **options: Any) -> None:
+    def __init__(self, *args: Any, private: bool, lookups: Semaphore, **options: Any) -> None:
         super().__init__(*args, **options)
         self._private = private
+        self._lookups = lookups
 
     response_class = property(lambda self: _TimedResponse)
 
@@ -76,7 +80,7 @@ class _Checked:
             self._unsent += data
 
     def _new_conn(self) -> socket.socket:
-        return address.connect(self.host, self.port, lambda: min(_CONNECT, _left()), private=self._private)
+        return address.connect(self.host, self.port, lambda: min(_CONNECT, _left()), self._lookups, private=self._private)
 
 
 class _Connection(_Checked, HTTPConnection):

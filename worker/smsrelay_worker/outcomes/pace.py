@@ -22,6 +22,7 @@ class Pace:
     full: int
     failures: int = 0  # in a row
     closed_until: float = 0.0
+    asked_until: float = 0.0  # the pause that the endpoint asks for: what it still takes meanwhile does not end it
 
     @property
     def failing(self) -> bool:
@@ -30,7 +31,7 @@ class Pace:
 
     def room(self, now: float) -> int:
         """How many deliveries may be under way."""
-        if now < self.closed_until:
+        if now < max(self.closed_until, self.asked_until):
             return 0
         return 1 if self.failing else self.full
 
@@ -42,10 +43,14 @@ class Pace:
         pause = min(_LONGEST, 2.0 ** min(failures - _TOLERATED, _DOUBLINGS)) if failures >= _TOLERATED else 0.0
         if answer.verdict is Verdict.GONE:
             pause = _LONGEST  # by then, the store says that it is disabled
-        if answer.verdict is Verdict.SLOW_DOWN:
-            pause = max(pause, min(answer.wait or 1.0, _ASKED_AT_MOST))
-        return replace(self, failures=failures, closed_until=max(self.closed_until, now + pause))
+        asked = min(answer.wait or 1.0, _ASKED_AT_MOST) if answer.verdict is Verdict.SLOW_DOWN else 0.0
+        return replace(
+            self,
+            failures=failures,
+            closed_until=max(self.closed_until, now + pause),
+            asked_until=max(self.asked_until, now + asked),
+        )
 
     def reopened(self) -> Self:
         """The pace after an operator asked for another try."""
-        return replace(self, failures=0, closed_until=0.0)
+        return replace(self, failures=0, closed_until=0.0, asked_until=0.0)

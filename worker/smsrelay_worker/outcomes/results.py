@@ -50,6 +50,7 @@ class Results:
         self._added: deque[Ended] = deque()
         self._unrecorded: list[Ended] = []
         self._reported: dict[str, _Reported] = {}
+        self._held: dict[str, Ended] = {}  # a success that is not reported yet; another process may report a failure before it
         self._counts: Counter[tuple[str, bool]] = Counter()
 
     def add(self, ended: Sequence[Ended]) -> None:
@@ -75,6 +76,8 @@ class Results:
             except Exception:  # their leases run out, and they are delivered again
                 log.exception("outcome results not recorded", sink=sink)
             self._unrecorded = [one for one in self._unrecorded if one.claimed.sink != sink]
+        for sink, last in tuple(self._held.items()):
+            self._report(sink, last, gone=False)
 
     def _record(self, sink: str, ended: Sequence[Ended]) -> None:
         taken = [one for one in ended if one.answer.taken]
@@ -101,9 +104,12 @@ class Results:
     def _report(self, sink: str, ended: Ended, *, gone: bool) -> None:
         last, now, taken = self._reported.get(sink), self._monotonic(), ended.answer.taken
         if not gone and last is not None and last.taken == taken and now - last.at < _REPORT_EVERY:
+            if taken:
+                self._held[sink] = ended
             return
         state = self._states.report(sink, "410" if gone else ended.answer.status, taken=taken and not gone, gone=gone)
         self._reported[sink] = _Reported(taken, now)
+        self._held.pop(sink, None)
         if state.paused_at is not None and state.paused_at == state.at:
             reason = "the endpoint answered 410" if state.pause is Pause.GONE else "nothing but failures for a day"
             log.error("sink paused", sink=sink, reason=reason, failing_since=state.failing_since)

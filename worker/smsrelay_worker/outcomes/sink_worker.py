@@ -100,9 +100,12 @@ class SinkWorker:
             threading.Thread(target=self._work, args=(ended,), name="deliver", daemon=True).start()
 
     def take_back(self, *, everything: bool = False) -> list[ClaimedOutcome]:
-        """Claims whose delivery has not begun: of a sink that fails, or ``everything``. They are not delivered here any more."""
+        """Claims whose delivery has not begun: of a sink that fails, or ``everything``. They are not delivered here any more.
+
+        Also of a sink whose threads have ended at a pause that is over by now, as after a store that did not answer for so long.
+        """
         with self._lock:
-            if not everything and self._pace.room(self._monotonic()) > 0:
+            if not everything and self._active and self._pace.room(self._monotonic()) > 0:
                 return []
             taken = [claimed for claimed, _ in self._waiting]
             self._waiting.clear()
