@@ -4,6 +4,7 @@ Raises ``Rejection``, ``PolicyError``, ``AppsError`` or ``OSError`` for a file t
 """
 
 import asyncio
+from functools import partial
 
 from smsrelay import logs
 from smsrelay.async_enqueue import AsyncEnqueuer
@@ -19,6 +20,7 @@ from smsrelay_worker.api.known_keys import KnownKeys
 from smsrelay_worker.api.lookups import Lookups
 from smsrelay_worker.api.quota_gate import QuotaGate
 from smsrelay_worker.api.sending import MAX_BATCH_BODY, Sending
+from smsrelay_worker.api.shared_overview import SharedOverview
 from smsrelay_worker.apps.toml_file import load_apps
 from smsrelay_worker.operations.status import StatusOverview
 from smsrelay_worker.operations.wiring import Operations
@@ -42,8 +44,8 @@ def serve_api(settings: ApiSettings, host: str, port: int) -> None:
 def create_app(settings: ApiSettings) -> ApiApp:
     """The app with all its parts; nothing connects before its first use. For one event loop."""
     redis = open_store(settings.store_url, connections=16)
-    quotas, records = Quotas(redis), Records(redis, settings.retention_hours * 3600)
-    store, timeout = AsyncStore(settings.store_url, [quotas.script, records.script]), settings.enqueue_timeout
+    quotas, records, feedback = Quotas(redis), Records(redis, settings.retention_hours * 3600), Feedback(redis)
+    store, timeout = AsyncStore(settings.store_url, [quotas.script, records.script, feedback.script]), settings.enqueue_timeout
     operations = Operations.wire(settings)
     sending = Sending(
         AsyncEnqueuer.connect(settings),
@@ -54,8 +56,8 @@ def create_app(settings: ApiSettings) -> ApiApp:
     lookups = Lookups(
         AsyncRecords(store, records),
         load_policy(settings.policy),
-        Feedback(redis).used,
-        lambda: StatusOverview.read(operations),
+        partial(_used, store, feedback),
+        SharedOverview(partial(StatusOverview.read, operations), timeout).read,
         timeout,
     )
     endpoints = {
@@ -78,3 +80,8 @@ def create_app(settings: ApiSettings) -> ApiApp:
         return True
 
     return ApiApp(endpoints, KnownKeys(store, timeout).opened_by, ready)
+
+
+async def _used(store: AsyncStore, feedback: Feedback, message_id: str, until: float) -> int | None:
+    [answer] = await store.execute([feedback.command(message_id)], until)
+    return feedback.read(answer)
