@@ -11,6 +11,7 @@ from smsrelay.async_enqueue import AsyncEnqueuer
 from smsrelay.contract.template import load_registry
 from smsrelay.http.connection_limits import ConnectionLimits
 from smsrelay.http.server import CHUNKED_OVERHEAD, serve
+from smsrelay.store import keys
 from smsrelay.store.async_records import AsyncRecords
 from smsrelay.store.async_store import AsyncStore
 from smsrelay.store.connection import StoreUnavailable, open_store
@@ -28,6 +29,9 @@ from smsrelay_worker.policy.toml_file import load_policy
 from smsrelay_worker.settings import ApiSettings
 from smsrelay_worker.store.feedback import Feedback
 from smsrelay_worker.store.quotas import Quotas
+
+# Changes nothing, because the agenda has no such member; but a store that is full, or a replica, refuses it as it would a job.
+_WRITES_NOTHING = ("ZADD", keys.AGENDA, "XX", "0", "readyz")
 
 
 def serve_api(settings: ApiSettings, host: str, port: int) -> None:
@@ -72,9 +76,9 @@ def create_app(settings: ApiSettings) -> ApiApp:
     }
 
     async def ready() -> bool:
-        """Whether the store answers, and so a job could be accepted."""
+        """Whether the store takes writes, and so a job could be accepted."""
         try:
-            await store.execute([("TIME",)], asyncio.get_running_loop().time() + timeout)
+            await store.execute([_WRITES_NOTHING], asyncio.get_running_loop().time() + timeout)
         except StoreUnavailable:
             return False
         return True
