@@ -1,14 +1,19 @@
 """What a key opens: scopes, lanes, numbers, its end; and quotas, which all processes of the API share."""
 
+import json
 import secrets
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from http.client import HTTPConnection
 
 import pytest
 from redis import Redis
 
 from smsrelay.contract.lanes import Lane
 from smsrelay.store.records import Records
+from smsrelay_worker.api.openapi import openapi
+from smsrelay_worker.api.operations import OPERATIONS, Operation
 from smsrelay_worker.store.api_key import KeyType, Scope, key_id_of
 from smsrelay_worker.store.api_keys import ApiKeys
 from tests.integration.api.conftest import environment
@@ -129,3 +134,17 @@ def test_two_processes_share_a_quota(api: Api, redis: Redis, valkey_url: str, tm
         codes = list(threads.map(lambda door: door.post(PATH, key, a_job()).status_code, doors))
     assert (codes.count(202), codes.count(429)) == (20, 40)
     assert redis.zcard("sms:outbox:otp") == 20
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
+def test_two_keys_in_one_request_are_refused_as_the_document_says(api: Api, key: str, operation: Operation) -> None:
+    with closing(HTTPConnection(api.url.removeprefix("http://"), timeout=10)) as connection:
+        connection.putrequest(operation.method, operation.path.replace("{id}", "018f3c2e-7a10-7c5e-9d2b-5a6f7e8d9c0b"))
+        for one in (key, "another"):
+            connection.putheader("Authorization", f"Bearer {one}")
+        connection.endheaders()
+        answer = connection.getresponse()
+        problem = json.loads(answer.read())
+    assert (answer.status, problem["code"], problem["errors"][0]["field"]) == (422, "invalid", "authorization")
+    responses = openapi()["paths"][operation.path][operation.method.lower()]["responses"]
+    assert "`invalid`" in responses["422"]["description"]

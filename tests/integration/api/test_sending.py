@@ -157,6 +157,12 @@ def test_a_batch_has_a_result_for_each_job_in_their_order(api: Api, key: str) ->
     assert codes == ["reference_taken", "invalid", "invalid", "other_app"]
 
 
+def test_a_batch_with_one_idempotency_key_for_all_its_jobs_is_refused_and_sends_nothing(api: Api, key: str, redis: Redis) -> None:
+    answer = api.post(f"{PATH}/batch", key, {"messages": [a_job(), a_job()]}, Idempotency_Key="campaign-1")
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "Idempotency-Key")
+    assert redis.keys("sms:m:*") == []
+
+
 def test_a_batch_of_five_hundred_is_taken_and_one_more_is_not(api: Api, key: str, redis: Redis) -> None:
     jobs = [a_job() for _ in range(501)]
     assert api.post(f"{PATH}/batch", key, {"messages": jobs}).status_code == 422

@@ -70,6 +70,12 @@ def test_the_page_shows_every_request_and_every_problem_and_escapes_what_it_show
     assert "&lt;b&gt;" in docs_page({**openapi(), "info": {"title": "<b>", "version": "1", "description": ""}})
 
 
+def test_the_page_shows_as_code_what_the_document_marks_as_code() -> None:
+    page = docs_page(openapi())
+    assert "<code>messages:send</code>" in page
+    assert "`" not in page
+
+
 def _references(value: object) -> Iterator[str]:
     if isinstance(value, dict):
         for name, inner in value.items():

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
@@ -24,6 +25,7 @@ _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode(
 CONTENT_SECURITY_POLICY = (
     f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+_MARKED = re.compile("`([^`]+)`")
 
 
 def docs_page(document: Mapping[str, Any]) -> str:
@@ -59,10 +61,11 @@ def _contents(document: Mapping[str, Any]) -> Iterator[str]:
 def _operation(path: str, method: str, operation: Mapping[str, Any]) -> Iterator[str]:
     name = _text(operation["operationId"])
     yield f'<h2 id="{name}"><span class="method">{method.upper()}</span><code>{_text(path)}</code></h2>'
-    yield f"<p>{_text(operation['summary'])} {_text(operation['description'])}</p>"
+    yield f"<p>{_prose(operation['summary'])} {_prose(operation['description'])}</p>"
     if "parameters" in operation:
         rows = [
-            (f"<code>{_text(one['name'])}</code>", _text(one["in"]), _text(one["description"])) for one in operation["parameters"]
+            (f"<code>{_text(one['name'])}</code>", _text(one["in"]), _prose(one["description"]))
+            for one in operation["parameters"]
         ]
         yield _table(("parameter", "in", "meaning"), rows)
     if "requestBody" in operation:
@@ -73,7 +76,7 @@ def _operation(path: str, method: str, operation: Mapping[str, Any]) -> Iterator
         [content] = response["content"].values()
         headers = ", ".join(f"<code>{_text(header)}</code>" for header in response.get("headers", {}))
         rows.append(
-            (status, _text(response["description"]) + (f" Headers: {headers}." if headers else ""), _type(content["schema"]))
+            (status, _prose(response["description"]) + (f" Headers: {headers}." if headers else ""), _type(content["schema"]))
         )
     yield _table(("status", "meaning", "body"), rows)
 
@@ -81,7 +84,7 @@ def _operation(path: str, method: str, operation: Mapping[str, Any]) -> Iterator
 def _schemas(schemas: Mapping[str, Any]) -> Iterator[str]:
     yield "<h2>Bodies</h2>"
     for name, schema in schemas.items():
-        yield f'<h3 id="schema-{_text(name)}">{_text(name)}</h3><p>{_text(schema.get("description", ""))}</p>'
+        yield f'<h3 id="schema-{_text(name)}">{_text(name)}</h3><p>{_prose(schema.get("description", ""))}</p>'
         if "enum" in schema:
             yield "<p>" + " ".join(f"<code>{_text(value)}</code>" for value in schema["enum"]) + "</p>"
         if "properties" in schema:
@@ -90,7 +93,7 @@ def _schemas(schemas: Mapping[str, Any]) -> Iterator[str]:
                 (
                     f"<code>{_text(field)}</code>" + (" required" if field in required else ""),
                     _type(of_field),
-                    _text(of_field.get("description", "")),
+                    _prose(of_field.get("description", "")),
                 )
                 for field, of_field in schema["properties"].items()
             ]
@@ -129,3 +132,8 @@ def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
 
 def _text(value: object) -> str:
     return escape(str(value))
+
+
+def _prose(value: object) -> str:
+    """Text of the document, in which backticks mark code."""
+    return _MARKED.sub(r"<code>\1</code>", _text(value))

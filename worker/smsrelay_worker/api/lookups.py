@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from urllib.parse import parse_qs
 
 from pydantic import ValidationError
-from starlette.concurrency import run_in_threadpool
 
 from smsrelay.contract.message import referenced_id
 from smsrelay.contract.rejection import Rejection
@@ -37,14 +36,14 @@ _MAX_REFERENCE = 128  # characters
 class Lookups:
     """For one event loop.
 
-    ``used`` notes that a message's code was used, and ``overview`` reads the relay's status; both may block, they run in
-    threads. ``timeout``: seconds that a request waits for the store.
+    ``used`` notes, until an instant on the loop's clock, that a message's code was used; ``overview`` reads the relay's status.
+    ``timeout``: seconds that a request waits for the store.
     """
 
     records: AsyncRecords
     policy: Policy
-    used: Callable[[str], int | None]
-    overview: Callable[[], StatusOverview]
+    used: Callable[[str, float], Awaitable[int | None]]
+    overview: Callable[[], Awaitable[StatusOverview]]
     timeout: float
 
     async def show(self, request: Request) -> Answer:
@@ -85,14 +84,14 @@ class Lookups:
         except ValidationError as error:
             raise Refused.invalid(Rejection.from_validation(error)) from None
         record = await self._own(request.key, request.message_id)
-        used_at = await run_in_threadpool(self.used, record.message_id)
+        used_at = await self.used(record.message_id, self._until())
         if used_at is None:
             raise Refused(ProblemCode.NOT_FOUND)
         return Answer(200, view(record).model_copy(update={"used_at": _instant(used_at)}).model_dump_json().encode())
 
     async def status(self, _request: Request) -> Answer:
         """Whether messages leave, and how many wait."""
-        return Answer(200, relay_status(await run_in_threadpool(self.overview)).model_dump_json().encode())
+        return Answer(200, relay_status(await self.overview()).model_dump_json().encode())
 
     async def _own(self, key: ApiKey, message_id: str) -> Record:
         """A message that the key may see; raises ``Refused``."""

@@ -81,7 +81,7 @@ def _link(operation: str) -> dict[str, Any]:
 def _problem(status: int, codes: Sequence[ProblemCode]) -> dict[str, Any]:
     headers = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}} if status in _RETRYABLE else {}
     return {
-        "description": "; ".join(f"`{code.value}`: {code.meaning}" for code in codes),
+        "description": " ".join(f"`{code.value}`: {code.meaning}" for code in codes),
         **({"headers": headers} if headers else {}),
         "content": {"application/problem+json": {"schema": _reference(Problem)}},
     }

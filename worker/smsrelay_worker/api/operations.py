@@ -11,8 +11,9 @@ from smsrelay_worker.api import models
 from smsrelay_worker.api.problem_code import ProblemCode as Code
 from smsrelay_worker.store.api_key import Scope
 
-_EVERY = (Code.NO_KEY, Code.WRONG_KEY, Code.MISSING_SCOPE, Code.INTERNAL, Code.UNAVAILABLE)
-_BODY = (Code.TOO_LARGE, Code.NOT_JSON, Code.COMPRESSED, Code.CUT_OFF, Code.MALFORMED, Code.INVALID)
+# INVALID: two headers of one name that differ, such as Authorization
+_EVERY = (Code.NO_KEY, Code.WRONG_KEY, Code.MISSING_SCOPE, Code.INVALID, Code.INTERNAL, Code.UNAVAILABLE)
+_BODY = (Code.TOO_LARGE, Code.NOT_JSON, Code.COMPRESSED, Code.CUT_OFF, Code.MALFORMED)
 _JOB = (Code.OTHER_APP, Code.LANE_NOT_ALLOWED, Code.NUMBER_NOT_ALLOWED)
 _QUOTA = (Code.QUOTA_MINUTE, Code.QUOTA_DAY)
 _LOCATION = {"Location": "Path of the message."}
@@ -103,7 +104,7 @@ OPERATIONS = (
         text="Where a message is, by the app's own reference.",
         parameters=(_REFERENCE,),
         successes=(_SHOWN,),
-        problems=(Code.NOT_FOUND, Code.INVALID),
+        problems=(Code.NOT_FOUND,),
     ),
     Operation(
         name="show",

@@ -53,6 +53,8 @@ class Sending:
     async def send_batch(self, request: Request) -> Answer:
         """Accept several jobs, each on its own; raises ``Refused`` only for the batch as a whole."""
         key = request.key
+        if _IDEMPOTENCY_KEY in request.headers:  # ignored, a repeated batch would be sent twice though its caller named it
+            raise Refused.invalid(Rejection.of("Idempotency-Key", "names one SMS; give each job of a batch its own reference"))
         wanted = _batch(await request.json_object(MAX_BATCH_BODY))
         jobs = [self._job_or_refusal(one, key) for one in wanted]
         await self.gate.count(key, sum(isinstance(job, SendJob) for job in jobs))

@@ -4,12 +4,14 @@ Raises ``Rejection``, ``PolicyError``, ``AppsError`` or ``OSError`` for a file t
 """
 
 import asyncio
+from functools import partial
 
 from smsrelay import logs
 from smsrelay.async_enqueue import AsyncEnqueuer
 from smsrelay.contract.template import load_registry
 from smsrelay.http.connection_limits import ConnectionLimits
 from smsrelay.http.server import CHUNKED_OVERHEAD, serve
+from smsrelay.store import keys
 from smsrelay.store.async_records import AsyncRecords
 from smsrelay.store.async_store import AsyncStore
 from smsrelay.store.connection import StoreUnavailable, open_store
@@ -19,6 +21,7 @@ from smsrelay_worker.api.known_keys import KnownKeys
 from smsrelay_worker.api.lookups import Lookups
 from smsrelay_worker.api.quota_gate import QuotaGate
 from smsrelay_worker.api.sending import MAX_BATCH_BODY, Sending
+from smsrelay_worker.api.shared_overview import SharedOverview
 from smsrelay_worker.apps.toml_file import load_apps
 from smsrelay_worker.operations.status import StatusOverview
 from smsrelay_worker.operations.wiring import Operations
@@ -26,6 +29,9 @@ from smsrelay_worker.policy.toml_file import load_policy
 from smsrelay_worker.settings import ApiSettings
 from smsrelay_worker.store.feedback import Feedback
 from smsrelay_worker.store.quotas import Quotas
+
+# Changes nothing, because the agenda has no such member; but a store that is full, or a replica, refuses it as it would a job.
+_WRITES_NOTHING = ("ZADD", keys.AGENDA, "XX", "0", "readyz")
 
 
 def serve_api(settings: ApiSettings, host: str, port: int) -> None:
@@ -42,8 +48,8 @@ def serve_api(settings: ApiSettings, host: str, port: int) -> None:
 def create_app(settings: ApiSettings) -> ApiApp:
     """The app with all its parts; nothing connects before its first use. For one event loop."""
     redis = open_store(settings.store_url, connections=16)
-    quotas, records = Quotas(redis), Records(redis, settings.retention_hours * 3600)
-    store, timeout = AsyncStore(settings.store_url, [quotas.script, records.script]), settings.enqueue_timeout
+    quotas, records, feedback = Quotas(redis), Records(redis, settings.retention_hours * 3600), Feedback(redis)
+    store, timeout = AsyncStore(settings.store_url, [quotas.script, records.script, feedback.script]), settings.enqueue_timeout
     operations = Operations.wire(settings)
     sending = Sending(
         AsyncEnqueuer.connect(settings),
@@ -54,8 +60,8 @@ def create_app(settings: ApiSettings) -> ApiApp:
     lookups = Lookups(
         AsyncRecords(store, records),
         load_policy(settings.policy),
-        Feedback(redis).used,
-        lambda: StatusOverview.read(operations),
+        partial(_used, store, feedback),
+        SharedOverview(partial(StatusOverview.read, operations), timeout).read,
         timeout,
     )
     endpoints = {
@@ -70,11 +76,16 @@ def create_app(settings: ApiSettings) -> ApiApp:
     }
 
     async def ready() -> bool:
-        """Whether the store answers, and so a job could be accepted."""
+        """Whether the store takes writes, and so a job could be accepted."""
         try:
-            await store.execute([("TIME",)], asyncio.get_running_loop().time() + timeout)
+            await store.execute([_WRITES_NOTHING], asyncio.get_running_loop().time() + timeout)
         except StoreUnavailable:
             return False
         return True
 
     return ApiApp(endpoints, KnownKeys(store, timeout).opened_by, ready)
+
+
+async def _used(store: AsyncStore, feedback: Feedback, message_id: str, until: float) -> int | None:
+    [answer] = await store.execute([feedback.command(message_id)], until)
+    return feedback.read(answer)

@@ -1,21 +1,32 @@
 """Feedback: what an app says of a message once it knows: that the recipient used the code.
 
-A field of the record, set once; it is no transition and changes nothing about what follows. Raises ``StoreUnavailable``.
+A field of the record, set once; it is no transition and changes nothing about what follows.
 """
+
+from typing import Any
 
 from redis import Redis
 
 from smsrelay.store import keys
-from smsrelay.store.script import Script
+from smsrelay.store.script import Call, Script
 
 
 class Feedback:
-    """Safe to share between threads."""
+    """Makes the command that notes it, and reads its answer; sends nothing itself."""
 
     def __init__(self, redis: Redis) -> None:
         self._note = Script(redis, __name__, "feedback.lua")
 
-    def used(self, message_id: str) -> int | None:
-        """Note that the code was used; returns when it was noted first (ms), or None if there is no such message."""
-        noted = self._note.run([keys.message(message_id)], [])
-        return None if noted is None else int(noted)
+    @property
+    def script(self) -> str:
+        """Source of the script, for ``SCRIPT LOAD``."""
+        return self._note.source
+
+    def command(self, message_id: str) -> tuple[Any, ...]:
+        """The command that notes that the code was used."""
+        [command] = self._note.commands([Call([keys.message(message_id)], [])])
+        return command
+
+    def read(self, answer: Any) -> int | None:
+        """When it was noted first (ms), or None if there is no such message."""
+        return None if answer is None else int(answer)
