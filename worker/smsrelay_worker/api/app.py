@@ -4,7 +4,6 @@ Plain ASGI: going through a framework would double the time of a request. Whatev
 unexpected exception becomes a 500 and one log line with its class and place, because its text may hold anything.
 """
 
-import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -153,8 +152,3 @@ def _place(error: Exception) -> str:
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     return f"{trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno}" if trace is not None else "?"
-
-
-def openapi_text() -> str:
-    """The OpenAPI document as it is checked in."""
-    return json.dumps(openapi(), ensure_ascii=False, indent=2) + "\n"
