@@ -53,12 +53,12 @@ def _public_pages() -> dict[str, Answer]:
 
 @dataclass(frozen=True, slots=True)
 class ApiApp:
-    """``endpoints``: what carries out each operation, by its name; ``opened_by``: the key that a token is;
+    """``endpoints``: what carries out each operation, by its name; ``key_of``: the key that a token is;
     ``ready``: whether a job could be accepted now.
     """
 
     endpoints: Mapping[str, Endpoint]
-    opened_by: Callable[[str], Awaitable[ApiKey | None]]
+    key_of: Callable[[str], Awaitable[ApiKey | None]]
     ready: Callable[[], Awaitable[bool]]
     refusals: RefusalLog = field(default_factory=RefusalLog)
     pages: Mapping[str, Answer] = field(default_factory=_public_pages)
@@ -128,7 +128,7 @@ class ApiApp:
         header = headers.get(b"authorization", b"")
         if header[: len(_BEARER)].lower() != _BEARER:
             raise Refused(ProblemCode.NO_KEY, headers=[_CHALLENGE])
-        key = await self.opened_by(header[len(_BEARER) :].strip().decode("latin-1"))
+        key = await self.key_of(header[len(_BEARER) :].strip().decode("latin-1"))
         if key is None:
             raise Refused(ProblemCode.WRONG_KEY, headers=[_CHALLENGE])
         return key

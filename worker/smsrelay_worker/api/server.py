@@ -77,4 +77,4 @@ def create_app(settings: ApiSettings) -> ApiApp:
             return False
         return True
 
-    return ApiApp(endpoints, KnownKeys(store, timeout).opened_by, ready)
+    return ApiApp(endpoints, KnownKeys(store, timeout).key_of, ready)
