@@ -28,7 +28,7 @@ from smsrelay.settings import ProducerSettings
 from smsrelay.store.async_outbox import AsyncOutbox
 from smsrelay.store.async_records import AsyncRecords
 from smsrelay.store.async_store import AsyncStore
-from smsrelay.store.connection import StoreUnavailable, open_store
+from smsrelay.store.connection import StoreUnavailable, open_store, timed_out
 from smsrelay.store.outbox import Outbox, Recorded
 from smsrelay.store.records import Records
 
@@ -61,7 +61,7 @@ class AsyncEnqueuer:
         self.acceptance, self._timeout, self._publisher = acceptance, timeout, publisher
         self._wake_up = attempt_task if publisher is None else None
         self._publish: Publish = outbox.push if publisher is None else publisher.publish_many
-        self._calls = CallBatcher(self._record, self._wake, _late, timeout, BATCH)
+        self._calls = CallBatcher(self._record, self._wake, timed_out, timeout, BATCH)
 
     @classmethod
     def connect(cls, settings: ProducerSettings) -> Self:
@@ -69,7 +69,7 @@ class AsyncEnqueuer:
 
         Raises ``Rejection`` or ``OSError`` for a file of templates that is wrong or cannot be read.
         """
-        redis = open_store(settings.store_url)  # not connected: it stands behind what prepares the calls
+        redis = open_store(settings.store_url)  # never connects: Outbox and Records only prepare what AsyncStore sends
         outbox, records = Outbox(redis, settings.number_keys), Records(redis, settings.retention_hours * 3600)
         store = AsyncStore(settings.store_url, [outbox.script, records.script])
         registry = load_registry(settings.templates)
@@ -181,10 +181,6 @@ class AsyncEnqueuer:
         except (BrokerUnavailable, StoreUnavailable) as error:
             # Accepted all the same: the outbox holds them, and workers publish what has been there too long.
             log.warning("publish owed: lanes %s, %d messages: %s", ", ".join(owed), sum(map(len, owed.values())), error)
-
-
-def _late() -> StoreUnavailable:
-    return StoreUnavailable("the store did not answer (TimeoutError)")
 
 
 async def each(jobs: AsyncIterable[Job] | Iterable[Job]) -> AsyncIterator[Job]:

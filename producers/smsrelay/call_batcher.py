@@ -51,13 +51,14 @@ class CallBatcher(Generic[Item, Result]):
         """The result for ``item``, not later than ``until``. Cancelling it leaves the other calls as they are."""
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[Result] = loop.create_future()
-        batch = self._open
-        if batch is None or len(batch) >= self._most:
-            batch = self._open = []
+        call = _Call(item, until, waiter)
+        if self._open is not None and len(self._open) < self._most:
+            self._open.append(call)
+        else:
+            batch = self._open = [call]  # complete before its task is made, which an eager loop runs at once
             task = loop.create_task(self._run(batch))
             self._running.add(task)
             task.add_done_callback(self._running.discard)
-        batch.append(_Call(item, until, waiter))
         return await waiter
 
     async def close(self) -> None:

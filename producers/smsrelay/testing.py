@@ -72,12 +72,12 @@ class SmsOutbox:
 
     def enqueue(self, acceptance: Acceptance, job: SendJob, *, test: bool = False) -> Accepted:
         """What ``Enqueuer.enqueue`` does with a job."""
-        self._answer()
+        self._check_available()
         return Accepted.of(self._record(job, acceptance.message(job, _now(), test=test)))
 
     def enqueue_one_of_many(self, acceptance: Acceptance, place: int, job: SendJob | Rejection) -> Accepted | Refused:
         """What ``Enqueuer.enqueue_many`` does with a job."""
-        self._answer()
+        self._check_available()
         if isinstance(job, Rejection):
             return Refused(place, job.problems)
         try:
@@ -87,19 +87,19 @@ class SmsOutbox:
 
     def enqueue_all(self, acceptance: Acceptance, jobs: Sequence[SendJob]) -> list[Accepted]:
         """What ``Enqueuer.enqueue_all`` does with a list."""
-        self._answer()
+        self._check_available()
         messages = acceptance.all_messages(jobs, _now())
         return accept_all([self._record(job, message) for job, message in zip(jobs, messages, strict=True)])
 
     def status(self, message_id: str) -> MessageStatus | None:
         """What ``Enqueuer.status`` returns."""
-        self._answer()
+        self._check_available()
         record = self._records.get(message_id)
         return MessageStatus.of(record) if record else None
 
     def cancel(self, message_id: str) -> MessageStatus | None:
         """What ``Enqueuer.cancel`` does."""
-        self._answer()
+        self._check_available()
         with self._lock:
             record = self._records.get(message_id)
             if record is None:
@@ -109,7 +109,7 @@ class SmsOutbox:
                 record = self._records[message_id] = transition.applied_to(record, _now())
         return cancelled_status(record)
 
-    def _answer(self) -> None:
+    def _check_available(self) -> None:
         if self.unavailable:
             raise StoreUnavailable("the store did not answer (smsrelay_outbox.unavailable is set)")
 

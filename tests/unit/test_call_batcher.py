@@ -1,7 +1,9 @@
 """Concurrent calls share flushes, and none is held up or harmed by another."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+import types
+from collections.abc import Callable, Coroutine, Generator, Sequence
+from functools import partial
 from typing import Any
 
 import pytest
@@ -164,3 +166,39 @@ def test_closing_waits_for_the_calls_that_run(run: Run) -> None:
         assert await call == 10
 
     run(play())
+
+
+@types.coroutine
+def _rest(begun: Coroutine[Any, Any, Any], waits_for: Any) -> Generator[Any, Any, Any]:
+    while True:
+        try:
+            value = yield waits_for
+        except BaseException as error:  # noqa: BLE001  the coroutine decides
+            step = partial(begun.throw, error)
+        else:
+            step = partial(begun.send, value)
+        try:
+            waits_for = step()
+        except StopIteration as ended:
+            return ended.value
+
+
+def eager(loop: asyncio.AbstractEventLoop, coroutine: Any, **_: Any) -> "asyncio.Future[Any]":
+    """A task that has run up to its first wait when it is made, as those of Python 3.12's ``asyncio.eager_task_factory``."""
+    return asyncio.Task(_rest(coroutine, coroutine.send(None)), loop=loop)
+
+
+def test_a_loop_that_begins_tasks_at_once_answers_every_call() -> None:
+    async def play() -> None:
+        loop, flushes = asyncio.get_running_loop(), Flushes()
+        batcher = flushes.batcher()
+        loop.set_task_factory(eager)
+        try:
+            calls = [asyncio.create_task(batcher.call(item, soon())) for item in (1, 2, 3)]
+        finally:
+            loop.set_task_factory(None)
+        flushes.gate.set()
+        async with asyncio.timeout(TIMEOUT):
+            assert [await call for call in calls] == [10, 20, 30]
+
+    asyncio.run(play())

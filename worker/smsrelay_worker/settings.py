@@ -1,4 +1,4 @@
-"""Settings of the workers: those of producers and receiver, and what only workers need; all problems at once, no value told."""
+"""Settings of workers, API and operators. A wrong setting is reported with all others at once, without its value."""
 
 from pathlib import Path
 from typing import Annotated, Literal

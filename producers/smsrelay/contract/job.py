@@ -33,6 +33,7 @@ from smsrelay.contract.template import Registry
 from smsrelay.contract.version import Version
 
 DEFAULT_APP = "default"  # of a job that names none; its record leaves the field out
+APP_NAME = r"^[A-Za-z0-9_.\-]{1,64}$"
 
 MAX_LIFETIME = 7 * 24 * 3600  # seconds; an SMS that is older is of no use to anybody
 TEMPLATE_ID = r"^[A-Za-z0-9_\-]{1,32}$"
@@ -137,7 +138,7 @@ class SendJob(BaseModel, strict=True, frozen=True, extra="forbid", hide_input_in
         description="Values for {0}, {1}, …; without , ' [ ] 【 】, control or invisible characters, or blanks at the ends.",
     )
     lane: Lane | None = Field(default=None, strict=False, description="Optional when the registered template has one.")
-    app: str = Field(default=DEFAULT_APP, pattern=r"^[A-Za-z0-9_.\-]{1,64}$", description="Who is sending.")
+    app: str = Field(default=DEFAULT_APP, pattern=APP_NAME, description="Who is sending.")
     reference: str | None = Field(
         default=None,
         min_length=1,

@@ -33,3 +33,9 @@ class Sinks(Protocol):
 def sink_name(app: str, kind: str) -> str:
     """The name of an app's sink; ``kind`` is ``WEBHOOK`` or ``CELERY``."""
     return f"{app}.{kind}"
+
+
+def app_and_kind(sink: str) -> tuple[str, str]:
+    """The app and the kind of a sink, of the name that ``sink_name`` made."""
+    app, _, kind = sink.rpartition(".")
+    return app, kind

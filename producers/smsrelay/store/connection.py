@@ -24,6 +24,11 @@ class StoreUnavailable(ConnectionError):
     """The store did not answer; what was asked was done whole or not at all."""
 
 
+def timed_out() -> StoreUnavailable:
+    """For a caller whose time is over before the store has answered."""
+    return StoreUnavailable("the store did not answer (TimeoutError)")
+
+
 def open_store(url: str, connections: int = 32, *, patient: bool = False) -> Redis:
     """A client for ``url``, which connects at its first use. Its pool waits for a free connection instead of raising.
 

@@ -8,10 +8,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from smsrelay.contract.job import SendJob
-from smsrelay_worker.api.app import openapi_text
 from smsrelay_worker.api.docs_page import docs_page
 from smsrelay_worker.api.models import Problem
-from smsrelay_worker.api.openapi import openapi
+from smsrelay_worker.api.openapi import openapi, openapi_text
 from smsrelay_worker.api.operations import OPERATIONS
 from smsrelay_worker.api.problem_code import ProblemCode
 from tests.support.pages import blocks, text_of

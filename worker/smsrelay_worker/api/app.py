@@ -4,7 +4,6 @@ Plain ASGI: going through a framework would double the time of a request. Whatev
 unexpected exception becomes a 500 and one log line with its class and place, because its text may hold anything.
 """
 
-import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -54,12 +53,12 @@ def _public_pages() -> dict[str, Answer]:
 
 @dataclass(frozen=True, slots=True)
 class ApiApp:
-    """``endpoints``: what carries out each operation, by its name; ``opened_by``: the key that a token is;
+    """``endpoints``: what carries out each operation, by its name; ``key_of``: the key that a token is;
     ``ready``: whether a job could be accepted now.
     """
 
     endpoints: Mapping[str, Endpoint]
-    opened_by: Callable[[str], Awaitable[ApiKey | None]]
+    key_of: Callable[[str], Awaitable[ApiKey | None]]
     ready: Callable[[], Awaitable[bool]]
     refusals: RefusalLog = field(default_factory=RefusalLog)
     pages: Mapping[str, Answer] = field(default_factory=_public_pages)
@@ -129,7 +128,7 @@ class ApiApp:
         header = headers.get(b"authorization", b"")
         if header[: len(_BEARER)].lower() != _BEARER:
             raise Refused(ProblemCode.NO_KEY, headers=[_CHALLENGE])
-        key = await self.opened_by(header[len(_BEARER) :].strip().decode("latin-1"))
+        key = await self.key_of(header[len(_BEARER) :].strip().decode("latin-1"))
         if key is None:
             raise Refused(ProblemCode.WRONG_KEY, headers=[_CHALLENGE])
         return key
@@ -153,8 +152,3 @@ def _place(error: Exception) -> str:
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     return f"{trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno}" if trace is not None else "?"
-
-
-def openapi_text() -> str:
-    """The OpenAPI document as it is checked in."""
-    return json.dumps(openapi(), ensure_ascii=False, indent=2) + "\n"

@@ -32,7 +32,7 @@ class Refused(Exception):
 
     @property
     def problem(self) -> Problem:
-        """Its body."""
+        """The body of that answer."""
         code = self.code
         return Problem(type=f"/docs#{code.value}", title=code.meaning, status=code.status, code=code.value, errors=self.errors)
 
@@ -47,7 +47,7 @@ class Refused(Exception):
         return cls(ProblemCode.UNAVAILABLE, headers=[retry_after(_RETRY_SOON)])
 
     def answer(self) -> "Answer":
-        """It as an answer."""
+        """The answer with this problem."""
         # Of a body that is too long, the rest is not read to find the next request.
         close = [(b"connection", b"close")] if self.code is ProblemCode.TOO_LARGE else []
         body = self.problem.model_dump_json(exclude_defaults=True).encode()

@@ -31,7 +31,7 @@ class KnownKeys:
         self._known: dict[str, _Known] = {}  # only keys that exist: callers cannot fill it
         self._reading: dict[str, asyncio.Task[_Known]] = {}
 
-    async def opened_by(self, token: str) -> ApiKey | None:
+    async def key_of(self, token: str) -> ApiKey | None:
         """The key that ``token`` is; None for one that is unknown, revoked or past its end."""
         key_id = key_id_of(token)
         if key_id is None:
@@ -39,7 +39,7 @@ class KnownKeys:
         known = self._known.get(key_id)
         if known is None or asyncio.get_running_loop().time() - known.read_at >= KNOWN_FOR:
             known = await self._current(key_id)
-        return known.key if known.key is not None and known.usable and known.key.is_opened_by(token) else None
+        return known.key if known.key is not None and known.usable and known.key.matches(token) else None
 
     async def _current(self, key_id: str) -> _Known:
         """The key as the store has it; requests that come meanwhile share the reading."""

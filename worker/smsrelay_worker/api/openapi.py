@@ -1,5 +1,6 @@
 """The OpenAPI 3.1 document of the API, made from its operations and the models of their bodies. Pure."""
 
+import json
 from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import groupby
@@ -44,6 +45,11 @@ def openapi() -> Mapping[str, Any]:
             "schemas": _schemas(),
         },
     }
+
+
+def openapi_text() -> str:
+    """The OpenAPI document as it is checked in."""
+    return json.dumps(openapi(), ensure_ascii=False, indent=2) + "\n"
 
 
 def _operation(operation: Operation) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from functools import partial
 
 from smsrelay.call_batcher import CallBatcher
 from smsrelay.store.async_store import AsyncStore
-from smsrelay.store.connection import StoreUnavailable
+from smsrelay.store.connection import timed_out
 from smsrelay_worker.api.exchange import Refused, retry_after
 from smsrelay_worker.api.problem_code import ProblemCode
 from smsrelay_worker.apps.model import Apps
@@ -40,7 +40,9 @@ class QuotaGate:
         known = (key.key_id, limits)
         batcher = self._batchers.get(known)
         if batcher is None:
-            batcher = self._batchers[known] = CallBatcher(partial(self._flush, *known), _nothing, _late, self._timeout, _AT_MOST)
+            batcher = self._batchers[known] = CallBatcher(
+                partial(self._flush, *known), _nothing, timed_out, self._timeout, _AT_MOST
+            )
         over = await batcher.call(messages, asyncio.get_running_loop().time() + self._timeout)
         if over is not None:
             raise Refused(_CODES[over.window], headers=[retry_after(over.retry_after)])
@@ -57,7 +59,3 @@ class QuotaGate:
 
 async def _nothing(_results: Sequence[OverQuota | None], _until: float) -> None:
     """Nothing follows a count."""
-
-
-def _late() -> StoreUnavailable:
-    return StoreUnavailable("the store did not answer (TimeoutError)")

@@ -83,7 +83,7 @@ def create_app(settings: ApiSettings) -> ApiApp:
             return False
         return True
 
-    return ApiApp(endpoints, KnownKeys(store, timeout).opened_by, ready)
+    return ApiApp(endpoints, KnownKeys(store, timeout).key_of, ready)
 
 
 async def _used(store: AsyncStore, feedback: Feedback, message_id: str, until: float) -> int | None:

@@ -11,11 +11,12 @@ from pathlib import Path
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from smsrelay.contract.job import APP_NAME
 from smsrelay.settings import SettingsError
 from smsrelay_worker.apps.model import App, Apps
 from smsrelay_worker.apps.rows import AppRow
 
-_APP_NAME = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
+_APP_NAME = re.compile(APP_NAME)
 _FIELD_NAME = re.compile(r"[a-z_]{1,20}")  # a key of the file that may be printed: a secret is longer
 _LONG_KEY = re.compile(r"'[^']{21,}'|\"[^\"]{21,}\"")  # one that the parser quotes
 

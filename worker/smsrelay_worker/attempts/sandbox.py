@@ -40,7 +40,7 @@ class Sandbox:
     lease: float
 
     def attempt(self, readings: Sequence[Reading]) -> list[TaskResult]:
-        """Attempt each message; returns an outcome for each."""
+        """Attempt each message; returns a result for each, in order."""
         owner, lease = secrets.token_urlsafe(6), int(self.lease * 1000)
 
         def begin(reading: Reading) -> Transition | None:

@@ -3,6 +3,7 @@
 Exit code 1: no such key; 2: invalid input; 3: the store does not answer.
 """
 
+import re
 import secrets
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from functools import partial
 import click
 
 from smsrelay.cli.errors import InvalidInput, cli_errors
+from smsrelay.contract.job import APP_NAME
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.phone_number import e164
 from smsrelay.store.connection import open_store
@@ -36,25 +38,13 @@ def key() -> None:
 @click.option(
     "--type",
     "kind",
-    type=click.Choice([one.value for one in KeyType]),
+    type=_TYPES,
     default="live",
     show_default=True,
     help="Whom it reaches.",
 )
-@click.option(
-    "--scope",
-    "scopes",
-    multiple=True,
-    type=click.Choice([one.value for one in Scope]),
-    help="What it allows; default: everything.",
-)
-@click.option(
-    "--lane",
-    "lanes",
-    multiple=True,
-    type=click.Choice([one.value for one in Lane]),
-    help="Where it may send; default: every lane.",
-)
+@click.option("--scope", "scopes", multiple=True, type=_SCOPES, help="What it allows; default: everything.")
+@click.option("--lane", "lanes", multiple=True, type=_LANES, help="Where it may send; default: every lane.")
 @click.option("--expires", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]), help="When it ends, in UTC; default: never.")
 @click.option("--quota-minute", type=click.IntRange(1, _MAX_QUOTA), help="Messages a minute; default: as the apps file says.")
 @click.option("--quota-day", type=click.IntRange(1, _MAX_QUOTA), help="Messages a day (UTC); default: as the apps file says.")
@@ -79,9 +69,6 @@ def create(  # noqa: PLR0913, PLR0917  one argument an option
         keys = ApiKeys(open_store(OperatorSettings().store_url, 2))
         team = _digests(numbers) if numbers else frozenset()
         now = keys.now()
-        expires_at = None if expires is None else int(expires.replace(tzinfo=UTC).timestamp() * 1000)
-        if expires_at is not None and expires_at <= now:
-            raise InvalidInput("--expires: is past")
         key_id, token = new_token(KeyType(kind), secrets.choice)
         made = ApiKey(
             key_id=key_id,
@@ -92,7 +79,7 @@ def create(  # noqa: PLR0913, PLR0917  one argument an option
             scopes=frozenset(map(Scope, scopes or Scope)),
             lanes=frozenset(map(Lane, lanes or Lane)),
             created_at=now,
-            expires_at=expires_at,
+            expires_at=None if expires is None else _future(expires, now),
             quota_minute=quota_minute,
             quota_day=quota_day,
             team=team,
@@ -127,12 +114,20 @@ def revoke(key_id: str) -> None:
 
 
 def _check(app: str, name: str, kind: str, numbers: tuple[str, ...]) -> None:
-    if not (0 < len(app) <= 64 and app.isascii() and app.replace("_", "").replace("-", "").replace(".", "").isalnum()):
+    if not re.fullmatch(APP_NAME, app):
         raise InvalidInput("APP: 1 to 64 letters, digits, _, - or .")
     if not (0 < len(name) <= 64 and name.isprintable()):
         raise InvalidInput("--name: 1 to 64 printable characters")
     if (kind == KeyType.TEAM) != bool(numbers):
         raise InvalidInput("--to: a team key needs at least one number, and no other key has any")
+
+
+def _future(expires: datetime, now: int) -> int:
+    """The end of a key (UTC) in ms since the epoch; it must be after ``now`` (ms)."""
+    expires_at = int(expires.replace(tzinfo=UTC).timestamp() * 1000)
+    if expires_at <= now:
+        raise InvalidInput("--expires: is past")
+    return expires_at
 
 
 def _digests(numbers: tuple[str, ...]) -> frozenset[str]:

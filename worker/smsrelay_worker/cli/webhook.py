@@ -123,11 +123,11 @@ def _publish(settings: OperatorSettings, arguments: dict[str, str]) -> None:
 
 
 def _hint(settings: OperatorSettings, sink: str) -> None:
-    """Wake a worker; without the broker, it looks by itself within a minute."""
+    """Wake a worker. If the broker does not answer, workers deliver by themselves within a minute."""
     try:
         _publish(settings, {"sink": sink})
     except BrokerUnavailable as error:
-        click.echo(f"{error}; workers see to it within a minute", err=True)
+        click.echo(f"{error}; workers deliver it by themselves within a minute", err=True)
 
 
 def _result(operations: Operations, token: str) -> str | None:

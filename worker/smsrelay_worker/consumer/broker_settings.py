@@ -20,7 +20,7 @@ def broker_settings(broker_url: str, concurrency: int) -> dict[str, Any]:
     if not is_rabbitmq(broker_url):
         return common | {"worker_prefetch_multiplier": 2}
     return common | {
-        # Quorum queues know no prefetch limit shared by all consumers of a channel: this one is for each of the four queues.
+        # Quorum queues know no prefetch limit shared by all consumers of a channel: this one is for each queue.
         "worker_prefetch_multiplier": 1,
         "worker_detect_quorum_queues": True,
     }

@@ -22,7 +22,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One delivery's result. ``status`` is safe to print: "200", "timeout", "connection refused"."""
+    """The result of one delivery. ``status`` is safe to print: "200", "timeout", "connection refused"."""
 
     verdict: Verdict
     status: str
@@ -46,7 +46,7 @@ def of_status(status: int, retry_after: str | None, now: float) -> Answer:
 
 
 def failed(status: str) -> Answer:
-    """A delivery that reached no answer."""
+    """A delivery that got no answer; ``status`` says why, in words that are safe to print."""
     return Answer(Verdict.FAILED, status)
 
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 import structlog
 
 from smsrelay.messages.record import Record
+from smsrelay.messages.sinks import app_and_kind
 from smsrelay.store.connection import StoreUnavailable
 from smsrelay.store.records import Records
 from smsrelay_worker.outcomes.event import Event
@@ -50,6 +51,7 @@ class OutcomeDelivery:
         at_once: int = AT_ONCE,
         sweep_every: float = _SWEEP_EVERY,
     ) -> None:
+        """``at_once``: calls under way at most, of all sinks together. ``monotonic`` in seconds."""
         self._outbox = outbox
         self._records = records
         self._states = states
@@ -91,7 +93,10 @@ class OutcomeDelivery:
         return len(claimed)
 
     def deliver_now(self, sink: str, patience: float = 30.0) -> str:
-        """Let the loop of this process deliver what is due of one sink, whatever failed before; says how many were taken."""
+        """Have the loop of this process deliver what is due of one sink now, however earlier deliveries ended.
+
+        Waits for at most ``patience`` seconds. Returns a line that says how many were taken and how many failed.
+        """
         worker = self._workers.get(sink)
         if worker is None:
             return _UNKNOWN
@@ -111,7 +116,7 @@ class OutcomeDelivery:
         if worker is None:
             self._states.keep_test(token, _UNKNOWN)
             return _UNKNOWN
-        event = Event.trial(sink.rpartition(".")[0], time.time_ns() // 1_000_000, token)
+        event = Event.trial(app_and_kind(sink)[0], self._outbox.now(), token)
         [answer] = worker.client.deliver([event])
         log.info("sink tested", sink=sink, status=answer.status)
         self._states.keep_test(token, answer.status)

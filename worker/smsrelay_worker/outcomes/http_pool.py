@@ -18,6 +18,7 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from smsrelay.servers.time_limit import time_left
+from smsrelay_worker.one_packet import OnePacket
 from smsrelay_worker.outcomes import address
 
 TIMEOUT = 15.0  # seconds for one delivery: connection, TLS, request and answer
@@ -45,15 +46,13 @@ def tls_context() -> ssl.SSLContext:
     return context
 
 
-class _Checked:
-    """Connects to addresses that may be used, writes head and body in one packet, and reads within the deadline."""
+class _Checked(OnePacket):
+    """Connects to addresses that may be used, and reads within the deadline."""
 
     host: str
     port: int
-    sock: socket.socket | None
     _private: bool
     _lookups: Semaphore
-    _unsent: bytearray | None = None
 
     def __init__(self, *args: Any, private: bool, lookups: Semaphore, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -61,23 +60,6 @@ class _Checked:
         self._lookups = lookups
 
     response_class = property(lambda self: _TimedResponse)
-
-    def request(self, *args: Any, **options: Any) -> None:
-        if self.sock is None:
-            self.connect()  # type: ignore[attr-defined]
-        self._unsent = bytearray()
-        try:
-            super().request(*args, **options)  # type: ignore[misc]
-            packet, self._unsent = self._unsent, None
-            self.send(packet)
-        finally:
-            self._unsent = None
-
-    def send(self, data: Any) -> None:
-        if self._unsent is None:
-            super().send(data)  # type: ignore[misc]
-        else:
-            self._unsent += data
 
     def _new_conn(self) -> socket.socket:
         return address.connect(self.host, self.port, lambda: min(_CONNECT, _left()), self._lookups, private=self._private)

@@ -11,7 +11,7 @@ from smsrelay_worker.outcomes.answer import Answer, Verdict
 
 _TOLERATED = 3  # failures in a row that change nothing
 _LONGEST = 60.0  # seconds
-_DOUBLINGS = 6  # of a second, which reach it
+_DOUBLINGS = 6  # of a pause of 1 s, after which it is longer than the longest
 _ASKED_AT_MOST = 3600.0  # seconds; a longer Retry-After is kept by the outcome that got it
 
 

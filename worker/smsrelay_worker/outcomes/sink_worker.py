@@ -24,16 +24,16 @@ log = structlog.get_logger()
 
 
 class Client(Protocol):
-    """What delivers to one sink: ``at_once`` calls side by side, each of up to ``batch`` events. It does not raise."""
+    """Delivers to one sink: up to ``at_once`` concurrent calls, each of up to ``batch`` events. It does not raise."""
 
     @property
     def claims(self) -> int:
-        """Outcomes that may be claimed at once: more than are under way, so that nothing waits for the store."""
+        """How many outcomes are claimed at most: more than can be under way, so that no connection waits for the store."""
         ...
 
     @property
     def at_once(self) -> int:
-        """Calls at once."""
+        """How many calls may be under way."""
         ...
 
     @property

@@ -66,7 +66,7 @@ class Webhook:
                         raise
                     return self._post(event.body, headers)  # the endpoint had closed an idle connection
         except (HTTPError, HTTPException, OSError, ValueError) as error:
-            return failed(_said(error))
+            return failed(_status(error))
 
     def _post(self, body: bytes, headers: dict[str, str]) -> Answer:
         response: Any = self._pool.urlopen(
@@ -104,7 +104,7 @@ def _cause(error: BaseException) -> BaseException:
     return error if inner is None else _cause(inner)
 
 
-_SAID: tuple[tuple[type[BaseException], str], ...] = (
+_WORDS: tuple[tuple[type[BaseException], str], ...] = (
     (PrivateAddress, "private address refused"),
     (ssl.SSLCertVerificationError, "certificate not valid"),
     (ssl.SSLError, "TLS failed"),
@@ -117,8 +117,8 @@ _SAID: tuple[tuple[type[BaseException], str], ...] = (
 )
 
 
-def _said(error: BaseException) -> str:
+def _status(error: BaseException) -> str:
     """What happened, in words; an exception's own text may quote the URL."""
     cause = _cause(error)
-    named = next((words for kind, words in _SAID if isinstance(cause, kind)), None)
+    named = next((words for kind, words in _WORDS if isinstance(cause, kind)), None)
     return named or ("timeout" if "Timeout" in type(cause).__name__ else type(cause).__name__)

@@ -60,7 +60,7 @@ class ApiKey:
         """Whether it is revoked, or past its end, at an instant (ms)."""
         return self.revoked_at is not None or (self.expires_at is not None and self.expires_at <= now)
 
-    def is_opened_by(self, token: str) -> bool:
+    def matches(self, token: str) -> bool:
         """Whether ``token`` is this key; compared in constant time."""
         return hmac.compare_digest(self.token_hash, token_hash(token))
 

@@ -55,6 +55,10 @@ class OutcomeOutbox:
         self._due_now = Script(redis, __name__, "outcomes_due_now.lua")
         self._clock = StoreClock(redis)
 
+    def now(self) -> int:
+        """The store's clock (ms)."""
+        return self._clock.now()
+
     def claim(self, wanted: Sequence[tuple[str, int]], lease: float) -> list[ClaimedOutcome]:
         """Claim due outcomes of each sink, at most so many, for ``lease`` seconds; one round trip, the longest due first."""
         asked = [(sink, most) for sink, most in wanted if most > 0]
@@ -85,7 +89,7 @@ class OutcomeOutbox:
         self._give_back.run_many(calls)
 
     def due_now(self, sink: str, lease: float) -> int:
-        """Make everything due that waits for another try, except what may be claimed for ``lease`` seconds; how much that was."""
+        """Make everything due now that waits for another try and is not claimed for up to ``lease`` seconds; returns how many."""
         moved = 0
         while some := int(self._due_now.run([keys.outcomes(sink)], [int(lease * 1000), _PER_CALL])):
             moved += some

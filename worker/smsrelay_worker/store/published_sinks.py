@@ -10,6 +10,7 @@ from typing import Any
 from redis import Redis
 
 from smsrelay.contract.state import State
+from smsrelay.messages.sinks import app_and_kind
 from smsrelay.store import keys
 from smsrelay.store.connection import store_answers
 
@@ -35,6 +36,6 @@ class PublishedSinks:
 
 
 def _encode(sinks: Mapping[State, str]) -> str:
-    """By state, the last part of the sink's name."""
-    kinds = {state.value: sink.rpartition(".")[2] for state, sink in sinks.items()}
+    """By state, the kind of the sink."""
+    kinds = {state.value: app_and_kind(sink)[1] for state, sink in sinks.items()}
     return json.dumps(kinds, sort_keys=True, separators=(",", ":"))

@@ -8,6 +8,7 @@ from typing import Any
 
 from redis import Redis
 
+from smsrelay.messages.sinks import app_and_kind
 from smsrelay.store import keys
 from smsrelay_worker.apps.model import Apps
 from smsrelay_worker.messages.timeline import clock
@@ -32,7 +33,7 @@ def sinks(overviews: Sequence[SinkOverview], now: int) -> list[Finding]:
     found = []
     for one in overviews:
         since = clock(one.since) if one.since is not None else ""
-        name = one.sink.rpartition(".")[0]
+        name, _ = app_and_kind(one.sink)
         if one.condition is Condition.DISABLED:
             problem = f"{one.sink} has been disabled since {since}: its endpoint answered 410; {one.waiting} outcomes wait"
             found.append(error("outcomes", problem, f"ask the app, then `smsrelay webhook resume {name}`"))

@@ -10,7 +10,6 @@ certificates again, cookies, and a second packet for the body.
 
 import ipaddress
 import select
-import socket
 from collections.abc import Iterable, Mapping
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
@@ -20,6 +19,8 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
+
+from smsrelay_worker.one_packet import OnePacket
 
 _HEADERS = {"User-Agent": "smsrelay"}
 
@@ -55,11 +56,8 @@ class BareResponse(requests.Response):
         self._content_consumed = False
 
 
-class _OnePacket:
-    """Connects first, then writes head and body in one packet; the body is asked for once the connection is open, not earlier."""
-
-    sock: socket.socket | None
-    _unsent: bytearray | None = None  # not _buffer, which http.client has itself
+class _Checked(OnePacket):
+    """Looks whether an idle connection was closed before it is used again."""
 
     @property
     def is_connected(self) -> bool:
@@ -72,29 +70,12 @@ class _OnePacket:
             return bool(super().is_connected)  # type: ignore[misc]  # as good, but eight times as slow among greenlets
         return not readable
 
-    def request(self, *args: Any, **options: Any) -> None:
-        if self.sock is None:
-            self.connect()  # type: ignore[attr-defined]
-        self._unsent = bytearray()
-        try:
-            super().request(*args, **options)  # type: ignore[misc]
-            packet, self._unsent = self._unsent, None
-            self.send(packet)
-        finally:
-            self._unsent = None
 
-    def send(self, data: Any) -> None:
-        if self._unsent is None:
-            super().send(data)  # type: ignore[misc]
-        else:
-            self._unsent += data
-
-
-class _Connection(_OnePacket, HTTPConnection):
+class _Connection(_Checked, HTTPConnection):
     pass
 
 
-class _SecureConnection(_OnePacket, HTTPSConnection):
+class _SecureConnection(_Checked, HTTPSConnection):
     pass
 
 
