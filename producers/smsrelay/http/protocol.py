@@ -112,6 +112,17 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._open_connections.remove(self)
         super().connection_lost(exc)
 
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Keep the connection until a caller that has sent all it will has its answer; it may still read.
+
+        Otherwise it would be closed now, and answering could fail with an exception in the log.
+        """
+        answering = self.cycle is not None and not self.cycle.response_complete
+        if not answering or self._in_head or self._in_body:
+            return False
+        self.cycle.keep_alive = False  # answered, it is closed
+        return True
+
     def data_received(self, data: bytes) -> None:
         """Feed the parser; refuse what it cannot parse, and what is too long before it is complete."""
         if self._refused:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 
 import pytest
 import requests
@@ -51,6 +52,17 @@ def test_an_unknown_path_is_a_problem(api: Api, key: str, path: str) -> None:
 def test_another_method_is_answered_with_those_there_are(api: Api, key: str, path: str, allow: str) -> None:
     answer = requests.put(api.url + path, timeout=10)
     assert (answer.status_code, answer.headers["Allow"], answer.json()["code"]) == (405, allow, "method_not_allowed")
+
+
+def test_a_caller_that_closes_its_side_after_the_request_is_answered_and_leaves_no_line(api: Api, key: str) -> None:
+    port = int(api.url.rpartition(":")[2])
+    for path, status in (("/healthz", b"200"), ("/v1/status", b"200"), ("/nothing", b"404")):
+        head = f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n\r\n".encode()
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as caller, caller.makefile("rb") as answer:
+            caller.sendall(head)
+            caller.shutdown(socket.SHUT_WR)
+            assert answer.read().split()[1] == status
+    assert [line for line in api.logged if line["level"] == "error"] == []
 
 
 def test_no_answer_is_cached_or_sniffed(api: Api, key: str) -> None:
