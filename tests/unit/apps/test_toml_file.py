@@ -233,6 +233,23 @@ def test_a_file_that_is_not_toml_is_refused(tmp_path: Path) -> None:
         load_apps(tmp_path / "nothing.toml")
 
 
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        ('["hidden\'s"]\n["hidden\'s"]', "Cannot declare a name twice (at line 2"),
+        ("[shop.hidden]\n[shop.hidden]", "Cannot declare a name twice (at line 2"),
+        ("[shop]\nwebhook = { hidden = 1, hidden = 2 }", "Duplicate inline table key a name (at line 2"),
+        ("[shop]\nhidden = {}\nhidden.url = 1", "Cannot mutate immutable namespace a name (at"),
+        ("[shop]\nhidden", "Expected '=' after a key in a key/value pair (at"),
+        ("[shop]\nurl = hidden", "Invalid value (at line 2"),
+    ],
+)
+def test_what_is_not_toml_is_said_without_what_stands_there(source: str, says: str) -> None:
+    [problem] = problems(source)
+    assert problem.startswith(f"not TOML: {says}")
+    assert "hidden" not in problem
+
+
 @pytest.mark.parametrize("table", [webhook, celery])
 @pytest.mark.parametrize("field", ["url", "secrets", "events", "queue", "broker", "private", "retries", f"whsec_{'A' * 32}"])
 def test_no_error_shows_a_secret_wherever_it_stands(table: Callable[..., str], field: str) -> None:

@@ -16,6 +16,7 @@ from smsrelay_worker.apps.model import App, Apps
 from smsrelay_worker.apps.rows import AppRow
 
 _APP_NAME = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
+_QUOTED_NAME = re.compile(r"""\(?['"].{3,}['"],?\)?""")  # in a parser's message: a name out of the file, which may be a secret
 _FIELD_NAME = re.compile(r"[a-z_]{1,20}")  # a key of the file that may be printed: a secret is longer
 
 
@@ -38,7 +39,7 @@ def parse_apps(source: str, file: str) -> Apps:
     try:
         document = tomllib.loads(source)
     except tomllib.TOMLDecodeError as error:
-        raise AppsError(file, [f"not TOML: {error}"]) from None
+        raise AppsError(file, [f"not TOML: {_QUOTED_NAME.sub('a name', str(error))}"]) from None
     apps: dict[str, App] = {}
     problems: list[str] = []
     for number, (name, table) in enumerate(document.items(), 1):
