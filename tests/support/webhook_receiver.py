@@ -26,6 +26,7 @@ class Told:
     webhook_id: str
     event: dict[str, Any]
     body: bytes
+    headers: dict[str, str] = field(default_factory=dict)
 
     @property
     def state(self) -> str:
@@ -45,6 +46,7 @@ class WebhookReceiver:
     """What arrived, in order, and what is answered."""
 
     url: str
+    secret: str = SECRET  # verifies
     told: list[Told] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)  # requests whose signature does not verify
     statuses: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))  # by path: the next answers, then 200
@@ -78,10 +80,10 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         receiver = self.receiver
         try:
-            Webhook(SECRET).verify(body, dict(self.headers))
+            Webhook(receiver.secret).verify(body, dict(self.headers))
         except WebhookVerificationError as error:
             receiver.refused.append(str(error))
-        receiver.told.append(Told(self.path, self.headers["webhook-id"], json.loads(body), body))
+        receiver.told.append(Told(self.path, self.headers["webhook-id"], json.loads(body), body, dict(self.headers)))
         if held := receiver.held.get(self.path):
             receiver.holding[self.path] += 1
             held.wait()
@@ -104,14 +106,14 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def webhook_receiver() -> Iterator[WebhookReceiver]:
+def webhook_receiver(secret: str = SECRET) -> Iterator[WebhookReceiver]:
     """Run one on a free port."""
 
     class Handler(_Handler):
         pass
 
     with _Server(("127.0.0.1", 0), Handler) as server:
-        Handler.receiver = WebhookReceiver(f"http://127.0.0.1:{server.server_port}")
+        Handler.receiver = WebhookReceiver(f"http://127.0.0.1:{server.server_port}", secret)
         thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         try:

@@ -19,6 +19,7 @@ _BLOB = re.compile(r"[A-Za-z0-9+/_\-]{16,}={0,2}")
 _BETWEEN_DIGITS = re.compile(r"(?<=\d)[\s\-.()/]+(?=\d)")
 _ESCAPE = re.compile(r"\\+u([0-9a-fA-F]{4})")
 _NUMERALS = str.maketrans("零一二三四五六七八九", "0123456789")
+_SHOWN = 30  # findings in the text of a failure
 _DEPTH = 3  # a task body is base64 in JSON in JSON
 
 
@@ -55,7 +56,7 @@ class Finding:
 
 def mainland(role: str, number: int) -> Person:
     """The ``number``-th person with a mainland number."""
-    return _person(role, f"+861395507{4100 + 13 * number:04d}", number)
+    return _person(role, f"+86139550{41000 + 13 * number:05d}", number)
 
 
 def abroad(role: str, number: int) -> Person:
@@ -72,6 +73,12 @@ def find(needles: Mapping[str, str], places: Mapping[str, str]) -> list[Finding]
         for name, needle in needles.items()
         if needle in layer
     ]
+
+
+def nothing(findings: list[Finding]) -> None:
+    """Fail, naming places and needles, if there is a finding."""
+    lines = sorted({str(finding) for finding in findings})
+    assert not findings, "\n".join([f"{len(lines)} leaks", *lines[:_SHOWN]])
 
 
 def all_needles(people: Iterable[Person]) -> dict[str, str]:

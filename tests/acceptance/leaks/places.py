@@ -23,7 +23,17 @@ _READ: dict[str, Callable[[Redis, str], Any]] = {
     "stream": lambda redis, key: redis.xrange(key),
     "none": lambda _redis, _key: None,  # gone since it was listed
 }
-_NO_LOG = {"number-key", "callback-key", "flower-password"}  # files of the desk, readable by their owner alone
+_NO_LOG = {"number-key", "callback-key", "flower-password", "apps.toml"}  # files of the desk, readable by their owner alone
+
+
+def but(places: Places, beginnings: Iterable[str]) -> Places:
+    """All whose names do not begin so."""
+    return {place: text for place, text in places.items() if not place.startswith(tuple(beginnings))}
+
+
+def only(places: Places, *beginnings: str) -> Places:
+    """Those whose names begin so."""
+    return {place: text for place, text in places.items() if place.startswith(beginnings)}
 
 
 def logs(stage: Stage) -> Places:
@@ -51,16 +61,20 @@ def inspected(stage: Stage, ids: Iterable[str] = ()) -> Places:
 def flower(stage: Stage) -> Places:
     """Flower's interface and pages: lists, and every task and worker it knows."""
     tasks = flower_tasks(stage)
-    workers = _get(stage, "/api/workers?refresh=1")
     table = "/tasks/datatable?draw=1&start=0&length=1000&order[0][column]=0&order[0][dir]=asc&columns[0][data]=name"
     paths = [
         *("/", "/tasks", "/workers", "/broker", "/metrics", "/healthcheck", table),
         *("/api/task/types", "/api/queues/length"),
-        *(f"/worker/{name}" for name in json.loads(workers)),
         *(path for task_id in json.loads(tasks) for path in (f"/task/{task_id}", f"/api/task/info/{task_id}")),
     ]
-    pages = {f"Flower {path}": _get(stage, path) for path in paths}
-    return {"Flower /api/tasks": tasks, "Flower /api/workers": workers, **pages}
+    return {**flower_workers(stage), "Flower /api/tasks": tasks, **{f"Flower {path}": _get(stage, path) for path in paths}}
+
+
+def flower_workers(stage: Stage) -> Places:
+    """What Flower shows of the workers, asked anew; much sooner read than a page for every task."""
+    workers = _get(stage, "/api/workers?refresh=1")
+    pages = {f"Flower /worker/{name}": _get(stage, f"/worker/{name}") for name in json.loads(workers)}
+    return {"Flower /api/workers": workers, **pages}
 
 
 def flower_tasks(stage: Stage) -> str:
@@ -77,6 +91,20 @@ def store(redis: Redis) -> Places:
             places[f"reference of {key}"] = held.pop("ref")
         places[f"key {key}"] = json.dumps([key, held], default=str, ensure_ascii=False)
     return places
+
+
+def without_references(place: str, documents: Iterable[Any]) -> Places:
+    """JSON documents as one place, and the references in them, which are the app's own words, as another."""
+    references: list[str] = []
+
+    def rest(value: Any) -> Any:
+        if isinstance(value, dict):
+            references.extend(str(held) for name, held in value.items() if name == "reference")
+            return {name: rest(held) for name, held in value.items() if name != "reference"}
+        return [rest(one) for one in value] if isinstance(value, list) else value
+
+    shown = json.dumps([rest(one) for one in documents], ensure_ascii=False)
+    return {place: shown, f"reference of {place}": "\n".join(references)}
 
 
 def _command_line(process: Path) -> str:

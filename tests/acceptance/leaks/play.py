@@ -1,7 +1,7 @@
 """The play: sends over every path on a running stage, and says who got what.
 
-1. every scene, to its end; 2. foreign jobs, right, refused and unreadable; 3. callbacks nobody can read; 4. slow answers, so that
-tasks are active and reserved while they are looked at; 5. a halt.
+1. every scene, to its end; 2. foreign jobs, right, refused and unreadable; 3. callbacks nobody can read; 4. a halt. Slow answers
+are in ``busy``, the HTTP API in ``over_http``, what apps are told in ``deliveries``.
 Raises ``AssertionError`` when a path was not really taken.
 """
 
@@ -23,15 +23,16 @@ from tests.acceptance.leaks.scenes import SCENES, signature_refused, unreadable_
 from tests.acceptance.leaks.stage import Stage
 from tests.support.waiting import eventually
 
-SLOW = 2.0  # seconds of an answer, long enough to look at tasks while they run
+HOSTILE_ROLES = (*foreign.HOSTILE, *scenes.HOSTILE)
 
 
 @dataclass(slots=True)
 class Cast:
-    """Everybody of this run by role, with the id of each message."""
+    """Everybody of this run by role, with the id of each message; and the secrets of API keys by what they are."""
 
     people: dict[str, Person] = field(default_factory=dict)
     message_ids: dict[str, str] = field(default_factory=dict)
+    keys: dict[str, str] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     def new(self, role: str, is_abroad: bool = False) -> Person:
@@ -127,35 +128,6 @@ class Play:
         assert self.stage.simulator.callback(f"{self.stage.receiver_url}/callback", json.dumps(report)) == 200
         eventually(lambda: self.stage.redis.exists("sms:parked:" + "f" * 32), "the report that nobody knows is parked")
 
-    def while_they_run(self) -> Places:
-        """What can be seen while own and foreign tasks are active and reserved; none is scheduled."""
-        self.stage.simulator.latency(SLOW)
-        ids: list[str] = []
-        seen: Places = {}
-
-        def everything_was_seen() -> bool:
-            for _ in range(8):  # more at each look: on a busy machine a look may take longer than they run
-                ids.append(self._slow_one_of_each(len(ids)))
-            seen.update({f"{name} #{len(seen)}": text for name, text in self._look(ids).items()})
-            return all(
-                any(place.startswith(f"{name} #") and "sms.send" in text for place, text in seen.items()) for name in _RUNNING
-            )
-
-        eventually(everything_was_seen, "a foreign job active, one reserved")
-        self.stage.simulator.latency(0)
-        for role in [role for role in self.cast.message_ids if "slow" in role]:
-            self.ends(role, State.DELIVERED)
-        return seen
-
-    def _slow_one_of_each(self, number: int) -> str:
-        """Enqueue an own and a foreign message; the id of the foreign task."""
-        self.enqueue(self.cast.new(f"slow {number}"), Lane.OTP)
-        person = self.cast.new(f"foreign slow {number}")
-        self.cast.message_ids[person.role] = referenced_id("default", foreign.reference(person))
-        task = foreign.task([foreign.job(person)], {})
-        task.publish(self.stage.broker_url)
-        return str(task.headers["id"])
-
     def halted(self) -> Places:
         """What can be seen while the vendor refuses everything; meanwhile one message expires and one loses its payload."""
         person = self.cast.new("signature refused")
@@ -172,20 +144,3 @@ class Play:
         self.ends("signature refused", State.DELIVERED)
         self.ends("expired", State.EXPIRED)
         return seen
-
-    def _look(self, ids: list[str]) -> Places:
-        return {
-            **places.inspected(self.stage, ids),
-            **{name: text for name, text in places.flower(self.stage).items() if "/worker" in name or "/api/tasks" in name},
-            **places.store(self.stage.redis),
-            **places.process_list(),
-        }
-
-
-_RUNNING = (
-    "inspect active",
-    "inspect active unsafe",
-    "inspect reserved",
-    "inspect query_task",
-    "key unacked",
-)

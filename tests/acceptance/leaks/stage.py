@@ -24,8 +24,10 @@ from smsrelay_worker.local.local_relay import LocalRelay, Ports
 from smsrelay_worker.local.stack import Part, Stack, free_port
 from smsrelay_worker.policy.toml_file import packaged_source
 from smsrelay_worker.rate_limit.limiter import RateLimiter
+from tests.acceptance.leaks.apps_file import ANSWERS, SECRETS, SIGNED_WITH, apps_file, path
 from tests.support.simulator_client import Simulator
 from tests.support.waiting import eventually
+from tests.support.webhook_receiver import WebhookReceiver, webhook_receiver
 
 KEYS = {
     "AppCode": "Zq81AppCode5f1c9e2b7a",
@@ -35,6 +37,7 @@ KEYS = {
     "old callback key": "Zq81CallbackOld6d3a8f2e",
     "Flower's password": "Zq81Flower7c2e5a9b1d",
     "broker's password": "Zq81Broker3a8f6d0c4e",
+    **SECRETS,
 }
 DEADLINE = 60.0  # seconds
 # Lines of the packaged policy: the waits after a temporary code and after a halt, too long for a test.
@@ -53,6 +56,9 @@ class Stage:
     enqueuer: Enqueuer
     simulator: Simulator
     flower: requests.Session
+    webhooks: WebhookReceiver
+    api_url: str
+    metrics_url: str
 
     @property
     def broker_url(self) -> str:
@@ -100,22 +106,26 @@ def staged(folder: Path) -> Iterator[Stage]:
     """Start everything, and stop it in the end."""
     desk = LocalRelay(folder, Ports(free_port(), free_port(), free_port(), free_port()), report_delay=0.1)
     own = {name: value for name, value in os.environ.items() if not name.startswith("SMSRELAY_")}
-    environment = desk.environment(own) | _chosen(desk, folder)
     with ExitStack() as open_:
-        open_.enter_context(Stack(_parts(desk, own), folder, environment).running())
+        webhooks = open_.enter_context(webhook_receiver(SIGNED_WITH))
+        webhooks.always |= {path(app): status for app, status in ANSWERS.items()}
+        environment = desk.environment(own) | _chosen(desk, folder, webhooks.url)
+        beside = api, metrics = _served("api", "/healthz"), _served("metrics", "/metrics")
+        open_.enter_context(Stack((*_parts(desk, own), *beside), folder, environment).running())
         flower = open_.enter_context(requests.Session())
         flower.trust_env, flower.auth = False, ("admin", KEYS["Flower's password"])
         url, keys = environment["SMSRELAY_BROKER_URL"], SecretStr(environment["SMSRELAY_NUMBER_KEYS"])
         enqueuer = open_.enter_context(Enqueuer.connect(ProducerSettings(broker_url=url, store_url=url, number_keys=keys)))
         simulator = open_.enter_context(Simulator(f"http://127.0.0.1:{desk.ports.simulator}"))
         redis = open_.enter_context(open_store(url))
-        stage = Stage(desk, environment, redis, enqueuer, simulator, flower)
+        stage = Stage(desk, environment, redis, enqueuer, simulator, flower, webhooks, api.url, metrics.url)
         eventually(lambda: len(flower.get(f"{stage.flower_url}/api/workers?refresh=1", timeout=10).json()) == 2, "two workers")
         yield stage
 
 
-def _chosen(desk: LocalRelay, folder: Path) -> dict[str, str]:
-    policy = folder / "policy.toml"
+def _chosen(desk: LocalRelay, folder: Path, webhooks: str) -> dict[str, str]:
+    policy, apps = folder / "policy.toml", folder / "apps.toml"
+    apps.write_text(apps_file(webhooks, desk.ports.broker), encoding="utf-8")
     policy.write_text(_hasty(packaged_source()), encoding="utf-8")
     url = "redis://default:" + KEYS["broker's password"] + f"@127.0.0.1:{desk.ports.broker}/0"
     return {
@@ -127,10 +137,17 @@ def _chosen(desk: LocalRelay, folder: Path) -> dict[str, str]:
         "SIMULATOR_APPCODE": KEYS["AppCode"],
         "SMSRELAY_FLOWER_AUTH": "admin:" + KEYS["Flower's password"],
         "SMSRELAY_POLICY": str(policy),
+        "SMSRELAY_APPS": str(apps),
         "SMSRELAY_READ_TIMEOUT": "3",
         "SMSRELAY_CONCURRENCY": "3",  # few threads, so that slow vendor answers leave tasks reserved
         "SMSRELAY_UNSIGNED_CALLBACKS": "true",
     }
+
+
+def _served(command: str, ready_path: str) -> Part:
+    """A command that serves HTTP."""
+    port = free_port()
+    return Part(command, (sys.executable, "-P", "-m", "smsrelay_worker", command, "--port", str(port)), 15, port, ready_path)
 
 
 def _hasty(source: str) -> str:

@@ -10,6 +10,7 @@ from smsrelay.contract.event import StatusEvent
 from smsrelay.contract.job import SendJob
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.rejection import Rejection
+from tests.acceptance.leaks import apps_file
 from tests.acceptance.leaks.foreign import job, reference
 from tests.acceptance.leaks.needles import Person
 from tests.acceptance.leaks.places import Places
@@ -21,6 +22,8 @@ _PROCESSES: dict[str, tuple[str, ...]] = {
     "worker": ("-m", "smsrelay_worker", "worker"),
     "receiver": ("-m", "smsrelay_worker", "receiver", "--port", "0"),
     "flower": ("-m", "smsrelay_worker", "flower"),
+    "api": ("-m", "smsrelay_worker", "api", "--port", "1"),
+    "webhook list": ("-m", "smsrelay_worker", "webhook", "list"),
     "show": ("-m", "smsrelay_worker", "show", "0"),
     "celery": ("-m", "celery", "-A", "smsrelay_worker.app", "inspect", "ping"),
 }
@@ -122,6 +125,11 @@ def settings(stage: Stage) -> Places:
     runs = {f"{name} with wrong settings": (name, wrong) for name in _PROCESSES}
     for name in ("worker", "celery"):
         runs |= {f"{name} with a wrong URL": (name, url), f"{name} with a wrong AppCode": (name, broken_header)}
+    for number, (name, text) in enumerate(apps_file.WRONG.items()):
+        file = stage.desk.data / "broker" / f"wrong-{number}.toml"  # not beside the logs
+        file.write_text(text, encoding="utf-8")
+        for process in ("worker", "api", "webhook list"):
+            runs[f"{process} with an apps file: {name}"] = (process, {"SMSRELAY_APPS": str(file)})
     runs["show without a store"] = ("show", away)
 
     def said(run: tuple[str, Mapping[str, str]]) -> str:

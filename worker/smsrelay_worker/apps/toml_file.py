@@ -17,8 +17,8 @@ from smsrelay_worker.apps.model import App, Apps
 from smsrelay_worker.apps.rows import AppRow
 
 _APP_NAME = re.compile(APP_NAME)
+_QUOTED_NAME = re.compile(r"""\(?['"].{3,}['"],?\)?""")  # in a parser's message: a name out of the file, which may be a secret
 _FIELD_NAME = re.compile(r"[a-z_]{1,20}")  # a key of the file that may be printed: a secret is longer
-_LONG_KEY = re.compile(r"'[^']{21,}'|\"[^\"]{21,}\"")  # one that the parser quotes
 
 
 class AppsError(SettingsError):
@@ -40,7 +40,7 @@ def parse_apps(source: str, file: str) -> Apps:
     try:
         document = tomllib.loads(source)
     except tomllib.TOMLDecodeError as error:
-        raise AppsError(file, [f"not TOML: {_LONG_KEY.sub('(a key)', str(error))}"]) from None
+        raise AppsError(file, [f"not TOML: {_QUOTED_NAME.sub('a name', str(error))}"]) from None
     except (ValueError, RecursionError):  # of the parser, for a number of thousands of digits and for deep nesting
         raise AppsError(file, ["not TOML that can be read: a number is too long, or its tables are nested too deeply"]) from None
     apps: dict[str, App] = {}
