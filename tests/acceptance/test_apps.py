@@ -45,6 +45,16 @@ def test_a_wrong_apps_file_ends_a_worker_with_every_problem_and_no_secret(relay:
     assert "whsec_A" not in ended.stderr
 
 
+@pytest.mark.parametrize("command", [("resume",), ("rate",), ("dead", "list")])
+def test_a_wrong_apps_file_does_not_keep_operators_from_commands_that_have_no_use_for_it(
+    relay: RelayProcess, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    file = tmp_path / "apps.toml"
+    file.write_text("[shop", "utf-8")
+    ended = run_smsrelay(dict(relay.environment) | {"SMSRELAY_APPS": str(file)}, *command)
+    assert ended.returncode == 0, ended.stderr
+
+
 def test_the_outcome_of_a_message_is_in_the_outbox_once_it_is_final(with_sink: RelayProcess) -> None:
     delivered = with_sink.send(a_recipient(), app="shop", tags=TAGS)
     failing = {"submits": [{"reports": [{"code": 504}]}]}

@@ -161,9 +161,9 @@ def test_a_paused_sink_gets_nothing_until_it_is_resumed(rigged: Callable[..., Ri
         rig.delivery.turn()
     assert receiver.told == []
     rig.states.resume(SHOP)
-    with rig.running():
-        assert rig.delivery.deliver_now(SHOP) == f"{SHOP}: 3 taken, 0 failed"
-    assert len(receiver.told) == 3
+    with rig.running():  # its first turn may come before the request
+        assert rig.delivery.deliver_now(SHOP) in {f"{SHOP}: {taken} taken, 0 failed" for taken in range(4)}
+        eventually(lambda: len(receiver.told) == 3, "all are told")
 
 
 def test_an_operator_may_ask_for_another_try_at_once(rigged: Callable[..., Rig], receiver: WebhookReceiver) -> None:

@@ -45,7 +45,7 @@ def list_sinks(as_json: bool) -> None:
     """List every sink with its state and what waits for it."""
     with cli_errors():
         operations = Operations.wire(OperatorSettings())
-        found = sink_overviews(operations.apps, operations.outcomes, operations.sink_states)
+        found = sink_overviews(operations.apps(), operations.outcomes, operations.sink_states)
     if as_json:
         for one in found:
             click.echo(json.dumps(asdict(one), ensure_ascii=False))
@@ -102,8 +102,8 @@ def replay(app: str, since: str, dry_run: bool) -> None:
         settings = OperatorSettings()
         operations = Operations.wire(settings)
         sinks = _sinks(operations, app)
-        owner = next(name for name, one in operations.apps.items() if sinks[0] in one.sinks.values())
-        counts = operations.replay.replay(owner, sinks, start, dry_run=dry_run)
+        owner = next(name for name, one in operations.apps().items() if sinks[0] in one.sinks.values())
+        counts = operations.replay().replay(owner, sinks, start, dry_run=dry_run)
         for sink, count in counts.items():
             click.echo(f"{sink}: {count} outcomes {'would be delivered' if dry_run else 'are delivered'} again")
             if count and not dry_run:
@@ -111,7 +111,7 @@ def replay(app: str, since: str, dry_run: bool) -> None:
 
 
 def _sinks(operations: Operations, app: str) -> list[str]:
-    sinks = sinks_of(operations.apps, app)
+    sinks = sinks_of(operations.apps(), app)
     if not sinks:
         raise InvalidInput("the apps file (SMSRELAY_APPS) names no such app with a webhook or a Celery queue")
     return sinks

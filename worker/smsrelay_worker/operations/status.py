@@ -43,7 +43,7 @@ class StatusOverview:
             unlisted=count.unlisted(),
             workers=workers,
             differences=differences((one.name, one.given) for one in workers),
-            sinks=sink_overviews(operations.apps, operations.outcomes, operations.sink_states),
+            sinks=sink_overviews(operations.apps(), operations.outcomes, operations.sink_states),
         )
 
 

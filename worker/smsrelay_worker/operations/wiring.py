@@ -1,9 +1,11 @@
 """The parts of the relay that operator commands use, wired without anything that only a worker needs.
 
-Takes ``OperatorSettings``. Nothing connects before its first use. Raises ``AppsError`` for a wrong apps file.
+Takes ``OperatorSettings``. Nothing connects, and no file is read, before its first use.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import Self
 
 from smsrelay.store.connection import open_store
@@ -34,17 +36,18 @@ class Operations:
     limiter: RateLimiter
     halted_messages: HaltedMessages
     worker_registry: WorkerRegistry
-    apps: Apps
+    apps: Callable[[], Apps]  # reads the apps file, when it is first asked for; raises AppsError
     outcomes: OutcomeOutbox
     sink_states: SinkStates
-    replay: OutcomeReplay
+    replay: Callable[[], OutcomeReplay]
 
     @classmethod
     def wire(cls, settings: OperatorSettings) -> Self:
         """Build all parts from the settings."""
         redis = open_store(settings.store_url, 4)
         retention = settings.retention_hours * 3600
-        apps, records, outcomes = load_apps(settings.apps), Records(redis, retention), OutcomeOutbox(redis, retention)
+        records, outcomes = Records(redis, retention), OutcomeOutbox(redis, retention)
+        apps = cache(partial(load_apps, settings.apps))  # a wrong file must not keep an operator from `resume`
         return cls(
             records=records,
             counts=Counts(redis),
@@ -56,5 +59,5 @@ class Operations:
             apps=apps,
             outcomes=outcomes,
             sink_states=SinkStates(redis),
-            replay=OutcomeReplay(apps, AppMessages(redis), records, outcomes),
+            replay=lambda: OutcomeReplay(apps(), AppMessages(redis), records, outcomes),
         )
