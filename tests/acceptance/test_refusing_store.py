@@ -26,7 +26,7 @@ _BUSY, _TOO_FEW = 8.0, 5.0  # seconds
 _BACK = 120.0  # seconds until everything goes on
 _PAUSE = 0.05  # seconds between two jobs of an app
 _BEFORE = 40  # messages accepted before the first refusal
-_PROCESSES = 4  # of a worker, beside their parent
+_PROCESSES = 5  # of a worker, beside their parent
 
 
 @dataclass

@@ -41,7 +41,7 @@ class RedisPipeline:
 
     async def close(self) -> None:
         """Close every idle connection."""
-        await self._redis.drop_idle()
+        await self._redis.close()
 
 
 def _pushes(tasks: Sequence[TaskMessage]) -> list[tuple[str, ...]]:

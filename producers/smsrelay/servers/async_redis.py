@@ -3,6 +3,8 @@
 redis-py's own pipeline builds a client object and a command object for each use, which costs more than the commands.
 """
 
+import asyncio
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +17,7 @@ from smsrelay.servers.redis_address import RedisAddress
 from smsrelay.servers.redis_errors import needs_new_connection
 
 Command = tuple[Any, ...]
+_GOODBYE = 1.0  # seconds that closing may take
 
 
 class AsyncRedis:
@@ -51,9 +54,16 @@ class AsyncRedis:
         return answers[before:]
 
     async def drop_idle(self) -> None:
-        """Close every idle connection."""
+        """Give up every idle connection, without waiting."""
         while self._idle:
             await self._idle.pop().disconnect(nowait=True)
+
+    async def close(self) -> None:
+        """Close every idle connection. A loop that ends before TLS has said goodbye would leave its sockets behind."""
+        idle, self._idle = self._idle, []
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_GOODBYE):
+                await asyncio.gather(*(connection.disconnect() for connection in idle))
 
 
 async def _send(connection: Any, commands: Sequence[Command]) -> None:

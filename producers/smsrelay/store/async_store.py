@@ -42,7 +42,7 @@ class AsyncStore:
 
     async def close(self) -> None:
         """Close every idle connection."""
-        await self._redis.drop_idle()
+        await self._redis.close()
 
 
 def _may_be_mended(error: RedisError | OSError) -> bool:

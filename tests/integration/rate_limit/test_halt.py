@@ -6,6 +6,7 @@ from redis import Redis
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
 from smsrelay.enqueue import Enqueuer
+from smsrelay.messages.cancel import cancelled
 from smsrelay.store import keys
 from smsrelay.store.records import Records
 from smsrelay_worker.messages import lifecycle
@@ -67,15 +68,15 @@ def test_the_one_that_met_the_refusal_is_woken_too_and_keeps_its_attempts(
 def test_other_waits_and_what_has_moved_on_are_left_alone(
     store: Records, door: Enqueuer, halted_messages: HaltedMessages, redis: Redis
 ) -> None:
-    throttled, cancelled, gone = (door.enqueue(job()).message_id for _ in range(3))
+    throttled, withdrawn, gone = (door.enqueue(job()).message_id for _ in range(3))
     deferred(store, throttled, "rate")
-    deferred(store, cancelled)
-    changed(store, cancelled, lambda reading: cancelled(reading.record))
+    deferred(store, withdrawn)
+    changed(store, withdrawn, lambda reading: cancelled(reading.record))
     assert redis.scard(keys.PUT_OFF) == 0
-    redis.sadd(keys.PUT_OFF, throttled + "x", cancelled)
+    redis.sadd(keys.PUT_OFF, throttled + "x", withdrawn)
     assert halted_messages.wake_all() == 2
     assert due(redis) == set()
-    reading = store.read(cancelled)
+    reading = store.read(withdrawn)
     assert reading is not None
     assert reading.record.state is State.CANCELLED
     assert redis.scard(keys.PUT_OFF) == 0
