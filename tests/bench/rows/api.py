@@ -1,7 +1,8 @@
 """Messages that one process of the HTTP API accepts, beside a FastAPI app that calls ``.delay``; and how long they take at half
-of each side's own peak. No worker runs: what is measured ends on the queue."""
+of each side's own peak, and at half of the baseline's. No worker runs: what is measured ends on the queue."""
 
 import json
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
@@ -14,31 +15,56 @@ from tests.bench.sides import BaselineSide, RelaySide, Side
 _CALLERS = 2  # processes, so that the callers are not what is measured
 _CONNECTIONS = 64  # of each
 _MESSAGES = 40_000_000  # numbers of a caller
+_CLIENTS = f"{_CALLERS * _CONNECTIONS} connections"
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """``peak``: accepted a second. ``own``, ``same``: milliseconds a call, at half of its own and of the baseline's peak."""
+
+    peak: float
+    own: list[float]
+    same: list[float]
 
 
 def measure(conditions: Conditions) -> list[Figure]:
     """One job a request, each recorded and queued before the 202."""
-    runs = [(_run(conditions, RelaySide()), _run(conditions, BaselineSide())) for _ in range(conditions.runs)]
-    peaks = [[run[place][0] for run in runs] for place in range(2)]
-    halfway, slowest = ([[percentile(run[place][1], share) for run in runs] for place in range(2)] for share in (0.5, 0.99))
-    what = f"at half of its own peak, {_CALLERS * _CONNECTIONS} connections"
+    ours, baseline = [], []
+    for _ in range(conditions.runs):
+        baseline.append(_run(conditions, BaselineSide()))
+        ours.append(_run(conditions, RelaySide(), baseline[-1].peak))
+    peaks = [one.peak for one in ours], [one.peak for one in baseline]
     return [
-        Figure("messages accepted per second by the HTTP API, one process", "/s", peaks[0], peaks[1], Target("ratio", least=5)),
-        Figure(f"message accepted after, p50, {what}", "ms", halfway[0], halfway[1]),
-        Figure(f"message accepted after, p99, {what}", "ms", slowest[0], slowest[1], Target("ratio", most=1)),
+        Figure("messages accepted per second by the HTTP API, one process", "/s", *peaks, Target("ratio", least=5)),
+        *_latencies(f"at half of its own peak, {_CLIENTS}", [one.own for one in ours], baseline),
+        *_latencies(f"at half of the baseline's peak, both, {_CLIENTS}", [one.same for one in ours], baseline),
     ]
 
 
-def _run(conditions: Conditions, side: Side) -> tuple[float, list[float]]:
-    """Accepted a second at the peak, and milliseconds a call at half of it."""
+def _latencies(where: str, ours: list[list[float]], baseline: list[_Run]) -> list[Figure]:
+    halfway, slowest = (
+        ([percentile(one, share) for one in ours], [percentile(one.own, share) for one in baseline]) for share in (0.5, 0.99)
+    )
+    return [
+        Figure(f"message accepted after, p50, {where}", "ms", *halfway),
+        Figure(f"message accepted after, p99, {where}", "ms", *slowest, Target("ratio", most=1)),
+    ]
+
+
+def _run(conditions: Conditions, side: Side, other_peak: float = 0.0) -> _Run:
     seconds = 2.0 if conditions.quick else 8.0
     with a_ground(conditions) as ground:
         port, key = side.api(ground)
         _call(ground, port, key, 0, 1.0, 0)  # a first second, not counted: connections, imports
         told = _call(ground, port, key, 0, seconds, 1)
         peak = sum(one["answered"] / one["seconds"] for one in told)
-        at_half = _call(ground, port, key, peak / 2 / _CALLERS, seconds, 2)
-        return peak, list(chain.from_iterable(one["took"] for one in at_half))
+        halves = [peak / 2, other_peak / 2] if other_peak else [peak / 2]
+        took = [_took(_call(ground, port, key, half / _CALLERS, seconds, part)) for part, half in enumerate(halves, 2)]
+        return _Run(peak, took[0], took[-1])
+
+
+def _took(told: list[dict[str, Any]]) -> list[float]:
+    return list(chain.from_iterable(one["took"] for one in told))
 
 
 def _call(ground: Ground, port: int, key: str, rate: float, seconds: float, part: int) -> list[dict[str, Any]]:
