@@ -23,7 +23,7 @@
 | sms:halted | hash: since, code, probe | until a probe is answered or an operator resumes |
 | sms:resumed | string: when sending resumed after a halt or an open circuit (ms) | for ever |
 | sms:put_off | set: ids of messages deferred by a halt | until they move on |
-| sms:outcomes | hash: submits answered and failed, by second | 11 s after the last failure |
+| sms:answers | hash: submits answered and failed, by second | 11 s after the last failure |
 | sms:outcomes:SINK | sorted set: outcome by when it is due (ms), failed tries in the fraction | until the sink takes it |
 | sms:endpoints | hash: by sink, how deliveries ended lately and whether it is paused, as JSON | for ever |
 | sms:endpoints:test:TOKEN | string: what a test of a sink came to | a minute |
@@ -58,7 +58,7 @@ PULL_RATE = "sms:rate:pull"
 HALTED = "sms:halted"
 RESUMED = "sms:resumed"
 PUT_OFF = "sms:put_off"
-OUTCOMES = "sms:outcomes"
+ANSWERS = "sms:answers"
 SINKS = "sms:sinks"
 SINK_STATES = "sms:endpoints"
 CIRCUIT = "sms:circuit"

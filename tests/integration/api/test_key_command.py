@@ -1,5 +1,6 @@
 """``smsrelay key``: what it takes, prints and keeps."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,9 @@ def test_a_key_is_printed_once_and_only_its_hash_is_kept(shell: Shell, redis: Re
     kept = str(redis.hgetall("sms:keys"))
     assert not [secret for secret in (token, token[-32:], "13912345678") if secret in kept]
     assert token[-32:] not in shell.run("key", "list").output
+    [listed] = shell.run("key", "list", "--json").output.splitlines()
+    assert (json.loads(listed)["id"], json.loads(listed)["open"]) == (token.split("_")[2], True)
+    assert token[-32:] not in listed
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,7 @@ def test_answers_count_for_as_long_as_the_window(redis: Redis) -> None:
     clock[0] += 500
     breaker.record(answered=0, failed=30, probe_succeeded=None, probe_slot=None)
     assert not redis.exists(keys.CIRCUIT), "more were answered, within the window"
-    assert 999_000 < redis.pttl(keys.OUTCOMES) <= 1_001_000
+    assert 999_000 < redis.pttl(keys.ANSWERS) <= 1_001_000
 
 
 def wait_of_a_bulk(redis: Redis, refill: int) -> int:

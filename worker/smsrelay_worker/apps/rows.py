@@ -12,6 +12,7 @@ from smsrelay.contract.state import State
 from smsrelay.servers.broker_address import broker_address
 from smsrelay.settings import with_scheme
 from smsrelay_worker.apps.model import DEFAULT_EVENTS, App, CelerySink, Quota, WebhookSink
+from smsrelay_worker.apps.public_address import is_public
 
 _PREFIX = "whsec_"  # of a signing key, as Standard Webhooks writes it
 _SECRET_BYTES = range(24, 65)
@@ -76,11 +77,11 @@ class WebhookRow(_Table):
         if not url.startswith(schemes):
             raise ValueError(f"must begin with {allowed}{'' if private else '; http:// needs private = true'}")
         host = _host(url)
-        address = _address(host)
-        local = address is not None and not address.is_global
+        address = _is_address(host)
+        local = address and not is_public(host)
         if not private and (local or host == "localhost" or host.endswith(".localhost")):
             raise ValueError("leads to a private or loopback address, which needs private = true")
-        if url.startswith("http://") and address is not None and not local:
+        if url.startswith("http://") and address and not local:
             raise ValueError("must begin with https://: the address is a public one")
         return url
 
@@ -135,12 +136,13 @@ def _host(url: str) -> str:
     return host
 
 
-def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """The host as an address; None for a name."""
+def _is_address(host: str) -> bool:
+    """Whether the host is an address, and not a name."""
     try:
-        return ipaddress.ip_address(host)
+        ipaddress.ip_address(host)
     except ValueError:
-        return None
+        return False
+    return True
 
 
 def _decoded(secret: str) -> bytes:

@@ -3,6 +3,7 @@
 Exit code 1: no such key; 2: invalid input; 3: the store does not answer.
 """
 
+import json
 import re
 import secrets
 from collections.abc import Iterator
@@ -91,11 +92,16 @@ def create(  # noqa: PLR0913, PLR0917  one argument an option
 
 
 @key.command(name="list")
-def list_keys() -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
+def list_keys(as_json: bool) -> None:
     """List the keys: id, type, app, name, what they allow, and whether they still open."""
     with cli_errors():
         keys = ApiKeys(open_store(OperatorSettings().store_url, 2))
         found, now = keys.all(), keys.now()
+    if as_json:
+        for one in found:
+            click.echo(json.dumps(_as_json(one, now), ensure_ascii=False))
+        return
     for one in found:
         click.echo("  ".join(_described(one, now)))
     if not found:
@@ -155,3 +161,22 @@ def _described(one: ApiKey, now: int) -> Iterator[str]:
         yield f"revoked {clock(one.revoked_at)}"
     elif one.expires_at is not None:
         yield f"{'ended' if one.ended(now) else 'ends'} {clock(one.expires_at)}"
+
+
+def _as_json(one: ApiKey, now: int) -> dict[str, object]:
+    """A key without its hash and its numbers' digests; instants are ms since the epoch."""
+    return {
+        "id": one.key_id,
+        "app": one.app,
+        "name": one.name,
+        "type": one.type.value,
+        "scopes": sorted(one.scopes),
+        "lanes": sorted(one.lanes),
+        "quota_minute": one.quota_minute,
+        "quota_day": one.quota_day,
+        "numbers": len(one.team),
+        "created_at": one.created_at,
+        "expires_at": one.expires_at,
+        "revoked_at": one.revoked_at,
+        "open": not one.ended(now),
+    }

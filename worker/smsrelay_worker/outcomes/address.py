@@ -3,28 +3,15 @@
 The check is of the very address that is then connected to, so that a name whose address changes in between gains nothing.
 """
 
-import ipaddress
 import socket
 from collections.abc import Callable
 from threading import Semaphore
 
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_GLOBAL = ipaddress.ip_network("2000::/3")  # the only part of IPv6 from which public addresses are given
+from smsrelay_worker.apps.public_address import is_public
 
 
 class PrivateAddress(OSError):
     """The host has no public address."""
-
-
-def is_public(address: str) -> bool:
-    """Whether an address is of the public internet: not private, loopback, link-local, multicast or reserved."""
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address):
-        inner = _embedded(ip)
-        if inner is None and ip not in _GLOBAL:  # site-local, for example, which the library calls global
-            return False
-        ip = inner or ip
-    return ip.is_global and not ip.is_multicast
 
 
 def connect(host: str, port: int, timeout: Callable[[], float], lookups: Semaphore, *, private: bool) -> socket.socket:
@@ -55,10 +42,3 @@ def connect(host: str, port: int, timeout: Callable[[], float], lookups: Semapho
         else:
             return connection
     raise failure
-
-
-def _embedded(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    """The IPv4 address that an IPv6 address stands for, if it does."""
-    if ip in _NAT64:
-        return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
-    return ip.ipv4_mapped or ip.sixtofour

@@ -72,7 +72,7 @@ class CircuitBreaker:
         if probe_succeeded is None and counts is None:
             return False
         probe = {None: "", True: "good", False: "bad"}[probe_succeeded]
-        names = [keys.OUTCOMES, keys.CIRCUIT, keys.HALTED, keys.RESUMED]
+        names = [keys.ANSWERS, keys.CIRCUIT, keys.HALTED, keys.RESUMED]
         begins = "" if probe_slot is None else f"{probe_slot.begins:.0f}"
         change = self._record.run(names, [*(counts or (0, 0)), probe, self._halt_probe, begins, *self._fixed])
         if change == "opened":

@@ -1,5 +1,5 @@
 -- Counts how submits ended. Too many failures open the circuit; a probe that succeeds closes it, and ends a halt.
--- KEYS 1 sms:outcomes  hash: answered and failed by second (aSECOND, fSECOND); expires a second after the window
+-- KEYS 1 sms:answers   hash: answered and failed by second (aSECOND, fSECOND); expires a second after the window
 --      2 sms:circuit   hash, see limiter.lua: since, probe, wait (ms); until a probe succeeds
 --      3 sms:halted    hash, see limiter.lua: since, code, probe (ms); until resumed
 --      4 sms:resumed   string: when submits last resumed (ms); no expiry

@@ -1,6 +1,6 @@
 import pytest
 
-from smsrelay_worker.outcomes.address import is_public
+from smsrelay_worker.apps.public_address import is_public
 
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "223.5.5.5", "2400:3200::1", "::ffff:8.8.8.8", "64:ff9b::808:808"])
