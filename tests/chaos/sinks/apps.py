@@ -47,8 +47,8 @@ def _secret(name: str) -> str:
 
 APPS = (
     ChaosApp("default", 20),
-    ChaosApp("shop", 30, webhook=_USUAL | {State.SUBMITTED, State.RETRYING}, secrets=(_secret("new"), _secret("old"))),
-    ChaosApp("bank", 25, celery=_USUAL),
+    ChaosApp("shop", 30, webhook=_USUAL | {State.RETRYING}, secrets=(_secret("new"), _secret("old"))),
+    ChaosApp("bank", 25, celery=_USUAL | {State.SUBMITTED}),
     ChaosApp("school", 25, webhook=_USUAL - {State.FAILED}, celery=frozenset({State.FAILED}), secrets=(_secret("school"),)),
 )
 BY_NAME = {app.name: app for app in APPS}

@@ -26,14 +26,14 @@ WEBHOOK = (
     Reaction("processed, then reset", 6, processes=True),
     Reaction("processed, then 500", 6, processes=True, status=500),
     Reaction("reset", 8),
-    Reaction("500", 16, status=500),
-    Reaction("503", 4, status=503),
-    Reaction("429", 4, status=429),
-    Reaction("429, retry after 2 s", 6, status=429, header="Retry-After: 2"),
+    Reaction("500", 12, status=500),
+    Reaction("503", 3, status=503),
+    Reaction("429", 3, status=429),
+    Reaction("429, retry after 1 s", 1, status=429, header="Retry-After: 1"),  # each stops the whole sink
     Reaction("404", 3, status=404),
-    Reaction("302 to another path", 6, status=302, header="Location: /moved"),
+    Reaction("302 to another path", 4, status=302, header="Location: /moved"),
     Reaction("307 to another path", 3, status=307, header="Location: /moved"),
-    Reaction("hangs", 3, delay=40.0),
+    Reaction("hangs", 1, delay=40.0),
     Reaction("no HTTP", 3, status=-1),
 )
 CELERY = (
