@@ -52,7 +52,9 @@ def test_the_apis_log_tells_of_refusals(seen: Seen) -> None:
         assert words in log
 
 
-@pytest.mark.parametrize("process", ["api", "receiver", "metrics", "simulator"])
-def test_the_process_list_shows_what_is_started(seen: Seen, process: str) -> None:
+@pytest.mark.parametrize(
+    "started", ["smsrelay_worker api", "smsrelay_worker receiver", "smsrelay_worker metrics", "smsrelay_simulator"]
+)
+def test_the_process_list_shows_what_is_started(seen: Seen, started: str) -> None:
     listed = only(seen.running, "process list #")
-    assert all(f"smsrelay_worker {process} " in text for text in listed.values())
+    assert all(f"{started} " in text for text in listed.values())
