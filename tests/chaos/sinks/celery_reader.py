@@ -47,7 +47,7 @@ class TaskQueue(Protocol):
 
 
 class ValkeyQueue:
-    """A list, and beside it what is in hand."""
+    """A list, and beside it what is in hand: one task at most. What no answer told of is put back before the next one is taken."""
 
     def __init__(self, redis: Redis, name: str) -> None:
         self._redis = redis
@@ -59,8 +59,10 @@ class ValkeyQueue:
         """The oldest; what an earlier life had in hand comes again first."""
         while not self._recovered:
             self._recovered = self._redis.lmove(self._in_hand, self._name, "LEFT", "RIGHT") is None
+        self._recovered = False  # the answer may be lost, and the task in hand all the same
         wire: Any = self._redis.lmove(self._name, self._in_hand, "RIGHT", "LEFT")
         if wire is None:
+            self._recovered = True
             return None
         task = json.loads(wire)
         return wire, task["headers"], base64.b64decode(task["body"]).decode("utf-8")
@@ -72,6 +74,7 @@ class ValkeyQueue:
             if again:
                 pipeline.lpush(self._name, task)
             pipeline.execute()
+        self._recovered = True
 
     def waiting(self) -> int:
         """Both lists."""
