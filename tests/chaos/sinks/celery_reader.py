@@ -47,7 +47,7 @@ class TaskQueue(Protocol):
 
 
 class ValkeyQueue:
-    """A list, and beside it what is in hand: one task at most. What no answer told of is put back before the next one is taken."""
+    """A list, and beside it what is in hand: one task at most. What no answer told of is put back before the next is taken."""
 
     def __init__(self, redis: Redis, name: str) -> None:
         self._redis = redis
