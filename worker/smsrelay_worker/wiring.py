@@ -12,7 +12,7 @@ from typing import Self
 from redis import Redis
 
 from smsrelay.broker.publisher import Publisher
-from smsrelay.contract.template import load_registry
+from smsrelay.contract.template import Registry, load_registry
 from smsrelay.enqueue import Enqueuer
 from smsrelay.store.connection import open_store
 from smsrelay.store.inbox import Inbox
@@ -90,14 +90,7 @@ class Relay:
         records, parked, inbox = Records(redis, retention, apps), ParkedReports(redis, retention), Inbox(redis)
         policy, registry = load_policy(settings.policy), load_registry(settings.templates)
         adapter, publisher = create_vendor(settings), Publisher(settings.broker_url)
-        enqueuer = Enqueuer(
-            Outbox(redis, settings.number_keys),
-            publisher,
-            registry,
-            records,
-            only_to=settings.only_to_numbers,
-            one_redis=settings.one_redis,
-        )
+        enqueuer = _enqueuer(settings, redis, publisher, registry, records)
         timeouts, limiter = Timeouts(lease=settings.lease), RateLimiter(redis, settings.rate, settings.halt_probe)
         reports = Reports(records, parked, policy, _roll)
         pending = PendingReports(parked, inbox, reports)
@@ -133,6 +126,11 @@ class Relay:
             published_sinks=PublishedSinks(redis),
             outcome_delivery=_outcome_delivery(settings, redis, apps, records, policy),
         )
+
+
+def _enqueuer(settings: WorkerSettings, redis: Redis, publisher: Publisher, registry: Registry, records: Records) -> Enqueuer:
+    outbox, only_to = Outbox(redis, settings.number_keys), settings.only_to_numbers
+    return Enqueuer(outbox, publisher, registry, records, only_to=only_to, one_redis=settings.one_redis)
 
 
 def _now() -> int:
