@@ -166,12 +166,13 @@ class ProducerSettings(KeySettings):
 
     if TYPE_CHECKING:  # as type checkers see it, who otherwise take what the environment gives for missing arguments
 
-        def __init__(
+        def __init__(  # noqa: PLR0913  as many as an app may want to give
             self,
             *,
             broker_url: str = ...,
             store_url: str = ...,
             number_keys: str | SecretStr | KeyRing = ...,
+            payload_keys: str | SecretStr | KeyRing | None = ...,
             templates: str | Path | None = ...,
             enqueue_timeout: float = ...,
             secret: str | SecretStr = ...,
@@ -182,6 +183,10 @@ class ProducerSettings(KeySettings):
 
     number_keys: Keys = Field(
         description="Keys of the hashes that stand for numbers and content, new or new,old; each 16+ characters, no comma."
+    )
+    payload_keys: Keys | None = Field(
+        default=None,
+        description="Keys that encrypt numbers and parameters in the store, new or new,old; each 16+ characters. Without: plain.",
     )
     templates: Path | None = Field(default=None, description="Template registry, a TOML file.")
     enqueue_timeout: Annotated[float, Field(ge=0.1, le=60)] = Field(

@@ -22,6 +22,9 @@ class OperatorSettings(StoreSettings):
         default=300.0, description="Seconds between submits that test whether a halted vendor is back; 0 never tests."
     )
     policy: Path | None = Field(default=None, description="Policy file in place of the packaged one.")
+    limits: Path | None = Field(
+        default=None, description="Limits file in place of the packaged one: caps, send windows, countries (docs/limits.md)."
+    )
     apps: Path | None = Field(
         default=None,
         description="Apps file: for each app its webhook or Celery task for outcomes, and the quota of its API keys.",

@@ -102,6 +102,9 @@ class SendJob(BaseModel, strict=True, frozen=True, extra="forbid", hide_input_in
     - ``tags``: a mapping of up to 5 short texts that come back in lookups and outcomes, such as ``{"order": "4711"}``. Keys are 1
       to 20 letters, digits, ``_``, ``-`` or ``.``; values 1 to 40 printable characters, and not a phone number. They are not part
       of the content that a ``reference`` stands for: the first job's tags count. Default: none.
+    - ``campaign``: the name of the campaign it is part of, 1 to 64 letters, digits, ``_``, ``-`` or ``.``: a campaign can be
+      watched, paused, resumed and cancelled as a whole. Each ``app`` has its own campaigns. Default: ``None``.
+    - ``ignore_send_window``: ``True`` has it submitted at any hour, whatever the send windows say. Default: ``False``.
     - ``v``: the version of this contract. Default: ``1``, the only one.
 
     What only the templates or the clock can tell (the lane, the number of parameters, a deadline that has passed) is checked when
@@ -124,6 +127,8 @@ class SendJob(BaseModel, strict=True, frozen=True, extra="forbid", hide_input_in
             expires_in: int | None = None,
             not_before: datetime | str | None = None,
             tags: Mapping[str, str] = ...,
+            campaign: str | None = None,
+            ignore_send_window: bool = False,
             v: Literal[1] = 1,
         ) -> None: ...
 
@@ -152,6 +157,8 @@ class SendJob(BaseModel, strict=True, frozen=True, extra="forbid", hide_input_in
     tags: TagsField = Field(
         default_factory=no_tags, repr=False, description="Short pairs that come back in lookups and outcomes."
     )
+    campaign: str | None = Field(default=None, pattern=APP_NAME, description="The campaign it is part of.")
+    ignore_send_window: bool = Field(default=False, description="Submitted at any hour, whatever the send windows say.")
 
     @model_validator(mode="wrap")
     @classmethod
@@ -226,6 +233,8 @@ class SendJob(BaseModel, strict=True, frozen=True, extra="forbid", hide_input_in
             not_before=not_before,
             tags=self.tags.pairs,
             test=test,
+            campaign=self.campaign,
+            ignores_window=self.ignore_send_window,
         )
 
     def _lane(self, registry: Registry) -> tuple[Lane | None, list[Problem]]:

@@ -14,7 +14,6 @@ from smsrelay.contract.lanes import Lane
 
 _NAMESPACE = uuid.UUID("6f1d2c52-0d5e-5c0b-9d5b-5a7c1e0f3f9a").bytes
 _TEST = "/test"  # no app's name holds a slash
-_RECIPIENT_HASH = 8  # characters, 48 bits: for diagnosis only, stored until the retention is over
 _compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode  # json.dumps would create an encoder for each call
 _spaced = json.JSONEncoder(ensure_ascii=False).encode
 
@@ -34,6 +33,8 @@ class Message:
     not_before: int | None  # ms
     tags: tuple[tuple[str, str], ...] = ()
     test: bool = False  # never reaches the vendor
+    campaign: str | None = None
+    ignores_window: bool = False  # submitted at any hour
 
     def payload(self) -> str:
         """Number and parameters as JSON. Stored apart from the record and deleted once no further attempt can follow."""
@@ -50,8 +51,8 @@ class Message:
         return keyed_digest(key, "content", content)
 
     def recipient_hash(self, key: bytes) -> str:
-        """Keyed digest of the number; kept after the number is deleted. Older records have four more characters of it."""
-        return keyed_digest(key, "recipient", self.to)[:_RECIPIENT_HASH]
+        """Keyed digest of the number; kept after the number is deleted."""
+        return recipient_digest(key, self.to)
 
 
 def referenced_id(app: str, reference: str, *, test: bool = False) -> str:
@@ -72,6 +73,11 @@ def _uuid(bits: int, version: int) -> str:
     """Text of a UUID with version and variant set; by way of ``uuid.UUID`` it would take three times as long."""
     text = f"{bits & ~(0xF << 76 | 0b11 << 62) | version << 76 | 0b10 << 62:032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def recipient_digest(key: bytes, number: str) -> str:
+    """Keyed digest (72 bits) of a number in E.164, by which its messages, attempts and suppressions are found."""
+    return keyed_digest(key, "recipient", number)
 
 
 def keyed_digest(key: bytes, purpose: str, text: str) -> str:

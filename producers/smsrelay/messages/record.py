@@ -3,14 +3,15 @@
 Pure values with their wire form: one Redis hash for each message, every field short, so that Redis keeps the compact encoding.
 Instants are milliseconds since the Unix epoch on the store's clock.
 
-Fields of the hash: lane tpl app ref at exp fp who g.KEY test (set by the outbox) · state try due ext own beg why cnt rev len msg
-out (set by transitions) · used (set by feedback) · t1 … tn (timeline).
+Fields of the hash: lane tpl app ref at exp fp who g.KEY test cmp cc win cap (set by the outbox) · state try due ext own beg why
+cnt rev len msg out held (set by transitions) · used (set by feedback) · t1 … tn (timeline).
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
+from smsrelay.contract.country import MAINLAND
 from smsrelay.contract.job import DEFAULT_APP
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
@@ -98,6 +99,11 @@ class Record:
     test: bool = False  # never reaches the vendor
     used_at: int | None = None  # when the app first said that the recipient used the code
     outcome: tuple[int, int] | None = None  # the last one told to a sink: its revision, and its line's number from 1
+    campaign: str | None = None
+    country: str = MAINLAND  # calling code of the number
+    ignores_window: bool = False  # the app wants it submitted at any hour
+    reserved_at: int | None = None  # a code that no attempt has begun yet, counted against caps since then
+    held: str | None = None  # the part of the traffic for whose resumption it waits
 
     @classmethod
     def decode(cls, message_id: str, fields: Mapping[str, str]) -> Self:
@@ -129,7 +135,23 @@ class Record:
             test=fields.get("test") == "1",
             used_at=int(fields["used"]) if "used" in fields else None,
             outcome=_outcome(fields["out"]) if "out" in fields else None,
+            campaign=fields.get("cmp"),
+            country=fields.get("cc", MAINLAND),
+            ignores_window=fields.get("win") == "0",
+            reserved_at=int(fields["cap"]) if "cap" in fields else None,
+            held=fields.get("held"),
         )
+
+    @property
+    def campaign_name(self) -> str | None:
+        """Its campaign's name among those of all apps."""
+        return f"{self.app}/{self.campaign}" if self.campaign else None
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The parts of the traffic that it belongs to, each of which can be halted."""
+        parts = (f"lane:{self.lane.value}", f"template:{self.template}", f"app:{self.app}", f"country:{self.app}/{self.country}")
+        return (*parts, f"campaign:{self.campaign_name}") if self.campaign else parts
 
 
 def relative(instant: int | None, created_at: int) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from smsrelay.contract.state import State
+from smsrelay.messages.checks import Checks, Counted
 from smsrelay.messages.record import Entry, Record, VendorMessage
 from smsrelay.messages.sinks import OUTCOMES
 
@@ -42,6 +43,10 @@ class Transition:
     of_earlier_begin: bool = False  # the external id leads to the message but does not become the record's
     unlisted: bool = False  # the policy does not list the reported code, which is counted
     silent: bool = False  # only times change; the timeline already says why
+    checks: Checks | None = None  # of a begin
+    counted: Counted = Counted.KEEP
+    held: str | None = None  # deferred until this part of the traffic is resumed
+    suppress: str | None = None  # the list that the number joins
 
     @property
     def keeps_payload(self) -> bool:

@@ -36,6 +36,17 @@
 | sms:undecodable | list: unreadable jobs and tasks, as JSON | capped; the retention, from the last one on |
 | sms:undecodable:callbacks | sorted set: unreadable callbacks (JSON) by when they came (ms) | capped; 72 h |
 | sms:callbacks:refused | hash: requests the receiver refused, by reason; when the last one came (ms) | 24 h after the last |
+| sms:n:XX, sms:n:XXX | sorted set: rest of a number's digest, and id (16 bytes), by the minute in which the record is gone | as these |
+| sms:caps:WHO | list: attempts to one number (digest), as INSTANT\\|LANE\\|APP\\|TEMPLATE | the longest window of a cap |
+| sms:limits | hash: what apps need to know of the limits: countries, caps on codes, send windows | for ever |
+| sms:suppressed | hash: DIGEST\\|LIST → when (ms), by what, and under which key | for ever |
+| sms:halts | hash: part of the traffic (lane:otp, campaign:APP/NAME, …) → since, kind, until, as JSON | until it is resumed |
+| sms:held:PART | set: ids of messages deferred because PART is halted | until they move on |
+| sms:fuse:DAY | hash: APP/COUNTRY → attempts begun that day | two days |
+| sms:codes:DAY | hash: sent:COUNTRY, used:COUNTRY → codes | nine days |
+| sms:campaigns | sorted set: campaign (APP/NAME) by when its first message was accepted (ms) | 41 days each |
+| sms:campaign:APP/NAME | hash: its messages by state and by code | 41 days after the last was accepted |
+| sms:campaign:ids:APP/NAME | list: their ids (16 bytes each) | as the hash |
 | sms:keys | hash: API key (JSON, its token hashed) by its id | for ever |
 | sms:quota:ID | hash: what an API key has enqueued this minute and this day | two days |
 """
@@ -70,6 +81,10 @@ UNDECODABLE = "sms:undecodable"
 UNREADABLE_CALLBACKS = "sms:undecodable:callbacks"
 REFUSED_CALLBACKS = "sms:callbacks:refused"
 API_KEYS = "sms:keys"
+LIMITS = "sms:limits"
+SUPPRESSED = "sms:suppressed"
+HALTS = "sms:halts"
+CAMPAIGNS = "sms:campaigns"
 
 
 def message(message_id: str) -> str:
@@ -120,3 +135,38 @@ def parked(any_id: str) -> str:
 def quota(key_id: str) -> str:
     """Key of what an API key has used of its quotas."""
     return f"sms:quota:{key_id}"
+
+
+def numbers(digest: str) -> tuple[str, str]:
+    """Keys of the index of numbers that may hold a number's messages; the second is used once the first is full."""
+    return f"sms:n:{digest[:2]}", f"sms:n:{digest[:3]}"
+
+
+def caps(digest: str) -> str:
+    """Key of the attempts to one number."""
+    return f"sms:caps:{digest}"
+
+
+def held(part: str) -> str:
+    """Key of the messages that wait until a part of the traffic is resumed."""
+    return f"sms:held:{part}"
+
+
+def fuse(day: str) -> str:
+    """Key of the attempts of one day, by app and country."""
+    return f"sms:fuse:{day}"
+
+
+def codes(day: str) -> str:
+    """Key of the codes sent and used on one day."""
+    return f"sms:codes:{day}"
+
+
+def campaign(name: str) -> str:
+    """Key of a campaign's counts; ``name`` is APP/NAME, here and below."""
+    return f"sms:campaign:{name}"
+
+
+def campaign_ids(name: str) -> str:
+    """Key of a campaign's messages."""
+    return f"sms:campaign:ids:{name}"
