@@ -36,8 +36,8 @@
 | sms:undecodable | list: unreadable jobs and tasks, as JSON | capped; the retention, from the last one on |
 | sms:undecodable:callbacks | sorted set: unreadable callbacks (JSON) by when they came (ms) | capped; 72 h |
 | sms:callbacks:refused | hash: requests the receiver refused, by reason; when the last one came (ms) | 24 h after the last |
-| sms:n:XX, sms:n:XXX | sorted set: rest of a number's digest, and id (16 bytes), by the minute in which the record is gone | as these |
-| sms:caps:WHO | list: attempts to one number (digest), as INSTANT\\|LANE\\|APP\\|TEMPLATE | the longest window of a cap |
+| sms:n:XX, sms:n:XXX | sorted set: rest of a digest, and id (16 bytes), by the minute in which the record is gone | as these |
+| sms:caps:WHO | list: attempts to one number (digest), as "INSTANT LANE TEMPLATE APP" | the longest window of a cap |
 | sms:limits | hash: what apps need to know of the limits: countries, caps on codes, send windows | for ever |
 | sms:suppressed | hash: DIGEST\\|LIST → when (ms), by what, and under which key | for ever |
 | sms:halts | hash: part of the traffic (lane:otp, campaign:APP/NAME, …) → since, kind, until, as JSON | until it is resumed |
