@@ -163,10 +163,10 @@ class Limits:
         window = self.window_of(record)
         if window is None:
             return 0
-        if not window.is_open(now):
-            return window.opening(now)
-        closing = window.closing(now)
-        return 0 if now < closing - MARGIN else window.opening(closing)
+        opens, closes = window.hours(now)
+        if opens > now:
+            return opens
+        return 0 if now < closes - MARGIN else window.opening(closes)
 
     def allows(self, app: str, country: str) -> bool:
         """Whether the app may send to the country (calling code). Its own list counts in place of the general one."""
@@ -194,7 +194,8 @@ class Limits:
         window = self.window_of(record)
         if window is None:
             return 0
-        return window.closing(now) - MARGIN if window.is_open(now) else _SHUT
+        opens, closes = window.hours(now)
+        return closes - MARGIN if opens <= now else _SHUT
 
     def _fuse(self, app: str, country: str) -> Fuse | None:
         if not self._fuses:
