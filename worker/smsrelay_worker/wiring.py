@@ -1,7 +1,7 @@
 """Relay: every part of a worker process, wired once from the settings. Nothing connects before its first use.
 
-Raises ``PolicyError``, ``AppsError`` or ``Rejection`` if a file that the settings name is wrong, ``SettingsError`` if the vendor
-account is.
+Raises ``PolicyError``, ``LimitsError``, ``AppsError`` or ``Rejection`` if a file that the settings name is wrong,
+``SettingsError`` if the vendor account is.
 """
 
 import secrets
@@ -26,6 +26,8 @@ from smsrelay_worker.attempts.send_context import SendContext
 from smsrelay_worker.attempts.sender import Sender
 from smsrelay_worker.attempts.submit import Submitter
 from smsrelay_worker.attempts.timeouts import Timeouts
+from smsrelay_worker.limits.model import Limits
+from smsrelay_worker.limits.toml_file import load_limits
 from smsrelay_worker.outcomes.delivery import OutcomeDelivery
 from smsrelay_worker.outcomes.results import Results
 from smsrelay_worker.outcomes.sinks import sink_workers
@@ -48,6 +50,7 @@ from smsrelay_worker.store.failed_reports import FailedReports
 from smsrelay_worker.store.lost_tasks import LostTasks
 from smsrelay_worker.store.outcomes import OutcomeOutbox
 from smsrelay_worker.store.parked_reports import ParkedReports
+from smsrelay_worker.store.published_limits import PublishedLimits
 from smsrelay_worker.store.published_sinks import PublishedSinks
 from smsrelay_worker.store.shared_settings import SharedSettings
 from smsrelay_worker.store.sink_states import SinkStates
@@ -79,6 +82,8 @@ class Relay:
     shared_settings: SharedSettings
     apps: Apps
     published_sinks: PublishedSinks
+    limits: Limits
+    published_limits: PublishedLimits
     outcome_delivery: OutcomeDelivery
 
     @classmethod
@@ -89,6 +94,7 @@ class Relay:
         apps = load_apps(settings.apps)
         records, parked, inbox = Records(redis, retention, apps), ParkedReports(redis, retention), Inbox(redis)
         policy, registry = load_policy(settings.policy), load_registry(settings.templates)
+        limits = load_limits(settings.limits)
         adapter, publisher = create_vendor(settings), Publisher(settings.broker_url)
         enqueuer = _enqueuer(settings, redis, publisher, registry, records)
         timeouts, limiter = Timeouts(lease=settings.lease), RateLimiter(redis, settings.rate, settings.halt_probe)
@@ -124,6 +130,8 @@ class Relay:
             shared_settings=shared_settings(settings),
             apps=apps,
             published_sinks=PublishedSinks(redis),
+            limits=limits,
+            published_limits=PublishedLimits(redis),
             outcome_delivery=_outcome_delivery(settings, redis, apps, records, policy),
         )
 
