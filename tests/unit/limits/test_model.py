@@ -215,6 +215,7 @@ def test_apps_are_told_what_is_decided_when_a_job_is_accepted() -> None:
         ["clocked", 10, DAY, "on", ["0000000"], "number+template", 8 * HOUR],
     ]
     assert {name: value for name, value in published.items() if name != "otp"} == {
+        "lasts": str(2 * DAY),
         "countries": " 852 86 ",
         "countries:shop": " 1 ",
         "windows": '[["marketing","86","08:00","20:00","Asia/Shanghai"]]',

@@ -181,6 +181,7 @@ class Limits:
         codes = [cap.encode(now) for cap in self.caps if not cap.lanes or Lane.OTP in cap.lanes]
         if codes:
             fields["otp"] = json.dumps(codes, separators=(",", ":"))
+            fields["lasts"] = str(self._lasts)
         if self.windows:
             fields["windows"] = encode_windows(self.windows)
         return fields
