@@ -1,7 +1,7 @@
 """Relay: every part of a worker process, wired once from the settings. Nothing connects before its first use.
 
-Raises ``PolicyError``, ``AppsError`` or ``Rejection`` if a file that the settings name is wrong, ``SettingsError`` if the vendor
-account is.
+Raises ``PolicyError``, ``LimitsError``, ``AppsError`` or ``Rejection`` if a file that the settings name is wrong,
+``SettingsError`` if the vendor account is.
 """
 
 import secrets
@@ -52,6 +52,7 @@ from smsrelay_worker.store.lost_tasks import LostTasks
 from smsrelay_worker.store.openings import Openings
 from smsrelay_worker.store.outcomes import OutcomeOutbox
 from smsrelay_worker.store.parked_reports import ParkedReports
+from smsrelay_worker.store.published_limits import PublishedLimits
 from smsrelay_worker.store.published_sinks import PublishedSinks
 from smsrelay_worker.store.shared_settings import SharedSettings
 from smsrelay_worker.store.sink_states import SinkStates
@@ -83,6 +84,8 @@ class Relay:
     shared_settings: SharedSettings
     apps: Apps
     published_sinks: PublishedSinks
+    limits: Limits
+    published_limits: PublishedLimits
     outcome_delivery: OutcomeDelivery
 
     @classmethod
@@ -94,6 +97,7 @@ class Relay:
         records, parked, inbox = Records(redis, retention, apps), ParkedReports(redis, retention), Inbox(redis)
         limits = load_limits(settings.limits)
         policy, registry = load_policy(settings.policy), load_registry(settings.templates)
+        limits = load_limits(settings.limits)
         adapter, publisher = create_vendor(settings), Publisher(settings.broker_url)
         enqueuer = _enqueuer(settings, redis, publisher, registry, records)
         timeouts, limiter = Timeouts(lease=settings.lease), RateLimiter(redis, settings.rate, settings.halt_probe)
@@ -139,6 +143,8 @@ class Relay:
             shared_settings=shared_settings(settings),
             apps=apps,
             published_sinks=PublishedSinks(redis),
+            limits=limits,
+            published_limits=PublishedLimits(redis),
             outcome_delivery=_outcome_delivery(settings, redis, apps, records, policy),
         )
 
