@@ -20,6 +20,7 @@ from smsrelay.store.outbox import Outbox
 from smsrelay.store.records import Records
 from smsrelay_worker.apps.model import Apps
 from smsrelay_worker.apps.toml_file import load_apps
+from smsrelay_worker.attempts.admission import Admission
 from smsrelay_worker.attempts.recorder import AnswerRecorder
 from smsrelay_worker.attempts.sandbox import Sandbox
 from smsrelay_worker.attempts.send_context import SendContext
@@ -48,6 +49,7 @@ from smsrelay_worker.shared_settings import shared_settings
 from smsrelay_worker.store.due_messages import DueMessages
 from smsrelay_worker.store.failed_reports import FailedReports
 from smsrelay_worker.store.lost_tasks import LostTasks
+from smsrelay_worker.store.openings import Openings
 from smsrelay_worker.store.outcomes import OutcomeOutbox
 from smsrelay_worker.store.parked_reports import ParkedReports
 from smsrelay_worker.store.published_limits import PublishedLimits
@@ -93,6 +95,7 @@ class Relay:
         retention = settings.retention_hours * 3600
         apps = load_apps(settings.apps)
         records, parked, inbox = Records(redis, retention, apps), ParkedReports(redis, retention), Inbox(redis)
+        limits = load_limits(settings.limits)
         policy, registry = load_policy(settings.policy), load_registry(settings.templates)
         limits = load_limits(settings.limits)
         adapter, publisher = create_vendor(settings), Publisher(settings.broker_url)
@@ -100,17 +103,27 @@ class Relay:
         timeouts, limiter = Timeouts(lease=settings.lease), RateLimiter(redis, settings.rate, settings.halt_probe)
         reports = Reports(records, parked, policy, _roll)
         pending = PendingReports(parked, inbox, reports)
+        recorder = AnswerRecorder(
+            records=records,
+            limiter=limiter,
+            halted_messages=HaltedMessages(redis),
+            policy=policy,
+            pending=pending,
+            roll=_roll,
+            timeouts=timeouts,
+            caps=bool(limits.caps),
+        )
         context = SendContext(
             records=records,
             limiter=limiter,
-            submitter=_submitter(settings, redis, adapter, records, limiter, policy, pending, timeouts),
+            submitter=_submitter(settings, adapter, recorder, limiter, policy),
             pending=pending,
             enqueuer=enqueuer,
             cost=MessageCost(registry, settings.rate_unit == "segments"),
+            admission=_admission(settings, redis, records, limiter, limits, registry, policy),
             sandbox=Sandbox(records, inbox, publisher, policy, timeouts.lease),
             policy=policy,
             timeouts=timeouts,
-            only_to=settings.only_to_numbers,
         )
         poller = StatusPoller(records, PollRate(redis, settings.pull_rate), adapter, reports, publisher, policy, _now)
         return cls(
@@ -137,8 +150,29 @@ class Relay:
 
 
 def _enqueuer(settings: WorkerSettings, redis: Redis, publisher: Publisher, registry: Registry, records: Records) -> Enqueuer:
-    outbox, only_to = Outbox(redis, settings.number_keys), settings.only_to_numbers
+    outbox, only_to = Outbox(redis, settings.number_keys, caps=False), settings.only_to_numbers
     return Enqueuer(outbox, publisher, registry, records, only_to=only_to, one_redis=settings.one_redis)
+
+
+def _admission(
+    settings: WorkerSettings,
+    redis: Redis,
+    records: Records,
+    limiter: RateLimiter,
+    limits: Limits,
+    registry: Registry,
+    policy: Policy,
+) -> Admission:
+    return Admission(
+        records=records,
+        openings=Openings(redis),
+        limits=limits,
+        registry=registry,
+        number_keys=settings.number_keys,
+        policy=policy,
+        rate=lambda: limiter.state().configured,
+        only_to=settings.only_to_numbers,
+    )
 
 
 def _now() -> int:
@@ -154,24 +188,8 @@ def _outcome_delivery(settings: WorkerSettings, redis: Redis, apps: Apps, record
 
 
 def _submitter(
-    settings: WorkerSettings,
-    redis: Redis,
-    adapter: Vendor,
-    records: Records,
-    limiter: RateLimiter,
-    policy: Policy,
-    pending: PendingReports,
-    timeouts: Timeouts,
+    settings: WorkerSettings, adapter: Vendor, recorder: AnswerRecorder, limiter: RateLimiter, policy: Policy
 ) -> Submitter:
-    recorder = AnswerRecorder(
-        records=records,
-        limiter=limiter,
-        halted_messages=HaltedMessages(redis),
-        policy=policy,
-        pending=pending,
-        roll=_roll,
-        timeouts=timeouts,
-    )
     return Submitter(
         vendor=adapter,
         limiter=limiter,
@@ -180,5 +198,5 @@ def _submitter(
         callback_keys=settings.callback_keys,
         callback_base=settings.callback_url,
         callback_life=policy.report_deadline,
-        timeouts=timeouts,
+        timeouts=Timeouts(lease=settings.lease),
     )
