@@ -129,7 +129,7 @@ def _check(source: CsvFile, survey: Survey, campaign: Campaign, refused: Refused
                 preview.add(row.line, campaign.job(row).accept(now, registry, lambda: 0))
                 fine += 1
             except Rejection as rejection:
-                refused.add(row, rejection.problems)
+                refused.add(row, campaign.in_columns(rejection.problems))
             progress.advance()
     click.echo(f"{fine + refused.count:,} rows: {fine:,} would be accepted, {refused.count:,} refused; nothing was enqueued")
     for line in preview.lines():
