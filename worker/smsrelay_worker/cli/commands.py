@@ -20,6 +20,7 @@ COMMANDS = {
     "find": Command("smsrelay_worker.cli.find", "find"),
     "cancel": Command("smsrelay_worker.cli.messages", "cancel"),
     "status": Command("smsrelay_worker.cli.status", "status"),
+    "suppress": Command("smsrelay_worker.cli.suppress", "suppress"),
     "rate": Command("smsrelay_worker.cli.rate", "rate"),
     "resume": Command("smsrelay_worker.cli.rate", "resume"),
     "webhook": Command("smsrelay_worker.cli.webhook", "webhook"),
