@@ -36,11 +36,12 @@ from smsrelay.contract.message import Message, referenced_id
 from smsrelay.contract.rejection import Rejection
 from smsrelay.contract.suppression import BY_LIBRARY
 from smsrelay.contract.template import Registry, load_registry
-from smsrelay.lookup import MessageStatus, cancelled_status
+from smsrelay.lookup import MOST_FOUND, MessageStatus, cancelled_status, number_in_e164
 from smsrelay.messages.cancel import cancelled
 from smsrelay.servers.time_limit import time_limit
 from smsrelay.settings import ProducerSettings
 from smsrelay.store.connection import open_store
+from smsrelay.store.numbers import NumberIndex
 from smsrelay.store.outbox import Outbox, Recorded, WakeUp
 from smsrelay.store.records import Records
 from smsrelay.store.suppressions import Suppressions
@@ -65,6 +66,7 @@ class Enqueuer:
         records: Records,
         random_bits: Callable[[], int] = lambda: secrets.randbits(74),
         *,
+        numbers: NumberIndex,
         only_to: Collection[str] | None = None,
         one_redis: bool = False,
         timeout: float | None = None,
@@ -72,6 +74,7 @@ class Enqueuer:
     ) -> None:
         """An enqueuer of given parts; apps use ``connect``.
 
+        ``numbers``: the index in which ``messages_to`` looks.
         ``only_to``: the only numbers that may be texted, in E.164; ``None``: any.
         ``one_redis``: outbox and publisher use the same database.
         ``timeout``: seconds that a call waits for store and broker in all; ``None``, for workers, leaves it to the connections.
@@ -80,6 +83,7 @@ class Enqueuer:
         self._outbox = outbox
         self._publisher = publisher
         self._records = records
+        self._numbers = numbers
         self.acceptance = Acceptance(registry, random_bits, only_to)
         self._wake_up = attempt_task if one_redis else None
         self._timeout = timeout
@@ -97,6 +101,7 @@ class Enqueuer:
             Publisher(settings.broker_url),
             load_registry(settings.templates),
             Records(redis, settings.retention_hours * 3600),
+            numbers=NumberIndex(redis, settings.number_keys),
             only_to=settings.only_to_numbers,
             one_redis=settings.one_redis,
             timeout=settings.enqueue_timeout,
@@ -163,6 +168,16 @@ class Enqueuer:
     def find(self, app: str, reference: str, *, test: bool = False) -> MessageStatus | None:
         """The same by the app's own id of the message; ``test`` for one that was enqueued as a test."""
         return self.status(referenced_id(app, reference, test=test))
+
+    def messages_to(self, number: str, *, app: str | None = None) -> list[MessageStatus]:
+        """The messages to a number that are within their retention, the newest first, at most 1000; of one app, or of all.
+
+        ``number`` as in ``SendJob.to``. Raises ``Rejection`` for text that is none, and ``StoreUnavailable``.
+        """
+        to = number_in_e164(number)
+        with time_limit(self._timeout):
+            records = self._numbers.records(self._records, to, lambda record: app in {None, record.app}, MOST_FOUND)
+        return [MessageStatus.of(record) for record in records]
 
     def cancel(self, message_id: str) -> MessageStatus | None:
         """Cancel a message that no worker has begun, and return its status; ``None`` as for ``status``.

@@ -14,6 +14,7 @@ from smsrelay.contract.lanes import Lane
 from smsrelay.enqueue import Enqueuer
 from smsrelay.messages.transition import Transition
 from smsrelay.store.inbox import Inbox
+from smsrelay.store.numbers import NumberIndex
 from smsrelay.store.outbox import Outbox
 from smsrelay.store.records import Change, Reading, Records
 from smsrelay_worker.attempts.admission import Admission
@@ -57,7 +58,9 @@ ACCEPTED = Answer(Kind.ANSWERED, "0000", external_id="e1")
 
 
 def enqueuer(redis: Redis, url: str) -> Enqueuer:
-    return Enqueuer(Outbox(redis, NUMBER_KEYS), Publisher(url), {}, Records(redis, RETENTION))
+    return Enqueuer(
+        Outbox(redis, NUMBER_KEYS), Publisher(url), {}, Records(redis, RETENTION), numbers=NumberIndex(redis, NUMBER_KEYS)
+    )
 
 
 def reconciler(redis: Redis, url: str, vendor_url: str = "http://127.0.0.1:9", policy: Policy = POLICY) -> StatusPoller:

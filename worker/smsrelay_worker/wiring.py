@@ -17,6 +17,7 @@ from smsrelay.contract.template import Registry, load_registry
 from smsrelay.enqueue import Enqueuer
 from smsrelay.store.connection import open_store
 from smsrelay.store.inbox import Inbox
+from smsrelay.store.numbers import NumberIndex
 from smsrelay.store.outbox import Outbox
 from smsrelay.store.records import Records
 from smsrelay_worker.apps.model import Apps
@@ -152,7 +153,8 @@ class Relay:
 
 def _enqueuer(settings: WorkerSettings, redis: Redis, publisher: Publisher, registry: Registry, records: Records) -> Enqueuer:
     outbox, only_to = Outbox(redis, settings.number_keys, caps=False), settings.only_to_numbers
-    return Enqueuer(outbox, publisher, registry, records, only_to=only_to, one_redis=settings.one_redis)
+    numbers = NumberIndex(redis, settings.number_keys)
+    return Enqueuer(outbox, publisher, registry, records, numbers=numbers, only_to=only_to, one_redis=settings.one_redis)
 
 
 def _admission(

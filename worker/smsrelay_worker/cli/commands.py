@@ -17,6 +17,7 @@ COMMANDS = {
     "bulk": Command("smsrelay.cli.bulk", "bulk"),
     "show": Command("smsrelay_worker.cli.messages", "show"),
     "why": Command("smsrelay_worker.cli.messages", "why"),
+    "find": Command("smsrelay_worker.cli.find", "find"),
     "cancel": Command("smsrelay_worker.cli.messages", "cancel"),
     "status": Command("smsrelay_worker.cli.status", "status"),
     "suppress": Command("smsrelay_worker.cli.suppress", "suppress"),

@@ -19,6 +19,7 @@ from smsrelay_worker.settings import OperatorSettings
 from smsrelay_worker.store.app_messages import AppMessages
 from smsrelay_worker.store.counts import Counts
 from smsrelay_worker.store.dead_letters import DeadLetterIndex
+from smsrelay_worker.store.message_ids import MessageIds
 from smsrelay_worker.store.outcomes import OutcomeOutbox
 from smsrelay_worker.store.sink_states import SinkStates
 from smsrelay_worker.store.undecodable import UndecodableTasks
@@ -30,6 +31,7 @@ class Operations:
     """The parts that operator commands share with workers."""
 
     records: Records
+    message_ids: MessageIds
     counts: Counts
     dead_letters: DeadLetterIndex
     undecodable: UndecodableTasks
@@ -50,6 +52,7 @@ class Operations:
         apps = cache(partial(load_apps, settings.apps))  # a wrong file must not keep an operator from `resume`
         return cls(
             records=records,
+            message_ids=MessageIds(redis),
             counts=Counts(redis),
             dead_letters=DeadLetterIndex(redis),
             undecodable=UndecodableTasks(redis, retention),
