@@ -17,8 +17,10 @@ from smsrelay_worker.rate_limit.halted_messages import HaltedMessages
 from smsrelay_worker.rate_limit.limiter import RateLimiter
 from smsrelay_worker.settings import OperatorSettings
 from smsrelay_worker.store.app_messages import AppMessages
+from smsrelay_worker.store.code_counts import CodeCounts
 from smsrelay_worker.store.counts import Counts
 from smsrelay_worker.store.dead_letters import DeadLetterIndex
+from smsrelay_worker.store.fuses import Fuses
 from smsrelay_worker.store.outcomes import OutcomeOutbox
 from smsrelay_worker.store.sink_states import SinkStates
 from smsrelay_worker.store.undecodable import UndecodableTasks
@@ -39,6 +41,8 @@ class Operations:
     apps: Callable[[], Apps]  # reads the apps file, when it is first asked for; raises AppsError
     outcomes: OutcomeOutbox
     sink_states: SinkStates
+    fuses: Fuses
+    code_counts: CodeCounts
     replay: Callable[[], OutcomeReplay]
 
     @classmethod
@@ -59,5 +63,7 @@ class Operations:
             apps=apps,
             outcomes=outcomes,
             sink_states=SinkStates(redis),
+            fuses=Fuses(redis),
+            code_counts=CodeCounts(redis),
             replay=lambda: OutcomeReplay(apps(), AppMessages(redis), records, outcomes),
         )
