@@ -48,6 +48,7 @@ from smsrelay_worker.settings import WorkerSettings
 from smsrelay_worker.shared_settings import shared_settings
 from smsrelay_worker.store.due_messages import DueMessages
 from smsrelay_worker.store.failed_reports import FailedReports
+from smsrelay_worker.store.fuses import Fuses
 from smsrelay_worker.store.lost_tasks import LostTasks
 from smsrelay_worker.store.openings import Openings
 from smsrelay_worker.store.outcomes import OutcomeOutbox
@@ -165,6 +166,7 @@ def _admission(
     return Admission(
         records=records,
         openings=Openings(redis),
+        fuses=Fuses(redis),
         limits=limits,
         registry=registry,
         number_keys=settings.number_keys,
