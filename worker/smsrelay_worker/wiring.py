@@ -100,7 +100,6 @@ class Relay:
         retention = settings.retention_hours * 3600
         apps = load_apps(settings.apps)
         records, parked, inbox = Records(redis, retention, apps), ParkedReports(redis, retention), Inbox(redis)
-        limits = load_limits(settings.limits)
         policy, registry = load_policy(settings.policy), load_registry(settings.templates)
         limits = load_limits(settings.limits)
         adapter, publisher = create_vendor(settings), Publisher(settings.broker_url)
