@@ -14,7 +14,10 @@ from redis import Redis
 from smsrelay.broker.publisher import Publisher
 from smsrelay.contract.template import Registry, load_registry
 from smsrelay.enqueue import Enqueuer
+from smsrelay.store.campaign_cancel import CampaignCancel
 from smsrelay.store.connection import open_store
+from smsrelay.store.halts import Halts
+from smsrelay.store.held_messages import HeldMessages
 from smsrelay.store.inbox import Inbox
 from smsrelay.store.outbox import Outbox
 from smsrelay.store.records import Records
@@ -42,6 +45,7 @@ from smsrelay_worker.rate_limit.poll_rate import PollRate
 from smsrelay_worker.reports.apply import Reports
 from smsrelay_worker.reports.pending import PendingReports
 from smsrelay_worker.reports.poll import StatusPoller
+from smsrelay_worker.scheduler.halt_work import HaltWork
 from smsrelay_worker.scheduler.rescuer import Rescuer
 from smsrelay_worker.scheduler.scheduler import Scheduler
 from smsrelay_worker.settings import WorkerSettings
@@ -81,6 +85,7 @@ class Relay:
     poller: StatusPoller
     scheduler: Scheduler
     rescuer: Rescuer
+    halt_work: HaltWork
     worker_registry: WorkerRegistry
     shared_settings: SharedSettings
     apps: Apps
@@ -139,6 +144,7 @@ class Relay:
             poller=poller,
             scheduler=Scheduler(DueMessages(redis), records, enqueuer, poller, pending, policy, timeouts.lease),
             rescuer=Rescuer(LostTasks(redis), enqueuer, inbox, publisher),
+            halt_work=HaltWork(Halts(redis), HeldMessages(redis), CampaignCancel(redis, records), limiter),
             worker_registry=WorkerRegistry(redis),
             shared_settings=shared_settings(settings),
             apps=apps,

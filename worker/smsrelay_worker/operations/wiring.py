@@ -8,7 +8,11 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import Self
 
+from smsrelay.store.campaign_cancel import CampaignCancel
+from smsrelay.store.campaigns import Campaigns
 from smsrelay.store.connection import open_store
+from smsrelay.store.halts import Halts
+from smsrelay.store.held_messages import HeldMessages
 from smsrelay.store.records import Records
 from smsrelay_worker.apps.model import Apps
 from smsrelay_worker.apps.toml_file import load_apps
@@ -16,6 +20,7 @@ from smsrelay_worker.operations.sinks import OutcomeReplay
 from smsrelay_worker.rate_limit.halted_messages import HaltedMessages
 from smsrelay_worker.rate_limit.limiter import RateLimiter
 from smsrelay_worker.settings import OperatorSettings
+from smsrelay_worker.store.agenda import Agenda
 from smsrelay_worker.store.app_messages import AppMessages
 from smsrelay_worker.store.code_counts import CodeCounts
 from smsrelay_worker.store.counts import Counts
@@ -37,6 +42,11 @@ class Operations:
     undecodable: UndecodableTasks
     limiter: RateLimiter
     halted_messages: HaltedMessages
+    halts: Halts
+    held_messages: HeldMessages
+    campaigns: Campaigns
+    campaign_cancel: CampaignCancel
+    agenda: Agenda
     worker_registry: WorkerRegistry
     apps: Callable[[], Apps]  # reads the apps file, when it is first asked for; raises AppsError
     outcomes: OutcomeOutbox
@@ -59,6 +69,11 @@ class Operations:
             undecodable=UndecodableTasks(redis, retention),
             limiter=RateLimiter(redis, settings.rate, settings.halt_probe),
             halted_messages=HaltedMessages(redis),
+            halts=Halts(redis),
+            held_messages=HeldMessages(redis),
+            campaigns=Campaigns(redis),
+            campaign_cancel=CampaignCancel(redis, records),
+            agenda=Agenda(redis),
             worker_registry=WorkerRegistry(redis),
             apps=apps,
             outcomes=outcomes,
