@@ -15,6 +15,7 @@ from smsrelay_worker.cli.webhook import condition_text
 from smsrelay_worker.messages.timeline import clock
 from smsrelay_worker.operations.code_use import CodeUse
 from smsrelay_worker.operations.doctor.workers import sentence
+from smsrelay_worker.operations.halted_parts import halted_text, resuming_command
 from smsrelay_worker.operations.sinks import Condition
 from smsrelay_worker.operations.status import StatusOverview
 from smsrelay_worker.operations.wiring import Operations
@@ -47,6 +48,8 @@ def _status_lines(overview: StatusOverview) -> Iterator[str]:
         yield f"{lane.value}: {count} waiting"
     if overview.put_off:
         yield f"deferred by the halt: {overview.put_off}"
+    for halted in overview.halted_parts:
+        yield f"{halted_text(halted)}; `{resuming_command(halted.part)}`"
     yield f"all lanes: {overview.not_final} not final: waiting, deferred, in flight, or awaiting a report"
     yield f"reports: {overview.reports} not applied yet"
     yield f"dead: {overview.dead} failed or ended unknown"
@@ -84,6 +87,8 @@ def _code_lines(today: Iterable[CodeUse], week: Sequence[CodeUse]) -> Iterator[s
 
 def _first_line(state: RateState) -> str:
     if state.halted is not None:
+        if state.halted.by_operator:
+            return f"halted by an operator since {clock(state.halted.since)}; `smsrelay resume` resumes"
         probe = f"; next test at {clock(state.halted.probe)}" if state.halted.probe else ""
         return f"halted since {clock(state.halted.since)} ({state.halted.code}){probe}; `smsrelay resume` resumes"
     if state.circuit is not None:
