@@ -8,7 +8,7 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from smsrelay.contract.callback_url import checked_callback_url
 from smsrelay.receiver.settings import ReceiverSettings
-from smsrelay.settings import BrokerSettings, ProducerSettings, StoreSettings, with_scheme
+from smsrelay.settings import BrokerSettings, PayloadKeySettings, ProducerSettings, StoreSettings, with_scheme
 
 _Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 _SerialiserName = Literal["plain", "quoted"]
@@ -29,6 +29,10 @@ class OperatorSettings(StoreSettings):
         default=None,
         description="Apps file: for each app its webhook or Celery task for outcomes, and the quota of its API keys.",
     )
+
+
+class BodySettings(OperatorSettings, PayloadKeySettings):
+    """What it takes to show what was encrypted: an operator's settings, and the keys."""
 
 
 class ReplaySettings(OperatorSettings, ProducerSettings):
