@@ -5,16 +5,40 @@ A job becomes a message with an id and a deadline, or is refused with ``Rejectio
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from smsrelay.contract.job import SendJob
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.message import Message
 from smsrelay.contract.rejection import Problem, Rejection
 from smsrelay.contract.template import Registry
+from smsrelay.messages.checks import Bar
 from smsrelay.store.outbox import Recorded
 
 TAKEN = "was used before for other content; the same reference means the same SMS"
 _NOT_LISTED = "is not a number that SMSRELAY_ONLY_TO lists, and no other is texted from here"
+
+
+class TooMany(Rejection):
+    """The number has had as many codes as a cap allows. Nothing was recorded.
+
+    ``retry_after``: seconds to wait, at least 1. ``cap``: the name of the cap.
+    """
+
+    def __init__(self, problems: Iterable[Problem], retry_after: int = 1, cap: str = "") -> None:
+        super().__init__(problems)
+        self.retry_after, self.cap = retry_after, cap
+
+    def __reduce__(self) -> tuple[type[Self], tuple[object, ...]]:
+        return type(self), (self.problems, self.retry_after, self.cap)
+
+    def of_all(self, problems: Iterable[Problem]) -> Self:
+        """The same for the problems of several jobs."""
+        return type(self)(problems, self.retry_after, self.cap)
+
+
+class Suppressed(Rejection):
+    """The recipient wants no marketing from this sender. Nothing was recorded."""
 
 
 class ReferenceTaken(Rejection):
@@ -27,10 +51,12 @@ class Refused:
 
     ``place``: its index among the jobs, from 0.
     ``problems``: every field that is wrong, with the reason.
+    ``retry_after``: seconds after which a code that is over its cap would be accepted; ``None`` for any other.
     """
 
     place: int
     problems: tuple[Problem, ...]
+    retry_after: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +74,10 @@ class Accepted:
 
     @classmethod
     def of(cls, recorded: Recorded) -> "Accepted":
-        """What the outbox did with a message, as the app is told; raises ``ReferenceTaken``."""
-        if not recorded.same:
-            raise ReferenceTaken.of("reference", TAKEN)
+        """What the outbox did with a message, as the app is told; raises the ``Rejection`` of one that was not accepted."""
+        refusal = _refusal(recorded)
+        if refusal is not None:
+            raise refusal
         return cls(recorded.message.message_id, recorded.message.lane, recorded.new)
 
 
@@ -100,15 +127,40 @@ def results(start: int, made: Sequence[Message | Rejection], recorded: Iterable[
             yield Refused(place, one.problems)
             continue
         outcome = next(following)
-        yield Accepted.of(outcome) if outcome.same else Refused(place, (Problem("reference", TAKEN),))
+        refusal = _refusal(outcome)
+        if refusal is None:
+            yield Accepted.of(outcome)
+        else:
+            yield Refused(place, refusal.problems, refusal.retry_after if isinstance(refusal, TooMany) else None)
 
 
 def accept_all(recorded: Sequence[Recorded]) -> list[Accepted]:
-    """The same for a list that was wanted whole; raises ``ReferenceTaken``, which names each taken one by its index."""
-    taken = [place for place, one in enumerate(recorded) if not one.same]
-    if taken:
-        raise ReferenceTaken(Problem(f"[{place}].reference", TAKEN) for place in taken)
+    """The same for a list that was wanted whole; raises the first refusal, which names each refused one by its index."""
+    refusals = [(place, refusal) for place, one in enumerate(recorded) if (refusal := _refusal(one))]
+    if refusals:
+        problems = [
+            Problem(f"[{place}].{one.field}", one.reason, one.code) for place, found in refusals for one in found.problems
+        ]
+        raise refusals[0][1].of_all(problems)
     return [Accepted.of(one) for one in recorded]
+
+
+def _refusal(recorded: Recorded) -> "Rejection | None":
+    """Why a message was not accepted; None if it was."""
+    barred = recorded.barred
+    if barred is None:
+        return None if recorded.same else ReferenceTaken.of("reference", TAKEN)
+    match barred.bar:
+        case Bar.CAP:
+            wait = max(1, -(-recorded.wait // 1000))
+            reason = f"has had as many codes as the cap {barred.name} allows; the next one is accepted in {wait} s"
+            return TooMany([Problem("to", reason, "too_many")], wait, barred.name)
+        case Bar.SUPPRESSED:
+            return Suppressed([Problem("to", "has asked for no more marketing from this sender", "suppressed")])
+        case Bar.COUNTRY:
+            return Rejection([Problem("to", f"is in a country (+{barred.name}) that this app may not text", "country")])
+        case _:
+            return Rejection([Problem("campaign", "was cancelled", "campaign_cancelled")])
 
 
 def to_publish(recorded: Iterable[Recorded]) -> Mapping[Lane, list[str]]:

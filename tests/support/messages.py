@@ -15,6 +15,7 @@ from smsrelay.messages.transition import Transition
 from smsrelay.store.inbox import Inbox
 from smsrelay.store.outbox import Outbox
 from smsrelay.store.records import Change, Reading, Records
+from smsrelay_worker.attempts.admission import Admission
 from smsrelay_worker.attempts.attempt import Attempt, CompletedAttempt
 from smsrelay_worker.attempts.recorder import AnswerRecorder
 from smsrelay_worker.attempts.sandbox import Sandbox
@@ -22,6 +23,7 @@ from smsrelay_worker.attempts.send_context import SendContext
 from smsrelay_worker.attempts.sender import Sender
 from smsrelay_worker.attempts.submit import Submitter
 from smsrelay_worker.attempts.timeouts import Timeouts
+from smsrelay_worker.limits.model import Limits
 from smsrelay_worker.messages import lifecycle
 from smsrelay_worker.policy.model import Policy
 from smsrelay_worker.policy.toml_file import load_policy
@@ -35,6 +37,7 @@ from smsrelay_worker.reports.pending import PendingReports
 from smsrelay_worker.reports.poll import StatusPoller
 from smsrelay_worker.scheduler.scheduler import Scheduler
 from smsrelay_worker.store.due_messages import DueMessages
+from smsrelay_worker.store.openings import Openings
 from smsrelay_worker.store.parked_reports import ParkedReports
 from smsrelay_worker.vendors.base import Answer, Kind, Vendor
 from smsrelay_worker.vendors.yisha.adapter import Yisha, YishaAccount
@@ -109,12 +112,26 @@ def sending(
             pending=pending(store, redis),
             enqueuer=enqueuer(redis, url),
             cost=MessageCost({}),
+            admission=admission(store, redis, only_to=only_to),
             sandbox=Sandbox(store, Inbox(redis), Publisher(url), POLICY, timeouts.lease),
             policy=POLICY,
             timeouts=timeouts,
-            only_to=only_to,
             monotonic=monotonic,
         )
+    )
+
+
+def admission(store: Records, redis: Redis, limits: Limits | None = None, only_to: Collection[str] | None = None) -> Admission:
+    """What decides who may be texted: everybody at any hour, unless ``limits`` are given."""
+    return Admission(
+        records=store,
+        openings=Openings(redis),
+        limits=limits or Limits(),
+        registry={},
+        number_keys=NUMBER_KEYS,
+        policy=POLICY,
+        rate=lambda: 100.0,
+        only_to=only_to,
     )
 
 

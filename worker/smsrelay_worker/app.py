@@ -1,7 +1,7 @@
 """The composition root and the Celery app: ``celery -A smsrelay_worker.app worker``. The only module whose import has effects.
 
 The import reads the environment, wires the relay and registers the tasks. Raises ``SettingsError`` for wrong settings and
-``PolicyError`` or ``AppsError`` for a wrong file; each lists every problem.
+``PolicyError``, ``LimitsError`` or ``AppsError`` for a wrong file; each lists every problem.
 """
 
 import os
@@ -14,7 +14,7 @@ from celery.signals import setup_logging, worker_shutting_down
 from smsrelay import logs
 from smsrelay.broker.queues import QUEUES, broker_queue
 from smsrelay.servers.broker_address import broker_address
-from smsrelay_worker.consumer.bootsteps import OutcomeStep, PublishSinksStep, SchedulerStep, WorkerRegistryStep
+from smsrelay_worker.consumer.bootsteps import OutcomeStep, PublishLimitsStep, PublishSinksStep, SchedulerStep, WorkerRegistryStep
 from smsrelay_worker.consumer.broker_settings import broker_settings
 from smsrelay_worker.foreign_variables import remove_foreign_variables
 from smsrelay_worker.settings import WorkerSettings
@@ -64,6 +64,6 @@ app.conf.update(
     **broker_settings(settings.broker_url, settings.concurrency),
 )
 app.relay = Relay.wire(settings)
-app.steps["worker"].update((SchedulerStep, OutcomeStep, WorkerRegistryStep, PublishSinksStep))
+app.steps["worker"].update((SchedulerStep, OutcomeStep, WorkerRegistryStep, PublishSinksStep, PublishLimitsStep))
 worker_shutting_down.connect(_stop, weak=False)  # what has not begun goes to other workers
 Tasks(app.relay).register(app)

@@ -5,6 +5,7 @@ from importlib import metadata
 
 from smsrelay.contract.key_ring import KeyRing
 from smsrelay.contract.message import keyed_digest
+from smsrelay_worker.limits import toml_file as limits_file
 from smsrelay_worker.policy.toml_file import packaged_source
 from smsrelay_worker.settings import WorkerSettings
 from smsrelay_worker.store.shared_settings import SharedSettings
@@ -23,6 +24,7 @@ def shared_settings(settings: WorkerSettings) -> SharedSettings:
         apps=keyed_digest(settings.callback_keys.newest, "apps", settings.apps.read_text("utf-8")) if settings.apps else "none",
         number_keys=_names(settings.number_keys),
         callback_keys=_names(settings.callback_keys),
+        limits=_digest(settings.limits.read_bytes() if settings.limits else limits_file.packaged_source().encode()),
     )
 
 

@@ -1,7 +1,7 @@
 """Relay: every part of a worker process, wired once from the settings. Nothing connects before its first use.
 
-Raises ``PolicyError``, ``AppsError`` or ``Rejection`` if a file that the settings name is wrong, ``SettingsError`` if the vendor
-account is.
+Raises ``PolicyError``, ``LimitsError``, ``AppsError`` or ``Rejection`` if a file that the settings name is wrong,
+``SettingsError`` if the vendor account is.
 """
 
 import secrets
@@ -20,12 +20,15 @@ from smsrelay.store.outbox import Outbox
 from smsrelay.store.records import Records
 from smsrelay_worker.apps.model import Apps
 from smsrelay_worker.apps.toml_file import load_apps
+from smsrelay_worker.attempts.admission import Admission
 from smsrelay_worker.attempts.recorder import AnswerRecorder
 from smsrelay_worker.attempts.sandbox import Sandbox
 from smsrelay_worker.attempts.send_context import SendContext
 from smsrelay_worker.attempts.sender import Sender
 from smsrelay_worker.attempts.submit import Submitter
 from smsrelay_worker.attempts.timeouts import Timeouts
+from smsrelay_worker.limits.model import Limits
+from smsrelay_worker.limits.toml_file import load_limits
 from smsrelay_worker.outcomes.delivery import OutcomeDelivery
 from smsrelay_worker.outcomes.results import Results
 from smsrelay_worker.outcomes.sinks import sink_workers
@@ -46,8 +49,10 @@ from smsrelay_worker.shared_settings import shared_settings
 from smsrelay_worker.store.due_messages import DueMessages
 from smsrelay_worker.store.failed_reports import FailedReports
 from smsrelay_worker.store.lost_tasks import LostTasks
+from smsrelay_worker.store.openings import Openings
 from smsrelay_worker.store.outcomes import OutcomeOutbox
 from smsrelay_worker.store.parked_reports import ParkedReports
+from smsrelay_worker.store.published_limits import PublishedLimits
 from smsrelay_worker.store.published_sinks import PublishedSinks
 from smsrelay_worker.store.shared_settings import SharedSettings
 from smsrelay_worker.store.sink_states import SinkStates
@@ -79,6 +84,8 @@ class Relay:
     shared_settings: SharedSettings
     apps: Apps
     published_sinks: PublishedSinks
+    limits: Limits
+    published_limits: PublishedLimits
     outcome_delivery: OutcomeDelivery
 
     @classmethod
@@ -88,23 +95,35 @@ class Relay:
         retention = settings.retention_hours * 3600
         apps = load_apps(settings.apps)
         records, parked, inbox = Records(redis, retention, apps), ParkedReports(redis, retention), Inbox(redis)
+        limits = load_limits(settings.limits)
         policy, registry = load_policy(settings.policy), load_registry(settings.templates)
+        limits = load_limits(settings.limits)
         adapter, publisher = create_vendor(settings), Publisher(settings.broker_url)
         enqueuer = _enqueuer(settings, redis, publisher, registry, records)
         timeouts, limiter = Timeouts(lease=settings.lease), RateLimiter(redis, settings.rate, settings.halt_probe)
         reports = Reports(records, parked, policy, _roll)
         pending = PendingReports(parked, inbox, reports)
+        recorder = AnswerRecorder(
+            records=records,
+            limiter=limiter,
+            halted_messages=HaltedMessages(redis),
+            policy=policy,
+            pending=pending,
+            roll=_roll,
+            timeouts=timeouts,
+            caps=bool(limits.caps),
+        )
         context = SendContext(
             records=records,
             limiter=limiter,
-            submitter=_submitter(settings, redis, adapter, records, limiter, policy, pending, timeouts),
+            submitter=_submitter(settings, adapter, recorder, limiter, policy),
             pending=pending,
             enqueuer=enqueuer,
             cost=MessageCost(registry, settings.rate_unit == "segments"),
+            admission=_admission(settings, redis, records, limiter, limits, registry, policy),
             sandbox=Sandbox(records, inbox, publisher, policy, timeouts.lease),
             policy=policy,
             timeouts=timeouts,
-            only_to=settings.only_to_numbers,
         )
         poller = StatusPoller(records, PollRate(redis, settings.pull_rate), adapter, reports, publisher, policy, _now)
         return cls(
@@ -124,13 +143,36 @@ class Relay:
             shared_settings=shared_settings(settings),
             apps=apps,
             published_sinks=PublishedSinks(redis),
+            limits=limits,
+            published_limits=PublishedLimits(redis),
             outcome_delivery=_outcome_delivery(settings, redis, apps, records, policy),
         )
 
 
 def _enqueuer(settings: WorkerSettings, redis: Redis, publisher: Publisher, registry: Registry, records: Records) -> Enqueuer:
-    outbox, only_to = Outbox(redis, settings.number_keys), settings.only_to_numbers
+    outbox, only_to = Outbox(redis, settings.number_keys, caps=False), settings.only_to_numbers
     return Enqueuer(outbox, publisher, registry, records, only_to=only_to, one_redis=settings.one_redis)
+
+
+def _admission(
+    settings: WorkerSettings,
+    redis: Redis,
+    records: Records,
+    limiter: RateLimiter,
+    limits: Limits,
+    registry: Registry,
+    policy: Policy,
+) -> Admission:
+    return Admission(
+        records=records,
+        openings=Openings(redis),
+        limits=limits,
+        registry=registry,
+        number_keys=settings.number_keys,
+        policy=policy,
+        rate=lambda: limiter.state().configured,
+        only_to=settings.only_to_numbers,
+    )
 
 
 def _now() -> int:
@@ -146,24 +188,8 @@ def _outcome_delivery(settings: WorkerSettings, redis: Redis, apps: Apps, record
 
 
 def _submitter(
-    settings: WorkerSettings,
-    redis: Redis,
-    adapter: Vendor,
-    records: Records,
-    limiter: RateLimiter,
-    policy: Policy,
-    pending: PendingReports,
-    timeouts: Timeouts,
+    settings: WorkerSettings, adapter: Vendor, recorder: AnswerRecorder, limiter: RateLimiter, policy: Policy
 ) -> Submitter:
-    recorder = AnswerRecorder(
-        records=records,
-        limiter=limiter,
-        halted_messages=HaltedMessages(redis),
-        policy=policy,
-        pending=pending,
-        roll=_roll,
-        timeouts=timeouts,
-    )
     return Submitter(
         vendor=adapter,
         limiter=limiter,
@@ -172,5 +198,5 @@ def _submitter(
         callback_keys=settings.callback_keys,
         callback_base=settings.callback_url,
         callback_life=policy.report_deadline,
-        timeouts=timeouts,
+        timeouts=Timeouts(lease=settings.lease),
     )

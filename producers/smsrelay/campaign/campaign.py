@@ -116,18 +116,21 @@ def under_its_key(enqueuer: Enqueuer, campaign: Campaign, older: Iterable[bytes]
     return campaign
 
 
-def enqueue_rows(enqueuer: Enqueuer, campaign: Campaign, rows: Iterable[Row]) -> Iterator[tuple[Row, Accepted | Refused]]:
-    """Enqueue every row; yields each with its result, in order. Raises ``StoreUnavailable``."""
-    waiting: deque[Row] = deque()  # rows that enqueue_many has read ahead
+def enqueue_rows(
+    enqueuer: Enqueuer, campaign: Campaign, rows: Iterable[Row]
+) -> Iterator[tuple[Row, SendJob | Rejection, Accepted | Refused]]:
+    """Enqueue every row; yields each with its job and result, in order. Raises ``StoreUnavailable``."""
+    waiting: deque[tuple[Row, SendJob | Rejection]] = deque()  # rows that enqueue_many has read ahead
 
     def jobs() -> Iterator[SendJob | Rejection]:
         for row in rows:
-            waiting.append(row)
-            yield campaign.job_or_rejection(row)
+            job = campaign.job_or_rejection(row)
+            waiting.append((row, job))
+            yield job
 
     with closing(enqueuer.enqueue_many(jobs())) as results:
         for result in results:
-            yield waiting.popleft(), result
+            yield *waiting.popleft(), result
 
 
 def _number(cell: str) -> str:

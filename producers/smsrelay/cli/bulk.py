@@ -8,7 +8,7 @@ However it ends, running it again sends nothing twice.
 import shlex
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +22,21 @@ from smsrelay.campaign.header import FIELDS, ColumnChoice
 from smsrelay.campaign.preview import Preview
 from smsrelay.campaign.progress import RowsProgress
 from smsrelay.campaign.refused_rows import RefusedRows
+from smsrelay.campaign.window_warnings import WindowWarnings
 from smsrelay.cli.errors import Unavailable, cli_errors
 from smsrelay.contract.character import escaped
+from smsrelay.contract.job import SendJob
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.rejection import Rejection
 from smsrelay.contract.template import load_registry
 from smsrelay.enqueue import Accepted, Enqueuer
+from smsrelay.servers.time_limit import time_limit
 from smsrelay.settings import ProducerSettings
-from smsrelay.store.connection import StoreUnavailable
+from smsrelay.store.connection import StoreUnavailable, open_store
+from smsrelay.store.send_windows import SendWindows
 
 _RUN_AGAIN = "run the same command again: accepted rows are not sent twice"
+_PATIENCE = 2.0  # seconds that the warnings wait for a store that is silent
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -77,6 +82,7 @@ def _named_columns(_context: click.Context, _parameter: click.Parameter, given: 
 )
 @click.option("--ignore", multiple=True, metavar="COLUMN", help="A column to leave out; repeat for each.")
 @click.option("--ignore-others", is_flag=True, help="Leave out every unknown column.")
+@click.option("--ignore-send-window", is_flag=True, help="Submit at any hour; the timelines say so.")
 @click.option("--errors", type=click.Path(dir_okay=False, path_type=Path), help="A file for refused rows, to correct and send.")
 @click.option("--dry-run", is_flag=True, help="Check every row, count segments, enqueue nothing; needs no store.")
 def bulk(file: Path, errors: Path | None, dry_run: bool, app_: str | None, **options: Any) -> None:
@@ -93,6 +99,8 @@ def bulk(file: Path, errors: Path | None, dry_run: bool, app_: str | None, **opt
         survey = source.survey(ColumnChoice(options["named"], options["ignore"], options["ignore_others"]))
         given = {name: options[name] for name in ("template", "lane", "expires_in", "not_before")} | {"app": app_}
         constants = {name: value for name, value in given.items() if value is not None}
+        if options["ignore_send_window"]:
+            constants["ignore_send_window"] = True
         name = options["campaign"] or survey.digest
         campaign = Campaign(name, survey.columns, constants, settings.number_keys.newest, survey.delimiter)
         with RefusedRows(errors, survey) as refused:
@@ -106,27 +114,33 @@ def _send(source: CsvFile, survey: Survey, campaign: Campaign, refused: RefusedR
     with Enqueuer.connect(settings) as enqueuer, RowsProgress(survey.rows) as progress, _resumable(progress, campaign):
         if older:
             campaign = under_its_key(enqueuer, campaign, older, source.rows(survey))
-        for row, result in enqueue_rows(enqueuer, campaign, source.rows(survey)):
+        warnings = WindowWarnings(enqueuer.acceptance.registry, _now())
+        for row, job, result in enqueue_rows(enqueuer, campaign, source.rows(survey)):
             if not isinstance(result, Accepted):
                 refused.add(row, result.problems)
-            elif result.new:
+            elif result.new and isinstance(job, SendJob):
                 new += 1
+                warnings.add(job)
             else:
                 known += 1
             progress.advance()
         refused.flush()
+    _warn_of_windows(settings, warnings)
     click.echo(f"{new + known + refused.count:,} rows: {new:,} accepted, {known:,} accepted before, {refused.count:,} refused")
 
 
 def _check(source: CsvFile, survey: Survey, campaign: Campaign, refused: RefusedRows, settings: ProducerSettings) -> None:
     registry = load_registry(settings.templates)
     preview = Preview(registry)
-    now = time.time_ns() // 1_000_000
+    now = _now()
+    warnings = WindowWarnings(registry, now)
     fine = 0
     with RowsProgress(survey.rows) as progress:
         for row in source.rows(survey):
             try:
-                preview.add(row.line, campaign.job(row).accept(now, registry, lambda: 0))
+                job = campaign.job(row)
+                preview.add(row.line, job.accept(now, registry, lambda: 0))
+                warnings.add(job)
                 fine += 1
             except Rejection as rejection:
                 refused.add(row, rejection.problems)
@@ -134,6 +148,21 @@ def _check(source: CsvFile, survey: Survey, campaign: Campaign, refused: Refused
     click.echo(f"{fine + refused.count:,} rows: {fine:,} would be accepted, {refused.count:,} refused; nothing was enqueued")
     for line in preview.lines():
         click.echo(line)
+    _warn_of_windows(settings, warnings)
+
+
+def _warn_of_windows(settings: ProducerSettings, warnings: WindowWarnings) -> None:
+    """Warn of rows that their window would keep from being sent, if workers have told the store of any, and it answers."""
+    if not warnings:
+        return
+    with suppress(StoreUnavailable), closing(open_store(settings.store_url)) as redis, time_limit(_PATIENCE):
+        for line in warnings.lines(SendWindows(redis).read()):
+            click.echo(line, err=True)
+
+
+def _now() -> int:
+    """This host's clock, in ms."""
+    return time.time_ns() // 1_000_000
 
 
 @contextmanager

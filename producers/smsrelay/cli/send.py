@@ -28,11 +28,14 @@ from smsrelay.settings import ProducerSettings
 @click.option("--reference", help="Your own id of this SMS; the same one again never sends twice.")
 @click.option("--expires-in", type=int, help="Seconds after which it is no longer worth sending.")
 @click.option("--not-before", type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z"]), help="Like 2026-11-22T09:00:00+0800.")
+@click.option("--ignore-send-window", is_flag=True, help="Submit it at any hour; its timeline says so.")
 @click.option("--job", type=click.File("rb"), help="A whole job as JSON, from a file or - (keeps it out of the process list).")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the id.")
 def send(job: Any, as_json: bool, app_: str | None, params: tuple[str, ...], **fields: Any) -> None:
     """Enqueue one SMS and print its message id."""
     logs.set_up("WARNING")
+    if not fields["ignore_send_window"]:  # not given, as the other fields that are None
+        fields["ignore_send_window"] = None
     given = {name: value for name, value in (fields | {"app": app_}).items() if value is not None}
     with cli_errors():
         if job is not None and (given or params):

@@ -235,6 +235,7 @@ class SendJob(BaseModel, strict=True, frozen=True, extra="forbid", hide_input_in
             test=test,
             campaign=self.campaign,
             ignores_window=self.ignore_send_window,
+            signature=template.signature if template else None,
         )
 
     def _lane(self, registry: Registry) -> tuple[Lane | None, list[Problem]]:

@@ -35,6 +35,7 @@ class Message:
     test: bool = False  # never reaches the vendor
     campaign: str | None = None
     ignores_window: bool = False  # submitted at any hour
+    signature: str | None = None  # of its registered template
 
     def payload(self) -> str:
         """Number and parameters as JSON. Stored apart from the record and deleted once no further attempt can follow."""

@@ -67,6 +67,10 @@ class Rejection(Exception):
         """A rejection for one field."""
         return cls([Problem(field, reason)])
 
+    def of_all(self, problems: Iterable[Problem]) -> Self:
+        """One of the same kind for the problems of several inputs."""
+        return type(self)(problems)
+
     @classmethod
     def from_validation(cls, error: ValidationError) -> Self:
         """Every problem that pydantic found, without the values."""

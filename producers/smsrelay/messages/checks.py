@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+LATEST_SUBMIT = 5_000  # ms after its begin at which an attempt is submitted at the latest; ``Timeouts.stall``
+
 
 class Bar(StrEnum):
     """What keeps a message from being attempted now."""
@@ -18,6 +20,8 @@ class Bar(StrEnum):
     SUPPRESSED = "suppressed"  # the recipient wants nothing from this sender
     HALTED = "halted"  # an operator has stopped this part of the traffic
     CANCELLED = "cancelled"  # the campaign was cancelled
+    COUNTRY = "country"  # the app may not text this country
+    NOT_LISTED = "not listed"  # SMSRELAY_ONLY_TO does not list the number
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,7 @@ class Checks:
 
     digests: tuple[str, ...] = ()
     caps: tuple[CapCheck, ...] = ()
-    lasts: int = 0  # ms for which an attempt may count against any cap
+    lasts: int = 0  # ms: the longest window of all caps; 0: none counts this attempt
     closes: int = 0  # the begin must come before; 0: no window
     suppressed_by: tuple[str, ...] = field(default=())  # lists that must not hold the number
     fuse: FuseCheck | None = None

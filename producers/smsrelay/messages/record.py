@@ -103,7 +103,7 @@ class Record:
     country: str = MAINLAND  # calling code of the number
     ignores_window: bool = False  # the app wants it submitted at any hour
     reserved_at: int | None = None  # a code that no attempt has begun yet, counted against caps since then
-    held: str | None = None  # the part of the traffic for whose resumption it waits
+    held_by: str | None = None  # the kind of part for whose resumption it waits: lane, template, app, country, campaign
 
     @classmethod
     def decode(cls, message_id: str, fields: Mapping[str, str]) -> Self:
@@ -139,7 +139,7 @@ class Record:
             country=fields.get("cc", MAINLAND),
             ignores_window=fields.get("win") == "0",
             reserved_at=int(fields["cap"]) if "cap" in fields else None,
-            held=fields.get("held"),
+            held_by=fields.get("held"),
         )
 
     @property
@@ -152,6 +152,16 @@ class Record:
         """The parts of the traffic that it belongs to, each of which can be halted."""
         parts = (f"lane:{self.lane.value}", f"template:{self.template}", f"app:{self.app}", f"country:{self.app}/{self.country}")
         return (*parts, f"campaign:{self.campaign_name}") if self.campaign else parts
+
+    @property
+    def held(self) -> str | None:
+        """The part of the traffic for whose resumption it waits."""
+        return next((part for part in self.parts if part.startswith(f"{self.held_by}:")), None)
+
+    @property
+    def failed_by(self) -> str:
+        """The code by which it last failed."""
+        return next((line.code for line in reversed(self.timeline) if line.state is State.FAILED), "")
 
 
 def relative(instant: int | None, created_at: int) -> str:

@@ -88,6 +88,8 @@ class Transition:
             why=self.why or record.why,
             counts=self.counts or record.counts,
             vendor_message=VendorMessage(self.line_attempt, self.message) if self.message else record.vendor_message,
+            held_by=self._held_by(record),
+            reserved_at=None if self.owner or self.wake is Wake.NEVER else record.reserved_at,
         )
         if self.silent:
             return known
@@ -98,6 +100,11 @@ class Transition:
         revision, timeline = record.revision + 1, (*kept, line)
         outcome = (revision, len(timeline)) if told else record.outcome
         return replace(known, state=self.state, attempt=self.attempt, revision=revision, timeline=timeline, outcome=outcome)
+
+    def _held_by(self, record: Record) -> str | None:
+        if self.held is not None:
+            return self.held.partition(":")[0]
+        return record.held_by if self.wake is Wake.KEEP else None
 
     def _external_id(self, record: Record) -> str | None:
         if self.takes_external:

@@ -1,4 +1,4 @@
--- Applies one transition to the very record it was decided on.
+-- Applies one transition to the very record it was decided on. After ids.lua, number_index.lua, caps.lua and halts.lua.
 -- KEYS 1 sms:m:ID         hash; lives for the retention once it is final
 --      2 sms:p:ID         string; dropped when no further attempt can come
 --      3 sms:agenda       sorted set, no lifetime
@@ -11,6 +11,7 @@
 --      10 sms:put_off     set: ids of the messages that a halt has deferred
 --      11 sms:x:EXTERNAL  string, lives for the retention; absent, with the next, when the transition brings no external id
 --      12 sms:parked:EXTERNAL  list: reports that arrived before this id was known; lives for the retention
+--      then what ARGV 31 names by its place
 --      and at the end, if a sink may have to be told (ARGV 29): its outbox sms:outcomes:SINK (sorted set, no lifetime); or sms:sinks
 --      (hash: by app, the kind of sink of each state; no lifetime) and the outboxes APP.webhook and APP.celery
 -- ARGV 1 a JSON list of strings, because one argument is cheaper for the client to write than thirty:
@@ -21,14 +22,26 @@
 --      21 why or ''  22 counts or ''  23 state as a line spells it  24 '1' delete sms:x: of its current external id
 --      25 '1' deferred by a halt  26 owner it was decided on or ''  27 '1' the external id is the last attempt's
 --      28 the vendor's message, or ''  29 '' no sink is told, '1' the one whose outbox is the last key, '?' the one in sms:sinks
---      30 the app, to find it there
+--      30 the app, to find it there  31 an object of what few transitions need, each with the place of its key:
+--        number, digest        the first of sms:n:XX, sms:n:XXX (sorted sets): the record's lifetime begins or ends
+--        campaign, failed_by   sms:campaign:APP/NAME (hash); the code that the record failed by, if it had
+--        caps, entry           the first of sms:caps:WHO (lists), and lane, template and app of the attempt; digests: how many lists
+--        counted               'settled' or 'returned': what becomes of the entry of the attempt that ends
+--        halts, parts          sms:halts (hash), and the parts that must not be halted, or the one that still must be (held)
+--        held, left            sms:held:PART (set): joined, or left; kind: the first word of the part that is joined
+--        suppressed, join      sms:suppressed (hash): a field and the end of its value
+--        lists                 fields of sms:suppressed that must not exist
+--        closes                ms: the begin must come before
+--        fuse, spent           sms:fuse:DAY (hash): field, most, until (ms)
+--        limits, lasts         caps that must not be reached (caps.lua), and the longest window (ms); late: ms after a begin at which
+--                              its submit comes at the latest
 -- Returns {now (ms), 1 if reports are parked under the external id, 1 if a sink is told} if applied; an empty table if the record has
--- changed or is gone.
+-- changed or is gone; {-1, what bars it, name, until (ms)} if it is a begin and something bars it.
 -- The record it leaves behind is the one that Transition.applied_to returns.
 local ARGV = cjson.decode(ARGV[1])
 local id, state, wake = ARGV[1], ARGV[3], ARGV[5]
-local revision, length, external, expires_at, accepted_at, before, due, owner = unpack(
-  redis.call('HMGET', KEYS[1], 'rev', 'len', 'ext', 'exp', 'at', 'state', 'due', 'own'))
+local revision, length, external, expires_at, accepted_at, before, due, owner, begun_at, reserved_at, spent = unpack(
+  redis.call('HMGET', KEYS[1], 'rev', 'len', 'ext', 'exp', 'at', 'state', 'due', 'own', 'beg', 'cap', 'fz'))
 -- The owner too: a store that lost its last writes gives out the same revisions again.
 if revision ~= ARGV[2] or (owner or '') ~= ARGV[26] then return {} end
 
@@ -37,6 +50,36 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 -- A worker that stalled has decided with an old clock; it reads the clock again and decides again.
 if state == 'submitting' and now >= tonumber(expires_at) then return {} end
 local ms, told = string.format('%.0f', now), ARGV[12] ~= '1'
+local more = ARGV[31] or {}
+if more.held and redis.call('HEXISTS', KEYS[more.halts], more.parts[1]) == 0 then return {} end -- resumed in between
+
+local lists = {}
+for place = 1, more.digests or 1 do lists[place] = KEYS[(more.caps or 0) + place - 1] end
+local function entry(at) return string.format('%.0f %s', at, more.entry) end
+
+-- What bars a begin now: its kind, name and until (ms).
+local function bar()
+  local halt = halted_part(KEYS[more.halts], more.parts, ARGV[4] ~= '1', now)
+  if halt then return unpack(halt) end
+  if more.closes and now >= more.closes then return 'closed', '', 0 end
+  if more.lists then
+    for number, found in ipairs(redis.call('HMGET', KEYS[more.suppressed], unpack(more.lists))) do
+      if found then return 'suppressed', string.match(more.lists[number], '|(.*)'), 0 end
+    end
+  end
+  if more.fuse and not spent then
+    local field, most, till = unpack(more.spent)
+    if tonumber(redis.call('HGET', KEYS[more.fuse], field) or 0) >= most then return 'fuse', field, till end
+  end
+  if more.limits then
+    local by, free = capped(attempts_in(lists, reserved_at and entry(reserved_at)), more.limits, now)
+    if by then return 'cap', by, free end
+  end
+end
+if state == 'submitting' and more.halts then
+  local barred, name, till = bar()
+  if barred then return {-1, barred, name, till} end
+end
 
 local fields, gone = {}, {}
 local function set(...)
@@ -79,6 +122,37 @@ if ARGV[28] ~= '' then set('msg', ARGV[28]) end
 if state == 'delivered' and told then drop('own', 'beg', 'exp', 'msg') end
 if ARGV[21] ~= '' then set('why', ARGV[21]) end
 if ARGV[22] ~= '' then set('cnt', ARGV[22]) end
+if more.caps and reserved_at and (state == 'submitting' or wake == 'never') then
+  redis.call('LREM', lists[1], 1, entry(reserved_at))
+  drop('cap')
+end
+if state == 'submitting' and more.lasts then count_attempt(lists[1], entry(now + more.late), now, more.lasts) end
+if more.counted and begun_at then
+  local latest = begun_at + more.late
+  if redis.call('LREM', lists[1], -1, entry(latest)) > 0 and more.counted == 'settled' then
+    redis.call('RPUSH', lists[1], entry(math.min(latest, now)))
+  end
+end
+if more.fuse and not spent and state == 'submitting' then
+  redis.call('HINCRBY', KEYS[more.fuse], more.spent[1], 1)
+  redis.call('PEXPIRE', KEYS[more.fuse], 172800000)
+  set('fz', 1)
+end
+if more.left then
+  redis.call('SREM', KEYS[more.left], id)
+  drop('held')
+end
+if more.held then
+  redis.call('SADD', KEYS[more.held], id)
+  set('held', more.kind)
+end
+if more.join then redis.call('HSETNX', KEYS[more.suppressed], more.join[1], ms .. more.join[2]) end
+if more.campaign and told and before ~= state then
+  redis.call('HINCRBY', KEYS[more.campaign], 's:' .. before, -1)
+  redis.call('HINCRBY', KEYS[more.campaign], 's:' .. state, 1)
+  if more.failed_by then redis.call('HINCRBY', KEYS[more.campaign], 'c:' .. more.failed_by, -1) end
+  if state == 'failed' then redis.call('HINCRBY', KEYS[more.campaign], 'c:' .. ARGV[14], 1) end
+end
 if #gone > 0 then redis.call('HDEL', KEYS[1], unpack(gone)) end
 if ARGV[10] ~= '' and ARGV[10] ~= external then
   redis.call('SET', KEYS[11], id .. ':' .. ARGV[13], 'PX', ARGV[9])
@@ -101,8 +175,8 @@ if ARGV[7] == '1' then redis.call('ZADD', KEYS[4], redis.call('INCR', KEYS[5]) +
 elseif wake ~= 'keep' and before == 'queued' then redis.call('ZREM', KEYS[4], id) end
 
 if ARGV[19] == '1' then redis.call('HINCRBY', KEYS[7], ARGV[14], 1) end
-local lists = {failed = 8, unknown = 8, expired = 9}
-local was, is = lists[before], lists[state]
+local kept = {failed = 8, unknown = 8, expired = 9}
+local was, is = kept[before], kept[state]
 if was and was ~= is then redis.call('ZREM', KEYS[was], id) end
 if is then
   if wake ~= 'keep' then redis.call('ZADD', KEYS[is], ms, id) end
@@ -110,5 +184,8 @@ if is then
 end
 if ARGV[8] ~= '1' then redis.call('UNLINK', KEYS[2]) end
 if wake == 'never' then redis.call('PEXPIRE', KEYS[1], ARGV[9])
-elseif wake ~= 'keep' and (lists[before] or before == 'delivered' or before == 'cancelled') then redis.call('PERSIST', KEYS[1]) end
+elseif wake ~= 'keep' and (kept[before] or before == 'delivered' or before == 'cancelled') then redis.call('PERSIST', KEYS[1]) end
+if more.number then
+  keep_indexed(KEYS[more.number], KEYS[more.number + 1], more.digest, id, now, wake == 'never' and now + tonumber(ARGV[9]) or nil)
+end
 return {now, ARGV[10] ~= '' and redis.call('EXISTS', KEYS[12]) or 0, outbox and 1 or 0}

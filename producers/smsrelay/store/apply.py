@@ -3,14 +3,18 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from smsrelay.messages.checks import Bar, Barred
 from smsrelay.messages.record import Record, VendorMessage, encode_counts, relative
 from smsrelay.messages.sinks import CELERY, WEBHOOK, Sinks, sink_name
 from smsrelay.messages.transition import Transition, Wake
 from smsrelay.store import keys
+from smsrelay.store.further_keys import further_keys
 from smsrelay.store.outbox import EVENTS_CAP
 from smsrelay.store.script import Call
 
+_BARRED = -1
 _TELL, _ASK = "1", "?"  # a sink that we know, or the one that the store knows of
 
 
@@ -23,8 +27,10 @@ class Applied:
     told: bool = False  # it is in the outbox of a sink
 
 
-def read_applied(answer: Sequence[int]) -> Applied | None:
+def read_applied(answer: Sequence[Any]) -> Applied | Barred | None:
     """The script's reply; None if the record had changed."""
+    if answer and int(answer[0]) == _BARRED:
+        return Barred(Bar(answer[1]), answer[2], int(answer[3]))
     return Applied(int(answer[0]), bool(answer[1]), bool(answer[2])) if answer else None
 
 
@@ -64,7 +70,10 @@ def applying(record: Record, transition: Transition, retention: int, sinks: Sink
         told,
         record.app if told == _ASK else "",
     ]
-    return Call([*_keys(record, external_id), *outboxes], [json.dumps([str(one) for one in fields])])
+    named = _keys(record, external_id)
+    further = further_keys(record, transition, len(named) + 1)
+    wire = [*(str(one) for one in fields), *([further.wire] if further.wire else [])]
+    return Call([*named, *further.keys, *outboxes], [json.dumps(wire)])
 
 
 def _told(record: Record, transition: Transition, sinks: Sinks | None) -> tuple[str, tuple[str, ...]]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from smsrelay.messages.record import Record
 from smsrelay.messages.transition import Transition
 from smsrelay.store import keys
-from smsrelay.store.apply import read_applied
+from smsrelay.store.apply import Applied, read_applied
 from smsrelay.store.async_store import AsyncStore
 from smsrelay.store.records import Records
 
@@ -35,6 +35,6 @@ class AsyncRecords:
                 return record
             [answer] = await self._store.execute([self._records.apply_command(record, transition)], until)
             applied = read_applied(answer)
-            if applied is not None:
+            if isinstance(applied, Applied):  # nothing but a begin is barred
                 return transition.applied_to(record, applied.at, told=applied.told)
         return None

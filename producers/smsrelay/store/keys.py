@@ -42,8 +42,9 @@
 | sms:suppressed | hash: DIGEST\\|LIST → when (ms), by what, and under which key | for ever |
 | sms:halts | hash: part of the traffic (lane:otp, campaign:APP/NAME, …) → since, kind, until, as JSON | until it is resumed |
 | sms:held:PART | set: ids of messages deferred because PART is halted | until they move on |
-| sms:fuse:DAY | hash: APP/COUNTRY → attempts begun that day | two days |
-| sms:codes:DAY | hash: sent:COUNTRY, used:COUNTRY → codes | nine days |
+| sms:opening:INSTANT | string: how many messages wait for a send window that opens then (ms) | an hour after that |
+| sms:fuse:DAY | hash: APP/COUNTRY → messages begun that day | two days |
+| sms:codes | hash: "DAY accepted COUNTRY", "DAY used COUNTRY" → codes; day since the epoch | nine days after the last |
 | sms:campaigns | sorted set: campaign (APP/NAME) by when its first message was accepted (ms) | 41 days each |
 | sms:campaign:APP/NAME | hash: its messages by state and by code | 41 days after the last was accepted |
 | sms:campaign:ids:APP/NAME | list: their ids (16 bytes each) | as the hash |
@@ -85,6 +86,7 @@ LIMITS = "sms:limits"
 SUPPRESSED = "sms:suppressed"
 HALTS = "sms:halts"
 CAMPAIGNS = "sms:campaigns"
+CODES = "sms:codes"
 
 
 def message(message_id: str) -> str:
@@ -152,14 +154,14 @@ def held(part: str) -> str:
     return f"sms:held:{part}"
 
 
+def opening(at: int) -> str:
+    """Key of how many messages wait for the opening of a send window at an instant (ms)."""
+    return f"sms:opening:{at}"
+
+
 def fuse(day: str) -> str:
-    """Key of the attempts of one day, by app and country."""
+    """Key of the messages of one day, by app and country."""
     return f"sms:fuse:{day}"
-
-
-def codes(day: str) -> str:
-    """Key of the codes sent and used on one day."""
-    return f"sms:codes:{day}"
 
 
 def campaign(name: str) -> str:

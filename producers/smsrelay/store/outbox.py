@@ -13,11 +13,13 @@ from redis import Redis
 
 from smsrelay.broker.redis_envelope import envelope
 from smsrelay.broker.task_message import TaskMessage
+from smsrelay.contract.country import MAINLAND, calling_code
 from smsrelay.contract.job import DEFAULT_APP
 from smsrelay.contract.key_ring import KeyRing
 from smsrelay.contract.lanes import Lane
-from smsrelay.contract.message import Message
+from smsrelay.contract.message import Message, recipient_digest
 from smsrelay.contract.state import State
+from smsrelay.messages.checks import Bar, Barred
 from smsrelay.messages.record import TAG
 from smsrelay.store import keys
 from smsrelay.store.clock import StoreClock
@@ -28,7 +30,12 @@ WakeUp = Callable[[Lane, Sequence[str]], TaskMessage]  # makes the task that has
 EVENTS_CAP = 100_000
 PER_CALL = 50  # messages per run of the script, which blocks the store for half a millisecond
 
-_Fingerprints = tuple[str, ...]  # of one message, by each key, the newest first; one empty one without a reference
+PRELUDES = ("ids.lua", "number_index.lua", "caps.lua", "halts.lua")
+
+_Digests = tuple[str, ...]  # by each key, the newest first
+_Fingerprints = _Digests  # of one message; one empty one without a reference
+
+_SHARED = (keys.AGENDA, keys.EVENTS, keys.PLACE, keys.LIMITS, keys.SUPPRESSED, keys.HALTS, keys.CODES, keys.CAMPAIGNS)
 
 _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -41,15 +48,21 @@ class Recorded:
     new: bool  # False: it was recorded before
     same: bool  # False: another job has this id, because its reference is the same
     wake: bool  # it still has to be published
+    barred: Barred | None = None  # it was refused, and why
+    wait: int = 0  # ms until it would be accepted; 0: nobody knows
 
 
 class Outbox:
-    """Records messages atomically, once for each message id."""
+    """Records messages atomically, once for each message id.
 
-    def __init__(self, redis: Redis, number_keys: KeyRing) -> None:
+    ``caps``: whether a code over its cap is refused; else it is recorded, and its attempt waits.
+    """
+
+    def __init__(self, redis: Redis, number_keys: KeyRing, *, caps: bool = True) -> None:
         self._redis = redis
         self._newest_key, self._older_keys = number_keys.newest, number_keys.older
-        self._record = Script(redis, __name__, "outbox.lua")
+        self._caps = caps
+        self._record = Script(redis, __name__, "outbox.lua", PRELUDES)
         self._clock = StoreClock(redis)
 
     def now(self) -> int:
@@ -92,14 +105,19 @@ class Outbox:
 
     def _call(self, messages: Sequence[Message], fingerprints: Sequence[_Fingerprints], wake_up: WakeUp | None) -> Call:
         lanes = list(dict.fromkeys(message.lane for message in messages))
-        script_keys = [keys.AGENDA, keys.EVENTS, keys.PLACE, *(keys.outbox(lane) for lane in lanes)]
+        campaigns = list(dict.fromkeys(f"{message.app}/{message.campaign}" for message in messages if message.campaign))
+        script_keys = [*_SHARED, *(keys.outbox(lane) for lane in lanes)]
         rows = []
         for message, of_message in zip(messages, fingerprints, strict=True):
-            script_keys += (keys.message(message.message_id), keys.payload(message.message_id))
-            rows.append(self._row(message, of_message))
+            digests = self._digests(message)
+            script_keys += (keys.message(message.message_id), keys.payload(message.message_id), *keys.numbers(digests[0]))
+            if message.lane is Lane.OTP:
+                script_keys += map(keys.caps, digests)
+            rows.append(_row(message, of_message, digests))
+        script_keys += [key for name in campaigns for key in (keys.campaign(name), keys.campaign_ids(name))]
         tasks = [] if wake_up is None else [wake_up(lane, _ids(messages, lane)) for lane in lanes]
-        queues = [task.queue for task in tasks]
-        return Call([*script_keys, *queues], [EVENTS_CAP, _json(lanes), _json(rows), *map(envelope, tasks)])
+        fixed: list[str | int | float] = [EVENTS_CAP, _json(lanes), _json(rows), int(self._caps), _json(campaigns), DEFAULT_APP]
+        return Call([*script_keys, *(task.queue for task in tasks)], [*fixed, *map(envelope, tasks)])
 
     def _fingerprints(self, message: Message) -> _Fingerprints:
         """The second and further ones recognise a record that was made with an older key."""
@@ -108,20 +126,9 @@ class Outbox:
             return (newest,)
         return (newest, *(message.fingerprint(key) for key in self._older_keys))
 
-    def _row(self, message: Message, fingerprints: _Fingerprints) -> tuple[str | int | _Fingerprints, ...]:
-        row = (
-            message.message_id,
-            message.payload(),
-            message.expires_at,
-            "" if message.not_before is None else message.not_before,
-            fingerprints if len(fingerprints) > 1 else fingerprints[0],
-            message.lane,
-            message.template,
-            "" if message.app == DEFAULT_APP else message.app,
-            message.recipient_hash(self._newest_key),
-            message.reference or "",
-        )
-        return (*row, *_further_fields(message)) if message.tags or message.test else row
+    def _digests(self, message: Message) -> _Digests:
+        """The second and further ones find what was counted, or suppressed, with an older key."""
+        return tuple(recipient_digest(key, message.to) for key in (self._newest_key, *self._older_keys))
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +153,12 @@ def _recorded(messages: Sequence[Message], fingerprints: Sequence[_Fingerprints]
     """What one run of the script did; its answer lists only the messages that were not simply recorded and queued."""
     recorded = [Recorded(message, new=True, same=True, wake=True) for message in messages]
     for line in answer:
-        place, new, known, state = line.split("|")
+        place, new, known, state, *wait = line.split("|")
         at = int(place)
+        if new == "2":
+            barred = Barred(Bar(known), state)
+            recorded[at] = Recorded(messages[at], new=False, same=True, wake=False, barred=barred, wait=int(wait[0]))
+            continue
         same = new == "1" or known in fingerprints[at]
         recorded[at] = Recorded(messages[at], new=new == "1", same=same, wake=state == State.QUEUED)
     return recorded
@@ -159,10 +170,38 @@ def _published(recorded: Sequence[Recorded]) -> list[Recorded]:
     return [one if one.message.lane in skipped else replace(one, wake=False) for one in recorded]
 
 
-def _further_fields(message: Message) -> list[str]:
-    """Fields of the record that few messages have, name and value by turns."""
-    fields = [part for key, value in message.tags for part in (TAG + key, value)]
-    return [*fields, "test", "1"] if message.test else fields
+def _row(message: Message, fingerprints: _Fingerprints, digests: _Digests) -> tuple[object, ...]:
+    row = (
+        message.message_id,
+        message.payload(),
+        message.expires_at,
+        "" if message.not_before is None else message.not_before,
+        fingerprints if len(fingerprints) > 1 else fingerprints[0],
+        message.lane,
+        message.template,
+        "" if message.app == DEFAULT_APP else message.app,
+        digests if len(digests) > 1 else digests[0],
+        message.reference or "",
+    )
+    more = _more(message)
+    return (*row, more) if more else row
+
+
+def _more(message: Message) -> dict[str, object]:
+    """What few messages have."""
+    more: dict[str, object] = {}
+    if message.tags:
+        more["fields"] = [part for key, value in message.tags for part in (TAG + key, value)]
+    if message.test:
+        more["test"] = 1
+    if message.signature and message.lane is Lane.MARKETING:
+        more["sig"] = message.signature
+    if message.campaign:
+        more["cmp"] = message.campaign
+    if message.ignores_window:
+        more["win"] = "0"
+    country = calling_code(message.to)
+    return more if country == MAINLAND else {**more, "cc": country}
 
 
 def _ids(messages: Sequence[Message], lane: Lane) -> list[str]:

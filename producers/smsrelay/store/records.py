@@ -11,12 +11,15 @@ from typing import Any
 
 from redis import Redis
 
+from smsrelay.contract.job import DEFAULT_APP
+from smsrelay.messages.checks import Bar, Barred
 from smsrelay.messages.record import Record
 from smsrelay.messages.sinks import Sinks
 from smsrelay.messages.transition import Transition
 from smsrelay.store import keys
 from smsrelay.store.apply import Applied, applying, read_applied
 from smsrelay.store.connection import store_answers
+from smsrelay.store.outbox import PRELUDES
 from smsrelay.store.script import Call, Script
 
 HOLD = 12.0  # seconds for which a claimed wake-up does not count as lost
@@ -39,15 +42,20 @@ class Reading:
     now: int
     parked: bool = False  # reports arrived before this message; set by a claim only
     reported: bool = False  # reports on an earlier attempt wait in the inbox; set by a claim only
+    barred: Barred | None = None  # a part of the traffic that it belongs to is halted; set by a claim only
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The result of a decision: the reading it was finally based on, and the transition applied to it, if any."""
+    """The result of a decision: the reading it was finally based on, and the transition applied to it, if any.
+
+    ``barred``: why the transition, a begin, was not applied to a record that has not changed.
+    """
 
     reading: Reading
     transition: Transition | None
     applied: Applied | None = None
+    barred: Barred | None = None
 
     @property
     def record(self) -> Record:
@@ -76,8 +84,8 @@ class Records:
         self._redis = redis
         self._sinks = sinks
         self._retention = int(retention * 1000)
-        self._apply = Script(redis, __name__, "apply.lua")
-        self._claim = Script(redis, __name__, "claim.lua")
+        self._apply = Script(redis, __name__, "apply.lua", PRELUDES)
+        self._claim = Script(redis, __name__, "claim.lua", ("halts.lua",))
 
     def read(self, message_id: str) -> Reading | None:
         """One message with its payload, in one round trip; None if there is no such message."""
@@ -110,8 +118,8 @@ class Records:
         """Claim the wake-ups of messages for ``HOLD`` seconds and read the messages, in one round trip."""
         calls = [
             Call(
-                [keys.message(one), keys.payload(one), keys.AGENDA, keys.parked(one), keys.REPORTS_KEYS],
-                [one, int(HOLD * 1000)],
+                [keys.message(one), keys.payload(one), keys.AGENDA, keys.parked(one), keys.REPORTS_KEYS, keys.HALTS],
+                [one, int(HOLD * 1000), DEFAULT_APP],
             )
             for one in message_ids
         ]
@@ -128,7 +136,7 @@ class Records:
                 return Change(reading, None)
             applied = self.apply(reading.record, transition)
             if applied is not None:
-                return Change(reading, transition, applied)
+                return _change(reading, transition, applied)
             reading = None
         return None
 
@@ -141,12 +149,12 @@ class Records:
         for reading, decide, transition in decided:
             applied = next(answers) if transition is not None else None
             if transition is None or applied is not None:
-                changes.append(Change(reading, transition, applied))
+                changes.append(_change(reading, transition, applied))
             else:
                 changes.append(self.change(reading.record.message_id, decide))
         return changes
 
-    def apply(self, record: Record, transition: Transition) -> Applied | None:
+    def apply(self, record: Record, transition: Transition) -> Applied | Barred | None:
         """Apply a transition to the record it was decided on; None if the record has changed since."""
         call = applying(record, transition, self._retention, self._sinks)
         return read_applied(self._apply.run(call.keys, call.args))
@@ -161,7 +169,7 @@ class Records:
         [command] = self._apply.commands([applying(record, transition, self._retention, self._sinks)])
         return command
 
-    def apply_many(self, pairs: Sequence[tuple[Record, Transition]]) -> list[Applied | None]:
+    def apply_many(self, pairs: Sequence[tuple[Record, Transition]]) -> list[Applied | Barred | None]:
         """``apply`` for each pair, all in one round trip; each is applied or not on its own."""
         calls = [applying(record, transition, self._retention, self._sinks) for record, transition in pairs]
         return [read_applied(answer) for answer in self._apply.run_many(calls)]
@@ -175,13 +183,20 @@ class Records:
         return [_submit(one) for one in found]
 
 
+def _change(reading: Reading, transition: Transition | None, applied: Applied | Barred | None) -> Change:
+    if isinstance(applied, Barred):
+        return Change(reading, None, barred=applied)
+    return Change(reading, transition, applied)
+
+
 def _claimed(message_id: str, answer: Sequence[Any]) -> Reading | None:
-    wire, payload, now, parked, reported = answer
+    wire, payload, now, parked, reported, *halt = answer
     fields = json.loads(wire)  # one string instead of thirty: most of a client's cost of a claim is parsing the reply
     if not fields:
         return None
     named = dict(zip(fields[::2], fields[1::2], strict=True))
-    return Reading(Record.decode(message_id, named), _payload(payload), int(now), bool(parked), bool(reported))
+    barred = Barred(Bar(halt[0]), halt[1], int(halt[2])) if halt else None
+    return Reading(Record.decode(message_id, named), _payload(payload), int(now), bool(parked), bool(reported), barred)
 
 
 def _submit(wire: Any) -> tuple[str, int] | None:

@@ -25,11 +25,15 @@ class Call:
 
 
 class Script:
-    """The Lua script ``name`` in the folder of ``module``. Runs raise ``StoreUnavailable`` if the store does not answer."""
+    """The Lua script ``name`` in the folder of ``module``. Runs raise ``StoreUnavailable`` if the store does not answer.
 
-    def __init__(self, redis: Redis, module: str, name: str) -> None:
+    ``preludes``: files in the folder of this module that come before it, with functions that several scripts share.
+    """
+
+    def __init__(self, redis: Redis, module: str, name: str, preludes: Sequence[str] = ()) -> None:
         self._redis = redis
-        self._script = redis.register_script(text_beside(module, name))
+        parts = [*(text_beside(__name__, prelude) for prelude in preludes), text_beside(module, name)]
+        self._script = redis.register_script("\n".join(parts))
 
     @property
     def source(self) -> str:

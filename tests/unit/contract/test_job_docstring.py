@@ -11,7 +11,7 @@ from smsrelay.contract.job import SendJob
 from smsrelay.contract.lanes import Lane
 
 FIELDS = SendJob.model_fields
-SPELLED = {"none": None, "``None``": None, '``"default"``': "default", "``1``": 1}
+SPELLED = {"none": None, "``None``": None, '``"default"``': "default", "``1``": 1, "``False``": False}
 
 
 def explained() -> dict[str, str]:

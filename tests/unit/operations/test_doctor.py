@@ -239,10 +239,15 @@ def test_a_task_that_outlasts_the_brokers_redelivery_time_is_a_warning() -> None
 def test_files_that_no_worker_starts_with_are_errors(tmp_path: Path) -> None:
     broken = tmp_path / "broken.toml"
     broken.write_text("[[", encoding="utf-8")
-    wrong = settings(policy=broken, templates=broken, apps=broken)
-    gone = settings(policy=tmp_path / "gone", templates=tmp_path / "gone", apps=tmp_path / "gone")
+    wrong = settings(policy=broken, limits=broken, templates=broken, apps=broken)
+    gone = settings(**dict.fromkeys(("policy", "limits", "templates", "apps"), tmp_path / "gone"))
     for one in (wrong, gone):
-        assert said(settings_check.examine_settings(one)) == [(ERROR, "policy"), (ERROR, "apps"), (ERROR, "templates")]
+        assert said(settings_check.examine_settings(one)) == [
+            (ERROR, "policy"),
+            (ERROR, "limits"),
+            (ERROR, "apps"),
+            (ERROR, "templates"),
+        ]
 
 
 def test_an_account_that_cannot_work_is_an_error_that_does_not_quote_it() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from smsrelay.contract.key_ring import KeyRing
+from smsrelay_worker.limits.toml_file import packaged_source
 from smsrelay_worker.operations.doctor.finding import Severity
 from smsrelay_worker.operations.doctor.workers import HERE, examine_workers
 from smsrelay_worker.settings import WorkerSettings
@@ -14,7 +15,7 @@ from smsrelay_worker.shared_settings import shared_settings
 from smsrelay_worker.store.shared_settings import SharedSettings, differences
 from smsrelay_worker.store.worker_registry import WorkerProcess
 
-GIVEN = SharedSettings("0.1.0", 100.0, "submits", 300.0, 72.0, "0011aabb", "none", "none", "aaaa", "bbbb,cccc")
+GIVEN = SharedSettings("0.1.0", 100.0, "submits", 300.0, 72.0, "0011aabb", "none", "none", "aaaa", "bbbb,cccc", limits="2233ccdd")
 _APPCODE = "an appcode of some length"
 _KEYS = {"number_keys": "0123456789abcdef-number", "callback_keys": "0123456789abcdef-callback"}
 
@@ -38,6 +39,16 @@ def test_a_configuration_tells_files_apart_by_their_content(settings: WorkerSett
     assert before.policy != after.policy
     assert replace(before, policy=after.policy) == after
     assert (before.templates, before.apps) == ("none", "none")
+
+
+def test_a_limits_file_is_told_apart_by_its_content(settings: WorkerSettings, tmp_path: Path) -> None:
+    file = tmp_path / "limits.toml"
+    file.write_text(packaged_source(), "utf-8")
+    given = settings.model_copy(update={"limits": file})
+    assert shared_settings(given) == shared_settings(settings)
+    file.write_text("version = 1", "utf-8")
+    assert replace(shared_settings(given), limits=shared_settings(settings).limits) == shared_settings(settings)
+    assert shared_settings(given) != shared_settings(settings)
 
 
 def test_an_apps_file_is_told_apart_by_its_content_and_only_with_the_key(settings: WorkerSettings, tmp_path: Path) -> None:

@@ -2,9 +2,10 @@
 
 The steps, repeated until no message waits:
 1. claim the waiting messages, and again every few seconds, so that their wake-ups do not count as lost; test messages end here,
-   in the sandbox;
+   in the sandbox, and what may not be attempted now is turned away (``attempts.admission``);
 2. take places in the in-flight limit, then slots in the shared rate; messages without a slot are deferred (no attempt counted);
-3. begin the attempts that have a slot, in one round trip, and submit them while the next slots are waited for;
+3. begin the attempts that have a slot, in one round trip, and submit them while the next slots are waited for; what the store
+   bars is turned away;
 4. give back what has not begun after a while, or when the process is to stop: another worker is woken for it.
 If the store fails during a begin, it is asked again until it answers: what it did begin has certainly not been submitted.
 Raises ``StoreUnavailable`` once the submits in flight ended. What has not begun is unchanged; for the rest the lease decides.
@@ -13,13 +14,14 @@ Raises ``StoreUnavailable`` once the submits in flight ended. What has not begun
 import secrets
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, wait
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import structlog
 
 from smsrelay.broker.publisher import BrokerUnavailable
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
+from smsrelay.messages.checks import Barred
 from smsrelay.messages.record import Record
 from smsrelay.messages.transition import Transition
 from smsrelay.store.connection import StoreUnavailable
@@ -35,6 +37,15 @@ _RETRY_AFTER = 1.0  # seconds before a store that did not answer is asked again
 _OURS = {State.SUBMITTING, State.UNCERTAIN}  # states that our own attempt may be in after a lost begin reply
 
 log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class _Begun:
+    """What came of beginning attempts: those that began, the slots of the others with their costs, and what was barred."""
+
+    attempts: list[Attempt] = field(default_factory=list)
+    unused: list[tuple[Slot, int]] = field(default_factory=list)
+    barred: list[tuple[Reading, Barred]] = field(default_factory=list)
 
 
 class Chunk:
@@ -92,6 +103,7 @@ class Chunk:
         readings = context.records.claim(message_ids)
         self._read_at = context.monotonic()  # after the reply: a claim that arrives late must not make anything expire early
         tests: list[Reading] = []
+        turned_away: list[tuple[Reading, Barred]] = []
         for message_id, reading in zip(message_ids, readings, strict=True):
             self._waiting.pop(message_id, None)
             if reading is None:
@@ -105,11 +117,11 @@ class Chunk:
                 self._end(reading.record, f"nothing to start: {reading.record.state.value}")
             elif reading.record.test:
                 tests.append(reading)
-            elif context.may_text(reading):
-                self._waiting[message_id] = reading
+            elif (by := context.admission.bar(reading)) is not None:
+                turned_away.append((reading, by))
             else:
-                context.records.change(message_id, lambda now: lifecycle.not_listed(now.record), reading)
-                self._end(reading.record, lifecycle.NOT_LISTED)
+                self._waiting[message_id] = reading
+        self._turn_away(turned_away)
         for result in context.sandbox.attempt(tests) if tests else ():
             self._outcomes[result.message_id] = result
 
@@ -119,15 +131,15 @@ class Chunk:
         places = in_flight.acquire(len(alike), _PATIENCE)
         if places == 0:
             return
-        begun: list[Attempt] = []
-        unused: list[tuple[Slot, int]] = []
+        begun = _Begun()
         try:
-            begun, unused = self._begun(alike[:places])
+            self._begin(alike[:places], begun)
         finally:
-            in_flight.release(places - len(begun))
-        self._submit(begun)
+            in_flight.release(places - len(begun.attempts))
+        self._submit(begun.attempts)
         # Not before: waiting for a silent store would make the begun attempts too old to be submitted.
-        self._give_back_slots(alike[0].record.template, unused)
+        self._give_back_slots(alike[0].record.template, begun.unused)
+        self._turn_away(begun.barred)
 
     def _alike(self) -> list[Reading]:
         """Those that wait for slots of the same lane and template as the first one."""
@@ -144,8 +156,8 @@ class Chunk:
             for one in begun:  # one by one: if one cannot be started, those in flight are still waited for
                 self._flights.append(submitter.start(one))
 
-    def _begun(self, readings: Sequence[Reading]) -> tuple[list[Attempt], list[tuple[Slot, int]]]:
-        """Begin as many messages as there are slots; returns our attempts, and the unused slots with their costs."""
+    def _begin(self, readings: Sequence[Reading], begun: "_Begun") -> None:
+        """Begin as many messages as there are slots; adds to ``begun``, also if it raises."""
         context, first = self._context, readings[0].record
         costs = [context.cost.of(one.record.template, one.payload.params if one.payload else None) for one in readings]
         grant = context.limiter.acquire(first.lane, first.template, costs, context.timeouts.slot)
@@ -155,22 +167,26 @@ class Chunk:
         lease = int(context.timeouts.lease * 1000)
 
         def begin(reading: Reading) -> Transition | None:
-            return lifecycle.begin(reading.record, reading.now, lease, owner, context.policy)
+            checks = context.admission.checks(reading)
+            return lifecycle.begin(reading.record, reading.now, lease, owner, context.policy, checks)
 
         granted = [self._current(one) for one in readings[: len(grant.slots)]]
         changes = self._settled([(one, begin) for one in granted])
         told = context.monotonic()
-        begun: list[Attempt] = []
-        unused: list[tuple[Slot, int]] = []
         for reading, slot, price, change in zip(granted, grant.slots, costs, changes, strict=False):
             started = _started(change, owner, (asked, told), slot, price)
             del self._waiting[reading.record.message_id]
             if started is not None:
-                begun.append(started)
-            else:
-                unused.append((slot, price))
-                self._end(reading.record, _not_begun(change))
-        return begun, unused
+                begun.attempts.append(started)
+                continue
+            begun.unused.append((slot, price))
+            if change is not None and change.barred is not None:
+                begun.barred.append((change.reading, change.barred))
+            self._end(reading.record, _not_begun(change))
+
+    def _turn_away(self, owed: Sequence[tuple[Reading, Barred]]) -> None:
+        for result in self._context.admission.turn_away(owed):
+            self._outcomes[result.message_id] = result
 
     def _give_back_slots(self, template: str, unused: Sequence[tuple[Slot, int]]) -> None:
         """Return unused slots to the rate; a slot that is not returned lapses."""

@@ -42,7 +42,7 @@ log = structlog.get_logger()
 
 
 class AnswerRecorder:
-    """Safe to share between threads."""
+    """Safe to share between threads. ``caps``: whether begins count attempts against caps."""
 
     def __init__(  # noqa: PLR0913  the composition root hands over every collaborator by name
         self,
@@ -54,6 +54,7 @@ class AnswerRecorder:
         pending: PendingReports,
         roll: Callable[[], float],
         timeouts: Timeouts,
+        caps: bool = False,
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -64,6 +65,7 @@ class AnswerRecorder:
         self._pending = pending
         self._roll = roll
         self._timeouts = timeouts
+        self._caps = caps
         self._sleep = sleep
         self._monotonic = monotonic
         self._batcher: Batcher[CompletedAttempt] = Batcher(self._record_batch, sleep=sleep)
@@ -149,7 +151,8 @@ class AnswerRecorder:
     def _decide(self, completed: CompletedAttempt) -> Decide:
         def answered(reading: Reading) -> Transition | None:
             begun, answer = completed.attempt.record, completed.answer
-            return attempt_result.answered(reading.record, begun, answer, self._policy, reading.now, self._roll())
+            moved = attempt_result.answered(reading.record, begun, answer, self._policy, reading.now, self._roll())
+            return attempt_result.counted(moved, answer) if moved and self._caps else moved
 
         return answered
 

@@ -2,11 +2,12 @@
 
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from smsrelay.enqueue import Enqueuer
-from smsrelay.store.records import Reading, Records
+from smsrelay.store.records import Records
+from smsrelay_worker.attempts.admission import Admission
 from smsrelay_worker.attempts.sandbox import Sandbox
 from smsrelay_worker.attempts.submit import Submitter
 from smsrelay_worker.attempts.timeouts import Timeouts
@@ -26,13 +27,9 @@ class SendContext:
     pending: PendingReports
     enqueuer: Enqueuer
     cost: MessageCost
+    admission: Admission
     sandbox: Sandbox
     policy: Policy
     timeouts: Timeouts
-    only_to: Collection[str] | None = None  # the only numbers, in E.164, to which anything is submitted; None: any
     monotonic: Callable[[], float] = time.monotonic
     stopping: threading.Event = field(default_factory=threading.Event)  # the process is about to end
-
-    def may_text(self, reading: Reading) -> bool:
-        """Whether a message may be submitted to its number: any number may be, unless the workers are told the only ones."""
-        return self.only_to is None or reading.payload is None or reading.payload.to in self.only_to

@@ -27,6 +27,7 @@ COMMANDS = {
     "doctor": Command("smsrelay_worker.cli.doctor", "doctor"),
     "key": Command("smsrelay_worker.cli.key", "key"),
     "policy": Command("smsrelay_worker.cli.policy", "policy"),
+    "limits": Command("smsrelay_worker.cli.limits", "limits"),
     "worker": Command("smsrelay_worker.cli.processes", "worker", "worker"),
     "receiver": Command("smsrelay.cli.receiver", "receiver", "receiver"),
     "api": Command("smsrelay_worker.cli.api", "api", "api"),

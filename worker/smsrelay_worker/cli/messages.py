@@ -14,6 +14,9 @@ from smsrelay.cli.errors import cli_errors
 from smsrelay.contract.state import State
 from smsrelay.messages.cancel import cancelled
 from smsrelay.messages.record import Record
+from smsrelay_worker.limits.describe import explain_rule
+from smsrelay_worker.limits.model import Limits
+from smsrelay_worker.limits.toml_file import load_limits
 from smsrelay_worker.messages.timeline import Line, clock, describe_timeline, next_step
 from smsrelay_worker.operations.wiring import Operations
 from smsrelay_worker.policy.describe import explain
@@ -59,13 +62,14 @@ def why(message_id: str) -> None:
     with cli_errors():
         settings = OperatorSettings()
         reading, policy = Operations.wire(settings).records.read(message_id), load_policy(settings.policy)
+        limits = load_limits(settings.limits)
     if reading is None:
         raise click.ClickException("no such message, or its retention has ended")
     if reading.record.test:
         click.echo("a test message: nothing of it reaches the vendor")
     for line in describe_timeline(reading.record, policy):
         click.echo(f"{clock(line.at)}  {line.state.value:<10}  {line.text}")
-        click.echo(f"{'':25}rule {line.rule}: {_explained(line.rule, policy)}")
+        click.echo(f"{'':25}rule {line.rule}: {_explained(line.rule, policy, limits)}")
     following = next_step(reading.record, policy)
     if following:
         click.echo(f"next: {following}")
@@ -85,10 +89,11 @@ def cancel(message_id: str) -> None:
     click.echo("cancelled")
 
 
-def _explained(rule: str, policy: Policy) -> str:
+def _explained(rule: str, policy: Policy, limits: Limits) -> str:
     name = rule.removesuffix(" used up")
-    known = name.startswith(("status.", "submit.", "class.", "uncertain."))
-    return explain(policy, name) if known else "built into the state machine (docs/guarantees.md)"
+    if name.startswith(("status.", "submit.", "class.", "uncertain.")):
+        return explain(policy, name)
+    return explain_rule(limits, name) or "built into the state machine (docs/guarantees.md)"
 
 
 def print_message(record: Record, lines: list[Line], policy: Policy) -> None:

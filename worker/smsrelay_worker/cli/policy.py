@@ -10,6 +10,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from smsrelay.cli.errors import cli_errors
+from smsrelay_worker.limits.describe import explain_rule
+from smsrelay_worker.limits.toml_file import load_limits
 from smsrelay_worker.policy.describe import explain, markdown_table, rows
 from smsrelay_worker.policy.model import Policy
 from smsrelay_worker.policy.toml_file import PolicyError, load_policy
@@ -47,15 +50,23 @@ def policy(context: click.Context, file: Path | None, markdown: bool) -> None:
 
 @policy.command("explain")
 @click.option("--file", type=click.Path(path_type=Path), help="Check and use this policy file, as in `smsrelay policy --file`.")
-@click.argument("code")
+@click.option(
+    "--limits", type=click.Path(path_type=Path), envvar="SMSRELAY_LIMITS", show_envvar=True, help="Explain by this limits file."
+)
+@click.argument("words", nargs=-1, required=True, metavar="CODE")
 @click.pass_obj
-def explain_code(group_file: Path | None, file: Path | None, code: str) -> None:
+def explain_code(group_file: Path | None, file: Path | None, limits: Path | None, words: tuple[str, ...]) -> None:
     """Explain in a sentence what happens on CODE, and when.
 
     CODE is a status code (503), a code of the vendor's answer to a submit (0000), a class (throttled), a code of the gateway or
-    the network (http_429, connection_reset), or a rule as a timeline names it (uncertain.otp).
+    the network (http_429, connection_reset), or a rule as a timeline names it (uncertain.otp, cap NAME, window marketing +86,
+    suppressed); cap, window and fuse alone explain all of them.
     """
-    click.echo(explain(_load(file or group_file), code))
+    code = " ".join(words)
+    policy = _load(file or group_file)
+    with cli_errors():
+        explained = explain_rule(load_limits(limits), code)
+    click.echo(explained or explain(policy, code))
 
 
 def _load(file: Path | None) -> Policy:

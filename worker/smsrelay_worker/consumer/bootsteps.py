@@ -4,7 +4,8 @@
 repeated a second later. An unexpected exception is logged with its traceback and the scheduler goes on, for the sake of the other
 messages.
 ``WorkerRegistryStep`` records the heartbeat of the process.
-``PublishSinksStep`` publishes the sinks of its apps file, once. ``OutcomeStep`` delivers outcomes to the apps.
+``PublishSinksStep`` publishes the sinks of its apps file, once; ``PublishLimitsStep`` its limits, every hour. ``OutcomeStep``
+delivers outcomes to the apps.
 """
 
 import os
@@ -24,6 +25,7 @@ from smsrelay_worker.store.worker_registry import BEAT, GONE, WorkerProcess
 
 TURN = 1.0  # seconds between turns
 _LOST_TASKS_EVERY = 2  # turns
+_LIMITS_EVERY = 3600.0  # seconds; what is published of a clock cap follows its zone's summer time
 _CHECK_NAMES_AT = int(GONE / BEAT) + 2  # heartbeats; by then a killed predecessor is no longer listed
 
 log = structlog.get_logger()
@@ -139,6 +141,26 @@ class PublishSinksStep(_ThreadStep):
             return False
         except Exception:
             log.exception("sinks not published")
+        return True
+
+
+class PublishLimitsStep(_ThreadStep):
+    """Publishes what apps need to know of the limits, as soon as the store answers, and again every hour."""
+
+    def _run(self, worker: Any) -> None:
+        wait = 0.0
+        while not self._stopping.wait(wait):
+            wait = _LIMITS_EVERY if self._published(worker.app.relay) else TURN
+
+    def _published(self, relay: Any) -> bool:
+        """Whether it is done; True as well after an unexpected exception, which another turn would raise again."""
+        try:
+            relay.published_limits.publish(relay.limits.published(time.time_ns() // 1_000_000))
+        except StoreUnavailable as error:
+            log.debug("limits not published", reason=str(error))
+            return False
+        except Exception:
+            log.exception("limits not published")
         return True
 
 

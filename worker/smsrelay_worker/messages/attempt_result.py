@@ -11,11 +11,12 @@ from dataclasses import replace
 from enum import Enum, auto
 
 from smsrelay.contract.state import State
+from smsrelay.messages.checks import Counted
 from smsrelay.messages.record import Record
-from smsrelay.messages.transition import Transition
+from smsrelay.messages.transition import Transition, Wake
 from smsrelay_worker.messages import lifecycle
 from smsrelay_worker.policy.model import WAITING, Action, Policy, Rule
-from smsrelay_worker.vendors.base import Answer
+from smsrelay_worker.vendors.base import Answer, Kind
 
 OVERTAKEN = "answer after report"
 EARLIER = "answer of an earlier begin"
@@ -65,6 +66,13 @@ def answered(record: Record, begun: Record, answer: Answer, policy: Policy, now:
         case Standing.EARLIER:
             noted = lifecycle.noted(record, begun.attempt, EARLIER, answer.code, external_id=answer.external_id)
             return replace(noted, of_earlier_begin=True)
+
+
+def counted(moved: Transition, answer: Answer) -> Transition:
+    """The same transition, which also says what becomes of the attempt that the begin has counted against caps."""
+    if moved.wake is Wake.KEEP or answer.kind is Kind.UNCERTAIN:
+        return moved
+    return replace(moved, counted=Counted.SETTLED if answer.kind is Kind.ANSWERED else Counted.RETURNED)
 
 
 def counts(record: Record, begun: Record, answer: Answer, policy: Policy) -> bool:

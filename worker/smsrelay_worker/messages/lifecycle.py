@@ -9,6 +9,7 @@ The vendor's reports are in ``messages.reports``.
 from dataclasses import replace
 
 from smsrelay.contract.state import State
+from smsrelay.messages.checks import Checks
 from smsrelay.messages.record import Record
 from smsrelay.messages.transition import Transition, Wake
 from smsrelay_worker.policy.model import Action, Decision, Policy, Rule, decide
@@ -16,7 +17,6 @@ from smsrelay_worker.vendors.base import DEADLINE_PASSED, Answer, Kind
 
 REPLAY = "replay"
 HALTED = "halted"
-NOT_LISTED = "not in only_to"
 _FOLDED_FROM = 60  # lines
 ENDS = {
     Action.DELIVERED: State.DELIVERED,
@@ -25,14 +25,17 @@ ENDS = {
 }
 
 
-def begin(record: Record, now: int, lease: int, owner: str, policy: Policy) -> Transition | None:
-    """Begin the next attempt of a queued message, leased to ``owner`` for ``lease`` ms; None if it may not begin now."""
+def begin(record: Record, now: int, lease: int, owner: str, policy: Policy, checks: Checks | None = None) -> Transition | None:
+    """Begin the next attempt of a queued message, leased to ``owner`` for ``lease`` ms; None if it may not begin now.
+
+    ``checks``: what the store checks in the same step.
+    """
     if record.state is not State.QUEUED or (record.due is not None and record.due > now):
         return None
     if now >= record.expires_at:
         return expired(record, policy)
     attempt = record.attempt + 1
-    return Transition(State.SUBMITTING, attempt, now + lease, attempt, rule="begun", owner=owner)
+    return Transition(State.SUBMITTING, attempt, now + lease, attempt, rule="begun", owner=owner, checks=checks)
 
 
 def deferred(record: Record, now: int, delay: int, rule: str, policy: Policy) -> Transition | None:
@@ -43,7 +46,7 @@ def deferred(record: Record, now: int, delay: int, rule: str, policy: Policy) ->
         return expired(record, policy)
     if record.due is not None and record.due > now + delay:
         return None
-    return replace(_put_off(record, now + delay, record.attempt, rule), halted=rule == HALTED)
+    return replace(put_off(record, now + delay, record.attempt, rule), halted=rule == HALTED)
 
 
 def given_back(record: Record, now: int, policy: Policy) -> Transition | None:
@@ -63,9 +66,9 @@ def answered(record: Record, attempt: int, answer: Answer, policy: Policy, now: 
     decision = decide(rule, times_retried(record, rule, attempt), roll)
     if decision.action in {Action.DEFER, Action.HALT}:
         delay = max(decision.delay or 0.0, answer.retry_after or 0.0)
-        put_off = _put_off(record, now + _ms(delay), attempt - 1, rule.name)
+        waiting = put_off(record, now + _ms(delay), attempt - 1, rule.name)
         halted = decision.action is Action.HALT
-        return replace(put_off, line_attempt=attempt, code=answer.code, message=answer.message, halted=halted)
+        return replace(waiting, line_attempt=attempt, code=answer.code, message=answer.message, halted=halted)
     moved = outcome(record, attempt, decision, policy, now)
     return replace(moved, code=answer.code, message=answer.message, external_id=answer.external_id)
 
@@ -162,13 +165,6 @@ def expired(record: Record, policy: Policy) -> Transition:
     return Transition(State.EXPIRED, record.attempt, Wake.NEVER, record.attempt, rule="expired")
 
 
-def not_listed(record: Record) -> Transition | None:
-    """End a queued message whose number the workers are not to text (``SMSRELAY_ONLY_TO``)."""
-    if record.state is not State.QUEUED:
-        return None
-    return Transition(State.FAILED, record.attempt, Wake.NEVER, record.attempt, rule=NOT_LISTED)
-
-
 def noted(
     record: Record,
     attempt: int,
@@ -207,6 +203,15 @@ def replay_under_way(record: Record) -> bool:
     return record.state is State.QUEUED and record.why == REPLAY
 
 
+def put_off(record: Record, due: int, attempt: int, rule: str) -> Transition:
+    """Queued, and not attempted before ``due`` (ms)."""
+    last = record.timeline[-1]
+    again = record.state is State.QUEUED and last.rule == rule
+    folds = _folds(record, rule, State.QUEUED, State.SUBMITTING)
+    wake = min(due, record.expires_at)
+    return Transition(State.QUEUED, attempt, wake, attempt, rule=rule, due=due, folds=folds, silent=again)
+
+
 def _counted(record: Record, rule: str, attempt: int) -> dict[str, tuple[int, int]]:
     times, last = record.counts.get(rule, (0, 0))
     return {**record.counts, rule: (times + (last != attempt), attempt)}
@@ -219,21 +224,13 @@ def _folds(record: Record, rule: str, *cycle: State) -> int:
     return len(cycle) if same and len(record.timeline) >= _FOLDED_FROM else 0
 
 
-def _put_off(record: Record, due: int, attempt: int, rule: str) -> Transition:
-    last = record.timeline[-1]
-    again = record.state is State.QUEUED and last.rule == rule
-    folds = _folds(record, rule, State.QUEUED, State.SUBMITTING)
-    wake = min(due, record.expires_at)
-    return Transition(State.QUEUED, attempt, wake, attempt, rule=rule, due=due, folds=folds, silent=again)
-
-
 def _overdue(record: Record, attempt: int, policy: Policy, now: int) -> Transition:
     """Begun but not submitted because of the deadline: no attempt. It expires by the store's clock, never earlier."""
     as_before = replace(record, state=State.QUEUED, attempt=attempt - 1)
     if now >= record.expires_at:
         ended = expired(as_before, policy)
     else:
-        ended = _put_off(record, record.expires_at, attempt - 1, "too late")
+        ended = put_off(record, record.expires_at, attempt - 1, "too late")
     return replace(ended, line_attempt=attempt, code=DEADLINE_PASSED)
 
 

@@ -25,6 +25,12 @@ _PLAIN = {
     "not in only_to": "SMSRELAY_ONLY_TO of the workers does not list its number; nothing was submitted",
     "replay": "an operator asked for another attempt",
     "test": "a test message: nothing was submitted to the vendor; its number decides what is reported",
+    "window ignored": "accepted and queued; the app wants it submitted at any hour, whatever the send window says",
+    "not_before, window ignored": "accepted; waits until the time the app asked for, whatever the send window says",
+    "fuse": "deferred: its app has sent as many messages to this country today as its fuse allows; no attempt was made",
+    "suppressed": "its number is on a suppression list; will not be submitted",
+    "country not allowed": "its app may not send to the country of its number; nothing was submitted",
+    "campaign cancelled": "cancelled with its campaign before it was submitted",
     "by the app": "cancelled by the app before anything was submitted",
     "answer after report": "the vendor's answer came after the attempt was settled; no effect",
     "answer of an earlier begin": "an answer to a begin that another one has replaced; no effect",
@@ -33,6 +39,13 @@ _PLAIN = {
     "report on earlier attempt": "a report on an attempt that a later one has replaced; no effect",
     "report after the end": "a report after the message was settled; no effect",
     "report, retry under way": "another attempt is already under way; no effect",
+}
+
+
+_NAMED = {  # rules with a name behind the word
+    "cap": "deferred: its number has had as many texts as the cap {} allows; no attempt was made",
+    "window": "deferred: its send window ({}) is closed; no attempt was made",
+    "halted": "deferred: its {} is halted until an operator resumes it; no attempt was made",
 }
 
 
@@ -62,6 +75,8 @@ def next_step(record: Record, policy: Policy) -> str | None:
     window = policy.uncertain[record.lane]
     resend = f"; submitted again after {window.window:g} s without one" if window.resend else ""
     due = clock(record.due or record.expires_at)
+    if record.held and record.state is State.QUEUED:
+        return f"waits until {record.held} is resumed; expires at {clock(record.expires_at)}"
     return {
         State.RETRYING: f"attempt {record.attempt + 1} is due at {due}",
         State.QUEUED: f"not to be submitted before {due}" if record.due else f"waits for a worker; expires at {due}",
@@ -97,7 +112,12 @@ def _parts(entry: Entry, policy: Policy) -> Iterator[str]:
     rule = _rule(entry.rule.removesuffix(" used up"), policy)
     if entry.code and (rule is None or entry.code != rule.code or rule.name.startswith("class.")):
         yield f"({entry.code})"
-    yield _PLAIN.get(entry.rule) or _by_policy(rule, entry)
+    yield _PLAIN.get(entry.rule) or _by_limit(entry.rule) or _by_policy(rule, entry)
+
+
+def _by_limit(rule: str) -> str | None:
+    kind, _, name = rule.partition(" ")
+    return _NAMED[kind].format(name) if name and kind in _NAMED else None
 
 
 def _by_policy(rule: Rule | None, entry: Entry) -> str:

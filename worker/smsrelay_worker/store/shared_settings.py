@@ -18,6 +18,7 @@ _SHOWN_AS = {
     "apps": "the apps file (SMSRELAY_APPS)",
     "number_keys": "SMSRELAY_NUMBER_KEYS (as names)",
     "callback_keys": "SMSRELAY_CALLBACK_KEYS (as names)",
+    "limits": "the limits (SMSRELAY_LIMITS)",
 }
 
 
@@ -35,6 +36,7 @@ class SharedSettings:
     apps: str
     number_keys: str
     callback_keys: str
+    limits: str
 
     @classmethod
     def decode(cls, reported: Mapping[str, Any] | None) -> Self | None:

@@ -15,6 +15,7 @@ from smsrelay.servers.broker_address import is_rabbitmq
 from smsrelay.settings import SettingsError
 from smsrelay_worker.apps.toml_file import AppsError, load_apps
 from smsrelay_worker.attempts.timeouts import Timeouts
+from smsrelay_worker.limits.toml_file import LimitsError, load_limits
 from smsrelay_worker.operations.doctor.broker import RABBITMQ_CONSUMER_TIMEOUT
 from smsrelay_worker.operations.doctor.finding import Finding, error, warning
 from smsrelay_worker.operations.doctor.host import is_local, unencrypted_vendor
@@ -62,7 +63,7 @@ def is_real(settings: WorkerSettings) -> bool:
 
 
 def account(settings: WorkerSettings) -> list[Finding]:
-    """Problems of the vendor account, the policy file and the apps file, with which no worker starts."""
+    """Problems of the vendor account, the policy, the limits and the apps file, with which no worker starts."""
     found = []
     try:
         create_vendor(settings)
@@ -73,6 +74,11 @@ def account(settings: WorkerSettings) -> list[Finding]:
     except (PolicyError, OSError) as problem:
         remedy = "correct the file; `smsrelay policy --file FILE` checks it. Workers do not start until then"
         found.append(error("policy", _one_line(problem), remedy))
+    try:
+        load_limits(settings.limits)
+    except LimitsError as problem:
+        remedy = "correct the file; `smsrelay limits --file FILE` checks it. Workers do not start until then"
+        found.append(error("limits", _one_line(problem), remedy))
     try:
         load_apps(settings.apps)
     except AppsError as problem:

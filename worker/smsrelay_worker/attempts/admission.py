@@ -1,0 +1,114 @@
+"""Admission: which claimed messages may be attempted now, and what becomes of the others.
+
+Takes claimed readings. The steps, around the chunk's own:
+1. ``bar``, before slots are waited for: halted parts, closed send windows, countries and numbers that are not to be texted;
+2. ``checks``, made by the store in the step that begins the attempt, atomically over all workers: caps, fuses, suppression, and
+   once more halts and windows;
+3. ``turn_away``: defers, holds or ends what was barred in either step; none of it counts an attempt.
+Messages that wait for the opening of a window become due one by one, at the rate: those due earlier go first in the agenda, and a
+retry of a code must not stand behind a whole campaign.
+Raises ``StoreUnavailable``: what was not turned away by then is unchanged, and its wake-up is found again.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from smsrelay.contract.key_ring import KeyRing
+from smsrelay.contract.template import Registry
+from smsrelay.messages.checks import Bar, Barred, Checks
+from smsrelay.messages.transition import Transition
+from smsrelay.store.records import Decide, Reading, Records
+from smsrelay_worker.limits.model import Limits
+from smsrelay_worker.messages.barred import barred, ended
+from smsrelay_worker.messages.task_result import TaskResult
+from smsrelay_worker.policy.model import Policy
+from smsrelay_worker.store.openings import Openings
+
+_LAST_MINUTE = 60_000  # ms before it expires at which a message that waits for its window is due at the latest
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """Safe to share between threads.
+
+    ``only_to``: the only numbers, in E.164, to which anything is submitted; None: any. ``rate``: submits a second.
+    """
+
+    records: Records
+    openings: Openings
+    limits: Limits
+    registry: Registry
+    number_keys: KeyRing
+    policy: Policy
+    rate: Callable[[], float]
+    only_to: Collection[str] | None = None
+
+    def bar(self, reading: Reading) -> Barred | None:
+        """What bars a message whatever its number has had; None: nothing that is known without the store."""
+        record, payload = reading.record, reading.payload
+        if reading.barred is not None:
+            return reading.barred
+        if self.only_to is not None and payload is not None and payload.to not in self.only_to:
+            return Barred(Bar.NOT_LISTED)
+        if not self.limits.allows(record.app, record.country):
+            return Barred(Bar.COUNTRY, record.country)
+        return self._closed(reading)
+
+    def checks(self, reading: Reading) -> Checks:
+        """What the store checks when the attempt begins."""
+        record, payload = reading.record, reading.payload
+        if payload is None:  # the submit fails, and says why
+            return Checks()
+        template = self.registry.get(record.template)
+        signature = template.signature if template else None
+        return self.limits.checks(record, payload.to, reading.now, self.number_keys, signature)
+
+    def turn_away(self, owed: Sequence[tuple[Reading, Barred]]) -> list[TaskResult]:
+        """Defer, hold or end each message; returns a result for each. Raises ``StoreUnavailable``."""
+        if not owed:
+            return []
+        opened = self._opened(owed)
+        self.records.change_many([(reading, self._decide(opened.get(reading.record.message_id, by))) for reading, by in owed])
+        return [_result(reading, by) for reading, by in owed]
+
+    def _decide(self, by: Barred) -> Decide:
+        def turned_away(reading: Reading) -> Transition | None:
+            return barred(reading.record, by, reading.now, self.policy)
+
+        return turned_away
+
+    def _closed(self, reading: Reading) -> Barred | None:
+        opening = self.limits.closed_until(reading.record, reading.now)
+        window = self.limits.window_of(reading.record) if opening else None
+        return Barred(Bar.CLOSED, window.name, opening) if window else None
+
+    def _opened(self, owed: Sequence[tuple[Reading, Barred]]) -> Mapping[str, Barred]:
+        """What waits for a window, each with an instant of its own at or after the opening."""
+        closed: dict[int, list[tuple[Reading, Barred]]] = {}
+        for reading, by in owed:
+            if by.bar is Bar.CLOSED:
+                closing = self._closed(reading) or by  # barred by the store: it closes too soon
+                closed.setdefault(closing.until, []).append((reading, closing))
+        opened = {}
+        for opening, waiting in closed.items():
+            first, rate = self.openings.take(opening, len(waiting)), self.rate()
+            for place, (reading, by) in enumerate(waiting, first):
+                due = min(opening + int(place * 1000 / rate), self._latest(reading, opening))
+                opened[reading.record.message_id] = Barred(by.bar, by.name, due)
+        return opened
+
+    def _latest(self, reading: Reading, opening: int) -> int:
+        """The last instant at which a message that waits for the opening should become due."""
+        window = self.limits.window_of(reading.record)
+        closing = window.closing(opening) if window else opening
+        return max(opening, min(closing - _LAST_MINUTE, reading.record.expires_at - _LAST_MINUTE))
+
+
+def _result(reading: Reading, by: Barred) -> TaskResult:
+    record = reading.record
+    text = ended(by) or f"deferred: {by.bar.value} {by.name}".rstrip()
+    return TaskResult(text, record.message_id, record.lane.value, record.attempt)
