@@ -70,7 +70,8 @@ class AsyncEnqueuer:
         Raises ``Rejection`` or ``OSError`` for a file of templates that is wrong or cannot be read.
         """
         redis = open_store(settings.store_url)  # never connects: Outbox and Records only prepare what AsyncStore sends
-        outbox, records = Outbox(redis, settings.number_keys), Records(redis, settings.retention_hours * 3600)
+        outbox = Outbox(redis, settings.number_keys, cipher=settings.payload_cipher)
+        records = Records(redis, settings.retention_hours * 3600)
         store = AsyncStore(settings.store_url, [outbox.script, records.script])
         registry = load_registry(settings.templates)
         acceptance = Acceptance(registry, lambda: secrets.randbits(74), settings.only_to_numbers)

@@ -94,7 +94,8 @@ class Relay:
         redis = open_store(settings.store_url, settings.concurrency + 16, patient=True)
         retention = settings.retention_hours * 3600
         apps = load_apps(settings.apps)
-        records, parked, inbox = Records(redis, retention, apps), ParkedReports(redis, retention), Inbox(redis)
+        cipher = settings.payload_cipher
+        records, parked, inbox = Records(redis, retention, apps, cipher), ParkedReports(redis, retention), Inbox(redis)
         limits = load_limits(settings.limits)
         policy, registry = load_policy(settings.policy), load_registry(settings.templates)
         limits = load_limits(settings.limits)
@@ -129,7 +130,7 @@ class Relay:
         return cls(
             records=records,
             failed_reports=FailedReports(redis, retention),
-            undecodable=UndecodableTasks(redis, retention),
+            undecodable=UndecodableTasks(redis, retention, cipher),
             limiter=limiter,
             policy=policy,
             enqueuer=enqueuer,
@@ -150,7 +151,8 @@ class Relay:
 
 
 def _enqueuer(settings: WorkerSettings, redis: Redis, publisher: Publisher, registry: Registry, records: Records) -> Enqueuer:
-    outbox, only_to = Outbox(redis, settings.number_keys, caps=False), settings.only_to_numbers
+    outbox = Outbox(redis, settings.number_keys, caps=False, cipher=settings.payload_cipher)
+    only_to = settings.only_to_numbers
     return Enqueuer(outbox, publisher, registry, records, only_to=only_to, one_redis=settings.one_redis)
 
 

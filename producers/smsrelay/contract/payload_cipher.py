@@ -1,4 +1,4 @@
-"""PayloadCipher: encrypts what the store holds of recipients, with AES-256-GCM; and reads it again. Pure but for its random nonces.
+"""PayloadCipher: encrypts what the store holds of recipients, with AES-256-GCM, and opens it. Pure but for its random nonces.
 
 A text is bound to its purpose and to the id that it belongs to: moved to another message, it does not open. The sealed form is
 ASCII: the version ``1``, the four characters that name the key, and the nonce (12 bytes) with the ciphertext as base64url. JSON
@@ -13,8 +13,8 @@ import secrets
 from collections.abc import Callable
 from typing import TYPE_CHECKING, final
 
+from smsrelay.contract.key_name import key_names
 from smsrelay.contract.key_ring import KeyRing
-from smsrelay.contract.message import keyed_digest
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -41,7 +41,7 @@ class PayloadCipher:
 
     def __init__(self, keys: KeyRing | None = None, random: Callable[[int], bytes] = secrets.token_bytes) -> None:
         self._random = random
-        self.names = tuple(key_name(key) for key in keys.all) if keys else ()  # newest first; empty: encryption is off
+        self.names = key_names(keys) if keys else ()  # newest first; empty: encryption is off
         self._newest = keys.newest if keys else b""
         self._ciphers: dict[str, list[AESGCM]] = {}
         for name, key in zip(self.names, keys.all if keys else (), strict=True):
@@ -95,11 +95,6 @@ class PayloadCipher:
 
 
 PLAIN = PayloadCipher()
-
-
-def key_name(key: bytes) -> str:
-    """A name for a key, which may be shown: 24 bits of a digest by that key, from which only a guessed key is found."""
-    return keyed_digest(key, "name", "")[:_NAME]
 
 
 def sealed_by(wire: str) -> str | None:

@@ -1,7 +1,7 @@
 """UnreadableCallbacks: callbacks that could not be parsed, stored until an operator has dealt with them.
 
-At most ``CAP`` are stored, the newest, each for ``KEPT_FOR``; encrypted where there are payload keys. Storing one twice, after a lost answer, leaves one entry. Raises
-``StoreUnavailable``.
+At most ``CAP`` are stored, the newest, each for ``KEPT_FOR``; with payload keys they are encrypted. Storing one twice, after a
+lost answer, leaves one entry. Raises ``StoreUnavailable``.
 """
 
 import json
