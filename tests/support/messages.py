@@ -8,6 +8,7 @@ from redis import Redis
 
 from smsrelay.broker.publisher import Publisher
 from smsrelay.contract.job import SendJob
+from smsrelay.contract.key_name import key_names
 from smsrelay.contract.key_ring import KeyRing
 from smsrelay.contract.lanes import Lane
 from smsrelay.enqueue import Enqueuer
@@ -25,6 +26,7 @@ from smsrelay_worker.attempts.submit import Submitter
 from smsrelay_worker.attempts.timeouts import Timeouts
 from smsrelay_worker.limits.model import Limits
 from smsrelay_worker.messages import lifecycle
+from smsrelay_worker.messages.suppressing import Suppressing
 from smsrelay_worker.policy.model import Policy
 from smsrelay_worker.policy.toml_file import load_policy
 from smsrelay_worker.rate_limit.cost import MessageCost
@@ -72,7 +74,8 @@ def agenda(redis: Redis, url: str, door: Enqueuer, policy: Policy = POLICY, due:
 
 
 def applying(store: Records, redis: Redis, policy: Policy = POLICY) -> Reports:
-    return Reports(store, ParkedReports(redis, RETENTION), policy, lambda: 0.5)
+    suppressing = Suppressing({}, key_names(NUMBER_KEYS)[0])
+    return Reports(store, ParkedReports(redis, RETENTION), policy, lambda: 0.5, suppressing)
 
 
 def pending(store: Records, redis: Redis) -> PendingReports:

@@ -12,6 +12,7 @@ from typing import Self
 from redis import Redis
 
 from smsrelay.broker.publisher import Publisher
+from smsrelay.contract.key_name import key_names
 from smsrelay.contract.template import Registry, load_registry
 from smsrelay.enqueue import Enqueuer
 from smsrelay.store.connection import open_store
@@ -29,6 +30,7 @@ from smsrelay_worker.attempts.submit import Submitter
 from smsrelay_worker.attempts.timeouts import Timeouts
 from smsrelay_worker.limits.model import Limits
 from smsrelay_worker.limits.toml_file import load_limits
+from smsrelay_worker.messages.suppressing import Suppressing
 from smsrelay_worker.outcomes.delivery import OutcomeDelivery
 from smsrelay_worker.outcomes.results import Results
 from smsrelay_worker.outcomes.sinks import sink_workers
@@ -102,7 +104,7 @@ class Relay:
         adapter, publisher = create_vendor(settings), Publisher(settings.broker_url)
         enqueuer = _enqueuer(settings, redis, publisher, registry, records)
         timeouts, limiter = Timeouts(lease=settings.lease), RateLimiter(redis, settings.rate, settings.halt_probe)
-        reports = Reports(records, parked, policy, _roll)
+        reports = Reports(records, parked, policy, _roll, Suppressing(registry, key_names(settings.number_keys)[0]))
         pending = PendingReports(parked, inbox, reports)
         recorder = AnswerRecorder(
             records=records,

@@ -19,6 +19,7 @@ COMMANDS = {
     "why": Command("smsrelay_worker.cli.messages", "why"),
     "cancel": Command("smsrelay_worker.cli.messages", "cancel"),
     "status": Command("smsrelay_worker.cli.status", "status"),
+    "suppress": Command("smsrelay_worker.cli.suppress", "suppress"),
     "rate": Command("smsrelay_worker.cli.rate", "rate"),
     "resume": Command("smsrelay_worker.cli.rate", "resume"),
     "webhook": Command("smsrelay_worker.cli.webhook", "webhook"),
