@@ -36,7 +36,7 @@ class BodySettings(OperatorSettings, PayloadKeySettings):
 
 
 class ReplaySettings(OperatorSettings, ProducerSettings):
-    """What it takes to read kept jobs again: they are enqueued as an app would."""
+    """What it takes to read kept jobs again, which are enqueued as an app would, and to forget a recipient."""
 
 
 class ApiSettings(ReplaySettings):
