@@ -25,6 +25,6 @@ def checked_list(app: str, signature: str | None) -> str:
 
 def checked_lists(app: str, signature: str | None) -> tuple[str, ...]:
     """Every list on which a number gets no marketing of the app under the signature; raises ``Rejection``."""
-    named = signature and checked_list(app, signature).partition(":")[2]
+    named = None if signature is None else checked_list(app, signature).partition(":")[2]
     checked_list(app, None)
     return lists_of_sender(app, named)

@@ -10,7 +10,8 @@ With pytest the fixture ``smsrelay_outbox`` is there once smsrelay is installed:
 Without pytest, ``recorded_sms()`` gives the same as a context.
 
 Every ``Enqueuer`` and ``AsyncEnqueuer`` of the process, however it was made, then accepts and refuses exactly what it would in
-production: ``Rejection`` for a job that is wrong by itself or by the registered templates, ``ReferenceTaken``, ``TooLate``.
+production: ``Rejection`` for a job that is wrong by itself or by the registered templates, ``ReferenceTaken``, ``TooLate``, and
+``Suppressed`` for marketing to a number that was suppressed inside.
 """
 
 import os
@@ -22,17 +23,21 @@ from typing import Any
 
 from smsrelay.acceptance import Acceptance, Accepted, Refused, accept_all
 from smsrelay.async_enqueue import AsyncEnqueuer, each
-from smsrelay.contract.job import SendJob
+from smsrelay.contract.job import DEFAULT_APP, SendJob
+from smsrelay.contract.lanes import Lane
 from smsrelay.contract.message import Message
 from smsrelay.contract.rejection import Rejection
 from smsrelay.contract.state import State
+from smsrelay.contract.suppression import lists_of_sender
 from smsrelay.enqueue import Enqueuer
 from smsrelay.lookup import MessageStatus, cancelled_status
 from smsrelay.messages.cancel import cancelled
+from smsrelay.messages.checks import Bar, Barred
 from smsrelay.messages.record import Entry, Record
 from smsrelay.messages.transition import Transition, Wake
 from smsrelay.store.connection import StoreUnavailable
 from smsrelay.store.outbox import Recorded
+from smsrelay.suppressing import checked_list, checked_lists, checked_number
 
 _KEYS = ("SMSRELAY_NUMBER_KEYS", "SMSRELAY_SECRET")
 _KEY = b"smsrelay.testing"  # of fingerprints that never leave this process
@@ -48,6 +53,7 @@ class SmsOutbox:
         self.unavailable = False
         self._jobs: dict[str, SendJob] = {}
         self._records: dict[str, Record] = {}
+        self._suppressed: set[tuple[str, str]] = set()  # number and list
         self._lock = threading.Lock()
 
     @property
@@ -57,10 +63,11 @@ class SmsOutbox:
             return [job for one, job in self._jobs.items() if self._records[one].state is not State.CANCELLED]
 
     def clear(self) -> None:
-        """Forget everything, the references too."""
+        """Forget everything, references and suppressed numbers too."""
         with self._lock:
             self._jobs.clear()
             self._records.clear()
+            self._suppressed.clear()
 
     def settle(self, message_id: str, state: State | str, code: str = "") -> MessageStatus:
         """Give a message a state and the vendor's code, as if workers had sent it; raises ``KeyError`` for an unknown id."""
@@ -109,6 +116,32 @@ class SmsOutbox:
                 record = self._records[message_id] = transition.applied_to(record, _now())
         return cancelled_status(record)
 
+    def suppress(self, number: str, *, app: str = DEFAULT_APP, signature: str | None = None) -> bool:
+        """What ``Enqueuer.suppress`` does."""
+        self._check_available()
+        entry = checked_number(number), checked_list(app, signature)
+        with self._lock:
+            new = entry not in self._suppressed
+            self._suppressed.add(entry)
+        return new
+
+    def unsuppress(self, number: str, *, app: str = DEFAULT_APP, signature: str | None = None) -> bool:
+        """What ``Enqueuer.unsuppress`` does."""
+        self._check_available()
+        entry = checked_number(number), checked_list(app, signature)
+        with self._lock:
+            known = entry in self._suppressed
+            self._suppressed.discard(entry)
+        return known
+
+    def is_suppressed(self, number: str, *, app: str = DEFAULT_APP, signature: str | None = None) -> bool:
+        """What ``Enqueuer.is_suppressed`` returns."""
+        self._check_available()
+        return self._suppressing(checked_number(number), checked_lists(app, signature)) is not None
+
+    def _suppressing(self, number: str, lists: Sequence[str]) -> str | None:
+        return next((name for name in lists if (number, name) in self._suppressed), None)
+
     def _check_available(self) -> None:
         if self.unavailable:
             raise StoreUnavailable("the store did not answer (smsrelay_outbox.unavailable is set)")
@@ -118,6 +151,11 @@ class SmsOutbox:
             known = self._records.get(message.message_id)
             if known is not None:
                 return Recorded(message, new=False, same=known.fingerprint == message.fingerprint(_KEY), wake=False)
+            lists = lists_of_sender(message.app, message.signature) if message.lane is Lane.MARKETING else ()
+            name = self._suppressing(message.to, lists)
+            if name is not None:
+                barred = Barred(Bar.SUPPRESSED, name)
+                return Recorded(message, new=False, same=True, wake=False, barred=barred)
             self._jobs[message.message_id] = job
             self._records[message.message_id] = _record_of(message, _now())
             return Recorded(message, new=True, same=True, wake=False)
@@ -161,7 +199,17 @@ def _blocking(outbox: SmsOutbox) -> dict[str, Callable[..., Any]]:
     def cancel(_: Enqueuer, message_id: str) -> MessageStatus | None:
         return outbox.cancel(message_id)
 
-    return {one.__name__: one for one in (enqueue, enqueue_many, enqueue_all, status, cancel)}
+    def suppress(_: Enqueuer, number: str, **sender: Any) -> bool:
+        return outbox.suppress(number, **sender)
+
+    def unsuppress(_: Enqueuer, number: str, **sender: Any) -> bool:
+        return outbox.unsuppress(number, **sender)
+
+    def is_suppressed(_: Enqueuer, number: str, **sender: Any) -> bool:
+        return outbox.is_suppressed(number, **sender)
+
+    replaced = (enqueue, enqueue_many, enqueue_all, status, cancel, suppress, unsuppress, is_suppressed)
+    return {one.__name__: one for one in replaced}
 
 
 def _on_a_loop(outbox: SmsOutbox) -> dict[str, Callable[..., Any]]:
@@ -185,7 +233,17 @@ def _on_a_loop(outbox: SmsOutbox) -> dict[str, Callable[..., Any]]:
     async def cancel(_: AsyncEnqueuer, message_id: str) -> MessageStatus | None:
         return outbox.cancel(message_id)
 
-    return {one.__name__: one for one in (enqueue, enqueue_many, enqueue_all, status, cancel)}
+    async def suppress(_: AsyncEnqueuer, number: str, **sender: Any) -> bool:
+        return outbox.suppress(number, **sender)
+
+    async def unsuppress(_: AsyncEnqueuer, number: str, **sender: Any) -> bool:
+        return outbox.unsuppress(number, **sender)
+
+    async def is_suppressed(_: AsyncEnqueuer, number: str, **sender: Any) -> bool:
+        return outbox.is_suppressed(number, **sender)
+
+    replaced = (enqueue, enqueue_many, enqueue_all, status, cancel, suppress, unsuppress, is_suppressed)
+    return {one.__name__: one for one in replaced}
 
 
 def _set(methods: dict[type[Any], dict[str, Callable[..., Any]]]) -> None:

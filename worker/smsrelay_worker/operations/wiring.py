@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import Self
 
+from smsrelay.contract.suppression import SuppressedCount
 from smsrelay.store.connection import open_store
 from smsrelay.store.records import Records
+from smsrelay.store.suppressions import suppressed_counts
 from smsrelay_worker.apps.model import Apps
 from smsrelay_worker.apps.toml_file import load_apps
 from smsrelay_worker.operations.sinks import OutcomeReplay
@@ -40,6 +42,7 @@ class Operations:
     outcomes: OutcomeOutbox
     sink_states: SinkStates
     replay: Callable[[], OutcomeReplay]
+    suppressed: Callable[[], list[SuppressedCount]]  # how many numbers are on each suppression list
 
     @classmethod
     def wire(cls, settings: OperatorSettings) -> Self:
@@ -59,5 +62,6 @@ class Operations:
             apps=apps,
             outcomes=outcomes,
             sink_states=SinkStates(redis),
+            suppressed=partial(suppressed_counts, redis),
             replay=lambda: OutcomeReplay(apps(), AppMessages(redis), records, outcomes),
         )
