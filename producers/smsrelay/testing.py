@@ -30,16 +30,17 @@ from smsrelay.contract.rejection import Rejection
 from smsrelay.contract.state import State
 from smsrelay.contract.suppression import lists_of_sender
 from smsrelay.enqueue import Enqueuer
-from smsrelay.lookup import MessageStatus, cancelled_status
+from smsrelay.lookup import MOST_FOUND, MessageStatus, cancelled_status, number_in_e164
 from smsrelay.messages.cancel import cancelled
 from smsrelay.messages.checks import Bar, Barred
 from smsrelay.messages.record import Entry, Record
 from smsrelay.messages.transition import Transition, Wake
 from smsrelay.store.connection import StoreUnavailable
 from smsrelay.store.outbox import Recorded
-from smsrelay.suppressing import checked_list, checked_lists, checked_number
+from smsrelay.suppressing import checked_list, checked_lists
 
 _KEYS = ("SMSRELAY_NUMBER_KEYS", "SMSRELAY_SECRET")
+_ASKED = ("status", "messages_to", "cancel", "suppress", "unsuppress", "is_suppressed")  # what needs nothing of the enqueuer
 _KEY = b"smsrelay.testing"  # of fingerprints that never leave this process
 
 
@@ -104,6 +105,14 @@ class SmsOutbox:
         record = self._records.get(message_id)
         return MessageStatus.of(record) if record else None
 
+    def messages_to(self, number: str, app: str | None = None) -> list[MessageStatus]:
+        """What ``Enqueuer.messages_to`` returns."""
+        to = number_in_e164(number)
+        self._check_available()
+        with self._lock:
+            found = [self._records[one] for one, job in self._jobs.items() if job.to == to and app in {None, job.app}]
+        return [MessageStatus.of(record) for record in found[::-1][:MOST_FOUND]]
+
     def cancel(self, message_id: str) -> MessageStatus | None:
         """What ``Enqueuer.cancel`` does."""
         self._check_available()
@@ -119,7 +128,7 @@ class SmsOutbox:
     def suppress(self, number: str, *, app: str = DEFAULT_APP, signature: str | None = None) -> bool:
         """What ``Enqueuer.suppress`` does."""
         self._check_available()
-        entry = checked_number(number), checked_list(app, signature)
+        entry = number_in_e164(number), checked_list(app, signature)
         with self._lock:
             new = entry not in self._suppressed
             self._suppressed.add(entry)
@@ -128,7 +137,7 @@ class SmsOutbox:
     def unsuppress(self, number: str, *, app: str = DEFAULT_APP, signature: str | None = None) -> bool:
         """What ``Enqueuer.unsuppress`` does."""
         self._check_available()
-        entry = checked_number(number), checked_list(app, signature)
+        entry = number_in_e164(number), checked_list(app, signature)
         with self._lock:
             known = entry in self._suppressed
             self._suppressed.discard(entry)
@@ -137,7 +146,7 @@ class SmsOutbox:
     def is_suppressed(self, number: str, *, app: str = DEFAULT_APP, signature: str | None = None) -> bool:
         """What ``Enqueuer.is_suppressed`` returns."""
         self._check_available()
-        return self._suppressing(checked_number(number), checked_lists(app, signature)) is not None
+        return self._suppressing(number_in_e164(number), checked_lists(app, signature)) is not None
 
     def _suppressing(self, number: str, lists: Sequence[str]) -> str | None:
         return next((name for name in lists if (number, name) in self._suppressed), None)
@@ -193,23 +202,8 @@ def _blocking(outbox: SmsOutbox) -> dict[str, Callable[..., Any]]:
     def enqueue_all(self: Enqueuer, jobs: Iterable[SendJob]) -> list[Accepted]:
         return outbox.enqueue_all(self.acceptance, list(jobs))
 
-    def status(_: Enqueuer, message_id: str) -> MessageStatus | None:
-        return outbox.status(message_id)
-
-    def cancel(_: Enqueuer, message_id: str) -> MessageStatus | None:
-        return outbox.cancel(message_id)
-
-    def suppress(_: Enqueuer, number: str, **sender: Any) -> bool:
-        return outbox.suppress(number, **sender)
-
-    def unsuppress(_: Enqueuer, number: str, **sender: Any) -> bool:
-        return outbox.unsuppress(number, **sender)
-
-    def is_suppressed(_: Enqueuer, number: str, **sender: Any) -> bool:
-        return outbox.is_suppressed(number, **sender)
-
-    replaced = (enqueue, enqueue_many, enqueue_all, status, cancel, suppress, unsuppress, is_suppressed)
-    return {one.__name__: one for one in replaced}
+    asked = {name: _asked(getattr(outbox, name)) for name in _ASKED}
+    return asked | {one.__name__: one for one in (enqueue, enqueue_many, enqueue_all)}
 
 
 def _on_a_loop(outbox: SmsOutbox) -> dict[str, Callable[..., Any]]:
@@ -227,23 +221,19 @@ def _on_a_loop(outbox: SmsOutbox) -> dict[str, Callable[..., Any]]:
     async def enqueue_all(self: AsyncEnqueuer, jobs: Iterable[SendJob]) -> list[Accepted]:
         return outbox.enqueue_all(self.acceptance, list(jobs))
 
-    async def status(_: AsyncEnqueuer, message_id: str) -> MessageStatus | None:
-        return outbox.status(message_id)
+    asked = {name: _asked_on_a_loop(getattr(outbox, name)) for name in _ASKED}
+    return asked | {one.__name__: one for one in (enqueue, enqueue_many, enqueue_all)}
 
-    async def cancel(_: AsyncEnqueuer, message_id: str) -> MessageStatus | None:
-        return outbox.cancel(message_id)
 
-    async def suppress(_: AsyncEnqueuer, number: str, **sender: Any) -> bool:
-        return outbox.suppress(number, **sender)
+def _asked(method: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda _enqueuer, *args, **options: method(*args, **options)
 
-    async def unsuppress(_: AsyncEnqueuer, number: str, **sender: Any) -> bool:
-        return outbox.unsuppress(number, **sender)
 
-    async def is_suppressed(_: AsyncEnqueuer, number: str, **sender: Any) -> bool:
-        return outbox.is_suppressed(number, **sender)
+def _asked_on_a_loop(method: Callable[..., Any]) -> Callable[..., Any]:
+    async def ask(_enqueuer: AsyncEnqueuer, *args: Any, **options: Any) -> Any:
+        return method(*args, **options)
 
-    replaced = (enqueue, enqueue_many, enqueue_all, status, cancel, suppress, unsuppress, is_suppressed)
-    return {one.__name__: one for one in replaced}
+    return ask
 
 
 def _set(methods: dict[type[Any], dict[str, Callable[..., Any]]]) -> None:
@@ -275,6 +265,8 @@ def _record_of(message: Message, now: int) -> Record:
         timeline=(Entry(now, State.QUEUED, 0, rule="enqueued"),),
         tags=dict(message.tags),
         test=message.test,
+        campaign=message.campaign,
+        ignores_window=message.ignores_window,
     )
 
 
