@@ -36,7 +36,7 @@ from smsrelay.store.numbers import NumberIndex
 from smsrelay.store.outbox import Outbox, Recorded
 from smsrelay.store.records import Records
 from smsrelay.store.suppressions import Suppressions
-from smsrelay.suppressing import checked_list, checked_lists, checked_number
+from smsrelay.suppressing import checked_list, checked_lists
 
 Job = SendJob | Rejection  # a rejection: of a job that could not even be made
 Publish = Callable[[Sequence[TaskMessage], float], Awaitable[None]]
@@ -160,19 +160,19 @@ class AsyncEnqueuer:
 
     async def suppress(self, number: str, *, app: str = DEFAULT_APP, signature: str | None = None) -> bool:
         """Send a number no more marketing of this app, as ``Enqueuer.suppress``."""
-        named, name = checked_number(number), checked_list(app, signature)
+        named, name = number_in_e164(number), checked_list(app, signature)
         [new] = await self._suppressions.add([named], name, BY_LIBRARY, self._until())
         return new
 
     async def unsuppress(self, number: str, *, app: str = DEFAULT_APP, signature: str | None = None) -> bool:
         """Take a number off the same list, as ``Enqueuer.unsuppress``."""
-        named, name = checked_number(number), checked_list(app, signature)
+        named, name = number_in_e164(number), checked_list(app, signature)
         [known] = await self._suppressions.remove([named], name, self._until())
         return known
 
     async def is_suppressed(self, number: str, *, app: str = DEFAULT_APP, signature: str | None = None) -> bool:
         """Whether a number gets no marketing of this app, as ``Enqueuer.is_suppressed``."""
-        named, names = checked_number(number), checked_lists(app, signature)
+        named, names = number_in_e164(number), checked_lists(app, signature)
         return bool(await self._suppressions.of(named, names, self._until()))
 
     async def close(self) -> None:
