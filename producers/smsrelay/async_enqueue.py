@@ -79,8 +79,8 @@ class AsyncEnqueuer:
         Raises ``Rejection`` or ``OSError`` for a file of templates that is wrong or cannot be read.
         """
         redis = open_store(settings.store_url)  # never connects: Outbox and Records only prepare what AsyncStore sends
-        outbox, records = Outbox(redis, settings.number_keys), Records(redis, settings.retention_hours * 3600)
-        numbers = NumberIndex(redis, settings.number_keys)
+        outbox = Outbox(redis, settings.number_keys, cipher=settings.payload_cipher)
+        records, numbers = Records(redis, settings.retention_hours * 3600), NumberIndex(redis, settings.number_keys)
         lists = Suppressions(redis, settings.number_keys)
         store = AsyncStore(settings.store_url, [outbox.script, records.script, numbers.script, *lists.scripts])
         registry = load_registry(settings.templates)

@@ -97,7 +97,7 @@ class Enqueuer:
         """
         redis = open_store(settings.store_url)
         return cls(
-            Outbox(redis, settings.number_keys),
+            Outbox(redis, settings.number_keys, cipher=settings.payload_cipher),
             Publisher(settings.broker_url),
             load_registry(settings.templates),
             Records(redis, settings.retention_hours * 3600),

@@ -40,6 +40,7 @@ from smsrelay_worker.reports.pending import PendingReports
 from smsrelay_worker.reports.poll import StatusPoller
 from smsrelay_worker.scheduler.scheduler import Scheduler
 from smsrelay_worker.store.due_messages import DueMessages
+from smsrelay_worker.store.fuses import Fuses
 from smsrelay_worker.store.openings import Openings
 from smsrelay_worker.store.parked_reports import ParkedReports
 from smsrelay_worker.vendors.base import Answer, Kind, Vendor
@@ -132,6 +133,7 @@ def admission(store: Records, redis: Redis, limits: Limits | None = None, only_t
     return Admission(
         records=store,
         openings=Openings(redis),
+        fuses=Fuses(redis),
         limits=limits or Limits(),
         registry={},
         number_keys=NUMBER_KEYS,
