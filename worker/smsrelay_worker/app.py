@@ -71,8 +71,6 @@ app.conf.update(
     **broker_settings(settings.broker_url, settings.concurrency),
 )
 app.relay = Relay.wire(settings)
-app.steps["worker"].update(
-    (SchedulerStep, HaltWorkStep, OutcomeStep, WorkerRegistryStep, PublishSinksStep, PublishLimitsStep)
-)
+app.steps["worker"].update((SchedulerStep, HaltWorkStep, OutcomeStep, WorkerRegistryStep, PublishSinksStep, PublishLimitsStep))
 worker_shutting_down.connect(_stop, weak=False)  # what has not begun goes to other workers
 Tasks(app.relay).register(app)

@@ -4,7 +4,6 @@ from smsrelay.contract.state import State
 from smsrelay.messages.record import Record
 from smsrelay.messages.transition import Transition, Wake
 
-
 BY_APP, BY_CAMPAIGN = "by the app", "campaign cancelled"  # rules
 
 

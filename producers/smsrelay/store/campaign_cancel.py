@@ -1,7 +1,7 @@
 """CampaignCancel: cancels the messages of a cancelled campaign that no attempt has begun, a page at a time.
 
-One caller at a time has a page; one that is killed is followed by another a few seconds later, which does the page again: a message
-that is cancelled already stays as it is. Memory is bounded by the page. What a worker holds is cancelled by the worker.
+One caller at a time has a page; one that is killed is followed by another a few seconds later, which does the page again: a
+message that is cancelled already stays as it is. Memory is bounded by the page. What a worker holds is cancelled by the worker.
 Raises ``StoreUnavailable``: the same page is done again.
 """
 

@@ -37,8 +37,7 @@ class Campaigns:
             return []
         with store_answers(), self._redis.pipeline(transaction=False) as pipeline:
             for name in names:
-                for command in progress_commands(name):
-                    pipeline.execute_command(*command)
+                _ask(pipeline, name)
             answers = pipeline.execute()
         return read_progress(names, answers)
 
@@ -93,6 +92,11 @@ def read_progress(names: Sequence[str], answers: Sequence[Any]) -> list[Campaign
     """The progress of campaigns, from the answers to the commands of each; those that are unknown are left out."""
     found = [_progress(name, answers[place * _COMMANDS : (place + 1) * _COMMANDS]) for place, name in enumerate(names)]
     return [one for one in found if one is not None]
+
+
+def _ask(pipeline: Any, name: str) -> None:
+    for command in progress_commands(name):
+        pipeline.execute_command(*command)
 
 
 def _progress(name: str, answers: Sequence[Any]) -> CampaignProgress | None:

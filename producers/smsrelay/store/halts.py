@@ -1,8 +1,8 @@
 """Halts: parts of the traffic that an operator has stopped, and campaigns that were paused or cancelled.
 
-A part is spelled ``lane:otp``, ``template:ID``, ``app:NAME``, ``country:APP/CC`` or ``campaign:APP/NAME``. The scripts that claim a
-message and begin an attempt look at the parts it belongs to, so a halt holds over all workers from the next claim on; the messages
-are held, and count no attempt. Ending a halt, and cancelling a campaign, leave work to do for each message
+A part is spelled ``lane:otp``, ``template:ID``, ``app:NAME``, ``country:APP/CC`` or ``campaign:APP/NAME``. The scripts that
+claim a message and begin an attempt look at the parts it belongs to, so a halt holds over all workers from the next claim on;
+the messages are held, and count no attempt. Ending a halt, and cancelling a campaign, leave work to do for each message
 (``store.held_messages``, ``store.campaign_cancel``), which any process may do.
 Raises ``StoreUnavailable``; every call may be repeated.
 """
@@ -101,7 +101,7 @@ class Halts:
         """Parts with messages that are still to be released or cancelled; ``*`` stands for all traffic."""
         with store_answers():
             found = self._redis.hgetall(keys.UNFINISHED)
-        return {part: Unfinished(json.loads(wire)["does"]) for part, wire in found.items()}
+        return {str(part): Unfinished(json.loads(wire)["does"]) for part, wire in found.items()}
 
     @property
     def scripts(self) -> tuple[str, str]:

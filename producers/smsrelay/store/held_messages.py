@@ -1,8 +1,8 @@
 """HeldMessages: the messages that a halt has deferred, and how they become due again when it is over.
 
-They become due one after the other, at the rate, each lane by itself: the scheduler takes the longest overdue first, so a retry of
-a code does not stand behind a million messages that all became due at once. The work is done in steps; between two of them the
-store serves others, and any process may do the next one.
+They become due one after the other, at the rate, each lane by itself: the scheduler takes the longest overdue first, so a retry
+of a code does not stand behind a million messages that all became due at once. The work is done in steps; between two of them
+the store serves others, and any process may do the next one.
 Raises ``StoreUnavailable``: the next step goes on where this one ended.
 """
 

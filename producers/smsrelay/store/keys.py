@@ -41,7 +41,7 @@
 | sms:limits | hash: what apps need to know of the limits: countries, caps on codes, send windows | for ever |
 | sms:suppressed | hash: DIGEST\\|LIST → when (ms), by what, and under which key | for ever |
 | sms:halts | hash: part of the traffic (lane:otp, campaign:APP/NAME, …) → since, kind, until, as JSON | until it is resumed |
-| sms:halts:unfinished | hash: part → what is still to be done with its messages, as JSON: release or cancel, and how far it is | until that is done |
+| sms:halts:unfinished | hash: part → what is still to do with its messages (release or cancel), as JSON | until it is done |
 | sms:held:PART | set: ids of messages deferred because PART is halted | until they move on |
 | sms:opening:INSTANT | string: how many messages wait for a send window that opens then (ms) | an hour after that |
 | sms:fuse:DAY | hash: APP/COUNTRY → messages begun that day | two days |

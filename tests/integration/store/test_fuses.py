@@ -105,5 +105,5 @@ def test_the_doctor_says_which_app_and_country_and_how_to_go_on(redis: Redis, fu
     fuses.blow(check(now + TOMORROW))
     [finding] = examine_fuses(redis)
     assert (finding.severity, finding.check) == (Severity.ERROR, "fuse")
-    assert finding.problem.startswith("shop has sent 3 messages to +92")
+    assert finding.problem.startswith("app shop has sent 3 messages to +92")
     assert "`smsrelay resume --country 92 --app shop`" in finding.remedy

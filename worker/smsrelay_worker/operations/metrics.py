@@ -1,7 +1,7 @@
 """Prometheus metrics: the numbers of ``smsrelay status`` as gauges, read from the store at each scrape.
 
-Labels are lanes, queues, sinks, apps, countries, template ids and status codes, never a phone number or a parameter. While the
-store does not answer, a scrape succeeds with ``smsrelay_store_up 0`` and nothing else.
+Labels are lanes, queues, sinks, apps, countries, template ids, status codes and halted parts of the traffic, never a phone number
+or a parameter. While the store does not answer, a scrape succeeds with ``smsrelay_store_up 0`` and nothing else.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 
 from smsrelay.broker.queues import QUEUES
 from smsrelay.store.connection import StoreUnavailable
+from smsrelay.store.halts import HaltedPart
 from smsrelay_worker.operations.sinks import Condition, SinkOverview
 from smsrelay_worker.operations.status import StatusOverview
 from smsrelay_worker.operations.wiring import Operations
@@ -42,6 +43,7 @@ class RelayCollector(Collector):
             "lane",
             {lane.value: count for lane, count in overview.waiting.items()},
         )
+        yield from _halt_gauges(overview.halted_parts)
         yield _gauge("put_off", "Messages deferred by a halt.", overview.put_off)
         yield _gauge("not_final", "Messages that have not reached a final state.", overview.not_final)
         yield _gauge("reports_not_applied", "Status reports received and not applied yet.", overview.reports)
@@ -71,6 +73,12 @@ def _rate_gauges(state: RateState) -> Iterator[Metric]:
     yield _labelled("rate_template", "Rate limit of a template, in submits per second.", "template", state.templates)
     yield _gauge("halted", "1 while submits are halted because the vendor rejects all of them.", int(state.halted is not None))
     yield _gauge("circuit_open", "1 while the circuit is open because the vendor is failing.", int(state.circuit is not None))
+
+
+def _halt_gauges(parts: Sequence[HaltedPart]) -> Iterator[Metric]:
+    since = {one.part: one.since / 1000 for one in parts}
+    yield _labelled("halted_part_timestamp_seconds", "Since when a part of the traffic, or a campaign, is halted.", "part", since)
+    yield _labelled("held", "Messages that wait until a part is resumed.", "part", {one.part: one.held for one in parts})
 
 
 def _sink_gauges(sinks: Sequence[SinkOverview]) -> Iterator[Metric]:

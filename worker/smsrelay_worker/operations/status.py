@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from smsrelay.contract.lanes import Lane
+from smsrelay.store.halts import HaltedPart
 from smsrelay_worker.operations.code_use import WEEK, CodeUse, code_use
+from smsrelay_worker.operations.halted_parts import stopped
 from smsrelay_worker.operations.sinks import SinkOverview, sink_overviews
 from smsrelay_worker.operations.wiring import Operations
 from smsrelay_worker.rate_limit.shared_rate import RateState
@@ -22,6 +24,7 @@ class StatusOverview:
 
     rate: RateState
     waiting: Mapping[Lane, int]  # queued and not taken by a worker yet
+    halted_parts: tuple[HaltedPart, ...]  # parts of the traffic, and campaigns, that can be resumed
     put_off: int  # deferred by a halt until it ends; not counted in ``waiting``
     not_final: int  # waiting, deferred, in flight, or awaiting a report
     reports: int  # received and not applied yet
@@ -42,6 +45,7 @@ class StatusOverview:
         return cls(
             rate=operations.limiter.state(given_rate(workers)),
             waiting={lane: count.waiting(lane) for lane in Lane},
+            halted_parts=tuple(stopped(operations.halts.all())),
             put_off=operations.halted_messages.count(),
             not_final=count.not_final(),
             reports=count.reports(),

@@ -14,7 +14,6 @@ from redis import Redis
 from smsrelay.store import keys
 from smsrelay.store.connection import store_answers
 
-
 OPERATOR = "operator"  # in place of a code
 _NEVER = "0"  # ms between probes
 

@@ -1,7 +1,7 @@
 """HaltedMessages: the messages that a halt of everything deferred, and how they become due again when it is over.
 
-Once woken they become due one after the other, at the rate (``smsrelay.store.held_messages``), and any worker's scheduler takes them
-up within a second. The cost grows with how many there are.
+Once woken they become due one after the other, at the rate (``smsrelay.store.held_messages``), and any worker's scheduler takes
+them up within a second. The cost grows with how many there are.
 Raises ``StoreUnavailable``: the ones not woken by then are due when their own delay ends, at most half a minute later, and waking
 them again is harmless.
 """

@@ -1,8 +1,8 @@
 """HaltWork: finishes what resuming a part of the traffic, or cancelling a campaign, leaves to do for each of its messages.
 
-Every worker process looks, because a command may have been killed, and an app or the API only says that it shall be done. Releasing
-is shared in steps by all; one process at a time cancels a campaign's messages. After each step it rests for as long as the step
-took, so that the process's own submits, and the store, keep half of the time.
+Every worker process looks, because a command may have been killed, and an app or the API only says that it shall be done.
+Releasing is shared in steps by all; one process at a time cancels a campaign's messages. After each step it rests for as long
+as the step took, so that the process's own submits, and the store, keep half of the time.
 Raises ``StoreUnavailable``; the next look goes on where this one ended.
 """
 

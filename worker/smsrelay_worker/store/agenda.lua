@@ -3,9 +3,10 @@
 -- KEYS 1 sms:agenda, sms:held:PART or sms:campaign:ids:APP/NAME  sorted set, set or list, without lifetime, or as long as the campaign
 --      and sms:m:ID of each: hash
 -- ARGV 1 where the page begins: in the agenda "SCORE SKIP" (so many of that score were read), in a list a place, in a set a cursor
---      2 most messages to look at  3 JSON: by field of a record (app: default if absent) the values that match
+--      2 most messages to look at  3 JSON: by field of a record (app: default if absent) the values that match  4 what KEYS 1 is: zset,
+--      set or list
 -- Returns {where the next page begins, or '' after the last one; ids …}.
-local kind, wanted, size = redis.call('TYPE', KEYS[1]).ok, cjson.decode(ARGV[3]), tonumber(ARGV[2])
+local kind, wanted, size = ARGV[4], cjson.decode(ARGV[3]), tonumber(ARGV[2])
 local ids, following = {}, ''
 if kind == 'zset' then
   local from, skip = string.match(ARGV[1], '^(%S+) (%d+)$')

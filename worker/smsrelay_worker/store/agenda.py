@@ -34,14 +34,19 @@ class Agenda:
         Those that become due first come first. With ``held``, only the messages that wait until this part of the traffic is
         resumed, in any order; with ``campaign`` (APP/NAME), only those of the campaign, in the order of their acceptance.
         """
-        source = keys.AGENDA if held is None else keys.held(held)
-        if campaign is not None and held is None:
-            source = keys.campaign_ids(campaign)
+        source, kind = _source(held, campaign)
         wanted = {"state": dict.fromkeys((state.value for state in states), True)}
         wanted |= {name: {value: True} for name, value in fields.items()}
         cursor = ""
         while True:
-            cursor, *ids = self._page.run([source], [cursor, _PAGE, json.dumps(wanted)])
+            cursor, *ids = self._page.run([source], [cursor, _PAGE, json.dumps(wanted), kind])
             yield [str(one) for one in ids]
             if cursor == "":
                 return
+
+
+def _source(held: str | None, campaign: str | None) -> tuple[str, str]:
+    """The key to read, and its type."""
+    if held is not None:
+        return keys.held(held), "set"
+    return (keys.AGENDA, "zset") if campaign is None else (keys.campaign_ids(campaign), "list")

@@ -40,6 +40,11 @@ class BlownFuse:
     until: int
     most: int
 
+    @property
+    def part(self) -> str:
+        """The part of the traffic that is halted."""
+        return f"{_PREFIX}{self.app}/{self.country}"
+
     @classmethod
     def decode(cls, part: str, wire: str) -> Self | None:
         """Read an entry of ``sms:halts``; None if it is halted for another reason."""
