@@ -26,6 +26,7 @@ from smsrelay_worker.store.code_counts import CodeCounts
 from smsrelay_worker.store.counts import Counts
 from smsrelay_worker.store.dead_letters import DeadLetterIndex
 from smsrelay_worker.store.fuses import Fuses
+from smsrelay_worker.store.message_ids import MessageIds
 from smsrelay_worker.store.outcomes import OutcomeOutbox
 from smsrelay_worker.store.sink_states import SinkStates
 from smsrelay_worker.store.undecodable import UndecodableTasks
@@ -37,6 +38,7 @@ class Operations:
     """The parts that operator commands share with workers."""
 
     records: Records
+    message_ids: MessageIds
     counts: Counts
     dead_letters: DeadLetterIndex
     undecodable: UndecodableTasks
@@ -64,6 +66,7 @@ class Operations:
         apps = cache(partial(load_apps, settings.apps))  # a wrong file must not keep an operator from `resume`
         return cls(
             records=records,
+            message_ids=MessageIds(redis),
             counts=Counts(redis),
             dead_letters=DeadLetterIndex(redis),
             undecodable=UndecodableTasks(redis, retention),
