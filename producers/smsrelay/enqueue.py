@@ -28,24 +28,29 @@ from smsrelay.acceptance import (
     results,
     to_publish,
 )
+from smsrelay.broker.attempt_task import CHUNK, attempt_task, attempt_tasks
 from smsrelay.broker.publisher import BrokerUnavailable, Publisher
-from smsrelay.broker.task_message import ATTEMPT, TaskMessage
-from smsrelay.contract.job import SendJob
+from smsrelay.campaign_control import CampaignControl
+from smsrelay.contract.job import DEFAULT_APP, SendJob
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.message import Message, referenced_id
 from smsrelay.contract.rejection import Rejection
+from smsrelay.contract.suppression import BY_LIBRARY
 from smsrelay.contract.template import Registry, load_registry
-from smsrelay.lookup import MessageStatus, cancelled_status
+from smsrelay.lookup import MOST_FOUND, MessageStatus, cancelled_status, number_in_e164
 from smsrelay.messages.cancel import cancelled
 from smsrelay.servers.time_limit import time_limit
 from smsrelay.settings import ProducerSettings
+from smsrelay.store.campaigns import Campaigns
 from smsrelay.store.connection import open_store
+from smsrelay.store.numbers import NumberIndex
 from smsrelay.store.outbox import Outbox, Recorded, WakeUp
 from smsrelay.store.records import Records
+from smsrelay.store.suppressions import Suppressions
+from smsrelay.suppressing import checked_list, checked_lists, checked_number
 
 __all__ = ["CHUNK", "Accepted", "Enqueuer", "ReferenceTaken", "Refused"]
 
-CHUNK = 50  # ids a task: shares Celery's cost per task, and is done within the visibility timeout
 BATCH = 500  # messages a round trip to the outbox
 
 log = logging.getLogger(__name__)  # not structlog: an app decides where its logs go
@@ -54,7 +59,7 @@ log = logging.getLogger(__name__)  # not structlog: an app decides where its log
 class Enqueuer:
     """Accepts jobs. Make one a process, with ``connect``, and share it between threads."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  parts, of which an app names none
         self,
         outbox: Outbox,
         publisher: Publisher,
@@ -62,22 +67,29 @@ class Enqueuer:
         records: Records,
         random_bits: Callable[[], int] = lambda: secrets.randbits(74),
         *,
+        numbers: NumberIndex,
         only_to: Collection[str] | None = None,
         one_redis: bool = False,
         timeout: float | None = None,
+        suppressions: Suppressions | None = None,
+        campaigns: Campaigns | None = None,
     ) -> None:
         """An enqueuer of given parts; apps use ``connect``.
 
+        ``numbers``: the index in which ``messages_to`` looks.
         ``only_to``: the only numbers that may be texted, in E.164; ``None``: any.
         ``one_redis``: outbox and publisher use the same database.
         ``timeout``: seconds that a call waits for store and broker in all; ``None``, for workers, leaves it to the connections.
+        ``suppressions``, ``campaigns``: for apps, who suppress numbers and control campaigns.
         """
         self._outbox = outbox
         self._publisher = publisher
         self._records = records
+        self._numbers = numbers
         self.acceptance = Acceptance(registry, random_bits, only_to)
         self._wake_up = attempt_task if one_redis else None
         self._timeout = timeout
+        self._suppressions, self._campaigns = suppressions, campaigns
 
     @classmethod
     def connect(cls, settings: ProducerSettings) -> Self:
@@ -91,9 +103,12 @@ class Enqueuer:
             Publisher(settings.broker_url),
             load_registry(settings.templates),
             Records(redis, settings.retention_hours * 3600),
+            numbers=NumberIndex(redis, settings.number_keys),
             only_to=settings.only_to_numbers,
             one_redis=settings.one_redis,
             timeout=settings.enqueue_timeout,
+            suppressions=Suppressions(redis, settings.number_keys),
+            campaigns=Campaigns(redis),
         )
 
     def enqueue(self, job: SendJob, *, test: bool = False) -> Accepted:
@@ -157,6 +172,16 @@ class Enqueuer:
         """The same by the app's own id of the message; ``test`` for one that was enqueued as a test."""
         return self.status(referenced_id(app, reference, test=test))
 
+    def messages_to(self, number: str, *, app: str | None = None) -> list[MessageStatus]:
+        """The messages to a number that are within their retention, the newest first, at most 1000; of one app, or of all.
+
+        ``number`` as in ``SendJob.to``. Raises ``Rejection`` for text that is none, and ``StoreUnavailable``.
+        """
+        to = number_in_e164(number)
+        with time_limit(self._timeout):
+            records = self._numbers.records(self._records, to, lambda record: app in {None, record.app}, MOST_FOUND)
+        return [MessageStatus.of(record) for record in records]
+
     def cancel(self, message_id: str) -> MessageStatus | None:
         """Cancel a message that no worker has begun, and return its status; ``None`` as for ``status``.
 
@@ -166,6 +191,36 @@ class Enqueuer:
         with time_limit(self._timeout):
             change = self._records.change(message_id, lambda reading: cancelled(reading.record))
         return cancelled_status(change.after) if change else None
+
+    def suppress(self, number: str, *, app: str = DEFAULT_APP, signature: str | None = None) -> bool:
+        """Send a number no more marketing of this app; with ``signature``, none under that signature, whichever app sends it.
+
+        Codes and notices still reach it. ``True`` if it was not on that list yet. Raises ``Rejection`` for what is no number, app
+        or signature, and ``StoreUnavailable``: then suppress it again.
+        """
+        named, name = checked_number(number), checked_list(app, signature)
+        with time_limit(self._timeout):
+            [new] = self._lists.add([named], name, BY_LIBRARY)
+        return new
+
+    def unsuppress(self, number: str, *, app: str = DEFAULT_APP, signature: str | None = None) -> bool:
+        """Take a number off the same list; ``True`` if it was there. It may be on other lists. Raises as ``suppress`` does."""
+        named, name = checked_number(number), checked_list(app, signature)
+        with time_limit(self._timeout):
+            [known] = self._lists.remove([named], name)
+        return known
+
+    def is_suppressed(self, number: str, *, app: str = DEFAULT_APP, signature: str | None = None) -> bool:
+        """Whether a number gets no marketing of this app (under this signature). Raises as ``suppress`` does."""
+        named, names = checked_number(number), checked_lists(app, signature)
+        with time_limit(self._timeout):
+            return bool(self._lists.of(named, names))
+
+    def campaign(self, app: str, name: str) -> CampaignControl:
+        """A campaign of an app, to watch, pause, resume and cancel; asks the store for nothing yet."""
+        if self._campaigns is None:
+            raise TypeError("an enqueuer that connect has made controls campaigns, no other")
+        return CampaignControl(self._campaigns, app, name, self._timeout)
 
     def record(self, job: SendJob) -> Recorded:
         """Record a job without publishing it, for a worker that attempts it itself; raises as ``enqueue`` does."""
@@ -185,6 +240,12 @@ class Enqueuer:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+    @property
+    def _lists(self) -> Suppressions:
+        if self._suppressions is None:
+            raise TypeError("an enqueuer that connect has made suppresses numbers, no other")
+        return self._suppressions
 
     def _now(self) -> int:
         with time_limit(self._timeout):
@@ -212,18 +273,6 @@ class Enqueuer:
             except BrokerUnavailable as error:
                 # Accepted all the same: the outbox holds them, and workers publish what has been there too long.
                 log.warning("publish owed: lane %s, %d messages: %s", lane.value, len(ids), error)
-
-
-def attempt_task(lane: Lane, message_ids: Sequence[str]) -> TaskMessage:
-    """The task that has workers attempt these messages."""
-    shown = f"{lane.value} {message_ids[0]}" + (f" and {len(message_ids) - 1} more" if len(message_ids) > 1 else "")
-    return TaskMessage(name=ATTEMPT, queue=lane.queue, kwargs={"ids": list(message_ids)}, shown=shown)
-
-
-def attempt_tasks(lane: Lane, message_ids: Sequence[str]) -> Iterator[TaskMessage]:
-    """The same for any number of messages."""
-    for start in range(0, len(message_ids), CHUNK):
-        yield attempt_task(lane, message_ids[start : start + CHUNK])
 
 
 def _batches(jobs: Iterable[SendJob | Rejection]) -> Iterator[tuple[int, list[SendJob | Rejection]]]:

@@ -27,7 +27,7 @@ from smsrelay.contract.message import Message
 from smsrelay.contract.rejection import Rejection
 from smsrelay.contract.state import State
 from smsrelay.enqueue import Enqueuer
-from smsrelay.lookup import MessageStatus, cancelled_status
+from smsrelay.lookup import MOST_FOUND, MessageStatus, cancelled_status, number_in_e164
 from smsrelay.messages.cancel import cancelled
 from smsrelay.messages.record import Entry, Record
 from smsrelay.messages.transition import Transition, Wake
@@ -97,6 +97,14 @@ class SmsOutbox:
         record = self._records.get(message_id)
         return MessageStatus.of(record) if record else None
 
+    def messages_to(self, number: str, app: str | None = None) -> list[MessageStatus]:
+        """What ``Enqueuer.messages_to`` returns."""
+        to = number_in_e164(number)
+        self._check_available()
+        with self._lock:
+            found = [self._records[one] for one, job in self._jobs.items() if job.to == to and app in {None, job.app}]
+        return [MessageStatus.of(record) for record in found[::-1][:MOST_FOUND]]
+
     def cancel(self, message_id: str) -> MessageStatus | None:
         """What ``Enqueuer.cancel`` does."""
         self._check_available()
@@ -158,10 +166,13 @@ def _blocking(outbox: SmsOutbox) -> dict[str, Callable[..., Any]]:
     def status(_: Enqueuer, message_id: str) -> MessageStatus | None:
         return outbox.status(message_id)
 
+    def messages_to(_: Enqueuer, number: str, *, app: str | None = None) -> list[MessageStatus]:
+        return outbox.messages_to(number, app)
+
     def cancel(_: Enqueuer, message_id: str) -> MessageStatus | None:
         return outbox.cancel(message_id)
 
-    return {one.__name__: one for one in (enqueue, enqueue_many, enqueue_all, status, cancel)}
+    return {one.__name__: one for one in (enqueue, enqueue_many, enqueue_all, status, messages_to, cancel)}
 
 
 def _on_a_loop(outbox: SmsOutbox) -> dict[str, Callable[..., Any]]:
@@ -182,10 +193,13 @@ def _on_a_loop(outbox: SmsOutbox) -> dict[str, Callable[..., Any]]:
     async def status(_: AsyncEnqueuer, message_id: str) -> MessageStatus | None:
         return outbox.status(message_id)
 
+    async def messages_to(_: AsyncEnqueuer, number: str, *, app: str | None = None) -> list[MessageStatus]:
+        return outbox.messages_to(number, app)
+
     async def cancel(_: AsyncEnqueuer, message_id: str) -> MessageStatus | None:
         return outbox.cancel(message_id)
 
-    return {one.__name__: one for one in (enqueue, enqueue_many, enqueue_all, status, cancel)}
+    return {one.__name__: one for one in (enqueue, enqueue_many, enqueue_all, status, messages_to, cancel)}
 
 
 def _set(methods: dict[type[Any], dict[str, Callable[..., Any]]]) -> None:
@@ -217,6 +231,8 @@ def _record_of(message: Message, now: int) -> Record:
         timeline=(Entry(now, State.QUEUED, 0, rule="enqueued"),),
         tags=dict(message.tags),
         test=message.test,
+        campaign=message.campaign,
+        ignores_window=message.ignores_window,
     )
 
 

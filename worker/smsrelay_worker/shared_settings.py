@@ -3,7 +3,7 @@
 import hashlib
 from importlib import metadata
 
-from smsrelay.contract.key_ring import KeyRing
+from smsrelay.contract.key_name import key_names
 from smsrelay.contract.message import keyed_digest
 from smsrelay_worker.limits import toml_file as limits_file
 from smsrelay_worker.policy.toml_file import packaged_source
@@ -22,15 +22,10 @@ def shared_settings(settings: WorkerSettings) -> SharedSettings:
         policy=_digest(settings.policy.read_bytes() if settings.policy else packaged_source().encode()),
         templates=_digest(settings.templates.read_bytes()) if settings.templates else "none",
         apps=keyed_digest(settings.callback_keys.newest, "apps", settings.apps.read_text("utf-8")) if settings.apps else "none",
-        number_keys=_names(settings.number_keys),
-        callback_keys=_names(settings.callback_keys),
+        number_keys=",".join(key_names(settings.number_keys)),
+        callback_keys=",".join(key_names(settings.callback_keys)),
         limits=_digest(settings.limits.read_bytes() if settings.limits else limits_file.packaged_source().encode()),
     )
-
-
-def _names(ring: KeyRing) -> str:
-    """A name for each key, in the list's order. It is 24 bits of a digest by that key, from which only a guessed key is found."""
-    return ",".join(keyed_digest(key, "name", "")[:4] for key in ring.all)
 
 
 def _digest(content: bytes) -> str:

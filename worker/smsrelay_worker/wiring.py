@@ -12,6 +12,7 @@ from typing import Self
 from redis import Redis
 
 from smsrelay.broker.publisher import Publisher
+from smsrelay.contract.key_name import key_names
 from smsrelay.contract.template import Registry, load_registry
 from smsrelay.enqueue import Enqueuer
 from smsrelay.store.campaign_cancel import CampaignCancel
@@ -19,6 +20,7 @@ from smsrelay.store.connection import open_store
 from smsrelay.store.halts import Halts
 from smsrelay.store.held_messages import HeldMessages
 from smsrelay.store.inbox import Inbox
+from smsrelay.store.numbers import NumberIndex
 from smsrelay.store.outbox import Outbox
 from smsrelay.store.records import Records
 from smsrelay_worker.apps.model import Apps
@@ -32,6 +34,7 @@ from smsrelay_worker.attempts.submit import Submitter
 from smsrelay_worker.attempts.timeouts import Timeouts
 from smsrelay_worker.limits.model import Limits
 from smsrelay_worker.limits.toml_file import load_limits
+from smsrelay_worker.messages.suppressing import Suppressing
 from smsrelay_worker.outcomes.delivery import OutcomeDelivery
 from smsrelay_worker.outcomes.results import Results
 from smsrelay_worker.outcomes.sinks import sink_workers
@@ -52,6 +55,7 @@ from smsrelay_worker.settings import WorkerSettings
 from smsrelay_worker.shared_settings import shared_settings
 from smsrelay_worker.store.due_messages import DueMessages
 from smsrelay_worker.store.failed_reports import FailedReports
+from smsrelay_worker.store.fuses import Fuses
 from smsrelay_worker.store.lost_tasks import LostTasks
 from smsrelay_worker.store.openings import Openings
 from smsrelay_worker.store.outcomes import OutcomeOutbox
@@ -105,7 +109,7 @@ class Relay:
         adapter, publisher = create_vendor(settings), Publisher(settings.broker_url)
         enqueuer = _enqueuer(settings, redis, publisher, registry, records)
         timeouts, limiter = Timeouts(lease=settings.lease), RateLimiter(redis, settings.rate, settings.halt_probe)
-        reports = Reports(records, parked, policy, _roll)
+        reports = Reports(records, parked, policy, _roll, Suppressing(registry, key_names(settings.number_keys)[0]))
         pending = PendingReports(parked, inbox, reports)
         recorder = AnswerRecorder(
             records=records,
@@ -156,7 +160,8 @@ class Relay:
 
 def _enqueuer(settings: WorkerSettings, redis: Redis, publisher: Publisher, registry: Registry, records: Records) -> Enqueuer:
     outbox, only_to = Outbox(redis, settings.number_keys, caps=False), settings.only_to_numbers
-    return Enqueuer(outbox, publisher, registry, records, only_to=only_to, one_redis=settings.one_redis)
+    numbers = NumberIndex(redis, settings.number_keys)
+    return Enqueuer(outbox, publisher, registry, records, numbers=numbers, only_to=only_to, one_redis=settings.one_redis)
 
 
 def _admission(
@@ -171,6 +176,7 @@ def _admission(
     return Admission(
         records=records,
         openings=Openings(redis),
+        fuses=Fuses(redis),
         limits=limits,
         registry=registry,
         number_keys=settings.number_keys,

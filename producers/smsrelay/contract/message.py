@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from smsrelay.contract.lanes import Lane
 
+DIGEST_LENGTH = 12  # characters of a digest; records of early versions have 8 of a recipient's
 _NAMESPACE = uuid.UUID("6f1d2c52-0d5e-5c0b-9d5b-5a7c1e0f3f9a").bytes
 _TEST = "/test"  # no app's name holds a slash
 _compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode  # json.dumps would create an encoder for each call

@@ -47,6 +47,7 @@ class Transition:
     counted: Counted = Counted.KEEP
     held: str | None = None  # deferred until this part of the traffic is resumed
     suppress: str | None = None  # the list that the number joins
+    suppress_key: str = ""  # name of the key that made the record's digest of the number
 
     @property
     def keeps_payload(self) -> bool:

@@ -29,7 +29,8 @@
 --        counted               'settled' or 'returned': what becomes of the entry of the attempt that ends
 --        halts, parts          sms:halts (hash), and the parts that must not be halted, or the one that still must be (held)
 --        held, left            sms:held:PART (set): joined, or left; kind: the first word of the part that is joined
---        suppressed, join      sms:suppressed (hash): a field and the end of its value
+--        suppressed, join      sms:suppressed (hash): a field and the end of its value; and, next to it, a field of
+--                              sms:suppressed:counts (hash)
 --        lists                 fields of sms:suppressed that must not exist
 --        closes                ms: the begin must come before
 --        fuse, spent           sms:fuse:DAY (hash): field, most, until (ms)
@@ -59,7 +60,7 @@ local function entry(at) return string.format('%.0f %s', at, more.entry) end
 
 -- What bars a begin now: its kind, name and until (ms).
 local function bar()
-  local halt = halted_part(KEYS[more.halts], more.parts, ARGV[4] ~= '1', now)
+  local halt = halted_part(KEYS[more.halts], more.parts, ARGV[4] ~= '1', now, spent)
   if halt then return unpack(halt) end
   if more.closes and now >= more.closes then return 'closed', '', 0 end
   if more.lists then
@@ -69,7 +70,7 @@ local function bar()
   end
   if more.fuse and not spent then
     local field, most, till = unpack(more.spent)
-    if tonumber(redis.call('HGET', KEYS[more.fuse], field) or 0) >= most then return 'fuse', field, till end
+    if tonumber(redis.call('HGET', KEYS[more.fuse], field) or 0) >= most then return 'fuse', 'country:' .. field, till end
   end
   if more.limits then
     local by, free = capped(attempts_in(lists, reserved_at and entry(reserved_at)), more.limits, now)
@@ -146,7 +147,9 @@ if more.held then
   redis.call('SADD', KEYS[more.held], id)
   set('held', more.kind)
 end
-if more.join then redis.call('HSETNX', KEYS[more.suppressed], more.join[1], ms .. more.join[2]) end
+if more.join and redis.call('HSETNX', KEYS[more.suppressed], more.join[1], ms .. more.join[2]) == 1 then
+  redis.call('HINCRBY', KEYS[more.suppressed + 1], more.join[3], 1)
+end
 if more.campaign and told and before ~= state then
   redis.call('HINCRBY', KEYS[more.campaign], 's:' .. before, -1)
   redis.call('HINCRBY', KEYS[more.campaign], 's:' .. state, 1)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from smsrelay.contract.message import DIGEST_LENGTH
 from smsrelay.contract.state import State
 from smsrelay.messages.checks import LATEST_SUBMIT, Checks, Counted
 from smsrelay.messages.record import Record
@@ -48,9 +49,11 @@ def further_keys(record: Record, transition: Transition, first: int) -> FurtherK
         further.add("halts", keys.HALTS)
         further.add("held", keys.held(transition.held))
         further.named |= {"parts": [transition.held], "kind": transition.held.partition(":")[0]}
-    if transition.suppress is not None and record.recipient_hash:
-        further.add("suppressed", keys.SUPPRESSED)
-        further.named["join"] = [f"{record.recipient_hash}|{transition.suppress}", f"|status.{transition.code}|"]
+    if transition.suppress is not None and len(record.recipient_hash) == DIGEST_LENGTH:
+        further.add("suppressed", keys.SUPPRESSED, keys.SUPPRESSED_COUNTS)
+        name, key_name = transition.suppress, transition.suppress_key
+        value = f"|status.{transition.code}|{key_name}"
+        further.named["join"] = [f"{record.recipient_hash}|{name}", value, f"{name}|{key_name}"]
     return further
 
 

@@ -40,6 +40,7 @@
 | sms:caps:WHO | list: attempts to one number (digest), as "INSTANT LANE TEMPLATE APP" | the longest window of a cap |
 | sms:limits | hash: what apps need to know of the limits: countries, caps on codes, send windows | for ever |
 | sms:suppressed | hash: DIGEST\\|LIST → when (ms), by what, and under which key | for ever |
+| sms:suppressed:counts | hash: LIST\\|KEY → numbers, by the name of the number key | for ever |
 | sms:halts | hash: part of the traffic (lane:otp, campaign:APP/NAME, …) → since, kind, until, as JSON | until it is resumed |
 | sms:halts:unfinished | hash: part → what is still to do with its messages (release or cancel), as JSON | until it is done |
 | sms:held:PART | set: ids of messages deferred because PART is halted | until they move on |
@@ -85,6 +86,7 @@ REFUSED_CALLBACKS = "sms:callbacks:refused"
 API_KEYS = "sms:keys"
 LIMITS = "sms:limits"
 SUPPRESSED = "sms:suppressed"
+SUPPRESSED_COUNTS = "sms:suppressed:counts"
 HALTS = "sms:halts"
 UNFINISHED = "sms:halts:unfinished"
 CAMPAIGNS = "sms:campaigns"

@@ -128,6 +128,16 @@ def test_status_find_and_cancel_work_on_what_is_recorded(ask: Ask, smsrelay_outb
     assert smsrelay_outbox.jobs == []
 
 
+def test_the_messages_to_a_number_and_their_campaigns_are_known(ask: Ask, smsrelay_outbox: SmsOutbox) -> None:
+    first = ask("enqueue", job(campaign="spring")).message_id
+    second = ask("enqueue", job(reference="s", app="shop", ignore_send_window=True)).message_id
+    ask("enqueue", job(reference="t", to="13912345679"))
+    found = ask("messages_to", "139 1234 5678")
+    assert [(status.id, status.campaign) for status in found] == [(second, None), (first, "spring")]
+    assert [status.id for status in ask("messages_to", "13912345678", app="shop")] == [second]
+    assert [one.ignore_send_window for one in smsrelay_outbox.jobs] == [False, True, False]
+
+
 def test_a_message_can_be_settled_as_if_it_had_been_sent(ask: Ask, smsrelay_outbox: SmsOutbox) -> None:
     message_id = ask("enqueue", job()).message_id
     smsrelay_outbox.settle(message_id, "failed", "1001")
@@ -145,6 +155,7 @@ def test_the_store_can_be_made_unavailable(ask: Ask, smsrelay_outbox: SmsOutbox)
         ("enqueue_all", [job()]),
         ("status", "x"),
         ("cancel", "x"),
+        ("messages_to", "13912345678"),
     ):
         with pytest.raises(StoreUnavailable):
             ask(name, argument)

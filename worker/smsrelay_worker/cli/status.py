@@ -4,7 +4,7 @@ Exit code 3: the store does not answer.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 
 import click
@@ -13,6 +13,7 @@ from smsrelay.cli.errors import cli_errors
 from smsrelay_worker.cli.rate import rate_lines
 from smsrelay_worker.cli.webhook import condition_text
 from smsrelay_worker.messages.timeline import clock
+from smsrelay_worker.operations.code_use import CodeUse
 from smsrelay_worker.operations.doctor.workers import sentence
 from smsrelay_worker.operations.halted_parts import halted_text, resuming_command
 from smsrelay_worker.operations.sinks import Condition
@@ -20,6 +21,7 @@ from smsrelay_worker.operations.status import StatusOverview
 from smsrelay_worker.operations.wiring import Operations
 from smsrelay_worker.rate_limit.shared_rate import RateState
 from smsrelay_worker.settings import OperatorSettings
+from smsrelay_worker.store.fuses import BlownFuse
 
 
 @click.command()
@@ -61,8 +63,26 @@ def _status_lines(overview: StatusOverview) -> Iterator[str]:
     for sink in overview.sinks:
         last = f"; last answer {sink.status}" if sink.status and sink.condition is not Condition.OK else ""
         yield f"outcomes to {sink.sink}: {sink.waiting} waiting, {condition_text(sink)}{last}"
+    yield from map(_fuse_line, overview.fuses)
+    yield from _code_lines(overview.codes_today, overview.codes_week)
     for code, count in sorted(overview.unlisted.items()):
         yield f"unlisted status code {code}: {count} reports"
+
+
+def _fuse_line(fuse: BlownFuse) -> str:
+    sent = f"fuse: {fuse.app} has sent {fuse.most:,} messages to +{fuse.country} today; since {clock(fuse.since)} the others wait"
+    return f"{sent} until {clock(fuse.until)}; `smsrelay resume --country {fuse.country} --app {fuse.app}` resumes"
+
+
+def _code_lines(today: Iterable[CodeUse], week: Sequence[CodeUse]) -> Iterator[str]:
+    """The share of used codes by country; nothing if no app says which codes were used."""
+    if not any(one.used for one in week):
+        return
+    of_today = {one.country: one for one in today}
+    for one in week:
+        said = f"codes to +{one.country}: {one.share:.0%} of {one.accepted:,} used in 7 days"
+        now = of_today.get(one.country)
+        yield f"{said}, {now.share:.0%} of {now.accepted:,} today" if now else said
 
 
 def _first_line(state: RateState) -> str:

@@ -14,13 +14,13 @@ from smsrelay.contract.key_ring import KeyRing
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.message import recipient_digest
 from smsrelay.contract.send_window import SendWindow, encode_windows
+from smsrelay.contract.suppression import lists_of_sender
 from smsrelay.messages.checks import CapCheck, Checks, FuseCheck
 from smsrelay.messages.record import Record
 from smsrelay_worker.limits.clock import Clock, day_of, offset
 
 ANY = "*"  # any app, or any country, each counted by itself
 MARGIN = 6_000  # ms before a window closes, from which no attempt begins: its submit may leave up to 5 s later
-_EVERYONE = "*"  # the list of numbers that want nothing from any sender
 _SHUT = 1  # a past instant: no attempt begins before it
 
 
@@ -141,7 +141,7 @@ class Limits:
         """
         counted = self._counted(record.lane, record.template, record.app)
         caps = counted.rolling + tuple(cap.check(record.template, record.app, now) for cap in counted.clocked)
-        lists = _lists(record.app, signature) if record.lane is Lane.MARKETING else ()
+        lists = lists_of_sender(record.app, signature) if record.lane is Lane.MARKETING else ()
         closes, fuse = self._closes(record, now), self._fuse(record.app, record.country)
         if not (caps or lists or closes or fuse):
             return _NOTHING
@@ -206,12 +206,6 @@ class Limits:
 
 
 _NOTHING = Checks()
-
-
-def _lists(app: str, signature: str | None) -> tuple[str, ...]:
-    """The suppression lists that keep marketing of the app, under the signature, from a number."""
-    lists = (_EVERYONE, f"app:{app}")
-    return (*lists, f"sig:{signature}") if signature else lists
 
 
 def _digests(record: Record, number: str, keys: KeyRing) -> tuple[str, ...]:

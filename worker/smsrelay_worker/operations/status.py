@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 from smsrelay.contract.lanes import Lane
 from smsrelay.store.halts import HaltedPart
+from smsrelay_worker.operations.code_use import WEEK, CodeUse, code_use
 from smsrelay_worker.operations.halted_parts import stopped
 from smsrelay_worker.operations.sinks import SinkOverview, sink_overviews
 from smsrelay_worker.operations.wiring import Operations
 from smsrelay_worker.rate_limit.shared_rate import RateState
+from smsrelay_worker.store.fuses import BlownFuse
 from smsrelay_worker.store.shared_settings import Difference, differences
 from smsrelay_worker.store.worker_registry import WorkerProcess
 
@@ -31,11 +33,15 @@ class StatusOverview:
     workers: tuple[WorkerProcess, ...]  # live ones
     differences: tuple[Difference, ...]  # settings in which the workers differ
     sinks: tuple[SinkOverview, ...]  # where outcomes go
+    fuses: tuple[BlownFuse, ...] = ()  # what waits until tomorrow
+    codes_today: tuple[CodeUse, ...] = ()  # by country; a day of UTC
+    codes_week: tuple[CodeUse, ...] = ()  # today and the six days before
 
     @classmethod
     def read(cls, operations: Operations) -> "StatusOverview":
         """The current state."""
         count, workers = operations.counts, operations.worker_registry.processes()
+        codes = operations.code_counts.read()
         return cls(
             rate=operations.limiter.state(given_rate(workers)),
             waiting={lane: count.waiting(lane) for lane in Lane},
@@ -48,6 +54,9 @@ class StatusOverview:
             workers=workers,
             differences=differences((one.name, one.given) for one in workers),
             sinks=sink_overviews(operations.apps(), operations.outcomes, operations.sink_states),
+            fuses=operations.fuses.blown(),
+            codes_today=code_use(codes, 1),
+            codes_week=code_use(codes, WEEK),
         )
 
 

@@ -22,8 +22,11 @@ from smsrelay_worker.rate_limit.limiter import RateLimiter
 from smsrelay_worker.settings import OperatorSettings
 from smsrelay_worker.store.agenda import Agenda
 from smsrelay_worker.store.app_messages import AppMessages
+from smsrelay_worker.store.code_counts import CodeCounts
 from smsrelay_worker.store.counts import Counts
 from smsrelay_worker.store.dead_letters import DeadLetterIndex
+from smsrelay_worker.store.fuses import Fuses
+from smsrelay_worker.store.message_ids import MessageIds
 from smsrelay_worker.store.outcomes import OutcomeOutbox
 from smsrelay_worker.store.sink_states import SinkStates
 from smsrelay_worker.store.undecodable import UndecodableTasks
@@ -35,6 +38,7 @@ class Operations:
     """The parts that operator commands share with workers."""
 
     records: Records
+    message_ids: MessageIds
     counts: Counts
     dead_letters: DeadLetterIndex
     undecodable: UndecodableTasks
@@ -49,6 +53,8 @@ class Operations:
     apps: Callable[[], Apps]  # reads the apps file, when it is first asked for; raises AppsError
     outcomes: OutcomeOutbox
     sink_states: SinkStates
+    fuses: Fuses
+    code_counts: CodeCounts
     replay: Callable[[], OutcomeReplay]
 
     @classmethod
@@ -60,6 +66,7 @@ class Operations:
         apps = cache(partial(load_apps, settings.apps))  # a wrong file must not keep an operator from `resume`
         return cls(
             records=records,
+            message_ids=MessageIds(redis),
             counts=Counts(redis),
             dead_letters=DeadLetterIndex(redis),
             undecodable=UndecodableTasks(redis, retention),
@@ -74,5 +81,7 @@ class Operations:
             apps=apps,
             outcomes=outcomes,
             sink_states=SinkStates(redis),
+            fuses=Fuses(redis),
+            code_counts=CodeCounts(redis),
             replay=lambda: OutcomeReplay(apps(), AppMessages(redis), records, outcomes),
         )

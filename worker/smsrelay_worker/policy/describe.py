@@ -17,6 +17,7 @@ _LISTED = 4  # delays written out before "…"
 _ENDLESS = 10**9  # retries of a row that only the message's expiry ends
 _UNITS = ((3600, "h"), (60, "min"))
 _LATE_200 = "a late 200 still makes it delivered"
+_SUPPRESSES = " Its number gets no more marketing from this sender; codes and notices still reach it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ def _sentence(policy: Policy, rule: Rule) -> str:  # noqa: PLR0911  one line per
         case Action.SUBMITTED:
             return f"the vendor accepted the message; its status reports decide. {_silence(policy)}"
         case Action.FAILED if rule.name.startswith("status."):
-            return f"the message fails and is not submitted again; {_LATE_200}."
+            return f"the message fails and is not submitted again; {_LATE_200}.{_SUPPRESSES if rule.suppress else ''}"
         case Action.FAILED:
             return "the message fails and is not submitted again."
         case Action.UNKNOWN:
@@ -137,6 +138,8 @@ def _retried(policy: Policy, rule: Rule) -> str:
     if rule.action is Action.UNCERTAIN:
         again = [lane for lane in policy.uncertain.values() if lane.resend]
         return "; ".join(f"{lane.name.partition('.')[2]} {lane.retries}×: {_duration(lane.window)}" for lane in again)
+    if rule.suppress:
+        return "no; no more marketing to the number"
     return "no" if rule.action in (Action.FAILED, Action.UNKNOWN) else ""
 
 

@@ -39,7 +39,8 @@ WAITING = frozenset({Action.RETRY, Action.DEFER, Action.HALT})
 class Rule:
     """One row: what a status code, the code of an answer, or the class of an answer leads to.
 
-    ``retries`` is how many further attempts the row may cause per message; None: until the message expires.
+    ``retries`` is how many further attempts the row may cause per message; None: until the message expires. ``suppress``: the
+    number gets no more marketing from the sender.
     """
 
     name: str  # as the timeline shows it: "status.503", "submit.0000", "class.throttled"
@@ -49,8 +50,11 @@ class Rule:
     action: Action
     retries: int | None = 0
     backoff: Backoff | None = None
+    suppress: bool = False
 
     def __post_init__(self) -> None:
+        if self.suppress and self.action is not Action.FAILED:
+            raise ValueError(f"{self.name}: only a code that fails a message can suppress its number")
         if (self.backoff is not None) != (self.action in WAITING):
             raise ValueError(f"{self.name}: a backoff belongs to retry, defer and halt, and to nothing else")
 

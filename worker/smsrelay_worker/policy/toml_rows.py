@@ -80,9 +80,10 @@ class RuleReader:
         text, zh = section.text("text"), section.text("zh")
         action = Action(section.word("outcome", _ALLOWED.get(name, _OUTCOMES[table])) or Action.FAILED)
         retries, backoff = self._retries(section, action), self._backoff(section, action)
+        suppress = table == "status" and section.has("suppress") and section.flag("suppress")
         section.close()
         if action not in WAITING:
-            return Rule(name, code, text, zh, action)
+            return Rule(name, code, text, zh, action, suppress=suppress and action is Action.FAILED)
         if backoff is None:
             return Rule(name, code, text, zh, Action.FAILED)  # a placeholder; the problem is reported
         return Rule(name, code, text, zh, action, retries, backoff)

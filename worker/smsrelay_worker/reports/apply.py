@@ -21,6 +21,7 @@ from smsrelay.messages.transition import Transition
 from smsrelay.store.connection import StoreUnavailable
 from smsrelay.store.records import Reading, Records
 from smsrelay_worker.messages.reports import reported
+from smsrelay_worker.messages.suppressing import Suppressing
 from smsrelay_worker.messages.task_result import Fault, TaskResult
 from smsrelay_worker.policy.model import Policy
 from smsrelay_worker.store.parked_reports import ParkedReports
@@ -57,7 +58,10 @@ class _Round:
 class Reports:
     """Applies reports; safe to share between threads."""
 
-    def __init__(self, records: Records, parked: ParkedReports, policy: Policy, roll: Callable[[], float]) -> None:
+    def __init__(
+        self, records: Records, parked: ParkedReports, policy: Policy, roll: Callable[[], float], suppressing: Suppressing
+    ) -> None:
+        self._suppressing = suppressing
         self._records = records
         self._parked = parked
         self._policy = policy
@@ -127,7 +131,7 @@ class Reports:
             attempt = todo.named[place][1]
             moved = reported(reading.record, attempt, todo.events[place], self._policy, reading.now, self._roll())
             if moved is not None:
-                yield place, reading.record, moved
+                yield place, reading.record, self._suppressing.of(reading.record, moved, self._policy)
                 return
             todo.done(place, _outcome(todo, place, reading.record, None))
 

@@ -28,7 +28,7 @@ _COMMAND = re.compile(r"'([^']+)' command")
 # What our scripts and clients do with our keys: each command once, on one key.
 _RECORDS = """
 DEL k|EXISTS k|GET k|SET k v|INCR k|INCRBY k 1|PEXPIRE k 1|PERSIST k|UNLINK k
-HDEL k f|HEXISTS k f|HGET k f|HGETALL k|HINCRBY k f 1|HLEN k|HMGET k f|HSET k f v|HSETNX k f v
+HDEL k f|HEXISTS k f|HGET k f|HGETALL k|HINCRBY k f 1|HLEN k|HMGET k f|HSCAN k 0|HSET k f v|HSETNX k f v
 LINDEX k 0|LLEN k|LPUSH k v|LRANGE k 0 0|LREM k 0 v|LTRIM k 0 0|RPOP k|RPUSH k v
 SADD k m|SCARD k|SPOP k|SREM k m|XADD k * f v|XREVRANGE k + -
 ZADD k 1 m|ZCARD k|ZCOUNT k 0 1|ZMSCORE k m|ZPOPMIN k|ZRANGE k 0 0|ZRANGEBYSCORE k 0 1|ZREM k m|ZREMRANGEBYSCORE k 0 1|ZSCORE k m

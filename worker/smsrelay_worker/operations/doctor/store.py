@@ -18,6 +18,7 @@ from smsrelay_worker.messages.timeline import clock
 from smsrelay_worker.operations.doctor.broker import same_server
 from smsrelay_worker.operations.doctor.callback import stored_callbacks
 from smsrelay_worker.operations.doctor.finding import Finding, checked, error, warning
+from smsrelay_worker.operations.doctor.pumping import examine_codes, examine_fuses
 from smsrelay_worker.operations.doctor.server import examine_server
 from smsrelay_worker.operations.halted_parts import halted_text, resuming_command, stopped
 from smsrelay_worker.rate_limit.halt import Halt
@@ -65,7 +66,12 @@ def examine_messages(redis: Redis, now: int) -> list[Finding]:
     """What in the store needs attention; ``now`` is the store's clock in ms."""
     checks: dict[str, Callable[[], list[Finding]]] = {
         "halted": lambda: halted(RateLimiter(redis, 1.0).halted()),
+<<<<<<< HEAD
         "halted parts": lambda: halted_parts(Halts(redis).all()),
+=======
+        "fuse": lambda: examine_fuses(redis),
+        "codes": lambda: examine_codes(redis),
+>>>>>>> main
         "schedule": lambda: _schedule(redis.zcount(keys.AGENDA, "-inf", now - _OVERDUE)),
         "undecodable": lambda: _undecodable(redis.llen(keys.UNDECODABLE)),
         "dead letters": lambda: _dead(redis.zcard(keys.DEAD)),
