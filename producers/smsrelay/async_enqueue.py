@@ -23,18 +23,20 @@ from smsrelay.contract.rejection import Rejection
 from smsrelay.contract.suppression import BY_LIBRARY
 from smsrelay.contract.template import load_registry
 from smsrelay.enqueue import BATCH, attempt_task, attempt_tasks
-from smsrelay.lookup import MessageStatus, cancelled_status
+from smsrelay.lookup import MOST_FOUND, MessageStatus, cancelled_status, number_in_e164
 from smsrelay.messages.cancel import cancelled
 from smsrelay.settings import ProducerSettings
+from smsrelay.store.async_numbers import AsyncNumberIndex
 from smsrelay.store.async_outbox import AsyncOutbox
 from smsrelay.store.async_records import AsyncRecords
 from smsrelay.store.async_store import AsyncStore
 from smsrelay.store.async_suppressions import AsyncSuppressions
 from smsrelay.store.connection import StoreUnavailable, open_store, timed_out
+from smsrelay.store.numbers import NumberIndex
 from smsrelay.store.outbox import Outbox, Recorded
 from smsrelay.store.records import Records
 from smsrelay.store.suppressions import Suppressions
-from smsrelay.suppressing import checked_list, checked_lists, checked_number
+from smsrelay.suppressing import checked_list, checked_lists
 
 Job = SendJob | Rejection  # a rejection: of a job that could not even be made
 Publish = Callable[[Sequence[TaskMessage], float], Awaitable[None]]
@@ -53,6 +55,7 @@ class AsyncEnqueuer:
         store: AsyncStore,
         outbox: AsyncOutbox,
         records: AsyncRecords,
+        numbers: AsyncNumberIndex,
         acceptance: Acceptance,
         timeout: float,
         publisher: AsyncPublisher | None,
@@ -62,7 +65,7 @@ class AsyncEnqueuer:
 
         ``timeout``: seconds that a call waits for store and broker in all. ``publisher``: ``None`` when the store is the broker.
         """
-        self._store, self._outbox, self._records = store, outbox, records
+        self._store, self._outbox, self._records, self._numbers = store, outbox, records, numbers
         self.acceptance, self._timeout, self._publisher = acceptance, timeout, publisher
         self._suppressions = suppressions
         self._wake_up = attempt_task if publisher is None else None
@@ -77,12 +80,14 @@ class AsyncEnqueuer:
         """
         redis = open_store(settings.store_url)  # never connects: Outbox and Records only prepare what AsyncStore sends
         outbox = Outbox(redis, settings.number_keys, cipher=settings.payload_cipher)
-        records, lists = Records(redis, settings.retention_hours * 3600), Suppressions(redis, settings.number_keys)
-        store = AsyncStore(settings.store_url, [outbox.script, records.script, *lists.scripts])
+        records, numbers = Records(redis, settings.retention_hours * 3600), NumberIndex(redis, settings.number_keys)
+        lists = Suppressions(redis, settings.number_keys)
+        store = AsyncStore(settings.store_url, [outbox.script, records.script, numbers.script, *lists.scripts])
         registry = load_registry(settings.templates)
         acceptance = Acceptance(registry, lambda: secrets.randbits(74), settings.only_to_numbers)
         publisher = None if settings.one_redis else AsyncPublisher(Publisher(settings.broker_url))
-        parts = AsyncOutbox(store, outbox), AsyncRecords(store, records)
+        read = AsyncRecords(store, records)
+        parts = AsyncOutbox(store, outbox), read, AsyncNumberIndex(store, numbers, read)
         return cls(store, *parts, acceptance, settings.enqueue_timeout, publisher, AsyncSuppressions(store, lists))
 
     async def enqueue(self, job: SendJob, *, test: bool = False) -> Accepted:
@@ -135,6 +140,15 @@ class AsyncEnqueuer:
         """The same by the app's own id of the message; ``test`` for one that was enqueued as a test."""
         return await self.status(referenced_id(app, reference, test=test))
 
+    async def messages_to(self, number: str, *, app: str | None = None) -> list[MessageStatus]:
+        """The messages to a number that are within their retention, the newest first, at most 1000; of one app, or of all.
+
+        ``number`` as in ``SendJob.to``. Raises ``Rejection`` for text that is none, and ``StoreUnavailable``.
+        """
+        to = number_in_e164(number)
+        records = await self._numbers.records(to, lambda record: app in {None, record.app}, MOST_FOUND, self._until())
+        return [MessageStatus.of(record) for record in records]
+
     async def cancel(self, message_id: str) -> MessageStatus | None:
         """Cancel a message that no worker has begun, and return its status; ``None`` as for ``status``.
 
@@ -146,19 +160,19 @@ class AsyncEnqueuer:
 
     async def suppress(self, number: str, *, app: str = DEFAULT_APP, signature: str | None = None) -> bool:
         """Send a number no more marketing of this app, as ``Enqueuer.suppress``."""
-        named, name = checked_number(number), checked_list(app, signature)
+        named, name = number_in_e164(number), checked_list(app, signature)
         [new] = await self._suppressions.add([named], name, BY_LIBRARY, self._until())
         return new
 
     async def unsuppress(self, number: str, *, app: str = DEFAULT_APP, signature: str | None = None) -> bool:
         """Take a number off the same list, as ``Enqueuer.unsuppress``."""
-        named, name = checked_number(number), checked_list(app, signature)
+        named, name = number_in_e164(number), checked_list(app, signature)
         [known] = await self._suppressions.remove([named], name, self._until())
         return known
 
     async def is_suppressed(self, number: str, *, app: str = DEFAULT_APP, signature: str | None = None) -> bool:
         """Whether a number gets no marketing of this app, as ``Enqueuer.is_suppressed``."""
-        named, names = checked_number(number), checked_lists(app, signature)
+        named, names = number_in_e164(number), checked_lists(app, signature)
         return bool(await self._suppressions.of(named, names, self._until()))
 
     async def close(self) -> None:

@@ -36,15 +36,16 @@ from smsrelay.contract.message import Message, referenced_id
 from smsrelay.contract.rejection import Rejection
 from smsrelay.contract.suppression import BY_LIBRARY
 from smsrelay.contract.template import Registry, load_registry
-from smsrelay.lookup import MessageStatus, cancelled_status
+from smsrelay.lookup import MOST_FOUND, MessageStatus, cancelled_status, number_in_e164
 from smsrelay.messages.cancel import cancelled
 from smsrelay.servers.time_limit import time_limit
 from smsrelay.settings import ProducerSettings
 from smsrelay.store.connection import open_store
+from smsrelay.store.numbers import NumberIndex
 from smsrelay.store.outbox import Outbox, Recorded, WakeUp
 from smsrelay.store.records import Records
 from smsrelay.store.suppressions import Suppressions
-from smsrelay.suppressing import checked_list, checked_lists, checked_number
+from smsrelay.suppressing import checked_list, checked_lists
 
 __all__ = ["CHUNK", "Accepted", "Enqueuer", "ReferenceTaken", "Refused"]
 
@@ -65,6 +66,7 @@ class Enqueuer:
         records: Records,
         random_bits: Callable[[], int] = lambda: secrets.randbits(74),
         *,
+        numbers: NumberIndex,
         only_to: Collection[str] | None = None,
         one_redis: bool = False,
         timeout: float | None = None,
@@ -72,6 +74,7 @@ class Enqueuer:
     ) -> None:
         """An enqueuer of given parts; apps use ``connect``.
 
+        ``numbers``: the index in which ``messages_to`` looks.
         ``only_to``: the only numbers that may be texted, in E.164; ``None``: any.
         ``one_redis``: outbox and publisher use the same database.
         ``timeout``: seconds that a call waits for store and broker in all; ``None``, for workers, leaves it to the connections.
@@ -80,6 +83,7 @@ class Enqueuer:
         self._outbox = outbox
         self._publisher = publisher
         self._records = records
+        self._numbers = numbers
         self.acceptance = Acceptance(registry, random_bits, only_to)
         self._wake_up = attempt_task if one_redis else None
         self._timeout = timeout
@@ -97,6 +101,7 @@ class Enqueuer:
             Publisher(settings.broker_url),
             load_registry(settings.templates),
             Records(redis, settings.retention_hours * 3600),
+            numbers=NumberIndex(redis, settings.number_keys),
             only_to=settings.only_to_numbers,
             one_redis=settings.one_redis,
             timeout=settings.enqueue_timeout,
@@ -164,6 +169,16 @@ class Enqueuer:
         """The same by the app's own id of the message; ``test`` for one that was enqueued as a test."""
         return self.status(referenced_id(app, reference, test=test))
 
+    def messages_to(self, number: str, *, app: str | None = None) -> list[MessageStatus]:
+        """The messages to a number that are within their retention, the newest first, at most 1000; of one app, or of all.
+
+        ``number`` as in ``SendJob.to``. Raises ``Rejection`` for text that is none, and ``StoreUnavailable``.
+        """
+        to = number_in_e164(number)
+        with time_limit(self._timeout):
+            records = self._numbers.records(self._records, to, lambda record: app in {None, record.app}, MOST_FOUND)
+        return [MessageStatus.of(record) for record in records]
+
     def cancel(self, message_id: str) -> MessageStatus | None:
         """Cancel a message that no worker has begun, and return its status; ``None`` as for ``status``.
 
@@ -180,21 +195,21 @@ class Enqueuer:
         Codes and notices still reach it. ``True`` if it was not on that list yet. Raises ``Rejection`` for what is no number, app
         or signature, and ``StoreUnavailable``: then suppress it again.
         """
-        named, name = checked_number(number), checked_list(app, signature)
+        named, name = number_in_e164(number), checked_list(app, signature)
         with time_limit(self._timeout):
             [new] = self._lists.add([named], name, BY_LIBRARY)
         return new
 
     def unsuppress(self, number: str, *, app: str = DEFAULT_APP, signature: str | None = None) -> bool:
         """Take a number off the same list; ``True`` if it was there. It may be on other lists. Raises as ``suppress`` does."""
-        named, name = checked_number(number), checked_list(app, signature)
+        named, name = number_in_e164(number), checked_list(app, signature)
         with time_limit(self._timeout):
             [known] = self._lists.remove([named], name)
         return known
 
     def is_suppressed(self, number: str, *, app: str = DEFAULT_APP, signature: str | None = None) -> bool:
         """Whether a number gets no marketing of this app (under this signature). Raises as ``suppress`` does."""
-        named, names = checked_number(number), checked_lists(app, signature)
+        named, names = number_in_e164(number), checked_lists(app, signature)
         with time_limit(self._timeout):
             return bool(self._lists.of(named, names))
 

@@ -6,9 +6,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Self
 
 from smsrelay.contract.lanes import Lane
+from smsrelay.contract.phone_number import e164
+from smsrelay.contract.rejection import Rejection
 from smsrelay.contract.state import State
 from smsrelay.messages.record import Record
 
+MOST_FOUND = 1000  # messages to one number
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -17,7 +20,7 @@ class MessageStatus:
     """Where a message is. It holds neither number nor parameters, and its repr no reference.
 
     ``id``: the message's id, as ``Accepted.message_id``.
-    ``app``, ``reference``, ``lane``, ``template``, ``tags``: as the job gave them.
+    ``app``, ``reference``, ``lane``, ``template``, ``tags``, ``campaign``: as the job gave them.
     ``state``: ``queued``, ``submitting``, ``submitted``, ``uncertain``, ``retrying``, ``delivered``, ``failed``, ``unknown``,
     ``expired`` or ``cancelled``; ``state.final`` says whether it is one of the last five. A ``failed`` or ``unknown`` message may
     still become ``delivered``, when the vendor's report is late.
@@ -42,6 +45,7 @@ class MessageStatus:
     revision: int
     tags: Mapping[str, str] = field(default_factory=dict, repr=False)
     test: bool = False
+    campaign: str | None = None
 
     @classmethod
     def of(cls, record: Record) -> Self:
@@ -60,6 +64,7 @@ class MessageStatus:
             revision=record.revision,
             tags=record.tags,
             test=record.test,
+            campaign=record.campaign,
         )
 
 
@@ -80,6 +85,15 @@ def cancelled_status(record: Record) -> MessageStatus:
     if status.state is not State.CANCELLED:
         raise TooLate(status)
     return status
+
+
+def number_in_e164(number: str) -> str:
+    """The number that is looked for; raises ``Rejection``, which does not quote it."""
+    try:
+        return e164(number)
+    except ValueError as error:
+        reason = str(error)
+    raise Rejection.of("number", reason)
 
 
 def _instant(ms: int) -> datetime:

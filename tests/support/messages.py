@@ -14,6 +14,7 @@ from smsrelay.contract.lanes import Lane
 from smsrelay.enqueue import Enqueuer
 from smsrelay.messages.transition import Transition
 from smsrelay.store.inbox import Inbox
+from smsrelay.store.numbers import NumberIndex
 from smsrelay.store.outbox import Outbox
 from smsrelay.store.records import Change, Reading, Records
 from smsrelay_worker.attempts.admission import Admission
@@ -39,6 +40,7 @@ from smsrelay_worker.reports.pending import PendingReports
 from smsrelay_worker.reports.poll import StatusPoller
 from smsrelay_worker.scheduler.scheduler import Scheduler
 from smsrelay_worker.store.due_messages import DueMessages
+from smsrelay_worker.store.fuses import Fuses
 from smsrelay_worker.store.openings import Openings
 from smsrelay_worker.store.parked_reports import ParkedReports
 from smsrelay_worker.vendors.base import Answer, Kind, Vendor
@@ -57,7 +59,9 @@ ACCEPTED = Answer(Kind.ANSWERED, "0000", external_id="e1")
 
 
 def enqueuer(redis: Redis, url: str) -> Enqueuer:
-    return Enqueuer(Outbox(redis, NUMBER_KEYS), Publisher(url), {}, Records(redis, RETENTION))
+    return Enqueuer(
+        Outbox(redis, NUMBER_KEYS), Publisher(url), {}, Records(redis, RETENTION), numbers=NumberIndex(redis, NUMBER_KEYS)
+    )
 
 
 def reconciler(redis: Redis, url: str, vendor_url: str = "http://127.0.0.1:9", policy: Policy = POLICY) -> StatusPoller:
@@ -129,6 +133,7 @@ def admission(store: Records, redis: Redis, limits: Limits | None = None, only_t
     return Admission(
         records=store,
         openings=Openings(redis),
+        fuses=Fuses(redis),
         limits=limits or Limits(),
         registry={},
         number_keys=NUMBER_KEYS,

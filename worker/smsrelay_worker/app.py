@@ -14,7 +14,14 @@ from celery.signals import setup_logging, worker_shutting_down
 from smsrelay import logs
 from smsrelay.broker.queues import QUEUES, broker_queue
 from smsrelay.servers.broker_address import broker_address
-from smsrelay_worker.consumer.bootsteps import OutcomeStep, PublishLimitsStep, PublishSinksStep, SchedulerStep, WorkerRegistryStep
+from smsrelay_worker.consumer.bootsteps import (
+    HaltWorkStep,
+    OutcomeStep,
+    PublishLimitsStep,
+    PublishSinksStep,
+    SchedulerStep,
+    WorkerRegistryStep,
+)
 from smsrelay_worker.consumer.broker_settings import broker_settings
 from smsrelay_worker.foreign_variables import remove_foreign_variables
 from smsrelay_worker.settings import WorkerSettings
@@ -64,6 +71,6 @@ app.conf.update(
     **broker_settings(settings.broker_url, settings.concurrency),
 )
 app.relay = Relay.wire(settings)
-app.steps["worker"].update((SchedulerStep, OutcomeStep, WorkerRegistryStep, PublishSinksStep, PublishLimitsStep))
+app.steps["worker"].update((SchedulerStep, HaltWorkStep, OutcomeStep, WorkerRegistryStep, PublishSinksStep, PublishLimitsStep))
 worker_shutting_down.connect(_stop, weak=False)  # what has not begun goes to other workers
 Tasks(app.relay).register(app)

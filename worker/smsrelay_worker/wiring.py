@@ -15,8 +15,12 @@ from smsrelay.broker.publisher import Publisher
 from smsrelay.contract.key_name import key_names
 from smsrelay.contract.template import Registry, load_registry
 from smsrelay.enqueue import Enqueuer
+from smsrelay.store.campaign_cancel import CampaignCancel
 from smsrelay.store.connection import open_store
+from smsrelay.store.halts import Halts
+from smsrelay.store.held_messages import HeldMessages
 from smsrelay.store.inbox import Inbox
+from smsrelay.store.numbers import NumberIndex
 from smsrelay.store.outbox import Outbox
 from smsrelay.store.records import Records
 from smsrelay_worker.apps.model import Apps
@@ -44,12 +48,14 @@ from smsrelay_worker.rate_limit.poll_rate import PollRate
 from smsrelay_worker.reports.apply import Reports
 from smsrelay_worker.reports.pending import PendingReports
 from smsrelay_worker.reports.poll import StatusPoller
+from smsrelay_worker.scheduler.halt_work import HaltWork
 from smsrelay_worker.scheduler.rescuer import Rescuer
 from smsrelay_worker.scheduler.scheduler import Scheduler
 from smsrelay_worker.settings import WorkerSettings
 from smsrelay_worker.shared_settings import shared_settings
 from smsrelay_worker.store.due_messages import DueMessages
 from smsrelay_worker.store.failed_reports import FailedReports
+from smsrelay_worker.store.fuses import Fuses
 from smsrelay_worker.store.lost_tasks import LostTasks
 from smsrelay_worker.store.openings import Openings
 from smsrelay_worker.store.outcomes import OutcomeOutbox
@@ -82,6 +88,7 @@ class Relay:
     poller: StatusPoller
     scheduler: Scheduler
     rescuer: Rescuer
+    halt_work: HaltWork
     worker_registry: WorkerRegistry
     shared_settings: SharedSettings
     apps: Apps
@@ -98,7 +105,6 @@ class Relay:
         apps = load_apps(settings.apps)
         cipher = settings.payload_cipher
         records, parked, inbox = Records(redis, retention, apps, cipher), ParkedReports(redis, retention), Inbox(redis)
-        limits = load_limits(settings.limits)
         policy, registry = load_policy(settings.policy), load_registry(settings.templates)
         limits = load_limits(settings.limits)
         adapter, publisher = create_vendor(settings), Publisher(settings.broker_url)
@@ -142,6 +148,7 @@ class Relay:
             poller=poller,
             scheduler=Scheduler(DueMessages(redis), records, enqueuer, poller, pending, policy, timeouts.lease),
             rescuer=Rescuer(LostTasks(redis), enqueuer, inbox, publisher),
+            halt_work=HaltWork(Halts(redis), HeldMessages(redis), CampaignCancel(redis, records), limiter),
             worker_registry=WorkerRegistry(redis),
             shared_settings=shared_settings(settings),
             apps=apps,
@@ -154,8 +161,8 @@ class Relay:
 
 def _enqueuer(settings: WorkerSettings, redis: Redis, publisher: Publisher, registry: Registry, records: Records) -> Enqueuer:
     outbox = Outbox(redis, settings.number_keys, caps=False, cipher=settings.payload_cipher)
-    only_to = settings.only_to_numbers
-    return Enqueuer(outbox, publisher, registry, records, only_to=only_to, one_redis=settings.one_redis)
+    numbers, only_to = NumberIndex(redis, settings.number_keys), settings.only_to_numbers
+    return Enqueuer(outbox, publisher, registry, records, numbers=numbers, only_to=only_to, one_redis=settings.one_redis)
 
 
 def _admission(
@@ -170,6 +177,7 @@ def _admission(
     return Admission(
         records=records,
         openings=Openings(redis),
+        fuses=Fuses(redis),
         limits=limits,
         registry=registry,
         number_keys=settings.number_keys,

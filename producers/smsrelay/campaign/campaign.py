@@ -59,7 +59,7 @@ class Campaign:
         try:
             return SendJob(**fields)
         except Rejection as rejection:
-            problems = [self._with_column_name(problem) for problem in rejection.problems]
+            problems = self.in_columns(rejection.problems)
         raise Rejection(problems)
 
     def job_or_rejection(self, row: Row) -> SendJob | Rejection:
@@ -73,6 +73,13 @@ class Campaign:
         """The job of one row, unless it is rejected."""
         job = self.job_or_rejection(row)
         return None if isinstance(job, Rejection) else job
+
+    def in_columns(self, problems: Iterable[Problem]) -> list[Problem]:
+        """Problems with a job, those with its parameters under the names of their columns."""
+        if not self.columns.parameters:
+            return list(problems)
+        found = [(problem, _PARAMETER_FIELD.fullmatch(problem.field)) for problem in problems]
+        return [replace(problem, field=f"p{int(named[1]) + 1}") if named else problem for problem, named in found]
 
     def _params(self, cells: Sequence[str], whole: str) -> tuple[str, ...]:
         if whole:
@@ -90,11 +97,6 @@ class Campaign:
         for name, place in used.items():
             if is_text_formula(cells[place]):
                 yield Problem(name, 'is a formula (="…"); export the value itself')
-
-    def _with_column_name(self, problem: Problem) -> Problem:
-        """A problem with a job's parameter, under the name of its column."""
-        found = _PARAMETER_FIELD.fullmatch(problem.field) if self.columns.parameters else None
-        return Problem(f"p{int(found[1]) + 1}", problem.reason) if found else problem
 
     def _reference(self, fields: Mapping[str, Any]) -> str:
         content = [fields.get(name) for name in ("app", "to", "template", "lane", "params")]
@@ -130,6 +132,8 @@ def enqueue_rows(
 
     with closing(enqueuer.enqueue_many(jobs())) as results:
         for result in results:
+            if isinstance(result, Refused):
+                result = replace(result, problems=tuple(campaign.in_columns(result.problems)))  # noqa: PLW2901  in its words
             yield *waiting.popleft(), result
 
 

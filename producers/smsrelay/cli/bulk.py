@@ -143,7 +143,7 @@ def _check(source: CsvFile, survey: Survey, campaign: Campaign, refused: Refused
                 warnings.add(job)
                 fine += 1
             except Rejection as rejection:
-                refused.add(row, rejection.problems)
+                refused.add(row, campaign.in_columns(rejection.problems))
             progress.advance()
     click.echo(f"{fine + refused.count:,} rows: {fine:,} would be accepted, {refused.count:,} refused; nothing was enqueued")
     for line in preview.lines():

@@ -29,7 +29,7 @@ from smsrelay.contract.parameter import LOST, PATTERN, fault, placed
 from smsrelay.contract.phone_number import e164
 from smsrelay.contract.rejection import Problem, Rejection
 from smsrelay.contract.tags import TagsField, no_tags
-from smsrelay.contract.template import Registry
+from smsrelay.contract.template import Registry, sent_params
 from smsrelay.contract.version import Version
 
 DEFAULT_APP = "default"  # of a job that names none; its record leaves the field out
@@ -50,7 +50,7 @@ def _no_bare_number(instant: object) -> object:
 
 
 def _carriable(value: str) -> str:
-    """Refuses a value that the vendor's list of parameters cannot carry, or that arrives different from how it reads here."""
+    """Refuses a value that no template can carry, or that arrives different from how it reads here."""
     reason = fault(value)
     if reason is not None:
         raise ValueError(reason)
@@ -86,7 +86,8 @@ class SendJob(BaseModel, strict=True, frozen=True, extra="forbid", hide_input_in
     Optional:
 
     - ``params``: a list or tuple of texts, the values of the template's placeholders {0}, {1}, … in their order. At most 20 of 1
-      to 500 characters, without , ' [ ] 【 】, control or invisible characters, or blanks at the ends. Default: none.
+      to 500 characters, without [ ] 【 】, control or invisible characters, or blanks at the ends. A , or ' is accepted only for
+      a template that is registered with ``full_width = true``, which sends it as ， or ＇. Default: none.
     - ``lane``: the urgency, ``"otp"``, ``"notice"`` or ``"marketing"``, or a ``Lane``: a login code passes every notice and
       campaign. Required unless a registered template has a lane; then it is that one. Default: ``None``, the template's lane.
     - ``reference``: the app's own id of this SMS, text of 1 to 128 printable characters, and not a phone number. The same
@@ -107,9 +108,9 @@ class SendJob(BaseModel, strict=True, frozen=True, extra="forbid", hide_input_in
     - ``ignore_send_window``: ``True`` has it submitted at any hour, whatever the send windows say. Default: ``False``.
     - ``v``: the version of this contract. Default: ``1``, the only one.
 
-    What only the templates or the clock can tell (the lane, the number of parameters, a deadline that has passed) is checked when
-    the job is enqueued, and raises ``Rejection`` there. A job is immutable; its repr shows neither number, parameters nor
-    reference.
+    What only the templates or the clock can tell (the lane, the number of parameters, a comma in one, a deadline that has passed)
+    is checked when the job is enqueued, and raises ``Rejection`` there. A job is immutable; its repr shows neither number,
+    parameters nor reference.
     """
 
     if TYPE_CHECKING:  # what the constructor accepts is wider than what the fields hold
@@ -140,7 +141,8 @@ class SendJob(BaseModel, strict=True, frozen=True, extra="forbid", hide_input_in
         max_length=20,
         repr=False,
         strict=False,
-        description="Values for {0}, {1}, …; without , ' [ ] 【 】, control or invisible characters, or blanks at the ends.",
+        description="Values for {0}, {1}, …; without [ ] 【 】, control or invisible characters, or blanks at the ends."
+        " A , or ' only if the template is registered with full_width = true.",
     )
     lane: Lane | None = Field(default=None, strict=False, description="Optional when the registered template has one.")
     app: str = Field(default=DEFAULT_APP, pattern=APP_NAME, description="Who is sending.")
@@ -215,7 +217,9 @@ class SendJob(BaseModel, strict=True, frozen=True, extra="forbid", hide_input_in
         not_before = _epoch_ms(self.not_before)
         expires_at = self._expiry(now, not_before, lane)
         template = registry.get(self.template)
-        problems += [] if template is None else [problem for problem in [template.check(self.params)] if problem]
+        params, uncarried = sent_params(self.params, template)
+        problems += uncarried
+        problems += [] if template is None else [problem for problem in [template.check(params)] if problem]
         problems += _deadline_problems(now, not_before, expires_at)
         if problems or lane is None:
             raise Rejection(problems)
@@ -226,7 +230,7 @@ class SendJob(BaseModel, strict=True, frozen=True, extra="forbid", hide_input_in
             lane=lane,
             to=self.to,
             template=self.template,
-            params=self.params,
+            params=params,
             app=self.app,
             reference=self.reference,
             expires_at=expires_at,

@@ -14,6 +14,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from smsrelay.contract.lanes import Lane
+from smsrelay.contract.parameter import delimiter_fault, full_width
 from smsrelay.contract.rejection import Problem, Rejection
 
 PENDING_SIGNATURE = "【PIN】"  # the vendor's own; it ends the SMS until the carrier has approved the template
@@ -31,7 +32,10 @@ class Approval(StrEnum):
 
 
 class Template(BaseModel):
-    """One text with placeholders ``{0}`` ``{1}`` … and the signature it is sent under."""
+    """One text with placeholders ``{0}`` ``{1}`` … and the signature it is sent under.
+
+    ``full_width``: a comma or a quote in a parameter, which the vendor cannot carry, is sent in its full-width form.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -40,6 +44,7 @@ class Template(BaseModel):
     signature: Annotated[str, Field(min_length=1, max_length=20, pattern=r"^[^【】\r\n]+$")]
     status: Approval
     lane: Lane | None = None
+    full_width: Annotated[bool, Field(strict=True)] = False
 
     @field_validator("body")
     @classmethod
@@ -60,9 +65,14 @@ class Template(BaseModel):
         """How many parameters a job must have."""
         return len(set(_PLACEHOLDER.findall(self.body)))
 
+    def sent(self, params: Sequence[str]) -> tuple[str, ...]:
+        """The parameters as they are sent: with ``full_width``, without commas and quotes."""
+        return tuple(map(full_width, params)) if self.full_width else tuple(params)
+
     def preview(self, params: Sequence[str]) -> str:
         """The SMS as the phone shows it, signature included."""
-        text = _PLACEHOLDER.sub(lambda match: params[int(match.group(1))], self.body)
+        values = self.sent(params)
+        text = _PLACEHOLDER.sub(lambda match: values[int(match.group(1))], self.body)
         if self.status is Approval.PENDING:
             return text + PENDING_SIGNATURE
         return f"【{self.signature}】{text}"
@@ -79,6 +89,13 @@ class Template(BaseModel):
 
 
 Registry = Mapping[str, Template]
+
+
+def sent_params(params: tuple[str, ...], template: Template | None) -> tuple[tuple[str, ...], list[Problem]]:
+    """The parameters as they are sent, and which of them the vendor's list could not carry. ``template``: if it is registered."""
+    sent = params if template is None else template.sent(params)
+    faults = [(number, delimiter_fault(value)) for number, value in enumerate(sent)]
+    return sent, [Problem(f"params.{number}", reason) for number, reason in faults if reason is not None]
 
 
 def utf16_units(text: str) -> int:

@@ -60,7 +60,7 @@ local function entry(at) return string.format('%.0f %s', at, more.entry) end
 
 -- What bars a begin now: its kind, name and until (ms).
 local function bar()
-  local halt = halted_part(KEYS[more.halts], more.parts, ARGV[4] ~= '1', now)
+  local halt = halted_part(KEYS[more.halts], more.parts, ARGV[4] ~= '1', now, spent)
   if halt then return unpack(halt) end
   if more.closes and now >= more.closes then return 'closed', '', 0 end
   if more.lists then
@@ -70,7 +70,7 @@ local function bar()
   end
   if more.fuse and not spent then
     local field, most, till = unpack(more.spent)
-    if tonumber(redis.call('HGET', KEYS[more.fuse], field) or 0) >= most then return 'fuse', field, till end
+    if tonumber(redis.call('HGET', KEYS[more.fuse], field) or 0) >= most then return 'fuse', 'country:' .. field, till end
   end
   if more.limits then
     local by, free = capped(attempts_in(lists, reserved_at and entry(reserved_at)), more.limits, now)

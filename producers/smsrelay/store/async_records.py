@@ -1,6 +1,7 @@
 """AsyncRecords: reads messages' records and applies transitions to them, from an event loop; raises ``StoreUnavailable``."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from smsrelay.messages.record import Record
 from smsrelay.messages.transition import Transition
@@ -19,10 +20,14 @@ class AsyncRecords:
 
     async def read(self, message_id: str, until: float) -> Record | None:
         """One message; ``None`` if there is no such message."""
-        [found] = await self._store.execute([("HGETALL", keys.message(message_id))], until)
-        # A pair of names and values, or the mapping that a client of RESP3 makes of it.
-        fields = found if isinstance(found, Mapping) else dict(zip(found[::2], found[1::2], strict=True))
-        return Record.decode(message_id, fields) if fields else None
+        return next(iter(await self.read_many([message_id], until)), None)
+
+    async def read_many(self, message_ids: Sequence[str], until: float) -> list[Record]:
+        """Those of several messages that exist, in one round trip."""
+        if not message_ids:
+            return []
+        found = await self._store.execute([("HGETALL", keys.message(one)) for one in message_ids], until)
+        return [Record.decode(one, fields) for one, answer in zip(message_ids, found, strict=True) if (fields := _fields(answer))]
 
     async def change(self, message_id: str, decide: Callable[[Record], Transition | None], until: float) -> Record | None:
         """Decide on the current record, apply the transition, and return what the record is then.
@@ -38,3 +43,8 @@ class AsyncRecords:
             if isinstance(applied, Applied):  # nothing but a begin is barred
                 return transition.applied_to(record, applied.at, told=applied.told)
         return None
+
+
+def _fields(answer: Any) -> Mapping[str, str]:
+    """Names and values by turns, or the mapping that a client of RESP3 makes of it."""
+    return answer if isinstance(answer, Mapping) else dict(zip(answer[::2], answer[1::2], strict=True))

@@ -14,8 +14,8 @@
 local id = ARGV[1]
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
-local state, lane, due, expires, attempt, external, template, app, campaign, country, test = unpack(redis.call('HMGET', KEYS[1],
-  'state', 'lane', 'due', 'exp', 'try', 'ext', 'tpl', 'app', 'cmp', 'cc', 'test'))
+local state, lane, due, expires, attempt, external, template, app, campaign, country, test, spent = unpack(redis.call('HMGET', KEYS[1],
+  'state', 'lane', 'due', 'exp', 'try', 'ext', 'tpl', 'app', 'cmp', 'cc', 'test', 'fz'))
 
 local function waits(begin) -- } follows | in ASCII
   return #redis.call('ZRANGE', KEYS[5], '[' .. begin .. '|', '(' .. begin .. '}', 'BYLEX', 'LIMIT', 0, 1) > 0
@@ -38,7 +38,7 @@ if state == 'queued' and not test and redis.call('EXISTS', KEYS[6]) == 1 then
   app = app or ARGV[3]
   local parts = {'lane:' .. lane, 'template:' .. template, 'app:' .. app, 'country:' .. app .. '/' .. (country or '86')}
   if campaign then parts[5] = 'campaign:' .. app .. '/' .. campaign end
-  halt = halted_part(KEYS[6], parts, tonumber(attempt) > 0, now)
+  halt = halted_part(KEYS[6], parts, tonumber(attempt) > 0, now, spent)
 end
 return {cjson.encode(redis.call('HGETALL', KEYS[1])), redis.call('GET', KEYS[2]), now, redis.call('EXISTS', KEYS[4]), reported and 1 or 0,
   halt and halt[1], halt and halt[2], halt and halt[3]}

@@ -42,6 +42,7 @@
 | sms:suppressed | hash: DIGEST\\|LIST → when (ms), by what, and under which key | for ever |
 | sms:suppressed:counts | hash: LIST\\|KEY → numbers, by the name of the number key | for ever |
 | sms:halts | hash: part of the traffic (lane:otp, campaign:APP/NAME, …) → since, kind, until, as JSON | until it is resumed |
+| sms:halts:unfinished | hash: part → what is still to do with its messages (release or cancel), as JSON | until it is done |
 | sms:held:PART | set: ids of messages deferred because PART is halted | until they move on |
 | sms:opening:INSTANT | string: how many messages wait for a send window that opens then (ms) | an hour after that |
 | sms:fuse:DAY | hash: APP/COUNTRY → messages begun that day | two days |
@@ -87,6 +88,7 @@ LIMITS = "sms:limits"
 SUPPRESSED = "sms:suppressed"
 SUPPRESSED_COUNTS = "sms:suppressed:counts"
 HALTS = "sms:halts"
+UNFINISHED = "sms:halts:unfinished"
 CAMPAIGNS = "sms:campaigns"
 CODES = "sms:codes"
 

@@ -196,6 +196,24 @@ def test_a_dry_run_counts_and_shows_and_enqueues_nothing(redis: Redis, tmp_path:
     assert list(redis.scan_iter()) == []
 
 
+def test_commas_go_out_full_width_where_the_template_says_so_and_nowhere_else(
+    valkey_url: str, redis: Redis, tmp_path: Path, file: Path
+) -> None:
+    row = '[[template]]\nid="{id}"\nbody="Dear {{0}}"\nsignature="Firma"\nstatus="approved"\nlane="notice"\nfull_width={flag}\n'
+    registry = row.format(id="7", flag="true") + row.format(id="8", flag="false")
+    (tmp_path / "templates.toml").write_text(registry, encoding="utf-8")
+    urls = {"SMSRELAY_STORE_URL": valkey_url, "SMSRELAY_BROKER_URL": valkey_url}
+    shell = Shell(tmp_path, urls | {"SMSRELAY_NUMBER_KEYS": KEY, "SMSRELAY_TEMPLATES": "templates.toml"})
+    path = written(file, "to,template,p1", """13800138000,7,"O'Hara, Ann\"""", """13800138001,8,"O'Hara, Ann\"""")
+    checked, sent = shell.run("bulk", path, "--dry-run"), shell.run("bulk", path)
+    for ended in (checked, sent):
+        assert ended.code == 1
+        assert ended.errors.startswith("line 3: p1: holds U+0027 APOSTROPHE at character 2")
+    assert "the first reads: 【Firma】Dear O＇Hara， Ann" in checked.output
+    [message_id] = published_ids(redis, Lane.NOTICE)
+    assert "O＇Hara， Ann" in (redis.get(keys.payload(message_id)) or "")
+
+
 @pytest.mark.parametrize(
     ("lines", "said"),
     [

@@ -31,6 +31,7 @@ def jobs(rows: list[tuple[str, str]], fields: dict[str, Any]) -> Iterator[SendJo
         yield SendJob(to=to, template="0000000", params=[code], lane="otp")
     yield SendJob(to="13912345678", template="0000000", params=("a", "b"), lane=Lane.OTP, expires_at=DAY, not_before=DAY)
     yield SendJob(to="13912345678", template="0000000", expires_at="2026-11-28T09:00:00+08:00", reference=None, app="shop", v=1)
+    yield SendJob(to="13912345678", template="0000000", campaign="spring", ignore_send_window=True)
     yield SendJob(**fields)
     yield Rejection([Problem("to", "missing")])
 
@@ -42,6 +43,7 @@ async def on_a_loop(settings: ProducerSettings) -> MessageStatus | None:
             print(result.lane if isinstance(result, Accepted) else result.place)
         every: list[Accepted] = await enqueuer.enqueue_all([SendJob(to="1", template="0")])
         print(await enqueuer.find("shop", accepted.message_id, test=True), every)
+        print([status.campaign for status in await enqueuer.messages_to("13912345678", app="shop")])
         return await enqueuer.cancel(accepted.message_id)
 
 
@@ -49,7 +51,7 @@ def asked(enqueuer: Enqueuer) -> str:
     with recorded_sms() as outbox:
         recorded: SmsOutbox = outbox
         print([job.to for job in recorded.jobs], recorded.settle("id", State.FAILED).code)
-    status = enqueuer.find("shop", "r")
+    status = enqueuer.find("shop", "r") or enqueuer.messages_to("13912345678")[0]
     try:
         status = enqueuer.cancel(status.id) if status else enqueuer.status("id")
     except TooLate as late:

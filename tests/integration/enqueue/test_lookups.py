@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from smsrelay import AsyncEnqueuer, Enqueuer, ProducerSettings, SendJob, State, StoreUnavailable, TooLate
+from smsrelay import AsyncEnqueuer, Enqueuer, ProducerSettings, Rejection, SendJob, State, StoreUnavailable, TooLate
 from smsrelay.contract.lanes import Lane
 from smsrelay.store import keys
 from smsrelay.store.connection import open_store
@@ -103,6 +103,22 @@ def test_a_test_message_is_found_as_a_test_and_never_stands_in_for_the_live_one(
     assert ask("find", "default", "login-1").id == message_id
 
 
+def test_the_messages_to_a_number_are_found_newest_first_and_by_app(ask: Ask, message_id: str) -> None:
+    ids = [message_id, *(ask("enqueue", job(app=app, reference="r", campaign="spring")).message_id for app in ("shop", "bank"))]
+    ask("enqueue", job(to="13912345679", reference="another"))
+    found = ask("messages_to", "+86 139-1234-5678")
+    assert [status.id for status in found] == ids[::-1]
+    assert found[0] == ask("status", ids[2])
+    assert [(status.app, status.campaign) for status in ask("messages_to", TO, app="shop")] == [("shop", "spring")]
+    assert ask("messages_to", TO, app="nobody") == ask("messages_to", "13912345670") == []
+
+
+def test_a_number_that_is_none_is_refused_without_its_text(ask: Ask) -> None:
+    with pytest.raises(Rejection, match="number: not a phone number") as refused:
+        ask("messages_to", "1391234567x")
+    assert "1391234567" not in str(refused.value)
+
+
 @pytest.mark.parametrize("call", ["status", "cancel"])
 def test_an_unknown_id_is_none(ask: Ask, call: str) -> None:
     assert ask(call, UNKNOWN) is None
@@ -161,6 +177,8 @@ def test_a_store_that_is_away_is_unavailable(closed_port: int) -> None:
                 ask(call, UNKNOWN)
         with pytest.raises(StoreUnavailable):
             ask("find", "default", "r")
+        with pytest.raises(StoreUnavailable):
+            ask("messages_to", TO)
 
 
 def _cancelled(enqueuer: Enqueuer, message_id: str) -> bool:

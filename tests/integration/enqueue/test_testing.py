@@ -23,6 +23,7 @@ from smsrelay import (
     StoreUnavailable,
     TooLate,
 )
+from smsrelay.acceptance import Suppressed
 from smsrelay.testing import SmsOutbox, recorded_sms
 from tests.support.relay_process import clean_environment
 
@@ -105,6 +106,22 @@ def test_what_the_door_refuses_is_refused(connect: Callable[..., Ask], smsrelay_
     assert len(smsrelay_outbox.jobs) == 1
 
 
+def test_marketing_to_a_suppressed_number_is_refused(ask: Ask, smsrelay_outbox: SmsOutbox) -> None:
+    offer = job(lane="marketing")
+    assert (ask("suppress", "13912345678"), ask("suppress", "+8613912345678")) == (True, False)
+    with pytest.raises(Suppressed):
+        ask("enqueue", offer)
+    assert ask("enqueue", job(reference="code")).new
+    assert ask("enqueue", job(lane="marketing", reference="other", app="other")).new
+    assert (ask("is_suppressed", "13912345678"), ask("is_suppressed", "13912345678", app="other")) == (True, False)
+    assert ask("unsuppress", "13912345678")
+    assert ask("enqueue", offer).new
+    with pytest.raises(Rejection, match=r"^number: not a mobile number"):
+        ask("suppress", "1391234")
+    with pytest.raises(Rejection, match=r"^signature: "):
+        ask("is_suppressed", "13912345678", signature="")
+
+
 def test_many_and_all_behave_as_the_real_ones(ask: Ask, smsrelay_outbox: SmsOutbox) -> None:
     results = ask("enqueue_many", [job(), Rejection.of("to", "missing"), job(params=["2"]), job(reference="s", lane=None)])
     assert [type(one) for one in results] == [Accepted, Refused, Refused, Refused]
@@ -128,6 +145,16 @@ def test_status_find_and_cancel_work_on_what_is_recorded(ask: Ask, smsrelay_outb
     assert smsrelay_outbox.jobs == []
 
 
+def test_the_messages_to_a_number_and_their_campaigns_are_known(ask: Ask, smsrelay_outbox: SmsOutbox) -> None:
+    first = ask("enqueue", job(campaign="spring")).message_id
+    second = ask("enqueue", job(reference="s", app="shop", ignore_send_window=True)).message_id
+    ask("enqueue", job(reference="t", to="13912345679"))
+    found = ask("messages_to", "139 1234 5678")
+    assert [(status.id, status.campaign) for status in found] == [(second, None), (first, "spring")]
+    assert [status.id for status in ask("messages_to", "13912345678", app="shop")] == [second]
+    assert [one.ignore_send_window for one in smsrelay_outbox.jobs] == [False, True, False]
+
+
 def test_a_message_can_be_settled_as_if_it_had_been_sent(ask: Ask, smsrelay_outbox: SmsOutbox) -> None:
     message_id = ask("enqueue", job()).message_id
     smsrelay_outbox.settle(message_id, "failed", "1001")
@@ -145,6 +172,7 @@ def test_the_store_can_be_made_unavailable(ask: Ask, smsrelay_outbox: SmsOutbox)
         ("enqueue_all", [job()]),
         ("status", "x"),
         ("cancel", "x"),
+        ("messages_to", "13912345678"),
     ):
         with pytest.raises(StoreUnavailable):
             ask(name, argument)

@@ -13,6 +13,7 @@ from smsrelay.contract.lanes import Lane
 from smsrelay.enqueue import Enqueuer
 from smsrelay.store.connection import StoreUnavailable, open_store
 from smsrelay.store.inbox import Inbox
+from smsrelay.store.numbers import NumberIndex
 from smsrelay.store.outbox import Outbox
 from smsrelay.store.records import Records
 from smsrelay_worker.local.stack import free_port
@@ -51,7 +52,9 @@ def client(url: str) -> Iterator[Redis]:
 def writes(client: Redis, url: str) -> dict[str, Callable[[], object]]:
     """What is written to a store, each as its user does it."""
     event = StatusEvent(message_id="m1", attempt=1, code="200", received_at=1)
-    enqueuer = Enqueuer(Outbox(client, NUMBER_KEYS), Publisher(url), {}, Records(client, 3600))
+    enqueuer = Enqueuer(
+        Outbox(client, NUMBER_KEYS), Publisher(url), {}, Records(client, 3600), numbers=NumberIndex(client, NUMBER_KEYS)
+    )
     return {
         "enqueue": lambda: enqueuer.enqueue(job()),
         "enqueue_all": lambda: enqueuer.enqueue_all([job() for _ in range(120)]),  # several calls, side by side

@@ -129,7 +129,7 @@ def test_a_cell_that_swallowed_the_next_row_refuses_its_own(note: str, whole: bo
         ("to,p1,reference", "r\u2060-7", "reference", "U+2060 WORD JOINER at character 2, which is invisible"),
         ("to,p1,reference", "#N/A", "reference", "“#N/A”, which means that there is no value"),
         ("to,p1,reference", "4.40213E+17", "reference", "scientific notation"),
-        ("to,p1,p2", "Hello, world", "p2", "U+002C COMMA at character 6"),
+        ("to,p1,p2", "Hello [world", "p2", "U+005B LEFT SQUARE BRACKET at character 7"),
         ("to,p1,p2", '="0012"', "p2", 'is a formula (="…")'),
         ("to,p1,reference", '="0012"', "reference", 'is a formula (="…")'),
         ("to,p1,p2", "x" * 501, "p2", "at most 500"),

@@ -33,7 +33,7 @@ zones = st.integers(-840, 840).map(lambda minutes: timezone(timedelta(minutes=mi
 instants = st.builds(
     lambda micros, zone: (AT_NOW + timedelta(microseconds=micros)).astimezone(zone), st.integers(-(10**15), 10**15), zones
 )
-carriable = st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp", "Zs"], exclude_characters=",'[]【】\ufffd").filter(
+carriable = st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp", "Zs"], exclude_characters="[]【】\ufffd").filter(
     lambda character: invisible(character) is None
 )
 printable = st.text(st.characters(exclude_categories=["C", "Z"], exclude_characters="\ufffd"), min_size=1, max_size=128).filter(
@@ -56,6 +56,8 @@ fields_of_jobs = st.fixed_dictionaries(
         "reference": printable,
         "tags": st.dictionaries(st.from_regex(r"[A-Za-z0-9_.\-]{1,20}", fullmatch=True), st.just("4711"), max_size=5),
         "not_before": instants,
+        "campaign": st.from_regex(r"[A-Za-z0-9_.\-]{1,64}", fullmatch=True),
+        "ignore_send_window": st.booleans(),
     },
 )
 jobs = st.builds(lambda fields, deadline: SendJob(**fields, **deadline), fields_of_jobs, deadlines)
@@ -76,8 +78,14 @@ def accepted(registry: Registry | None = None, **changes: Any) -> Message:
     return job(**changes).accept(NOW, registry or {}, lambda: 7)
 
 
-def registered(body: str = "Your code is {0}.", lane: Lane | None = Lane.OTP, status: Approval = Approval.APPROVED) -> Registry:
-    template = Template(id="0000000", body=body, signature="Firma", status=status, lane=lane)
+def registered(
+    body: str = "Your code is {0}.",
+    lane: Lane | None = Lane.OTP,
+    status: Approval = Approval.APPROVED,
+    *,
+    full_width: bool = False,
+) -> Registry:
+    template = Template(id="0000000", body=body, signature="Firma", status=status, lane=lane, full_width=full_width)
     return {template.id: template}
 
 
@@ -245,7 +253,7 @@ def test_a_wrong_field_is_refused_by_its_name(fields: dict[str, Any], named: str
 def test_every_problem_of_a_job_is_told_at_once() -> None:
     wrong = {"to": "x", "template": 5, "params": "a", "lane": "bulk", "v": 2, "extra": 1}
     assert set(refused(wrong)) == set(wrong)
-    assert list(refused({"params": ["a,b", "c", "[d"]})) == ["params.0", "params.2"]
+    assert list(refused({"params": ["a]b", "c", "[d"]})) == ["params.0", "params.2"]
 
 
 def test_a_job_without_recipient_and_template_names_both() -> None:
@@ -259,7 +267,7 @@ def test_both_kinds_of_deadline_in_one_job_are_refused() -> None:
     assert reasons == {"expires_in": "expires_at and expires_in exclude each other"}
 
 
-@pytest.mark.parametrize("delimiter", [*",'[]【】\r\n\t\v\f\0\x1b\x1c\x7f\x85\N{LINE SEPARATOR}\N{PARAGRAPH SEPARATOR}"])
+@pytest.mark.parametrize("delimiter", [*"[]【】\r\n\t\v\f\0\x1b\x1c\x7f\x85\N{LINE SEPARATOR}\N{PARAGRAPH SEPARATOR}"])
 @pytest.mark.parametrize("shape", ["a{}b", "{}a", "a{}", "{}"])
 def test_a_parameter_with_a_delimiter_is_refused_wherever_it_stands(delimiter: str, shape: str) -> None:
     reasons = refused({"params": ["fine", shape.format(delimiter)]})
@@ -267,6 +275,32 @@ def test_a_parameter_with_a_delimiter_is_refused_wherever_it_stands(delimiter: s
     place = shape.index("{") + 1
     assert reasons["params.1"].startswith(f"holds U+{ord(delimiter):04X}")
     assert f" at character {place};" in reasons["params.1"]
+
+
+@pytest.mark.parametrize("delimiter", [*",'"])
+@pytest.mark.parametrize("shape", ["a{}b", "{}a", "a{}", "{}"])
+@pytest.mark.parametrize("registry", [None, registered("{0} {1}")])
+def test_a_comma_or_a_quote_is_refused_at_acceptance_with_its_place_and_the_way_out(
+    delimiter: str, shape: str, registry: Registry | None
+) -> None:
+    with pytest.raises(Rejection) as caught:
+        accepted(registry, params=["fine", shape.format(delimiter)])
+    [problem] = caught.value.problems
+    assert problem.field == "params.1"
+    assert problem.reason.startswith(f"holds U+{ord(delimiter):04X}")
+    assert f" at character {shape.index('{') + 1};" in problem.reason
+    assert "full_width = true" in problem.reason
+
+
+@given(st.lists(st.text(st.sampled_from(",'，＇ab码"), min_size=1, max_size=20), min_size=2, max_size=2))
+def test_a_template_registered_for_it_sends_full_width_commas_and_quotes(params: list[str]) -> None:
+    registry = registered("{0} {1}", full_width=True)
+    message = accepted(registry, params=params, reference="r")
+    replaced = tuple(value.replace(",", "，").replace("'", "＇") for value in params)
+    assert message.params == replaced
+    assert message.fingerprint(b"key") == accepted(registry, params=replaced, reference="r").fingerprint(b"key")
+    assert json.loads(message.payload())["params"] == list(replaced)
+    assert registry["0000000"].preview(params) == registry["0000000"].preview(replaced)
 
 
 @pytest.mark.parametrize("value", [" a", "a ", " ", "\N{IDEOGRAPHIC SPACE}a"])
@@ -370,7 +404,7 @@ def test_the_schema_takes_every_job_of_ours(sent: SendJob) -> None:
 @pytest.mark.parametrize(
     "fields",
     [
-        *({"params": [value]} for value in ("a,b", "'a", "[", "a】", "a\nb", "", " a", "a ", "x" * 501, 5)),
+        *({"params": [value]} for value in ("a]b", "【a", "[", "a】", "a\nb", "", " a", "a ", "x" * 501, 5)),
         *({"params": [value]} for value in ("7\u200b3", "\ufeffa", "a\u202eb", "a\u00adb", "a\u009b", "\ufffd")),
         *({"lane": value} for value in ("OTP", 1)),
         *({"template": value} for value in (7, "a b", "x" * 33)),
@@ -379,6 +413,8 @@ def test_the_schema_takes_every_job_of_ours(sent: SendJob) -> None:
             {"v": 2},
             {"v": True},
             {"app": "a b"},
+            {"campaign": ""},
+            {"ignore_send_window": 1},
             {"reference": ""},
             {"params": ["x"] * 21},
             {"params": "394021"},

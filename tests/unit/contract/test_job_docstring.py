@@ -54,7 +54,7 @@ def test_it_states_the_limits_of_a_field(name: str) -> None:
     assert {str(number) for number in limits(name) if number not in (0, 1)} <= set(re.findall(r"\d+", text))
 
 
-@pytest.mark.parametrize("name", ["template", "app"])
+@pytest.mark.parametrize("name", ["template", "app", "campaign"])
 def test_it_states_the_length_that_a_pattern_allows(name: str) -> None:
     [pattern] = [one.pattern for one in FIELDS[name].metadata if getattr(one, "pattern", None)]
     [least, most] = re.findall(r"\{(\d+),(\d+)\}", pattern)[0]

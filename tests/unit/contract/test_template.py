@@ -166,3 +166,12 @@ def test_a_file_that_is_not_toml_is_refused_by_its_path(tmp_path: Path, content:
 
 def test_an_unknown_key_of_a_template_is_refused(tmp_path: Path) -> None:
     assert refused(tmp_path, ROW + 'laen = "otp"\n') == ["template[0].laen"]
+
+
+def test_full_width_is_off_unless_the_registry_says_so(tmp_path: Path) -> None:
+    assert load(tmp_path, ROW)["0000000"].full_width is False
+    assert (
+        load(tmp_path, ROW + "full_width = true\n")["0000000"].preview(["a,b", "'"])
+        == "【一砂】您的验证码为：a，b，＇分钟内有效。"
+    )
+    assert refused(tmp_path, ROW + 'full_width = "yes"\n') == ["template[0].full_width"]

@@ -50,6 +50,6 @@ def test_a_halted_vendor_is_another_sentence_than_a_halted_part() -> None:
 
 
 def test_a_message_that_is_held_waits_for_its_part() -> None:
-    held = replace(record(), held="campaign:shop/spring", due=NOW, expires_at=NOW)
+    held = replace(record(), campaign="spring", held_by="campaign", due=NOW, expires_at=NOW)
     assert next_step(held, POLICY) == "waits until campaign:shop/spring is resumed; expires at 2026-11-28 04:00:00.000"
     assert next_step(replace(held, state=State.CANCELLED), POLICY) is None

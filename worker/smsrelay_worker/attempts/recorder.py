@@ -179,7 +179,7 @@ class AnswerRecorder:
                 probe_slot=newest.attempt.slot if newest else None,
             )
             if resumed:
-                self._halted_messages.wake_all()
+                self._halted_messages.wake_all(self._limiter.state().configured)
 
     def _succeeded(self, answer: Answer) -> bool:
         """Whether a probe shows that the vendor works and does not reject every submit."""

@@ -1,10 +1,11 @@
-"""``smsrelay show``, ``why`` and ``cancel``: one message, by its id.
+"""``smsrelay show``, ``why`` and ``cancel``: one message, by its id, the beginning of its id, or its reference.
 
-Exit code 1: no such message, or too late to cancel it; 3: the store does not answer.
+Exit code 1: no such message, or too late to cancel it; 2: several ids begin like that; 3: the store does not answer.
 """
 
 import json
 from dataclasses import asdict
+from typing import Any
 
 import click
 from rich.table import Table
@@ -14,6 +15,8 @@ from smsrelay.cli.errors import cli_errors
 from smsrelay.contract.state import State
 from smsrelay.messages.cancel import cancelled
 from smsrelay.messages.record import Record
+from smsrelay.store.records import Reading
+from smsrelay_worker.cli.named_message import NO_SUCH_MESSAGE, named_id, names_one_message
 from smsrelay_worker.limits.describe import explain_rule
 from smsrelay_worker.limits.model import Limits
 from smsrelay_worker.limits.toml_file import load_limits
@@ -36,15 +39,15 @@ _STYLES = {
 
 
 @click.command()
-@click.argument("message_id")
+@names_one_message
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def show(message_id: str, as_json: bool) -> None:
-    """Show what happened to a message, and why."""
+def show(as_json: bool, **named: Any) -> None:
+    """Show what happened to a message, and why.
+
+    ID is the message's id, or at least 6 characters with which no other id begins.
+    """
     with cli_errors():
-        settings = OperatorSettings()
-        reading, policy = Operations.wire(settings).records.read(message_id), load_policy(settings.policy)
-    if reading is None:
-        raise click.ClickException("no such message, or its retention has ended")
+        reading, policy = _read(named)
     lines = describe_timeline(reading.record, policy)
     if as_json:
         click.echo(json.dumps(_as_json(reading.record, lines), ensure_ascii=False, indent=2))
@@ -53,18 +56,16 @@ def show(message_id: str, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("message_id")
-def why(message_id: str) -> None:
+@names_one_message
+def why(**named: Any) -> None:
     """Show every decision about a message, and what comes next.
 
-    Each decision comes with what was known then, the rule that decided, and what that rule says.
+    Each decision comes with what was known then, the rule that decided, and what that rule says. ID is the message's id, or at
+    least 6 characters with which no other id begins.
     """
     with cli_errors():
-        settings = OperatorSettings()
-        reading, policy = Operations.wire(settings).records.read(message_id), load_policy(settings.policy)
-        limits = load_limits(settings.limits)
-    if reading is None:
-        raise click.ClickException("no such message, or its retention has ended")
+        limits = load_limits(OperatorSettings().limits)
+        reading, policy = _read(named)
     if reading.record.test:
         click.echo("a test message: nothing of it reaches the vendor")
     for line in describe_timeline(reading.record, policy):
@@ -76,17 +77,30 @@ def why(message_id: str) -> None:
 
 
 @click.command()
-@click.argument("message_id")
-def cancel(message_id: str) -> None:
-    """Cancel a message that has not been submitted yet."""
+@names_one_message
+def cancel(**named: Any) -> None:
+    """Cancel a message that has not been submitted yet.
+
+    ID is the message's id, or at least 6 characters with which no other id begins.
+    """
     with cli_errors():
-        records = Operations.wire(OperatorSettings()).records
-        change = records.change(message_id, lambda reading: cancelled(reading.record))
+        operations = Operations.wire(OperatorSettings())
+        change = operations.records.change(named_id(operations, **named), lambda reading: cancelled(reading.record))
     if change is None:
-        raise click.ClickException("no such message, or its retention has ended")
+        raise click.ClickException(NO_SUCH_MESSAGE)
     if change.transition is None and change.record.state is not State.CANCELLED:  # cancelled: maybe by us, with a lost answer
         raise click.ClickException(f"too late: it is {change.record.state.value}")
     click.echo("cancelled")
+
+
+def _read(named: dict[str, Any]) -> tuple[Reading, Policy]:
+    """The message that the command line names, and the policy."""
+    settings = OperatorSettings()
+    operations, policy = Operations.wire(settings), load_policy(settings.policy)
+    reading = operations.records.read(named_id(operations, **named))
+    if reading is None:
+        raise click.ClickException(NO_SUCH_MESSAGE)
+    return reading, policy
 
 
 def _explained(rule: str, policy: Policy, limits: Limits) -> str:
@@ -100,7 +114,8 @@ def print_message(record: Record, lines: list[Line], policy: Policy) -> None:
     """Print a message and its timeline for a person."""
     console = wide_console()
     console.print(f"message   {record.message_id}")
-    console.print(f"lane      {record.lane.value}, template {record.template}, app {record.app}")
+    campaign = f", campaign {record.campaign}" if record.campaign else ""
+    console.print(f"lane      {record.lane.value}, template {record.template}, app {record.app}{campaign}")
     if record.test:
         console.print("test      never reaches the vendor")
     console.print(
@@ -124,6 +139,7 @@ def _as_json(record: Record, lines: list[Line]) -> dict[str, object]:
         "template": record.template,
         "app": record.app,
         "reference": record.reference,
+        "campaign": record.campaign,
         "state": record.state.value,
         "attempts": record.attempt,
         "created_at": record.created_at,

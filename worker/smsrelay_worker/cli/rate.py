@@ -1,4 +1,4 @@
-"""``smsrelay rate`` and ``resume``: the rate that all workers share, and submits after a halt or while the circuit is open.
+"""``smsrelay rate``: the rate that all workers share.
 
 Exit code 2: wrong input; 3: the store does not answer.
 """
@@ -34,21 +34,6 @@ def rate(value: str | None, template: str | None) -> None:
             operations.limiter.set_rate(_rate_of(value, template), _checked(template))
         state = operations.limiter.state(given_rate(operations.worker_registry.processes()))
     click.echo("\n".join(rate_lines(state)))
-
-
-@click.command()
-def resume() -> None:
-    """Resume submits after a halt, or while the circuit is open.
-
-    Messages that the halt deferred are rescheduled immediately.
-    """
-    with cli_errors():
-        operations = Operations.wire(OperatorSettings())
-        resumed = operations.limiter.resume()
-        woken = operations.halted_messages.wake_all()
-    click.echo("resumed" if resumed else "was not halted")
-    if woken:
-        click.echo(f"deferred by the halt, due now: {woken}")
 
 
 def rate_lines(state: RateState) -> Iterator[str]:

@@ -4,21 +4,26 @@ Exit code 3: the store does not answer.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 
 import click
 
 from smsrelay.cli.errors import cli_errors
+from smsrelay.store.halts import HaltKind
 from smsrelay_worker.cli.rate import rate_lines
+from smsrelay_worker.cli.suppression_list import list_text
 from smsrelay_worker.cli.webhook import condition_text
 from smsrelay_worker.messages.timeline import clock
+from smsrelay_worker.operations.code_use import CodeUse
 from smsrelay_worker.operations.doctor.workers import sentence
+from smsrelay_worker.operations.halted_parts import halted_text, resuming_command
 from smsrelay_worker.operations.sinks import Condition
 from smsrelay_worker.operations.status import StatusOverview
 from smsrelay_worker.operations.wiring import Operations
 from smsrelay_worker.rate_limit.shared_rate import RateState
 from smsrelay_worker.settings import OperatorSettings
+from smsrelay_worker.store.fuses import BlownFuse
 
 
 @click.command()
@@ -45,6 +50,7 @@ def _status_lines(overview: StatusOverview) -> Iterator[str]:
         yield f"{lane.value}: {count} waiting"
     if overview.put_off:
         yield f"deferred by the halt: {overview.put_off}"
+    yield from _stopped_lines(overview)
     yield f"all lanes: {overview.not_final} not final: waiting, deferred, in flight, or awaiting a report"
     yield f"reports: {overview.reports} not applied yet"
     yield f"dead: {overview.dead} failed or ended unknown"
@@ -58,12 +64,43 @@ def _status_lines(overview: StatusOverview) -> Iterator[str]:
     for sink in overview.sinks:
         last = f"; last answer {sink.status}" if sink.status and sink.condition is not Condition.OK else ""
         yield f"outcomes to {sink.sink}: {sink.waiting} waiting, {condition_text(sink)}{last}"
+    for name, count in overview.suppressed.items():
+        yield f"no marketing of {list_text(name)}: {count:,} numbers"
+    yield from _code_lines(overview.codes_today, overview.codes_week)
     for code, count in sorted(overview.unlisted.items()):
         yield f"unlisted status code {code}: {count} reports"
 
 
+def _stopped_lines(overview: StatusOverview) -> Iterator[str]:
+    """Parts of the traffic that are stopped, and what resumes them."""
+    held = {one.part: one.held for one in overview.halted_parts}
+    for halted in overview.halted_parts:
+        if halted.kind is not HaltKind.FUSE:
+            yield f"{halted_text(halted)}; `{resuming_command(halted.part)}`"
+    for fuse in overview.fuses:
+        yield _fuse_line(fuse, held.get(fuse.part, 0))
+
+
+def _fuse_line(fuse: BlownFuse, held: int) -> str:
+    blown = f"fuse: app {fuse.app} has sent {fuse.most:,} messages to +{fuse.country} today; stopped since {clock(fuse.since)}"
+    return f"{blown} until {clock(fuse.until)}; {held:,} messages held; `{resuming_command(fuse.part)}`"
+
+
+def _code_lines(today: Iterable[CodeUse], week: Sequence[CodeUse]) -> Iterator[str]:
+    """The share of used codes by country; nothing if no app says which codes were used."""
+    if not any(one.used for one in week):
+        return
+    of_today = {one.country: one for one in today}
+    for one in week:
+        said = f"codes to +{one.country}: {one.share:.0%} of {one.accepted:,} used in 7 days"
+        now = of_today.get(one.country)
+        yield f"{said}, {now.share:.0%} of {now.accepted:,} today" if now else said
+
+
 def _first_line(state: RateState) -> str:
     if state.halted is not None:
+        if state.halted.by_operator:
+            return f"halted by an operator since {clock(state.halted.since)}; `smsrelay resume` resumes"
         probe = f"; next test at {clock(state.halted.probe)}" if state.halted.probe else ""
         return f"halted since {clock(state.halted.since)} ({state.halted.code}){probe}; `smsrelay resume` resumes"
     if state.circuit is not None:

@@ -4,6 +4,7 @@
 repeated a second later. An unexpected exception is logged with its traceback and the scheduler goes on, for the sake of the other
 messages.
 ``WorkerRegistryStep`` records the heartbeat of the process.
+``HaltWorkStep`` finishes what resuming and cancelling leave to do.
 ``PublishSinksStep`` publishes the sinks of its apps file, once; ``PublishLimitsStep`` its limits, every hour. ``OutcomeStep``
 delivers outcomes to the apps.
 """
@@ -81,6 +82,20 @@ class SchedulerStep(_ThreadStep):
             log.warning("scheduler turn postponed", reason=str(error))
         except Exception:
             log.exception("scheduler turn failed")
+
+
+class HaltWorkStep(_ThreadStep):
+    """Releases what a resume has freed and cancels the messages of cancelled campaigns, in a thread beside the scheduler's."""
+
+    def _run(self, worker: Any) -> None:
+        while not self._stopping.wait(TURN):
+            try:
+                while worker.app.relay.halt_work.turn() and not self._stopping.is_set():
+                    continue
+            except StoreUnavailable as error:
+                log.debug("halt work postponed", reason=str(error))
+            except Exception:
+                log.exception("halt work failed")
 
 
 class OutcomeStep(_ThreadStep):

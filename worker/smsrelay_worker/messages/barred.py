@@ -14,33 +14,45 @@ from smsrelay_worker.policy.model import Policy
 
 _CANCELLED_BY = {Bar.SUPPRESSED: "suppressed", Bar.CANCELLED: "campaign cancelled"}
 _FAILED_BY = {Bar.COUNTRY: "country not allowed", Bar.NOT_LISTED: "not in only_to"}
+_HELD_BY = {Bar.HALTED, Bar.FUSE}
 _SOONEST = 1000  # ms
 
 
-def barred(record: Record, by: Barred, now: int, policy: Policy) -> Transition | None:
-    """Defer, hold or end it, as what bars it demands; counts no attempt. ``now`` in ms."""
+def barred(record: Record, by: Barred, now: int, policy: Policy, *, hold: bool = True) -> Transition | None:
+    """Defer, hold or end it, as what bars it demands; counts no attempt. ``now`` in ms.
+
+    ``hold``: whether it may be held until the halted part of the traffic is resumed; otherwise it is tried again in a second.
+    """
     if record.state is not State.QUEUED:
         return None
     if now >= record.expires_at:
         return expired(record, policy)
-    match by.bar:
-        case Bar.SUPPRESSED | Bar.CANCELLED:
-            return Transition(State.CANCELLED, record.attempt, Wake.NEVER, record.attempt, rule=_CANCELLED_BY[by.bar])
-        case Bar.COUNTRY | Bar.NOT_LISTED:
-            return Transition(State.FAILED, record.attempt, Wake.NEVER, record.attempt, rule=_FAILED_BY[by.bar])
-        case Bar.HALTED:
-            rule = f"halted {by.name.partition(':')[0]}"
-            waiting = put_off(record, by.until or record.expires_at, record.attempt, rule)
-            return replace(waiting, held=by.name, silent=False)
-        case Bar.CLOSED:
-            rule = f"window {by.name}"
-        case Bar.FUSE:
-            rule = "fuse"
-        case _:
-            rule = f"cap {by.name}"
-    return put_off(record, max(by.until, now + _SOONEST), record.attempt, rule)
+    rule = ended(by)
+    if rule is not None:
+        state = State.CANCELLED if by.bar in _CANCELLED_BY else State.FAILED
+        return Transition(state, record.attempt, Wake.NEVER, record.attempt, rule=rule)
+    soonest, rule = now + _SOONEST, _rule(by)
+    if by.bar not in _HELD_BY:
+        return put_off(record, max(by.until, soonest), record.attempt, rule)
+    if not hold or (by.bar is Bar.FUSE and not by.until):
+        return put_off(record, soonest, record.attempt, rule)
+    waiting = put_off(record, by.until or record.expires_at, record.attempt, rule)
+    return replace(waiting, held=by.name, silent=waiting.silent and by.bar is Bar.FUSE)
 
 
 def ended(by: Barred) -> str | None:
     """The rule by which a message ends that is barred like this; None if it only waits."""
     return _CANCELLED_BY.get(by.bar) or _FAILED_BY.get(by.bar)
+
+
+def _rule(by: Barred) -> str:
+    """How the timeline calls what defers it."""
+    match by.bar:
+        case Bar.HALTED:
+            return f"halted {by.name.partition(':')[0]}"
+        case Bar.CLOSED:
+            return f"window {by.name}"
+        case Bar.FUSE:
+            return "fuse"
+        case _:
+            return f"cap {by.name}"

@@ -4,12 +4,16 @@ One frozen value with nothing personal in it. Reading it raises ``StoreUnavailab
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from smsrelay.contract.lanes import Lane
+from smsrelay.store.halts import HaltedPart
+from smsrelay_worker.operations.code_use import WEEK, CodeUse, code_use
+from smsrelay_worker.operations.halted_parts import stopped
 from smsrelay_worker.operations.sinks import SinkOverview, sink_overviews
 from smsrelay_worker.operations.wiring import Operations
 from smsrelay_worker.rate_limit.shared_rate import RateState
+from smsrelay_worker.store.fuses import BlownFuse
 from smsrelay_worker.store.shared_settings import Difference, differences
 from smsrelay_worker.store.worker_registry import WorkerProcess
 
@@ -20,6 +24,7 @@ class StatusOverview:
 
     rate: RateState
     waiting: Mapping[Lane, int]  # queued and not taken by a worker yet
+    halted_parts: tuple[HaltedPart, ...]  # parts of the traffic, and campaigns, that can be resumed
     put_off: int  # deferred by a halt until it ends; not counted in ``waiting``
     not_final: int  # waiting, deferred, in flight, or awaiting a report
     reports: int  # received and not applied yet
@@ -28,14 +33,20 @@ class StatusOverview:
     workers: tuple[WorkerProcess, ...]  # live ones
     differences: tuple[Difference, ...]  # settings in which the workers differ
     sinks: tuple[SinkOverview, ...]  # where outcomes go
+    suppressed: Mapping[str, int] = field(default_factory=dict)  # numbers that want no marketing, by list
+    fuses: tuple[BlownFuse, ...] = ()  # what waits until tomorrow
+    codes_today: tuple[CodeUse, ...] = ()  # by country; a day of UTC
+    codes_week: tuple[CodeUse, ...] = ()  # today and the six days before
 
     @classmethod
     def read(cls, operations: Operations) -> "StatusOverview":
         """The current state."""
         count, workers = operations.counts, operations.worker_registry.processes()
+        codes = operations.code_counts.read()
         return cls(
             rate=operations.limiter.state(given_rate(workers)),
             waiting={lane: count.waiting(lane) for lane in Lane},
+            halted_parts=tuple(stopped(operations.halts.all())),
             put_off=operations.halted_messages.count(),
             not_final=count.not_final(),
             reports=count.reports(),
@@ -43,7 +54,11 @@ class StatusOverview:
             unlisted=count.unlisted(),
             workers=workers,
             differences=differences((one.name, one.given) for one in workers),
+            suppressed={count.list: count.numbers for count in operations.suppressed()},
             sinks=sink_overviews(operations.apps(), operations.outcomes, operations.sink_states),
+            fuses=operations.fuses.blown(),
+            codes_today=code_use(codes, 1),
+            codes_week=code_use(codes, WEEK),
         )
 
 

@@ -8,17 +8,27 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import Self
 
+from smsrelay.contract.suppression import SuppressedCount
+from smsrelay.store.campaign_cancel import CampaignCancel
+from smsrelay.store.campaigns import Campaigns
 from smsrelay.store.connection import open_store
+from smsrelay.store.halts import Halts
+from smsrelay.store.held_messages import HeldMessages
 from smsrelay.store.records import Records
+from smsrelay.store.suppressions import suppressed_counts
 from smsrelay_worker.apps.model import Apps
 from smsrelay_worker.apps.toml_file import load_apps
 from smsrelay_worker.operations.sinks import OutcomeReplay
 from smsrelay_worker.rate_limit.halted_messages import HaltedMessages
 from smsrelay_worker.rate_limit.limiter import RateLimiter
 from smsrelay_worker.settings import OperatorSettings
+from smsrelay_worker.store.agenda import Agenda
 from smsrelay_worker.store.app_messages import AppMessages
+from smsrelay_worker.store.code_counts import CodeCounts
 from smsrelay_worker.store.counts import Counts
 from smsrelay_worker.store.dead_letters import DeadLetterIndex
+from smsrelay_worker.store.fuses import Fuses
+from smsrelay_worker.store.message_ids import MessageIds
 from smsrelay_worker.store.outcomes import OutcomeOutbox
 from smsrelay_worker.store.sink_states import SinkStates
 from smsrelay_worker.store.undecodable import UndecodableTasks
@@ -30,16 +40,25 @@ class Operations:
     """The parts that operator commands share with workers."""
 
     records: Records
+    message_ids: MessageIds
     counts: Counts
     dead_letters: DeadLetterIndex
     undecodable: UndecodableTasks
     limiter: RateLimiter
     halted_messages: HaltedMessages
+    halts: Halts
+    held_messages: HeldMessages
+    campaigns: Campaigns
+    campaign_cancel: CampaignCancel
+    agenda: Agenda
     worker_registry: WorkerRegistry
     apps: Callable[[], Apps]  # reads the apps file, when it is first asked for; raises AppsError
     outcomes: OutcomeOutbox
     sink_states: SinkStates
+    fuses: Fuses
+    code_counts: CodeCounts
     replay: Callable[[], OutcomeReplay]
+    suppressed: Callable[[], list[SuppressedCount]]  # how many numbers are on each suppression list
 
     @classmethod
     def wire(cls, settings: OperatorSettings) -> Self:
@@ -50,14 +69,23 @@ class Operations:
         apps = cache(partial(load_apps, settings.apps))  # a wrong file must not keep an operator from `resume`
         return cls(
             records=records,
+            message_ids=MessageIds(redis),
             counts=Counts(redis),
             dead_letters=DeadLetterIndex(redis),
             undecodable=UndecodableTasks(redis, retention),
             limiter=RateLimiter(redis, settings.rate, settings.halt_probe),
             halted_messages=HaltedMessages(redis),
+            halts=Halts(redis),
+            held_messages=HeldMessages(redis),
+            campaigns=Campaigns(redis),
+            campaign_cancel=CampaignCancel(redis, records),
+            agenda=Agenda(redis),
             worker_registry=WorkerRegistry(redis),
             apps=apps,
             outcomes=outcomes,
             sink_states=SinkStates(redis),
+            suppressed=partial(suppressed_counts, redis),
+            fuses=Fuses(redis),
+            code_counts=CodeCounts(redis),
             replay=lambda: OutcomeReplay(apps(), AppMessages(redis), records, outcomes),
         )

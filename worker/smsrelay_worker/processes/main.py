@@ -17,7 +17,14 @@ import gevent
 from smsrelay import logs
 from smsrelay.cli.errors import cli_errors
 from smsrelay_worker.processes.exec import exec_python
-from smsrelay_worker.processes.queue_worker import QUEUE_WORKERS, QueueWorker, merged, run_worker, with_scheduler
+from smsrelay_worker.processes.queue_worker import (
+    QUEUE_WORKERS,
+    QueueWorker,
+    merged,
+    run_worker,
+    with_halt_work,
+    with_scheduler,
+)
 from smsrelay_worker.processes.supervisor import Child, Supervisor, Work
 from smsrelay_worker.settings import WorkerSettings
 
@@ -38,9 +45,12 @@ def main(name: str, queues: str, together: bool, events: bool) -> None:
     logs.set_up()
     with cli_errors():
         settings = WorkerSettings()
-    app, scheduling = _wired_app(), with_scheduler(workers)
+    app, scheduling, finishing = _wired_app(), with_scheduler(workers), with_halt_work(workers)
     os.register_at_fork(after_in_child=gevent.reinit)  # otherwise a child would share its parent's event loop and take its events
-    children = [Child(worker.title, _work(app, worker, name, events, worker in scheduling)) for worker in workers]
+    children = [
+        Child(worker.title, _work(app, worker, name, events, scheduler=worker in scheduling, halt_work=worker in finishing))
+        for worker in workers
+    ]
     supervisor = Supervisor(children, settings.stop_within, app.conf.worker_soft_shutdown_timeout + _EXTRA_TIME)
     logging.captureWarnings(True)  # so that what Celery warns of is a line of JSON, too
     if supervisor.run() is signal.SIGHUP and not sys.stdout.isatty():  # at a terminal SIGHUP means that it was closed
@@ -54,8 +64,10 @@ def _selected(queues: str) -> tuple[QueueWorker, ...]:
     return tuple(worker for worker in QUEUE_WORKERS if worker.name in named)
 
 
-def _work(app: Any, worker: QueueWorker, name: str, events: bool, scheduler: bool) -> Work:
-    return lambda report_stopping: run_worker(app, worker, name, report_stopping, events=events, scheduler=scheduler)
+def _work(app: Any, worker: QueueWorker, name: str, events: bool, *, scheduler: bool, halt_work: bool) -> Work:
+    return lambda report_stopping: run_worker(
+        app, worker, name, report_stopping, events=events, scheduler=scheduler, halt_work=halt_work
+    )
 
 
 def _wired_app() -> Any:

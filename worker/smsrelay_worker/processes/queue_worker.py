@@ -19,7 +19,7 @@ from celery.apps.worker import Worker, install_worker_term_handler
 from celery.signals import worker_shutting_down
 
 from smsrelay.contract.lanes import OUTCOME_QUEUE, STATUS_QUEUE, Lane
-from smsrelay_worker.consumer.bootsteps import OutcomeStep, SchedulerStep
+from smsrelay_worker.consumer.bootsteps import HaltWorkStep, OutcomeStep, SchedulerStep
 
 log = structlog.get_logger()
 
@@ -54,13 +54,25 @@ def with_scheduler(workers: tuple[QueueWorker, ...]) -> tuple[QueueWorker, ...]:
     return tuple(worker for worker in workers if worker.name in _SCHEDULING) or workers[:1]
 
 
+def with_halt_work(workers: tuple[QueueWorker, ...]) -> tuple[QueueWorker, ...]:
+    """Those of the workers that also release and cancel messages: where it delays no code, or else the last one."""
+    return tuple(worker for worker in workers if Lane.MARKETING.queue in worker.queues) or workers[-1:]
+
+
 def merged(workers: tuple[QueueWorker, ...]) -> QueueWorker:
     """One worker for the queues of all."""
     return QueueWorker("", tuple(queue for worker in workers for queue in worker.queues))
 
 
 def run_worker(
-    app: Celery, queue_worker: QueueWorker, name: str, report_stopping: Callable[[], None], *, events: bool, scheduler: bool
+    app: Celery,
+    queue_worker: QueueWorker,
+    name: str,
+    report_stopping: Callable[[], None],
+    *,
+    events: bool,
+    scheduler: bool,
+    halt_work: bool,
 ) -> int:
     """Consume the worker's queues until a signal comes, and return the exit code.
 
@@ -68,6 +80,8 @@ def run_worker(
     """
     if not scheduler:
         app.steps["worker"].discard(SchedulerStep)
+    if not halt_work:
+        app.steps["worker"].discard(HaltWorkStep)
     if OUTCOME_QUEUE not in queue_worker.queues:
         app.steps["worker"].discard(OutcomeStep)
     tasks = min(queue_worker.tasks or app.conf.worker_concurrency, app.conf.worker_concurrency)

@@ -1,7 +1,8 @@
 """HaltSwitch: stops every submit of every worker when the vendor rejects the account, and lets them resume.
 
-A halt lasts until an operator resumes, or until a probe (one submit every ``halt_probe`` seconds) is accepted. ``circuit`` is the
-other thing that stops submits: there the vendor fails instead of rejecting. Raises ``StoreUnavailable``.
+A halt lasts until an operator resumes, or until a probe (one submit every ``halt_probe`` seconds) is accepted. An operator's own
+halt is never probed. ``circuit`` is the other thing that stops submits: there the vendor fails instead of rejecting. Raises
+``StoreUnavailable``.
 """
 
 from collections.abc import Mapping
@@ -13,6 +14,9 @@ from redis import Redis
 from smsrelay.store import keys
 from smsrelay.store.connection import store_answers
 
+OPERATOR = "operator"  # in place of a code
+_NEVER = "0"  # ms between probes
+
 
 @dataclass(frozen=True, slots=True)
 class Halt:
@@ -22,6 +26,11 @@ class Halt:
     code: str
     probe: int | None = None
 
+    @property
+    def by_operator(self) -> bool:
+        """Whether an operator halted everything, and the vendor did not."""
+        return self.code == OPERATOR
+
     @classmethod
     def parse(cls, fields: Mapping[str, Any], halt_probe: float) -> Self | None:
         """The halt that the store's hash holds; None for an empty one. ``halt_probe`` in seconds, 0 for no probes."""
@@ -29,7 +38,8 @@ class Halt:
             return None
         since = int(fields.get("since", 0))
         probe = int(fields.get("probe", since + int(halt_probe * 1000)))
-        return cls(since, str(fields.get("code", "")), probe if halt_probe else None)
+        probed = halt_probe > 0 and fields.get("wait") != _NEVER
+        return cls(since, str(fields.get("code", "")), probe if probed else None)
 
 
 class HaltSwitch:
@@ -57,6 +67,17 @@ class HaltSwitch:
                 pipeline.hsetnx(keys.HALTED, "code", code)
                 pipeline.hsetnx(keys.HALTED, "since", str(int(seconds) * 1000))
                 return bool(pipeline.execute()[0])
+
+    def halt_by_operator(self) -> bool:
+        """Stop every submit until an operator resumes; False if one had stopped them before. Takes over a halt by the vendor."""
+        with store_answers():
+            seconds, _ = self._redis.time()
+            with self._redis.pipeline(transaction=True) as pipeline:
+                pipeline.hget(keys.HALTED, "code")
+                pipeline.hsetnx(keys.HALTED, "since", str(int(seconds) * 1000))
+                pipeline.hset(keys.HALTED, mapping={"code": OPERATOR, "wait": _NEVER})
+                pipeline.hdel(keys.HALTED, "probe", "slot")
+                return bool(pipeline.execute()[0] != OPERATOR)
 
     def resume(self) -> bool:
         """End a halt, and close an open circuit; False if there was neither."""

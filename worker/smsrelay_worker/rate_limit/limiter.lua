@@ -7,7 +7,7 @@
 --                     back:TEMPLATE (give_back.lua); and share with share_at: the part of the configured rate that the vendor's
 --                     throttling left (throttle.lua)
 --      2 sms:rates    hash, no expiry: rate and template:ID as commands set them (a second)
---      3 sms:halted   hash; until resumed: since, code, probe (ms), slot, see shut()
+--      3 sms:halted   hash; until resumed: since, code, probe (ms), slot, and wait (0: an operator's, without probes), see shut()
 --      4 sms:circuit  hash; until a probe succeeds: since, probe, wait (ms), slot (where the newest probe's begins, µs)
 -- ARGV 1 rate of the environment (a second)  2 ms between probes of a halt, 0 for none
 --      3 margin: part of the rate that slots are spaced for  4 recovery: µs from nothing back to the configured rate

@@ -125,6 +125,10 @@ class RateLimiter:
         """Stop every submit; see ``HaltSwitch.halt``."""
         return self._switch.halt(code, begun_at)
 
+    def halt_by_operator(self) -> bool:
+        """Stop every submit until an operator resumes; see ``HaltSwitch.halt_by_operator``."""
+        return self._switch.halt_by_operator()
+
     def resume(self) -> bool:
         """End a halt, and close an open circuit; False if there was neither."""
         return self._switch.resume()

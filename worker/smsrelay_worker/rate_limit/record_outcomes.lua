@@ -1,7 +1,7 @@
 -- Counts how submits ended. Too many failures open the circuit; a probe that succeeds closes it, and ends a halt.
 -- KEYS 1 sms:answers   hash: answered and failed by second (aSECOND, fSECOND); expires a second after the window
 --      2 sms:circuit   hash, see limiter.lua: since, probe, wait (ms); until a probe succeeds
---      3 sms:halted    hash, see limiter.lua: since, code, probe (ms); until resumed
+--      3 sms:halted    hash, see limiter.lua: since, code, probe (ms), wait (0: an operator's); until resumed
 --      4 sms:resumed   string: when submits last resumed (ms); no expiry
 -- ARGV 1 answered  2 failed  3 'good' or 'bad' probe, or ''  4 ms between probes of a halt  5 where a bad probe's slot begins (µs),
 --      or ''  6 window (s)  7 failures that open the circuit  8 ms until its first probe  9 longest ms between probes (circuit.py)
@@ -12,7 +12,10 @@ local second, now = tonumber(clock[1]), tonumber(clock[1]) * 1e3 + math.floor(to
 local function ms(value) return string.format('%.0f', value) end
 if ARGV[3] == 'good' then
   redis.call('DEL', KEYS[1])
-  if redis.call('DEL', KEYS[2], KEYS[3]) == 0 then return '' end
+  local by_operator = redis.call('HGET', KEYS[3], 'wait') == '0' -- no probe ends it
+  local ended = redis.call('DEL', KEYS[2])
+  if not by_operator then ended = ended + redis.call('DEL', KEYS[3]) end
+  if ended == 0 then return '' end
   redis.call('SET', KEYS[4], ms(now))
   return 'closed'
 end

@@ -1,6 +1,7 @@
 """Feedback: what an app says of a message once it knows: that the recipient used the code.
 
-A field of the record, set once; it is no transition and changes nothing about what follows.
+A field of the record, set once; it is no transition and changes nothing about what follows. A code that was used is counted, by
+the day on which it was accepted and by country (``store.code_counts``).
 """
 
 from typing import Any
@@ -9,6 +10,7 @@ from redis import Redis
 
 from smsrelay.store import keys
 from smsrelay.store.script import Call, Script
+from smsrelay_worker.store.code_counts import DAYS, LIFETIME
 
 
 class Feedback:
@@ -24,7 +26,7 @@ class Feedback:
 
     def command(self, message_id: str) -> tuple[Any, ...]:
         """The command that notes that the code was used."""
-        [command] = self._note.commands([Call([keys.message(message_id)], [])])
+        [command] = self._note.commands([Call([keys.message(message_id), keys.CODES], [DAYS, LIFETIME])])
         return command
 
     def read(self, answer: Any) -> int | None:
