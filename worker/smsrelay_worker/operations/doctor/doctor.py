@@ -19,9 +19,10 @@ from smsrelay_worker.operations.doctor import access
 from smsrelay_worker.operations.doctor.access import AccessProblem
 from smsrelay_worker.operations.doctor.broker import examine_broker
 from smsrelay_worker.operations.doctor.callback import examine_callback
+from smsrelay_worker.operations.doctor.encryption import encryption_is_off, examine_payloads, known_names
 from smsrelay_worker.operations.doctor.finding import Finding, checked, error
 from smsrelay_worker.operations.doctor.host import examine_spool, open_files
-from smsrelay_worker.operations.doctor.settings import examine_settings
+from smsrelay_worker.operations.doctor.settings import examine_settings, is_real
 from smsrelay_worker.operations.doctor.sinks import examine_sinks
 from smsrelay_worker.operations.doctor.store import examine_store
 from smsrelay_worker.operations.doctor.suppressions import examine_suppressions
@@ -48,6 +49,7 @@ def examine(wall_clock: Clock = time.time) -> list[Finding]:
         *checked("rights", lambda: rights(access.worker_problems(settings))),
         *checked("callback", lambda: examine_callback(settings.callback_url, settings.callback_keys)),
         *checked("workers", lambda: _workers(settings)),
+        *checked("encryption", lambda: _encryption(settings)),
         *checked("outcomes", lambda: _sinks(settings)),
         *checked("suppression", lambda: _suppressions(settings)),
         *checked("spool", lambda: [*examine_spool(settings), *open_files(settings)]),
@@ -95,6 +97,20 @@ def _workers(settings: WorkerSettings) -> list[Finding]:
         return examine_workers(WorkerRegistry(redis).processes(), shared_settings(settings))
     except (StoreUnavailable, OSError):
         return []
+    finally:
+        redis.close()
+
+
+def _encryption(settings: WorkerSettings) -> list[Finding]:
+    """Findings about encryption. A store that does not answer is a finding of another check."""
+    here = settings.payload_cipher.names
+    off = encryption_is_off(here, is_real(settings))
+    redis = open_store(settings.store_url, 2)
+    try:
+        given = [one.given.payload_keys for one in WorkerRegistry(redis).processes() if one.given is not None]
+        return [*off, *examine_payloads(redis, known_names(here, given))]
+    except StoreUnavailable:
+        return off
     finally:
         redis.close()
 
