@@ -28,18 +28,9 @@ from smsrelay.enqueue import BATCH
 from smsrelay.lookup import MOST_FOUND, MessageStatus, cancelled_status, number_in_e164
 from smsrelay.messages.cancel import cancelled
 from smsrelay.settings import ProducerSettings
-from smsrelay.store.async_campaigns import AsyncCampaigns
-from smsrelay.store.async_numbers import AsyncNumberIndex
-from smsrelay.store.async_outbox import AsyncOutbox
-from smsrelay.store.async_records import AsyncRecords
-from smsrelay.store.async_store import AsyncStore
-from smsrelay.store.async_suppressions import AsyncSuppressions
-from smsrelay.store.campaigns import Campaigns
-from smsrelay.store.connection import StoreUnavailable, open_store, timed_out
-from smsrelay.store.numbers import NumberIndex
-from smsrelay.store.outbox import Outbox, Recorded
-from smsrelay.store.records import Records
-from smsrelay.store.suppressions import Suppressions
+from smsrelay.store.async_parts import AsyncParts
+from smsrelay.store.connection import StoreUnavailable, timed_out
+from smsrelay.store.outbox import Recorded
 from smsrelay.suppressing import checked_list, checked_lists
 
 Job = SendJob | Rejection  # a rejection: of a job that could not even be made
@@ -54,27 +45,16 @@ class AsyncEnqueuer:
     Cancelling a call ends the waiting; the job may have been accepted or not, as after ``StoreUnavailable``.
     """
 
-    def __init__(
-        self,
-        store: AsyncStore,
-        outbox: AsyncOutbox,
-        records: AsyncRecords,
-        numbers: AsyncNumberIndex,
-        acceptance: Acceptance,
-        timeout: float,
-        publisher: AsyncPublisher | None,
-        suppressions: AsyncSuppressions,
-        campaigns: AsyncCampaigns,
-    ) -> None:
+    def __init__(self, parts: AsyncParts, acceptance: Acceptance, timeout: float, publisher: AsyncPublisher | None) -> None:
         """An enqueuer of given parts; apps use ``connect``.
 
         ``timeout``: seconds that a call waits for store and broker in all. ``publisher``: ``None`` when the store is the broker.
         """
-        self._store, self._outbox, self._records, self._numbers = store, outbox, records, numbers
+        self._store, self._outbox, self._records, self._numbers = parts.store, parts.outbox, parts.records, parts.numbers
+        self._suppressions, self._campaigns = parts.suppressions, parts.campaigns
         self.acceptance, self._timeout, self._publisher = acceptance, timeout, publisher
-        self._suppressions, self._campaigns = suppressions, campaigns
         self._wake_up = attempt_task if publisher is None else None
-        self._publish: Publish = outbox.push if publisher is None else publisher.publish_many
+        self._publish: Publish = parts.outbox.push if publisher is None else publisher.publish_many
         self._calls = CallBatcher(self._record, self._wake, timed_out, timeout, BATCH)
 
     @classmethod
@@ -83,20 +63,10 @@ class AsyncEnqueuer:
 
         Raises ``Rejection`` or ``OSError`` for a file of templates that is wrong or cannot be read.
         """
-        redis = open_store(settings.store_url)  # never connects: Outbox and Records only prepare what AsyncStore sends
-        outbox = Outbox(redis, settings.number_keys, cipher=settings.payload_cipher)
-        records, numbers = Records(redis, settings.retention_hours * 3600), NumberIndex(redis, settings.number_keys)
-        lists, campaigns = Suppressions(redis, settings.number_keys), Campaigns(redis)
-        store = AsyncStore(
-            settings.store_url, [outbox.script, records.script, numbers.script, *lists.scripts, *campaigns.scripts]
-        )
         registry = load_registry(settings.templates)
         acceptance = Acceptance(registry, lambda: secrets.randbits(74), settings.only_to_numbers)
         publisher = None if settings.one_redis else AsyncPublisher(Publisher(settings.broker_url))
-        read = AsyncRecords(store, records)
-        parts = AsyncOutbox(store, outbox), read, AsyncNumberIndex(store, numbers, read)
-        further = AsyncSuppressions(store, lists), AsyncCampaigns(store, campaigns)
-        return cls(store, *parts, acceptance, settings.enqueue_timeout, publisher, *further)
+        return cls(AsyncParts.wire(settings), acceptance, settings.enqueue_timeout, publisher)
 
     async def enqueue(self, job: SendJob, *, test: bool = False) -> Accepted:
         """Accept one job and notify the workers. With ``test`` the message never reaches the vendor (docs/apps.md).
