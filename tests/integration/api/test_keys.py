@@ -51,7 +51,13 @@ def test_a_key_past_its_end_opens_nothing(api: Api, redis: Redis) -> None:
 
 
 @pytest.mark.parametrize(
-    ("scope", "allowed"), [(Scope.SEND, {"send", "feedback"}), (Scope.READ, {"show", "timeline"}), (Scope.CANCEL, {"cancel"})]
+    ("scope", "allowed"),
+    [
+        (Scope.SEND, {"send", "feedback"}),
+        (Scope.READ, {"show", "timeline", "find_number"}),
+        (Scope.CANCEL, {"cancel"}),
+        (Scope.SUPPRESSIONS, {"suppress", "unsuppress", "find_suppressions"}),
+    ],
 )
 def test_a_scope_allows_its_requests_alone(api: Api, key: str, redis: Redis, scope: Scope, allowed: set[str]) -> None:
     place = api.post(PATH, key, a_job()).headers["Location"]
@@ -61,6 +67,10 @@ def test_a_scope_allows_its_requests_alone(api: Api, key: str, redis: Redis, sco
         "feedback": api.post(f"{place}/feedback", narrow, {"used": True}),
         "show": api.get(place, narrow),
         "timeline": api.get(f"{place}/timeline", narrow),
+        "find_number": api.post(f"{PATH}/find", narrow, {"to": "13912345678"}),
+        "suppress": api.post("/v1/suppressions", narrow, {"to": "13912345678"}),
+        "unsuppress": api.post("/v1/suppressions/remove", narrow, {"to": "13912345678"}),
+        "find_suppressions": api.post("/v1/suppressions/find", narrow, {"to": "13912345678"}),
         "cancel": api.delete(place, narrow),
     }
     assert {name for name, answer in answers.items() if answer.status_code != 403} == allowed

@@ -12,6 +12,7 @@ import click
 from smsrelay.cli.errors import cli_errors
 from smsrelay.store.halts import HaltKind
 from smsrelay_worker.cli.rate import rate_lines
+from smsrelay_worker.cli.suppression_list import list_text
 from smsrelay_worker.cli.webhook import condition_text
 from smsrelay_worker.messages.timeline import clock
 from smsrelay_worker.operations.code_use import CodeUse
@@ -63,6 +64,8 @@ def _status_lines(overview: StatusOverview) -> Iterator[str]:
     for sink in overview.sinks:
         last = f"; last answer {sink.status}" if sink.status and sink.condition is not Condition.OK else ""
         yield f"outcomes to {sink.sink}: {sink.waiting} waiting, {condition_text(sink)}{last}"
+    for name, count in overview.suppressed.items():
+        yield f"no marketing of {list_text(name)}: {count:,} numbers"
     yield from _code_lines(overview.codes_today, overview.codes_week)
     for code, count in sorted(overview.unlisted.items()):
         yield f"unlisted status code {code}: {count} reports"
