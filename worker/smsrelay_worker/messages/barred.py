@@ -32,6 +32,8 @@ def barred(record: Record, by: Barred, now: int, policy: Policy, *, hold: bool =
     if rule is not None:
         state = State.CANCELLED if by.bar in _CANCELLED_BY else State.FAILED
         return Transition(state, record.attempt, Wake.NEVER, record.attempt, rule=rule)
+    if record.due is not None and record.due > now:  # an early wake-up: it waits for something else already
+        return None
     soonest, rule = now + _SOONEST, _rule(by)
     if by.bar not in _HELD_BY:
         return put_off(record, max(by.until, soonest), record.attempt, rule)
