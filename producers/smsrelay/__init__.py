@@ -19,6 +19,9 @@ Enqueuing:
 - ``ProducerSettings``: what it needs to know, from the environment; raises ``SettingsError``.
 - ``Accepted``, ``Refused``: what became of a job.
 - ``ReferenceTaken``: a ``Rejection``: the reference stands for another SMS already.
+- ``Suppressed``: a ``Rejection``: the recipient wants no marketing. ``suppress``, ``unsuppress`` and ``is_suppressed`` of an
+  enqueuer keep the list.
+- ``TooMany``: a ``Rejection``: the number has had as many codes as a cap allows; ``retry_after`` says when to try again.
 - ``StoreUnavailable``: the store did not answer; enqueue the same job again, with its reference.
 - ``BrokerUnavailable``: the broker did not answer. ``enqueue`` never raises it, since workers publish what it could not.
 
@@ -27,6 +30,8 @@ Afterwards:
 - ``MessageStatus``: where a message is, as ``status``, ``find`` and ``cancel`` of an enqueuer return it.
 - ``State``: the states of a message, ``queued`` to ``delivered``; ``final`` says that nothing more will be attempted.
 - ``TooLate``: the message cannot be cancelled any more.
+- ``CampaignProgress``, ``CampaignState``: how far a campaign is, as ``campaign(app, name)`` of an enqueuer returns it.
+- ``CampaignCancelled``: the campaign cannot be paused or resumed any more.
 
 ``StatusEvent`` is one report of the vendor, as it travels from the receiver to the workers.
 
@@ -38,9 +43,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from smsrelay.acceptance import Accepted, ReferenceTaken, Refused
+    from smsrelay.acceptance import Accepted, ReferenceTaken, Refused, Suppressed, TooMany
     from smsrelay.async_enqueue import AsyncEnqueuer
     from smsrelay.broker.publisher import BrokerUnavailable
+    from smsrelay.campaign_control import CampaignCancelled
     from smsrelay.contract.event import StatusEvent
     from smsrelay.contract.job import SendJob
     from smsrelay.contract.lanes import Lane
@@ -48,6 +54,7 @@ if TYPE_CHECKING:
     from smsrelay.contract.state import State
     from smsrelay.enqueue import Enqueuer
     from smsrelay.lookup import MessageStatus, TooLate
+    from smsrelay.messages.progress import CampaignProgress, CampaignState
     from smsrelay.settings import ProducerSettings, SettingsError
     from smsrelay.store.connection import StoreUnavailable
 
@@ -57,6 +64,9 @@ __all__ = [
     "Accepted",
     "AsyncEnqueuer",
     "BrokerUnavailable",
+    "CampaignCancelled",
+    "CampaignProgress",
+    "CampaignState",
     "Enqueuer",
     "Lane",
     "MessageStatus",
@@ -70,13 +80,18 @@ __all__ = [
     "State",
     "StatusEvent",
     "StoreUnavailable",
+    "Suppressed",
     "TooLate",
+    "TooMany",
 ]
 
 _MODULES = {
     "Accepted": "acceptance",
     "AsyncEnqueuer": "async_enqueue",
     "BrokerUnavailable": "broker.publisher",
+    "CampaignCancelled": "campaign_control",
+    "CampaignProgress": "messages.progress",
+    "CampaignState": "messages.progress",
     "Enqueuer": "enqueue",
     "Lane": "contract.lanes",
     "MessageStatus": "lookup",
@@ -90,7 +105,9 @@ _MODULES = {
     "State": "contract.state",
     "StatusEvent": "contract.event",
     "StoreUnavailable": "store.connection",
+    "Suppressed": "acceptance",
     "TooLate": "lookup",
+    "TooMany": "acceptance",
 }
 
 

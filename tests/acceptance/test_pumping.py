@@ -87,7 +87,7 @@ def test_a_bot_is_stopped_at_the_fuse_while_everybody_else_goes_on(relay: RelayP
     [line] = logged(relay, "fuse blown")
     assert (line["level"], line["app"], line["country"], line["most"]) == ("error", "shop", "852", PER_DAY)
     assert not [number for number in numbers if number.removeprefix("+") in json.dumps(line)]
-    assert f"fuse: shop has sent {PER_DAY} messages to +852 today" in relay.cli("status").stdout
+    assert f"fuse: app shop has sent {PER_DAY} messages to +852 today" in relay.cli("status").stdout
     told = json.loads(relay.cli("status", "--json").stdout)
     assert [(one["app"], one["country"]) for one in told["fuses"]] == [("shop", "852")]
     found = json.loads(relay.cli("doctor", "--json").stdout)["findings"]

@@ -12,6 +12,7 @@ from smsrelay.messages.transition import Transition, Wake
 from smsrelay_worker.messages.lifecycle import expired, put_off
 from smsrelay_worker.policy.model import Policy
 
+FUSE = "fuse"
 _CANCELLED_BY = {Bar.SUPPRESSED: "suppressed", Bar.CANCELLED: "campaign cancelled"}
 _FAILED_BY = {Bar.COUNTRY: "country not allowed", Bar.NOT_LISTED: "not in only_to"}
 _HELD_BY = {Bar.HALTED, Bar.FUSE}
@@ -53,6 +54,6 @@ def _rule(by: Barred) -> str:
         case Bar.CLOSED:
             return f"window {by.name}"
         case Bar.FUSE:
-            return "fuse"
+            return FUSE
         case _:
             return f"cap {by.name}"
