@@ -54,7 +54,7 @@ class AsyncEnqueuer:
     Cancelling a call ends the waiting; the job may have been accepted or not, as after ``StoreUnavailable``.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  connect hands over every collaborator
         self,
         store: AsyncStore,
         outbox: AsyncOutbox,
@@ -64,6 +64,7 @@ class AsyncEnqueuer:
         timeout: float,
         publisher: AsyncPublisher | None,
         suppressions: AsyncSuppressions,
+        *,
         campaigns: AsyncCampaigns,
     ) -> None:
         """An enqueuer of given parts; apps use ``connect``.
@@ -87,14 +88,23 @@ class AsyncEnqueuer:
         outbox, records = Outbox(redis, settings.number_keys), Records(redis, settings.retention_hours * 3600)
         numbers = NumberIndex(redis, settings.number_keys)
         lists, campaigns = Suppressions(redis, settings.number_keys), Campaigns(redis)
-        store = AsyncStore(settings.store_url, [outbox.script, records.script, numbers.script, *lists.scripts, *campaigns.scripts])
+        store = AsyncStore(
+            settings.store_url, [outbox.script, records.script, numbers.script, *lists.scripts, *campaigns.scripts]
+        )
         registry = load_registry(settings.templates)
         acceptance = Acceptance(registry, lambda: secrets.randbits(74), settings.only_to_numbers)
         publisher = None if settings.one_redis else AsyncPublisher(Publisher(settings.broker_url))
         read = AsyncRecords(store, records)
         parts = AsyncOutbox(store, outbox), read, AsyncNumberIndex(store, numbers, read)
-        further = AsyncSuppressions(store, lists), AsyncCampaigns(store, campaigns)
-        return cls(store, *parts, acceptance, settings.enqueue_timeout, publisher, *further)
+        return cls(
+            store,
+            *parts,
+            acceptance,
+            settings.enqueue_timeout,
+            publisher,
+            AsyncSuppressions(store, lists),
+            campaigns=AsyncCampaigns(store, campaigns),
+        )
 
     async def enqueue(self, job: SendJob, *, test: bool = False) -> Accepted:
         """Accept one job and notify the workers. With ``test`` the message never reaches the vendor (docs/apps.md).

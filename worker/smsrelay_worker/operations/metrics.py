@@ -1,12 +1,7 @@
 """Prometheus metrics: the numbers of ``smsrelay status`` as gauges, read from the store at each scrape.
 
-<<<<<<< HEAD
-Labels are lanes, queues, sinks, template ids, status codes and halted parts of the traffic, never a phone number or a
-parameter. While the store does not answer, a scrape succeeds with ``smsrelay_store_up 0`` and nothing else.
-=======
-Labels are lanes, queues, sinks, apps, countries, template ids and status codes, never a phone number or a parameter. While the
-store does not answer, a scrape succeeds with ``smsrelay_store_up 0`` and nothing else.
->>>>>>> main
+Labels are lanes, queues, sinks, apps, countries, template ids, status codes and halted parts of the traffic, never a phone number
+or a parameter. While the store does not answer, a scrape succeeds with ``smsrelay_store_up 0`` and nothing else.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

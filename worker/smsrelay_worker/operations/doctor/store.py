@@ -66,12 +66,9 @@ def examine_messages(redis: Redis, now: int) -> list[Finding]:
     """What in the store needs attention; ``now`` is the store's clock in ms."""
     checks: dict[str, Callable[[], list[Finding]]] = {
         "halted": lambda: halted(RateLimiter(redis, 1.0).halted()),
-<<<<<<< HEAD
         "halted parts": lambda: halted_parts(Halts(redis).all()),
-=======
         "fuse": lambda: examine_fuses(redis),
         "codes": lambda: examine_codes(redis),
->>>>>>> main
         "schedule": lambda: _schedule(redis.zcount(keys.AGENDA, "-inf", now - _OVERDUE)),
         "undecodable": lambda: _undecodable(redis.llen(keys.UNDECODABLE)),
         "dead letters": lambda: _dead(redis.zcard(keys.DEAD)),
