@@ -138,6 +138,18 @@ def test_the_next_day_frees_what_waits_by_itself_up_to_that_days_fuse(
     assert len(redis.keys("sms:fuse:*")) == 2
 
 
+def test_what_a_fuse_stopped_on_another_day_is_forgotten_when_a_message_of_it_is_claimed(
+    store: Records, door: Enqueuer, redis: Redis, script: Script
+) -> None:
+    over = {"since": 1, "kind": "fuse", "until": store_clock(redis), "day": "20261127", "most": PER_DAY}
+    redis.hset(keys.HALTS, PART, json.dumps(over))
+    [message_id] = enqueued(door, 1)
+    with fused(store, redis, script) as sender:
+        sender.attempt([message_id])
+    assert [one.state for one in records(store, [message_id])] == [State.SUBMITTED]
+    assert not redis.exists(keys.HALTS)
+
+
 def test_a_resumed_fuse_lets_as_many_again_through_and_blows_again(
     store: Records, door: Enqueuer, redis: Redis, script: Script
 ) -> None:

@@ -19,7 +19,7 @@ from smsrelay_worker.operations.doctor import access
 from smsrelay_worker.operations.doctor.access import AccessProblem
 from smsrelay_worker.operations.doctor.broker import examine_broker
 from smsrelay_worker.operations.doctor.callback import examine_callback
-from smsrelay_worker.operations.doctor.encryption import encryption_is_off, examine_payloads, known_names
+from smsrelay_worker.operations.doctor.encryption import encryption_is_off, examine_payloads
 from smsrelay_worker.operations.doctor.finding import Finding, checked, error
 from smsrelay_worker.operations.doctor.host import examine_spool, open_files
 from smsrelay_worker.operations.doctor.settings import examine_settings, is_real
@@ -27,6 +27,7 @@ from smsrelay_worker.operations.doctor.sinks import examine_sinks
 from smsrelay_worker.operations.doctor.store import examine_store
 from smsrelay_worker.operations.doctor.suppressions import examine_suppressions
 from smsrelay_worker.operations.doctor.workers import examine_workers
+from smsrelay_worker.operations.payload_keys import known_names
 from smsrelay_worker.settings import WorkerSettings
 from smsrelay_worker.shared_settings import shared_settings
 from smsrelay_worker.store.outcomes import OutcomeOutbox

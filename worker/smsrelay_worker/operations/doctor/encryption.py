@@ -4,7 +4,7 @@ Takes keys by their names, and the store; returns findings. Reads of the payload
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 
 from redis import Redis
 from redis.exceptions import ResponseError
@@ -15,7 +15,6 @@ from smsrelay.store.connection import store_answers
 from smsrelay_worker.operations.doctor.finding import Finding, error, note, warning
 
 _LOOKED_AT = 1000  # messages, of those that are due next
-_NONE = "none"  # as workers report an empty list
 
 
 def encryption_is_off(names: Collection[str], real: bool) -> list[Finding]:
@@ -24,11 +23,6 @@ def encryption_is_off(names: Collection[str], real: bool) -> list[Finding]:
         return []
     problem = "SMSRELAY_PAYLOAD_KEYS is not set: whoever reads the store, its files or a backup reads numbers and parameters"
     return [note("encryption", problem, "docs/privacy.md says what it takes; disks that are encrypted may do")]
-
-
-def known_names(here: Collection[str], workers: Iterable[str]) -> set[str]:
-    """The names of all keys that somebody has; ``workers``: the lists that they report."""
-    return {*here, *(name for reported in workers for name in reported.split(",") if name not in ("", _NONE))}
 
 
 def examine_payloads(redis: Redis, known: Collection[str]) -> list[Finding]:
