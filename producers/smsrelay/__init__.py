@@ -19,6 +19,9 @@ Enqueuing:
 - ``ProducerSettings``: what it needs to know, from the environment; raises ``SettingsError``.
 - ``Accepted``, ``Refused``: what became of a job.
 - ``ReferenceTaken``: a ``Rejection``: the reference stands for another SMS already.
+- ``Suppressed``: a ``Rejection``: the recipient wants no marketing. ``suppress``, ``unsuppress`` and ``is_suppressed`` of an
+  enqueuer keep the list.
+- ``TooMany``: a ``Rejection``: the number has had as many codes as a cap allows; ``retry_after`` says when to try again.
 - ``StoreUnavailable``: the store did not answer; enqueue the same job again, with its reference.
 - ``BrokerUnavailable``: the broker did not answer. ``enqueue`` never raises it, since workers publish what it could not.
 
@@ -40,7 +43,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from smsrelay.acceptance import Accepted, ReferenceTaken, Refused
+    from smsrelay.acceptance import Accepted, ReferenceTaken, Refused, Suppressed, TooMany
     from smsrelay.async_enqueue import AsyncEnqueuer
     from smsrelay.broker.publisher import BrokerUnavailable
     from smsrelay.campaign_control import CampaignCancelled
@@ -77,7 +80,9 @@ __all__ = [
     "State",
     "StatusEvent",
     "StoreUnavailable",
+    "Suppressed",
     "TooLate",
+    "TooMany",
 ]
 
 _MODULES = {
@@ -100,7 +105,9 @@ _MODULES = {
     "State": "contract.state",
     "StatusEvent": "contract.event",
     "StoreUnavailable": "store.connection",
+    "Suppressed": "acceptance",
     "TooLate": "lookup",
+    "TooMany": "acceptance",
 }
 
 

@@ -28,19 +28,10 @@ from smsrelay.enqueue import BATCH
 from smsrelay.lookup import MOST_FOUND, MessageStatus, cancelled_status, number_in_e164
 from smsrelay.messages.cancel import cancelled
 from smsrelay.settings import ProducerSettings
-from smsrelay.store.async_campaigns import AsyncCampaigns
-from smsrelay.store.async_numbers import AsyncNumberIndex
-from smsrelay.store.async_outbox import AsyncOutbox
-from smsrelay.store.async_records import AsyncRecords
-from smsrelay.store.async_store import AsyncStore
-from smsrelay.store.async_suppressions import AsyncSuppressions
-from smsrelay.store.campaigns import Campaigns
-from smsrelay.store.connection import StoreUnavailable, open_store, timed_out
-from smsrelay.store.numbers import NumberIndex
-from smsrelay.store.outbox import Outbox, Recorded
-from smsrelay.store.records import Records
-from smsrelay.store.suppressions import Suppressions
-from smsrelay.suppressing import checked_list, checked_lists, checked_number
+from smsrelay.store.async_parts import AsyncParts
+from smsrelay.store.connection import StoreUnavailable, timed_out
+from smsrelay.store.outbox import Recorded
+from smsrelay.suppressing import checked_list, checked_lists
 
 Job = SendJob | Rejection  # a rejection: of a job that could not even be made
 Publish = Callable[[Sequence[TaskMessage], float], Awaitable[None]]
@@ -54,28 +45,16 @@ class AsyncEnqueuer:
     Cancelling a call ends the waiting; the job may have been accepted or not, as after ``StoreUnavailable``.
     """
 
-    def __init__(  # noqa: PLR0913  connect hands over every collaborator
-        self,
-        store: AsyncStore,
-        outbox: AsyncOutbox,
-        records: AsyncRecords,
-        numbers: AsyncNumberIndex,
-        acceptance: Acceptance,
-        timeout: float,
-        publisher: AsyncPublisher | None,
-        suppressions: AsyncSuppressions,
-        *,
-        campaigns: AsyncCampaigns,
-    ) -> None:
+    def __init__(self, parts: AsyncParts, acceptance: Acceptance, timeout: float, publisher: AsyncPublisher | None) -> None:
         """An enqueuer of given parts; apps use ``connect``.
 
         ``timeout``: seconds that a call waits for store and broker in all. ``publisher``: ``None`` when the store is the broker.
         """
-        self._store, self._outbox, self._records, self._numbers = store, outbox, records, numbers
+        self._store, self._outbox, self._records, self._numbers = parts.store, parts.outbox, parts.records, parts.numbers
+        self._suppressions, self._campaigns = parts.suppressions, parts.campaigns
         self.acceptance, self._timeout, self._publisher = acceptance, timeout, publisher
-        self._suppressions, self._campaigns = suppressions, campaigns
         self._wake_up = attempt_task if publisher is None else None
-        self._publish: Publish = outbox.push if publisher is None else publisher.publish_many
+        self._publish: Publish = parts.outbox.push if publisher is None else publisher.publish_many
         self._calls = CallBatcher(self._record, self._wake, timed_out, timeout, BATCH)
 
     @classmethod
@@ -84,27 +63,10 @@ class AsyncEnqueuer:
 
         Raises ``Rejection`` or ``OSError`` for a file of templates that is wrong or cannot be read.
         """
-        redis = open_store(settings.store_url)  # never connects: Outbox and Records only prepare what AsyncStore sends
-        outbox, records = Outbox(redis, settings.number_keys), Records(redis, settings.retention_hours * 3600)
-        numbers = NumberIndex(redis, settings.number_keys)
-        lists, campaigns = Suppressions(redis, settings.number_keys), Campaigns(redis)
-        store = AsyncStore(
-            settings.store_url, [outbox.script, records.script, numbers.script, *lists.scripts, *campaigns.scripts]
-        )
         registry = load_registry(settings.templates)
         acceptance = Acceptance(registry, lambda: secrets.randbits(74), settings.only_to_numbers)
         publisher = None if settings.one_redis else AsyncPublisher(Publisher(settings.broker_url))
-        read = AsyncRecords(store, records)
-        parts = AsyncOutbox(store, outbox), read, AsyncNumberIndex(store, numbers, read)
-        return cls(
-            store,
-            *parts,
-            acceptance,
-            settings.enqueue_timeout,
-            publisher,
-            AsyncSuppressions(store, lists),
-            campaigns=AsyncCampaigns(store, campaigns),
-        )
+        return cls(AsyncParts.wire(settings), acceptance, settings.enqueue_timeout, publisher)
 
     async def enqueue(self, job: SendJob, *, test: bool = False) -> Accepted:
         """Accept one job and notify the workers. With ``test`` the message never reaches the vendor (docs/apps.md).
@@ -176,19 +138,19 @@ class AsyncEnqueuer:
 
     async def suppress(self, number: str, *, app: str = DEFAULT_APP, signature: str | None = None) -> bool:
         """Send a number no more marketing of this app, as ``Enqueuer.suppress``."""
-        named, name = checked_number(number), checked_list(app, signature)
+        named, name = number_in_e164(number), checked_list(app, signature)
         [new] = await self._suppressions.add([named], name, BY_LIBRARY, self._until())
         return new
 
     async def unsuppress(self, number: str, *, app: str = DEFAULT_APP, signature: str | None = None) -> bool:
         """Take a number off the same list, as ``Enqueuer.unsuppress``."""
-        named, name = checked_number(number), checked_list(app, signature)
+        named, name = number_in_e164(number), checked_list(app, signature)
         [known] = await self._suppressions.remove([named], name, self._until())
         return known
 
     async def is_suppressed(self, number: str, *, app: str = DEFAULT_APP, signature: str | None = None) -> bool:
         """Whether a number gets no marketing of this app, as ``Enqueuer.is_suppressed``."""
-        named, names = checked_number(number), checked_lists(app, signature)
+        named, names = number_in_e164(number), checked_lists(app, signature)
         return bool(await self._suppressions.of(named, names, self._until()))
 
     def campaign(self, app: str, name: str) -> AsyncCampaignControl:

@@ -1,7 +1,7 @@
 """What an app can do with one of its campaigns: watch it, pause, resume and cancel it.
 
-Pausing and cancelling hold over all workers from the next attempt on. What resuming and cancelling mean for each message is
-done by workers, in the background. Raises ``StoreUnavailable``: then ask again; every call may be repeated.
+Pausing and cancelling hold over all workers from the next attempt on. What resuming and cancelling mean for each message is done
+by workers, in the background. Raises ``StoreUnavailable``: then ask again; every call may be repeated.
 """
 
 from collections.abc import Callable

@@ -47,7 +47,7 @@ from smsrelay.store.numbers import NumberIndex
 from smsrelay.store.outbox import Outbox, Recorded, WakeUp
 from smsrelay.store.records import Records
 from smsrelay.store.suppressions import Suppressions
-from smsrelay.suppressing import checked_list, checked_lists, checked_number
+from smsrelay.suppressing import checked_list, checked_lists
 
 __all__ = ["CHUNK", "Accepted", "Enqueuer", "ReferenceTaken", "Refused"]
 
@@ -99,7 +99,7 @@ class Enqueuer:
         """
         redis = open_store(settings.store_url)
         return cls(
-            Outbox(redis, settings.number_keys),
+            Outbox(redis, settings.number_keys, cipher=settings.payload_cipher),
             Publisher(settings.broker_url),
             load_registry(settings.templates),
             Records(redis, settings.retention_hours * 3600),
@@ -198,21 +198,21 @@ class Enqueuer:
         Codes and notices still reach it. ``True`` if it was not on that list yet. Raises ``Rejection`` for what is no number, app
         or signature, and ``StoreUnavailable``: then suppress it again.
         """
-        named, name = checked_number(number), checked_list(app, signature)
+        named, name = number_in_e164(number), checked_list(app, signature)
         with time_limit(self._timeout):
             [new] = self._lists.add([named], name, BY_LIBRARY)
         return new
 
     def unsuppress(self, number: str, *, app: str = DEFAULT_APP, signature: str | None = None) -> bool:
         """Take a number off the same list; ``True`` if it was there. It may be on other lists. Raises as ``suppress`` does."""
-        named, name = checked_number(number), checked_list(app, signature)
+        named, name = number_in_e164(number), checked_list(app, signature)
         with time_limit(self._timeout):
             [known] = self._lists.remove([named], name)
         return known
 
     def is_suppressed(self, number: str, *, app: str = DEFAULT_APP, signature: str | None = None) -> bool:
         """Whether a number gets no marketing of this app (under this signature). Raises as ``suppress`` does."""
-        named, names = checked_number(number), checked_lists(app, signature)
+        named, names = number_in_e164(number), checked_lists(app, signature)
         with time_limit(self._timeout):
             return bool(self._lists.of(named, names))
 

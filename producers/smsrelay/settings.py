@@ -5,6 +5,7 @@ They are read once, into one frozen object. ``SettingsError`` names every wrong 
 
 import logging
 from collections.abc import Collection
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
@@ -13,6 +14,7 @@ from pydantic import Field, PlainValidator, SecretStr, ValidationError, field_va
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from smsrelay.contract.key_ring import SHORTEST, KeyRing
+from smsrelay.contract.payload_cipher import PayloadCipher
 from smsrelay.contract.phone_number import e164
 from smsrelay.servers.broker_address import broker_address
 from smsrelay.servers.redis_address import RedisAddress
@@ -107,6 +109,27 @@ Keys = Annotated[KeyRing, PlainValidator(_ring)]
 """A field that reads ``new`` or ``new,old``."""
 
 
+def _payload_ring(given: object) -> KeyRing:
+    ring = _ring(given)
+    if find_spec("cryptography") is None:
+        raise ValueError("needs the package cryptography: pip install 'smsrelay[encryption]'")
+    return ring
+
+
+class PayloadKeySettings(StoreSettings):
+    """The keys of whoever writes numbers and parameters into the store, or reads them there."""
+
+    payload_keys: Annotated[KeyRing, PlainValidator(_payload_ring)] | None = Field(
+        default=None,
+        description="Keys that encrypt numbers and parameters in the store, new or new,old; each 16+ characters. Without: plain.",
+    )
+
+    @property
+    def payload_cipher(self) -> PayloadCipher:
+        """What seals and opens with these keys."""
+        return PayloadCipher(self.payload_keys)
+
+
 class KeySettings(StoreSettings):
     """Keys that the processes of an installation share. A class below names those that its process may hold."""
 
@@ -151,7 +174,7 @@ def _warn_of_secret(used: Collection[str]) -> None:
     log.warning("old setting SMSRELAY_SECRET: %s (docs/operating.md, Changing keys)", what)
 
 
-class ProducerSettings(KeySettings):
+class ProducerSettings(PayloadKeySettings, KeySettings):
     """The settings of an app that enqueues. It holds nothing with which callbacks can be signed.
 
     ``ProducerSettings()`` reads the environment and the ``.env`` file of the working directory; an argument goes before both.
@@ -183,10 +206,6 @@ class ProducerSettings(KeySettings):
 
     number_keys: Keys = Field(
         description="Keys of the hashes that stand for numbers and content, new or new,old; each 16+ characters, no comma."
-    )
-    payload_keys: Keys | None = Field(
-        default=None,
-        description="Keys that encrypt numbers and parameters in the store, new or new,old; each 16+ characters. Without: plain.",
     )
     templates: Path | None = Field(default=None, description="Template registry, a TOML file.")
     enqueue_timeout: Annotated[float, Field(ge=0.1, le=60)] = Field(

@@ -10,7 +10,8 @@ With pytest the fixture ``smsrelay_outbox`` is there once smsrelay is installed:
 Without pytest, ``recorded_sms()`` gives the same as a context.
 
 Every ``Enqueuer`` and ``AsyncEnqueuer`` of the process, however it was made, then accepts and refuses exactly what it would in
-production: ``Rejection`` for a job that is wrong by itself or by the registered templates, ``ReferenceTaken``, ``TooLate``.
+production: ``Rejection`` for a job that is wrong by itself or by the registered templates, ``ReferenceTaken``, ``TooLate``, and
+``Suppressed`` for marketing to a number that was suppressed inside.
 """
 
 import os
@@ -22,19 +23,24 @@ from typing import Any
 
 from smsrelay.acceptance import Acceptance, Accepted, Refused, accept_all
 from smsrelay.async_enqueue import AsyncEnqueuer, each
-from smsrelay.contract.job import SendJob
+from smsrelay.contract.job import DEFAULT_APP, SendJob
+from smsrelay.contract.lanes import Lane
 from smsrelay.contract.message import Message
 from smsrelay.contract.rejection import Rejection
 from smsrelay.contract.state import State
+from smsrelay.contract.suppression import lists_of_sender
 from smsrelay.enqueue import Enqueuer
 from smsrelay.lookup import MOST_FOUND, MessageStatus, cancelled_status, number_in_e164
 from smsrelay.messages.cancel import cancelled
+from smsrelay.messages.checks import Bar, Barred
 from smsrelay.messages.record import Entry, Record
 from smsrelay.messages.transition import Transition, Wake
 from smsrelay.store.connection import StoreUnavailable
 from smsrelay.store.outbox import Recorded
+from smsrelay.suppressing import checked_list, checked_lists
 
 _KEYS = ("SMSRELAY_NUMBER_KEYS", "SMSRELAY_SECRET")
+_ASKED = ("status", "messages_to", "cancel", "suppress", "unsuppress", "is_suppressed")  # what needs nothing of the enqueuer
 _KEY = b"smsrelay.testing"  # of fingerprints that never leave this process
 
 
@@ -48,6 +54,7 @@ class SmsOutbox:
         self.unavailable = False
         self._jobs: dict[str, SendJob] = {}
         self._records: dict[str, Record] = {}
+        self._suppressed: set[tuple[str, str]] = set()  # number and list
         self._lock = threading.Lock()
 
     @property
@@ -57,10 +64,11 @@ class SmsOutbox:
             return [job for one, job in self._jobs.items() if self._records[one].state is not State.CANCELLED]
 
     def clear(self) -> None:
-        """Forget everything, the references too."""
+        """Forget everything, references and suppressed numbers too."""
         with self._lock:
             self._jobs.clear()
             self._records.clear()
+            self._suppressed.clear()
 
     def settle(self, message_id: str, state: State | str, code: str = "") -> MessageStatus:
         """Give a message a state and the vendor's code, as if workers had sent it; raises ``KeyError`` for an unknown id."""
@@ -117,6 +125,32 @@ class SmsOutbox:
                 record = self._records[message_id] = transition.applied_to(record, _now())
         return cancelled_status(record)
 
+    def suppress(self, number: str, *, app: str = DEFAULT_APP, signature: str | None = None) -> bool:
+        """What ``Enqueuer.suppress`` does."""
+        self._check_available()
+        entry = number_in_e164(number), checked_list(app, signature)
+        with self._lock:
+            new = entry not in self._suppressed
+            self._suppressed.add(entry)
+        return new
+
+    def unsuppress(self, number: str, *, app: str = DEFAULT_APP, signature: str | None = None) -> bool:
+        """What ``Enqueuer.unsuppress`` does."""
+        self._check_available()
+        entry = number_in_e164(number), checked_list(app, signature)
+        with self._lock:
+            known = entry in self._suppressed
+            self._suppressed.discard(entry)
+        return known
+
+    def is_suppressed(self, number: str, *, app: str = DEFAULT_APP, signature: str | None = None) -> bool:
+        """What ``Enqueuer.is_suppressed`` returns."""
+        self._check_available()
+        return self._suppressing(number_in_e164(number), checked_lists(app, signature)) is not None
+
+    def _suppressing(self, number: str, lists: Sequence[str]) -> str | None:
+        return next((name for name in lists if (number, name) in self._suppressed), None)
+
     def _check_available(self) -> None:
         if self.unavailable:
             raise StoreUnavailable("the store did not answer (smsrelay_outbox.unavailable is set)")
@@ -126,6 +160,11 @@ class SmsOutbox:
             known = self._records.get(message.message_id)
             if known is not None:
                 return Recorded(message, new=False, same=known.fingerprint == message.fingerprint(_KEY), wake=False)
+            lists = lists_of_sender(message.app, message.signature) if message.lane is Lane.MARKETING else ()
+            name = self._suppressing(message.to, lists)
+            if name is not None:
+                barred = Barred(Bar.SUPPRESSED, name)
+                return Recorded(message, new=False, same=True, wake=False, barred=barred)
             self._jobs[message.message_id] = job
             self._records[message.message_id] = _record_of(message, _now())
             return Recorded(message, new=True, same=True, wake=False)
@@ -163,16 +202,8 @@ def _blocking(outbox: SmsOutbox) -> dict[str, Callable[..., Any]]:
     def enqueue_all(self: Enqueuer, jobs: Iterable[SendJob]) -> list[Accepted]:
         return outbox.enqueue_all(self.acceptance, list(jobs))
 
-    def status(_: Enqueuer, message_id: str) -> MessageStatus | None:
-        return outbox.status(message_id)
-
-    def messages_to(_: Enqueuer, number: str, *, app: str | None = None) -> list[MessageStatus]:
-        return outbox.messages_to(number, app)
-
-    def cancel(_: Enqueuer, message_id: str) -> MessageStatus | None:
-        return outbox.cancel(message_id)
-
-    return {one.__name__: one for one in (enqueue, enqueue_many, enqueue_all, status, messages_to, cancel)}
+    asked = {name: _asked(getattr(outbox, name)) for name in _ASKED}
+    return asked | {one.__name__: one for one in (enqueue, enqueue_many, enqueue_all)}
 
 
 def _on_a_loop(outbox: SmsOutbox) -> dict[str, Callable[..., Any]]:
@@ -190,16 +221,19 @@ def _on_a_loop(outbox: SmsOutbox) -> dict[str, Callable[..., Any]]:
     async def enqueue_all(self: AsyncEnqueuer, jobs: Iterable[SendJob]) -> list[Accepted]:
         return outbox.enqueue_all(self.acceptance, list(jobs))
 
-    async def status(_: AsyncEnqueuer, message_id: str) -> MessageStatus | None:
-        return outbox.status(message_id)
+    asked = {name: _asked_on_a_loop(getattr(outbox, name)) for name in _ASKED}
+    return asked | {one.__name__: one for one in (enqueue, enqueue_many, enqueue_all)}
 
-    async def messages_to(_: AsyncEnqueuer, number: str, *, app: str | None = None) -> list[MessageStatus]:
-        return outbox.messages_to(number, app)
 
-    async def cancel(_: AsyncEnqueuer, message_id: str) -> MessageStatus | None:
-        return outbox.cancel(message_id)
+def _asked(method: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda _enqueuer, *args, **options: method(*args, **options)
 
-    return {one.__name__: one for one in (enqueue, enqueue_many, enqueue_all, status, messages_to, cancel)}
+
+def _asked_on_a_loop(method: Callable[..., Any]) -> Callable[..., Any]:
+    async def ask(_enqueuer: AsyncEnqueuer, *args: Any, **options: Any) -> Any:
+        return method(*args, **options)
+
+    return ask
 
 
 def _set(methods: dict[type[Any], dict[str, Callable[..., Any]]]) -> None:

@@ -8,7 +8,7 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from smsrelay.contract.callback_url import checked_callback_url
 from smsrelay.receiver.settings import ReceiverSettings
-from smsrelay.settings import BrokerSettings, ProducerSettings, StoreSettings, with_scheme
+from smsrelay.settings import BrokerSettings, PayloadKeySettings, ProducerSettings, StoreSettings, with_scheme
 
 _Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 _SerialiserName = Literal["plain", "quoted"]
@@ -31,8 +31,12 @@ class OperatorSettings(StoreSettings):
     )
 
 
+class BodySettings(OperatorSettings, PayloadKeySettings):
+    """What it takes to show what was encrypted: an operator's settings, and the keys."""
+
+
 class ReplaySettings(OperatorSettings, ProducerSettings):
-    """What it takes to read kept jobs again: they are enqueued as an app would."""
+    """What it takes to read kept jobs again, which are enqueued as an app would, and to forget a recipient."""
 
 
 class ApiSettings(ReplaySettings):

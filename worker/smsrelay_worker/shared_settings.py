@@ -24,6 +24,7 @@ def shared_settings(settings: WorkerSettings) -> SharedSettings:
         apps=keyed_digest(settings.callback_keys.newest, "apps", settings.apps.read_text("utf-8")) if settings.apps else "none",
         number_keys=",".join(key_names(settings.number_keys)),
         callback_keys=",".join(key_names(settings.callback_keys)),
+        payload_keys=",".join(key_names(settings.payload_keys)) if settings.payload_keys else "none",
         limits=_digest(settings.limits.read_bytes() if settings.limits else limits_file.packaged_source().encode()),
     )
 

@@ -103,7 +103,8 @@ class Relay:
         redis = open_store(settings.store_url, settings.concurrency + 16, patient=True)
         retention = settings.retention_hours * 3600
         apps = load_apps(settings.apps)
-        records, parked, inbox = Records(redis, retention, apps), ParkedReports(redis, retention), Inbox(redis)
+        cipher = settings.payload_cipher
+        records, parked, inbox = Records(redis, retention, apps, cipher), ParkedReports(redis, retention), Inbox(redis)
         policy, registry = load_policy(settings.policy), load_registry(settings.templates)
         limits = load_limits(settings.limits)
         adapter, publisher = create_vendor(settings), Publisher(settings.broker_url)
@@ -137,7 +138,7 @@ class Relay:
         return cls(
             records=records,
             failed_reports=FailedReports(redis, retention),
-            undecodable=UndecodableTasks(redis, retention),
+            undecodable=UndecodableTasks(redis, retention, cipher),
             limiter=limiter,
             policy=policy,
             enqueuer=enqueuer,
@@ -159,8 +160,8 @@ class Relay:
 
 
 def _enqueuer(settings: WorkerSettings, redis: Redis, publisher: Publisher, registry: Registry, records: Records) -> Enqueuer:
-    outbox, only_to = Outbox(redis, settings.number_keys, caps=False), settings.only_to_numbers
-    numbers = NumberIndex(redis, settings.number_keys)
+    outbox = Outbox(redis, settings.number_keys, caps=False, cipher=settings.payload_cipher)
+    numbers, only_to = NumberIndex(redis, settings.number_keys), settings.only_to_numbers
     return Enqueuer(outbox, publisher, registry, records, numbers=numbers, only_to=only_to, one_redis=settings.one_redis)
 
 

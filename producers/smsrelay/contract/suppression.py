@@ -18,6 +18,7 @@ _SIGNATURE_TEXT = re.compile(r"[^【】\r\n]{1,20}")
 _DIGEST = re.compile(r"[A-Za-z0-9_-]{12}")
 _SOURCE = re.compile(r"[A-Za-z0-9._-]{1,40}")
 _KEY_NAME = re.compile(r"[A-Za-z0-9_-]{4}")
+_UNKNOWN = ""  # name of a key that nobody told
 _SINCE = re.compile(r"[0-9]{1,15}")
 
 
@@ -102,5 +103,5 @@ class SuppressedCount:
 
     def under_others(self, names: Iterable[str]) -> int:
         """How many are under keys that are not among these, so that no look-up with these finds them."""
-        known = frozenset(names)
+        known = {*names, _UNKNOWN}
         return sum(count for name, count in self.by_key if name not in known)

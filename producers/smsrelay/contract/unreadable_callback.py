@@ -6,12 +6,14 @@ able to parse it. It may contain a phone number, so neither the repr nor any log
 """
 
 import base64
+import json
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from smsrelay.contract.callback_token import CallbackToken
 from smsrelay.contract.event import StatusEvent
+from smsrelay.contract.payload_cipher import CALLBACK, PayloadCipher
 from smsrelay.contract.rejection import Rejection
 
 _WIRE_VERSION = 1
@@ -28,6 +30,23 @@ class UnreadableCallback:
     content_type: str = field(default="", repr=False)
     kept_id: str = field(default_factory=lambda: secrets.token_hex(6))  # what `smsrelay dead` commands call it by
 
+    sealed: str = field(default="", repr=False)  # body and content type, encrypted, in place of both
+
+    def sealed_by(self, cipher: PayloadCipher) -> Self:
+        """The same with its content encrypted, always to the same text; unchanged without keys."""
+        if self.sealed or not cipher.names:
+            return self
+        content = json.dumps([base64.b64encode(self.body).decode(), self.content_type])
+        sealed = cipher.seal(CALLBACK, self.kept_id, content, repeatable=True)
+        return replace(self, body=b"", content_type="", sealed=sealed)
+
+    def opened(self, cipher: PayloadCipher) -> Self:
+        """The same with its content readable; raises ``CannotOpen``."""
+        if not self.sealed:
+            return self
+        body, content_type = json.loads(cipher.open(CALLBACK, self.kept_id, self.sealed))
+        return replace(self, body=base64.b64decode(body), content_type=content_type, sealed="")
+
     def encode(self) -> dict[str, Any]:
         """Plain JSON values; the body as text where it is UTF-8."""
         wire: dict[str, Any] = {
@@ -39,6 +58,8 @@ class UnreadableCallback:
             "reason": self.reason,
             "content_type": self.content_type,
         }
+        if self.sealed:
+            return wire | {"sealed": self.sealed}
         try:
             return wire | {"text": self.body.decode()}
         except UnicodeDecodeError:
@@ -49,9 +70,9 @@ class UnreadableCallback:
         """Read what ``encode`` wrote; raises ``Rejection``."""
         try:
             token = CallbackToken(str(wire["message_id"]), int(wire["attempt"]))
-            body = wire["text"].encode() if "text" in wire else base64.b64decode(wire["base64"])
-            rest = str(wire["reason"]), body, str(wire["content_type"]), str(wire["kept_id"])
-            return cls(token, int(wire["received_at"]), *rest)
+            sealed = str(wire.get("sealed", ""))
+            rest = str(wire["reason"]), b"" if sealed else _body(wire), str(wire["content_type"]), str(wire["kept_id"])
+            return cls(token, int(wire["received_at"]), *rest, sealed=sealed)
         except (KeyError, TypeError, ValueError, AttributeError):
             raise Rejection.of("unread", "is not a stored unreadable callback") from None
 
@@ -59,6 +80,10 @@ class UnreadableCallback:
     def is_wire(wire: object) -> bool:
         """Whether a JSON value is one of these, and not a ``StatusEvent``."""
         return isinstance(wire, dict) and "unread" in wire
+
+
+def _body(wire: dict[str, Any]) -> bytes:
+    return wire["text"].encode() if "text" in wire else base64.b64decode(wire["base64"])
 
 
 Received = StatusEvent | UnreadableCallback  # what the receiver stores durably before it answers

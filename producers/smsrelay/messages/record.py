@@ -83,7 +83,7 @@ class Record:
     created_at: int
     expires_at: int  # 0 after the delivery, which drops it
     fingerprint: str
-    recipient_hash: str
+    recipient_hash: str  # empty once the recipient is forgotten
     state: State
     attempt: int  # the last attempt that began; one that was deferred does not count
     due: int | None  # queued or retrying: the attempt must not begin before
@@ -141,6 +141,11 @@ class Record:
             reserved_at=int(fields["cap"]) if "cap" in fields else None,
             held_by=fields.get("held"),
         )
+
+    @property
+    def forgotten(self) -> bool:
+        """Whether its number and parameters were deleted because the recipient asked for it."""
+        return not self.recipient_hash
 
     @property
     def campaign_name(self) -> str | None:

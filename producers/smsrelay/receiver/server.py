@@ -39,7 +39,8 @@ def serve_receiver(settings: ReceiverSettings, host: str, port: int) -> None:
     broker_down = threading.Event()
     with Publisher(settings.broker_url, connections=16) as publisher:
         redis = open_store(settings.store_url, connections=8)
-        inbox, unreadable, counts = Inbox(redis), UnreadableCallbacks(redis), RefusalCounts(redis, _epoch_ms)
+        inbox, counts = Inbox(redis), RefusalCounts(redis, _epoch_ms)
+        unreadable = UnreadableCallbacks(redis, settings.payload_cipher)
 
         def publish(received: Sequence[Received]) -> None:
             """Record, then publish: the queue alone may lose a report that was answered with 200."""

@@ -5,11 +5,14 @@ from typing import Annotated
 
 from pydantic import Field
 
-from smsrelay.settings import Keys, KeySettings
+from smsrelay.settings import Keys, KeySettings, PayloadKeySettings
 
 
-class ReceiverSettings(KeySettings):
-    """What the receiver needs to know. It holds no key that numbers are hashed with."""
+class ReceiverSettings(PayloadKeySettings, KeySettings):
+    """What the receiver needs to know. It holds no key that numbers are hashed with.
+
+    With payload keys it encrypts the callbacks that it keeps because it cannot read them; without, it keeps them plain.
+    """
 
     callback_keys: Keys = Field(
         description="Keys that sign callback URLs, new or new,old; each 16+ characters, no comma. Not for apps."

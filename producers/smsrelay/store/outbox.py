@@ -18,6 +18,7 @@ from smsrelay.contract.job import DEFAULT_APP
 from smsrelay.contract.key_ring import KeyRing
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.message import Message, recipient_digest
+from smsrelay.contract.payload_cipher import PAYLOAD, PLAIN, PayloadCipher
 from smsrelay.contract.state import State
 from smsrelay.messages.checks import Bar, Barred
 from smsrelay.messages.record import TAG
@@ -55,13 +56,13 @@ class Recorded:
 class Outbox:
     """Records messages atomically, once for each message id.
 
-    ``caps``: whether a code over its cap is refused; else it is recorded, and its attempt waits.
+    ``caps``: whether a code over its cap is refused; else it is recorded, and its attempt waits. ``cipher`` encrypts payloads.
     """
 
-    def __init__(self, redis: Redis, number_keys: KeyRing, *, caps: bool = True) -> None:
+    def __init__(self, redis: Redis, number_keys: KeyRing, *, caps: bool = True, cipher: PayloadCipher = PLAIN) -> None:
         self._redis = redis
         self._newest_key, self._older_keys = number_keys.newest, number_keys.older
-        self._caps = caps
+        self._caps, self._cipher = caps, cipher
         self._record = Script(redis, __name__, "outbox.lua", PRELUDES)
         self._clock = StoreClock(redis)
 
@@ -113,7 +114,8 @@ class Outbox:
             script_keys += (keys.message(message.message_id), keys.payload(message.message_id), *keys.numbers(digests[0]))
             if message.lane is Lane.OTP:
                 script_keys += map(keys.caps, digests)
-            rows.append(_row(message, of_message, digests))
+            payload = self._cipher.seal(PAYLOAD, message.message_id, message.payload())
+            rows.append(_row(message, payload, of_message, digests))
         script_keys += [key for name in campaigns for key in (keys.campaign(name), keys.campaign_ids(name))]
         tasks = [] if wake_up is None else [wake_up(lane, _ids(messages, lane)) for lane in lanes]
         fixed: list[str | int | float] = [EVENTS_CAP, _json(lanes), _json(rows), int(self._caps), _json(campaigns), DEFAULT_APP]
@@ -170,10 +172,10 @@ def _published(recorded: Sequence[Recorded]) -> list[Recorded]:
     return [one if one.message.lane in skipped else replace(one, wake=False) for one in recorded]
 
 
-def _row(message: Message, fingerprints: _Fingerprints, digests: _Digests) -> tuple[object, ...]:
+def _row(message: Message, payload: str, fingerprints: _Fingerprints, digests: _Digests) -> tuple[object, ...]:
     row = (
         message.message_id,
-        message.payload(),
+        payload,
         message.expires_at,
         "" if message.not_before is None else message.not_before,
         fingerprints if len(fingerprints) > 1 else fingerprints[0],

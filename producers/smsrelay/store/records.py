@@ -6,12 +6,13 @@ reads and decides again. Raises ``StoreUnavailable``: the transition was then ap
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from redis import Redis
 
 from smsrelay.contract.job import DEFAULT_APP
+from smsrelay.contract.payload_cipher import PAYLOAD, PLAIN, CannotOpen, PayloadCipher, sealed_by
 from smsrelay.messages.checks import Bar, Barred
 from smsrelay.messages.record import Record
 from smsrelay.messages.sinks import Sinks
@@ -35,7 +36,10 @@ class Payload:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A record as it was read, and the store's clock (ms) at that time."""
+    """A record as it was read, and the store's clock (ms) at that time.
+
+    ``payload``: None if it is deleted, or was not read, or, as ``unreadable`` says, could not be opened.
+    """
 
     record: Record
     payload: Payload | None
@@ -43,6 +47,8 @@ class Reading:
     parked: bool = False  # reports arrived before this message; set by a claim only
     reported: bool = False  # reports on an earlier attempt wait in the inbox; set by a claim only
     barred: Barred | None = None  # a part of the traffic that it belongs to is halted; set by a claim only
+    unreadable: str | None = None  # why the payload that the store holds could not be opened
+    payload_key: str | None = None  # the name of the key that such a payload is encrypted with
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +83,12 @@ class Records:
     """The record of every message; safe to share between threads. ``retention`` in seconds.
 
     ``sinks`` says whose outboxes a transition is written into. Without it the script asks the store, where workers publish their
-    sinks at their start.
+    sinks at their start. ``cipher`` opens payloads; whoever reads none of them needs no keys.
     """
 
-    def __init__(self, redis: Redis, retention: float, sinks: Sinks | None = None) -> None:
+    def __init__(self, redis: Redis, retention: float, sinks: Sinks | None = None, cipher: PayloadCipher = PLAIN) -> None:
         self._redis = redis
+        self._cipher = cipher
         self._sinks = sinks
         self._retention = int(retention * 1000)
         self._apply = Script(redis, __name__, "apply.lua", PRELUDES)
@@ -97,7 +104,7 @@ class Records:
         if not fields:
             return None
         now = int(seconds) * 1000 + int(micros) // 1000
-        return Reading(Record.decode(message_id, fields), _payload(payload), now)
+        return self._opened(Reading(Record.decode(message_id, fields), None, now), payload)
 
     def read_many(self, message_ids: Sequence[str]) -> list[Reading | None]:
         """Several messages without their payloads, in one round trip; None for each that does not exist."""
@@ -123,7 +130,7 @@ class Records:
             )
             for one in message_ids
         ]
-        return [_claimed(one, answer) for one, answer in zip(message_ids, self._claim.run_many(calls), strict=True)]
+        return [self._claimed(one, answer) for one, answer in zip(message_ids, self._claim.run_many(calls), strict=True)]
 
     def change(self, message_id: str, decide: Decide, reading: Reading | None = None) -> Change | None:
         """Decide on the current record and apply the transition; read and decide again if the record has changed meanwhile.
@@ -182,6 +189,26 @@ class Records:
             found = self._redis.mget([keys.external(one) for one in external_ids])
         return [_submit(one) for one in found]
 
+    def _claimed(self, message_id: str, answer: Sequence[Any]) -> Reading | None:
+        wire, payload, now, parked, reported, *halt = answer
+        fields = json.loads(wire)  # one string instead of thirty: most of a client's cost of a claim is parsing the reply
+        if not fields:
+            return None
+        named = dict(zip(fields[::2], fields[1::2], strict=True))
+        barred = Barred(Bar(halt[0]), halt[1], int(halt[2])) if halt else None
+        record = Record.decode(message_id, named)
+        return self._opened(Reading(record, None, int(now), bool(parked), bool(reported), barred), payload)
+
+    def _opened(self, reading: Reading, wire: str | None) -> Reading:
+        """The reading with the payload that the store holds, if it does."""
+        if wire is None:
+            return reading
+        try:
+            fields = json.loads(self._cipher.open(PAYLOAD, reading.record.message_id, wire))
+        except CannotOpen as closed:
+            return replace(reading, unreadable=str(closed), payload_key=sealed_by(wire))
+        return replace(reading, payload=Payload(fields["to"], tuple(fields["params"])))
+
 
 def _change(reading: Reading, transition: Transition | None, applied: Applied | Barred | None) -> Change:
     if isinstance(applied, Barred):
@@ -189,25 +216,8 @@ def _change(reading: Reading, transition: Transition | None, applied: Applied | 
     return Change(reading, transition, applied)
 
 
-def _claimed(message_id: str, answer: Sequence[Any]) -> Reading | None:
-    wire, payload, now, parked, reported, *halt = answer
-    fields = json.loads(wire)  # one string instead of thirty: most of a client's cost of a claim is parsing the reply
-    if not fields:
-        return None
-    named = dict(zip(fields[::2], fields[1::2], strict=True))
-    barred = Barred(Bar(halt[0]), halt[1], int(halt[2])) if halt else None
-    return Reading(Record.decode(message_id, named), _payload(payload), int(now), bool(parked), bool(reported), barred)
-
-
 def _submit(wire: Any) -> tuple[str, int] | None:
     if wire is None:
         return None
     message_id, _, attempt = str(wire).rpartition(":")
     return message_id, int(attempt)
-
-
-def _payload(wire: str | None) -> Payload | None:
-    if wire is None:
-        return None
-    fields = json.loads(wire)
-    return Payload(fields["to"], tuple(fields["params"]))

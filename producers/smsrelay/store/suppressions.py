@@ -84,13 +84,7 @@ class Suppressions:
 
     def counts(self) -> list[SuppressedCount]:
         """How many numbers each list holds, in the order of their names."""
-        with store_answers():
-            found: Any = self._redis.hgetall(keys.SUPPRESSED_COUNTS)
-        by_list: dict[str, list[tuple[str, int]]] = {}
-        for field, count in sorted(found.items()):
-            name, _, key_name = field.rpartition("|")
-            by_list.setdefault(name, []).append((key_name, int(count)))
-        return [SuppressedCount(name, tuple(counts)) for name, counts in sorted(by_list.items())]
+        return suppressed_counts(self._redis)
 
     def fields(self, number: str, lists: Iterable[str]) -> list[str]:
         """The fields of ``sms:suppressed`` under which a number may be on lists."""
@@ -113,6 +107,17 @@ class Suppressions:
 
     def _digests(self, number: str) -> list[str]:
         return [recipient_digest(key, number) for key in self._number_keys.all]
+
+
+def suppressed_counts(redis: Redis) -> list[SuppressedCount]:
+    """How many numbers each list holds, in the order of their names; raises ``StoreUnavailable``."""
+    with store_answers():
+        found: Any = redis.hgetall(keys.SUPPRESSED_COUNTS)
+    by_list: dict[str, list[tuple[str, int]]] = {}
+    for field, count in sorted(found.items()):
+        name, _, key_name = field.rpartition("|")
+        by_list.setdefault(name, []).append((key_name, int(count)))
+    return [SuppressedCount(name, tuple(counts)) for name, counts in sorted(by_list.items())]
 
 
 def flags(answers: Iterable[Sequence[int]]) -> list[bool]:

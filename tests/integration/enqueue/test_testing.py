@@ -23,6 +23,7 @@ from smsrelay import (
     StoreUnavailable,
     TooLate,
 )
+from smsrelay.acceptance import Suppressed
 from smsrelay.testing import SmsOutbox, recorded_sms
 from tests.support.relay_process import clean_environment
 
@@ -103,6 +104,22 @@ def test_what_the_door_refuses_is_refused(connect: Callable[..., Ask], smsrelay_
     with pytest.raises(Rejection, match="lane: missing"):
         connect()("enqueue", job(lane=None))
     assert len(smsrelay_outbox.jobs) == 1
+
+
+def test_marketing_to_a_suppressed_number_is_refused(ask: Ask, smsrelay_outbox: SmsOutbox) -> None:
+    offer = job(lane="marketing")
+    assert (ask("suppress", "13912345678"), ask("suppress", "+8613912345678")) == (True, False)
+    with pytest.raises(Suppressed):
+        ask("enqueue", offer)
+    assert ask("enqueue", job(reference="code")).new
+    assert ask("enqueue", job(lane="marketing", reference="other", app="other")).new
+    assert (ask("is_suppressed", "13912345678"), ask("is_suppressed", "13912345678", app="other")) == (True, False)
+    assert ask("unsuppress", "13912345678")
+    assert ask("enqueue", offer).new
+    with pytest.raises(Rejection, match=r"^number: not a mobile number"):
+        ask("suppress", "1391234")
+    with pytest.raises(Rejection, match=r"^signature: "):
+        ask("is_suppressed", "13912345678", signature="")
 
 
 def test_many_and_all_behave_as_the_real_ones(ask: Ask, smsrelay_outbox: SmsOutbox) -> None:

@@ -29,6 +29,7 @@ def today(redis: Redis) -> int:
 def blown(redis: Redis) -> None:
     redis.hset(keys.fuse("20261128"), "shop/92", 1000)
     Fuses(redis).blow(FuseCheck("20261128", "shop", "92", 1000, ENDS))
+    redis.sadd(keys.held("country:shop/92"), "018f-1", "018f-2")
 
 
 @pytest.fixture
@@ -46,8 +47,9 @@ def said(url: str, *arguments: str) -> Result:
 @pytest.mark.usefixtures("blown")
 def test_status_says_which_messages_wait_until_when_and_how_to_go_on(valkey_url: str) -> None:
     [line] = [line for line in said(valkey_url).stdout.splitlines() if line.startswith("fuse: ")]
-    assert line.startswith("fuse: shop has sent 1,000 messages to +92 today; since ")
-    assert line.endswith("; `smsrelay resume --country 92 --app shop` resumes")
+    assert line.startswith("fuse: app shop has sent 1,000 messages to +92 today; stopped since ")
+    assert line.endswith("; 2 messages held; `smsrelay resume --country 92 --app shop`")
+    assert "stopped by its fuse" not in said(valkey_url).stdout  # once is enough
     [fuse] = json.loads(said(valkey_url, "--json").stdout)["fuses"]
     assert (fuse["app"], fuse["country"], fuse["until"], fuse["most"]) == ("shop", "92", ENDS, 1000)
 

@@ -14,8 +14,9 @@ from redis import Redis
 
 from smsrelay.contract.lanes import Lane
 from smsrelay.store import keys
+from smsrelay.store.suppressions import Suppressions
 from smsrelay_worker.rate_limit.limiter import RateLimiter
-from tests.support.messages import enqueuer, job
+from tests.support.messages import NUMBER_KEYS, enqueuer, job
 
 ROOT = Path(__file__).parents[3]
 
@@ -106,6 +107,7 @@ def test_metrics_are_read_at_each_scrape_and_contain_nothing_personal(
         accepted = enqueuer(redis, valkey_url).enqueue(job(Lane.OTP))
         RateLimiter(redis, 100).halt("A403")
         RateLimiter(redis, 100).set_rate(20, "42")
+        Suppressions(redis, NUMBER_KEYS).add(["+8613800138000"], "app:shop", "command")
         redis.hset(keys.UNLISTED, "777", 2)
         text = scraped(address)
         for line in (
@@ -114,6 +116,7 @@ def test_metrics_are_read_at_each_scrape_and_contain_nothing_personal(
             "smsrelay_rate_configured 100.0",
             'smsrelay_rate_template{template="42"} 20.0',
             'smsrelay_waiting{lane="otp"} 1.0',
+            'smsrelay_suppressed{list="app:shop"} 1.0',
             'smsrelay_unlisted_reports{code="777"} 2.0',
         ):
             assert line in text.splitlines()

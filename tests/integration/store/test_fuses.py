@@ -1,4 +1,4 @@
-"""Fuses in a real store: which one blows, for whom, until when, and who may reset it."""
+"""Fuses in a real store: which one blows, for whom, until when, and how it is resumed."""
 
 import json
 from threading import Thread
@@ -8,6 +8,7 @@ from redis import Redis
 
 from smsrelay.messages.checks import FuseCheck
 from smsrelay.store import keys
+from smsrelay.store.halts import Effect, Halts
 from smsrelay_worker.operations.doctor.finding import Severity
 from smsrelay_worker.operations.doctor.pumping import examine_fuses
 from smsrelay_worker.store.fuses import Blow, BlownFuse, Fuses
@@ -35,6 +36,10 @@ def sent(redis: Redis, count: int, day: str = "20261128") -> None:
     redis.hset(keys.fuse(day), mapping={"shop/92": count, "shop/86": 9, "bank/92": 9})
 
 
+def resumed(redis: Redis) -> bool:
+    return Halts(redis).resume(PART) is Effect.DONE
+
+
 def test_a_fuse_that_is_reached_halts_one_country_of_one_app_until_the_day_ends(redis: Redis, fuses: Fuses, now: int) -> None:
     sent(redis, 3)
     assert fuses.blow(check(now + TOMORROW)) is Blow.BLOWN
@@ -55,12 +60,12 @@ def test_of_all_workers_one_is_told_that_it_has_blown(redis: Redis, fuses: Fuses
     assert sorted(told) == [Blow.HALTED] * 7 + [Blow.BLOWN]
 
 
-def test_a_reset_fuse_allows_as_many_again_and_does_not_blow_for_a_worker_that_comes_late(
+def test_a_resumed_fuse_allows_as_many_again_and_does_not_blow_for_a_worker_that_comes_late(
     redis: Redis, fuses: Fuses, now: int
 ) -> None:
     sent(redis, 3)
     fuses.blow(check(now + TOMORROW))
-    assert fuses.reset("shop", "92")
+    assert resumed(redis)
     assert fuses.blow(check(now + TOMORROW)) is Blow.BELOW
     assert (fuses.blown(), redis.exists(keys.HALTS)) == ((), 0)
     assert redis.hgetall(keys.fuse("20261128")) == {"shop/86": "9", "bank/92": "9"}
@@ -68,9 +73,9 @@ def test_a_reset_fuse_allows_as_many_again_and_does_not_blow_for_a_worker_that_c
     assert fuses.blow(check(now + TOMORROW)) is Blow.BLOWN
 
 
-def test_a_reset_without_a_blown_fuse_changes_nothing(redis: Redis, fuses: Fuses) -> None:
+def test_to_resume_what_no_fuse_has_stopped_changes_no_count(redis: Redis, fuses: Fuses) -> None:
     sent(redis, 2)
-    assert not fuses.reset("shop", "92")
+    assert not resumed(redis)
     assert redis.hget(keys.fuse("20261128"), "shop/92") == "2"
 
 
@@ -89,8 +94,9 @@ def test_an_operators_halt_stays_what_it_is(redis: Redis, fuses: Fuses, now: int
     sent(redis, 3)
     assert fuses.blow(check(now + TOMORROW)) is Blow.HALTED
     assert fuses.blown() == ()
-    assert not fuses.reset("shop", "92")
     assert redis.hget(keys.HALTS, PART) == halt
+    assert resumed(redis)
+    assert redis.hget(keys.fuse("20261128"), "shop/92") == "3"  # still over its fuse
 
 
 def test_the_doctor_says_which_app_and_country_and_how_to_go_on(redis: Redis, fuses: Fuses, now: int) -> None:
@@ -99,5 +105,5 @@ def test_the_doctor_says_which_app_and_country_and_how_to_go_on(redis: Redis, fu
     fuses.blow(check(now + TOMORROW))
     [finding] = examine_fuses(redis)
     assert (finding.severity, finding.check) == (Severity.ERROR, "fuse")
-    assert finding.problem.startswith("shop has sent 3 messages to +92")
+    assert finding.problem.startswith("app shop has sent 3 messages to +92")
     assert "`smsrelay resume --country 92 --app shop`" in finding.remedy

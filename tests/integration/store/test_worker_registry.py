@@ -20,7 +20,20 @@ from smsrelay_worker.store.shared_settings import SharedSettings
 from smsrelay_worker.store.worker_registry import GONE, WorkerProcess, WorkerRegistry
 from tests.support.waiting import eventually
 
-GIVEN = SharedSettings("0.1.0", 100.0, "submits", 300.0, 72.0, "0011aabb", "none", "none", "aaaa", "bbbb,cccc", limits="2233ccdd")
+GIVEN = SharedSettings(
+    "0.1.0",
+    100.0,
+    "submits",
+    300.0,
+    72.0,
+    "0011aabb",
+    "none",
+    "none",
+    "aaaa",
+    "bbbb,cccc",
+    limits="2233ccdd",
+    payload_keys="none",
+)
 OTP = WorkerProcess("worker-otp@host", "host", 7, ("sms.otp",), 1_800_000_000_000, GIVEN)
 ALL = WorkerProcess("worker@other", "other", 8, ("sms.otp", "sms.status"), 1_800_000_000_000, GIVEN)
 

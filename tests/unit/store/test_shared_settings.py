@@ -15,7 +15,20 @@ from smsrelay_worker.shared_settings import shared_settings
 from smsrelay_worker.store.shared_settings import SharedSettings, differences
 from smsrelay_worker.store.worker_registry import WorkerProcess
 
-GIVEN = SharedSettings("0.1.0", 100.0, "submits", 300.0, 72.0, "0011aabb", "none", "none", "aaaa", "bbbb,cccc", limits="2233ccdd")
+GIVEN = SharedSettings(
+    "0.1.0",
+    100.0,
+    "submits",
+    300.0,
+    72.0,
+    "0011aabb",
+    "none",
+    "none",
+    "aaaa",
+    "bbbb,cccc",
+    limits="2233ccdd",
+    payload_keys="none",
+)
 _APPCODE = "an appcode of some length"
 _KEYS = {"number_keys": "0123456789abcdef-number", "callback_keys": "0123456789abcdef-callback"}
 

@@ -24,7 +24,8 @@ from smsrelay_worker.store.api_key import Scope as KeyScope
 
 _BEARER = b"bearer "
 _CHALLENGE = (b"www-authenticate", b"Bearer")
-_MESSAGES = ("v1", "messages")
+_NAMED = 3  # place among the segments of a path of what it names
+_PLACEHOLDERS = {"messages": "{id}", "campaigns": "{name}"}
 
 _log: FilteringBoundLogger = structlog.get_logger()
 
@@ -83,12 +84,12 @@ class ApiApp:
             public = await self._public(scope)
             if public is not None:
                 return public
-            route, message_id = self._route(scope["path"])
+            route, named = self._route(scope["path"])
             operation, endpoint = _of_method(route, scope["method"])
             headers = headers_of(scope)
             key = await self._key(headers)
             _require(operation.scope, key)
-            return await endpoint(Request(key, headers, receive, scope["query_string"], message_id))
+            return await endpoint(Request(key, headers, receive, scope["query_string"], named))
         except Refused as error:
             refused = error
         except StoreUnavailable:
@@ -113,15 +114,15 @@ class ApiApp:
         return json_answer({"status": "ready"})
 
     def _route(self, path: str) -> tuple[_Route, str]:
-        """The route of a path, and the message's id in it; raises ``Refused``."""
+        """The route of a path, and what the path names: an id or a name; raises ``Refused``."""
         route = self.routes.get(path)
         if route is not None and "{" not in path:
             return route, ""
-        parts: Sequence[str] = path.split("/")[1:]
-        if len(parts) > len(_MESSAGES) and tuple(parts[:2]) == _MESSAGES and parts[2]:
-            route = self.routes.get("/".join(["/v1/messages/{id}", *parts[3:]]))
+        parts: Sequence[str] = path.split("/")
+        if len(parts) > _NAMED and parts[_NAMED]:
+            route = self.routes.get("/".join([*parts[:_NAMED], _PLACEHOLDERS.get(parts[_NAMED - 1], ""), *parts[_NAMED + 1 :]]))
             if route is not None:
-                return route, parts[2]
+                return route, parts[_NAMED]
         raise Refused(ProblemCode.NOT_FOUND)
 
     async def _key(self, headers: Mapping[bytes, bytes]) -> ApiKey:

@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 from smsrelay.contract.rejection import Rejection
 from smsrelay_worker.api.models import FieldProblem, Problem
 from smsrelay_worker.api.problem_code import ProblemCode
-from smsrelay_worker.store.api_key import ApiKey
+from smsrelay_worker.store.api_key import ApiKey, KeyType
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -22,12 +22,15 @@ _ONCE = {b"authorization", b"content-type", b"content-encoding", b"idempotency-k
 
 
 class Refused(Exception):
-    """A request that is answered with a problem."""
+    """A request that is answered with a problem. ``retry_after``: seconds after which it may succeed."""
 
-    def __init__(self, code: ProblemCode, errors: Sequence[FieldProblem] = (), headers: Headers = ()) -> None:
+    def __init__(
+        self, code: ProblemCode, errors: Sequence[FieldProblem] = (), headers: Headers = (), retry_after: int | None = None
+    ) -> None:
         self.code = code
         self.errors = tuple(errors)
         self.headers = headers
+        self.retry_after = retry_after
         super().__init__(code)
 
     @property
@@ -37,26 +40,23 @@ class Refused(Exception):
         return Problem(type=f"/docs#{code.value}", title=code.meaning, status=code.status, code=code.value, errors=self.errors)
 
     @classmethod
-    def invalid(cls, rejection: Rejection, code: ProblemCode = ProblemCode.INVALID) -> "Refused":
+    def invalid(cls, rejection: Rejection, code: ProblemCode = ProblemCode.INVALID, retry_after: int | None = None) -> "Refused":
         """For fields that are wrong."""
-        return cls(code, [FieldProblem(field=one.field, code=one.code, allowed=one.reason) for one in rejection.problems])
+        errors = [FieldProblem(field=one.field, code=one.code, allowed=one.reason) for one in rejection.problems]
+        return cls(code, errors, retry_after=retry_after)
 
     @classmethod
     def unavailable(cls) -> "Refused":
         """For a store that did not answer."""
-        return cls(ProblemCode.UNAVAILABLE, headers=[retry_after(_RETRY_SOON)])
+        return cls(ProblemCode.UNAVAILABLE, retry_after=_RETRY_SOON)
 
     def answer(self) -> "Answer":
         """The answer with this problem."""
         # Of a body that is too long, the rest is not read to find the next request.
         close = [(b"connection", b"close")] if self.code is ProblemCode.TOO_LARGE else []
+        later = [(b"retry-after", str(self.retry_after).encode())] if self.retry_after is not None else []
         body = self.problem.model_dump_json(exclude_defaults=True).encode()
-        return Answer(self.code.status, body, (_PROBLEM, *close, *self.headers))
-
-
-def retry_after(seconds: int) -> tuple[bytes, bytes]:
-    """The header that says when to try again."""
-    return (b"retry-after", str(seconds).encode())
+        return Answer(self.code.status, body, (_PROBLEM, *close, *later, *self.headers))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +76,16 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request whose key is known. Its repr shows nothing that a caller sent."""
+    """One request whose key is known. Its repr shows nothing that a caller sent.
+
+    ``named``: what stands for ``{…}`` in the path.
+    """
 
     key: ApiKey
     headers: Mapping[bytes, bytes] = field(repr=False)
     receive: Receive = field(repr=False)
     query: bytes = field(repr=False)
-    message_id: str = field(default="", repr=False)
+    named: str = field(default="", repr=False)
 
     async def json_object(self, limit: int) -> dict[str, object]:
         """The body, which must be a JSON object of at most ``limit`` bytes; raises ``Refused``."""
@@ -113,6 +116,12 @@ class Request:
             if len(body) > limit:
                 raise Refused(ProblemCode.TOO_LARGE)
         return body
+
+
+def require_live(request: Request) -> None:
+    """Raises ``Refused`` for a key that must not change what live messages depend on."""
+    if request.key.type is not KeyType.LIVE:
+        raise Refused(ProblemCode.LIVE_KEY_NEEDED)
 
 
 def headers_of(scope: Scope) -> dict[bytes, bytes]:

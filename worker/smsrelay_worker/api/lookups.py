@@ -13,14 +13,16 @@ from urllib.parse import parse_qs
 from pydantic import ValidationError
 
 from smsrelay.contract.message import referenced_id
+from smsrelay.contract.phone_number import e164
 from smsrelay.contract.rejection import Rejection
 from smsrelay.contract.state import State
-from smsrelay.lookup import MessageStatus
+from smsrelay.lookup import MOST_FOUND, MessageStatus
 from smsrelay.messages.cancel import cancelled
 from smsrelay.messages.record import Record
+from smsrelay.store.async_numbers import AsyncNumberIndex
 from smsrelay.store.async_records import AsyncRecords
 from smsrelay_worker.api.exchange import Answer, Refused, Request
-from smsrelay_worker.api.models import Feedback, MessageView, RelayStatus, Timeline, TimelineLine
+from smsrelay_worker.api.models import Feedback, FoundMessages, MessageView, Recipient, RelayStatus, Timeline, TimelineLine
 from smsrelay_worker.api.problem_code import ProblemCode
 from smsrelay_worker.messages.timeline import describe_timeline, next_step
 from smsrelay_worker.operations.status import StatusOverview
@@ -28,7 +30,7 @@ from smsrelay_worker.policy.model import Policy
 from smsrelay_worker.store.api_key import ApiKey, KeyType
 
 _MESSAGE_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_MAX_FEEDBACK = 4096  # bytes
+MAX_SMALL_BODY = 4096  # bytes
 _MAX_REFERENCE = 128  # characters
 
 
@@ -41,6 +43,7 @@ class Lookups:
     """
 
     records: AsyncRecords
+    numbers: AsyncNumberIndex
     policy: Policy
     used: Callable[[str, float], Awaitable[int | None]]
     overview: Callable[[], Awaitable[StatusOverview]]
@@ -48,7 +51,7 @@ class Lookups:
 
     async def show(self, request: Request) -> Answer:
         """One message, by its id."""
-        return _shown(await self._own(request.key, request.message_id))
+        return _shown(await self._own(request.key, request.named))
 
     async def find(self, request: Request) -> Answer:
         """One message, by the app's own reference."""
@@ -56,11 +59,18 @@ class Lookups:
         key = request.key
         return _shown(await self._own(key, referenced_id(key.app, reference, test=key.type is KeyType.TEST)))
 
+    async def find_number(self, request: Request) -> Answer:
+        """The app's messages to one number."""
+        to = recipient(await request.json_object(MAX_SMALL_BODY))
+        key = request.key
+        found = await self.numbers.records(to, lambda record: _sees(key, record), MOST_FOUND, self._until())
+        return Answer(200, FoundMessages(messages=tuple(map(view, found))).model_dump_json().encode())
+
     async def timeline(self, request: Request) -> Answer:
         """What happened to a message."""
-        record = await self._own(request.key, request.message_id)
+        record = await self._own(request.key, request.named)
         lines = tuple(
-            TimelineLine(at=_instant(one.at), state=one.state, attempt=one.attempt, code=one.code, rule=one.rule, text=one.text)
+            TimelineLine(at=instant(one.at), state=one.state, attempt=one.attempt, code=one.code, rule=one.rule, text=one.text)
             for one in describe_timeline(record, self.policy)
         )
         shown = Timeline(message=view(record), timeline=lines, next=next_step(record, self.policy))
@@ -68,7 +78,7 @@ class Lookups:
 
     async def cancel(self, request: Request) -> Answer:
         """Cancel a message whose first attempt has not begun; to cancel it again is harmless."""
-        record = await self._own(request.key, request.message_id)
+        record = await self._own(request.key, request.named)
         changed = await self.records.change(record.message_id, cancelled, self._until())
         if changed is None:
             raise Refused(ProblemCode.NOT_FOUND)
@@ -78,16 +88,16 @@ class Lookups:
 
     async def feedback(self, request: Request) -> Answer:
         """Note that the recipient used the code. Only the first time counts."""
-        body = await request.json_object(_MAX_FEEDBACK)
+        body = await request.json_object(MAX_SMALL_BODY)
         try:
             Feedback.model_validate(body)
         except ValidationError as error:
             raise Refused.invalid(Rejection.from_validation(error)) from None
-        record = await self._own(request.key, request.message_id)
+        record = await self._own(request.key, request.named)
         used_at = await self.used(record.message_id, self._until())
         if used_at is None:
             raise Refused(ProblemCode.NOT_FOUND)
-        return Answer(200, view(record).model_copy(update={"used_at": _instant(used_at)}).model_dump_json().encode())
+        return Answer(200, view(record).model_copy(update={"used_at": instant(used_at)}).model_dump_json().encode())
 
     async def status(self, _request: Request) -> Answer:
         """Whether messages leave, and how many wait."""
@@ -98,12 +108,27 @@ class Lookups:
         if not _MESSAGE_ID.fullmatch(message_id):
             raise Refused(ProblemCode.NOT_FOUND)
         record = await self.records.read(message_id, self._until())
-        if record is None or record.app != key.app or record.test != (key.type is KeyType.TEST):
+        if record is None or not _sees(key, record):
             raise Refused(ProblemCode.NOT_FOUND)
         return record
 
     def _until(self) -> float:
         return asyncio.get_running_loop().time() + self.timeout
+
+
+def _sees(key: ApiKey, record: Record) -> bool:
+    return record.app == key.app and record.test == (key.type is KeyType.TEST)
+
+
+def recipient(body: object) -> str:
+    """The number in a body, in E.164; raises ``Refused``."""
+    try:
+        return e164(Recipient.model_validate(body).to)
+    except ValidationError as error:
+        refused = Refused.invalid(Rejection.from_validation(error))
+    except ValueError as error:
+        refused = Refused.invalid(Rejection.of("to", str(error)))
+    raise refused
 
 
 Endpoint = Callable[[Request], Awaitable[Answer]]
@@ -126,7 +151,8 @@ def view(record: Record) -> MessageView:
         expires_at=status.expires_at,
         revision=status.revision,
         tags=dict(status.tags),
-        used_at=None if record.used_at is None else _instant(record.used_at),
+        used_at=None if record.used_at is None else instant(record.used_at),
+        campaign=status.campaign,
     )
 
 
@@ -136,7 +162,7 @@ def relay_status(overview: StatusOverview) -> RelayStatus:
     stopped = rate.halted or rate.circuit
     return RelayStatus(
         state="halted" if rate.halted else "circuit_open" if rate.circuit else "submitting",
-        since=None if stopped is None else _instant(stopped.since),
+        since=None if stopped is None else instant(stopped.since),
         workers=len(overview.workers),
         waiting=dict(overview.waiting),
     )
@@ -157,5 +183,6 @@ def _reference(query: bytes) -> str:
     return found[0]
 
 
-def _instant(ms: int) -> datetime:
+def instant(ms: int) -> datetime:
+    """An instant (ms since the epoch) as answers show it."""
     return datetime.fromtimestamp(ms / 1000, UTC)

@@ -12,15 +12,20 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from smsrelay.contract.job import SendJob
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
+from smsrelay.lookup import MOST_FOUND
+from smsrelay.messages.progress import CampaignState
 
 MAX_BATCH = 500  # jobs
+MOST_CAMPAIGNS = 50  # in one answer
 
+_FIELD_CODES = (
+    "missing, unknown_field, type, length, range, choice, format, taken, too_many, suppressed, country, campaign_cancelled, or"
+    " invalid."
+)
 _Frozen = ConfigDict(strict=True, frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
-class AcceptedMessage(BaseModel):
-    """A job that was accepted. The same job again, with its reference, is answered with the same body."""
-
+class _Message(BaseModel):
     model_config = _Frozen
 
     id: str = Field(description="The message's id.")
@@ -31,7 +36,15 @@ class AcceptedMessage(BaseModel):
     test: bool = Field(description="Whether it is a test message, which never reaches the vendor.")
 
 
-class MessageView(AcceptedMessage):
+class AcceptedMessage(_Message):
+    """A job that was accepted. The same job again, with its reference, is answered with the same body."""
+
+    warnings: tuple[str, ...] = Field(
+        default=(), description="Why it would not be sent if nothing changes, such as a deadline before its send window opens."
+    )
+
+
+class MessageView(_Message):
     """Where a message is."""
 
     state: State
@@ -42,6 +55,7 @@ class MessageView(AcceptedMessage):
     revision: int = Field(description="Grows with every change: of two answers, the higher one is newer.")
     tags: Mapping[str, str]
     used_at: datetime | None = Field(description="When feedback first said that the recipient used the code.")
+    campaign: str | None = Field(description="The campaign that it is part of.")
 
 
 class TimelineLine(BaseModel):
@@ -82,13 +96,89 @@ class Feedback(BaseModel):
     used: Annotated[Literal[True], BeforeValidator(_really_true)] = Field(description="The recipient used the code.")
 
 
+class Recipient(BaseModel):
+    """A number, in a body because a URL ends up in logs."""
+
+    model_config = _Frozen
+
+    to: Annotated[str, Field(max_length=64, repr=False, description="As in a job.")]
+
+
+class FoundMessages(BaseModel):
+    """The app's messages to a number, the newest first."""
+
+    model_config = _Frozen
+
+    messages: Annotated[tuple[MessageView, ...], Field(max_length=MOST_FOUND)]
+
+
+class SuppressionChange(BaseModel):
+    """What became of a number on the app's list."""
+
+    model_config = _Frozen
+
+    suppressed: bool = Field(description="Whether it is on the app's list now.")
+    changed: bool = Field(description="Whether this request changed that.")
+
+
+class SuppressionView(BaseModel):
+    """A list that a number is on."""
+
+    model_config = _Frozen
+
+    list: str = Field(description="`*` for every sender, `app:NAME`, or `sig:SIGNATURE`.")
+    since: datetime
+    source: str = Field(description="What put it there: command, import, api, library, or status.CODE for a vendor's report.")
+
+
+class FoundSuppressions(BaseModel):
+    """Why a number gets no marketing from the app."""
+
+    model_config = _Frozen
+
+    suppressions: tuple[SuppressionView, ...]
+
+
+class CampaignView(BaseModel):
+    """How far a campaign is. The counts below `accepted` add up to it, but for `held`, which is a part of `waiting`."""
+
+    model_config = _Frozen
+
+    app: str
+    name: str
+    state: CampaignState
+    started_at: datetime = Field(description="When its first message was accepted.")
+    last_accepted_at: datetime = Field(description="When its last message was accepted.")
+    accepted: int
+    waiting: int = Field(description="Queued, or waiting for another attempt.")
+    held: int = Field(description="Of these, those that wait until the campaign is resumed.")
+    submitting: int
+    submitted: int
+    uncertain: int
+    delivered: int
+    failed: int
+    expired: int
+    cancelled: int
+    unknown: int
+    failed_by: Mapping[str, int] = Field(description="Those that failed, by the vendor's code.")
+    to_cancel: bool = Field(description="Whether workers are still cancelling messages of it.")
+
+
+class CampaignList(BaseModel):
+    """Campaigns, the one that accepted a message last first."""
+
+    model_config = _Frozen
+
+    campaigns: tuple[CampaignView, ...]
+
+
 class FieldProblem(BaseModel):
     """One wrong field, without its value."""
 
     model_config = _Frozen
 
     field: str
-    code: str = Field(description="missing, unknown_field, type, length, range, choice, format, taken, or invalid.")
+    code: str = Field(description=_FIELD_CODES)
     allowed: str = Field(description="Why it was refused, and what is allowed.")
 
 
@@ -120,6 +210,7 @@ class BatchItem(BaseModel):
     status: int
     message: AcceptedMessage | None = None
     problem: Problem | None = None
+    retry_after: int | None = Field(default=None, description="Seconds, as Retry-After of the job alone would say.")
 
 
 class BatchResult(BaseModel):

@@ -10,7 +10,7 @@ from functools import partial
 from smsrelay.call_batcher import CallBatcher
 from smsrelay.store.async_store import AsyncStore
 from smsrelay.store.connection import timed_out
-from smsrelay_worker.api.exchange import Refused, retry_after
+from smsrelay_worker.api.exchange import Refused
 from smsrelay_worker.api.problem_code import ProblemCode
 from smsrelay_worker.apps.model import Apps
 from smsrelay_worker.store.api_key import ApiKey
@@ -45,7 +45,7 @@ class QuotaGate:
             )
         over = await batcher.call(messages, asyncio.get_running_loop().time() + self._timeout)
         if over is not None:
-            raise Refused(_CODES[over.window], headers=[retry_after(over.retry_after)])
+            raise Refused(_CODES[over.window], retry_after=over.retry_after)
 
     def _limits(self, key: ApiKey) -> Limits:
         app = self._apps.get(key.app)

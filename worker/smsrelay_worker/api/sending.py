@@ -8,14 +8,17 @@ The steps of one job, each of which may refuse it:
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from smsrelay.acceptance import Accepted, ReferenceTaken
+from smsrelay.acceptance import Accepted, ReferenceTaken, TooMany
 from smsrelay.async_enqueue import AsyncEnqueuer
+from smsrelay.contract.country import calling_code
 from smsrelay.contract.job import SendJob
 from smsrelay.contract.rejection import Problem, Rejection
+from smsrelay.contract.send_window import SendWindow, window_of, window_warning
 from smsrelay.contract.template import Registry
 from smsrelay.store.connection import StoreUnavailable
 from smsrelay_worker.api.exchange import JSON, Answer, Refused, Request
@@ -27,17 +30,23 @@ from smsrelay_worker.store.api_key import ApiKey, KeyType, team_digest
 MAX_BODY = 128 * 1024  # bytes; the longest job has 120 KB in the spelling of clients that escape all but ASCII
 MAX_BATCH_BODY = 1024 * 1024
 _IDEMPOTENCY_KEY = b"idempotency-key"
+_BY_STORE = {code.value: code for code in (ProblemCode.SUPPRESSED, ProblemCode.COUNTRY, ProblemCode.CAMPAIGN_CANCELLED)}
 _REPLAYED = (b"idempotent-replayed", b"true")
 
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """For one event loop. ``number_keys``: the keys that numbers are hashed with, any of which a team key may have used."""
+    """For one event loop.
+
+    ``number_keys``: the keys that numbers are hashed with, any of which a team key may have used. ``windows`` gives the send
+    windows that workers published.
+    """
 
     enqueuer: AsyncEnqueuer
     gate: QuotaGate
     registry: Registry
     number_keys: Sequence[bytes]
+    windows: Callable[[], Awaitable[Sequence[SendWindow]]]
 
     async def send(self, request: Request) -> Answer:
         """Accept one job; raises ``Refused``."""
@@ -48,7 +57,7 @@ class Sending:
         message, new = await self._accept(job, key)
         location = (b"location", f"/v1/messages/{message.id}".encode())
         headers = (JSON, location) if new else (JSON, location, _REPLAYED)
-        return Answer(202 if new else 200, message.model_dump_json().encode(), headers)
+        return Answer(202 if new else 200, message.model_dump_json(exclude_defaults=True).encode(), headers)
 
     async def send_batch(self, request: Request) -> Answer:
         """Accept several jobs, each on its own; raises ``Refused`` only for the batch as a whole."""
@@ -73,9 +82,9 @@ class Sending:
                 raise job
             message, new = await self._accept(job, key)
         except Refused as refused:
-            return BatchItem(status=refused.code.status, problem=refused.problem)
+            return _refused_item(refused)
         except StoreUnavailable:
-            return BatchItem(status=ProblemCode.UNAVAILABLE.status, problem=Refused.unavailable().problem)
+            return _refused_item(Refused.unavailable())
         return BatchItem(status=202 if new else 200, message=message)
 
     def _job(self, fields: object, key: ApiKey) -> SendJob:
@@ -102,12 +111,36 @@ class Sending:
         except ReferenceTaken as taken:
             problems = [Problem(one.field, one.reason, "taken") for one in taken.problems]
             raise Refused.invalid(Rejection(problems), ProblemCode.REFERENCE_TAKEN) from None
+        except TooMany as many:
+            raise Refused.invalid(many, ProblemCode.TOO_MANY, many.retry_after) from None
         except Rejection as rejection:
-            raise Refused.invalid(rejection) from None
-        return _accepted(job, accepted, test), accepted.new
+            raise Refused.invalid(rejection, _code_of(rejection)) from None
+        warnings = () if test else await self._warnings(job, accepted)
+        return _accepted(job, accepted, test, warnings), accepted.new
+
+    async def _warnings(self, job: SendJob, accepted: Accepted) -> tuple[str, ...]:
+        """Why the message would not be sent in time, by the send window of its lane and country."""
+        windows = () if job.ignore_send_window else await self.windows()
+        country = calling_code(job.to)
+        if window_of(accepted.lane, country, windows) is None:
+            return ()
+        now = time.time_ns() // 1_000_000  # this host's clock, which is right enough for a warning
+        message = self.enqueuer.acceptance.message(job, now)
+        warning = window_warning(accepted.lane, country, message.not_before, message.expires_at, now, windows)
+        return () if warning is None else (warning,)
 
 
-def _accepted(job: SendJob, accepted: Accepted, test: bool) -> AcceptedMessage:
+def _code_of(rejection: Rejection) -> ProblemCode:
+    """The code for a job that the store refused, or for fields that are wrong."""
+    codes = {problem.code for problem in rejection.problems}
+    return next((_BY_STORE[code] for code in codes if code in _BY_STORE), ProblemCode.INVALID)
+
+
+def _refused_item(refused: Refused) -> BatchItem:
+    return BatchItem(status=refused.code.status, problem=refused.problem, retry_after=refused.retry_after)
+
+
+def _accepted(job: SendJob, accepted: Accepted, test: bool, warnings: tuple[str, ...]) -> AcceptedMessage:
     return AcceptedMessage(
         id=accepted.message_id,
         app=job.app,
@@ -115,6 +148,7 @@ def _accepted(job: SendJob, accepted: Accepted, test: bool) -> AcceptedMessage:
         lane=accepted.lane,
         template=job.template,
         test=test,
+        warnings=warnings,
     )
 
 

@@ -12,16 +12,25 @@ from smsrelay.contract.template import load_registry
 from smsrelay.http.connection_limits import ConnectionLimits
 from smsrelay.http.server import CHUNKED_OVERHEAD, serve
 from smsrelay.store import keys
+from smsrelay.store.async_campaigns import AsyncCampaigns
+from smsrelay.store.async_numbers import AsyncNumberIndex
 from smsrelay.store.async_records import AsyncRecords
 from smsrelay.store.async_store import AsyncStore
+from smsrelay.store.async_suppressions import AsyncSuppressions
+from smsrelay.store.campaigns import Campaigns
 from smsrelay.store.connection import StoreUnavailable, open_store
+from smsrelay.store.numbers import NumberIndex
 from smsrelay.store.records import Records
+from smsrelay.store.suppressions import Suppressions
 from smsrelay_worker.api.app import ApiApp
+from smsrelay_worker.api.campaigns import CampaignControl
 from smsrelay_worker.api.known_keys import KnownKeys
+from smsrelay_worker.api.known_windows import KnownWindows
 from smsrelay_worker.api.lookups import Lookups
 from smsrelay_worker.api.quota_gate import QuotaGate
 from smsrelay_worker.api.sending import MAX_BATCH_BODY, Sending
 from smsrelay_worker.api.shared_overview import SharedOverview
+from smsrelay_worker.api.suppressing import Suppressing
 from smsrelay_worker.apps.toml_file import load_apps
 from smsrelay_worker.operations.status import StatusOverview
 from smsrelay_worker.operations.wiring import Operations
@@ -49,29 +58,50 @@ def create_app(settings: ApiSettings) -> ApiApp:
     """The app with all its parts; nothing connects before its first use. For one event loop."""
     redis = open_store(settings.store_url, connections=16)
     quotas, records, feedback = Quotas(redis), Records(redis, settings.retention_hours * 3600), Feedback(redis)
-    store, timeout = AsyncStore(settings.store_url, [quotas.script, records.script, feedback.script]), settings.enqueue_timeout
+    numbers, suppressions = NumberIndex(redis, settings.number_keys), Suppressions(redis, settings.number_keys)
+    campaigns = Campaigns(redis)
+    scripts = [quotas.script, records.script, feedback.script, numbers.script, *suppressions.scripts, *campaigns.scripts]
+    store, timeout, registry = (
+        AsyncStore(settings.store_url, scripts),
+        settings.enqueue_timeout,
+        load_registry(settings.templates),
+    )
+    read = AsyncRecords(store, records)
     operations = Operations.wire(settings)
     sending = Sending(
         AsyncEnqueuer.connect(settings),
         QuotaGate(store, quotas, load_apps(settings.apps), timeout),
-        load_registry(settings.templates),
+        registry,
         settings.number_keys.all,
+        KnownWindows(store, timeout).read,
     )
     lookups = Lookups(
-        AsyncRecords(store, records),
+        read,
+        AsyncNumberIndex(store, numbers, read),
         load_policy(settings.policy),
         partial(_used, store, feedback),
         SharedOverview(partial(StatusOverview.read, operations), timeout).read,
         timeout,
     )
+    suppressing = Suppressing(AsyncSuppressions(store, suppressions), registry, timeout)
+    control = CampaignControl(AsyncCampaigns(store, campaigns), timeout)
     endpoints = {
         "send": sending.send,
         "send_batch": sending.send_batch,
         "find": lookups.find,
+        "find_number": lookups.find_number,
         "show": lookups.show,
         "timeline": lookups.timeline,
         "cancel": lookups.cancel,
         "feedback": lookups.feedback,
+        "suppress": suppressing.add,
+        "unsuppress": suppressing.remove,
+        "find_suppressions": suppressing.find,
+        "campaigns": control.page,
+        "show_campaign": control.show,
+        "pause_campaign": control.pause,
+        "resume_campaign": control.resume,
+        "cancel_campaign": control.cancel,
         "status": lookups.status,
     }
 

@@ -103,7 +103,7 @@ class Admission:
         return found
 
     def _blows(self, reading: Reading) -> bool:
-        """Halt what is over the message's fuse until the day ends; False if an operator has just reset it."""
+        """Halt what is over the message's fuse until the day ends; False if an operator has just resumed it."""
         fuse = self.checks(reading).fuse
         if fuse is None:
             return False

@@ -103,6 +103,7 @@ class Chunk:
         readings = context.records.claim(message_ids)
         self._read_at = context.monotonic()  # after the reply: a claim that arrives late must not make anything expire early
         tests: list[Reading] = []
+        unreadable: list[Reading] = []
         turned_away: list[tuple[Reading, Barred]] = []
         for message_id, reading in zip(message_ids, readings, strict=True):
             self._waiting.pop(message_id, None)
@@ -115,15 +116,31 @@ class Chunk:
                 context.pending.apply(reading.record)  # if a report decides, the begin finds that the record has changed
             if reading.record.state is not State.QUEUED:
                 self._end(reading.record, f"nothing to start: {reading.record.state.value}")
+            elif reading.unreadable is not None:
+                unreadable.append(reading)
             elif reading.record.test:
                 tests.append(reading)
             elif (by := context.admission.bar(reading)) is not None:
                 turned_away.append((reading, by))
             else:
                 self._waiting[message_id] = reading
+        self._leave(unreadable)
         self._turn_away(turned_away)
         for result in context.sandbox.attempt(tests) if tests else ():
             self._outcomes[result.message_id] = result
+
+    def _leave(self, unreadable: Sequence[Reading]) -> None:
+        """Leave messages waiting whose payload does not open: another worker, or a later setting, may have the key."""
+        for reading in unreadable:
+            self._end(reading.record, "left waiting: its payload does not open")
+        if unreadable:
+            first = unreadable[0]
+            log.error(
+                "payloads not opened, messages left waiting",
+                messages=len(unreadable),
+                message_id=first.record.message_id,
+                reason=first.unreadable,
+            )
 
     def _start_some(self) -> None:
         in_flight = self._context.submitter.in_flight

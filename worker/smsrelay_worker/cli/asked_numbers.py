@@ -10,9 +10,12 @@ from smsrelay.contract.phone_number import e164
 _MOST = 10_000  # lines
 
 
-def asked_numbers() -> list[str]:
-    """One number a line, in E.164, at least one; raises ``InvalidInput``, which quotes none of them."""
-    lines = [click.prompt("Number", err=True)] if sys.stdin.isatty() else sys.stdin.read().splitlines()
+def asked_numbers(*, hidden: bool = False) -> list[str]:
+    """One number a line, in E.164, at least one; raises ``InvalidInput``, which quotes none of them.
+
+    ``hidden``: a prompt does not show what is typed.
+    """
+    lines = [click.prompt("Number", err=True, hide_input=hidden)] if sys.stdin.isatty() else sys.stdin.read().splitlines()
     written = {number: line for number, line in enumerate(lines, 1) if line.strip()}
     if not written:
         raise InvalidInput("standard input: give one phone number a line")

@@ -29,6 +29,7 @@ COMMANDS = {
     "webhook": Command("smsrelay_worker.cli.webhook", "webhook"),
     "metrics": Command("smsrelay_worker.cli.metrics", "metrics"),
     "dead": Command("smsrelay_worker.cli.dead", "dead"),
+    "forget": Command("smsrelay_worker.cli.forget", "forget"),
     "doctor": Command("smsrelay_worker.cli.doctor", "doctor"),
     "key": Command("smsrelay_worker.cli.key", "key"),
     "policy": Command("smsrelay_worker.cli.policy", "policy"),

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from smsrelay.cli.errors import InvalidInput, cli_errors
 from smsrelay.contract.lanes import Lane
+from smsrelay.contract.payload_cipher import PLAIN, CannotOpen
 from smsrelay.contract.state import State
 from smsrelay.contract.template import load_registry
 from smsrelay.enqueue import Enqueuer
@@ -30,7 +31,7 @@ from smsrelay_worker.operations.unreadable_replay import UnreadableReplay
 from smsrelay_worker.operations.wiring import Operations
 from smsrelay_worker.policy.model import Policy
 from smsrelay_worker.policy.toml_file import load_policy
-from smsrelay_worker.settings import OperatorSettings, ReplaySettings
+from smsrelay_worker.settings import BodySettings, OperatorSettings, ReplaySettings
 from smsrelay_worker.store.undecodable import Undecodable
 from smsrelay_worker.terminal import escaped, wide_console
 
@@ -109,6 +110,7 @@ def show_dead(any_id: str, body: bool) -> None:
     ANY_ID is the id that `smsrelay dead list` shows.
     """
     with cli_errors():
+        cipher = BodySettings().payload_cipher if body else PLAIN
         operations, policy = _opened(settings := OperatorSettings())
         items = unreadable_items(operations.undecodable, _callbacks(settings))
         kept = next((item for item in items if item.kept_id == any_id), None)
@@ -117,10 +119,15 @@ def show_dead(any_id: str, body: bool) -> None:
         click.echo(
             f"kept     {kept.kept_id} at {clock(kept.at)}\nqueue    {escaped(kept.queue)}\nreason   {escaped(kept.reason)}"
         )
-        if kept.body_encoding is not None:
+        if kept.is_sealed:
+            click.echo("body     encrypted; --body opens it, with SMSRELAY_PAYLOAD_KEYS")
+        elif kept.body_encoding is not None:
             click.echo(f"body     {len(kept.content)} bytes that are not text, kept as {kept.body_encoding}")
         if body:
-            click.echo(escaped(body_text(kept)))
+            try:
+                click.echo(escaped(body_text(kept, cipher)))
+            except CannotOpen as closed:
+                raise click.ClickException(f"its body is {closed}: set SMSRELAY_PAYLOAD_KEYS as the workers have it") from None
     elif reading is not None:
         print_message(reading.record, describe_timeline(reading.record, policy), policy)
         click.echo(f"replay    {obstacle_to_replay(reading) or 'possible'}")
@@ -146,7 +153,9 @@ def replay(ids: tuple[str, ...], everything: bool, dry_run: bool, **filters: Any
         operations, _ = _opened(settings := ReplaySettings())
         letters = DeadLetters(operations.records, enqueuer := Enqueuer.connect(settings))
         inbox, registry = Inbox(open_store(settings.store_url, 1)), load_registry(settings.templates)
-        unreadable = UnreadableReplay(operations.undecodable, _callbacks(settings), enqueuer, inbox, registry, _now)
+        unreadable = UnreadableReplay(
+            operations.undecodable, _callbacks(settings), enqueuer, inbox, registry, _now, settings.payload_cipher
+        )
         kept = {one.kept_id: one for one in unreadable.find(wanted.since)}
         matching = dead_letters(operations.dead_letters, operations.records, wanted)
         chosen = ids or [reading.record.message_id for reading in matching]

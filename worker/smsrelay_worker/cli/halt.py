@@ -62,8 +62,7 @@ def resume(**chosen: str | None) -> None:
         operations = Operations.wire(OperatorSettings())
         rate = operations.limiter.state(given_rate(operations.worker_registry.processes())).configured
         if part is not None:
-            reset = part.startswith("country:") and operations.fuses.reset(*part.removeprefix("country:").split("/"))
-            resumed = operations.halts.resume(part) is Effect.DONE or reset
+            resumed = operations.halts.resume(part) is Effect.DONE
             woken = operations.held_messages.release_all(part, rate)
         else:
             resumed = operations.limiter.resume()

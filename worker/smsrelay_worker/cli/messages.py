@@ -21,6 +21,7 @@ from smsrelay_worker.limits.describe import explain_rule
 from smsrelay_worker.limits.model import Limits
 from smsrelay_worker.limits.toml_file import load_limits
 from smsrelay_worker.messages.timeline import Line, clock, describe_timeline, next_step
+from smsrelay_worker.operations.payload_keys import missing_key
 from smsrelay_worker.operations.wiring import Operations
 from smsrelay_worker.policy.describe import explain
 from smsrelay_worker.policy.model import Policy
@@ -47,12 +48,16 @@ def show(as_json: bool, **named: Any) -> None:
     ID is the message's id, or at least 6 characters with which no other id begins.
     """
     with cli_errors():
-        reading, policy = _read(named)
+        operations, reading, policy = _read(named)
+        missing = missing_key(reading, operations.worker_registry)
     lines = describe_timeline(reading.record, policy)
     if as_json:
-        click.echo(json.dumps(_as_json(reading.record, lines), ensure_ascii=False, indent=2))
-    else:
-        print_message(reading.record, lines, policy)
+        shown = _as_json(reading.record, lines) | {"missing_key": reading.payload_key if missing else None}
+        click.echo(json.dumps(shown, ensure_ascii=False, indent=2))
+        return
+    print_message(reading.record, lines, policy)
+    if missing:
+        click.echo(f"payload   {missing}")
 
 
 @click.command()
@@ -65,7 +70,7 @@ def why(**named: Any) -> None:
     """
     with cli_errors():
         limits = load_limits(OperatorSettings().limits)
-        reading, policy = _read(named)
+        _, reading, policy = _read(named)
     if reading.record.test:
         click.echo("a test message: nothing of it reaches the vendor")
     for line in describe_timeline(reading.record, policy):
@@ -93,14 +98,14 @@ def cancel(**named: Any) -> None:
     click.echo("cancelled")
 
 
-def _read(named: dict[str, Any]) -> tuple[Reading, Policy]:
-    """The message that the command line names, and the policy."""
+def _read(named: dict[str, Any]) -> tuple[Operations, Reading, Policy]:
+    """The message that the command line names, with all that it takes to tell of it."""
     settings = OperatorSettings()
     operations, policy = Operations.wire(settings), load_policy(settings.policy)
     reading = operations.records.read(named_id(operations, **named))
     if reading is None:
         raise click.ClickException(NO_SUCH_MESSAGE)
-    return reading, policy
+    return operations, reading, policy
 
 
 def _explained(rule: str, policy: Policy, limits: Limits) -> str:

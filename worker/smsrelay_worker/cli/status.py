@@ -10,7 +10,9 @@ from dataclasses import asdict
 import click
 
 from smsrelay.cli.errors import cli_errors
+from smsrelay.store.halts import HaltKind
 from smsrelay_worker.cli.rate import rate_lines
+from smsrelay_worker.cli.suppression_list import list_text
 from smsrelay_worker.cli.webhook import condition_text
 from smsrelay_worker.messages.timeline import clock
 from smsrelay_worker.operations.code_use import CodeUse
@@ -48,8 +50,7 @@ def _status_lines(overview: StatusOverview) -> Iterator[str]:
         yield f"{lane.value}: {count} waiting"
     if overview.put_off:
         yield f"deferred by the halt: {overview.put_off}"
-    for halted in overview.halted_parts:
-        yield f"{halted_text(halted)}; `{resuming_command(halted.part)}`"
+    yield from _stopped_lines(overview)
     yield f"all lanes: {overview.not_final} not final: waiting, deferred, in flight, or awaiting a report"
     yield f"reports: {overview.reports} not applied yet"
     yield f"dead: {overview.dead} failed or ended unknown"
@@ -63,15 +64,26 @@ def _status_lines(overview: StatusOverview) -> Iterator[str]:
     for sink in overview.sinks:
         last = f"; last answer {sink.status}" if sink.status and sink.condition is not Condition.OK else ""
         yield f"outcomes to {sink.sink}: {sink.waiting} waiting, {condition_text(sink)}{last}"
-    yield from map(_fuse_line, overview.fuses)
+    for name, count in overview.suppressed.items():
+        yield f"no marketing of {list_text(name)}: {count:,} numbers"
     yield from _code_lines(overview.codes_today, overview.codes_week)
     for code, count in sorted(overview.unlisted.items()):
         yield f"unlisted status code {code}: {count} reports"
 
 
-def _fuse_line(fuse: BlownFuse) -> str:
-    sent = f"fuse: {fuse.app} has sent {fuse.most:,} messages to +{fuse.country} today; since {clock(fuse.since)} the others wait"
-    return f"{sent} until {clock(fuse.until)}; `smsrelay resume --country {fuse.country} --app {fuse.app}` resumes"
+def _stopped_lines(overview: StatusOverview) -> Iterator[str]:
+    """Parts of the traffic that are stopped, and what resumes them."""
+    held = {one.part: one.held for one in overview.halted_parts}
+    for halted in overview.halted_parts:
+        if halted.kind is not HaltKind.FUSE:
+            yield f"{halted_text(halted)}; `{resuming_command(halted.part)}`"
+    for fuse in overview.fuses:
+        yield _fuse_line(fuse, held.get(fuse.part, 0))
+
+
+def _fuse_line(fuse: BlownFuse, held: int) -> str:
+    blown = f"fuse: app {fuse.app} has sent {fuse.most:,} messages to +{fuse.country} today; stopped since {clock(fuse.since)}"
+    return f"{blown} until {clock(fuse.until)}; {held:,} messages held; `{resuming_command(fuse.part)}`"
 
 
 def _code_lines(today: Iterable[CodeUse], week: Sequence[CodeUse]) -> Iterator[str]:

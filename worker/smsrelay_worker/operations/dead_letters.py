@@ -70,7 +70,8 @@ class DeadLetters:
             return "its retention has ended"
         # No transition can also mean that our own replay was made and its answer was lost.
         if change.transition is None and not lifecycle.replay_under_way(change.record):
-            return f"its state changed in the meantime: it is {change.record.state.value}"
+            obstacle = obstacle_to_replay(change.reading)
+            return obstacle or f"its state changed in the meantime: it is {change.record.state.value}"
         try:
             self._enqueuer.publish(change.record.lane, [message_id])
         except BrokerUnavailable:
@@ -84,7 +85,9 @@ def obstacle_to_replay(reading: Reading | None) -> str | None:
         return "no such message, or its retention has ended"
     if reading.record.state not in {State.FAILED, State.UNKNOWN}:
         return f"it is {reading.record.state.value}; only failed and unknown messages can be replayed"
-    if reading.now >= reading.record.expires_at or reading.payload is None:
+    if reading.record.forgotten:
+        return "forgotten; its number and parameters are deleted"
+    if reading.now >= reading.record.expires_at or (reading.payload is None and reading.unreadable is None):
         return "expired; its number and parameters are deleted"
     return None
 
@@ -99,6 +102,8 @@ def _replayed_after(seen: Reading | None) -> Decide:
 
     def replayed(reading: Reading) -> Transition | None:
         if seen is not None and reading.record.attempt != seen.record.attempt:
+            return None
+        if reading.record.forgotten:
             return None
         return lifecycle.replayed(reading.record, reading.now)
 

@@ -50,6 +50,7 @@ class RelayCollector(Collector):
         yield _gauge("dead", "Messages that failed or ended unknown, within the retention.", overview.dead)
         yield _labelled("workers", "Live worker processes.", "queue", _by_queue(overview.workers))
         yield from _sink_gauges(overview.sinks)
+        yield _labelled("suppressed", "Numbers that want no marketing.", "list", overview.suppressed)
         yield from _pumping_gauges(overview)
         yield _labelled("unlisted_reports", "Status reports whose code has no row in the policy.", "code", overview.unlisted)
 

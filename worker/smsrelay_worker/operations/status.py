@@ -4,7 +4,7 @@ One frozen value with nothing personal in it. Reading it raises ``StoreUnavailab
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from smsrelay.contract.lanes import Lane
 from smsrelay.store.halts import HaltedPart
@@ -33,6 +33,7 @@ class StatusOverview:
     differences: tuple[Difference, ...]  # settings in which the workers differ
     sinks: tuple[SinkOverview, ...]  # where outcomes go
     halted_parts: tuple[HaltedPart, ...] = ()  # parts of the traffic, and campaigns, that can be resumed
+    suppressed: Mapping[str, int] = field(default_factory=dict)  # numbers that want no marketing, by list
     fuses: tuple[BlownFuse, ...] = ()  # what waits until tomorrow
     codes_today: tuple[CodeUse, ...] = ()  # by country; a day of UTC
     codes_week: tuple[CodeUse, ...] = ()  # today and the six days before
@@ -53,6 +54,7 @@ class StatusOverview:
             unlisted=count.unlisted(),
             workers=workers,
             differences=differences((one.name, one.given) for one in workers),
+            suppressed={count.list: count.numbers for count in operations.suppressed()},
             sinks=sink_overviews(operations.apps(), operations.outcomes, operations.sink_states),
             fuses=operations.fuses.blown(),
             codes_today=code_use(codes, 1),

@@ -5,6 +5,7 @@ Raises ``StoreUnavailable``.
 
 import json
 
+from smsrelay.contract.payload_cipher import PayloadCipher
 from smsrelay.contract.unreadable_callback import UnreadableCallback
 from smsrelay.store.unreadable_callbacks import UnreadableCallbacks
 from smsrelay_worker.store.undecodable import Undecodable, UndecodableTasks
@@ -18,13 +19,15 @@ def unreadable_items(tasks: UndecodableTasks, callbacks: UnreadableCallbacks, si
     return sorted((one for one in kept if one.at >= since), key=lambda one: one.at, reverse=True)
 
 
-def body_text(kept: Undecodable) -> str:
-    """The body as it came, as text for a person."""
-    return callback_of(kept).body.decode("utf-8", "replace") if kept.queue == CALLBACK else kept.body
+def body_text(kept: Undecodable, cipher: PayloadCipher) -> str:
+    """The body as it came, as text for a person; raises ``CannotOpen``."""
+    if kept.queue == CALLBACK:
+        return callback_of(kept).opened(cipher).body.decode("utf-8", "replace")
+    return kept.opened(cipher).body
 
 
 def callback_of(kept: Undecodable) -> UnreadableCallback:
-    """The callback behind an item of the list."""
+    """The callback behind an item of the list, as it is stored."""
     return UnreadableCallback.decode(json.loads(kept.body))
 
 

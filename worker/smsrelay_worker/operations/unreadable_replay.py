@@ -17,6 +17,7 @@ from smsrelay.contract.absent import is_empty
 from smsrelay.contract.event import StatusEvent
 from smsrelay.contract.job import SendJob
 from smsrelay.contract.lanes import STATUS_QUEUE
+from smsrelay.contract.payload_cipher import PLAIN, CannotOpen, PayloadCipher
 from smsrelay.contract.rejection import Rejection
 from smsrelay.contract.template import Registry
 from smsrelay.contract.unreadable_callback import UnreadableCallback
@@ -39,12 +40,14 @@ class UnreadableReplay:
         inbox: Inbox,
         registry: Registry,
         clock: Callable[[], int],
+        cipher: PayloadCipher = PLAIN,
     ) -> None:
         self._tasks = tasks
         self._callbacks = callbacks
         self._enqueuer = enqueuer
         self._inbox = inbox
         self._registry = registry
+        self._cipher = cipher
         self._clock = clock  # epoch ms; a host's clock, like the one the item was kept by
 
     def find(self, since: int = 0) -> list[Undecodable]:
@@ -53,14 +56,16 @@ class UnreadableReplay:
 
     def replay(self, kept: Undecodable, dry_run: bool, *, vouched: bool = False) -> str:
         """Parse an item again and enqueue it. Returns what was done, for a person; ``vouched``: it was named by its own id."""
-        if kept.queue == CALLBACK:
-            return self._callback(callback_of(kept), dry_run, vouched)
         try:
-            wire = unwrapped(json.loads(kept.raw))
+            if kept.queue == CALLBACK:
+                return self._callback(callback_of(kept), dry_run, vouched)
+            wire = unwrapped(json.loads(kept.opened(self._cipher).raw))
             take = self._report(wire) if kept.queue == STATUS_QUEUE else self._job(wire, kept)
             if dry_run:
                 return "would be queued"
             result = take()
+        except CannotOpen as closed:
+            return f"not replayed: its body is {closed}"
         except Rejection as rejection:
             return f"not replayed, rejected again: {rejection}"
         except (ValueError, RecursionError):
@@ -68,7 +73,8 @@ class UnreadableReplay:
         self._tasks.drop(kept)
         return result
 
-    def _callback(self, callback: UnreadableCallback, dry_run: bool, vouched: bool) -> str:
+    def _callback(self, kept: UnreadableCallback, dry_run: bool, vouched: bool) -> str:
+        callback = kept.opened(self._cipher)
         read = read_callback(callback.body, callback.content_type, callback.received_at, callback.token, by_external_id=vouched)
         if not read.reports:
             return f"not replayed, still unreadable: {callback.reason}"
@@ -77,7 +83,7 @@ class UnreadableReplay:
         self._inbox.record(read.reports)
         if read.unreadable is not None:
             return f"replayed in part: {read.unreadable.reason}; the readable reports are queued, and the callback is kept"
-        self._callbacks.drop(callback)
+        self._callbacks.drop(kept)
         return f"queued: {len(read.reports)} report(s); workers apply them within 15 s"
 
     def _report(self, wire: object) -> Callable[[], str]:

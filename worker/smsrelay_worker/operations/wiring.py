@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import Self
 
+from smsrelay.contract.suppression import SuppressedCount
 from smsrelay.store.campaign_cancel import CampaignCancel
 from smsrelay.store.campaigns import Campaigns
 from smsrelay.store.connection import open_store
 from smsrelay.store.halts import Halts
 from smsrelay.store.held_messages import HeldMessages
 from smsrelay.store.records import Records
+from smsrelay.store.suppressions import suppressed_counts
 from smsrelay_worker.apps.model import Apps
 from smsrelay_worker.apps.toml_file import load_apps
 from smsrelay_worker.operations.sinks import OutcomeReplay
@@ -56,6 +58,7 @@ class Operations:
     fuses: Fuses
     code_counts: CodeCounts
     replay: Callable[[], OutcomeReplay]
+    suppressed: Callable[[], list[SuppressedCount]]  # how many numbers are on each suppression list
 
     @classmethod
     def wire(cls, settings: OperatorSettings) -> Self:
@@ -81,6 +84,7 @@ class Operations:
             apps=apps,
             outcomes=outcomes,
             sink_states=SinkStates(redis),
+            suppressed=partial(suppressed_counts, redis),
             fuses=Fuses(redis),
             code_counts=CodeCounts(redis),
             replay=lambda: OutcomeReplay(apps(), AppMessages(redis), records, outcomes),

@@ -36,6 +36,8 @@ class Scope(StrEnum):
     SEND = "messages:send"
     READ = "messages:read"
     CANCEL = "messages:cancel"
+    SUPPRESSIONS = "suppressions"
+    CAMPAIGNS = "campaigns"
 
 
 @dataclass(frozen=True, slots=True)

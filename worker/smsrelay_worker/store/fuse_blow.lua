@@ -2,7 +2,7 @@
 -- KEYS 1 sms:halts     hash, no lifetime
 --      2 sms:fuse:DAY  hash: messages begun that day, by APP/COUNTRY; lives for two days
 -- ARGV 1 the part of the traffic: country:APP/COUNTRY  2 APP/COUNTRY  3 most messages a day  4 DAY  5 when the day ends (ms)
--- Returns 2 if it is halted from now on, 1 if it was halted before, 0 if the count is below the fuse: somebody has reset it.
+-- Returns 2 if it is halted from now on, 1 if it was halted before, 0 if the count is below the fuse: it was resumed.
 if tonumber(redis.call('HGET', KEYS[2], ARGV[2]) or 0) < tonumber(ARGV[3]) then return 0 end
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)

@@ -2,7 +2,8 @@
 
 ``apply.lua`` counts the messages, each at its first attempt, and bars those over the fuse. The first worker that meets such a bar
 halts the app's traffic to that country until the day ends, so that the messages that follow are stopped when they are claimed,
-and take no slot of the rate. Instants are ms on the store's clock.
+and take no slot of the rate. ``Halts.resume`` ends that, and has the day counted from 0 again. Instants are ms on the store's
+clock.
 """
 
 import json
@@ -24,7 +25,7 @@ _KIND = "fuse"
 class Blow(IntEnum):
     """What came of halting what is over its fuse."""
 
-    BELOW = 0  # it is not over any more: an operator has reset the fuse
+    BELOW = 0  # it is not over any more: an operator has resumed it
     HALTED = 1  # it was halted before
     BLOWN = 2  # it is halted from now on
 
@@ -38,6 +39,11 @@ class BlownFuse:
     since: int
     until: int
     most: int
+
+    @property
+    def part(self) -> str:
+        """The part of the traffic that is halted."""
+        return f"{_PREFIX}{self.app}/{self.country}"
 
     @classmethod
     def decode(cls, part: str, wire: str) -> Self | None:
@@ -55,21 +61,12 @@ class Fuses:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._blow = Script(redis, __name__, "fuse_blow.lua")
-        self._reset = Script(redis, __name__, "fuse_reset.lua")
 
     def blow(self, check: FuseCheck) -> Blow:
         """Halt what is over its fuse until the day ends; of all workers, one is told ``BLOWN``."""
         name = f"{check.app}/{check.country}"
         args: list[str | int | float] = [_PREFIX + name, name, check.most, check.day, check.until]
         return Blow(self._blow.run([keys.HALTS, keys.fuse(check.day)], args))
-
-    def reset(self, app: str, country: str) -> bool:
-        """Let an app send as many messages to a country again today as its fuse allows a day; whether its fuse had blown.
-
-        Messages that it has stopped are still held, as ``country:APP/COUNTRY``: whoever resets it has to release them.
-        """
-        name = f"{app}/{country}"
-        return bool(self._reset.run([keys.HALTS], [_PREFIX + name, name]))
 
     def blown(self) -> tuple[BlownFuse, ...]:
         """The fuses that have blown and whose day has not ended, sorted."""

@@ -37,6 +37,7 @@ class SharedSettings:
     number_keys: str
     callback_keys: str
     limits: str
+    payload_keys: str  # or "none"
 
     @classmethod
     def decode(cls, reported: Mapping[str, Any] | None) -> Self | None:

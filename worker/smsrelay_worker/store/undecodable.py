@@ -9,11 +9,12 @@ import hashlib
 import json
 import secrets
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Self
 
 from redis import Redis
 
+from smsrelay.contract.payload_cipher import PLAIN, UNDECODABLE, PayloadCipher
 from smsrelay.store import keys
 from smsrelay.store.connection import store_answers
 
@@ -21,6 +22,7 @@ UNDECODABLE_CAP = 10_000
 _LONGEST = 65536  # characters of a body that are kept
 _LONGEST_BYTES = _LONGEST // 4 * 3  # bytes of a body that is kept as base64
 _BASE64 = "base64"
+_SEALED = "sealed"  # JSON of the two fields of the body, encrypted
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class Undecodable:
     queue: str
     reason: str
     body: str = field(repr=False)
-    body_encoding: str | None = None  # or base64
+    body_encoding: str | None = None  # or base64, or sealed
 
     @classmethod
     def now(cls, queue: str, reason: str, body: str | bytes, task_id: str | None = None) -> Self:
@@ -44,9 +46,28 @@ class Undecodable:
         kept_id = secrets.token_hex(4) if named is None else named.hexdigest()[:8]
         return cls(kept_id, time.time_ns() // 1_000_000, queue, reason, *_kept(body))
 
+    def sealed_by(self, cipher: PayloadCipher) -> Self:
+        """The same with its body encrypted; unchanged without keys."""
+        if not cipher.names:
+            return self
+        sealed = cipher.seal(UNDECODABLE, self.kept_id, json.dumps([self.body, self.body_encoding]))
+        return replace(self, body=sealed, body_encoding=_SEALED)
+
+    def opened(self, cipher: PayloadCipher) -> Self:
+        """The same with its body readable; raises ``CannotOpen``."""
+        if not self.is_sealed:
+            return self
+        body, encoding = json.loads(cipher.open(UNDECODABLE, self.kept_id, self.body))
+        return replace(self, body=body, body_encoding=encoding)
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether the body is encrypted."""
+        return self.body_encoding == _SEALED
+
     @property
     def content(self) -> str | bytes:
-        """The body as it came, cut to what is kept: as text if it is text."""
+        """The body, if it is not encrypted, as it came, cut to what is kept: as text if it is text."""
         return self.body if self.body_encoding is None else base64.b64decode(self.body)
 
     @property
@@ -68,15 +89,16 @@ class Undecodable:
 
 
 class UndecodableTasks:
-    """The list of them; safe to share between threads. ``retention`` in seconds."""
+    """The list of them, encrypted where there are payload keys; safe to share between threads. ``retention`` in seconds."""
 
-    def __init__(self, redis: Redis, retention: float) -> None:
+    def __init__(self, redis: Redis, retention: float, cipher: PayloadCipher = PLAIN) -> None:
         self._redis = redis
+        self._cipher = cipher
         self._retention = int(retention * 1000)
 
     def keep(self, queue: str, reason: str, body: str | bytes, task_id: str | None = None) -> str:
         """Keep a task that could not be read; returns the id it is kept under. Kept twice, it becomes one message by this id."""
-        kept = Undecodable.now(queue, reason, body, task_id)
+        kept = Undecodable.now(queue, reason, body, task_id).sealed_by(self._cipher)
         with store_answers(), self._redis.pipeline() as pipeline:
             pipeline.lpush(keys.UNDECODABLE, kept.encode())
             pipeline.ltrim(keys.UNDECODABLE, 0, UNDECODABLE_CAP - 1)
@@ -85,7 +107,7 @@ class UndecodableTasks:
         return kept.kept_id
 
     def all(self) -> list[Undecodable]:
-        """All that are kept, newest first."""
+        """All that are kept, as they are kept, newest first."""
         with store_answers():
             lines = self._redis.lrange(keys.UNDECODABLE, 0, -1)
         return [Undecodable.decode(str(line)) for line in lines]

@@ -9,20 +9,25 @@ still checked.
 import time
 from collections.abc import Callable, Iterable
 
+from smsrelay.contract.key_name import key_names
 from smsrelay.receiver.settings import ReceiverSettings
 from smsrelay.settings import SettingsError, StoreSettings
 from smsrelay.store.connection import StoreUnavailable, open_store, store_answers
+from smsrelay.store.suppressions import suppressed_counts
 from smsrelay_worker.apps.toml_file import AppsError, load_apps
 from smsrelay_worker.operations.doctor import access
 from smsrelay_worker.operations.doctor.access import AccessProblem
 from smsrelay_worker.operations.doctor.broker import examine_broker
 from smsrelay_worker.operations.doctor.callback import examine_callback
+from smsrelay_worker.operations.doctor.encryption import encryption_is_off, examine_payloads
 from smsrelay_worker.operations.doctor.finding import Finding, checked, error
 from smsrelay_worker.operations.doctor.host import examine_spool, open_files
-from smsrelay_worker.operations.doctor.settings import examine_settings
+from smsrelay_worker.operations.doctor.settings import examine_settings, is_real
 from smsrelay_worker.operations.doctor.sinks import examine_sinks
 from smsrelay_worker.operations.doctor.store import examine_store
+from smsrelay_worker.operations.doctor.suppressions import examine_suppressions
 from smsrelay_worker.operations.doctor.workers import examine_workers
+from smsrelay_worker.operations.payload_keys import known_names
 from smsrelay_worker.settings import WorkerSettings
 from smsrelay_worker.shared_settings import shared_settings
 from smsrelay_worker.store.outcomes import OutcomeOutbox
@@ -45,7 +50,9 @@ def examine(wall_clock: Clock = time.time) -> list[Finding]:
         *checked("rights", lambda: rights(access.worker_problems(settings))),
         *checked("callback", lambda: examine_callback(settings.callback_url, settings.callback_keys)),
         *checked("workers", lambda: _workers(settings)),
+        *checked("encryption", lambda: _encryption(settings)),
         *checked("outcomes", lambda: _sinks(settings)),
+        *checked("suppression", lambda: _suppressions(settings)),
         *checked("spool", lambda: [*examine_spool(settings), *open_files(settings)]),
     ]
 
@@ -95,6 +102,20 @@ def _workers(settings: WorkerSettings) -> list[Finding]:
         redis.close()
 
 
+def _encryption(settings: WorkerSettings) -> list[Finding]:
+    """Findings about encryption. A store that does not answer is a finding of another check."""
+    here = settings.payload_cipher.names
+    off = encryption_is_off(here, is_real(settings))
+    redis = open_store(settings.store_url, 2)
+    try:
+        given = [one.given.payload_keys for one in WorkerRegistry(redis).processes() if one.given is not None]
+        return [*off, *examine_payloads(redis, known_names(here, given))]
+    except StoreUnavailable:
+        return off
+    finally:
+        redis.close()
+
+
 def _sinks(settings: WorkerSettings) -> list[Finding]:
     """Findings about where outcomes go. A wrong apps file and a store that does not answer are findings of other checks."""
     redis = open_store(settings.store_url, 2)
@@ -104,6 +125,17 @@ def _sinks(settings: WorkerSettings) -> list[Finding]:
             outbox = OutcomeOutbox(redis, settings.retention_hours * 3600)
             return examine_sinks(redis, load_apps(settings.apps), outbox, int(seconds) * 1000)
     except (StoreUnavailable, AppsError):
+        return []
+    finally:
+        redis.close()
+
+
+def _suppressions(settings: WorkerSettings) -> list[Finding]:
+    """Findings about the suppression lists. A store that does not answer is a finding of another check."""
+    redis = open_store(settings.store_url, 2)
+    try:
+        return examine_suppressions(suppressed_counts(redis), key_names(settings.number_keys))
+    except StoreUnavailable:
         return []
     finally:
         redis.close()

@@ -10,6 +10,7 @@ from redis import Redis
 from smsrelay_worker.messages.timeline import clock
 from smsrelay_worker.operations.code_use import LowShare, low_shares
 from smsrelay_worker.operations.doctor.finding import Finding, error, warning
+from smsrelay_worker.operations.halted_parts import resuming_command
 from smsrelay_worker.store.code_counts import CodeCounts
 from smsrelay_worker.store.fuses import BlownFuse, Fuses
 
@@ -29,10 +30,10 @@ def blown(fuses: Iterable[BlownFuse]) -> list[Finding]:
     return [
         error(
             "fuse",
-            f"{one.app} has sent {one.most:,} messages to +{one.country}, as many as its fuse allows a day; what it sends there "
-            f"has waited since {clock(one.since)}, and waits until {clock(one.until)}",
+            f"app {one.app} has sent {one.most:,} messages to +{one.country}, as many as its fuse allows a day; the others have "
+            f"waited since {clock(one.since)}, and wait until {clock(one.until)}",
             "find out who asks for these messages (docs/pumping.md); if they are wanted, "
-            f"`smsrelay resume --country {one.country} --app {one.app}` allows as many again today",
+            f"`{resuming_command(one.part)}` allows as many again today",
         )
         for one in fuses
     ]

@@ -42,6 +42,7 @@ def examine_settings(settings: WorkerSettings, recent_templates: Collection[str]
         *unencrypted_vendor(settings),
         *callback_url(settings.callback_url, real),
         *keys({"SMSRELAY_NUMBER_KEYS": settings.number_keys, "SMSRELAY_CALLBACK_KEYS": settings.callback_keys}, real),
+        *payload_keys(settings.payload_keys, real),
         *flower(settings.flower_auth.get_secret_value() if settings.flower_auth else None),
         *only_to(settings.only_to_numbers),
         *_templates(settings, recent_templates, real),
@@ -115,6 +116,11 @@ def keys(rings: Mapping[str, KeyRing], real: bool) -> list[Finding]:
         remedy = "set both, to keys of their own, and remove SMSRELAY_SECRET; docs/operating.md, Changing keys"
         found.append(warning("keys", problem, remedy))
     return found
+
+
+def payload_keys(ring: KeyRing | None, real: bool) -> list[Finding]:
+    """Problems of the keys that encrypt payloads, if there are any: whoever guesses one reads numbers and parameters."""
+    return _keys("SMSRELAY_PAYLOAD_KEYS", ring, real) if ring else []
 
 
 def _keys(name: str, ring: KeyRing, real: bool) -> list[Finding]:

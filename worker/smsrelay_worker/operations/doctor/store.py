@@ -13,7 +13,7 @@ from redis.exceptions import ResponseError
 from smsrelay.settings import StoreSettings
 from smsrelay.store import keys
 from smsrelay.store.connection import StoreUnavailable, open_store, store_answers
-from smsrelay.store.halts import HaltedPart, Halts
+from smsrelay.store.halts import HaltedPart, HaltKind, Halts
 from smsrelay_worker.messages.timeline import clock
 from smsrelay_worker.operations.doctor.broker import same_server
 from smsrelay_worker.operations.doctor.callback import stored_callbacks
@@ -58,17 +58,18 @@ def halted(halt: Halt | None) -> list[Finding]:
 
 
 def halted_parts(parts: list[HaltedPart]) -> list[Finding]:
-    """Parts of the traffic, and campaigns, that wait for somebody to resume them."""
-    return [warning("halted", halted_text(one), f"`{resuming_command(one.part)}` resumes it") for one in stopped(parts)]
+    """Parts of the traffic, and campaigns, that wait for somebody to resume them; fuses have a check of their own."""
+    halts = [one for one in stopped(parts) if one.kind is not HaltKind.FUSE]
+    return [warning("halted", halted_text(one), f"`{resuming_command(one.part)}` resumes it") for one in halts]
 
 
 def examine_messages(redis: Redis, now: int) -> list[Finding]:
     """What in the store needs attention; ``now`` is the store's clock in ms."""
     checks: dict[str, Callable[[], list[Finding]]] = {
         "halted": lambda: halted(RateLimiter(redis, 1.0).halted()),
-        "halted parts": lambda: halted_parts(Halts(redis).all()),
         "fuse": lambda: examine_fuses(redis),
         "codes": lambda: examine_codes(redis),
+        "halted parts": lambda: halted_parts(Halts(redis).all()),
         "schedule": lambda: _schedule(redis.zcount(keys.AGENDA, "-inf", now - _OVERDUE)),
         "undecodable": lambda: _undecodable(redis.llen(keys.UNDECODABLE)),
         "dead letters": lambda: _dead(redis.zcard(keys.DEAD)),

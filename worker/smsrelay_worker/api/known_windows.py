@@ -1,0 +1,31 @@
+"""KnownWindows: the send windows that workers published, for warnings; read from the store at most once a minute."""
+
+import asyncio
+
+from smsrelay.contract.send_window import SendWindow, decode_windows
+from smsrelay.store import keys
+from smsrelay.store.async_store import AsyncStore
+from smsrelay.store.connection import StoreUnavailable
+
+_KNOWN_FOR = 60.0  # seconds
+
+
+class KnownWindows:
+    """For one event loop. ``timeout``: seconds that a request waits for the store."""
+
+    def __init__(self, store: AsyncStore, timeout: float) -> None:
+        self._store, self._timeout = store, timeout
+        self._known: tuple[SendWindow, ...] = ()
+        self._read_at: float | None = None
+
+    async def read(self) -> tuple[SendWindow, ...]:
+        """The windows; none as long as no worker has published any. If the store does not answer, those known before."""
+        now = asyncio.get_running_loop().time()
+        if self._read_at is None or now - self._read_at >= _KNOWN_FOR:
+            self._read_at = now
+            try:
+                [wire] = await self._store.execute([("HGET", keys.LIMITS, "windows")], now + self._timeout)
+            except StoreUnavailable:  # the job is accepted already; a warning is not worth a failure
+                return self._known
+            self._known = decode_windows(wire) if wire else ()
+        return self._known

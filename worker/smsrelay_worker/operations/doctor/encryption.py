@@ -1,0 +1,51 @@
+"""Checks the encryption of numbers and parameters in the store: whether it is on, and whether somebody has the keys it needs.
+
+Takes keys by their names, and the store; returns findings. Reads of the payloads the names of their keys alone.
+"""
+
+from collections import Counter
+from collections.abc import Collection
+
+from redis import Redis
+from redis.exceptions import ResponseError
+
+from smsrelay.contract.payload_cipher import sealed_by
+from smsrelay.store import keys
+from smsrelay.store.connection import store_answers
+from smsrelay_worker.operations.doctor.finding import Finding, error, note, warning
+
+_LOOKED_AT = 1000  # messages, of those that are due next
+
+
+def encryption_is_off(names: Collection[str], real: bool) -> list[Finding]:
+    """Says so, where the vendor is the real one; ``names``: of the payload keys."""
+    if names or not real:
+        return []
+    problem = "SMSRELAY_PAYLOAD_KEYS is not set: whoever reads the store, its files or a backup reads numbers and parameters"
+    return [note("encryption", problem, "docs/privacy.md says what it takes; disks that are encrypted may do")]
+
+
+def examine_payloads(redis: Redis, known: Collection[str]) -> list[Finding]:
+    """Messages that are due next, and whose payload none of the known keys opens."""
+    try:
+        with store_answers():
+            ids = redis.zrange(keys.AGENDA, 0, _LOOKED_AT - 1)
+            wires = redis.mget([keys.payload(str(one)) for one in ids]) if ids else []
+    except ResponseError:
+        remedy = "grant it to the store's user"
+        return [warning("encryption", "payloads could not be looked at: the store refuses the command", remedy)]
+    found = Counter(sealed_by(str(wire)) for wire in wires if wire is not None)
+    return unopened({name: count for name, count in found.items() if name is not None and name not in known}, len(ids))
+
+
+def unopened(by_key: dict[str, int], looked_at: int) -> list[Finding]:
+    """Messages by the name of the key that nobody has."""
+    if not by_key:
+        return []
+    names = ", ".join(sorted(by_key))
+    problem = (
+        f"{sum(by_key.values())} of {looked_at} waiting messages are encrypted with a payload key that neither this environment "
+        f"nor a running worker has ({names}): they wait until they expire"
+    )
+    remedy = "put that key back at the end of SMSRELAY_PAYLOAD_KEYS, for workers first; docs/privacy.md, Changing the keys"
+    return [error("encryption", problem, remedy)]
