@@ -15,6 +15,7 @@ from smsrelay.contract.payload_cipher import PLAIN, PayloadCipher
 from smsrelay.contract.state import State
 from smsrelay.enqueue import Enqueuer
 from smsrelay.store import keys
+from smsrelay.store.numbers import NumberIndex
 from smsrelay.store.outbox import Outbox
 from smsrelay.store.records import Payload, Records
 from smsrelay_worker.vendors.base import Answer, Submission
@@ -38,7 +39,8 @@ PAYLOAD = Payload("+8613800138000", ("1234",))
 
 
 def opened(redis: Redis, url: str, cipher: PayloadCipher) -> Enqueuer:
-    return Enqueuer(Outbox(redis, NUMBER_KEYS, cipher=cipher), Publisher(url), {}, Records(redis, RETENTION))
+    numbers = NumberIndex(redis, NUMBER_KEYS)
+    return Enqueuer(Outbox(redis, NUMBER_KEYS, cipher=cipher), Publisher(url), {}, Records(redis, RETENTION), numbers=numbers)
 
 
 @pytest.fixture
