@@ -30,6 +30,8 @@ Afterwards:
 - ``MessageStatus``: where a message is, as ``status``, ``find`` and ``cancel`` of an enqueuer return it.
 - ``State``: the states of a message, ``queued`` to ``delivered``; ``final`` says that nothing more will be attempted.
 - ``TooLate``: the message cannot be cancelled any more.
+- ``CampaignProgress``, ``CampaignState``: how far a campaign is, as ``campaign(app, name)`` of an enqueuer returns it.
+- ``CampaignCancelled``: the campaign cannot be paused or resumed any more.
 
 ``StatusEvent`` is one report of the vendor, as it travels from the receiver to the workers.
 
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from smsrelay.acceptance import Accepted, ReferenceTaken, Refused, Suppressed, TooMany
     from smsrelay.async_enqueue import AsyncEnqueuer
     from smsrelay.broker.publisher import BrokerUnavailable
+    from smsrelay.campaign_control import CampaignCancelled
     from smsrelay.contract.event import StatusEvent
     from smsrelay.contract.job import SendJob
     from smsrelay.contract.lanes import Lane
@@ -51,6 +54,7 @@ if TYPE_CHECKING:
     from smsrelay.contract.state import State
     from smsrelay.enqueue import Enqueuer
     from smsrelay.lookup import MessageStatus, TooLate
+    from smsrelay.messages.progress import CampaignProgress, CampaignState
     from smsrelay.settings import ProducerSettings, SettingsError
     from smsrelay.store.connection import StoreUnavailable
 
@@ -60,6 +64,9 @@ __all__ = [
     "Accepted",
     "AsyncEnqueuer",
     "BrokerUnavailable",
+    "CampaignCancelled",
+    "CampaignProgress",
+    "CampaignState",
     "Enqueuer",
     "Lane",
     "MessageStatus",
@@ -82,6 +89,9 @@ _MODULES = {
     "Accepted": "acceptance",
     "AsyncEnqueuer": "async_enqueue",
     "BrokerUnavailable": "broker.publisher",
+    "CampaignCancelled": "campaign_control",
+    "CampaignProgress": "messages.progress",
+    "CampaignState": "messages.progress",
     "Enqueuer": "enqueue",
     "Lane": "contract.lanes",
     "MessageStatus": "lookup",

@@ -14,28 +14,23 @@ from typing import Self
 
 from smsrelay.acceptance import Acceptance, Accepted, Refused, accept_all, messages_of, results, to_publish
 from smsrelay.broker.async_publisher import AsyncPublisher
+from smsrelay.broker.attempt_task import attempt_task, attempt_tasks
 from smsrelay.broker.publisher import BrokerUnavailable, Publisher
 from smsrelay.broker.task_message import TaskMessage
 from smsrelay.call_batcher import CallBatcher
+from smsrelay.campaign_control import AsyncCampaignControl
 from smsrelay.contract.job import DEFAULT_APP, SendJob
 from smsrelay.contract.message import Message, referenced_id
 from smsrelay.contract.rejection import Rejection
 from smsrelay.contract.suppression import BY_LIBRARY
 from smsrelay.contract.template import load_registry
-from smsrelay.enqueue import BATCH, attempt_task, attempt_tasks
+from smsrelay.enqueue import BATCH
 from smsrelay.lookup import MOST_FOUND, MessageStatus, cancelled_status, number_in_e164
 from smsrelay.messages.cancel import cancelled
 from smsrelay.settings import ProducerSettings
-from smsrelay.store.async_numbers import AsyncNumberIndex
-from smsrelay.store.async_outbox import AsyncOutbox
-from smsrelay.store.async_records import AsyncRecords
-from smsrelay.store.async_store import AsyncStore
-from smsrelay.store.async_suppressions import AsyncSuppressions
-from smsrelay.store.connection import StoreUnavailable, open_store, timed_out
-from smsrelay.store.numbers import NumberIndex
-from smsrelay.store.outbox import Outbox, Recorded
-from smsrelay.store.records import Records
-from smsrelay.store.suppressions import Suppressions
+from smsrelay.store.async_parts import AsyncParts
+from smsrelay.store.connection import StoreUnavailable, timed_out
+from smsrelay.store.outbox import Recorded
 from smsrelay.suppressing import checked_list, checked_lists
 
 Job = SendJob | Rejection  # a rejection: of a job that could not even be made
@@ -50,26 +45,16 @@ class AsyncEnqueuer:
     Cancelling a call ends the waiting; the job may have been accepted or not, as after ``StoreUnavailable``.
     """
 
-    def __init__(
-        self,
-        store: AsyncStore,
-        outbox: AsyncOutbox,
-        records: AsyncRecords,
-        numbers: AsyncNumberIndex,
-        acceptance: Acceptance,
-        timeout: float,
-        publisher: AsyncPublisher | None,
-        suppressions: AsyncSuppressions,
-    ) -> None:
+    def __init__(self, parts: AsyncParts, acceptance: Acceptance, timeout: float, publisher: AsyncPublisher | None) -> None:
         """An enqueuer of given parts; apps use ``connect``.
 
         ``timeout``: seconds that a call waits for store and broker in all. ``publisher``: ``None`` when the store is the broker.
         """
-        self._store, self._outbox, self._records, self._numbers = store, outbox, records, numbers
+        self._store, self._outbox, self._records, self._numbers = parts.store, parts.outbox, parts.records, parts.numbers
+        self._suppressions, self._campaigns = parts.suppressions, parts.campaigns
         self.acceptance, self._timeout, self._publisher = acceptance, timeout, publisher
-        self._suppressions = suppressions
         self._wake_up = attempt_task if publisher is None else None
-        self._publish: Publish = outbox.push if publisher is None else publisher.publish_many
+        self._publish: Publish = parts.outbox.push if publisher is None else publisher.publish_many
         self._calls = CallBatcher(self._record, self._wake, timed_out, timeout, BATCH)
 
     @classmethod
@@ -78,17 +63,10 @@ class AsyncEnqueuer:
 
         Raises ``Rejection`` or ``OSError`` for a file of templates that is wrong or cannot be read.
         """
-        redis = open_store(settings.store_url)  # never connects: Outbox and Records only prepare what AsyncStore sends
-        outbox = Outbox(redis, settings.number_keys, cipher=settings.payload_cipher)
-        records, numbers = Records(redis, settings.retention_hours * 3600), NumberIndex(redis, settings.number_keys)
-        lists = Suppressions(redis, settings.number_keys)
-        store = AsyncStore(settings.store_url, [outbox.script, records.script, numbers.script, *lists.scripts])
         registry = load_registry(settings.templates)
         acceptance = Acceptance(registry, lambda: secrets.randbits(74), settings.only_to_numbers)
         publisher = None if settings.one_redis else AsyncPublisher(Publisher(settings.broker_url))
-        read = AsyncRecords(store, records)
-        parts = AsyncOutbox(store, outbox), read, AsyncNumberIndex(store, numbers, read)
-        return cls(store, *parts, acceptance, settings.enqueue_timeout, publisher, AsyncSuppressions(store, lists))
+        return cls(AsyncParts.wire(settings), acceptance, settings.enqueue_timeout, publisher)
 
     async def enqueue(self, job: SendJob, *, test: bool = False) -> Accepted:
         """Accept one job and notify the workers. With ``test`` the message never reaches the vendor (docs/apps.md).
@@ -174,6 +152,10 @@ class AsyncEnqueuer:
         """Whether a number gets no marketing of this app, as ``Enqueuer.is_suppressed``."""
         named, names = number_in_e164(number), checked_lists(app, signature)
         return bool(await self._suppressions.of(named, names, self._until()))
+
+    def campaign(self, app: str, name: str) -> AsyncCampaignControl:
+        """A campaign of an app, to watch, pause, resume and cancel; asks the store for nothing yet."""
+        return AsyncCampaignControl(self._campaigns, app, name, self._until)
 
     async def close(self) -> None:
         """Wait for the calls that run, then release every connection."""

@@ -28,8 +28,9 @@ from smsrelay.acceptance import (
     results,
     to_publish,
 )
+from smsrelay.broker.attempt_task import CHUNK, attempt_task, attempt_tasks
 from smsrelay.broker.publisher import BrokerUnavailable, Publisher
-from smsrelay.broker.task_message import ATTEMPT, TaskMessage
+from smsrelay.campaign_control import CampaignControl
 from smsrelay.contract.job import DEFAULT_APP, SendJob
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.message import Message, referenced_id
@@ -40,6 +41,7 @@ from smsrelay.lookup import MOST_FOUND, MessageStatus, cancelled_status, number_
 from smsrelay.messages.cancel import cancelled
 from smsrelay.servers.time_limit import time_limit
 from smsrelay.settings import ProducerSettings
+from smsrelay.store.campaigns import Campaigns
 from smsrelay.store.connection import open_store
 from smsrelay.store.numbers import NumberIndex
 from smsrelay.store.outbox import Outbox, Recorded, WakeUp
@@ -49,7 +51,6 @@ from smsrelay.suppressing import checked_list, checked_lists
 
 __all__ = ["CHUNK", "Accepted", "Enqueuer", "ReferenceTaken", "Refused"]
 
-CHUNK = 50  # ids a task: shares Celery's cost per task, and is done within the visibility timeout
 BATCH = 500  # messages a round trip to the outbox
 
 log = logging.getLogger(__name__)  # not structlog: an app decides where its logs go
@@ -71,6 +72,7 @@ class Enqueuer:
         one_redis: bool = False,
         timeout: float | None = None,
         suppressions: Suppressions | None = None,
+        campaigns: Campaigns | None = None,
     ) -> None:
         """An enqueuer of given parts; apps use ``connect``.
 
@@ -78,7 +80,7 @@ class Enqueuer:
         ``only_to``: the only numbers that may be texted, in E.164; ``None``: any.
         ``one_redis``: outbox and publisher use the same database.
         ``timeout``: seconds that a call waits for store and broker in all; ``None``, for workers, leaves it to the connections.
-        ``suppressions``: for apps, who suppress numbers.
+        ``suppressions``, ``campaigns``: for apps, who suppress numbers and control campaigns.
         """
         self._outbox = outbox
         self._publisher = publisher
@@ -87,7 +89,7 @@ class Enqueuer:
         self.acceptance = Acceptance(registry, random_bits, only_to)
         self._wake_up = attempt_task if one_redis else None
         self._timeout = timeout
-        self._suppressions = suppressions
+        self._suppressions, self._campaigns = suppressions, campaigns
 
     @classmethod
     def connect(cls, settings: ProducerSettings) -> Self:
@@ -106,6 +108,7 @@ class Enqueuer:
             one_redis=settings.one_redis,
             timeout=settings.enqueue_timeout,
             suppressions=Suppressions(redis, settings.number_keys),
+            campaigns=Campaigns(redis),
         )
 
     def enqueue(self, job: SendJob, *, test: bool = False) -> Accepted:
@@ -213,6 +216,12 @@ class Enqueuer:
         with time_limit(self._timeout):
             return bool(self._lists.of(named, names))
 
+    def campaign(self, app: str, name: str) -> CampaignControl:
+        """A campaign of an app, to watch, pause, resume and cancel; asks the store for nothing yet."""
+        if self._campaigns is None:
+            raise TypeError("an enqueuer that connect has made controls campaigns, no other")
+        return CampaignControl(self._campaigns, app, name, self._timeout)
+
     def record(self, job: SendJob) -> Recorded:
         """Record a job without publishing it, for a worker that attempts it itself; raises as ``enqueue`` does."""
         return self._recorded(job, None)
@@ -264,18 +273,6 @@ class Enqueuer:
             except BrokerUnavailable as error:
                 # Accepted all the same: the outbox holds them, and workers publish what has been there too long.
                 log.warning("publish owed: lane %s, %d messages: %s", lane.value, len(ids), error)
-
-
-def attempt_task(lane: Lane, message_ids: Sequence[str]) -> TaskMessage:
-    """The task that has workers attempt these messages."""
-    shown = f"{lane.value} {message_ids[0]}" + (f" and {len(message_ids) - 1} more" if len(message_ids) > 1 else "")
-    return TaskMessage(name=ATTEMPT, queue=lane.queue, kwargs={"ids": list(message_ids)}, shown=shown)
-
-
-def attempt_tasks(lane: Lane, message_ids: Sequence[str]) -> Iterator[TaskMessage]:
-    """The same for any number of messages."""
-    for start in range(0, len(message_ids), CHUNK):
-        yield attempt_task(lane, message_ids[start : start + CHUNK])
 
 
 def _batches(jobs: Iterable[SendJob | Rejection]) -> Iterator[tuple[int, list[SendJob | Rejection]]]:

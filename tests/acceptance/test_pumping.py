@@ -1,8 +1,10 @@
 """A bot presses an app's button: what the fuse and the list of countries let through, and how it goes on."""
 
 import json
+import os
 import re
 import secrets
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,8 +17,9 @@ from smsrelay.contract.lanes import Lane
 from smsrelay.contract.rejection import Rejection
 from smsrelay.contract.state import State
 from smsrelay.store import keys
+from tests.support.processes import pids
 from tests.support.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient, a_reference, running_relay
-from tests.support.second_worker import second_worker
+from tests.support.second_worker import BACK, SECOND, second_worker
 from tests.support.waiting import eventually
 
 PER_DAY = 7
@@ -49,7 +52,7 @@ def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RelayProcess]:
 
 
 def hong_kong() -> str:
-    return f"+85292{secrets.randbelow(10**6):06d}"
+    return f"+85251{secrets.choice('1234678')}{secrets.randbelow(10**5):05d}"
 
 
 def pressed(app: str, to: str, lane: Lane = Lane.NOTICE) -> SendJob:
@@ -145,3 +148,22 @@ def test_a_message_that_was_accepted_before_the_list_was_shorter_fails_without_a
     record = relay.wait_final(message_id)
     assert (record.state, record.attempt, record.timeline[-1].rule) == (State.FAILED, 0, "country not allowed")
     assert relay.simulator.submits(number) == []
+
+
+def test_a_worker_that_is_killed_on_the_way_lets_no_more_through(relay: RelayProcess) -> None:
+    numbers = {hong_kong() for _ in range(60)}
+    relay.simulator.latency(0.3)
+    ids = [one.message_id for one in relay.relay.enqueuer.enqueue_all([pressed("kiosk", number) for number in numbers])]
+    eventually(lambda: submitted(relay, numbers), "some are on their way")
+    for pid in pids(relay.data, SECOND):
+        os.kill(pid, signal.SIGKILL)
+    relay.simulator.latency(0)
+
+    def settled() -> bool:
+        records = [relay.record(one) for one in ids]
+        return all(one.held or one.state not in {State.QUEUED, State.SUBMITTING} for one in records)
+
+    eventually(settled, "each was attempted or is stopped", BACK)
+    records = [relay.record(one) for one in ids]
+    assert sum(one.attempt > 0 for one in records) == PER_DAY
+    assert submitted(relay, numbers) <= PER_DAY

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from smsrelay.contract.key_ring import KeyRing
 from smsrelay.contract.lanes import Lane
+from smsrelay_worker.local.local_relay import SIMULATED_LIMITS
 from smsrelay_worker.local.stack import free_port
 from tests.bench.ground import Ground
 from tests.bench.processes import Process, clean_environment, python
@@ -89,6 +90,7 @@ class RelaySide:
     rate: float = UNLIMITED
     name: str = "relay"
     apps: Path | None = None  # the apps file
+    limits: Path = SIMULATED_LIMITS  # no send window: a measurement gives the same figures at night
 
     def environment(self, ground: Ground, redis_port: int | None = None) -> dict[str, str]:
         url = ground.url(redis_port or ground.redis_port)
@@ -105,6 +107,7 @@ class RelaySide:
             "SMSRELAY_DATA": str(ground.folder / "data"),
             "SMSRELAY_RATE": f"{self.rate:g}",
             "SMSRELAY_APPS": str(self.apps or ""),
+            "SMSRELAY_LIMITS": str(self.limits),
         }
 
     def fill(self, ground: Ground, how: str, count: int, lane: Lane = Lane.MARKETING, offset: int = 0) -> Filled:

@@ -97,8 +97,9 @@ def sending(
     concurrency: int = 8,
     timeouts: Timeouts = TIMEOUTS,
     only_to: Collection[str] | None = None,
+    limits: Limits | None = None,
 ) -> Sender:
-    """A sender; ``url`` is the broker's, for what is given back."""
+    """A sender; ``url`` is the broker's, for what is given back. Without ``limits``, everybody is texted at any hour."""
     limiter = RateLimiter(redis, rate, monotonic=monotonic)
     submitter = Submitter(
         vendor=vendor,
@@ -119,7 +120,7 @@ def sending(
             pending=pending(store, redis),
             enqueuer=enqueuer(redis, url),
             cost=MessageCost({}),
-            admission=admission(store, redis, only_to=only_to),
+            admission=admission(store, redis, limits, only_to),
             sandbox=Sandbox(store, Inbox(redis), Publisher(url), POLICY, timeouts.lease),
             policy=POLICY,
             timeouts=timeouts,

@@ -16,6 +16,7 @@ import click
 
 from smsrelay import logs
 from smsrelay.campaign.campaign import Campaign, enqueue_rows, under_its_key
+from smsrelay.campaign.campaign_name import campaign_name
 from smsrelay.campaign.csv_file import DELIMITERS, CsvFile, Survey
 from smsrelay.campaign.file_encoding import known_encoding
 from smsrelay.campaign.header import FIELDS, ColumnChoice
@@ -25,7 +26,7 @@ from smsrelay.campaign.refused_rows import RefusedRows
 from smsrelay.campaign.window_warnings import WindowWarnings
 from smsrelay.cli.errors import Unavailable, cli_errors
 from smsrelay.contract.character import escaped
-from smsrelay.contract.job import SendJob
+from smsrelay.contract.job import DEFAULT_APP, SendJob
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.rejection import Rejection
 from smsrelay.contract.template import load_registry
@@ -68,7 +69,7 @@ def _named_columns(_context: click.Context, _parameter: click.Parameter, given: 
 @click.option("--expires-in", type=int, help="Seconds after which a message is no longer worth sending.")
 @click.option("--not-before", type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z"]), help="Like 2026-11-22T09:00:00+0800.")
 @click.option(
-    "--campaign", help="A name: rows that it has sent are not sent again, even from another file. Default: the file's content."
+    "--campaign", help="A name: rows that it has sent are not sent again, even from another file. Default: made from the file."
 )
 @click.option("--encoding", default="utf-8", show_default=True, callback=_known_encoding, help="gb18030 for Excel's plain CSV.")
 @click.option("--delimiter", type=click.Choice(DELIMITERS), help="Between cells; default: the one in the header.")
@@ -101,7 +102,8 @@ def bulk(file: Path, errors: Path | None, dry_run: bool, app_: str | None, **opt
         constants = {name: value for name, value in given.items() if value is not None}
         if options["ignore_send_window"]:
             constants["ignore_send_window"] = True
-        name = options["campaign"] or survey.digest
+        constants["campaign"] = campaign_name(options["campaign"], file.stem, survey.digest)
+        name = options["campaign"] or survey.digest  # in references: rows that were sent before campaigns had names stay the same
         campaign = Campaign(name, survey.columns, constants, settings.number_keys.newest, survey.delimiter)
         with RefusedRows(errors, survey) as refused:
             (_check if dry_run else _send)(source, survey, campaign, refused, settings)
@@ -127,6 +129,16 @@ def _send(source: CsvFile, survey: Survey, campaign: Campaign, refused: RefusedR
         refused.flush()
     _warn_of_windows(settings, warnings)
     click.echo(f"{new + known + refused.count:,} rows: {new:,} accepted, {known:,} accepted before, {refused.count:,} refused")
+    if new + known:
+        for line in _how_to_follow(campaign):
+            click.echo(line)
+
+
+def _how_to_follow(campaign: Campaign) -> Iterator[str]:
+    app = campaign.constants.get("app", DEFAULT_APP)
+    named = f"{campaign.constants['campaign']} --app {app}"
+    yield f"watch it:  smsrelay campaign show {named}"
+    yield f"stop it:   smsrelay campaign pause {named}, or cancel"
 
 
 def _check(source: CsvFile, survey: Survey, campaign: Campaign, refused: RefusedRows, settings: ProducerSettings) -> None:

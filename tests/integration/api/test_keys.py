@@ -56,6 +56,7 @@ def test_a_key_past_its_end_opens_nothing(api: Api, redis: Redis) -> None:
         (Scope.SEND, {"send", "feedback"}),
         (Scope.READ, {"show", "timeline", "find_number"}),
         (Scope.CANCEL, {"cancel"}),
+        (Scope.CAMPAIGNS, {"campaigns", "show_campaign"}),
         (Scope.SUPPRESSIONS, {"suppress", "unsuppress", "find_suppressions"}),
     ],
 )
@@ -70,6 +71,8 @@ def test_a_scope_allows_its_requests_alone(api: Api, key: str, redis: Redis, sco
         "find_number": api.post(f"{PATH}/find", narrow, {"to": "13912345678"}),
         "suppress": api.post("/v1/suppressions", narrow, {"to": "13912345678"}),
         "unsuppress": api.post("/v1/suppressions/remove", narrow, {"to": "13912345678"}),
+        "campaigns": api.get("/v1/campaigns", narrow),
+        "show_campaign": api.get("/v1/campaigns/x", narrow),
         "find_suppressions": api.post("/v1/suppressions/find", narrow, {"to": "13912345678"}),
         "cancel": api.delete(place, narrow),
     }
@@ -149,7 +152,9 @@ def test_two_processes_share_a_quota(api: Api, redis: Redis, valkey_url: str, tm
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
 def test_two_keys_in_one_request_are_refused_as_the_document_says(api: Api, key: str, operation: Operation) -> None:
     with closing(HTTPConnection(api.url.removeprefix("http://"), timeout=10)) as connection:
-        connection.putrequest(operation.method, operation.path.replace("{id}", "018f3c2e-7a10-7c5e-9d2b-5a6f7e8d9c0b"))
+        connection.putrequest(
+            operation.method, operation.path.replace("{id}", "018f3c2e-7a10-7c5e-9d2b-5a6f7e8d9c0b").replace("{name}", "x")
+        )
         for one in (key, "another"):
             connection.putheader("Authorization", f"Bearer {one}")
         connection.endheaders()

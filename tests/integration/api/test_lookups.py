@@ -7,6 +7,7 @@ from redis import Redis
 
 from smsrelay.contract.lanes import Lane
 from smsrelay.store.records import Records
+from smsrelay_worker.store.code_counts import CodeCounts
 from tests.support.api_process import Api, a_job, a_key
 from tests.support.messages import begin
 
@@ -84,6 +85,15 @@ def test_feedback_is_noted_once_and_shown(api: Api, key: str, message: dict[str,
     assert api.get(place, key).json() == first.json() == again.json()
     begin(store, message["id"], "a worker")  # it changes nothing about what follows
     assert api.get(place, key).json()["used_at"] == first.json()["used_at"]
+
+
+def test_feedback_counts_among_the_codes_of_its_day_and_country(
+    api: Api, key: str, message: dict[str, Any], redis: Redis
+) -> None:
+    for _ in range(2):
+        api.post(f"{PATH}/{message['id']}/feedback", key, {"used": True})
+    counts = CodeCounts(redis).read()
+    assert counts.accepted == counts.used == {(counts.today, "86"): 1}
 
 
 @pytest.mark.parametrize("body", [{}, {"used": False}, {"used": 1}, {"used": True, "more": 1}, {"used": None}])

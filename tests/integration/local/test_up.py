@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from smsrelay.contract.key_ring import KeyRing
+from smsrelay_worker.limits.toml_file import load_limits
 from smsrelay_worker.local.local_relay import LocalRelay, Ports
 from smsrelay_worker.local.stack import free_port
 from smsrelay_worker.local.up import announcement
@@ -42,6 +43,21 @@ def test_simulated_reports_go_to_our_own_receiver_whatever_an_env_file_names(tmp
     given = {"SMSRELAY_CALLBACK_URL": "https://sms.example.com"}
     assert LocalRelay(tmp_path, Ports(receiver=4712)).environment(given)["SMSRELAY_CALLBACK_URL"] == "http://127.0.0.1:4712"
     assert LocalRelay(tmp_path, Ports(), simulator=False).environment(given)["SMSRELAY_CALLBACK_URL"] == "https://sms.example.com"
+
+
+def test_a_simulated_vendor_takes_marketing_at_any_hour_and_to_any_country_unless_the_user_names_limits(tmp_path: Path) -> None:
+    path = Path(LocalRelay(tmp_path, Ports()).environment({})["SMSRELAY_LIMITS"])
+    assert load_limits(path).windows == ()
+    assert load_limits(path).countries is None
+    assert "at any hour" in _announced(LocalRelay(tmp_path, Ports()))
+    named = tmp_path / "limits.toml"
+    assert LocalRelay(tmp_path, Ports()).environment({"SMSRELAY_LIMITS": str(named)})["SMSRELAY_LIMITS"] == str(named)
+    assert "at any hour" not in _announced(LocalRelay(tmp_path, Ports()), LIMITS=str(path))
+
+
+def test_the_real_vendor_gets_the_packaged_limits_or_the_users(tmp_path: Path) -> None:
+    assert "SMSRELAY_LIMITS" not in LocalRelay(tmp_path, Ports(), simulator=False).environment({})
+    assert "at any hour" not in _announced(LocalRelay(tmp_path, Ports(), simulator=False), APPCODE="x")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 from smsrelay.contract.rejection import Rejection
 from smsrelay_worker.api.models import FieldProblem, Problem
 from smsrelay_worker.api.problem_code import ProblemCode
-from smsrelay_worker.store.api_key import ApiKey
+from smsrelay_worker.store.api_key import ApiKey, KeyType
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -116,6 +116,12 @@ class Request:
             if len(body) > limit:
                 raise Refused(ProblemCode.TOO_LARGE)
         return body
+
+
+def require_live(request: Request) -> None:
+    """Raises ``Refused`` for a key that must not change what live messages depend on."""
+    if request.key.type is not KeyType.LIVE:
+        raise Refused(ProblemCode.LIVE_KEY_NEEDED)
 
 
 def headers_of(scope: Scope) -> dict[bytes, bytes]:

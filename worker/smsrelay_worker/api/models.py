@@ -13,8 +13,10 @@ from smsrelay.contract.job import SendJob
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
 from smsrelay.lookup import MOST_FOUND
+from smsrelay.messages.progress import CampaignState
 
 MAX_BATCH = 500  # jobs
+MOST_CAMPAIGNS = 50  # in one answer
 
 _FIELD_CODES = (
     "missing, unknown_field, type, length, range, choice, format, taken, too_many, suppressed, country, campaign_cancelled, or"
@@ -135,6 +137,39 @@ class FoundSuppressions(BaseModel):
     model_config = _Frozen
 
     suppressions: tuple[SuppressionView, ...]
+
+
+class CampaignView(BaseModel):
+    """How far a campaign is. The counts below `accepted` add up to it, but for `held`, which is a part of `waiting`."""
+
+    model_config = _Frozen
+
+    app: str
+    name: str
+    state: CampaignState
+    started_at: datetime = Field(description="When its first message was accepted.")
+    last_accepted_at: datetime = Field(description="When its last message was accepted.")
+    accepted: int
+    waiting: int = Field(description="Queued, or waiting for another attempt.")
+    held: int = Field(description="Of these, those that wait until the campaign is resumed.")
+    submitting: int
+    submitted: int
+    uncertain: int
+    delivered: int
+    failed: int
+    expired: int
+    cancelled: int
+    unknown: int
+    failed_by: Mapping[str, int] = Field(description="Those that failed, by the vendor's code.")
+    to_cancel: bool = Field(description="Whether workers are still cancelling messages of it.")
+
+
+class CampaignList(BaseModel):
+    """Campaigns, the one that accepted a message last first."""
+
+    model_config = _Frozen
+
+    campaigns: tuple[CampaignView, ...]
 
 
 class FieldProblem(BaseModel):

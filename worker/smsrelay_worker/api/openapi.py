@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
+from smsrelay.contract.job import APP_NAME
 from smsrelay_worker.api.models import Problem
 from smsrelay_worker.api.operations import OPERATIONS, Operation, Success
 from smsrelay_worker.api.problem_code import ProblemCode
@@ -21,6 +22,14 @@ _MESSAGE_ID = {
     "description": "The message's id.",
     "schema": {"type": "string", "format": "uuid"},
 }
+_CAMPAIGN = {
+    "name": "name",
+    "in": "path",
+    "required": True,
+    "description": "The campaign's name.",
+    "schema": {"type": "string", "pattern": APP_NAME},
+}
+_NAMED = {"{id}": _MESSAGE_ID, "{name}": _CAMPAIGN}
 _RETRYABLE = {429, 503}
 _INTRODUCTION = (
     "Sends SMS through the relay, and says what became of them. An accepted message is recorded durably before the answer, and"
@@ -53,7 +62,8 @@ def openapi_text() -> str:
 
 
 def _operation(operation: Operation) -> dict[str, Any]:
-    parameters = [*([_MESSAGE_ID] if "{id}" in operation.path else []), *map(dict, operation.parameters)]
+    in_path = [parameter for placeholder, parameter in _NAMED.items() if placeholder in operation.path]
+    parameters = [*in_path, *map(dict, operation.parameters)]
     described: dict[str, Any] = {
         "operationId": operation.name,
         "summary": operation.text,

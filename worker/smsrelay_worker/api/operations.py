@@ -27,6 +27,23 @@ _REFERENCE = {
     "description": "The app's own id of the message.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 128},
 }
+_PAGE = (
+    {
+        "name": "limit",
+        "in": "query",
+        "required": False,
+        "description": f"How many; {models.MOST_CAMPAIGNS} without.",
+        "schema": {"type": "integer", "minimum": 1, "maximum": models.MOST_CAMPAIGNS},
+    },
+    {
+        "name": "skip",
+        "in": "query",
+        "required": False,
+        "description": "After how many.",
+        "schema": {"type": "integer", "minimum": 0, "maximum": 1_000_000_000},
+    },
+)
+_CONTROL = (Code.NOT_FOUND, Code.LIVE_KEY_NEEDED, Code.ALREADY_CANCELLED)
 _IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -183,6 +200,52 @@ OPERATIONS = (
         body=models.Recipient,
         successes=(Success(200, models.FoundSuppressions, "The lists that it is on; none: marketing reaches it."),),
         problems=_BODY,
+    ),
+    Operation(
+        name="campaigns",
+        method="GET",
+        path="/v1/campaigns",
+        scope=Scope.CAMPAIGNS,
+        text="The app's campaigns and how far each is, the one that accepted a message last first.",
+        parameters=_PAGE,
+        successes=(Success(200, models.CampaignList, "The campaigns."),),
+        problems=(),
+    ),
+    Operation(
+        name="show_campaign",
+        method="GET",
+        path="/v1/campaigns/{name}",
+        scope=Scope.CAMPAIGNS,
+        text="How far a campaign is.",
+        successes=(Success(200, models.CampaignView, "The campaign."),),
+        problems=(Code.NOT_FOUND,),
+    ),
+    Operation(
+        name="pause_campaign",
+        method="POST",
+        path="/v1/campaigns/{name}/pause",
+        scope=Scope.CAMPAIGNS,
+        text="Begin no further attempt of a campaign; what was begun goes on. To pause it again is harmless.",
+        successes=(Success(200, models.CampaignView, "The campaign, paused."),),
+        problems=_CONTROL,
+    ),
+    Operation(
+        name="resume_campaign",
+        method="POST",
+        path="/v1/campaigns/{name}/resume",
+        scope=Scope.CAMPAIGNS,
+        text="End a pause: what waited is submitted at the rate. To resume it again is harmless.",
+        successes=(Success(200, models.CampaignView, "The campaign, resumed."),),
+        problems=_CONTROL,
+    ),
+    Operation(
+        name="cancel_campaign",
+        method="POST",
+        path="/v1/campaigns/{name}/cancel",
+        scope=Scope.CAMPAIGNS,
+        text="Cancel all messages of a campaign that are not begun, and accept no more. To cancel it again is harmless.",
+        successes=(Success(200, models.CampaignView, "The campaign, cancelled; workers cancel what waits within minutes."),),
+        problems=(Code.NOT_FOUND, Code.LIVE_KEY_NEEDED),
     ),
     Operation(
         name="status",

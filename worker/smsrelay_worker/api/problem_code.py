@@ -17,6 +17,7 @@ class ProblemCode(StrEnum):
     METHOD_NOT_ALLOWED = "method_not_allowed"
     REFERENCE_TAKEN = "reference_taken"
     TOO_LATE = "too_late"
+    ALREADY_CANCELLED = "already_cancelled"
     TOO_LARGE = "too_large"
     NOT_JSON = "not_json"
     COMPRESSED = "compressed"
@@ -55,6 +56,7 @@ _TABLE = (
     (ProblemCode.METHOD_NOT_ALLOWED, 405, "The resource does not have this method; Allow lists those it has."),
     (ProblemCode.REFERENCE_TAKEN, 409, "The reference was used before for other content."),
     (ProblemCode.TOO_LATE, 409, "The message cannot be cancelled any more: it was begun, or it is final."),
+    (ProblemCode.ALREADY_CANCELLED, 409, "The campaign was cancelled and stays so."),
     (ProblemCode.TOO_LARGE, 413, "The body is longer than this resource takes."),
     (ProblemCode.NOT_JSON, 415, "The body must be JSON: send Content-Type: application/json."),
     (ProblemCode.COMPRESSED, 415, "The body must not be compressed: leave Content-Encoding out."),

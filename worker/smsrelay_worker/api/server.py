@@ -12,15 +12,18 @@ from smsrelay.contract.template import load_registry
 from smsrelay.http.connection_limits import ConnectionLimits
 from smsrelay.http.server import CHUNKED_OVERHEAD, serve
 from smsrelay.store import keys
+from smsrelay.store.async_campaigns import AsyncCampaigns
 from smsrelay.store.async_numbers import AsyncNumberIndex
 from smsrelay.store.async_records import AsyncRecords
 from smsrelay.store.async_store import AsyncStore
 from smsrelay.store.async_suppressions import AsyncSuppressions
+from smsrelay.store.campaigns import Campaigns
 from smsrelay.store.connection import StoreUnavailable, open_store
 from smsrelay.store.numbers import NumberIndex
 from smsrelay.store.records import Records
 from smsrelay.store.suppressions import Suppressions
 from smsrelay_worker.api.app import ApiApp
+from smsrelay_worker.api.campaigns import CampaignControl
 from smsrelay_worker.api.known_keys import KnownKeys
 from smsrelay_worker.api.known_windows import KnownWindows
 from smsrelay_worker.api.lookups import Lookups
@@ -56,7 +59,8 @@ def create_app(settings: ApiSettings) -> ApiApp:
     redis = open_store(settings.store_url, connections=16)
     quotas, records, feedback = Quotas(redis), Records(redis, settings.retention_hours * 3600), Feedback(redis)
     numbers, suppressions = NumberIndex(redis, settings.number_keys), Suppressions(redis, settings.number_keys)
-    scripts = [quotas.script, records.script, feedback.script, numbers.script, *suppressions.scripts]
+    campaigns = Campaigns(redis)
+    scripts = [quotas.script, records.script, feedback.script, numbers.script, *suppressions.scripts, *campaigns.scripts]
     store, timeout, registry = (
         AsyncStore(settings.store_url, scripts),
         settings.enqueue_timeout,
@@ -80,6 +84,7 @@ def create_app(settings: ApiSettings) -> ApiApp:
         timeout,
     )
     suppressing = Suppressing(AsyncSuppressions(store, suppressions), registry, timeout)
+    control = CampaignControl(AsyncCampaigns(store, campaigns), timeout)
     endpoints = {
         "send": sending.send,
         "send_batch": sending.send_batch,
@@ -92,6 +97,11 @@ def create_app(settings: ApiSettings) -> ApiApp:
         "suppress": suppressing.add,
         "unsuppress": suppressing.remove,
         "find_suppressions": suppressing.find,
+        "campaigns": control.page,
+        "show_campaign": control.show,
+        "pause_campaign": control.pause,
+        "resume_campaign": control.resume,
+        "cancel_campaign": control.cancel,
         "status": lookups.status,
     }
 

@@ -9,11 +9,9 @@ from dataclasses import dataclass
 from smsrelay.contract.suppression import BY_API, app_list, lists_of_sender
 from smsrelay.contract.template import Registry
 from smsrelay.store.async_suppressions import AsyncSuppressions
-from smsrelay_worker.api.exchange import Answer, Refused, Request
+from smsrelay_worker.api.exchange import Answer, Request, require_live
 from smsrelay_worker.api.lookups import MAX_SMALL_BODY, instant, recipient
 from smsrelay_worker.api.models import FoundSuppressions, SuppressionChange, SuppressionView
-from smsrelay_worker.api.problem_code import ProblemCode
-from smsrelay_worker.store.api_key import KeyType
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +24,14 @@ class Suppressing:
 
     async def add(self, request: Request) -> Answer:
         """Put a number on the app's list; to do it again is harmless."""
-        _require_live(request)
+        require_live(request)
         to = recipient(await request.json_object(MAX_SMALL_BODY))
         [added] = await self.suppressions.add([to], app_list(request.key.app), BY_API, self._until())
         return Answer(200, SuppressionChange(suppressed=True, changed=added).model_dump_json().encode())
 
     async def remove(self, request: Request) -> Answer:
         """Take a number off the app's list; to do it again is harmless."""
-        _require_live(request)
+        require_live(request)
         to = recipient(await request.json_object(MAX_SMALL_BODY))
         [removed] = await self.suppressions.remove([to], app_list(request.key.app), self._until())
         return Answer(200, SuppressionChange(suppressed=False, changed=removed).model_dump_json().encode())
@@ -49,9 +47,3 @@ class Suppressing:
 
     def _until(self) -> float:
         return asyncio.get_running_loop().time() + self.timeout
-
-
-def _require_live(request: Request) -> None:
-    """Raises ``Refused`` for a key that must not decide about live messages."""
-    if request.key.type is not KeyType.LIVE:
-        raise Refused(ProblemCode.LIVE_KEY_NEEDED)

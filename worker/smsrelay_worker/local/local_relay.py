@@ -1,7 +1,8 @@
 """LocalRelay: the processes of a relay on one machine, and the environment they run in.
 
 The user's environment wins. Whatever it does not set gets a local default: an embedded broker and store, the simulator as vendor,
-and secrets that are generated once and kept in the data folder, readable by its owner alone.
+and secrets that are generated once and kept in the data folder, readable by its owner alone. A simulated vendor texts nobody, so
+``SIMULATED_LIMITS`` apply, which have no send window and allow every country.
 """
 
 import secrets
@@ -13,6 +14,7 @@ from pathlib import Path
 from smsrelay.servers.broker_address import is_rabbitmq
 from smsrelay_worker.local.stack import Part
 
+SIMULATED_LIMITS = Path(__file__).with_name("limits.toml")
 _SMSRELAY = (sys.executable, "-P", "-m", "smsrelay_worker")  # -P: nothing is imported from the working folder
 _KEYS = {"SMSRELAY_NUMBER_KEYS": "number-key", "SMSRELAY_CALLBACK_KEYS": "callback-key"}  # each with its file
 _WORKER_STOP = 109  # seconds; more than a worker allows its own processes (WorkerSettings.stop_within)
@@ -50,6 +52,7 @@ class LocalRelay:
         if self.simulator:
             vendor = f"http://127.0.0.1:{self.ports.simulator}"
             simulated = {"SMSRELAY_VENDOR_URL": vendor, "SMSRELAY_VENDOR_INTL_URL": vendor, "SMSRELAY_APPCODE": "simulator"}
+            defaults["SMSRELAY_LIMITS"] = str(SIMULATED_LIMITS)
             # Simulated reports go to our own receiver, never to the public one that an .env file may name.
             return {**defaults, **given, **simulated, "SMSRELAY_CALLBACK_URL": defaults["SMSRELAY_CALLBACK_URL"]}
         return {**defaults, **given}

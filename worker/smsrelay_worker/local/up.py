@@ -120,6 +120,8 @@ def announcement(relay: LocalRelay, settings: WorkerSettings, given: Mapping[str
     ]
     if relay.simulator:
         lines.insert(0, f"simulator  http://127.0.0.1:{ports.simulator}/control/submits")
+    if relay.simulator and "SMSRELAY_LIMITS" not in given:
+        lines.append("limits     none: the simulator texts nobody, so it gets marketing at any hour, and messages to any country")
     if relay.simulator and "SMSRELAY_BROKER_URL" in given:
         lines.append("broker     as in SMSRELAY_BROKER_URL: whatever is queued there goes to the simulator")
     lines.append(f"commands   in another terminal: set -a; . {relay.data / 'env'}; set +a   then: smsrelay send …")

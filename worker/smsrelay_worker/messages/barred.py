@@ -12,6 +12,7 @@ from smsrelay.messages.transition import Transition, Wake
 from smsrelay_worker.messages.lifecycle import expired, put_off
 from smsrelay_worker.policy.model import Policy
 
+FUSE = "fuse"
 _CANCELLED_BY = {Bar.SUPPRESSED: "suppressed", Bar.CANCELLED: "campaign cancelled"}
 _FAILED_BY = {Bar.COUNTRY: "country not allowed", Bar.NOT_LISTED: "not in only_to"}
 _HELD_BY = {Bar.HALTED, Bar.FUSE}
@@ -25,12 +26,21 @@ def barred(record: Record, by: Barred, now: int, policy: Policy, *, hold: bool =
     """
     if record.state is not State.QUEUED:
         return None
-    if now >= record.expires_at:
-        return expired(record, policy)
+    return expired(record, policy) if now >= record.expires_at else _turned_away(record, by, now, hold=hold)
+
+
+def ended(by: Barred) -> str | None:
+    """The rule by which a message ends that is barred like this; None if it only waits."""
+    return _CANCELLED_BY.get(by.bar) or _FAILED_BY.get(by.bar)
+
+
+def _turned_away(record: Record, by: Barred, now: int, *, hold: bool) -> Transition | None:
     rule = ended(by)
     if rule is not None:
         state = State.CANCELLED if by.bar in _CANCELLED_BY else State.FAILED
         return Transition(state, record.attempt, Wake.NEVER, record.attempt, rule=rule)
+    if record.due is not None and record.due > now:  # an early wake-up: it waits for something else already
+        return None
     soonest, rule = now + _SOONEST, _rule(by)
     if by.bar not in _HELD_BY:
         return put_off(record, max(by.until, soonest), record.attempt, rule)
@@ -38,11 +48,6 @@ def barred(record: Record, by: Barred, now: int, policy: Policy, *, hold: bool =
         return put_off(record, soonest, record.attempt, rule)
     waiting = put_off(record, by.until or record.expires_at, record.attempt, rule)
     return replace(waiting, held=by.name, silent=waiting.silent and by.bar is Bar.FUSE)
-
-
-def ended(by: Barred) -> str | None:
-    """The rule by which a message ends that is barred like this; None if it only waits."""
-    return _CANCELLED_BY.get(by.bar) or _FAILED_BY.get(by.bar)
 
 
 def _rule(by: Barred) -> str:
@@ -53,6 +58,6 @@ def _rule(by: Barred) -> str:
         case Bar.CLOSED:
             return f"window {by.name}"
         case Bar.FUSE:
-            return "fuse"
+            return FUSE
         case _:
             return f"cap {by.name}"

@@ -76,7 +76,8 @@ def next_step(record: Record, policy: Policy) -> str | None:
     resend = f"; submitted again after {window.window:g} s without one" if window.resend else ""
     due = clock(record.due or record.expires_at)
     if record.held and record.state is State.QUEUED:
-        return f"waits until {record.held} is resumed; expires at {clock(record.expires_at)}"
+        ends = f"{due}, or until " if record.due and record.due < record.expires_at else ""
+        return f"waits until {ends}{record.held} is resumed; expires at {clock(record.expires_at)}"
     return {
         State.RETRYING: f"attempt {record.attempt + 1} is due at {due}",
         State.QUEUED: f"not to be submitted before {due}" if record.due else f"waits for a worker; expires at {due}",

@@ -44,5 +44,5 @@ def halted_text(halted: HaltedPart) -> str:
 
 
 def stopped(parts: list[HaltedPart]) -> list[HaltedPart]:
-    """The parts that can be resumed: all but cancelled campaigns."""
-    return [part for part in parts if part.kind is not HaltKind.CANCELLED]
+    """The parts that wait for somebody to resume them: no cancelled campaigns, and no fuses, which are shown as such."""
+    return [part for part in parts if part.kind in {HaltKind.HALTED, HaltKind.PAUSED}]

@@ -24,7 +24,6 @@ class StatusOverview:
 
     rate: RateState
     waiting: Mapping[Lane, int]  # queued and not taken by a worker yet
-    halted_parts: tuple[HaltedPart, ...]  # parts of the traffic, and campaigns, that can be resumed
     put_off: int  # deferred by a halt until it ends; not counted in ``waiting``
     not_final: int  # waiting, deferred, in flight, or awaiting a report
     reports: int  # received and not applied yet
@@ -33,6 +32,7 @@ class StatusOverview:
     workers: tuple[WorkerProcess, ...]  # live ones
     differences: tuple[Difference, ...]  # settings in which the workers differ
     sinks: tuple[SinkOverview, ...]  # where outcomes go
+    halted_parts: tuple[HaltedPart, ...] = ()  # parts of the traffic, and campaigns, that can be resumed
     suppressed: Mapping[str, int] = field(default_factory=dict)  # numbers that want no marketing, by list
     fuses: tuple[BlownFuse, ...] = ()  # what waits until tomorrow
     codes_today: tuple[CodeUse, ...] = ()  # by country; a day of UTC

@@ -7,6 +7,7 @@ from smsrelay.contract.job import DEFAULT_APP
 from smsrelay.contract.state import State
 from smsrelay.messages.record import Record
 from smsrelay.store.records import Reading, Records
+from smsrelay_worker.messages.barred import FUSE
 from smsrelay_worker.operations.halted_parts import part_text
 from smsrelay_worker.store.agenda import Agenda
 
@@ -64,9 +65,9 @@ def reason(record: Record, now: int) -> str:
         return "a worker submits it"
     if record.state not in WAITING:
         return "report: the vendor's has not come"
-    if record.held is not None:
-        return f"halted: {part_text(record.held)}"
     rule = record.timeline[-1].rule
+    if record.held is not None:
+        return f"{'fuse' if rule == FUSE else 'halted'}: {part_text(record.held)}"
     if record.due is None or record.due <= now:
         return "queue: waits for a worker and a slot in the rate"
     kind, _, name = rule.partition(" ")
@@ -82,7 +83,7 @@ def _matches(record: Record, wanted: WaitingFilter) -> bool:
 
 def _waiting(reading: Reading) -> WaitingMessage:
     record = reading.record
-    held = record.held is not None
+    held = record.held is not None and record.timeline[-1].rule != FUSE  # what a fuse has stopped is due when its day ends
     return WaitingMessage(
         message_id=record.message_id,
         state=record.state.value,

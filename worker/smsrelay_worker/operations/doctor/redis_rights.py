@@ -27,10 +27,10 @@ _COMMAND = re.compile(r"'([^']+)' command")
 
 # What our scripts and clients do with our keys: each command once, on one key.
 _RECORDS = """
-DEL k|EXISTS k|GET k|SET k v|INCR k|INCRBY k 1|PEXPIRE k 1|PERSIST k|UNLINK k
-HDEL k f|HEXISTS k f|HGET k f|HGETALL k|HINCRBY k f 1|HLEN k|HMGET k f|HSCAN k 0|HSET k f v|HSETNX k f v
-LINDEX k 0|LLEN k|LPUSH k v|LRANGE k 0 0|LREM k 0 v|LTRIM k 0 0|RPOP k|RPUSH k v
-SADD k m|SCARD k|SPOP k|SREM k m|XADD k * f v|XREVRANGE k + -
+DEL k|EXISTS k|GET k|SET k v|INCR k|INCRBY k 1|PERSIST k|PEXPIRE k 1|PEXPIREAT k 1|PTTL k|UNLINK k
+HDEL k f|HEXISTS k f|HGET k f|HGETALL k|HINCRBY k f 1|HKEYS k|HLEN k|HMGET k f|HSCAN k 0|HSET k f v|HSETNX k f v
+LINDEX k 0|LLEN k|LPOP k|LPUSH k v|LRANGE k 0 0|LREM k 0 v|LTRIM k 0 0|RPOP k|RPUSH k v
+SADD k m|SCARD k|SPOP k|SREM k m|SSCAN k 0|XADD k * f v|XREVRANGE k + -
 ZADD k 1 m|ZCARD k|ZCOUNT k 0 1|ZMSCORE k m|ZPOPMIN k|ZRANGE k 0 0|ZRANGEBYSCORE k 0 1|ZREM k m|ZREMRANGEBYSCORE k 0 1|ZSCORE k m
 ZREVRANGE k 0 0
 """
@@ -45,6 +45,9 @@ _WITHOUT_KEY: tuple[Command, ...] = (
 _ALL_KEYS = (
     *(key for name, key in vars(keys).items() if name.isupper()),
     *(key(_ANY) for key in (keys.message, keys.payload, keys.external, keys.parked, keys.outcomes, keys.sink_test, keys.quota)),
+    *keys.numbers(_ANY),
+    *(key(_ANY) for key in (keys.caps, keys.held, keys.fuse, keys.campaign, keys.campaign_ids)),
+    keys.opening(0),
     *(key(lane) for lane in Lane for key in (keys.outbox, keys.taken, keys.marks)),
 )
 _PIDBOX, _REPLIES = "celery.pidbox", "reply.celery.pidbox"  # Celery's remote control: requests and replies
