@@ -32,8 +32,8 @@ secrets = ["whsec_{base64.b64encode(bytes(range(32))).decode()}"]
 def measure(conditions: Conditions) -> list[Figure]:
     """Differences of ``used_memory`` over many messages, with no worker connected; enqueued in bulk, without reference."""
     times = range(1 if conditions.quick else 3)
-    waiting, final, _ = zip(*(_run(conditions) for _ in times), strict=True)
-    with_sink, told, taken = zip(*(_run(conditions, _APPS) for _ in times), strict=True)
+    waiting, final, _ = zip(*(held(conditions) for _ in times), strict=True)
+    with_sink, told, taken = zip(*(held(conditions, _APPS) for _ in times), strict=True)
     return [
         Figure(
             "held per waiting message",
@@ -49,11 +49,16 @@ def measure(conditions: Conditions) -> list[Figure]:
     ]
 
 
-def _run(conditions: Conditions, apps: str = "") -> tuple[dict[str, float], dict[str, float], dict[str, float]]:
-    """What is held while all wait, once all are final, and once a sink has taken every outcome; ``apps``: the apps file."""
+def held(
+    conditions: Conditions, apps: str = "", payload_keys: str = ""
+) -> tuple[dict[str, float], dict[str, float], dict[str, float]]:
+    """What is held while all wait, once all are final, and once a sink has taken every outcome.
+
+    ``apps``: the apps file. ``payload_keys``: what payloads are encrypted with, if they are.
+    """
     count = 2_000 if conditions.quick else 10_000
     with a_ground(conditions, latency=0.0) as ground:
-        side = RelaySide(apps=_written(ground, apps))
+        side = RelaySide(apps=_written(ground, apps), payload_keys=payload_keys)
         ground.redis.config_set("latency-tracking", "no")  # its histogram takes 40 KB for every command used at least once
         side.fill(ground, "bulk", 1, offset=10_000_000)  # fixed memory, independent of the number of messages
         before = _used(ground)
