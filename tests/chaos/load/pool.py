@@ -18,8 +18,8 @@ from tests.chaos.load.planned import Batch, Planned
 NUMBERS = tuple(f"+8613903{number:06d}" for number in range(8))
 _APPS = ("shop", "bank")
 _EVERY = 1.5  # seconds, on average, from clump to clump
-_KINDS = ((Lane.OTP, 50), (Lane.NOTICE, 35), (Lane.MARKETING, 15))
-_SIZES = {Lane.OTP: (1, 5), Lane.NOTICE: (1, 4), Lane.MARKETING: (1, 2)}
+_KINDS = ((Lane.OTP, 45), (Lane.NOTICE, 45), (Lane.MARKETING, 10))
+_SIZES = {Lane.OTP: (1, 5), Lane.NOTICE: (2, 6), Lane.MARKETING: (1, 2)}
 _WITHIN = 0.5  # seconds
 _EXPIRES = (10, 50)
 _FIRST, _LAST = 2.0, 14.0  # seconds of a loud stretch before the first clump, and after the last
