@@ -19,7 +19,7 @@ _LEAST_SHARE = 0.85  # of the throughput without
 def measure(conditions: Conditions) -> list[Figure]:
     """Each run with a key stands beside one without, which is the baseline here."""
     runs = range(conditions.runs)
-    stored = [(held(conditions, payload_keys=_KEY), held(conditions)) for _ in range(1 if conditions.quick else 3)]
+    stored = [(held(conditions, side=_ENCRYPTED), held(conditions)) for _ in range(1 if conditions.quick else 3)]
     enqueued = [(_enqueued(conditions, _ENCRYPTED), _enqueued(conditions, _PLAIN)) for _ in runs]
     sent = [(_sent(conditions, _ENCRYPTED), _sent(conditions, _PLAIN)) for _ in runs]
     waiting, final = ([[side[place]["all"] for side in pair] for pair in stored] for place in (0, 1))
