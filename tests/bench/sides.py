@@ -91,6 +91,7 @@ class RelaySide:
     name: str = "relay"
     apps: Path | None = None  # the apps file
     limits: Path = SIMULATED_LIMITS  # no send window: a measurement gives the same figures at night
+    payload_keys: str = ""  # empty: nothing is encrypted
 
     def environment(self, ground: Ground, redis_port: int | None = None) -> dict[str, str]:
         url = ground.url(redis_port or ground.redis_port)
@@ -108,6 +109,7 @@ class RelaySide:
             "SMSRELAY_RATE": f"{self.rate:g}",
             "SMSRELAY_APPS": str(self.apps or ""),
             "SMSRELAY_LIMITS": str(self.limits),
+            "SMSRELAY_PAYLOAD_KEYS": self.payload_keys,
         }
 
     def fill(self, ground: Ground, how: str, count: int, lane: Lane = Lane.MARKETING, offset: int = 0) -> Filled:

@@ -4,6 +4,7 @@ import json
 import signal
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 from smsrelay.contract.lanes import Lane
@@ -18,7 +19,7 @@ _RATE = 1000
 
 def measure(conditions: Conditions) -> list[Figure]:
     """At a thousand a second, one worker process, bulk."""
-    runs = [_run(conditions) for _ in range(conditions.runs)]
+    runs = [spent_a_message(conditions, RelaySide()) for _ in range(conditions.runs)]
     note = f"rate {_RATE}/s, reached {min(run['messages per second'] for run in runs):,.0f}/s"
     names = [name for name, _ in sum(map(Counter, runs), Counter()).most_common() if "messages" not in name]
     most = "; ".join(
@@ -33,9 +34,10 @@ def measure(conditions: Conditions) -> list[Figure]:
     ]
 
 
-def _run(conditions: Conditions) -> dict[str, float]:
+def spent_a_message(conditions: Conditions, side: RelaySide) -> dict[str, float]:
+    """Commands by name, ``all`` of them, those of the ``limiter`` and writes (``sent``) a message; and messages per second."""
     seconds = 3.0 if conditions.quick else 8.0
-    side = RelaySide(rate=_RATE)
+    side = replace(side, rate=_RATE)
     with a_ground(conditions) as ground:
         fill_together(side, ground, "bulk", int(_RATE * (seconds + 4)))
         port, path = free_port(), ground.folder / "counts.json"
@@ -44,7 +46,7 @@ def _run(conditions: Conditions) -> dict[str, float]:
         ground.processes.wait(counter, lambda: listens(port), "it listens")
         worker = side.start_worker(ground, [Lane.MARKETING], redis_port=port)
         ground.processes.wait(worker, lambda: side.ready(worker), "it is ready")
-        time.sleep(1)  # for the start's own commands
+        ground.processes.wait(worker, lambda: ground.vendor.arrived() >= _RATE, "its start is over")
         before, arrived = _counts(ground, counter, path), ground.vendor.arrived()
         time.sleep(seconds)
         after, messages = _counts(ground, counter, path), ground.vendor.arrived() - arrived

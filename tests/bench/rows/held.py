@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 from smsrelay.contract.callback_token import CallbackToken
@@ -20,6 +21,8 @@ _SAMPLE = 200  # keys of each kind whose MEMORY USAGE is asked
 _PATIENCE = 300.0  # seconds until every message is final
 _CALLERS = 16  # connections of the vendor that calls back
 _KINDS = ("sms:m:*", "sms:p:*", "sms:x:*")
+_INDEX = "sms:n:*"  # of numbers; each key holds many messages
+_STEADY, _NOISE = 4, 4096  # looks in a row that differ by less than so many bytes
 _APP = "bench"  # of the messages that a side enqueues
 # A webhook at which nobody answers: every outcome stays in the outbox.
 _APPS = f"""[{_APP}.webhook]
@@ -32,8 +35,8 @@ secrets = ["whsec_{base64.b64encode(bytes(range(32))).decode()}"]
 def measure(conditions: Conditions) -> list[Figure]:
     """Differences of ``used_memory`` over many messages, with no worker connected; enqueued in bulk, without reference."""
     times = range(1 if conditions.quick else 3)
-    waiting, final, _ = zip(*(_run(conditions) for _ in times), strict=True)
-    with_sink, told, taken = zip(*(_run(conditions, _APPS) for _ in times), strict=True)
+    waiting, final, _ = zip(*(held(conditions) for _ in times), strict=True)
+    with_sink, told, taken = zip(*(held(conditions, _APPS) for _ in times), strict=True)
     return [
         Figure(
             "held per waiting message",
@@ -42,18 +45,20 @@ def measure(conditions: Conditions) -> list[Figure]:
             target=Target("value", most=1024),
             note=_keys(waiting),
         ),
-        Figure("held per final message", "B", [run["all"] for run in final], target=Target("value", most=400), note=_keys(final)),
+        Figure("held per final message", "B", [run["all"] for run in final], target=Target("value", most=450), note=_keys(final)),
         Figure("held per waiting message, with a sink", "B", [run["all"] for run in with_sink]),
         Figure("held per final message, outcome not taken yet", "B", [run["all"] for run in told], note=_keys(told)),
         Figure("held per final message, outcome taken", "B", [run["all"] for run in taken], note=_keys(taken)),
     ]
 
 
-def _run(conditions: Conditions, apps: str = "") -> tuple[dict[str, float], dict[str, float], dict[str, float]]:
+def held(
+    conditions: Conditions, apps: str = "", side: RelaySide | None = None
+) -> tuple[dict[str, float], dict[str, float], dict[str, float]]:
     """What is held while all wait, once all are final, and once a sink has taken every outcome; ``apps``: the apps file."""
     count = 2_000 if conditions.quick else 10_000
     with a_ground(conditions, latency=0.0) as ground:
-        side = RelaySide(apps=_written(ground, apps))
+        side = replace(side or RelaySide(), apps=_written(ground, apps))
         ground.redis.config_set("latency-tracking", "no")  # its histogram takes 40 KB for every command used at least once
         side.fill(ground, "bulk", 1, offset=10_000_000)  # fixed memory, independent of the number of messages
         before = _used(ground)
@@ -104,18 +109,25 @@ def _report(port: int, submits: Sequence[tuple[str, str]]) -> None:
 
 def _held(ground: Ground, before: int, count: int) -> dict[str, float]:
     """Bytes a message, but for the stream of events: it is capped, so it does not grow with the messages."""
-    held: dict[str, float] = {"all": (_used(ground) - before) / count}
+    found: dict[str, float] = {"all": (_used(ground) - before) / count}
     for kind in _KINDS:
         keys = [key for key, _ in zip(ground.redis.scan_iter(kind, count=1000), range(_SAMPLE), strict=False)]
         if keys:
-            held[kind] = median([int(ground.redis.memory_usage(key, samples=0)) for key in keys])
-    return held
+            found[kind] = median([int(ground.redis.memory_usage(key, samples=0)) for key in keys])
+    index = [int(ground.redis.memory_usage(key, samples=0)) for key in ground.redis.scan_iter(_INDEX, count=1000)]
+    return found | {_INDEX: sum(index) / count}
 
 
 def _used(ground: Ground) -> int:
-    time.sleep(0.5)  # buffers of clients that have just disconnected
-    events = ground.redis.memory_usage("sms:events", samples=0) or 0
-    return int(ground.redis.info("memory")["used_memory"]) - int(events)
+    """Bytes in use, once the buffers of clients that have just disconnected are gone and it stands still."""
+    seen: list[int] = []
+
+    def steady() -> bool:
+        seen.append(int(ground.redis.info("memory")["used_memory"]))
+        return len(seen) >= _STEADY and max(seen[-_STEADY:]) - min(seen[-_STEADY:]) < _NOISE
+
+    _until(steady, "the memory in use stands still")
+    return seen[-1] - int(ground.redis.memory_usage("sms:events", samples=0) or 0)
 
 
 def _until(holds: Callable[[], object], what: str) -> None:
@@ -127,5 +139,6 @@ def _until(holds: Callable[[], object], what: str) -> None:
 
 
 def _keys(runs: Sequence[dict[str, float]]) -> str:
-    """MEMORY USAGE of one key of each kind."""
-    return "MEMORY USAGE: " + ", ".join(f"{kind} {median([run[kind] for run in runs]):.0f}" for kind in _KINDS if kind in runs[0])
+    """MEMORY USAGE of one key of each kind, and what the index of numbers takes a message."""
+    kinds = [kind for kind in (*_KINDS, _INDEX) if kind in runs[0]]
+    return "MEMORY USAGE: " + ", ".join(f"{kind} {median([run[kind] for run in runs]):.0f}" for kind in kinds)

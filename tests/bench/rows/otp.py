@@ -55,13 +55,13 @@ def _run(conditions: Conditions, backlog: int) -> Run:
             broker_url=ground.redis_url, store_url=ground.redis_url, number_keys=side.environment(ground)["SMSRELAY_NUMBER_KEYS"]
         )
         with Enqueuer.connect(settings) as enqueuer:
-            took = _codes(ground, enqueuer, codes, seconds / codes)
+            took = codes_at_the_vendor(ground, enqueuer, codes, seconds / codes)
             return Run(took, _flood(ground, enqueuer, 3.0 if conditions.quick else 15.0))
 
 
-def _codes(ground: Ground, enqueuer: Enqueuer, count: int, pause: float) -> list[float]:
-    """Enqueue one after the other; returns how long each took to reach the vendor."""
-    first = numbers_from(Lane.OTP)
+def codes_at_the_vendor(ground: Ground, enqueuer: Enqueuer, count: int, pause: float, offset: int = 0) -> list[float]:
+    """Enqueue one after the other; returns how long each took to reach the vendor. ``offset``: of their numbers."""
+    first = numbers_from(Lane.OTP, offset)
     began: dict[int, int] = {}
     for number, job in enumerate(jobs(Lane.OTP, range(first, first + count)), first):
         began[number] = time.monotonic_ns()
