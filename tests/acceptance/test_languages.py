@@ -85,11 +85,11 @@ def test_a_code_that_an_example_sends_over_http_is_delivered(relay: RelayProcess
 
 @pytest.mark.parametrize("example", OVER_HTTP, ids=str, indirect=True)
 def test_an_example_whose_job_is_refused_over_http_says_why(api: Api, key: str, example: Example) -> None:
-    ended = example.run(_of_api(api, key), "12345", "1,2", a_reference())
+    ended = example.run(_of_api(api, key), "12345", "1[2", a_reference())
     assert (ended.returncode, ended.stdout) == (1, "")
     assert "422 " in ended.stderr
     assert "\nto: " in ended.stderr
-    assert "\nparams.0: holds U+002C COMMA at character 2" in ended.stderr
+    assert "\nparams.0: holds U+005B LEFT SQUARE BRACKET at character 2" in ended.stderr
 
 
 @pytest.mark.parametrize("example", OVER_HTTP, ids=str, indirect=True)

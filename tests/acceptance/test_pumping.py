@@ -11,14 +11,17 @@ from typing import Any
 
 import pytest
 from kombu import Connection
+from prometheus_client import CollectorRegistry
 
 from smsrelay.contract.job import SendJob
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.rejection import Rejection
 from smsrelay.contract.state import State
 from smsrelay.store import keys
+from smsrelay_worker.operations.metrics import RelayCollector
+from smsrelay_worker.operations.wiring import Operations
 from tests.support.processes import pids
-from tests.support.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient, a_reference, running_relay
+from tests.support.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient, a_reference, running_relay, settings_of
 from tests.support.second_worker import BACK, SECOND, second_worker
 from tests.support.waiting import eventually
 
@@ -93,6 +96,9 @@ def test_a_bot_is_stopped_at_the_fuse_while_everybody_else_goes_on(relay: RelayP
     assert f"fuse: app shop has sent {PER_DAY} messages to +852 today" in relay.cli("status").stdout
     told = json.loads(relay.cli("status", "--json").stdout)
     assert [(one["app"], one["country"]) for one in told["fuses"]] == [("shop", "852")]
+    registry = CollectorRegistry()
+    registry.register(RelayCollector(Operations.wire(settings_of(relay.environment))))
+    assert registry.get_sample_value("smsrelay_fuse_blown", {"app": "shop", "country": "852"}) == 1
     found = json.loads(relay.cli("doctor", "--json").stdout)["findings"]
     assert [one["severity"] for one in found if one["check"] == "fuse"] == ["error"]
     assert "fuse" in relay.cli("why", stopped[0].message_id).stdout

@@ -19,7 +19,22 @@ from tests.bench.ground import Conditions
 from tests.bench.machine import conditions_of
 from tests.bench.processes import ROOT
 from tests.bench.result import Figure
-from tests.bench.rows import api, backlog, callbacks, calls, enqueue, held, limits, opening, otp, outcomes, rate, scaling, submit
+from tests.bench.rows import (
+    api,
+    backlog,
+    callbacks,
+    calls,
+    encryption,
+    enqueue,
+    held,
+    limits,
+    opening,
+    otp,
+    outcomes,
+    rate,
+    scaling,
+    submit,
+)
 from tests.bench.table import replaced, table
 
 ROWS: Mapping[str, Callable[[Conditions], list[Figure]]] = {
@@ -34,6 +49,7 @@ ROWS: Mapping[str, Callable[[Conditions], list[Figure]]] = {
     "backlog": backlog.measure,
     "calls": calls.measure,
     "held": held.measure,
+    "encryption": encryption.measure,
     "limits": limits.measure,
     "opening": opening.measure,
 }

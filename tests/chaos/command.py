@@ -18,6 +18,8 @@ from pathlib import Path
 import structlog
 
 from smsrelay.enqueue import Enqueuer
+from smsrelay.messages.progress import CampaignProgress
+from smsrelay.store.campaigns import Campaigns
 from tests.chaos.dump import dump
 from tests.chaos.faults.calm import calms
 from tests.chaos.faults.faults import EVERY, kinds_of, schedule
@@ -31,7 +33,14 @@ from tests.chaos.judge.judge import Offence, judge
 from tests.chaos.judge.lying import left_lying
 from tests.chaos.judge.recovery import waits
 from tests.chaos.judge.rows import read_rows
-from tests.chaos.load.load import Load
+from tests.chaos.limits.campaigns import misled
+from tests.chaos.limits.caps import OPEN_FIRST, ClosedPhase, limits_text
+from tests.chaos.limits.disk import exposed
+from tests.chaos.limits.judge import at_closed_hours, over_caps
+from tests.chaos.limits.numbers import shown
+from tests.chaos.limits.operator import Operator, Steered
+from tests.chaos.limits.steering import steerings
+from tests.chaos.load.load import Load, Sent
 from tests.chaos.load.plan import plan
 from tests.chaos.sinks.judge import judge_tellings
 from tests.chaos.sinks.telling import Telling
@@ -44,13 +53,18 @@ from tests.chaos.windows import short_policy
 
 _DRAIN = 300.0  # seconds; a killed worker's task is redelivered after the visibility timeout of 120
 _TAIL = 5.0  # seconds of load after the last fault
+_FOR_LIMITS = 2.0  # minutes in which each limit is met
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What is judged: the messages, what the sinks were told, the drain and the end."""
+    """What is judged: the messages, the campaigns, what the sinks were told, the drain and the end."""
 
+    sent: list[Sent]
     cases: list[Case]
+    closed: ClosedPhase | None  # of the send window
+    steered: list[Steered]
+    progress: list[CampaignProgress]
     tellings: list[Telling]
     drained: Drained
     ending: Ending
@@ -70,6 +84,11 @@ class Run:
     rabbitmq: bool  # the broker is RabbitMQ; implies ``apart``
     folder: Path = field(repr=False)
     keep: bool  # keep the folder even when every condition held
+
+    @property
+    def limited(self) -> bool:
+        """Whether it is long enough for every limit to be met."""
+        return self.minutes >= _FOR_LIMITS and not self.bursts
 
 
 def main() -> None:
@@ -92,25 +111,32 @@ def main() -> None:
 def play(run: Run) -> tuple[Findings, list[tuple[int, str]]]:
     """Run the load and the faults, drain, stop the workers, judge."""
     seconds = run.minutes * 60
-    stage = Stage(run.folder, run.apart, Node(run.folder) if run.rabbitmq else None, seed=run.seed)
+    closed = ClosedPhase.ahead(time.time_ns() // 1_000_000) if run.limited else None
+    stage = Stage(run.folder, run.apart, limits_text(closed), Node(run.folder) if run.rabbitmq else None, seed=run.seed)
     with stage.running(), Pulse() as pulse:
-        hand, load = Hand(stage), _load(stage)
+        enqueuer = Enqueuer.connect(stage.settings())
+        hand, load, operator = Hand(stage), Load(enqueuer, stage.simulator), Operator(enqueuer)
         kinds = [] if run.faults == "none" else kinds_of(run.faults, apart=run.apart, rabbitmq=run.rabbitmq)
         quiet = calms(seconds, run.bursts)
-        faults = schedule(run.seed, seconds - _TAIL, kinds, run.every, quiet)
+        faults, campaigns = schedule(run.seed, seconds - _TAIL, kinds, run.every, quiet), list(steerings(quiet))
+        _wait_for(closed)
         started = time.monotonic()
         breaking = threading.Thread(target=hand.play, args=(faults, started))
         breaking.start()
-        sent = load.play(plan(run.seed, seconds, run.rate, quiet, faults), started, seconds + 30)
+        operator.start(campaigns, started, seconds + _DRAIN)
+        sent = load.play(plan(run.seed, seconds, run.rate, quiet, faults, campaigns), started, seconds + 30)
         breaking.join()
         stage.thaw_all()
+        steered = operator.done()
         print(f"{len(sent)} messages, {sum(hand.done.values())} faults; draining …", flush=True)
         drained = drain(stage, _DRAIN)
         ending = watch_the_end(stage)
         with stage.redis() as redis:
-            seen = Seen(gather(redis, stage.simulator, sent), stage.sinks.tellings(), drained, ending)
-        found = _findings(run, stage, hand, load, seen, _offences(seen, stage, hand, load, pulse))
-    return found, hand.diary
+            cases, progress = gather(redis, stage.simulator, sent), Campaigns(redis).progress([one.campaign for one in steered])
+        seen = Seen(sent, cases, closed, steered, progress, stage.sinks.tellings(), drained, ending)
+        offences = [*_offences(seen, stage, hand, load, pulse), *_offences_of_limits(run, seen, operator)]
+        found = _findings(run, stage, hand, load, seen, offences)
+    return found, [*hand.diary, *operator.diary]
 
 
 def _findings(run: Run, stage: Stage, hand: Hand, load: Load, seen: Seen, offences: list[Offence]) -> Findings:
@@ -123,6 +149,7 @@ def _findings(run: Run, stage: Stage, hand: Hand, load: Load, seen: Seen, offenc
         valkey=valkey,
         rabbitmq=stage.node.version() if stage.node else None,
         cases=seen.cases,
+        sent=seen.sent,
         offences=offences,
         drained=seen.drained,
         ending=seen.ending,
@@ -165,8 +192,21 @@ def _offences(seen: Seen, stage: Stage, hand: Hand, load: Load, pulse: Pulse) ->
     ]
 
 
-def _load(stage: Stage) -> Load:
-    return Load(Enqueuer.connect(stage.settings()), stage.simulator)
+def _offences_of_limits(run: Run, seen: Seen, operator: Operator) -> list[Offence]:
+    return [
+        *over_caps(seen.cases),
+        *at_closed_hours(seen.cases, seen.closed),
+        *misled(seen.cases, seen.steered, seen.progress),
+        *(Offence(8, "", f"{said}, {times} times") for said, times in operator.surprises.items()),
+        *exposed(run.folder),
+        *(shown(seen.cases, seen.sent) if run.limited else ()),
+    ]
+
+
+def _wait_for(closed: ClosedPhase | None) -> None:
+    """Begin the load when the send window is about to close, so that every run has the closed phase at the same place."""
+    if closed is not None:
+        time.sleep(max(0.0, closed.since / 1000 - OPEN_FIRST - time.time()))
 
 
 def _logs(file: Path) -> None:

@@ -19,6 +19,8 @@ from tests.chaos.judge.ending import Ending
 from tests.chaos.judge.evidence import Case
 from tests.chaos.judge.judge import Offence
 from tests.chaos.judge.recovery import Waits, settled, unknown
+from tests.chaos.limits.numbers import limit_rows
+from tests.chaos.load.load import Sent
 from tests.chaos.sinks.numbers import outcome_rows
 from tests.chaos.sinks.telling import Telling
 
@@ -33,6 +35,10 @@ _CONDITIONS = {
     8: "apps, callbacks and commands are told of an outage in the documented way",
     9: "every final state of an app with a sink told to it at least once, with its last revision",
     10: "nothing told that did not happen",
+    11: "at no number more submits in any window than its cap allows; no code recorded that was refused for it",
+    12: "no marketing submitted while its send window is closed",
+    13: "campaigns: nothing begun while paused, no message after its cancel; their counts are true",
+    14: "no number and no parameter in the store's files and in logs",
 }
 
 
@@ -46,6 +52,7 @@ class Findings:
     valkey: str
     rabbitmq: str | None  # its version, where it is the broker
     cases: Sequence[Case]
+    sent: Sequence[Sent]
     offences: Sequence[Offence]
     drained: Drained
     ending: Ending
@@ -106,6 +113,7 @@ def _numbers(findings: Findings) -> Iterator[str]:
     yield f"| unknown, by what the vendor had done | {_listed(unknown(cases))} |"
     yield f"| tries of callbacks by answer | {_listed(answered)} |"
     yield f"| reports answered 200, of which applied | {told}, {told - missing} |"
+    yield from limit_rows(cases, findings.sent, findings.offences)
     yield from outcome_rows(cases, findings.tellings, findings.offences)
     yield f"| drained after the last fault | {_drained(findings.drained)} |"
     for kind, seconds in sorted(findings.waits.items()):

@@ -18,7 +18,7 @@ from smsrelay_worker.settings import FlowerSettings, WorkerSettings
 from smsrelay_worker.vendors.yisha.params import SERIALISERS
 
 PATIENT = 45  # seconds for which a store that is silent is asked
-NUMBER, CALLBACK = "tops-ecre-tkey-0815", "calls-back-key-0815"
+NUMBER, CALLBACK, PAYLOAD = "tops-ecre-tkey-0815", "calls-back-key-0815", "en-crypts-key-0815"
 KEYS = {"SMSRELAY_NUMBER_KEYS": NUMBER, "SMSRELAY_CALLBACK_KEYS": CALLBACK}
 APPCODE = KEYS | {"SMSRELAY_APPCODE": "app-code-4711"}
 
@@ -90,6 +90,18 @@ def test_the_receiver_needs_no_number_keys(environ: Environ) -> None:
     settings = environ.receiver(SMSRELAY_NUMBER_KEYS="short-4711")
     assert settings.callback_keys == KeyRing(CALLBACK.encode())
     assert not hasattr(settings, "number_keys")
+
+
+def test_payloads_are_encrypted_only_with_a_key(environ: Environ) -> None:
+    assert environ.producer().payload_cipher.names == ()
+    assert len(environ.producer(SMSRELAY_PAYLOAD_KEYS=f"{PAYLOAD}, an older one-0815").payload_cipher.names) == 2
+
+
+def test_a_payload_key_without_the_library_names_the_extra(environ: Environ, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("smsrelay.settings.find_spec", lambda _: None)
+    assert environ.producer().payload_keys is None
+    refused = environ.refused(ProducerSettings, SMSRELAY_PAYLOAD_KEYS=PAYLOAD)
+    assert "pip install 'smsrelay[encryption]'" in refused["SMSRELAY_PAYLOAD_KEYS"]
 
 
 def test_a_list_of_keys_begins_with_the_newest(environ: Environ) -> None:

@@ -47,7 +47,7 @@
 | sms:opening:INSTANT | string: how many messages wait for a send window that opens then (ms) | an hour after that |
 | sms:fuse:DAY | hash: APP/COUNTRY → messages begun that day | two days |
 | sms:codes | hash: "DAY accepted COUNTRY", "DAY used COUNTRY" → codes; day since the epoch | nine days after the last |
-| sms:campaigns | sorted set: campaign (APP/NAME) by when its first message was accepted (ms) | 41 days each |
+| sms:campaigns | sorted set: campaign (APP/NAME) by when its last message was accepted (ms) | 41 days each |
 | sms:campaign:APP/NAME | hash: its messages by state and by code | 41 days after the last was accepted |
 | sms:campaign:ids:APP/NAME | list: their ids (16 bytes each) | as the hash |
 | sms:keys | hash: API key (JSON, its token hashed) by its id | for ever |

@@ -12,7 +12,7 @@
 --      then, for each message:
 --        sms:m:ID        hash, no lifetime until the message is final
 --        sms:p:ID        string, lives until the message expires
---        sms:n:XX, sms:n:XXX  sorted sets, see number_index.lua
+--        sms:n:XX        sorted set, see number_index.lua
 --        sms:caps:WHO    list, of a code only: one for each of its recipient's digests
 --      then, for each campaign in ARGV 5:
 --        sms:campaign:APP/NAME, sms:campaign:ids:APP/NAME  hash and list; both live for 41 days after the campaign's last message
@@ -95,8 +95,8 @@ local at = 9 + #lanes
 for number, message in ipairs(messages) do
   local id, content, expires_at, not_before, fp, lane, tpl, app, who, ref, more = unpack(message)
   local digests, named = type(who) == 'string' and {who} or who, app == '' and ARGV[6] or app
-  local record, payload, first, second = KEYS[at], KEYS[at + 1], KEYS[at + 2], KEYS[at + 3]
-  at = at + 4
+  local record, payload, numbers = KEYS[at], KEYS[at + 1], KEYS[at + 2]
+  at = at + 3
   local lists = {}
   if lane == 'otp' then
     for _ = 1, #digests do
@@ -161,7 +161,7 @@ for number, message in ipairs(messages) do
     end
     redis.call('HSET', record, unpack(fields))
     redis.call('SET', payload, content, 'PXAT', expires_at)
-    index_number(first, second, digests[1], id)
+    index_number(numbers, digests[1], id)
     if campaign then
       counted[campaign] = counted[campaign] or {}
       table.insert(counted[campaign], packed(id))

@@ -33,6 +33,8 @@ PER_CALL = 50  # messages per run of the script, which blocks the store for half
 
 PRELUDES = ("ids.lua", "number_index.lua", "caps.lua", "halts.lua")
 
+_MAINLAND = f"+{MAINLAND}"
+
 _Digests = tuple[str, ...]  # by each key, the newest first
 _Fingerprints = _Digests  # of one message; one empty one without a reference
 
@@ -111,7 +113,7 @@ class Outbox:
         rows = []
         for message, of_message in zip(messages, fingerprints, strict=True):
             digests = self._digests(message)
-            script_keys += (keys.message(message.message_id), keys.payload(message.message_id), *keys.numbers(digests[0]))
+            script_keys += (keys.message(message.message_id), keys.payload(message.message_id), keys.numbers(digests[0])[0])
             if message.lane is Lane.OTP:
                 script_keys += map(keys.caps, digests)
             payload = self._cipher.seal(PAYLOAD, message.message_id, message.payload())
@@ -130,7 +132,8 @@ class Outbox:
 
     def _digests(self, message: Message) -> _Digests:
         """The second and further ones find what was counted, or suppressed, with an older key."""
-        return tuple(recipient_digest(key, message.to) for key in (self._newest_key, *self._older_keys))
+        newest = recipient_digest(self._newest_key, message.to)
+        return (newest, *(recipient_digest(key, message.to) for key in self._older_keys)) if self._older_keys else (newest,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,25 +188,25 @@ def _row(message: Message, payload: str, fingerprints: _Fingerprints, digests: _
         digests if len(digests) > 1 else digests[0],
         message.reference or "",
     )
+    plain = message.to.startswith(_MAINLAND) and not (message.signature or message.campaign or message.tags)
+    if plain and not (message.ignores_window or message.test):  # fast path: nearly all messages
+        return row
     more = _more(message)
     return (*row, more) if more else row
 
 
 def _more(message: Message) -> dict[str, object]:
     """What few messages have."""
-    more: dict[str, object] = {}
-    if message.tags:
-        more["fields"] = [part for key, value in message.tags for part in (TAG + key, value)]
-    if message.test:
-        more["test"] = 1
-    if message.signature and message.lane is Lane.MARKETING:
-        more["sig"] = message.signature
-    if message.campaign:
-        more["cmp"] = message.campaign
-    if message.ignores_window:
-        more["win"] = "0"
     country = calling_code(message.to)
-    return more if country == MAINLAND else {**more, "cc": country}
+    more = {
+        "fields": [part for key, value in message.tags for part in (TAG + key, value)],
+        "test": int(message.test),
+        "sig": message.signature if message.lane is Lane.MARKETING else None,
+        "cmp": message.campaign,
+        "win": "0" if message.ignores_window else None,
+        "cc": None if country == MAINLAND else country,
+    }
+    return {name: value for name, value in more.items() if value}
 
 
 def _ids(messages: Sequence[Message], lane: Lane) -> list[str]:

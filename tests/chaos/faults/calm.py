@@ -42,6 +42,15 @@ def calms(seconds: float, nothing_else: bool = False) -> tuple[Calm, ...]:
     return tuple(Calm(number * part - lasting, number * part) for number in range(1, parts + 1))
 
 
+def loud(quiet: Sequence[Calm]) -> Iterator[tuple[float, float]]:
+    """The stretches between calms: from, until."""
+    since = 0.0
+    for calm in quiet:
+        if calm.since > since:
+            yield since, calm.since
+        since = calm.until
+
+
 def is_calm(at: float, of: Sequence[Calm]) -> bool:
     """Whether the usual load and the faults pause at an instant."""
     return any(calm.since <= at < calm.until for calm in of)

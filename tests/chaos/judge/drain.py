@@ -66,6 +66,8 @@ def _leftovers(stage: Stage) -> list[str]:
             "reports not applied": int(redis.hlen(keys.REPORTS)),
             "messages in the outbox": sum(int(redis.zcard(keys.outbox(lane))) for lane in Lane),
             "reports on disks of receivers": stage.spooled(),
+            "halts whose messages are to be released or cancelled": int(redis.hlen(keys.UNFINISHED)),
+            "messages held by a halt": sum(int(redis.scard(name)) for name in redis.scan_iter(match=keys.held("*"), count=1000)),
             "outcomes not told": sum(int(redis.zcard(name)) for name in redis.scan_iter(match=keys.outcomes("*"), count=1000)),
             "tasks of apps not done": stage.sinks.waiting(),
         }

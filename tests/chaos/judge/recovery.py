@@ -19,7 +19,8 @@ UNPUBLISHED = "recorded and never published, until begun"
 SLOW_CHUNK = "above 10 s in a worker's hands: behind slow answers of its chunk, or through a kill"
 LONG_WAIT = "any other wake-up above 10 s: lost on its way, or store or broker away"
 _LONG = 10_000  # ms
-_PUT_OFF = ("rate", "not_before", "halted", "class.")
+_LIMITED = ("cap ", "window marketing", "halted campaign")  # it waits because it has to
+_PUT_OFF = ("rate", "not_before", "halted", "class.", *_LIMITED)
 
 Waits = Mapping[str, list[float]]
 
@@ -57,7 +58,7 @@ def _after_kill(timeline: Sequence[Entry], at: int) -> Iterator[tuple[str, Entry
     after = [line for line in timeline if line.at > at]
     if not before or not after:
         return
-    if before[-1].state is State.QUEUED and after[0].state is State.SUBMITTING:
+    if before[-1].state is State.QUEUED and after[0].state is State.SUBMITTING and not before[-1].rule.startswith(_LIMITED):
         yield HELD, after[0]
     elif before[-1].state is State.SUBMITTING:
         yield IN_FLIGHT, after[0]

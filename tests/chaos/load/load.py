@@ -2,8 +2,9 @@
 
 Takes batches by their time; returns a ``Sent`` for each message: its id, and whether it was accepted, that is, whether a call
 returned. When the store does not answer, the call is repeated with the same references until ``give_up``; a call without a
-reference is made only once. If the relay rejects a job, the run ends, because the run itself is at fault. An undocumented
-exception is recorded for the judge and otherwise treated like a store that does not answer.
+reference is made only once. A code that is over its cap and a message of a cancelled campaign are refused, and counted; if the
+relay rejects any other job, the run ends, because the run itself is at fault. An undocumented exception is recorded for the judge
+and otherwise treated like a store that does not answer.
 """
 
 import logging
@@ -16,10 +17,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 
+from smsrelay.acceptance import TooMany
 from smsrelay.contract.job import SendJob
 from smsrelay.contract.message import referenced_id
 from smsrelay.contract.rejection import Rejection
-from smsrelay.enqueue import Accepted, Enqueuer
+from smsrelay.enqueue import Accepted, Enqueuer, Refused
 from smsrelay.lookup import TooLate
 from smsrelay.store.connection import StoreUnavailable
 from tests.chaos.load.planned import Batch, Planned
@@ -28,6 +30,10 @@ from tests.support.simulator_client import Simulator
 _AGAIN = 0.3  # seconds before the call is repeated
 _THREADS = 48  # nearly all are waiting at any time
 _AHEAD = 1.5  # seconds before a batch's call at which the vendor gets its script
+TOO_MANY, CAMPAIGN_CANCELLED = (
+    "too_many",
+    "campaign_cancelled",
+)  # codes of refusals, as docs/limits.md and docs/wire-contract.md have them
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +56,7 @@ class Sent:
     accepted: bool
     cancel: Cancel = Cancel.NOT_ASKED
     accepted_at: int = 0  # epoch ms, when the call returned
+    refused: str = ""  # the code of the problem, of a job that was refused for a limit or its campaign
 
 
 class Load:
@@ -90,11 +97,14 @@ class Load:
         at = time.time_ns() // 1_000_000
         for place, message in enumerate(batch.messages):
             one = accepted[place] if accepted else None
+            if isinstance(one, Refused):
+                self._note(Sent(message, _known(message), accepted=False, accepted_at=at, refused=one.problems[0].code))
+                continue
             self._note(Sent(message, one.message_id if one else _known(message), one is not None, self._cancel(message, one), at))
             if message.twice and one is not None:
                 self._accepted(batch, jobs)
 
-    def _accepted(self, batch: Batch, jobs: Sequence[SendJob]) -> list[Accepted] | None:
+    def _accepted(self, batch: Batch, jobs: Sequence[SendJob]) -> list[Accepted | Refused] | None:
         may_ask_again = all(message.reference is not None for message in batch.messages)
         for _ in self._tries():
             answer = self._tried(batch, jobs)
@@ -104,7 +114,7 @@ class Load:
                 self.asked_again += 1
         return None
 
-    def _tried(self, batch: Batch, jobs: Sequence[SendJob]) -> list[Accepted] | None:
+    def _tried(self, batch: Batch, jobs: Sequence[SendJob]) -> list[Accepted | Refused] | None:
         """Ask once; None without an answer."""
         try:
             return self._ask(batch, jobs)
@@ -117,13 +127,18 @@ class Load:
             self._surprised("enqueueing", error)
             return None
 
-    def _ask(self, batch: Batch, jobs: Sequence[SendJob]) -> list[Accepted]:
+    def _ask(self, batch: Batch, jobs: Sequence[SendJob]) -> list[Accepted | Refused]:
+        if batch.messages[0].campaign is not None:
+            return [_expected(one) for one in self._enqueuer.enqueue_many(jobs)]
         if len(jobs) > 1:
-            return self._enqueuer.enqueue_all(jobs)
+            return [*self._enqueuer.enqueue_all(jobs)]
         if batch.messages[0].unpublished:
             recorded = self._enqueuer.record(jobs[0])
             return [Accepted(recorded.message.message_id, recorded.message.lane, recorded.new)]
-        return [self._enqueuer.enqueue(jobs[0])]
+        try:
+            return [self._enqueuer.enqueue(jobs[0])]
+        except TooMany as refusal:
+            return [Refused(0, refusal.problems, refusal.retry_after)]
 
     def _cancel(self, message: Planned, accepted: Accepted | None) -> Cancel:
         if message.cancel_after is None or accepted is None:
@@ -172,7 +187,16 @@ def _job(message: Planned) -> SendJob:
         tags=message.tags,
         expires_in=message.expires_in,
         not_before=None if waits is None else datetime.now(UTC) + timedelta(seconds=waits),
+        campaign=message.campaign,
+        ignore_send_window=message.any_hour,
     )
+
+
+def _expected(result: Accepted | Refused) -> Accepted | Refused:
+    """The result; raises ``Rejection`` for a refusal that no limit and no cancelled campaign explains."""
+    if isinstance(result, Refused) and result.problems[0].code not in {TOO_MANY, CAMPAIGN_CANCELLED}:
+        raise Rejection(result.problems)
+    return result
 
 
 def _known(message: Planned) -> str | None:

@@ -1,8 +1,8 @@
 """The plan of the load: which messages are enqueued when, how, and what the vendor will do with each. Pure, from a seed.
 
-Takes seed, seconds, messages a second, the calms and the faults to come; returns batches in the order of their times: the usual
-load, bursts in the calms, and volleys aimed at faults. Every number is used once, so what the simulator saw of a number is what
-it saw of one message.
+Takes seed, seconds, messages a second, the calms, the faults and the campaigns to come; returns batches in the order of their
+times: the usual load, bursts in the calms, volleys aimed at faults, campaigns, and a pool of a few numbers that get too much.
+Every other number is used once, so what the simulator saw of it is what it saw of one message.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,9 +14,12 @@ from typing import Any
 from smsrelay.contract.lanes import Lane
 from tests.chaos.faults.calm import Calm, is_calm
 from tests.chaos.faults.faults import Fault
+from tests.chaos.limits.steering import Steering
 from tests.chaos.load.behaviour import choose
 from tests.chaos.load.burst import bursts
+from tests.chaos.load.campaigns import campaigns
 from tests.chaos.load.planned import Batch, Planned
+from tests.chaos.load.pool import pool
 from tests.chaos.load.volley import volleys
 
 _LANES = ((Lane.OTP, 40), (Lane.NOTICE, 35), (Lane.MARKETING, 25))
@@ -24,12 +27,21 @@ _BATCHES = 0.4  # share of messages enqueued in batches
 _BATCH = (10, 120)
 
 
-def plan(seed: int, seconds: float, rate: float, quiet: Sequence[Calm], faults: Sequence[Fault] = ()) -> list[Batch]:
+def plan(
+    seed: int,
+    seconds: float,
+    rate: float,
+    quiet: Sequence[Calm],
+    faults: Sequence[Fault] = (),
+    steered: Sequence[Steering] = (),
+) -> list[Batch]:
     """Every batch of a run."""
     aimed = volleys(Random(f"{seed} volleys"), _numbers(1), faults)
     silent = bursts(Random(f"{seed} bursts"), _numbers(2), quiet)
     usual = _usual(Random(f"{seed} load"), seconds, rate, quiet)
-    return sorted([*usual, *aimed, *silent], key=lambda batch: batch.at)
+    crowded = pool(Random(f"{seed} pool"), quiet)
+    named = campaigns(Random(f"{seed} campaigns"), _numbers(4), steered)
+    return sorted([*usual, *aimed, *silent, *crowded, *named], key=lambda batch: batch.at)
 
 
 def _numbers(block: int) -> Iterator[str]:

@@ -21,11 +21,14 @@ class Planned:
     cancel_after: float | None = None
     twice: bool = False  # the app enqueues it again although it was accepted
     unpublished: bool = False  # the producer dies between record and publish
+    sender: str | None = None  # the app; None: the one of the number
+    campaign: str | None = None
+    any_hour: bool = False  # whatever the send windows say
 
     @property
     def app(self) -> str:
         """The app that sends it."""
-        return app_of(self.number).name
+        return self.sender or app_of(self.number).name
 
     @property
     def tags(self) -> Mapping[str, str]:

@@ -7,12 +7,16 @@ import pytest
 
 from tests.chaos.faults.calm import Calm, calms, is_calm
 from tests.chaos.faults.faults import AT_A_BURST, EVERY, FROZEN_BRIEFLY, KINDS, REPLIES_LOST, Fault, schedule
+from tests.chaos.limits.caps import CAPS
+from tests.chaos.limits.steering import steerings
 from tests.chaos.load.plan import plan
 from tests.chaos.load.planned import Batch
+from tests.chaos.load.pool import NUMBERS
 from tests.chaos.windows import LEASE
 
 SECONDS = 300.0
 CALMS = calms(SECONDS)
+STEERED = list(steerings(CALMS))
 USUAL = [kind for kind in KINDS if kind.name != AT_A_BURST]
 
 
@@ -24,12 +28,12 @@ def named(batches: list[Batch], name: str) -> list[Batch]:
     return [batch for batch in batches if (batch.messages[0].reference or "").startswith(name)]
 
 
-def test_the_same_seed_makes_the_same_plan_and_no_number_comes_twice() -> None:
-    batches = plan(7, SECONDS, 50, CALMS, faults())
-    numbers = [message.number for batch in batches for message in batch.messages]
-    assert batches == plan(7, SECONDS, 50, CALMS, faults())
-    assert batches != plan(8, SECONDS, 50, CALMS, faults())
-    assert len(numbers) == len(set(numbers))
+def test_the_same_seed_makes_the_same_plan_and_no_number_comes_twice_but_those_of_the_pool() -> None:
+    batches = plan(7, SECONDS, 50, CALMS, faults(), STEERED)
+    numbers = Counter(message.number for batch in batches for message in batch.messages)
+    assert batches == plan(7, SECONDS, 50, CALMS, faults(), STEERED)
+    assert batches != plan(8, SECONDS, 50, CALMS, faults(), STEERED)
+    assert {number for number, times in numbers.items() if times > 1} == set(NUMBERS)
     assert {len(number) for number in numbers} == {len("+8613900000000")}
 
 
@@ -37,6 +41,28 @@ def test_the_usual_load_has_its_rate_outside_of_calms() -> None:
     usual = named(plan(7, SECONDS, 50, CALMS), "chaos")
     loud = SECONDS - sum(calm.until - calm.since for calm in CALMS)
     assert sum(len(batch.messages) for batch in usual) == pytest.approx(50 * loud, rel=0.2)
+
+
+def test_the_pool_gets_more_than_its_caps_allow_and_expires_before_the_calm() -> None:
+    pool = named(plan(7, SECONDS, 50, CALMS), "pool")
+    for cap in CAPS:
+        of_cap = [batch.at for batch in pool if batch.messages[0].lane is cap.lane]
+        windows = (CALMS[0].since / cap.seconds) * len(NUMBERS)
+        assert sum(at < CALMS[0].since for at in of_cap) > 0.3 * windows * cap.count
+    for batch in pool:
+        [message] = batch.messages
+        assert message.expires_in is not None
+        assert not is_calm(batch.at + message.expires_in, [Calm(calm.since + 1, calm.until) for calm in CALMS])
+
+
+def test_messages_of_campaigns_come_before_and_after_what_is_done_with_theirs() -> None:
+    batches = named(plan(7, SECONDS, 50, CALMS, (), STEERED), "campaign")
+    for one in STEERED:
+        due = [batch.at + (of.not_before or 0) for batch in batches for of in batch.messages if of.campaign == one.name]
+        assert one.since < min(due)
+        assert max(due) < one.until
+        for at in (one.pause, one.resume, one.cancel):
+            assert at is None or (min(due) < at < max(due))
 
 
 def test_some_messages_have_deadlines_of_seconds() -> None:

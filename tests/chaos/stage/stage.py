@@ -64,13 +64,17 @@ class Size:
 class Stage:
     """Everything that runs. A context manager: no process outlives it."""
 
-    def __init__(self, folder: Path, apart: bool, node: Node | None = None, size: Size = Size(), seed: int = 0) -> None:
+    def __init__(
+        self, folder: Path, apart: bool, limits: str, node: Node | None = None, size: Size = Size(), seed: int = 0
+    ) -> None:
         """``apart``: the broker is reached on a way of its own, at a URL of its own; else it is the store's, as at a desk.
 
-        ``node``: the broker, in Valkey's place; always apart. ``seed``: of how the apps' sinks fail.
+        ``limits``: the text of the limits file. ``node``: the broker, in Valkey's place; always apart. ``seed``: of how the
+        apps' sinks fail.
         """
         self.folder = folder
         self.node = node
+        self._limits = limits
         self._broker = "broker" if apart or node else "store"
         self.ended: Counter[str] = Counter()  # parts that ended by themselves
         self._held = folder / "held"
@@ -202,9 +206,9 @@ class Stage:
         return [self.valkey, *([self.node.part] if self.node else []), *self.workers, *self.receivers, *self.sinks]
 
     def _start(self) -> None:
-        policy = self.folder / "policy.toml"
-        policy.write_text(short_policy(), encoding="utf-8")
-        self._environment = self._variables(policy)
+        (self.folder / "policy.toml").write_text(short_policy(), encoding="utf-8")
+        (self.folder / "limits.toml").write_text(self._limits, encoding="utf-8")
+        self._environment = self._variables()
         apps_broker = _rabbitmq_url(self.node.port) if self.node else observer_url(self._valkey_port)
         self.sinks = SinkParts(self.folder, apps_broker, self._seed, self._environment)
         self._environment["SMSRELAY_APPS"] = str(self.sinks.apps_file)
@@ -224,7 +228,7 @@ class Stage:
             part.start()
         for port in self._ports:
             _until(lambda port=port: receiver_answers(port), "receiver")
-        _until(self._sinks_published, "a worker", _WORKER_READY)  # what apps cancel from now on is told
+        _until(self._published, "a worker", _WORKER_READY)  # what apps cancel from now on is told, and caps hold at the door
         if self.node is not None:
             _until(self.node.declared, "a queue of rabbitmq", _NODE_READY)
             self.node.settle()
@@ -245,7 +249,7 @@ class Stage:
         urls = {"SMSRELAY_STORE_URL": store, "SMSRELAY_BROKER_URL": broker}
         return self._part(name, command, CHAOS_HELD=str(self._held), **urls)
 
-    def _variables(self, policy: Path) -> dict[str, str]:
+    def _variables(self) -> dict[str, str]:
         own = {name: value for name, value in os.environ.items() if not name.startswith("SMSRELAY_")}
         return own | {
             "SMSRELAY_BROKER_URL": self._broker_url(),
@@ -256,7 +260,9 @@ class Stage:
             "SMSRELAY_APPCODE": "simulator",
             "SMSRELAY_NUMBER_KEYS": secrets.token_hex(16),
             "SMSRELAY_CALLBACK_KEYS": secrets.token_hex(16),
-            "SMSRELAY_POLICY": str(policy),
+            "SMSRELAY_PAYLOAD_KEYS": secrets.token_hex(16),
+            "SMSRELAY_POLICY": str(self.folder / "policy.toml"),
+            "SMSRELAY_LIMITS": str(self.folder / "limits.toml"),
             "SMSRELAY_RATE": str(self._size.rate),
             "SMSRELAY_CONCURRENCY": str(self._size.threads),
             "SMSRELAY_CONNECT_TIMEOUT": str(CONNECT_TIMEOUT),
@@ -272,9 +278,9 @@ class Stage:
         port = self.gate.port(self._broker)
         return _rabbitmq_url(port) if self.node else f"redis://127.0.0.1:{port}/0"
 
-    def _sinks_published(self) -> bool:
+    def _published(self) -> bool:
         with self.redis() as redis:
-            return bool(redis.exists(keys.SINKS))
+            return int(redis.exists(keys.SINKS, keys.LIMITS)) == 2
 
     def _valkey_answers(self) -> bool:
         with self.redis() as redis:

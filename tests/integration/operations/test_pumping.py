@@ -51,7 +51,7 @@ def test_status_says_which_messages_wait_until_when_and_how_to_go_on(valkey_url:
     assert line.endswith("; 2 messages held; `smsrelay resume --country 92 --app shop`")
     assert "stopped by its fuse" not in said(valkey_url).stdout  # once is enough
     [fuse] = json.loads(said(valkey_url, "--json").stdout)["fuses"]
-    assert (fuse["app"], fuse["country"], fuse["until"], fuse["most"]) == ("shop", "92", ENDS, 1000)
+    assert (fuse["app"], fuse["country"], fuse["until"], fuse["most"], fuse["held"]) == ("shop", "92", ENDS, 1000, 2)
 
 
 @pytest.mark.usefixtures("counted")
@@ -87,5 +87,6 @@ def test_metrics_have_the_fuses_and_the_codes_by_country(valkey_url: str) -> Non
     registry = CollectorRegistry()
     registry.register(RelayCollector(Operations.wire(OperatorSettings(store_url=valkey_url))))
     assert registry.get_sample_value("smsrelay_fuse_blown", {"app": "shop", "country": "92"}) == 1
+    assert registry.get_sample_value("smsrelay_fuse_held", {"app": "shop", "country": "92"}) == 2
     assert registry.get_sample_value("smsrelay_codes_accepted", {"country": "86"}) == 1000
     assert registry.get_sample_value("smsrelay_codes_used", {"country": "92"}) == 2

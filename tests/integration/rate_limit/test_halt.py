@@ -1,4 +1,6 @@
-"""What a halt put off is due at once when it is over, on a real store."""
+"""What a halt put off becomes due one by one when it is over, on a real store; and an operator's own halt."""
+
+import itertools
 
 import pytest
 from redis import Redis
@@ -11,11 +13,13 @@ from smsrelay.store import keys
 from smsrelay.store.records import Records
 from smsrelay_worker.messages import lifecycle
 from smsrelay_worker.rate_limit.halted_messages import HaltedMessages
-from smsrelay_worker.store.due_messages import DueMessages
+from smsrelay_worker.rate_limit.limiter import RateLimiter
+from smsrelay_worker.rate_limit.slot import Refusal
 from smsrelay_worker.vendors.base import Answer, Kind
-from tests.support.messages import POLICY, answer, begin, changed, job
+from tests.support.messages import POLICY, answer, begin, changed, job, store_clock
 
 HOUR = 3_600_000
+FAST = 1_000_000.0  # a second: all become due within milliseconds
 WRONG_APPCODE = Answer(Kind.HALTED, "A400AC")
 
 
@@ -29,22 +33,49 @@ def deferred(store: Records, message_id: str, rule: str = lifecycle.HALTED) -> N
 
 
 def due(redis: Redis) -> set[str]:
-    taken = set()
-    while some := DueMessages(redis).take(500):
-        taken |= set(some)
-    return taken
+    """What is due now, or within milliseconds; what was deferred is due in an hour."""
+    soon = {one for one, at in redis.zrange(keys.AGENDA, 0, -1, withscores=True) if at < store_clock(redis) + 5_000}
+    return {str(one) for one in soon}
 
 
-def test_what_waits_because_of_a_halt_is_due_at_once(
+def test_what_waits_because_of_a_halt_is_due_when_it_is_over(
     store: Records, redis: Redis, door: Enqueuer, halted_messages: HaltedMessages
 ) -> None:
     ids = [one.message_id for one in door.enqueue_many(job(Lane.NOTICE) for _ in range(1201))]
     for message_id in ids:
         deferred(store, message_id)
     assert due(redis) == set()
-    assert halted_messages.wake_all() == 1201
+    assert halted_messages.wake_all(FAST) == 1201
     assert due(redis) == set(ids)
-    assert halted_messages.wake_all() == 0
+    assert halted_messages.wake_all(FAST) == 0
+
+
+def test_what_a_halt_deferred_becomes_due_at_the_rate(
+    store: Records, redis: Redis, door: Enqueuer, halted_messages: HaltedMessages
+) -> None:
+    ids = [door.enqueue(job(Lane.MARKETING)).message_id for _ in range(20)]
+    for message_id in ids:
+        deferred(store, message_id)
+    halted_messages.wake_all(2.0)
+    at = sorted(reading.record.due or 0 for reading in store.read_many(ids) if reading is not None)
+    assert [later - sooner for sooner, later in itertools.pairwise(at)] == [500] * 19
+
+
+def test_an_operators_halt_is_never_probed_and_ended_by_no_probe(redis: Redis) -> None:
+    limiter = RateLimiter(redis, 100.0, halt_probe=0.001)
+    limiter.halt("A400AC")
+    assert limiter.halt_by_operator()
+    assert not limiter.halt_by_operator()
+    halt = limiter.halted()
+    assert halt is not None
+    assert halt.by_operator
+    assert halt.probe is None
+    grant = limiter.acquire(Lane.OTP, "0000000", [1], 0.1)
+    assert (grant.slots, grant.refused, grant.next_probe) == ((), Refusal.HALTED, None)
+    assert not limiter.record_outcomes(answered=1, failed=0, probe_succeeded=True)
+    assert limiter.halted() == halt
+    assert limiter.resume()
+    assert limiter.acquire(Lane.OTP, "0000000", [1], 1.0).slots
 
 
 def test_the_one_that_met_the_refusal_is_woken_too_and_keeps_its_attempts(
@@ -53,7 +84,7 @@ def test_the_one_that_met_the_refusal_is_woken_too_and_keeps_its_attempts(
     message_id = door.enqueue(job()).message_id
     begin(store, message_id)
     answer(store, message_id, 1, WRONG_APPCODE)
-    assert halted_messages.wake_all() == 1
+    assert halted_messages.wake_all(FAST) == 1
     assert due(redis) == {message_id}
     woken = changed(store, message_id, lambda reading: lifecycle.woken(reading.record, POLICY, reading.now))
     assert woken is not None
@@ -74,7 +105,7 @@ def test_other_waits_and_what_has_moved_on_are_left_alone(
     changed(store, withdrawn, lambda reading: cancelled(reading.record))
     assert redis.scard(keys.PUT_OFF) == 0
     redis.sadd(keys.PUT_OFF, throttled + "x", withdrawn)
-    assert halted_messages.wake_all() == 2
+    assert halted_messages.wake_all(FAST) == 2
     assert due(redis) == set()
     reading = store.read(withdrawn)
     assert reading is not None
@@ -90,7 +121,7 @@ def test_who_read_the_old_time_decides_again(
     deferred(store, message_id)
     before = store.read(message_id)
     assert before is not None
-    halted_messages.wake_all()
+    halted_messages.wake_all(FAST)
     looked = lifecycle.woken(before.record, POLICY, before.now)
     assert looked is not None
     assert not store.apply(before.record, looked)
@@ -103,8 +134,8 @@ def test_a_new_halt_during_the_wake_does_not_keep_it_going(
     ids = [one.message_id for one in door.enqueue_many(job() for _ in range(3))]
     for message_id in ids:
         deferred(store, message_id)
-    assert halted_messages.wake_all() == 3
+    assert halted_messages.wake_all(FAST) == 3
     for message_id in ids:
         deferred(store, message_id)
     assert due(redis) == set()
-    assert halted_messages.wake_all() == 3
+    assert halted_messages.wake_all(FAST) == 3

@@ -16,13 +16,15 @@ from smsrelay.enqueue import Enqueuer
 from smsrelay.messages.cancel import cancelled
 from smsrelay.messages.record import Record
 from smsrelay.store import keys
+from smsrelay.store.numbers import NumberIndex
 from smsrelay.store.outbox import Outbox
 from smsrelay.store.records import Records
 from smsrelay_worker.messages import lifecycle
 from smsrelay_worker.operations.dead_letters import DeadLetters, obstacle_to_replay
 from smsrelay_worker.store.forgetting import Forgetting, ForgottenMessages
 from smsrelay_worker.vendors.base import Answer, Kind
-from tests.support.messages import NUMBER_KEY, NUMBER_KEYS, RETENTION, answer, applying, begin, changed
+from tests.support.messages import ACCEPTED, NUMBER_KEY, NUMBER_KEYS, RETENTION, agenda, answer, applying, begin, changed
+from tests.support.waiting import eventually
 
 NUMBER, OTHER = "+8613912345678", "+8613912345679"
 FAILED = Answer(Kind.ANSWERED, "0001")
@@ -99,7 +101,8 @@ def test_more_messages_than_one_step_takes_are_all_forgotten(
 
 def test_it_finds_what_was_accepted_under_an_older_key(redis: Redis, valkey_url: str, store: Records) -> None:
     old, new = b"an older key of numbers", NUMBER_KEY.encode()
-    with Enqueuer(Outbox(redis, KeyRing(old)), Publisher(valkey_url), {}, store) as enqueuer:
+    ring = KeyRing(old)
+    with Enqueuer(Outbox(redis, ring), Publisher(valkey_url), {}, store, numbers=NumberIndex(redis, ring)) as enqueuer:
         failed(enqueuer, store)
     assert Forgetting(redis, KeyRing(new)).forget(NUMBER).forgotten == 0
     assert Forgetting(redis, KeyRing(new, old)).forget(NUMBER).forgotten == 1
@@ -152,6 +155,24 @@ def test_a_late_report_on_a_forgotten_message_is_applied_and_brings_nothing_back
     record = record_of(store, message_id)
     assert (record.state, record.forgotten) == (State.DELIVERED, True)
     assert indexed(redis) == 0
+
+
+def test_a_newer_report_that_asks_for_another_attempt_ends_a_forgotten_message_as_expired(
+    door: Enqueuer, store: Records, redis: Redis, forgetting: Forgetting, valkey_url: str
+) -> None:
+    message_id = sent(door)
+    begin(store, message_id)
+    answer(store, message_id, 1, ACCEPTED)
+    reports = applying(store, redis)
+    for number, code in enumerate(("504", "503"), 1):
+        event = StatusEvent(message_id=message_id, attempt=1, code=code, updated_on=number, received_at=number)
+        reports.apply_each([event])
+        if code == "504":
+            assert forgetting.forget(NUMBER).forgotten == 1
+    assert record_of(store, message_id).state is State.RETRYING
+    scheduler = agenda(redis, valkey_url, door)
+    eventually(lambda: scheduler.turn() is not None and record_of(store, message_id).state is State.EXPIRED, "it expires")
+    assert record_of(store, message_id).attempt == 1
 
 
 def test_attempts_that_caps_count_are_told(redis: Redis, forgetting: Forgetting) -> None:

@@ -1,5 +1,6 @@
 """Numbers and parameters in a real store: encrypted with a key, plain without, and never lost with the wrong one."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -8,17 +9,20 @@ import pytest
 from redis import Redis
 from structlog.testing import capture_logs
 
+from smsrelay.async_enqueue import AsyncEnqueuer
 from smsrelay.broker.publisher import Publisher
 from smsrelay.contract.key_name import key_name
 from smsrelay.contract.key_ring import KeyRing
-from smsrelay.contract.payload_cipher import PLAIN, PayloadCipher
+from smsrelay.contract.payload_cipher import PLAIN, PayloadCipher, sealed_by
 from smsrelay.contract.state import State
 from smsrelay.enqueue import Enqueuer
+from smsrelay.settings import ProducerSettings
 from smsrelay.store import keys
+from smsrelay.store.numbers import NumberIndex
 from smsrelay.store.outbox import Outbox
 from smsrelay.store.records import Payload, Records
 from smsrelay_worker.vendors.base import Answer, Submission
-from tests.support.messages import ACCEPTED, NUMBER_KEYS, RETENTION, job, sending
+from tests.support.messages import ACCEPTED, NUMBER_KEY, NUMBER_KEYS, RETENTION, job, sending
 
 
 @dataclass
@@ -38,7 +42,8 @@ PAYLOAD = Payload("+8613800138000", ("1234",))
 
 
 def opened(redis: Redis, url: str, cipher: PayloadCipher) -> Enqueuer:
-    return Enqueuer(Outbox(redis, NUMBER_KEYS, cipher=cipher), Publisher(url), {}, Records(redis, RETENTION))
+    numbers = NumberIndex(redis, NUMBER_KEYS)
+    return Enqueuer(Outbox(redis, NUMBER_KEYS, cipher=cipher), Publisher(url), {}, Records(redis, RETENTION), numbers=numbers)
 
 
 @pytest.fixture
@@ -124,6 +129,22 @@ def test_one_that_does_not_open_holds_up_no_other(sealing: Enqueuer, redis: Redi
     vendor = Vendor()
     sending(records(redis, NEW_ALONE), redis, vendor).attempt([*others[:1], closed, *others[1:]])
     assert {one.message_id for one in vendor.submissions} == set(others)
+
+
+def test_an_app_on_an_event_loop_encrypts_too(redis: Redis, valkey_url: str) -> None:
+    settings = ProducerSettings(
+        _env_file=None, broker_url=valkey_url, store_url=valkey_url, number_keys=NUMBER_KEY, payload_keys=OLD.decode()
+    )
+
+    async def enqueue() -> str:
+        async with AsyncEnqueuer.connect(settings) as enqueuer:
+            return (await enqueuer.enqueue(job())).message_id
+
+    message_id = asyncio.run(enqueue())
+    assert sealed_by(redis.get(keys.payload(message_id)) or "") == key_name(OLD)
+    reading = records(redis, SEALED_BY_OLD).read(message_id)
+    assert reading is not None
+    assert reading.payload == PAYLOAD
 
 
 def test_the_same_reference_is_accepted_once_whatever_the_key(redis: Redis, valkey_url: str) -> None:

@@ -26,7 +26,7 @@ from smsrelay.store.unreadable_callbacks import UnreadableCallbacks
 from smsrelay_worker.cli.messages import print_message
 from smsrelay_worker.messages.timeline import clock, describe_timeline
 from smsrelay_worker.operations.dead_letters import DeadLetters, Filter, dead_letters, last_code, obstacle_to_replay
-from smsrelay_worker.operations.unreadable import body_text, unreadable_items
+from smsrelay_worker.operations.unreadable import body_text, is_sealed, unreadable_items
 from smsrelay_worker.operations.unreadable_replay import UnreadableReplay
 from smsrelay_worker.operations.wiring import Operations
 from smsrelay_worker.policy.model import Policy
@@ -119,7 +119,7 @@ def show_dead(any_id: str, body: bool) -> None:
         click.echo(
             f"kept     {kept.kept_id} at {clock(kept.at)}\nqueue    {escaped(kept.queue)}\nreason   {escaped(kept.reason)}"
         )
-        if kept.is_sealed:
+        if is_sealed(kept):
             click.echo("body     encrypted; --body opens it, with SMSRELAY_PAYLOAD_KEYS")
         elif kept.body_encoding is not None:
             click.echo(f"body     {len(kept.content)} bytes that are not text, kept as {kept.body_encoding}")

@@ -10,7 +10,6 @@ from dataclasses import asdict
 import click
 
 from smsrelay.cli.errors import cli_errors
-from smsrelay.store.halts import HaltKind
 from smsrelay_worker.cli.rate import rate_lines
 from smsrelay_worker.cli.suppression_list import list_text
 from smsrelay_worker.cli.webhook import condition_text
@@ -73,17 +72,14 @@ def _status_lines(overview: StatusOverview) -> Iterator[str]:
 
 def _stopped_lines(overview: StatusOverview) -> Iterator[str]:
     """Parts of the traffic that are stopped, and what resumes them."""
-    held = {one.part: one.held for one in overview.halted_parts}
     for halted in overview.halted_parts:
-        if halted.kind is not HaltKind.FUSE:
-            yield f"{halted_text(halted)}; `{resuming_command(halted.part)}`"
-    for fuse in overview.fuses:
-        yield _fuse_line(fuse, held.get(fuse.part, 0))
+        yield f"{halted_text(halted)}; `{resuming_command(halted.part)}`"
+    yield from map(_fuse_line, overview.fuses)
 
 
-def _fuse_line(fuse: BlownFuse, held: int) -> str:
+def _fuse_line(fuse: BlownFuse) -> str:
     blown = f"fuse: app {fuse.app} has sent {fuse.most:,} messages to +{fuse.country} today; stopped since {clock(fuse.since)}"
-    return f"{blown} until {clock(fuse.until)}; {held:,} messages held; `{resuming_command(fuse.part)}`"
+    return f"{blown} until {clock(fuse.until)}; {fuse.held:,} messages held; `{resuming_command(fuse.part)}`"
 
 
 def _code_lines(today: Iterable[CodeUse], week: Sequence[CodeUse]) -> Iterator[str]:

@@ -15,12 +15,12 @@ from smsrelay.contract.lanes import Lane
 from smsrelay.contract.message import recipient_digest
 from smsrelay.contract.send_window import SendWindow, encode_windows
 from smsrelay.contract.suppression import lists_of_sender
-from smsrelay.messages.checks import CapCheck, Checks, FuseCheck
+from smsrelay.messages.checks import LATEST_SUBMIT, CapCheck, Checks, FuseCheck
 from smsrelay.messages.record import Record
 from smsrelay_worker.limits.clock import Clock, day_of, offset
 
 ANY = "*"  # any app, or any country, each counted by itself
-MARGIN = 6_000  # ms before a window closes, from which no attempt begins: its submit may leave up to 5 s later
+MARGIN = LATEST_SUBMIT + 1000  # ms before a window closes, from which no attempt begins: its submit may leave so much later
 _SHUT = 1  # a past instant: no attempt begins before it
 
 

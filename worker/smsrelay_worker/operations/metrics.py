@@ -99,9 +99,12 @@ def _pumping_gauges(overview: StatusOverview) -> Iterator[Metric]:
     yield _labelled("codes_used", "Those of them that were used, as apps say by feedback.", "country", used)
     meaning = "1 while a fuse stops an app's messages to a country."
     blown = GaugeMetricFamily("smsrelay_fuse_blown", meaning, labels=["app", "country"])
+    held = GaugeMetricFamily("smsrelay_fuse_held", "Messages that a fuse holds.", labels=["app", "country"])
     for fuse in overview.fuses[:_FUSES]:
         blown.add_metric([fuse.app, fuse.country], 1)
+        held.add_metric([fuse.app, fuse.country], fuse.held)
     yield blown
+    yield held
 
 
 def _by_queue(workers: Sequence[WorkerProcess]) -> dict[str, float]:

@@ -19,6 +19,11 @@ def unreadable_items(tasks: UndecodableTasks, callbacks: UnreadableCallbacks, si
     return sorted((one for one in kept if one.at >= since), key=lambda one: one.at, reverse=True)
 
 
+def is_sealed(kept: Undecodable) -> bool:
+    """Whether its body is encrypted."""
+    return bool(callback_of(kept).sealed) if kept.queue == CALLBACK else kept.is_sealed
+
+
 def body_text(kept: Undecodable, cipher: PayloadCipher) -> str:
     """The body as it came, as text for a person; raises ``CannotOpen``."""
     if kept.queue == CALLBACK:

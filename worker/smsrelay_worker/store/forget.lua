@@ -5,6 +5,8 @@
 -- ARGV 1 digest  2 final states as a JSON object  3 how many messages to forget at most
 -- Returns {messages forgotten, 1 if there may be more, then for each state in which messages are left: the state and their number}.
 local final, most = cjson.decode(ARGV[2]), tonumber(ARGV[3])
+local clock = redis.call('TIME')
+local now = string.format('%.0f', clock[1] * 1000 + math.floor(clock[2] / 1000))
 local forgotten, left, states = 0, {}, {}
 for place = 1, 2 do
   local digest = string.sub(ARGV[1], place + 2)
@@ -25,6 +27,8 @@ for place = 1, 2 do
           forgotten = forgotten + 1
           redis.call('HSET', record, 'who', '')
           redis.call('HINCRBY', record, 'rev', 1) -- a replay that was decided on the record before is decided again
+          -- A newer report may still ask for another attempt, for which there is no number any more: its deadline is over.
+          if state == 'failed' or state == 'unknown' then redis.call('HSET', record, 'exp', now) end
         end
       end
     end

@@ -7,7 +7,7 @@ clock.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any, Self
 
@@ -39,6 +39,7 @@ class BlownFuse:
     since: int
     until: int
     most: int
+    held: int = 0  # messages that wait
 
     @property
     def part(self) -> str:
@@ -76,5 +77,10 @@ class Fuses:
             answers: Any = pipeline.execute()
         (seconds, micros), halts = answers
         now = int(seconds) * 1000 + int(micros) // 1000
-        found = (BlownFuse.decode(part, wire) for part, wire in sorted(halts.items()) if part.startswith(_PREFIX))
-        return tuple(one for one in found if one is not None and one.until > now)
+        parts = (BlownFuse.decode(part, wire) for part, wire in sorted(halts.items()) if part.startswith(_PREFIX))
+        fuses = [one for one in parts if one is not None and one.until > now]
+        with store_answers(), self._redis.pipeline(transaction=False) as pipeline:
+            for one in fuses:
+                pipeline.scard(keys.held(one.part))
+            counts: Any = pipeline.execute()
+        return tuple(replace(one, held=int(held)) for one, held in zip(fuses, counts, strict=True))

@@ -18,6 +18,7 @@ _SHOWN_AS = {
     "apps": "the apps file (SMSRELAY_APPS)",
     "number_keys": "SMSRELAY_NUMBER_KEYS (as names)",
     "callback_keys": "SMSRELAY_CALLBACK_KEYS (as names)",
+    "payload_keys": "SMSRELAY_PAYLOAD_KEYS (as names)",
     "limits": "the limits (SMSRELAY_LIMITS)",
 }
 

@@ -13,7 +13,7 @@ from redis.exceptions import ResponseError
 from smsrelay.settings import StoreSettings
 from smsrelay.store import keys
 from smsrelay.store.connection import StoreUnavailable, open_store, store_answers
-from smsrelay.store.halts import HaltedPart, HaltKind, Halts
+from smsrelay.store.halts import HaltedPart, Halts
 from smsrelay_worker.messages.timeline import clock
 from smsrelay_worker.operations.doctor.broker import same_server
 from smsrelay_worker.operations.doctor.callback import stored_callbacks
@@ -59,8 +59,7 @@ def halted(halt: Halt | None) -> list[Finding]:
 
 def halted_parts(parts: list[HaltedPart]) -> list[Finding]:
     """Parts of the traffic, and campaigns, that wait for somebody to resume them; fuses have a check of their own."""
-    halts = [one for one in stopped(parts) if one.kind is not HaltKind.FUSE]
-    return [warning("halted", halted_text(one), f"`{resuming_command(one.part)}` resumes it") for one in halts]
+    return [warning("halted", halted_text(one), f"`{resuming_command(one.part)}` resumes it") for one in stopped(parts)]
 
 
 def examine_messages(redis: Redis, now: int) -> list[Finding]:

@@ -1,0 +1,121 @@
+"""Campaigns are counted, listed, and cancelled page by page, on a real store."""
+
+import pytest
+from redis import Redis
+
+from smsrelay.contract.lanes import Lane
+from smsrelay.contract.state import State
+from smsrelay.enqueue import Enqueuer
+from smsrelay.messages.progress import CampaignState
+from smsrelay.store import keys
+from smsrelay.store.campaign_cancel import CampaignCancel
+from smsrelay.store.campaigns import Campaigns
+from smsrelay.store.halts import Effect, Halts
+from smsrelay.store.records import Records
+from smsrelay_worker.vendors.base import Answer, Kind
+from tests.integration.store.test_halts import hold
+from tests.support.messages import ACCEPTED, answer, begin, job
+
+SPRING = "shop/spring"
+REFUSED = Answer(Kind.REFUSED, "0014")
+FAR_AHEAD = 4 * 10**12
+
+
+@pytest.fixture
+def campaigns(redis: Redis) -> Campaigns:
+    return Campaigns(redis)
+
+
+@pytest.fixture
+def cancel(redis: Redis, store: Records) -> CampaignCancel:
+    return CampaignCancel(redis, store)
+
+
+def accepted(door: Enqueuer, count: int, campaign: str = "spring", app: str = "shop") -> list[str]:
+    results = door.enqueue_many(job(Lane.MARKETING, app=app, campaign=campaign) for _ in range(count))
+    return [one.message_id for one in results]
+
+
+def states(store: Records, message_ids: list[str]) -> set[State]:
+    return {reading.record.state for reading in store.read_many(message_ids) if reading is not None}
+
+
+def test_the_counts_add_up_to_what_was_accepted(store: Records, door: Enqueuer, campaigns: Campaigns) -> None:
+    submitted, failed, waiting = accepted(door, 3)
+    for message_id, said in ((submitted, ACCEPTED), (failed, REFUSED)):
+        begin(store, message_id)
+        answer(store, message_id, 1, said)
+    begin(store, waiting)
+    [progress] = campaigns.progress([SPRING])
+    assert (progress.accepted, progress.submitted, progress.failed, progress.submitting) == (3, 1, 1, 1)
+    assert progress.failed_by == {"0014": 1}
+    assert progress.waiting + progress.under_way + progress.final == progress.accepted
+    assert progress.state is CampaignState.RUNNING
+
+
+def test_campaigns_are_listed_by_app_the_newest_first_and_in_pages(door: Enqueuer, campaigns: Campaigns, redis: Redis) -> None:
+    for place, (app, name) in enumerate([("shop", "spring"), ("shop", "summer"), ("bank", "spring")]):
+        accepted(door, 1, name, app)
+        redis.zadd(keys.CAMPAIGNS, {f"{app}/{name}": FAR_AHEAD + place})
+    assert campaigns.names() == ["bank/spring", "shop/summer", "shop/spring"]
+    assert campaigns.names(app="shop") == ["shop/summer", "shop/spring"]
+    assert campaigns.names(name="spring") == ["bank/spring", "shop/spring"]
+    assert campaigns.names(skip=1, limit=1) == ["shop/summer"]
+    assert [one.name for one in campaigns.progress(["shop/summer", "shop/nothing"])] == ["summer"]
+
+
+def test_a_pause_is_a_state_and_what_waits_for_it_is_counted(store: Records, door: Enqueuer, campaigns: Campaigns) -> None:
+    [message_id] = accepted(door, 1)
+    assert campaigns.pause(SPRING) is Effect.DONE
+    hold(store, message_id, f"campaign:{SPRING}")
+    [progress] = campaigns.progress([SPRING])
+    assert (progress.state, progress.held, progress.waiting) == (CampaignState.PAUSED, 1, 1)
+    assert campaigns.resume(SPRING) is Effect.DONE
+    assert campaigns.progress([SPRING])[0].state is CampaignState.RUNNING
+
+
+def test_cancelling_ends_all_that_no_attempt_has_begun(
+    store: Records, redis: Redis, door: Enqueuer, campaigns: Campaigns, cancel: CampaignCancel
+) -> None:
+    ids = accepted(door, 1203)
+    begin(store, ids[0])
+    campaigns.pause(SPRING)
+    hold(store, ids[1], f"campaign:{SPRING}")
+    assert campaigns.cancel(SPRING) is Effect.DONE
+    assert campaigns.progress([SPRING])[0].to_cancel
+    pages = []
+    while not (page := cancel.step(SPRING)).finished:
+        pages.append((page.walked, page.cancelled))
+    assert pages == [(500, 499), (1000, 500), (1203, 203)]
+    [progress] = campaigns.progress([SPRING])
+    assert (progress.cancelled, progress.submitting, progress.waiting) == (1202, 1, 0)
+    assert (progress.state, progress.to_cancel) == (CampaignState.CANCELLED, False)
+    assert redis.exists(keys.held(f"campaign:{SPRING}"), keys.payload(ids[1])) == 0
+    assert states(store, ids[1:]) == {State.CANCELLED}
+    [last] = [reading for reading in store.read_many(ids[-1:]) if reading is not None]
+    assert last.record.timeline[-1].rule == "campaign cancelled"
+
+
+def test_the_page_of_one_that_was_killed_is_done_again(
+    store: Records, redis: Redis, door: Enqueuer, campaigns: Campaigns, cancel: CampaignCancel
+) -> None:
+    accepted(door, 600)
+    campaigns.cancel(SPRING)
+    assert cancel.step(SPRING).walked == 500
+    other = CampaignCancel(redis, store)
+    assert other.step(SPRING).busy
+    work = redis.hget(keys.UNFINISHED, f"campaign:{SPRING}")
+    redis.hset(keys.UNFINISHED, f"campaign:{SPRING}", str(work).replace('"till":', '"till":1,"was":'))  # its lease is over
+    assert other.step(SPRING).walked == 500
+    assert other.step(SPRING).cancelled == 100
+    assert other.step(SPRING).finished
+    assert campaigns.progress([SPRING])[0].cancelled == 600
+
+
+def test_a_cancelled_campaign_takes_no_further_message(door: Enqueuer, campaigns: Campaigns, redis: Redis) -> None:
+    accepted(door, 1)
+    campaigns.cancel(SPRING)
+    [refused] = list(door.enqueue_many([job(Lane.MARKETING, app="shop", campaign="spring")]))
+    assert [problem.field for problem in getattr(refused, "problems", ())] == ["campaign"]
+    assert campaigns.progress([SPRING])[0].accepted == 1
+    assert len(Halts(redis).all()) == 1
