@@ -30,7 +30,7 @@ def test_a_halted_vendor_stops_every_lane_until_resume(relay: RelayProcess, halt
         assert (record.state, record.attempt) == (State.QUEUED, 0)
     assert [len(relay.simulator.submits(recipient)) for recipient in (to, *others)] == [1, 0, 0, 0]
 
-    assert relay.cli("resume").stdout.startswith("resumed\ndeferred by the halt, due now: ")
+    assert relay.cli("resume").stdout.startswith("resumed\ndeferred by the halt, due from now on at ")
     assert _status(relay)[0] == "submitting"
     for message_id in (first, *others.values()):
         record = relay.wait_final(message_id)

@@ -48,7 +48,15 @@ def test_a_file_as_excel_saves_it_is_a_campaign(shell: Shell, redis: Redis, file
         ",,,,",
     ]
     ended = shell.run("bulk", written(file, *lines, encoding="utf-8-sig"), "--app", "shop")
-    assert (ended.code, ended.output, ended.errors) == (0, "2 rows: 2 accepted, 0 accepted before, 0 refused\n", "")
+    summary, *follow = ended.output.splitlines()
+    assert (ended.code, summary, ended.errors) == (0, "2 rows: 2 accepted, 0 accepted before, 0 refused", "")
+    name = str(redis.hget(keys.message(referenced_id("shop", "r1")), "cmp"))
+    assert re.fullmatch("spring-[0-9a-f]{8}", name)
+    assert follow == [
+        f"watch it:  smsrelay campaign show {name} --app shop",
+        f"stop it:   smsrelay campaign pause {name} --app shop, or cancel",
+    ]
+    assert redis.zrange(keys.CAMPAIGNS, 0, -1) == [f"shop/{name}"]
     assert published_ids(redis, Lane.NOTICE) == [referenced_id("shop", "r1")]
     assert published_ids(redis, Lane.MARKETING) == [referenced_id("shop", "r2")]
     assert redis.hget(keys.message(referenced_id("shop", "r1")), "tpl") == "0012345"
@@ -89,7 +97,7 @@ def test_wrong_rows_are_told_by_line_and_reason_and_kept_to_be_mended(
         f"13800138003,{CODE}",
     ]
     ended = shell.run("bulk", written(file, *lines), *SAME, "--errors", "wrong.csv")
-    assert (ended.code, ended.output) == (1, "6 rows: 2 accepted, 0 accepted before, 4 refused\n")
+    assert (ended.code, ended.output.splitlines()[0]) == (1, "6 rows: 2 accepted, 0 accepted before, 4 refused")
     assert [line.split(":")[0] for line in ended.errors.splitlines()] == ["line 3", "line 4", "line 6", "line 7"]
     assert not any(value in ended.errors for value in ("1280013", "13800138", "1.38E", CODE))
     wrong = tmp_path / "wrong.csv"
@@ -109,9 +117,9 @@ def test_very_many_wrong_rows_are_not_all_told(shell: Shell, file: Path) -> None
 
 def test_running_it_again_sends_nothing_twice(shell: Shell, redis: Redis, file: Path) -> None:
     path = written(file, "to", *numbers(700))
-    assert shell.run("bulk", path, *SAME).output == "700 rows: 700 accepted, 0 accepted before, 0 refused\n"
+    assert shell.run("bulk", path, *SAME).output.splitlines()[0] == "700 rows: 700 accepted, 0 accepted before, 0 refused"
     again = shell.run("bulk", path, *SAME)
-    assert (again.code, again.output) == (0, "700 rows: 0 accepted, 700 accepted before, 0 refused\n")
+    assert (again.code, again.output.splitlines()[0]) == (0, "700 rows: 0 accepted, 700 accepted before, 0 refused")
     assert redis.zcard(keys.AGENDA) == 700
 
 
@@ -126,12 +134,12 @@ def test_a_campaign_that_was_begun_before_a_change_of_the_key_is_not_sent_twice(
     ):
         shell.set("SMSRELAY_NUMBER_KEYS", listed)
         ended = shell.run("bulk", whole, *SAME, "--campaign", "spring")
-        assert ended.output == f"2 rows: {2 - known} accepted, {known} accepted before, 0 refused\n"
+        assert ended.output.splitlines()[0] == f"2 rows: {2 - known} accepted, {known} accepted before, 0 refused"
 
 
 def test_the_same_row_twice_in_a_file_is_one_message(shell: Shell, redis: Redis, file: Path) -> None:
     ended = shell.run("bulk", written(file, "to,p1", "13800138000,a", "+86 138-0013-8000,a", "13800138000,b"), *SAME)
-    assert ended.output == "3 rows: 2 accepted, 1 accepted before, 0 refused\n"
+    assert ended.output.splitlines()[0] == "3 rows: 2 accepted, 1 accepted before, 0 refused"
     assert redis.zcard(keys.AGENDA) == 2
 
 
@@ -158,7 +166,7 @@ def test_a_command_killed_in_the_middle_and_run_again_makes_one_message_of_each_
     recorded = redis.zcard(keys.AGENDA)
     assert recorded > 0  # all, if this process stood still for seconds; then the second run finds nothing to do
     again = shell.run("bulk", path, *SAME)
-    assert again.output == f"{MANY:,} rows: {MANY - recorded:,} accepted, {recorded:,} accepted before, 0 refused\n"
+    assert again.output.splitlines()[0] == f"{MANY:,} rows: {MANY - recorded:,} accepted, {recorded:,} accepted before, 0 refused"
     published = published_ids(redis, Lane.MARKETING)
     assert len(set(published)) == redis.zcard(keys.AGENDA) == redis.zcard(keys.outbox(Lane.MARKETING)) == MANY
 
@@ -175,7 +183,8 @@ def test_a_file_saved_anew_on_the_way_stops_the_command_which_says_how_to_go_on(
     recorded = redis.zcard(keys.AGENDA)
     [named] = re.findall(r"run it again with (--campaign \w+), or accepted rows are sent again", told)
     again = shell.run("bulk", path, *SAME, *named.split())
-    assert again.output == f"{MANY + 1:,} rows: {MANY + 1 - recorded:,} accepted, {recorded:,} accepted before, 0 refused\n"
+    summary = f"{MANY + 1:,} rows: {MANY + 1 - recorded:,} accepted, {recorded:,} accepted before, 0 refused"
+    assert again.output.splitlines()[0] == summary
     assert redis.zcard(keys.AGENDA) == MANY + 1
 
 
@@ -246,3 +255,10 @@ def test_the_file_of_refused_rows_is_not_the_file_itself(shell: Shell, file: Pat
     path = written(file, "to", "13800138000")
     assert shell.run("bulk", path, *SAME, "--errors", path).code == 2
     assert file.read_text() == "to\n13800138000\n"
+
+
+def test_a_name_that_no_campaign_can_have_is_refused_with_what_is_allowed(shell: Shell, redis: Redis, file: Path) -> None:
+    ended = shell.run("bulk", written(file, "to", "13800138000"), *SAME, "--campaign", "spring sale")
+    assert ended.code == 2
+    assert "--campaign: a name has 1 to 64 letters, digits, hyphens, underscores or dots" in ended.errors
+    assert redis.dbsize() == 0
