@@ -101,7 +101,10 @@ def test_a_bot_is_stopped_at_the_fuse_while_everybody_else_goes_on(relay: RelayP
     assert registry.get_sample_value("smsrelay_fuse_blown", {"app": "shop", "country": "852"}) == 1
     found = json.loads(relay.cli("doctor", "--json").stdout)["findings"]
     assert [one["severity"] for one in found if one["check"] == "fuse"] == ["error"]
-    assert "fuse" in relay.cli("why", stopped[0].message_id).stdout
+    why = relay.cli("why", stopped[0].message_id).stdout
+    assert "its app has sent as many messages to this country today as its fuse allows" in why
+    assert ", or until country:shop/852 is resumed" in why
+    assert relay.cli("waiting", "--app", "shop").stdout.count("fuse: country +852 of app shop") == len(stopped)
 
     late = hong_kong()  # stopped when it is claimed
     message_id = relay.relay.enqueuer.enqueue(pressed("shop", late)).message_id

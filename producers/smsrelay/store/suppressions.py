@@ -20,7 +20,7 @@ from smsrelay.store import keys
 from smsrelay.store.connection import store_answers
 from smsrelay.store.script import Call, Script
 
-BATCH = 500  # numbers a script call: a store that is busy with one holds others up for about a millisecond
+BATCH = 200  # numbers a script call: while the store is busy with them, codes wait
 _PAGE = 1000  # fields a step through the hash
 _LOOKED_UP = 1000  # fields a command
 _KEYS = [keys.SUPPRESSED, keys.SUPPRESSED_COUNTS]

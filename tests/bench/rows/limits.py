@@ -55,7 +55,7 @@ def _written(folder: Path) -> Path:
 
 def _throughput(conditions: Conditions, how: str, limited: RelaySide) -> list[Figure]:
     slices, seconds = (4, 0.8) if conditions.quick else (20, 1.5)
-    count = int(_FASTEST[how] * (seconds + 1) * (slices + 3))
+    count = int(_FASTEST[how] * ((seconds + 0.3) * (slices + 1) + 2))  # 2 s before the first slice
     lane = _HOWS[how]
     with a_turn(conditions, RelaySide(), how, lane, count) as plain, a_turn(conditions, limited, how, lane, count) as ours:
         without, those_with = [plain.slice(seconds)], list[Slice]()

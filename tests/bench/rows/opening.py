@@ -10,7 +10,7 @@ from pathlib import Path
 from smsrelay import Enqueuer, ProducerSettings
 from tests.bench.figures import busiest_second, percentile
 from tests.bench.ground import Conditions, Ground, a_ground
-from tests.bench.processes import Process
+from tests.bench.processes import PartFailed, Process
 from tests.bench.result import Figure, Target
 from tests.bench.rows.otp import codes_at_the_vendor
 from tests.bench.sides import RelaySide, fill_together, workers
@@ -64,6 +64,8 @@ def _run(conditions: Conditions, waiting: int) -> Run:
             idle = codes_at_the_vendor(ground, enqueuer, codes, pause)
             time.sleep(max(0.0, opens - time.time()))
             at_it = codes_at_the_vendor(ground, enqueuer, codes, pause, offset=codes)
+        if ground.vendor.arrived() < 3 * codes:
+            raise PartFailed("hardly any marketing was submitted at the opening")
         return Run(due, busiest_second(ground.vendor.instants()), idle, at_it)
 
 

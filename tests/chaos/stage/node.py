@@ -65,3 +65,8 @@ class Node:
     def version(self) -> str:
         """The server's version."""
         return self._rabbitmq.control("version").strip()
+
+
+def rabbitmq_url(port: int) -> str:
+    """The URL of a node, or of the way to it."""
+    return f"amqp://guest:guest@127.0.0.1:{port}//"

@@ -19,7 +19,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from redis import Redis
@@ -35,10 +34,11 @@ from tests.chaos.faults.store_errors import mend
 from tests.chaos.sinks.parts import SinkParts
 from tests.chaos.stage.gate import Gate
 from tests.chaos.stage.grip import Grip, read_grips
-from tests.chaos.stage.node import Node
+from tests.chaos.stage.node import Node, rabbitmq_url
 from tests.chaos.stage.observer import as_observer, observer_url, valkey_with_observer
 from tests.chaos.stage.part import ROOT, Killed, Part
 from tests.chaos.stage.receiving import receiver_answers, reports_in
+from tests.chaos.stage.size import USUAL, Size
 from tests.chaos.windows import CONNECT_TIMEOUT, READ_TIMEOUT, short_policy
 from tests.support.processes import PARENT, pids
 from tests.support.simulator_client import Simulator
@@ -51,21 +51,11 @@ _COMMAND = 120.0  # seconds a command may take
 _NODE_READY = 120.0  # seconds; RabbitMQ is slow to start, more so after a kill
 
 
-@dataclass(frozen=True, slots=True)
-class Size:
-    """How many of each. ``workers``: parents, each with a process for every queue."""
-
-    workers: int = 2
-    receivers: int = 2
-    rate: int = 400  # submits a second; random throttling takes most of it
-    threads: int = 24
-
-
 class Stage:
     """Everything that runs. A context manager: no process outlives it."""
 
     def __init__(
-        self, folder: Path, apart: bool, limits: str, node: Node | None = None, size: Size = Size(), seed: int = 0
+        self, folder: Path, apart: bool, limits: str, node: Node | None = None, size: Size = USUAL, seed: int = 0
     ) -> None:
         """``apart``: the broker is reached on a way of its own, at a URL of its own; else it is the store's, as at a desk.
 
@@ -209,7 +199,7 @@ class Stage:
         (self.folder / "policy.toml").write_text(short_policy(), encoding="utf-8")
         (self.folder / "limits.toml").write_text(self._limits, encoding="utf-8")
         self._environment = self._variables()
-        apps_broker = _rabbitmq_url(self.node.port) if self.node else observer_url(self._valkey_port)
+        apps_broker = rabbitmq_url(self.node.port) if self.node else observer_url(self._valkey_port)
         self.sinks = SinkParts(self.folder, apps_broker, self._seed, self._environment)
         self._environment["SMSRELAY_APPS"] = str(self.sinks.apps_file)
         self.gate.start()
@@ -276,7 +266,7 @@ class Stage:
 
     def _broker_url(self) -> str:
         port = self.gate.port(self._broker)
-        return _rabbitmq_url(port) if self.node else f"redis://127.0.0.1:{port}/0"
+        return rabbitmq_url(port) if self.node else f"redis://127.0.0.1:{port}/0"
 
     def _published(self) -> bool:
         with self.redis() as redis:
@@ -295,10 +285,6 @@ class Stage:
                 code = part.revive()
                 if code is not None:
                     self.ended[f"{part.name} ended by itself with {code}"] += 1
-
-
-def _rabbitmq_url(port: int) -> str:
-    return f"amqp://guest:guest@127.0.0.1:{port}//"
 
 
 def _until(ready: Callable[[], bool], name: str, within: float = _READY) -> None:

@@ -49,6 +49,15 @@ def test_a_number_joins_once_and_keeps_why_it_did(lists: Suppressions) -> None:
     assert counted(lists) == {"*": 2}
 
 
+def test_a_number_that_comes_twice_in_one_call_is_added_and_removed_once(lists: Suppressions, rotated: Suppressions) -> None:
+    twice = [NUMBERS[0], NUMBERS[1], NUMBERS[0]]
+    assert lists.add(twice, "*", "command") == [True, True, False]
+    assert rotated.add(twice, "*", "command") == [False, False, False]
+    assert counted(rotated) == {"*": 2}
+    assert rotated.remove(twice, "*") == [True, True, False]
+    assert counted(rotated) == {}
+
+
 def test_any_number_of_numbers_is_added_listed_and_removed(lists: Suppressions) -> None:
     assert all(lists.add(NUMBERS, "sig:云[签]*", "import"))
     lists.add(NUMBERS[:3], "sig:云签", "import")

@@ -37,6 +37,7 @@ def test_a_retried_code_is_explained_with_its_delays():
         ("210", "up to 4 times, after about 2 min, 6 min, 18 min and 54 min"),
         ("250", "ends as unknown and is not submitted again"),
         ("504", "fails and is not submitted again; a late 200 still makes it delivered"),
+        ("510", "Its number gets no more marketing from this sender; codes and notices still reach it."),
         ("0000", "the vendor accepted the message; its status reports decide"),
         ("i005", "fails and is not submitted again."),
         ("9999", "it is not submitted again at once; a report settles it"),

@@ -147,6 +147,11 @@ def test_a_row_that_does_not_wait_cannot_be_built_with_one():
         Rule("status.1", "1", "text", "文", Action.FAILED, 0, SOON)
 
 
+def test_a_row_suppresses_a_number_only_if_it_fails_the_message():
+    with pytest.raises(ValueError, match="only a code that fails a message"):
+        Rule("status.1", "1", "text", "文", Action.UNKNOWN, suppress=True)
+
+
 @given(st.sampled_from(Action), st.one_of(st.none(), counts), counts, rolls)
 def test_a_decision_has_a_delay_exactly_when_it_waits(action, retries, retried, roll):
     decision = decide(row(action, retries), retried, roll)

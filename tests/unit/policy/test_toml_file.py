@@ -41,6 +41,13 @@ WRONG = {
     "unknown table": ("[retry]\n", "[retrying]\n", "retrying", "unknown; allowed: version, report"),
     "unknown key of a row": ('text = "Delivered to h', 'txt = "Delivered to h', "status.200.txt", "unknown"),
     "missing key of a row": ('text = "Delivered to h', 'txt = "Delivered to h', "status.200", "text is missing"),
+    "suppress as a text": ("suppress = true", 'suppress = "yes"', "status.230.suppress", "true or false"),
+    "suppress by an answer": (
+        'i005            = { outcome = "failed",',
+        'i005            = { outcome = "failed", suppress = true,',
+        "submit.i005.suppress",
+        "unknown",
+    ),
     "unknown key of a backoff": ("jitter = 0.2", "jiter = 0.2", "backoff.soon.jiter", "base_s, factor, cap_s, jitter"),
     "unknown key of report": ("deadline_s = 259200", 'deadline = "72h"', "report.deadline", "allowed: deadline_s"),
     "unknown outcome": ('"in_progress"', '"progress"', "status.203.outcome", "delivered, in_progress, retry"),
@@ -179,6 +186,15 @@ def test_one_word_makes_any_code_retried(code):
     assert rule.action is Action.RETRY
     assert rule.backoff is not None
     assert rule.retries
+
+
+def test_a_row_suppresses_the_number_only_if_the_message_fails():
+    def suppressing(source: str) -> set[str]:
+        return {code for code, rule in parse_policy(source, "my.toml").status.items() if rule.suppress}
+
+    assert suppressing(SOURCE) == {"230", "510"}
+    assert suppressing(with_outcome("510", "retry")) == {"230"}
+    assert suppressing(SOURCE.replace("suppress = true", "suppress = false")) == set()
 
 
 @pytest.mark.parametrize("code", ["503", "505", "210"])

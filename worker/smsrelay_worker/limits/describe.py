@@ -105,7 +105,7 @@ def _fuse(fuse: Fuse) -> str:
     country = "each country" if fuse.country == ANY else f"+{fuse.country}"
     return (
         f"at most {fuse.per_day:,} messages of {app} to {country} in one day in {fuse.zone.key}. Then its messages there wait "
-        "for the next day, or expire; its other messages go on."
+        "for the next day, or until somebody resumes, or expire; its other messages go on."
     )
 
 
