@@ -1,4 +1,4 @@
-"""An app of the relay: ``python -m tests.bench.fill HOW LANE COUNT FIRST``, HOW being ``single`` or ``bulk``.
+"""An app of the relay: ``python -m tests.bench.fill HOW LANE COUNT FIRST [CAMPAIGN]``, HOW being ``single`` or ``bulk``.
 
 Enqueues COUNT messages, to numbers from FIRST on, and prints as JSON how many seconds it took, including the time to build each
 job. Settings come from the environment.
@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator
 from smsrelay import Accepted, Enqueuer, Lane, ProducerSettings, SendJob
 
 
-def jobs(lane: Lane, numbers: Iterable[int]) -> Iterator[SendJob]:
+def jobs(lane: Lane, numbers: Iterable[int], campaign: str | None = None) -> Iterator[SendJob]:
     """A job for each number."""
     for number in numbers:
-        yield SendJob(to=f"+{number}", template="0000000", params=("394021",), lane=lane, app="bench")
+        yield SendJob(to=f"+{number}", template="0000000", params=("394021",), lane=lane, app="bench", campaign=campaign)
 
 
 def all_accepted(results: Iterable[object]) -> None:
@@ -28,7 +28,7 @@ def all_accepted(results: Iterable[object]) -> None:
 def main() -> None:
     """Fill the queue."""
     how, lane, count, first = sys.argv[1], Lane(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
-    made = jobs(lane, range(first, first + count))
+    made = jobs(lane, range(first, first + count), *sys.argv[5:])
     with Enqueuer.connect(ProducerSettings()) as enqueuer:
         enqueuer.enqueue(next(made))  # connects; not timed
         started = time.perf_counter()

@@ -92,6 +92,7 @@ class RelaySide:
     apps: Path | None = None  # the apps file
     limits: Path = SIMULATED_LIMITS  # no send window: a measurement gives the same figures at night
     payload_keys: str = ""  # empty: nothing is encrypted
+    campaign: str = ""  # of what is enqueued
 
     def environment(self, ground: Ground, redis_port: int | None = None) -> dict[str, str]:
         url = ground.url(redis_port or ground.redis_port)
@@ -113,7 +114,8 @@ class RelaySide:
         }
 
     def fill(self, ground: Ground, how: str, count: int, lane: Lane = Lane.MARKETING, offset: int = 0) -> Filled:
-        command = python("-m", "tests.bench.fill", how, lane.value, str(count), str(numbers_from(lane, offset)))
+        options = [self.campaign] if self.campaign else []
+        command = python("-m", "tests.bench.fill", how, lane.value, str(count), str(numbers_from(lane, offset)), *options)
         return _filled(ground, command, self.environment(ground))
 
     def start_worker(self, ground: Ground, lanes: Sequence[Lane] = (), redis_port: int | None = None) -> Process:
