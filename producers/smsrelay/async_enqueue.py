@@ -28,7 +28,7 @@ from smsrelay.enqueue import BATCH
 from smsrelay.lookup import MOST_FOUND, MessageStatus, cancelled_status, number_in_e164
 from smsrelay.messages.cancel import cancelled
 from smsrelay.settings import ProducerSettings
-from smsrelay.store.async_parts import AsyncParts
+from smsrelay.store.asynchronous.parts import AsyncParts
 from smsrelay.store.connection import StoreUnavailable, timed_out
 from smsrelay.store.outbox import Recorded
 from smsrelay.suppressing import checked_list, checked_lists

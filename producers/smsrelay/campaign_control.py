@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 from smsrelay.messages.progress import CampaignProgress
 from smsrelay.servers.time_limit import time_limit
-from smsrelay.store.async_campaigns import AsyncCampaigns
-from smsrelay.store.campaigns import Campaigns
-from smsrelay.store.halts import Effect
+from smsrelay.store.asynchronous.campaigns import AsyncCampaigns
+from smsrelay.store.traffic.campaigns import Campaigns
+from smsrelay.store.traffic.halts import Effect
 
 
 class CampaignCancelled(Exception):

@@ -41,12 +41,12 @@ from smsrelay.lookup import MOST_FOUND, MessageStatus, cancelled_status, number_
 from smsrelay.messages.cancel import cancelled
 from smsrelay.servers.time_limit import time_limit
 from smsrelay.settings import ProducerSettings
-from smsrelay.store.campaigns import Campaigns
 from smsrelay.store.connection import open_store
 from smsrelay.store.numbers import NumberIndex
 from smsrelay.store.outbox import Outbox, Recorded, WakeUp
 from smsrelay.store.records import Records
 from smsrelay.store.suppressions import Suppressions
+from smsrelay.store.traffic.campaigns import Campaigns
 from smsrelay.suppressing import checked_list, checked_lists
 
 __all__ = ["CHUNK", "Accepted", "Enqueuer", "ReferenceTaken", "Refused"]

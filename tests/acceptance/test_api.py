@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from smsrelay_worker.store.api_key import KeyType
+from smsrelay_worker.store.api.api_key import KeyType
 from tests.support.api_process import Api, a_job, a_key, bearer, running_api
 from tests.support.relay_process import RelayProcess
 from tests.support.waiting import eventually

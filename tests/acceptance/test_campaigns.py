@@ -13,8 +13,8 @@ from smsrelay.contract.job import SendJob
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
 from smsrelay.messages.progress import CampaignProgress, CampaignState
-from smsrelay.store.campaigns import Campaigns
-from smsrelay.store.halts import Halts
+from smsrelay.store.traffic.campaigns import Campaigns
+from smsrelay.store.traffic.halts import Halts
 from tests.support.processes import kill_9
 from tests.support.relay_process import ROOT, SMSRELAY, TEMPLATE, RelayProcess, a_code, a_recipient, running_relay
 from tests.support.second_worker import second_worker

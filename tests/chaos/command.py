@@ -19,7 +19,7 @@ import structlog
 
 from smsrelay.enqueue import Enqueuer
 from smsrelay.messages.progress import CampaignProgress
-from smsrelay.store.campaigns import Campaigns
+from smsrelay.store.traffic.campaigns import Campaigns
 from tests.chaos.dump import dump
 from tests.chaos.faults.calm import calms
 from tests.chaos.faults.faults import EVERY, kinds_of, schedule

@@ -21,8 +21,8 @@ from redis import Redis
 
 from smsrelay.contract.lanes import Lane
 from smsrelay_worker.local.stack import free_port
-from smsrelay_worker.store.api_key import ApiKey, KeyType, Scope, new_token, team_digest, token_hash
-from smsrelay_worker.store.api_keys import ApiKeys
+from smsrelay_worker.store.api.api_key import ApiKey, KeyType, Scope, new_token, team_digest, token_hash
+from smsrelay_worker.store.api.api_keys import ApiKeys
 from tests.support.waiting import eventually
 
 NUMBER_KEY = "0123456789abcdef"

@@ -9,7 +9,7 @@ import sys
 import time
 
 from smsrelay.store.connection import open_store
-from smsrelay_worker.store.outcomes import OutcomeOutbox
+from smsrelay_worker.store.sinks.outcomes import OutcomeOutbox
 
 
 def main(url: str, sink: str, lease: float, seconds: float) -> None:

@@ -15,14 +15,14 @@ from smsrelay.broker.publisher import Publisher
 from smsrelay.contract.key_name import key_names
 from smsrelay.contract.template import Registry, load_registry
 from smsrelay.enqueue import Enqueuer
-from smsrelay.store.campaign_cancel import CampaignCancel
 from smsrelay.store.connection import open_store
-from smsrelay.store.halts import Halts
-from smsrelay.store.held_messages import HeldMessages
 from smsrelay.store.inbox import Inbox
 from smsrelay.store.numbers import NumberIndex
 from smsrelay.store.outbox import Outbox
 from smsrelay.store.records import Records
+from smsrelay.store.traffic.campaign_cancel import CampaignCancel
+from smsrelay.store.traffic.halts import Halts
+from smsrelay.store.traffic.held_messages import HeldMessages
 from smsrelay_worker.apps.model import Apps
 from smsrelay_worker.apps.toml_file import load_apps
 from smsrelay_worker.attempts.admission import Admission
@@ -58,12 +58,12 @@ from smsrelay_worker.store.failed_reports import FailedReports
 from smsrelay_worker.store.fuses import Fuses
 from smsrelay_worker.store.lost_tasks import LostTasks
 from smsrelay_worker.store.openings import Openings
-from smsrelay_worker.store.outcomes import OutcomeOutbox
 from smsrelay_worker.store.parked_reports import ParkedReports
 from smsrelay_worker.store.published_limits import PublishedLimits
-from smsrelay_worker.store.published_sinks import PublishedSinks
 from smsrelay_worker.store.shared_settings import SharedSettings
-from smsrelay_worker.store.sink_states import SinkStates
+from smsrelay_worker.store.sinks.outcomes import OutcomeOutbox
+from smsrelay_worker.store.sinks.published_sinks import PublishedSinks
+from smsrelay_worker.store.sinks.sink_states import SinkStates
 from smsrelay_worker.store.undecodable import UndecodableTasks
 from smsrelay_worker.store.worker_registry import WorkerRegistry
 from smsrelay_worker.vendors.base import Vendor

@@ -17,7 +17,7 @@ import requests
 from smsrelay.contract.state import State
 from smsrelay.store import keys
 from smsrelay_worker.api.problem_code import ProblemCode
-from smsrelay_worker.store.api_key import KeyType, Scope
+from smsrelay_worker.store.api.api_key import KeyType, Scope
 from tests.acceptance.leaks.foreign import job
 from tests.acceptance.leaks.needles import Person
 from tests.acceptance.leaks.places import Places, without_references

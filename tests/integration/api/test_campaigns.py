@@ -3,7 +3,7 @@
 import pytest
 from redis import Redis
 
-from smsrelay_worker.store.api_key import KeyType
+from smsrelay_worker.store.api.api_key import KeyType
 from tests.support.api_process import Api, a_job, a_key
 
 PATH = "/v1/campaigns"

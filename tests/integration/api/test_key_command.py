@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from smsrelay_worker.store.api_key import key_id_of
-from smsrelay_worker.store.api_keys import ApiKeys
+from smsrelay_worker.store.api.api_key import key_id_of
+from smsrelay_worker.store.api.api_keys import ApiKeys
 from tests.integration.api.conftest import environment
 from tests.support.shell import Shell
 

@@ -14,8 +14,8 @@ from smsrelay.contract.lanes import Lane
 from smsrelay.store.records import Records
 from smsrelay_worker.api.openapi import openapi
 from smsrelay_worker.api.operations import OPERATIONS, Operation
-from smsrelay_worker.store.api_key import KeyType, Scope, key_id_of
-from smsrelay_worker.store.api_keys import ApiKeys
+from smsrelay_worker.store.api.api_key import KeyType, Scope, key_id_of
+from smsrelay_worker.store.api.api_keys import ApiKeys
 from tests.integration.api.conftest import environment
 from tests.support.api_process import Api, a_job, a_key, running_api
 from tests.support.waiting import eventually

@@ -12,7 +12,7 @@ from smsrelay.contract.key_ring import KeyRing
 from smsrelay.contract.send_window import SendWindow, encode_windows
 from smsrelay.store import keys
 from smsrelay.store.suppressions import Suppressions
-from smsrelay_worker.store.api_key import KeyType
+from smsrelay_worker.store.api.api_key import KeyType
 from tests.integration.api.conftest import environment
 from tests.support.api_process import NUMBER_KEY, Api, a_job, a_key, running_api
 

@@ -6,7 +6,7 @@ from redis import Redis
 from smsrelay.contract.key_ring import KeyRing
 from smsrelay.store import keys
 from smsrelay.store.suppressions import Suppressions
-from smsrelay_worker.store.api_key import KeyType
+from smsrelay_worker.store.api.api_key import KeyType
 from tests.support.api_process import NUMBER_KEY, Api, a_job, a_key
 
 PATH = "/v1/suppressions"

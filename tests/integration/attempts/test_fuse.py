@@ -16,9 +16,9 @@ from smsrelay.contract.state import State
 from smsrelay.enqueue import Enqueuer
 from smsrelay.messages.record import Record
 from smsrelay.store import keys
-from smsrelay.store.halts import Halts
-from smsrelay.store.held_messages import HeldMessages
 from smsrelay.store.records import Records
+from smsrelay.store.traffic.halts import Halts
+from smsrelay.store.traffic.held_messages import HeldMessages
 from smsrelay_worker.attempts.sender import Sender
 from smsrelay_worker.limits.model import ANY, Fuse, Limits
 from smsrelay_worker.rate_limit.limiter import RateLimiter

@@ -155,7 +155,7 @@ def test_jobs_are_accepted_while_the_broker_is_away(valkey_url: str, redis: Redi
         assert len(list(door.enqueue_many([job()] * 3))) == redis.zcard(keys.outbox(Lane.MARKETING)) == 3
 
 
-def test_a_thousand_jobs_cost_the_store_seven_commands_each_and_a_fiftieth_of_the_rest(enqueuer: Enqueuer, redis: Redis) -> None:
+def test_a_thousand_jobs_cost_the_store_eight_commands_each_and_a_fiftieth_of_the_rest(enqueuer: Enqueuer, redis: Redis) -> None:
     count = 2 * BATCH
     list(enqueuer.enqueue_many([job()]))  # connections, the script
     redis.config_resetstat()
@@ -166,9 +166,9 @@ def test_a_thousand_jobs_cost_the_store_seven_commands_each_and_a_fiftieth_of_th
     assert {name: calls[name] / count for name in ("hset", "set", "xadd", "zcard", "persist")} == dict.fromkeys(
         ("hset", "set", "xadd", "zcard", "persist"), 1
     )
-    assert calls["hmget"] == count + count // PER_CALL
+    assert calls["hmget"] == 2 * count + count // PER_CALL  # marketing: is it known, and is the number suppressed
     assert calls["zadd"] == count + 2 * count // PER_CALL
-    assert sum(calls.values()) < 7.5 * count
+    assert sum(calls.values()) < 8.5 * count
 
 
 def test_bytes_of_a_job_reach_the_store_as_they_are(enqueuer: Enqueuer, redis: Redis) -> None:

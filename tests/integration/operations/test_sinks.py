@@ -10,9 +10,9 @@ from smsrelay_worker.apps.model import App, Apps, WebhookSink
 from smsrelay_worker.messages.outcome import Outcome
 from smsrelay_worker.operations.doctor.sinks import examine_sinks
 from smsrelay_worker.operations.sinks import Condition, OutcomeReplay, sink_overviews
-from smsrelay_worker.store.app_messages import AppMessages
-from smsrelay_worker.store.outcomes import OutcomeOutbox
-from smsrelay_worker.store.sink_states import SinkStates
+from smsrelay_worker.store.api.app_messages import AppMessages
+from smsrelay_worker.store.sinks.outcomes import OutcomeOutbox
+from smsrelay_worker.store.sinks.sink_states import SinkStates
 from tests.support.messages import RETENTION
 
 NOW = 1_800_000_000_000

@@ -11,8 +11,8 @@ from redis import Redis
 from smsrelay.contract.key_name import key_name
 from smsrelay.store import keys
 from smsrelay.store.suppressions import suppressed_counts
+from smsrelay_worker.cli.recipients.suppress import suppress
 from smsrelay_worker.cli.status import status
-from smsrelay_worker.cli.suppress import suppress
 from smsrelay_worker.operations.doctor.suppressions import examine_suppressions
 
 OLD, NEW = "the old number key", "the new number key"

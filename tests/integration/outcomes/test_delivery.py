@@ -22,8 +22,8 @@ from smsrelay_worker.outcomes.results import Results
 from smsrelay_worker.outcomes.sink_worker import Client, SinkWorker
 from smsrelay_worker.outcomes.webhook import Webhook
 from smsrelay_worker.outcomes.wording import Wording
-from smsrelay_worker.store.outcomes import OutcomeOutbox
-from smsrelay_worker.store.sink_states import SinkStates
+from smsrelay_worker.store.sinks.outcomes import OutcomeOutbox
+from smsrelay_worker.store.sinks.sink_states import SinkStates
 from tests.support.messages import POLICY, RETENTION
 from tests.support.waiting import eventually
 from tests.support.webhook_receiver import WebhookReceiver, webhook_receiver

@@ -8,8 +8,8 @@ from smsrelay_worker.outcomes import schedule
 from smsrelay_worker.outcomes.answer import Answer, Verdict, failed
 from smsrelay_worker.outcomes.results import Results
 from smsrelay_worker.outcomes.sink_worker import Ended
-from smsrelay_worker.store.outcomes import ClaimedOutcome, OutcomeOutbox
-from smsrelay_worker.store.sink_states import SinkStates
+from smsrelay_worker.store.sinks.outcomes import ClaimedOutcome, OutcomeOutbox
+from smsrelay_worker.store.sinks.sink_states import SinkStates
 from tests.support.messages import RETENTION
 
 SHOP = "shop.webhook"

@@ -9,8 +9,8 @@ from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
 from smsrelay.enqueue import Enqueuer
 from smsrelay.store import keys
-from smsrelay.store.halts import Halts
 from smsrelay.store.records import Records
+from smsrelay.store.traffic.halts import Halts
 from smsrelay_worker.store.agenda import Agenda
 from tests.integration.store.test_halts import hold
 from tests.support.messages import begin, job

@@ -8,10 +8,10 @@ from smsrelay.contract.state import State
 from smsrelay.enqueue import Enqueuer
 from smsrelay.messages.progress import CampaignState
 from smsrelay.store import keys
-from smsrelay.store.campaign_cancel import CampaignCancel
-from smsrelay.store.campaigns import Campaigns
-from smsrelay.store.halts import Effect, Halts
 from smsrelay.store.records import Records
+from smsrelay.store.traffic.campaign_cancel import CampaignCancel
+from smsrelay.store.traffic.campaigns import Campaigns
+from smsrelay.store.traffic.halts import Effect, Halts
 from smsrelay_worker.vendors.base import Answer, Kind
 from tests.integration.store.test_halts import hold
 from tests.support.messages import ACCEPTED, answer, begin, job

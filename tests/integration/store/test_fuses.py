@@ -8,7 +8,7 @@ from redis import Redis
 
 from smsrelay.messages.checks import FuseCheck
 from smsrelay.store import keys
-from smsrelay.store.halts import Effect, Halts
+from smsrelay.store.traffic.halts import Effect, Halts
 from smsrelay_worker.operations.doctor.finding import Severity
 from smsrelay_worker.operations.doctor.pumping import examine_fuses
 from smsrelay_worker.store.fuses import Blow, BlownFuse, Fuses

@@ -9,8 +9,8 @@ from smsrelay.contract.lanes import Lane
 from smsrelay.enqueue import Enqueuer
 from smsrelay.messages.checks import Bar, Barred
 from smsrelay.store import keys
-from smsrelay.store.halts import Effect, HaltedPart, HaltKind, Halts, Unfinished
 from smsrelay.store.records import Decide, Records
+from smsrelay.store.traffic.halts import Effect, HaltedPart, HaltKind, Halts, Unfinished
 from smsrelay_worker.messages.barred import barred
 from tests.support.messages import POLICY, changed, job, store_clock
 

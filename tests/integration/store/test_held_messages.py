@@ -10,9 +10,9 @@ from smsrelay.contract.state import State
 from smsrelay.enqueue import Accepted, Enqueuer
 from smsrelay.messages.cancel import cancelled
 from smsrelay.store import keys
-from smsrelay.store.halts import Halts
-from smsrelay.store.held_messages import HeldMessages
 from smsrelay.store.records import Records
+from smsrelay.store.traffic.halts import Halts
+from smsrelay.store.traffic.held_messages import HeldMessages
 from smsrelay_worker.store.due_messages import DueMessages
 from tests.integration.store.test_halts import holding
 from tests.support.messages import changed, job, store_clock

@@ -16,8 +16,8 @@ from smsrelay.store import keys
 from smsrelay.store.connection import StoreUnavailable, open_store
 from smsrelay_worker.consumer.bootsteps import PublishSinksStep
 from smsrelay_worker.messages.outcome import Outcome
-from smsrelay_worker.store.outcomes import ClaimedOutcome, OutcomeOutbox, Waiting
-from smsrelay_worker.store.published_sinks import PublishedSinks
+from smsrelay_worker.store.sinks.outcomes import ClaimedOutcome, OutcomeOutbox, Waiting
+from smsrelay_worker.store.sinks.published_sinks import PublishedSinks
 from tests.support.messages import RETENTION, store_clock
 from tests.support.waiting import eventually
 

@@ -24,7 +24,7 @@ from smsrelay_worker.messages.attempt_result import answered
 from smsrelay_worker.messages.outcome import Outcome
 from smsrelay_worker.messages.reports import reported
 from smsrelay_worker.policy.model import Action
-from smsrelay_worker.store.published_sinks import PublishedSinks
+from smsrelay_worker.store.sinks.published_sinks import PublishedSinks
 from smsrelay_worker.vendors.base import Answer, Kind
 from smsrelay_worker.vendors.yisha.documented_codes import GUIDE_CODES
 from tests.support.messages import LEASE, POLICY, RETENTION, enqueuer, job

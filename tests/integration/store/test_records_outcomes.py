@@ -14,7 +14,7 @@ from smsrelay.store.records import Records
 from smsrelay_worker.apps.model import App, Apps, CelerySink, WebhookSink
 from smsrelay_worker.messages import lifecycle
 from smsrelay_worker.messages.outcome import Outcome
-from smsrelay_worker.store.published_sinks import PublishedSinks
+from smsrelay_worker.store.sinks.published_sinks import PublishedSinks
 from smsrelay_worker.vendors.base import Answer, Kind
 from tests.support.messages import ACCEPTED, RETENTION, answer, begin, changed, job
 

@@ -6,7 +6,7 @@ import pytest
 from redis import Redis
 
 from smsrelay.store import keys
-from smsrelay_worker.store.sink_states import Pause, SinkState, SinkStates
+from smsrelay_worker.store.sinks.sink_states import Pause, SinkState, SinkStates
 
 HOOK = "shop.webhook"
 DAY = 24 * 3600

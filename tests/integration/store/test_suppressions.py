@@ -12,8 +12,8 @@ from smsrelay.contract.key_name import key_name
 from smsrelay.contract.key_ring import KeyRing
 from smsrelay.contract.suppression import SuppressedCount, Suppression
 from smsrelay.store import keys
-from smsrelay.store.async_store import AsyncStore
-from smsrelay.store.async_suppressions import AsyncSuppressions
+from smsrelay.store.asynchronous.store import AsyncStore
+from smsrelay.store.asynchronous.suppressions import AsyncSuppressions
 from smsrelay.store.suppressions import Suppressions
 
 OLD, NEW = b"the old number key", b"the new number key"

@@ -6,8 +6,8 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from smsrelay_worker.cli.limits import limits
 from smsrelay_worker.cli.policy import policy
+from smsrelay_worker.cli.traffic.limits import limits
 from smsrelay_worker.limits.describe import explain_rule, lines
 from smsrelay_worker.limits.toml_file import ALIYUN, load_limits, packaged_source, parse_limits
 

@@ -9,7 +9,7 @@ from smsrelay_worker.outcomes.answer import Answer, failed
 from smsrelay_worker.outcomes.event import Event
 from smsrelay_worker.outcomes.schedule import WEBHOOK
 from smsrelay_worker.outcomes.sink_worker import Ended, SinkWorker
-from smsrelay_worker.store.outcomes import ClaimedOutcome
+from smsrelay_worker.store.sinks.outcomes import ClaimedOutcome
 from tests.support.waiting import eventually
 
 SHOP = "shop.webhook"

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smsrelay.contract.lanes import Lane
-from smsrelay_worker.store.api_key import ApiKey, KeyType, Scope, key_id_of, new_token, team_digest, token_hash
+from smsrelay_worker.store.api.api_key import ApiKey, KeyType, Scope, key_id_of, new_token, team_digest, token_hash
 
 _INSTANTS = st.integers(0, 2**45)
 

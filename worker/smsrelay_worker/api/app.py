@@ -19,8 +19,8 @@ from smsrelay_worker.api.openapi import openapi
 from smsrelay_worker.api.operations import OPERATIONS, Operation
 from smsrelay_worker.api.problem_code import ProblemCode
 from smsrelay_worker.api.refusal_log import RefusalLog
-from smsrelay_worker.store.api_key import ApiKey
-from smsrelay_worker.store.api_key import Scope as KeyScope
+from smsrelay_worker.store.api.api_key import ApiKey
+from smsrelay_worker.store.api.api_key import Scope as KeyScope
 
 _BEARER = b"bearer "
 _CHALLENGE = (b"www-authenticate", b"Bearer")

@@ -9,8 +9,8 @@ from urllib.parse import parse_qs
 from smsrelay.contract.job import APP_NAME
 from smsrelay.contract.rejection import Problem, Rejection
 from smsrelay.messages.progress import CampaignProgress
-from smsrelay.store.async_campaigns import AsyncCampaigns
-from smsrelay.store.halts import Effect
+from smsrelay.store.asynchronous.campaigns import AsyncCampaigns
+from smsrelay.store.traffic.halts import Effect
 from smsrelay_worker.api.exchange import Answer, Refused, Request, require_live
 from smsrelay_worker.api.models import MOST_CAMPAIGNS, CampaignList, CampaignView
 from smsrelay_worker.api.problem_code import ProblemCode

@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 from smsrelay.contract.rejection import Rejection
 from smsrelay_worker.api.models import FieldProblem, Problem
 from smsrelay_worker.api.problem_code import ProblemCode
-from smsrelay_worker.store.api_key import ApiKey, KeyType
+from smsrelay_worker.store.api.api_key import ApiKey, KeyType
 
 Headers = Sequence[tuple[bytes, bytes]]
 

@@ -6,9 +6,9 @@ For one event loop. Raises ``StoreUnavailable`` for a key that cannot be read.
 import asyncio
 from dataclasses import dataclass
 
-from smsrelay.store.async_store import AsyncStore
-from smsrelay_worker.store.api_key import ApiKey, key_id_of
-from smsrelay_worker.store.api_keys import read_answer, read_command
+from smsrelay.store.asynchronous.store import AsyncStore
+from smsrelay_worker.store.api.api_key import ApiKey, key_id_of
+from smsrelay_worker.store.api.api_keys import read_answer, read_command
 
 KNOWN_FOR = 1.0  # seconds
 

@@ -4,7 +4,7 @@ import asyncio
 
 from smsrelay.contract.send_window import SendWindow, decode_windows
 from smsrelay.store import keys
-from smsrelay.store.async_store import AsyncStore
+from smsrelay.store.asynchronous.store import AsyncStore
 from smsrelay.store.connection import StoreUnavailable
 
 _KNOWN_FOR = 60.0  # seconds

@@ -19,15 +19,15 @@ from smsrelay.contract.state import State
 from smsrelay.lookup import MOST_FOUND, MessageStatus
 from smsrelay.messages.cancel import cancelled
 from smsrelay.messages.record import Record
-from smsrelay.store.async_numbers import AsyncNumberIndex
-from smsrelay.store.async_records import AsyncRecords
+from smsrelay.store.asynchronous.numbers import AsyncNumberIndex
+from smsrelay.store.asynchronous.records import AsyncRecords
 from smsrelay_worker.api.exchange import Answer, Refused, Request
 from smsrelay_worker.api.models import Feedback, FoundMessages, MessageView, Recipient, RelayStatus, Timeline, TimelineLine
 from smsrelay_worker.api.problem_code import ProblemCode
 from smsrelay_worker.messages.timeline import describe_timeline, next_step
 from smsrelay_worker.operations.status import StatusOverview
 from smsrelay_worker.policy.model import Policy
-from smsrelay_worker.store.api_key import ApiKey, KeyType
+from smsrelay_worker.store.api.api_key import ApiKey, KeyType
 
 _MESSAGE_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 MAX_SMALL_BODY = 4096  # bytes

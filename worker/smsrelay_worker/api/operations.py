@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from smsrelay.contract.job import SendJob
 from smsrelay_worker.api import models
 from smsrelay_worker.api.problem_code import ProblemCode as Code
-from smsrelay_worker.store.api_key import Scope
+from smsrelay_worker.store.api.api_key import Scope
 
 # INVALID: two headers of one name that differ, such as Authorization
 _EVERY = (Code.NO_KEY, Code.WRONG_KEY, Code.MISSING_SCOPE, Code.INVALID, Code.INTERNAL, Code.UNAVAILABLE)

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from functools import partial
 
 from smsrelay.call_batcher import CallBatcher
-from smsrelay.store.async_store import AsyncStore
+from smsrelay.store.asynchronous.store import AsyncStore
 from smsrelay.store.connection import timed_out
 from smsrelay_worker.api.exchange import Refused
 from smsrelay_worker.api.problem_code import ProblemCode
 from smsrelay_worker.apps.model import Apps
-from smsrelay_worker.store.api_key import ApiKey
-from smsrelay_worker.store.quotas import Limits, OverQuota, Quotas, Window
+from smsrelay_worker.store.api.api_key import ApiKey
+from smsrelay_worker.store.api.quotas import Limits, OverQuota, Quotas, Window
 
 _AT_MOST = 500  # requests a round trip
 _CODES = {Window.MINUTE: ProblemCode.QUOTA_MINUTE, Window.DAY: ProblemCode.QUOTA_DAY}

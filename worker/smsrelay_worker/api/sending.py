@@ -25,7 +25,7 @@ from smsrelay_worker.api.exchange import JSON, Answer, Refused, Request
 from smsrelay_worker.api.models import MAX_BATCH, AcceptedMessage, BatchItem, BatchResult
 from smsrelay_worker.api.problem_code import ProblemCode
 from smsrelay_worker.api.quota_gate import QuotaGate
-from smsrelay_worker.store.api_key import ApiKey, KeyType, team_digest
+from smsrelay_worker.store.api.api_key import ApiKey, KeyType, team_digest
 
 MAX_BODY = 128 * 1024  # bytes; the longest job has 120 KB in the spelling of clients that escape all but ASCII
 MAX_BATCH_BODY = 1024 * 1024

@@ -12,16 +12,16 @@ from smsrelay.contract.template import load_registry
 from smsrelay.http.connection_limits import ConnectionLimits
 from smsrelay.http.server import CHUNKED_OVERHEAD, serve
 from smsrelay.store import keys
-from smsrelay.store.async_campaigns import AsyncCampaigns
-from smsrelay.store.async_numbers import AsyncNumberIndex
-from smsrelay.store.async_records import AsyncRecords
-from smsrelay.store.async_store import AsyncStore
-from smsrelay.store.async_suppressions import AsyncSuppressions
-from smsrelay.store.campaigns import Campaigns
+from smsrelay.store.asynchronous.campaigns import AsyncCampaigns
+from smsrelay.store.asynchronous.numbers import AsyncNumberIndex
+from smsrelay.store.asynchronous.records import AsyncRecords
+from smsrelay.store.asynchronous.store import AsyncStore
+from smsrelay.store.asynchronous.suppressions import AsyncSuppressions
 from smsrelay.store.connection import StoreUnavailable, open_store
 from smsrelay.store.numbers import NumberIndex
 from smsrelay.store.records import Records
 from smsrelay.store.suppressions import Suppressions
+from smsrelay.store.traffic.campaigns import Campaigns
 from smsrelay_worker.api.app import ApiApp
 from smsrelay_worker.api.campaigns import CampaignControl
 from smsrelay_worker.api.known_keys import KnownKeys
@@ -36,8 +36,8 @@ from smsrelay_worker.operations.status import StatusOverview
 from smsrelay_worker.operations.wiring import Operations
 from smsrelay_worker.policy.toml_file import load_policy
 from smsrelay_worker.settings import ApiSettings
+from smsrelay_worker.store.api.quotas import Quotas
 from smsrelay_worker.store.feedback import Feedback
-from smsrelay_worker.store.quotas import Quotas
 
 # Changes nothing, because the agenda has no such member; but a store that is full, or a replica, refuses it as it would a job.
 _WRITES_NOTHING = ("ZADD", keys.AGENDA, "XX", "0", "readyz")

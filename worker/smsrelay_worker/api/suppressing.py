@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from smsrelay.contract.suppression import BY_API, app_list, lists_of_sender
 from smsrelay.contract.template import Registry
-from smsrelay.store.async_suppressions import AsyncSuppressions
+from smsrelay.store.asynchronous.suppressions import AsyncSuppressions
 from smsrelay_worker.api.exchange import Answer, Request, require_live
 from smsrelay_worker.api.lookups import MAX_SMALL_BODY, instant, recipient
 from smsrelay_worker.api.models import FoundSuppressions, SuppressionChange, SuppressionView

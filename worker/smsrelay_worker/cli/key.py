@@ -19,8 +19,8 @@ from smsrelay.contract.phone_number import e164
 from smsrelay.store.connection import open_store
 from smsrelay_worker.messages.timeline import clock
 from smsrelay_worker.settings import OperatorSettings, ReplaySettings
-from smsrelay_worker.store.api_key import ApiKey, KeyType, Scope, new_token, team_digest, token_hash
-from smsrelay_worker.store.api_keys import ApiKeys
+from smsrelay_worker.store.api.api_key import ApiKey, KeyType, Scope, new_token, team_digest, token_hash
+from smsrelay_worker.store.api.api_keys import ApiKeys
 
 _MAX_QUOTA = 1_000_000_000
 _TYPES = click.Choice([one.value for one in KeyType])

@@ -10,8 +10,8 @@ from dataclasses import asdict
 import click
 
 from smsrelay.cli.errors import cli_errors
-from smsrelay_worker.cli.rate import rate_lines
-from smsrelay_worker.cli.suppression_list import list_text
+from smsrelay_worker.cli.recipients.suppression_list import list_text
+from smsrelay_worker.cli.traffic.rate import rate_lines
 from smsrelay_worker.cli.webhook import condition_text
 from smsrelay_worker.messages.timeline import clock
 from smsrelay_worker.operations.code_use import CodeUse

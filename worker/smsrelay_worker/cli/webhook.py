@@ -22,7 +22,7 @@ from smsrelay_worker.messages.timeline import clock
 from smsrelay_worker.operations.sinks import Condition, SinkOverview, sink_overviews, sinks_of
 from smsrelay_worker.operations.wiring import Operations
 from smsrelay_worker.settings import OperatorSettings
-from smsrelay_worker.store.outcomes import LEASE
+from smsrelay_worker.store.sinks.outcomes import LEASE
 from smsrelay_worker.terminal import wide_console
 
 _PATIENCE = 30.0  # seconds to wait for the result of a test, which may take its time-out of 15

@@ -1,6 +1,6 @@
 """Halted parts of the traffic in words, for status, doctor and commands. Pure."""
 
-from smsrelay.store.halts import HaltedPart, HaltKind
+from smsrelay.store.traffic.halts import HaltedPart, HaltKind
 from smsrelay_worker.messages.timeline import clock
 
 _BY = {

@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 
 from smsrelay.broker.queues import QUEUES
 from smsrelay.store.connection import StoreUnavailable
-from smsrelay.store.halts import HaltedPart
+from smsrelay.store.traffic.halts import HaltedPart
 from smsrelay_worker.operations.sinks import Condition, SinkOverview
 from smsrelay_worker.operations.status import StatusOverview
 from smsrelay_worker.operations.wiring import Operations

@@ -11,9 +11,9 @@ from enum import StrEnum
 from smsrelay.store.records import Records
 from smsrelay_worker.apps.model import Apps
 from smsrelay_worker.messages.outcome import Outcome
-from smsrelay_worker.store.app_messages import AppMessages
-from smsrelay_worker.store.outcomes import OutcomeOutbox
-from smsrelay_worker.store.sink_states import Pause, SinkState, SinkStates
+from smsrelay_worker.store.api.app_messages import AppMessages
+from smsrelay_worker.store.sinks.outcomes import OutcomeOutbox
+from smsrelay_worker.store.sinks.sink_states import Pause, SinkState, SinkStates
 
 _AT_ONCE = 100  # records read in one round trip
 

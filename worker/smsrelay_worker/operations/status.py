@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from smsrelay.contract.lanes import Lane
-from smsrelay.store.halts import HaltedPart
+from smsrelay.store.traffic.halts import HaltedPart
 from smsrelay_worker.operations.code_use import WEEK, CodeUse, code_use
 from smsrelay_worker.operations.halted_parts import stopped
 from smsrelay_worker.operations.sinks import SinkOverview, sink_overviews

@@ -9,13 +9,13 @@ from functools import cache, partial
 from typing import Self
 
 from smsrelay.contract.suppression import SuppressedCount
-from smsrelay.store.campaign_cancel import CampaignCancel
-from smsrelay.store.campaigns import Campaigns
 from smsrelay.store.connection import open_store
-from smsrelay.store.halts import Halts
-from smsrelay.store.held_messages import HeldMessages
 from smsrelay.store.records import Records
 from smsrelay.store.suppressions import suppressed_counts
+from smsrelay.store.traffic.campaign_cancel import CampaignCancel
+from smsrelay.store.traffic.campaigns import Campaigns
+from smsrelay.store.traffic.halts import Halts
+from smsrelay.store.traffic.held_messages import HeldMessages
 from smsrelay_worker.apps.model import Apps
 from smsrelay_worker.apps.toml_file import load_apps
 from smsrelay_worker.operations.sinks import OutcomeReplay
@@ -23,14 +23,14 @@ from smsrelay_worker.rate_limit.halted_messages import HaltedMessages
 from smsrelay_worker.rate_limit.limiter import RateLimiter
 from smsrelay_worker.settings import OperatorSettings
 from smsrelay_worker.store.agenda import Agenda
-from smsrelay_worker.store.app_messages import AppMessages
+from smsrelay_worker.store.api.app_messages import AppMessages
 from smsrelay_worker.store.code_counts import CodeCounts
 from smsrelay_worker.store.counts import Counts
 from smsrelay_worker.store.dead_letters import DeadLetterIndex
 from smsrelay_worker.store.fuses import Fuses
 from smsrelay_worker.store.message_ids import MessageIds
-from smsrelay_worker.store.outcomes import OutcomeOutbox
-from smsrelay_worker.store.sink_states import SinkStates
+from smsrelay_worker.store.sinks.outcomes import OutcomeOutbox
+from smsrelay_worker.store.sinks.sink_states import SinkStates
 from smsrelay_worker.store.undecodable import UndecodableTasks
 from smsrelay_worker.store.worker_registry import WorkerRegistry
 

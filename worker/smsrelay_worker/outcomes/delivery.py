@@ -20,8 +20,8 @@ from smsrelay_worker.outcomes.event import Event
 from smsrelay_worker.outcomes.results import Results
 from smsrelay_worker.outcomes.sink_worker import Ended, SinkWorker
 from smsrelay_worker.outcomes.wording import Wording
-from smsrelay_worker.store.outcomes import LEASE, ClaimedOutcome, OutcomeOutbox
-from smsrelay_worker.store.sink_states import SinkState, SinkStates
+from smsrelay_worker.store.sinks.outcomes import LEASE, ClaimedOutcome, OutcomeOutbox
+from smsrelay_worker.store.sinks.sink_states import SinkState, SinkStates
 
 AT_ONCE = 512  # calls claimed for, of all sinks: each may hold a connection, and a process has 1024 files by default
 _IDLE = 0.5  # seconds between turns while nothing is due

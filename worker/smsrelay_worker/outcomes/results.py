@@ -15,8 +15,8 @@ from smsrelay.store.connection import StoreUnavailable
 from smsrelay_worker.outcomes.answer import Verdict
 from smsrelay_worker.outcomes.schedule import RetrySchedule
 from smsrelay_worker.outcomes.sink_worker import Ended
-from smsrelay_worker.store.outcomes import OutcomeOutbox
-from smsrelay_worker.store.sink_states import Pause, SinkStates
+from smsrelay_worker.store.sinks.outcomes import OutcomeOutbox
+from smsrelay_worker.store.sinks.sink_states import Pause, SinkStates
 
 _REPORT_EVERY = 10.0  # seconds between reports of a sink whose deliveries end as before
 

@@ -18,7 +18,7 @@ from smsrelay_worker.outcomes.answer import Answer, failed
 from smsrelay_worker.outcomes.event import Event
 from smsrelay_worker.outcomes.pace import Pace
 from smsrelay_worker.outcomes.schedule import RetrySchedule
-from smsrelay_worker.store.outcomes import ClaimedOutcome
+from smsrelay_worker.store.sinks.outcomes import ClaimedOutcome
 
 log = structlog.get_logger()
 

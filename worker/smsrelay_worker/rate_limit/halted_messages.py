@@ -1,14 +1,14 @@
 """HaltedMessages: the messages that a halt of everything deferred, and how they become due again when it is over.
 
-Once woken they become due one after the other, at the rate (``smsrelay.store.held_messages``), and any worker's scheduler takes
-them up within a second. The cost grows with how many there are.
+Once woken they become due one after the other, at the rate (``smsrelay.store.traffic.held_messages``), and any worker's scheduler
+takes them up within a second. The cost grows with how many there are.
 Raises ``StoreUnavailable``: the ones not woken by then are due when their own delay ends, at most half a minute later, and waking
 them again is harmless.
 """
 
 from redis import Redis
 
-from smsrelay.store.held_messages import EVERYTHING, HeldMessages
+from smsrelay.store.traffic.held_messages import EVERYTHING, HeldMessages
 
 
 class HaltedMessages:

@@ -11,9 +11,9 @@ from collections.abc import Callable
 
 import structlog
 
-from smsrelay.store.campaign_cancel import CampaignCancel
-from smsrelay.store.halts import CAMPAIGN, Halts, Unfinished
-from smsrelay.store.held_messages import EVERYTHING, HeldMessages
+from smsrelay.store.traffic.campaign_cancel import CampaignCancel
+from smsrelay.store.traffic.halts import CAMPAIGN, Halts, Unfinished
+from smsrelay.store.traffic.held_messages import EVERYTHING, HeldMessages
 from smsrelay_worker.rate_limit.limiter import RateLimiter
 
 _LONGEST_REST = 1.0  # seconds

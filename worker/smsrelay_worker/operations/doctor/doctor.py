@@ -30,7 +30,7 @@ from smsrelay_worker.operations.doctor.workers import examine_workers
 from smsrelay_worker.operations.payload_keys import known_names
 from smsrelay_worker.settings import WorkerSettings
 from smsrelay_worker.shared_settings import shared_settings
-from smsrelay_worker.store.outcomes import OutcomeOutbox
+from smsrelay_worker.store.sinks.outcomes import OutcomeOutbox
 from smsrelay_worker.store.worker_registry import WorkerRegistry
 
 Clock = Callable[[], float]

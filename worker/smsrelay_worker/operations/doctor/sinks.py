@@ -14,8 +14,8 @@ from smsrelay_worker.apps.model import Apps
 from smsrelay_worker.messages.timeline import clock
 from smsrelay_worker.operations.doctor.finding import Finding, error, warning
 from smsrelay_worker.operations.sinks import Condition, SinkOverview, sink_names, sink_overviews
-from smsrelay_worker.store.outcomes import OutcomeOutbox
-from smsrelay_worker.store.sink_states import SinkStates
+from smsrelay_worker.store.sinks.outcomes import OutcomeOutbox
+from smsrelay_worker.store.sinks.sink_states import SinkStates
 
 _LATE = 600_000  # ms that an outcome may wait for a sink that takes others
 _SCANNED = 1_000_000  # keys to look through at most

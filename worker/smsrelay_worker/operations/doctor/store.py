@@ -13,7 +13,7 @@ from redis.exceptions import ResponseError
 from smsrelay.settings import StoreSettings
 from smsrelay.store import keys
 from smsrelay.store.connection import StoreUnavailable, open_store, store_answers
-from smsrelay.store.halts import HaltedPart, Halts
+from smsrelay.store.traffic.halts import HaltedPart, Halts
 from smsrelay_worker.messages.timeline import clock
 from smsrelay_worker.operations.doctor.broker import same_server
 from smsrelay_worker.operations.doctor.callback import stored_callbacks

@@ -4,18 +4,18 @@ from dataclasses import dataclass
 from typing import Self
 
 from smsrelay.settings import ProducerSettings
-from smsrelay.store.async_campaigns import AsyncCampaigns
-from smsrelay.store.async_numbers import AsyncNumberIndex
-from smsrelay.store.async_outbox import AsyncOutbox
-from smsrelay.store.async_records import AsyncRecords
-from smsrelay.store.async_store import AsyncStore
-from smsrelay.store.async_suppressions import AsyncSuppressions
-from smsrelay.store.campaigns import Campaigns
+from smsrelay.store.asynchronous.campaigns import AsyncCampaigns
+from smsrelay.store.asynchronous.numbers import AsyncNumberIndex
+from smsrelay.store.asynchronous.outbox import AsyncOutbox
+from smsrelay.store.asynchronous.records import AsyncRecords
+from smsrelay.store.asynchronous.store import AsyncStore
+from smsrelay.store.asynchronous.suppressions import AsyncSuppressions
 from smsrelay.store.connection import open_store
 from smsrelay.store.numbers import NumberIndex
 from smsrelay.store.outbox import Outbox
 from smsrelay.store.records import Records
 from smsrelay.store.suppressions import Suppressions
+from smsrelay.store.traffic.campaigns import Campaigns
 
 
 @dataclass(frozen=True, slots=True)

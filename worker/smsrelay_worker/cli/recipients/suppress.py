@@ -12,9 +12,9 @@ import click
 from smsrelay.cli.errors import cli_errors
 from smsrelay.contract.key_name import key_names
 from smsrelay.contract.suppression import BY_COMMAND, SuppressedCount, Suppression
-from smsrelay_worker.cli.asked_numbers import asked_numbers
-from smsrelay_worker.cli.suppress_files import export_list, import_file
-from smsrelay_worker.cli.suppression_list import list_text, named_list, open_lists, required_list, which_list
+from smsrelay_worker.cli.recipients.asked_numbers import asked_numbers
+from smsrelay_worker.cli.recipients.suppress_files import export_list, import_file
+from smsrelay_worker.cli.recipients.suppression_list import list_text, named_list, open_lists, required_list, which_list
 from smsrelay_worker.messages.timeline import clock
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from smsrelay.contract.suppression import Suppression
 from smsrelay.store import keys
-from smsrelay.store.async_store import AsyncStore
+from smsrelay.store.asynchronous.store import AsyncStore
 from smsrelay.store.suppressions import Suppressions, decoded, flags
 
 

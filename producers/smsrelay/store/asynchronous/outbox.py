@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from smsrelay.broker.redis_envelope import envelope
 from smsrelay.broker.task_message import TaskMessage
 from smsrelay.contract.message import Message
-from smsrelay.store.async_store import AsyncStore
+from smsrelay.store.asynchronous.store import AsyncStore
 from smsrelay.store.clock import KnownTime
 from smsrelay.store.outbox import Outbox, Recorded, WakeUp
 

@@ -13,9 +13,9 @@ from redis import Redis
 from smsrelay.messages.cancel import BY_CAMPAIGN, cancelled
 from smsrelay.messages.transition import Transition
 from smsrelay.store import keys
-from smsrelay.store.halts import campaign_part
 from smsrelay.store.records import Reading, Records
 from smsrelay.store.script import Script
+from smsrelay.store.traffic.halts import campaign_part
 
 _PAGE = 500  # messages looked at in one step, which blocks the store for about a millisecond
 _TOGETHER = 25  # cancelled in one round trip, during which the store serves nobody else for about 2 ms

@@ -11,8 +11,8 @@ from redis import Redis
 from smsrelay.messages.progress import CampaignProgress
 from smsrelay.store import keys
 from smsrelay.store.connection import store_answers
-from smsrelay.store.halts import Effect, HaltedPart, HaltKind, Halts, campaign_part
 from smsrelay.store.script import Call, Script
+from smsrelay.store.traffic.halts import Effect, HaltedPart, HaltKind, Halts, campaign_part
 
 PAGE = 50  # campaigns in one round trip
 _COMMANDS = 6  # for the progress of one

@@ -13,7 +13,7 @@ from smsrelay.messages.record import Record
 from smsrelay.store.connection import open_store
 from smsrelay.store.numbers import NumberIndex
 from smsrelay.store.records import Records
-from smsrelay_worker.cli.asked_number import asked_number
+from smsrelay_worker.cli.recipients.asked_number import asked_number
 from smsrelay_worker.messages.timeline import clock
 from smsrelay_worker.operations.dead_letters import last_code
 from smsrelay_worker.settings import ReplaySettings

@@ -12,7 +12,7 @@ import click
 from smsrelay.cli.errors import InvalidInput, cli_errors
 from smsrelay.contract.job import APP_NAME, TEMPLATE_ID
 from smsrelay.contract.lanes import Lane
-from smsrelay.store.halts import Effect
+from smsrelay.store.traffic.halts import Effect
 from smsrelay_worker.operations.halted_parts import halted_text, part_text, resuming_command, stopped
 from smsrelay_worker.operations.status import given_rate
 from smsrelay_worker.operations.wiring import Operations

@@ -3,9 +3,9 @@
 from typing import Any
 
 from smsrelay.messages.progress import CampaignProgress
-from smsrelay.store.async_store import AsyncStore
-from smsrelay.store.campaigns import PAGE, Campaigns, progress_commands, read_progress
-from smsrelay.store.halts import Effect
+from smsrelay.store.asynchronous.store import AsyncStore
+from smsrelay.store.traffic.campaigns import PAGE, Campaigns, progress_commands, read_progress
+from smsrelay.store.traffic.halts import Effect
 
 
 class AsyncCampaigns:

@@ -12,7 +12,7 @@ from smsrelay.cli.errors import InvalidInput, cli_errors
 from smsrelay.store.connection import open_store
 from smsrelay.store.suppressions import Suppressions
 from smsrelay.store.unreadable_callbacks import UnreadableCallbacks
-from smsrelay_worker.cli.asked_numbers import asked_numbers
+from smsrelay_worker.cli.recipients.asked_numbers import asked_numbers
 from smsrelay_worker.operations.forget import Forget, Forgotten
 from smsrelay_worker.settings import ReplaySettings
 from smsrelay_worker.store.forgetting import Forgetting

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from smsrelay.messages.record import Record
-from smsrelay.store.async_records import AsyncRecords
-from smsrelay.store.async_store import AsyncStore
+from smsrelay.store.asynchronous.records import AsyncRecords
+from smsrelay.store.asynchronous.store import AsyncStore
 from smsrelay.store.numbers import NumberIndex, following, newest_first
 
 

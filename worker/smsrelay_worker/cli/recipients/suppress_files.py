@@ -13,7 +13,7 @@ from smsrelay.contract.character import escaped
 from smsrelay.contract.key_name import key_names
 from smsrelay.contract.rejection import Problem
 from smsrelay.store.connection import StoreUnavailable
-from smsrelay_worker.cli.suppression_list import list_text, named_list, open_lists, required_list, which_list
+from smsrelay_worker.cli.recipients.suppression_list import list_text, named_list, open_lists, required_list, which_list
 from smsrelay_worker.operations.suppression_file import export_lines, is_export
 from smsrelay_worker.operations.suppression_import import Imported, import_export, import_numbers
 

@@ -8,7 +8,7 @@ from redis import Redis
 from smsrelay.store import keys
 from smsrelay.store.clock import StoreClock
 from smsrelay.store.connection import store_answers
-from smsrelay_worker.store.api_key import ApiKey
+from smsrelay_worker.store.api.api_key import ApiKey
 
 
 class ApiKeys:

@@ -7,7 +7,7 @@ from smsrelay.messages.record import Record
 from smsrelay.messages.transition import Transition
 from smsrelay.store import keys
 from smsrelay.store.apply import Applied, read_applied
-from smsrelay.store.async_store import AsyncStore
+from smsrelay.store.asynchronous.store import AsyncStore
 from smsrelay.store.records import Records
 
 

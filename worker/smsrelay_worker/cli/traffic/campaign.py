@@ -17,8 +17,8 @@ from rich.table import Table
 
 from smsrelay.cli.errors import InvalidInput, cli_errors
 from smsrelay.messages.progress import CampaignProgress
-from smsrelay.store.campaigns import PAGE
-from smsrelay.store.halts import Effect, campaign_part
+from smsrelay.store.traffic.campaigns import PAGE
+from smsrelay.store.traffic.halts import Effect, campaign_part
 from smsrelay_worker.messages.timeline import clock
 from smsrelay_worker.operations.status import given_rate
 from smsrelay_worker.operations.wiring import Operations

@@ -1,0 +1,1 @@
+"""The store from an event loop, over one connection pool of asyncio."""

@@ -1,0 +1,1 @@
+"""Commands about one recipient: find, forget, suppress."""

@@ -1,0 +1,1 @@
+"""Commands about parts of the traffic: limits, rate, halt and resume, campaigns, what waits."""

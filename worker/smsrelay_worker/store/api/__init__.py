@@ -1,0 +1,1 @@
+"""What is kept for the HTTP API: keys, their quotas, and the messages of an app."""
