@@ -101,7 +101,7 @@ def test_a_campaign_that_a_page_shows_is_accepted_once(page: str, redis: Redis, 
     environment = clean_environment() | {f"SMSRELAY_{name}": value for name, value in given.items()}
     said, shown = _shell(campaign, environment, tmp_path), blocks(_GUIDE, "text")
     assert said in shown or (page == _CHINESE and said.splitlines()[0] in {block.splitlines()[0] for block in shown})
-    assert _shell(campaign, environment, tmp_path) .startswith("2 rows: 0 accepted, 2 accepted before, 0 refused\n")
+    assert _shell(campaign, environment, tmp_path).startswith("2 rows: 0 accepted, 2 accepted before, 0 refused\n")
     assert redis.zcard(keys.AGENDA) == 2
 
 
