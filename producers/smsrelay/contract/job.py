@@ -34,6 +34,7 @@ from smsrelay.contract.version import Version
 
 DEFAULT_APP = "default"  # of a job that names none; its record leaves the field out
 APP_NAME = r"^[A-Za-z0-9_.\-]{1,64}$"
+CAMPAIGN_NAME = r"^[A-Za-z0-9_.\-一-鿿]{1,64}$"  # people name campaigns, in Chinese too
 
 MAX_LIFETIME = 7 * 24 * 3600  # seconds; an SMS that is older is of no use to anybody
 TEMPLATE_ID = r"^[A-Za-z0-9_\-]{1,32}$"
@@ -103,8 +104,8 @@ class SendJob(BaseModel, strict=True, frozen=True, extra="forbid", hide_input_in
     - ``tags``: a mapping of up to 5 short texts that come back in lookups and outcomes, such as ``{"order": "4711"}``. Keys are 1
       to 20 letters, digits, ``_``, ``-`` or ``.``; values 1 to 40 printable characters, and not a phone number. They are not part
       of the content that a ``reference`` stands for: the first job's tags count. Default: none.
-    - ``campaign``: the name of the campaign it is part of, 1 to 64 letters, digits, ``_``, ``-`` or ``.``: a campaign can be
-      watched, paused, resumed and cancelled as a whole. Each ``app`` has its own campaigns. Default: ``None``.
+    - ``campaign``: the name of the campaign it is part of, 1 to 64 letters (also Chinese), digits, ``_``, ``-`` or ``.``: it can
+      be watched, paused, resumed and cancelled as a whole. Each ``app`` has its own campaigns. Default: ``None``.
     - ``ignore_send_window``: ``True`` has it submitted at any hour, whatever the send windows say. Default: ``False``.
     - ``v``: the version of this contract. Default: ``1``, the only one.
 
@@ -159,7 +160,7 @@ class SendJob(BaseModel, strict=True, frozen=True, extra="forbid", hide_input_in
     tags: TagsField = Field(
         default_factory=no_tags, repr=False, description="Short pairs that come back in lookups and outcomes."
     )
-    campaign: str | None = Field(default=None, pattern=APP_NAME, description="The campaign it is part of.")
+    campaign: str | None = Field(default=None, pattern=CAMPAIGN_NAME, description="The campaign it is part of.")
     ignore_send_window: bool = Field(default=False, description="Submitted at any hour, whatever the send windows say.")
 
     @model_validator(mode="wrap")
