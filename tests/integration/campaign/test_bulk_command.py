@@ -260,5 +260,5 @@ def test_the_file_of_refused_rows_is_not_the_file_itself(shell: Shell, file: Pat
 def test_a_name_that_no_campaign_can_have_is_refused_with_what_is_allowed(shell: Shell, redis: Redis, file: Path) -> None:
     ended = shell.run("bulk", written(file, "to", "13800138000"), *SAME, "--campaign", "spring sale")
     assert ended.code == 2
-    assert "--campaign: a name has 1 to 64 letters, digits, hyphens, underscores or dots" in ended.errors
+    assert "--campaign: a name has 1 to 64 letters (also Chinese), digits, hyphens, underscores or dots" in ended.errors
     assert redis.dbsize() == 0
