@@ -3,6 +3,7 @@
 import pytest
 from redis import Redis
 
+from smsrelay.contract.event import StatusEvent
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
 from smsrelay.enqueue import Enqueuer
@@ -12,9 +13,10 @@ from smsrelay.store.campaign_cancel import CampaignCancel
 from smsrelay.store.campaigns import Campaigns
 from smsrelay.store.halts import Effect, Halts
 from smsrelay.store.records import Records
+from smsrelay_worker.messages.reports import reported
 from smsrelay_worker.vendors.base import Answer, Kind
 from tests.integration.store.test_halts import hold
-from tests.support.messages import ACCEPTED, answer, begin, job
+from tests.support.messages import ACCEPTED, POLICY, answer, begin, changed, job
 
 SPRING = "shop/spring"
 REFUSED = Answer(Kind.REFUSED, "0014")
@@ -51,6 +53,29 @@ def test_the_counts_add_up_to_what_was_accepted(store: Records, door: Enqueuer, 
     assert progress.failed_by == {"0014": 1}
     assert progress.waiting + progress.under_way + progress.final == progress.accepted
     assert progress.state is CampaignState.RUNNING
+
+
+@pytest.mark.parametrize(
+    ("reports", "failed_by"),
+    [
+        (["504", "510"], {"510": 1}),  # a newer report with another code
+        (["504", "510", "200"], {}),
+        (["510", "9999"], {"510": 1}),  # a report that changes nothing
+        (["510", "9999", "200"], {}),
+    ],
+)
+def test_failures_are_counted_by_the_code_that_counts(
+    store: Records, redis: Redis, door: Enqueuer, campaigns: Campaigns, reports: list[str], failed_by: dict[str, int]
+) -> None:
+    [message_id] = accepted(door, 1)
+    begin(store, message_id)
+    answer(store, message_id, 1, ACCEPTED)
+    for place, code in enumerate(reports):
+        event = StatusEvent(message_id=message_id, attempt=1, code=code, updated_on=place, received_at=place)
+        changed(store, message_id, lambda reading, event=event: reported(reading.record, 1, event, POLICY, reading.now, 0.5))
+    [progress] = campaigns.progress([SPRING])
+    assert (progress.failed, progress.failed_by) == (len(failed_by), failed_by)
+    assert all(int(count) >= 0 for count in redis.hgetall(keys.campaign(SPRING)).values())
 
 
 def test_campaigns_are_listed_by_app_the_newest_first_and_in_pages(door: Enqueuer, campaigns: Campaigns, redis: Redis) -> None:
