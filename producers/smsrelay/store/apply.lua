@@ -52,7 +52,10 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 if state == 'submitting' and now >= tonumber(expires_at) then return {} end
 local ms, told = string.format('%.0f', now), ARGV[12] ~= '1'
 local more = ARGV[31] or {}
-if more.held and redis.call('HEXISTS', KEYS[more.halts], more.parts[1]) == 0 then return {} end -- resumed in between
+if more.held then
+  local halt = redis.call('HGET', KEYS[more.halts], more.parts[1])
+  if not halt or cjson.decode(halt).kind == 'cancelled' then return {} end -- resumed in between, or cancelled: nobody would release it
+end
 
 local lists = {}
 for place = 1, more.digests or 1 do lists[place] = KEYS[(more.caps or 0) + place - 1] end
