@@ -40,7 +40,7 @@ def further_keys(record: Record, transition: Transition, first: int) -> FurtherK
     if record.campaign_name and not transition.silent:
         further.add("campaign", keys.campaign(record.campaign_name))
     _add_counted(further, record, transition)
-    if record.held and moves:
+    if record.held and (transition.held is not None or transition.moves_on(record)):
         further.add("left", keys.held(record.held))
     if transition.held is not None:
         further.add("halts", keys.HALTS)
