@@ -4,7 +4,8 @@ Pure values with their wire form: one Redis hash for each message, every field s
 Instants are milliseconds since the Unix epoch on the store's clock.
 
 Fields of the hash: lane tpl app ref at exp fp who g.KEY test cmp cc win cap (set by the outbox) · state try due ext own beg why
-cnt rev len msg out held (set by transitions) · used (set by feedback) · t1 … tn (timeline).
+cnt rev len msg out held (set by transitions) · fz fby (the same, which apply.lua alone reads) · used (set by feedback) · t1 … tn
+(timeline).
 """
 
 from collections.abc import Mapping
@@ -162,11 +163,6 @@ class Record:
     def held(self) -> str | None:
         """The part of the traffic for whose resumption it waits."""
         return next((part for part in self.parts if part.startswith(f"{self.held_by}:")), None)
-
-    @property
-    def failed_by(self) -> str:
-        """The code by which it last failed."""
-        return next((line.code for line in reversed(self.timeline) if line.state is State.FAILED), "")
 
 
 def relative(instant: int | None, created_at: int) -> str:

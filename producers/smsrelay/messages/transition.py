@@ -69,6 +69,11 @@ class Transition:
         """The external id under which the attempt can be found from now on."""
         return self.external_id if self.takes_external or self.of_earlier_begin else None
 
+    def moves_on(self, record: Record) -> bool:
+        """Whether the message does not go on waiting for the same thing; false of a note, and of a wake-up before its time."""
+        early = self.silent and self.due is not None and self.due == record.due
+        return self.wake is not Wake.KEEP and not early
+
     def folded(self, record: Record) -> int:
         """How many of the record's last lines the new one replaces. A note does not replace the line of the last outcome."""
         length = len(record.timeline)
@@ -105,7 +110,7 @@ class Transition:
     def _held_by(self, record: Record) -> str | None:
         if self.held is not None:
             return self.held.partition(":")[0]
-        return record.held_by if self.wake is Wake.KEEP else None
+        return None if self.moves_on(record) else record.held_by
 
     def _external_id(self, record: Record) -> str | None:
         if self.takes_external:

@@ -24,7 +24,7 @@
 --      28 the vendor's message, or ''  29 '' no sink is told, '1' the one whose outbox is the last key, '?' the one in sms:sinks
 --      30 the app, to find it there  31 an object of what few transitions need, each with the place of its key:
 --        number, digest        the first of sms:n:XX, sms:n:XXX (sorted sets): the record's lifetime begins or ends
---        campaign, failed_by   sms:campaign:APP/NAME (hash); the code that the record failed by, if it had
+--        campaign              sms:campaign:APP/NAME (hash)
 --        caps, entry           the first of sms:caps:WHO (lists), and lane, template and app of the attempt; digests: how many lists
 --        counted               'settled' or 'returned': what becomes of the entry of the attempt that ends
 --        halts, parts          sms:halts (hash), and the parts that must not be halted, or the one that still must be (held)
@@ -41,8 +41,8 @@
 -- The record it leaves behind is the one that Transition.applied_to returns.
 local ARGV = cjson.decode(ARGV[1])
 local id, state, wake = ARGV[1], ARGV[3], ARGV[5]
-local revision, length, external, expires_at, accepted_at, before, due, owner, begun_at, reserved_at, spent = unpack(
-  redis.call('HMGET', KEYS[1], 'rev', 'len', 'ext', 'exp', 'at', 'state', 'due', 'own', 'beg', 'cap', 'fz'))
+local revision, length, external, expires_at, accepted_at, before, due, owner, begun_at, reserved_at, spent, failed_by = unpack(
+  redis.call('HMGET', KEYS[1], 'rev', 'len', 'ext', 'exp', 'at', 'state', 'due', 'own', 'beg', 'cap', 'fz', 'fby'))
 -- The owner too: a store that lost its last writes gives out the same revisions again.
 if revision ~= ARGV[2] or (owner or '') ~= ARGV[26] then return {} end
 
@@ -52,7 +52,10 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 if state == 'submitting' and now >= tonumber(expires_at) then return {} end
 local ms, told = string.format('%.0f', now), ARGV[12] ~= '1'
 local more = ARGV[31] or {}
-if more.held and redis.call('HEXISTS', KEYS[more.halts], more.parts[1]) == 0 then return {} end -- resumed in between
+if more.held then
+  local halt = redis.call('HGET', KEYS[more.halts], more.parts[1])
+  if not halt or cjson.decode(halt).kind == 'cancelled' then return {} end -- resumed in between, or cancelled: nobody would release it
+end
 
 local lists = {}
 for place = 1, more.digests or 1 do lists[place] = KEYS[(more.caps or 0) + place - 1] end
@@ -150,11 +153,21 @@ end
 if more.join and redis.call('HSETNX', KEYS[more.suppressed], more.join[1], ms .. more.join[2]) == 1 then
   redis.call('HINCRBY', KEYS[more.suppressed + 1], more.join[3], 1)
 end
-if more.campaign and told and before ~= state then
-  redis.call('HINCRBY', KEYS[more.campaign], 's:' .. before, -1)
-  redis.call('HINCRBY', KEYS[more.campaign], 's:' .. state, 1)
-  if more.failed_by then redis.call('HINCRBY', KEYS[more.campaign], 'c:' .. more.failed_by, -1) end
-  if state == 'failed' then redis.call('HINCRBY', KEYS[more.campaign], 'c:' .. ARGV[14], 1) end
+if more.campaign and told then
+  if before ~= state then
+    redis.call('HINCRBY', KEYS[more.campaign], 's:' .. before, -1)
+    redis.call('HINCRBY', KEYS[more.campaign], 's:' .. state, 1)
+  end
+  if wake ~= 'keep' then -- no note: a newer report may have changed the code alone
+    if failed_by then
+      redis.call('HINCRBY', KEYS[more.campaign], 'c:' .. failed_by, -1)
+      drop('fby')
+    end
+    if state == 'failed' then
+      redis.call('HINCRBY', KEYS[more.campaign], 'c:' .. ARGV[14], 1)
+      set('fby', ARGV[14])
+    end
+  end
 end
 if #gone > 0 then redis.call('HDEL', KEYS[1], unpack(gone)) end
 if ARGV[10] ~= '' and ARGV[10] ~= external then

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 
 from smsrelay.contract.message import DIGEST_LENGTH
-from smsrelay.contract.state import State
 from smsrelay.messages.checks import LATEST_SUBMIT, Checks, Counted
 from smsrelay.messages.record import Record
 from smsrelay.messages.transition import Transition, Wake
@@ -40,10 +39,8 @@ def further_keys(record: Record, transition: Transition, first: int) -> FurtherK
         further.named["digest"] = record.recipient_hash
     if record.campaign_name and not transition.silent:
         further.add("campaign", keys.campaign(record.campaign_name))
-        if record.state is State.FAILED:
-            further.named["failed_by"] = record.failed_by
     _add_counted(further, record, transition)
-    if record.held and moves:
+    if record.held and (transition.held is not None or transition.moves_on(record)):
         further.add("left", keys.held(record.held))
     if transition.held is not None:
         further.add("halts", keys.HALTS)

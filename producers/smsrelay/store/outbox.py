@@ -158,11 +158,12 @@ def _recorded(messages: Sequence[Message], fingerprints: Sequence[_Fingerprints]
     """What one run of the script did; its answer lists only the messages that were not simply recorded and queued."""
     recorded = [Recorded(message, new=True, same=True, wake=True) for message in messages]
     for line in answer:
-        place, new, known, state, *wait = line.split("|")
+        place, new, known, state = line.split("|", 3)
         at = int(place)
         if new == "2":
-            barred = Barred(Bar(known), state)
-            recorded[at] = Recorded(messages[at], new=False, same=True, wake=False, barred=barred, wait=int(wait[0]))
+            name, _, wait = state.rpartition("|")  # a signature may have a |
+            barred = Barred(Bar(known), name)
+            recorded[at] = Recorded(messages[at], new=False, same=True, wake=False, barred=barred, wait=int(wait))
             continue
         same = new == "1" or known in fingerprints[at]
         recorded[at] = Recorded(messages[at], new=new == "1", same=same, wake=state == State.QUEUED)

@@ -1,6 +1,7 @@
 """A fuse over a real store and a vendor at a real socket: what it counts, what it stops, and what the next day brings."""
 
 import io
+import itertools
 import json
 import struct
 from collections.abc import Iterator, Sequence
@@ -91,6 +92,19 @@ def test_what_comes_after_it_has_blown_takes_no_slot_of_the_rate(
         sender.attempt(late)
     assert redis.hgetall(keys.RATE) == before
     assert set(stopped(store, late)) == set(late)
+
+
+def test_what_a_fuse_has_stopped_becomes_due_one_by_one_when_the_day_has_ended(
+    store: Records, door: Enqueuer, redis: Redis, script: Script
+) -> None:
+    with fused(store, redis, script) as sender:
+        ids = enqueued(door, 6)
+        sender.attempt(ids)
+        late = enqueued(door, 3)
+        sender.attempt(late)
+        waiting = [one for one in records(store, [*ids, *late]) if one.held == PART]
+    due = sorted(one.due or 0 for one in waiting)
+    assert [later - sooner for sooner, later in itertools.pairwise(due)] == [10] * 6  # ms, at 100 a second
 
 
 def test_other_apps_go_on(store: Records, door: Enqueuer, redis: Redis, script: Script) -> None:

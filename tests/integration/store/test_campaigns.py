@@ -1,20 +1,29 @@
 """Campaigns are counted, listed, and cancelled page by page, on a real store."""
 
+from collections.abc import Sequence
+
 import pytest
 from redis import Redis
 
+from smsrelay.contract.event import StatusEvent
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
 from smsrelay.enqueue import Enqueuer
+from smsrelay.messages.checks import Bar, Barred
 from smsrelay.messages.progress import CampaignState
 from smsrelay.store import keys
 from smsrelay.store.records import Records
+from smsrelay.store.script import Script
 from smsrelay.store.traffic.campaign_cancel import CampaignCancel
 from smsrelay.store.traffic.campaigns import Campaigns
-from smsrelay.store.traffic.halts import Effect, Halts
+from smsrelay.store.traffic.halts import Effect, Halts, Unfinished
+from smsrelay.store.traffic.held_messages import HeldMessages
+from smsrelay_worker.messages.barred import barred
+from smsrelay_worker.messages.lifecycle import woken
+from smsrelay_worker.messages.reports import reported
 from smsrelay_worker.vendors.base import Answer, Kind
 from tests.integration.store.test_halts import hold
-from tests.support.messages import ACCEPTED, answer, begin, job
+from tests.support.messages import ACCEPTED, POLICY, answer, begin, changed, job
 
 SPRING = "shop/spring"
 REFUSED = Answer(Kind.REFUSED, "0014")
@@ -51,6 +60,29 @@ def test_the_counts_add_up_to_what_was_accepted(store: Records, door: Enqueuer, 
     assert progress.failed_by == {"0014": 1}
     assert progress.waiting + progress.under_way + progress.final == progress.accepted
     assert progress.state is CampaignState.RUNNING
+
+
+@pytest.mark.parametrize(
+    ("reports", "failed_by"),
+    [
+        (["504", "510"], {"510": 1}),  # a newer report with another code
+        (["504", "510", "200"], {}),
+        (["510", "9999"], {"510": 1}),  # a report that changes nothing
+        (["510", "9999", "200"], {}),
+    ],
+)
+def test_failures_are_counted_by_the_code_that_counts(
+    store: Records, redis: Redis, door: Enqueuer, campaigns: Campaigns, reports: list[str], failed_by: dict[str, int]
+) -> None:
+    [message_id] = accepted(door, 1)
+    begin(store, message_id)
+    answer(store, message_id, 1, ACCEPTED)
+    for place, code in enumerate(reports):
+        event = StatusEvent(message_id=message_id, attempt=1, code=code, updated_on=place, received_at=place)
+        changed(store, message_id, lambda reading, event=event: reported(reading.record, 1, event, POLICY, reading.now, 0.5))
+    [progress] = campaigns.progress([SPRING])
+    assert (progress.failed, progress.failed_by) == (len(failed_by), failed_by)
+    assert all(int(count) >= 0 for count in redis.hgetall(keys.campaign(SPRING)).values())
 
 
 def test_campaigns_are_listed_by_app_the_newest_first_and_in_pages(door: Enqueuer, campaigns: Campaigns, redis: Redis) -> None:
@@ -110,6 +142,59 @@ def test_the_page_of_one_that_was_killed_is_done_again(
     assert other.step(SPRING).cancelled == 100
     assert other.step(SPRING).finished
     assert campaigns.progress([SPRING])[0].cancelled == 600
+
+
+def test_a_retry_that_a_pause_holds_goes_on_when_the_campaign_is_cancelled(
+    store: Records, redis: Redis, door: Enqueuer, campaigns: Campaigns, cancel: CampaignCancel
+) -> None:
+    retried, *_ = accepted(door, 3)
+    begin(store, retried)
+    answer(store, retried, 1, Answer(Kind.UNREACHABLE, "refused"))
+    changed(store, retried, lambda reading: woken(reading.record, POLICY, reading.record.due or 0))
+    campaigns.pause(SPRING)
+    hold(store, retried, f"campaign:{SPRING}")
+    campaigns.cancel(SPRING)
+    while not cancel.step(SPRING).finished:
+        pass
+    assert Halts(redis).unfinished() == {f"campaign:{SPRING}": Unfinished.RELEASE}
+    [progress] = campaigns.progress([SPRING])
+    assert (progress.cancelled, progress.held, progress.to_cancel) == (2, 1, False)
+    assert HeldMessages(redis).step(f"campaign:{SPRING}", 100.0) == 1
+    [reading] = store.claim([retried])
+    assert reading is not None
+    assert reading.barred is None
+    assert (reading.record.due or 0) <= reading.now
+    assert Halts(redis).unfinished() == {}
+
+
+def test_a_message_is_not_held_by_a_campaign_that_was_cancelled_meanwhile(
+    store: Records, redis: Redis, door: Enqueuer, campaigns: Campaigns
+) -> None:
+    [message_id] = accepted(door, 1)
+    campaigns.cancel(SPRING)
+    reading = store.read(message_id)
+    assert reading is not None
+    held = barred(reading.record, Barred(Bar.HALTED, f"campaign:{SPRING}"), reading.now, POLICY)
+    assert held is not None
+    assert store.apply(reading.record, held) is None
+    assert redis.exists(keys.held(f"campaign:{SPRING}")) == 0
+
+
+def test_no_page_is_left_out_when_the_answer_to_a_request_for_one_was_lost(
+    store: Records, redis: Redis, door: Enqueuer, campaigns: Campaigns, cancel: CampaignCancel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accepted(door, 1100)
+    campaigns.cancel(SPRING)
+    run = Script.run
+
+    def run_again(script: Script, names: Sequence[str], args: Sequence[str | int | float]) -> object:
+        run(script, names, args)
+        return run(script, names, args)
+
+    monkeypatch.setattr(Script, "run", run_again)
+    while not cancel.step(SPRING).finished:
+        pass
+    assert campaigns.progress([SPRING])[0].cancelled == 1100
 
 
 def test_a_cancelled_campaign_takes_no_further_message(door: Enqueuer, campaigns: Campaigns, redis: Redis) -> None:

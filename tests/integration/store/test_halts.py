@@ -12,6 +12,7 @@ from smsrelay.store import keys
 from smsrelay.store.records import Decide, Records
 from smsrelay.store.traffic.halts import Effect, HaltedPart, HaltKind, Halts, Unfinished
 from smsrelay_worker.messages.barred import barred
+from smsrelay_worker.messages.lifecycle import woken
 from tests.support.messages import POLICY, changed, job, store_clock
 
 OTP = "lane:otp"
@@ -65,6 +66,17 @@ def test_what_is_held_is_counted_and_has_to_be_released_once_the_halt_is_over(
     assert halts.unfinished() == {"lane:notice": Unfinished.RELEASE}
     halts.halt("lane:notice")
     assert halts.unfinished() == {}
+
+
+def test_a_wake_up_before_its_time_leaves_a_message_held(store: Records, door: Enqueuer, halts: Halts, redis: Redis) -> None:
+    halts.halt("lane:notice")
+    message_id = door.enqueue(job()).message_id
+    hold(store, message_id, "lane:notice")
+    changed(store, message_id, lambda reading: woken(reading.record, POLICY, reading.now))
+    reading = store.read(message_id)
+    assert reading is not None
+    assert reading.record.held == "lane:notice"
+    assert redis.smembers(keys.held("lane:notice")) == {message_id}
 
 
 def test_a_campaign_that_nobody_knows_is_not_paused(halts: Halts) -> None:

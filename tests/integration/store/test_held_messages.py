@@ -94,6 +94,18 @@ def test_what_would_become_due_after_its_deadline_goes_between_the_others(
     assert len(set(due)) > 12  # spread over the time that is left
 
 
+def test_what_has_less_than_a_minute_left_becomes_due_before_its_deadline(
+    store: Records, redis: Redis, door: Enqueuer, halts: Halts, held: HeldMessages
+) -> None:
+    ids = held_ones(store, door, halts, 60, expires_in=40)
+    halts.resume(PART)
+    now = store_clock(redis)
+    held.release_all(PART, 0.5)  # the last one would be due in two minutes
+    due = due_at(store, ids)
+    assert due[-1] <= now + 20_100
+    assert len(set(due)) > 6  # spread over half of the time that is left
+
+
 def test_what_has_moved_on_and_what_is_due_is_left_alone(
     store: Records, redis: Redis, door: Enqueuer, halts: Halts, held: HeldMessages
 ) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import replace
 
 import hypothesis.strategies as st
 import pytest
@@ -10,11 +11,16 @@ from redis import Redis
 
 from smsrelay.contract.key_name import key_name
 from smsrelay.contract.key_ring import KeyRing
+from smsrelay.contract.lanes import Lane
+from smsrelay.contract.message import recipient_digest
 from smsrelay.contract.suppression import SuppressedCount, Suppression
+from smsrelay.messages.checks import Bar, Barred
 from smsrelay.store import keys
 from smsrelay.store.asynchronous.store import AsyncStore
 from smsrelay.store.asynchronous.suppressions import AsyncSuppressions
+from smsrelay.store.outbox import Outbox
 from smsrelay.store.suppressions import Suppressions
+from tests.support.messages import NUMBER_KEYS, job
 
 OLD, NEW = b"the old number key", b"the new number key"
 NUMBERS = [f"+86139{number:08d}" for number in range(1_234)]
@@ -140,3 +146,11 @@ def test_counts_agree_with_the_entries_whatever_is_done_under_which_key(
     for one in lists.entries():
         found[one.list, one.key_name] = found.get((one.list, one.key_name), 0) + 1
     assert {(count.list, name): sum_ for count in lists.counts() for name, sum_ in count.by_key} == found
+
+
+def test_a_message_under_a_signature_with_a_bar_is_refused_by_its_list(lists: Suppressions, redis: Redis) -> None:
+    outbox, signature = Outbox(redis, NUMBER_KEYS), "left|right"
+    offer = replace(job(Lane.MARKETING).accept(outbox.now(), {}, lambda: 1), signature=signature)
+    redis.hset(keys.SUPPRESSED, f"{recipient_digest(NUMBER_KEYS.newest, offer.to)}|sig:{signature}", "1|command|")
+    [recorded] = outbox.record([offer])
+    assert recorded.barred == Barred(Bar.SUPPRESSED, f"sig:{signature}")

@@ -136,9 +136,10 @@ class Admission:
 
     def _latest(self, reading: Reading, opening: int) -> int:
         """The last instant at which a message that waits for the opening should become due."""
-        window = self.limits.window_of(reading.record)
-        closing = window.closing(opening) if window else opening
-        return max(opening, min(closing - _LAST_MINUTE, reading.record.expires_at - _LAST_MINUTE))
+        window, ends = self.limits.window_of(reading.record), reading.record.expires_at
+        if window is not None:
+            ends = min(ends, window.closing(opening))
+        return max(opening, ends - _LAST_MINUTE)
 
 
 def _result(reading: Reading, by: Barred) -> TaskResult:

@@ -43,17 +43,18 @@ class CampaignCancel:
         self._records = records
         self._page = Script(redis, __name__, "cancel_page.lua", ("ids.lua",))
         self._token = secrets.token_urlsafe(6)
-        self._done: dict[str, int] = {}  # by campaign: how many of the page that we have are done
+        self._done: dict[str, int] = {}  # by campaign: where the page ends that we have done
 
     def step(self, name: str) -> CancelledPage:
         """Cancel the next page of a campaign."""
-        args: list[str | int | float] = [campaign_part(name), self._token, _PAGE, _LEASE, self._done.pop(name, 0)]
-        kind, walked, total, size, *ids = self._page.run([keys.UNFINISHED, keys.campaign_ids(name)], args)
+        part = campaign_part(name)
+        args: list[str | int | float] = [part, self._token, _PAGE, _LEASE, self._done.pop(name, 0)]
+        kind, walked, total, size, *ids = self._page.run([keys.UNFINISHED, keys.campaign_ids(name), keys.held(part)], args)
         if int(kind) != 1:
             return CancelledPage(int(walked), int(total), busy=int(kind) < 0, finished=int(kind) == 0)
         done = sum(self._cancel(ids[start : start + _TOGETHER]) for start in range(0, len(ids), _TOGETHER))
-        self._done[name] = int(size)
-        return CancelledPage(int(walked) + int(size), int(total), done)
+        self._done[name] = int(walked) + int(size)
+        return CancelledPage(self._done[name], int(total), done)
 
     def _cancel(self, message_ids: list[str]) -> int:
         readings = [reading for reading in self._records.read_many(message_ids) if reading is not None]

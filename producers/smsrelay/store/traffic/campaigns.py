@@ -12,7 +12,7 @@ from smsrelay.messages.progress import CampaignProgress
 from smsrelay.store import keys
 from smsrelay.store.connection import store_answers
 from smsrelay.store.script import Call, Script
-from smsrelay.store.traffic.halts import Effect, HaltedPart, HaltKind, Halts, campaign_part
+from smsrelay.store.traffic.halts import Effect, HaltedPart, HaltKind, Halts, Unfinished, campaign_part, does
 
 PAGE = 50  # campaigns in one round trip
 _COMMANDS = 6  # for the progress of one
@@ -83,7 +83,7 @@ def progress_commands(name: str) -> list[tuple[Any, ...]]:
         ("ZSCORE", keys.CAMPAIGNS, name),
         ("HGET", keys.HALTS, part),
         ("SCARD", keys.held(part)),
-        ("HEXISTS", keys.UNFINISHED, part),
+        ("HGET", keys.UNFINISHED, part),
         ("TIME",),
     ]
 
@@ -112,7 +112,7 @@ def _progress(name: str, answers: Sequence[Any]) -> CampaignProgress | None:
         float(last),
         halt=kind.value if kind else "",
         held=int(held),
-        to_cancel=kind is HaltKind.CANCELLED and bool(unfinished),
+        to_cancel=unfinished is not None and does(unfinished) is Unfinished.CANCEL,
     )
 
 

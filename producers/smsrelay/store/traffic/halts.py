@@ -101,7 +101,7 @@ class Halts:
         """Parts with messages that are still to be released or cancelled; ``*`` stands for all traffic."""
         with store_answers():
             found = self._redis.hgetall(keys.UNFINISHED)
-        return {str(part): Unfinished(json.loads(wire)["does"]) for part, wire in found.items()}
+        return {str(part): does(wire) for part, wire in found.items()}
 
     @property
     def scripts(self) -> tuple[str, str]:
@@ -121,6 +121,11 @@ class Halts:
             for part in parts:
                 pipeline.scard(keys.held(part))
             return dict(zip(parts, map(int, pipeline.execute()), strict=True))
+
+
+def does(wire: str) -> Unfinished:
+    """What a field of ``sms:halts:unfinished`` says is to be done."""
+    return Unfinished(json.loads(wire)["does"])
 
 
 def campaign_part(name: str) -> str:

@@ -14,7 +14,7 @@ local work = value and cjson.decode(value)
 if not work or work.does ~= 'release' then return -1 end
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
-local LAST_MINUTE = 60000 -- ms before its deadline at which a message becomes due at the latest
+local LAST_MINUTE = 60000 -- ms before its deadline at which a message becomes due at the latest; half of what is left, if that is less
 local apart, following = tonumber(ARGV[3]), work.next or {}
 local function ms(value) return string.format('%.0f', math.floor(value)) end
 
@@ -25,7 +25,8 @@ for _, id in ipairs(ids) do
   if state == 'queued' and due and tonumber(due) > now then
     local at = math.max(now, tonumber(following[lane] or now))
     following[lane] = string.format('%.3f', at + apart)
-    local latest = tonumber(expires) - LAST_MINUTE
+    local left = tonumber(expires) - now
+    local latest = now + math.floor(math.max(left - LAST_MINUTE, left / 2))
     if at > latest and latest > now then at = now + (at - now) % (latest - now) end
     redis.call('HSET', record, 'due', ms(at))
     redis.call('HINCRBY', record, 'rev', 1) -- a worker that read it with the old time decides again
