@@ -71,8 +71,7 @@ class AsyncEnqueuer:
     async def enqueue(self, job: SendJob, *, test: bool = False) -> Accepted:
         """Accept one job and notify the workers. With ``test`` the message never reaches the vendor (docs/apps.md).
 
-        Raises ``Rejection`` for a job that is wrong, ``ReferenceTaken`` for a reference that stands for another SMS, and
-        ``StoreUnavailable`` when the store did not answer in time: then enqueue the same job again, with its reference.
+        Raises as ``Enqueuer.enqueue`` does; after ``StoreUnavailable``, enqueue the same job again, with its reference.
         """
         until = self._until()
         message = self.acceptance.message(job, await self._outbox.now(until), test=test)
@@ -101,7 +100,8 @@ class AsyncEnqueuer:
     async def enqueue_all(self, jobs: Iterable[SendJob]) -> list[Accepted]:
         """Accept all jobs of a list, or none when one of them is wrong: ``Rejection`` then names it by its index, from 0.
 
-        Raises ``ReferenceTaken`` after the other jobs were accepted, and ``StoreUnavailable`` when a part may have been accepted.
+        What only the store can tell is raised once the other jobs are accepted: ``ReferenceTaken``, ``TooMany``, ``Suppressed``,
+        and ``Rejection`` for a country or a cancelled campaign. Raises ``StoreUnavailable`` when a part may have been accepted.
         """
         messages = self.acceptance.all_messages(list(jobs), await self._outbox.now(self._until()))
         recorded: list[Recorded] = []

@@ -114,8 +114,9 @@ class Enqueuer:
     def enqueue(self, job: SendJob, *, test: bool = False) -> Accepted:
         """Accept one job and notify the workers. With ``test`` the message never reaches the vendor (docs/apps.md).
 
-        Raises ``Rejection`` for a job that is wrong, ``ReferenceTaken`` for a reference that stands for another SMS, and
-        ``StoreUnavailable`` when the store did not answer in time: then enqueue the same job again, with its reference.
+        Raises ``Rejection`` for a job that is wrong, ``ReferenceTaken`` for a reference that stands for another SMS, ``TooMany``
+        for a code over its cap, ``Suppressed`` for marketing to a number on a suppression list, and ``StoreUnavailable`` when the
+        store did not answer in time: then enqueue the same job again, with its reference.
         """
         with time_limit(self._timeout):
             recorded = self._recorded(job, self._wake_up, test=test)
@@ -151,7 +152,8 @@ class Enqueuer:
     def enqueue_all(self, jobs: Iterable[SendJob]) -> list[Accepted]:
         """Accept all jobs of a list, or none when one of them is wrong: ``Rejection`` then names it by its index, from 0.
 
-        Raises ``ReferenceTaken`` after the other jobs were accepted, and ``StoreUnavailable`` when a part may have been accepted.
+        What only the store can tell is raised once the other jobs are accepted: ``ReferenceTaken``, ``TooMany``, ``Suppressed``,
+        and ``Rejection`` for a country or a cancelled campaign. Raises ``StoreUnavailable`` when a part may have been accepted.
         """
         messages = self.acceptance.all_messages(list(jobs), self._now())
         recorded: list[Recorded] = []

@@ -241,6 +241,12 @@ def env_file() -> dict[str, str]:
     raise SettingsError(f"{_ENV_FILE}: {problem}")
 
 
+def file_named(variable: str) -> Path | None:
+    """The path that a variable of the ``.env`` file holds, None for none; raises ``SettingsError`` as ``env_file`` does."""
+    path = env_file().get(variable)
+    return Path(path) if path else None
+
+
 def with_scheme(url: str, *schemes: str) -> str:
     """The URL unchanged; raises ``ValueError``, which does not quote it, when it begins with none of ``schemes``."""
     if not url.startswith(schemes):

@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 from smsrelay.acceptance import Acceptance, Accepted, Refused, accept_all
 from smsrelay.async_enqueue import AsyncEnqueuer, each
@@ -202,7 +202,7 @@ def _blocking(outbox: SmsOutbox) -> dict[str, Callable[..., Any]]:
     def enqueue_all(self: Enqueuer, jobs: Iterable[SendJob]) -> list[Accepted]:
         return outbox.enqueue_all(self.acceptance, list(jobs))
 
-    asked = {name: _asked(getattr(outbox, name)) for name in _ASKED}
+    asked = {name: _asked(getattr(outbox, name)) for name in _ASKED} | {"campaign": _no_campaign}
     return asked | {one.__name__: one for one in (enqueue, enqueue_many, enqueue_all)}
 
 
@@ -221,8 +221,13 @@ def _on_a_loop(outbox: SmsOutbox) -> dict[str, Callable[..., Any]]:
     async def enqueue_all(self: AsyncEnqueuer, jobs: Iterable[SendJob]) -> list[Accepted]:
         return outbox.enqueue_all(self.acceptance, list(jobs))
 
-    asked = {name: _asked_on_a_loop(getattr(outbox, name)) for name in _ASKED}
+    asked = {name: _asked_on_a_loop(getattr(outbox, name)) for name in _ASKED} | {"campaign": _no_campaign}
     return asked | {one.__name__: one for one in (enqueue, enqueue_many, enqueue_all)}
+
+
+def _no_campaign(_enqueuer: Enqueuer | AsyncEnqueuer, app: str, name: str) -> NoReturn:
+    """Stands for ``campaign``, which would otherwise control campaigns of the store that the settings name."""
+    raise NotImplementedError("a recording outbox has no campaigns; try what pauses or cancels one with `smsrelay up`")
 
 
 def _asked(method: Callable[..., Any]) -> Callable[..., Any]:

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 
 from smsrelay.contract.country import calling_code
 from smsrelay.contract.job import SendJob
+from smsrelay.contract.job_warning import job_warning
 from smsrelay.contract.lanes import Lane
-from smsrelay.contract.rejection import Rejection
-from smsrelay.contract.send_window import SendWindow, window_warning
+from smsrelay.contract.send_window import SendWindow
 from smsrelay.contract.template import Registry
 
 _Kind = tuple[str, Lane | None, str]  # template, lane and country: rows of one kind have the same window and deadline
@@ -36,16 +36,9 @@ class WindowWarnings:
         """A line for each reason, with the number of rows."""
         warned: Counter[str] = Counter()
         for kind, rows in self._rows.items() if windows else ():
-            warning = self._warning(self._first[kind], kind[2], windows)
+            warning = job_warning(self._first[kind], self._registry, self._now, windows)
             if warning:
                 warned[warning] += rows
         for warning, rows in warned.items():
             named = "1 row" if rows == 1 else f"{rows:,} rows, each of which"
             yield f"warning: {named} {warning}; give a later deadline, or --ignore-send-window"
-
-    def _warning(self, job: SendJob, country: str, windows: Sequence[SendWindow]) -> str | None:
-        try:
-            message = job.accept(self._now, self._registry, lambda: 0)
-        except Rejection:  # at the end of the command its deadline may be past
-            return None
-        return window_warning(message.lane, country, message.not_before, message.expires_at, self._now, windows)

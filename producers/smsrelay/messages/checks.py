@@ -4,7 +4,7 @@ The store makes the checks in the step that begins the attempt, so they hold ove
 Unix epoch on the store's clock.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -73,7 +73,7 @@ class Checks:
     caps: tuple[CapCheck, ...] = ()
     lasts: int = 0  # ms: the longest window of all caps; 0: none counts this attempt
     closes: int = 0  # the begin must come before; 0: no window
-    suppressed_by: tuple[str, ...] = field(default=())  # lists that must not hold the number
+    suppressed_by: tuple[str, ...] = ()  # lists that must not hold the number
     fuse: FuseCheck | None = None
 
 

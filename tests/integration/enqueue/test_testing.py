@@ -178,6 +178,13 @@ def test_the_store_can_be_made_unavailable(ask: Ask, smsrelay_outbox: SmsOutbox)
             ask(name, argument)
 
 
+@pytest.mark.parametrize("kind", [Enqueuer, AsyncEnqueuer])
+@pytest.mark.usefixtures("smsrelay_outbox")
+def test_no_campaign_of_a_real_store_can_be_reached(kind: type[Enqueuer] | type[AsyncEnqueuer]) -> None:
+    with pytest.raises(NotImplementedError, match="no campaigns"):
+        kind.connect(ProducerSettings()).campaign("shop", "spring")
+
+
 def test_after_the_context_enqueuers_are_what_they_were() -> None:
     before = dict(vars(Enqueuer)), dict(vars(AsyncEnqueuer))
     with recorded_sms() as outbox, Enqueuer.connect(settings()) as enqueuer:

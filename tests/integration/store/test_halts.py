@@ -34,11 +34,11 @@ def hold(store: Records, message_id: str, part: str) -> None:
 
 def test_a_part_is_halted_once_and_resumed_once(halts: Halts) -> None:
     assert halts.halt(OTP) is Effect.DONE
-    assert halts.halt(OTP) is Effect.NONE
+    assert halts.halt(OTP) is Effect.UNCHANGED
     [part] = halts.all()
     assert (part.part, part.kind, part.held) == (OTP, HaltKind.HALTED, 0)
     assert halts.resume(OTP) is Effect.DONE
-    assert halts.resume(OTP) is Effect.NONE
+    assert halts.resume(OTP) is Effect.UNCHANGED
     assert halts.all() == []
 
 

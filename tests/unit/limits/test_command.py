@@ -36,6 +36,14 @@ def test_a_file_is_printed_wherever_it_is_named(example: Path) -> None:
     assert run(limits, file=example).output.splitlines() == list(lines(EXAMPLE))
 
 
+def test_a_file_that_the_env_file_names_is_in_use(example: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(example.parent)
+    Path(".env").write_text("SMSRELAY_LIMITS=limits.toml\nSMSRELAY_POLICY=none.toml\n", "utf-8")
+    assert run(limits).output.splitlines() == list(lines(EXAMPLE))
+    assert "none.toml" in run(policy).output
+    assert run(limits, file=Path("none.toml")).exit_code == 2  # the environment goes before it
+
+
 def test_a_wrong_file_ends_with_every_problem(tmp_path: Path) -> None:
     wrong = tmp_path / "limits.toml"
     wrong.write_text("version = 2\n[night]\n", "utf-8")

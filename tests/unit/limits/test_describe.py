@@ -73,6 +73,7 @@ def test_a_kind_alone_explains_all_of_it() -> None:
     [
         "suppressed",
         "country not allowed",
+        "not in only_to",
         "campaign cancelled",
         "window ignored",
         "not_before, window ignored",

@@ -24,7 +24,7 @@ def told(rule: str, state: State = State.QUEUED) -> str:
         ("cap codes-a-minute", "deferred: its number has had as many texts as the cap codes-a-minute allows"),
         ("window marketing +86", "deferred: its send window (marketing +86) is closed"),
         ("fuse", "as many messages to this country today as its fuse allows"),
-        ("halted campaign", "deferred: its campaign is halted until an operator resumes it"),
+        ("halted campaign", "deferred: its campaign is halted until somebody resumes it"),
         ("window ignored", "the app wants it submitted at any hour"),
         ("not_before, window ignored", "waits until the time the app asked for, whatever the send window says"),
     ],

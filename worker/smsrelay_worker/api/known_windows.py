@@ -6,6 +6,7 @@ from smsrelay.contract.send_window import SendWindow, decode_windows
 from smsrelay.store import keys
 from smsrelay.store.asynchronous.store import AsyncStore
 from smsrelay.store.connection import StoreUnavailable
+from smsrelay.store.send_windows import FIELD
 
 _KNOWN_FOR = 60.0  # seconds
 
@@ -24,7 +25,7 @@ class KnownWindows:
         if self._read_at is None or now - self._read_at >= _KNOWN_FOR:
             self._read_at = now
             try:
-                [wire] = await self._store.execute([("HGET", keys.LIMITS, "windows")], now + self._timeout)
+                [wire] = await self._store.execute([("HGET", keys.LIMITS, FIELD)], now + self._timeout)
             except StoreUnavailable:  # the job is accepted already; a warning is not worth a failure
                 return self._known
             self._known = decode_windows(wire) if wire else ()

@@ -17,8 +17,9 @@ from smsrelay.acceptance import Accepted, ReferenceTaken, TooMany
 from smsrelay.async_enqueue import AsyncEnqueuer
 from smsrelay.contract.country import calling_code
 from smsrelay.contract.job import SendJob
+from smsrelay.contract.job_warning import job_warning
 from smsrelay.contract.rejection import Problem, Rejection
-from smsrelay.contract.send_window import SendWindow, window_of, window_warning
+from smsrelay.contract.send_window import SendWindow, window_of
 from smsrelay.contract.template import Registry
 from smsrelay.store.connection import StoreUnavailable
 from smsrelay_worker.api.exchange import JSON, Answer, Refused, Request
@@ -120,13 +121,11 @@ class Sending:
 
     async def _warnings(self, job: SendJob, accepted: Accepted) -> tuple[str, ...]:
         """Why the message would not be sent in time, by the send window of its lane and country."""
-        windows = () if job.ignore_send_window else await self.windows()
-        country = calling_code(job.to)
-        if window_of(accepted.lane, country, windows) is None:
+        windows = await self.windows()
+        if window_of(accepted.lane, calling_code(job.to), windows) is None:  # of most jobs, at less cost
             return ()
         now = time.time_ns() // 1_000_000  # this host's clock, which is right enough for a warning
-        message = self.enqueuer.acceptance.message(job, now)
-        warning = window_warning(accepted.lane, country, message.not_before, message.expires_at, now, windows)
+        warning = job_warning(job, self.registry, now, windows)
         return () if warning is None else (warning,)
 
 

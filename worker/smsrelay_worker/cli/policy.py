@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from smsrelay.cli.errors import cli_errors
+from smsrelay.settings import file_named
 from smsrelay_worker.limits.describe import explain_rule
 from smsrelay_worker.limits.toml_file import load_limits
 from smsrelay_worker.policy.describe import explain, markdown_table, rows
@@ -65,13 +66,15 @@ def explain_code(group_file: Path | None, file: Path | None, limits: Path | None
     code = " ".join(words)
     policy = _load(file or group_file)
     with cli_errors():
-        explained = explain_rule(load_limits(limits), code)
+        explained = explain_rule(load_limits(limits or file_named("SMSRELAY_LIMITS")), code)
     click.echo(explained or explain(policy, code))
 
 
 def _load(file: Path | None) -> Policy:
+    with cli_errors():
+        named = file or file_named("SMSRELAY_POLICY")
     try:
-        return load_policy(file)
+        return load_policy(named)
     except PolicyError as error:
         raise WrongPolicy(str(error)) from None
 

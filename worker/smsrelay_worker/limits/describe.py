@@ -10,11 +10,19 @@ _PER = {Per.NUMBER: "", Per.APP: " of one app", Per.TEMPLATE: " of one template"
 _STEPS = {
     "suppressed": "its number is on a suppression list (`smsrelay suppress`), which keeps marketing from it; codes and notices "
     "are sent all the same.",
+    "not in only_to": "SMSRELAY_ONLY_TO of the workers does not list its number; nothing was submitted.",
     "country not allowed": "the limits file does not list the country of its number for its app; nothing was submitted.",
-    "campaign cancelled": "an operator cancelled its campaign before it was submitted; nothing of it was sent.",
+    "campaign cancelled": "its campaign was cancelled before it was submitted; nothing of it was sent.",
     "window ignored": "the app asked for it to be submitted at any hour (ignore_send_window), so no send window holds it.",
 }
-_HALTED = "an operator halted this part of the traffic. It waits until it is resumed, or expires; no attempt is counted."
+_HALTED = (
+    "this part of the traffic was halted, or its campaign paused. It waits until that is resumed, or expires; no "
+    "attempt is counted."
+)
+_WAITS = (
+    "Each submit counts, delivered or not. A message over it waits until the number is free again, or expires; no attempt is "
+    "counted. A code over it is refused when an app enqueues it, with the seconds to wait."
+)
 HALTED_BY = ("lane", "template", "app", "country", "campaign")
 
 
@@ -51,12 +59,6 @@ def _caps(limits: Limits, name: str) -> Iterator[str]:
     yield from (f"cap {cap.name}: {_cap(cap)} {_WAITS}" for cap in found)
     if not found:
         yield _missing("cap", name)
-
-
-_WAITS = (
-    "Each submit counts, delivered or not. A message over it waits until the number is free again, or expires; no attempt is "
-    "counted. A code over it is refused when an app enqueues it, with the seconds to wait."
-)
 
 
 def _windows(limits: Limits, name: str) -> Iterator[str]:

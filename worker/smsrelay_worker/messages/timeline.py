@@ -45,7 +45,7 @@ _PLAIN = {
 _NAMED = {  # rules with a name behind the word
     "cap": "deferred: its number has had as many texts as the cap {} allows; no attempt was made",
     "window": "deferred: its send window ({}) is closed; no attempt was made",
-    "halted": "deferred: its {} is halted until an operator resumes it; no attempt was made",
+    "halted": "deferred: its {} is halted until somebody resumes it; no attempt was made",
 }
 
 

@@ -17,9 +17,9 @@ from smsrelay.messages.checks import FuseCheck
 from smsrelay.store import keys
 from smsrelay.store.connection import store_answers
 from smsrelay.store.script import Script
+from smsrelay.store.traffic.halts import HaltKind
 
 _PREFIX = "country:"
-_KIND = "fuse"
 
 
 class Blow(IntEnum):
@@ -50,7 +50,7 @@ class BlownFuse:
     def decode(cls, part: str, wire: str) -> Self | None:
         """Read an entry of ``sms:halts``; None if it is halted for another reason."""
         halt = json.loads(wire)
-        if halt["kind"] != _KIND:
+        if halt["kind"] != HaltKind.FUSE:
             return None
         app, _, country = part.removeprefix(_PREFIX).rpartition("/")
         return cls(app, country, int(halt["since"]), int(halt["until"]), int(halt["most"]))

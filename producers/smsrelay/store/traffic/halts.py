@@ -34,7 +34,7 @@ class Effect(Enum):
     """What came of stopping or resuming a part."""
 
     DONE = 1
-    NONE = 0  # it was so before
+    UNCHANGED = 0  # it was so before
     NO_SUCH_CAMPAIGN = -1  # or it was forgotten, 41 days after its last message
     CANCELLED = -2  # it stays cancelled
 

@@ -8,6 +8,7 @@ from smsrelay.cli.errors import InvalidInput
 from smsrelay.contract.phone_number import e164
 
 _MOST = 10_000  # lines
+_MOST_SHOWN = 20  # wrong lines
 
 
 def asked_numbers(*, hidden: bool = False) -> list[str]:
@@ -28,5 +29,6 @@ def asked_numbers(*, hidden: bool = False) -> list[str]:
         except ValueError as error:
             problems.append(f"line {line}: {error}")
     if problems:
-        raise InvalidInput("standard input: nothing was done\n" + "\n".join(problems[:20]))
+        more = [f"and {len(problems) - _MOST_SHOWN:,} more"] if len(problems) > _MOST_SHOWN else []
+        raise InvalidInput("\n".join(["standard input: nothing was done", *problems[:_MOST_SHOWN], *more]))
     return numbers

@@ -1,6 +1,6 @@
 """``smsrelay forget``: deletes what is stored of recipients, as far as it may be.
 
-Exit code 1: something that holds a number is left; it is said what.
+Exit code 1: something that holds a number is left; it is said what. 2: wrong input or settings; 3: the store does not answer.
 """
 
 import json

@@ -15,10 +15,11 @@ from typing import Any
 import click
 from rich.table import Table
 
-from smsrelay.cli.errors import InvalidInput, cli_errors
+from smsrelay.cli.errors import cli_errors
 from smsrelay.messages.progress import CampaignProgress
 from smsrelay.store.traffic.campaigns import PAGE
 from smsrelay.store.traffic.halts import Effect, campaign_part
+from smsrelay_worker.cli.traffic.named_campaign import NO_SUCH_CAMPAIGN, named_campaign
 from smsrelay_worker.messages.timeline import clock
 from smsrelay_worker.operations.status import given_rate
 from smsrelay_worker.operations.wiring import Operations
@@ -65,7 +66,7 @@ def show(name: str, app_: str, as_json: bool) -> None:
     """Show how far a campaign is."""
     with cli_errors():
         operations = Operations.wire(OperatorSettings())
-        found = _progress(operations, _full_name(operations, name, app_))
+        found = _progress(operations, named_campaign(operations, name, app_))
     if as_json:
         click.echo(json.dumps(_as_json(found), ensure_ascii=False, indent=2))
     else:
@@ -79,7 +80,7 @@ def pause(name: str, app_: str) -> None:
     """Begin no further attempt of a campaign until it is resumed; attempts that have begun go on."""
     with cli_errors():
         operations = Operations.wire(OperatorSettings())
-        full_name = _full_name(operations, name, app_)
+        full_name = named_campaign(operations, name, app_)
         effect = _possible(operations.campaigns.pause(full_name))
         found = _progress(operations, full_name)
     click.echo(f"{'paused' if effect is Effect.DONE else 'was paused before'}: {found.waiting:,} messages wait")
@@ -92,7 +93,7 @@ def resume(name: str, app_: str) -> None:
     """Resume a paused campaign. What waited becomes due one after the other, at the rate."""
     with cli_errors():
         operations = Operations.wire(OperatorSettings())
-        full_name = _full_name(operations, name, app_)
+        full_name = named_campaign(operations, name, app_)
         effect = _possible(operations.campaigns.resume(full_name))
         rate = operations.limiter.state(given_rate(operations.worker_registry.processes())).configured
         released = operations.held_messages.release_all(campaign_part(full_name), rate)
@@ -111,9 +112,9 @@ def cancel(name: str, app_: str) -> None:
     """
     with cli_errors():
         operations = Operations.wire(OperatorSettings())
-        full_name = _full_name(operations, name, app_)
+        full_name = named_campaign(operations, name, app_)
         if operations.campaigns.cancel(full_name) is Effect.NO_SUCH_CAMPAIGN:
-            _possible(Effect.NO_SUCH_CAMPAIGN)
+            raise click.ClickException(NO_SUCH_CAMPAIGN)
         try:
             _cancel_all(operations, full_name)
         except KeyboardInterrupt:
@@ -144,22 +145,10 @@ def _cancel_all(operations: Operations, full_name: str) -> None:
         bar.update(page.total - bar.pos)
 
 
-def _full_name(operations: Operations, name: str, app: str) -> str:
-    """APP/NAME; without an app, of the only app that has a campaign of this name."""
-    found = operations.campaigns.names(app=app, name=name, limit=10)
-    if not found:
-        raise click.ClickException("no such campaign; one is forgotten 41 days after its last message")
-    if len(found) > 1:
-        raise InvalidInput(
-            f"the apps {', '.join(one.partition('/')[0] for one in found)} have a campaign of this name; say --app"
-        )
-    return found[0]
-
-
 def _progress(operations: Operations, full_name: str) -> CampaignProgress:
     found = operations.campaigns.progress([full_name])
     if not found:
-        raise click.ClickException("no such campaign; one is forgotten 41 days after its last message")
+        raise click.ClickException(NO_SUCH_CAMPAIGN)
     return found[0]
 
 
@@ -167,7 +156,7 @@ def _possible(effect: Effect) -> Effect:
     if effect is Effect.CANCELLED:
         raise click.ClickException("it was cancelled, which cannot be undone")
     if effect is Effect.NO_SUCH_CAMPAIGN:
-        raise click.ClickException("no such campaign; one is forgotten 41 days after its last message")
+        raise click.ClickException(NO_SUCH_CAMPAIGN)
     return effect
 
 

@@ -1,6 +1,6 @@
 """``smsrelay halt`` and ``resume``: stop every submit, or a part of the traffic, and free it again.
 
-Exit code 1: the part is a cancelled campaign; 2: wrong input; 3: the store does not answer.
+Exit code 2: wrong input; 3: the store does not answer.
 """
 
 import re

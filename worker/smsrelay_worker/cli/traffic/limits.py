@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from smsrelay.cli.errors import cli_errors
+from smsrelay.settings import file_named
 from smsrelay_worker.limits.describe import lines
 from smsrelay_worker.limits.toml_file import ALIYUN, load_limits, packaged_source
 
@@ -27,6 +28,6 @@ def limits(file: Path | None, example: bool) -> None:
         click.echo(packaged_source(ALIYUN), nl=False)
         return
     with cli_errors():
-        loaded = load_limits(file)
+        loaded = load_limits(file or file_named("SMSRELAY_LIMITS"))
     for line in lines(loaded):
         click.echo(line)

@@ -10,9 +10,10 @@ from itertools import islice
 import click
 from rich.table import Table
 
-from smsrelay.cli.errors import InvalidInput, cli_errors
+from smsrelay.cli.errors import cli_errors
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
+from smsrelay_worker.cli.traffic.named_campaign import named_campaign
 from smsrelay_worker.messages.timeline import clock
 from smsrelay_worker.operations.waiting import NOT_FINAL, WAITING, WaitingFilter, WaitingMessage, waiting_messages
 from smsrelay_worker.operations.wiring import Operations
@@ -45,7 +46,7 @@ def waiting(campaign: str | None, state: str | None, held: str | None, limit: in
         wanted = WaitingFilter(
             states=(State(state),) if state else WAITING,
             fields=fields,
-            campaign=_campaign(operations, campaign, chosen["app_"]) if campaign else None,
+            campaign=named_campaign(operations, campaign, chosen["app_"] or "") if campaign else None,
             held=held,
         )
         found = list(islice(waiting_messages(operations.agenda, operations.records, wanted), limit + 1))
@@ -55,15 +56,6 @@ def waiting(campaign: str | None, state: str | None, held: str | None, limit: in
             click.echo(json.dumps(asdict(one), ensure_ascii=False))
     else:
         _print(shown, more=len(found) > limit)
-
-
-def _campaign(operations: Operations, name: str, app: str | None) -> str:
-    found = operations.campaigns.names(app=app or "", name=name, limit=2)
-    if not found:
-        raise click.ClickException("no such campaign; one is forgotten 41 days after its last message")
-    if len(found) > 1:
-        raise InvalidInput("several apps have a campaign of this name; say --app")
-    return found[0]
 
 
 def _print(shown: list[WaitingMessage], *, more: bool) -> None:
