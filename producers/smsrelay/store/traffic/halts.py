@@ -101,7 +101,7 @@ class Halts:
         """Parts with messages that are still to be released or cancelled; ``*`` stands for all traffic."""
         with store_answers():
             found = self._redis.hgetall(keys.UNFINISHED)
-        return {str(part): does(wire) for part, wire in found.items()}
+        return {str(part): does(str(wire)) for part, wire in found.items()}
 
     @property
     def scripts(self) -> tuple[str, str]:
