@@ -123,7 +123,7 @@ class Halts:
             return dict(zip(parts, map(int, pipeline.execute()), strict=True))
 
 
-def does(wire: str) -> Unfinished:
+def does(wire: str | bytes) -> Unfinished:
     """What a field of ``sms:halts:unfinished`` says is to be done."""
     return Unfinished(json.loads(wire)["does"])
 
