@@ -19,6 +19,7 @@ from smsrelay.contract.callback_token import CallbackToken
 from smsrelay.contract.lanes import STATUS_QUEUE, Lane
 from smsrelay.contract.state import State
 from smsrelay.store import keys
+from smsrelay.store.outbox import PRELUDES
 from smsrelay_worker.local.stack import free_port
 from tests.support.arrivals import each_arrived_once
 from tests.support.guide_report import guide_report
@@ -28,7 +29,7 @@ from tests.support.sluice import Gate, Sluice, script, sluice
 from tests.support.waiting import eventually
 
 _UNACKED = "unacked_index"
-_STORE = script("smsrelay.store", "apply.lua")
+_STORE = script("smsrelay.store", "apply.lua", PRELUDES)
 _APPLIED = b"*3\r\n"  # what it answers; not that it is unknown, as at its first use
 
 Judge = Callable[[], None]
@@ -51,7 +52,7 @@ def taken_before_claim(relay: RelayProcess) -> Judge:
     to = a_recipient()
     with frozen(relay, FIRST):
         message_id = relay.send(to)
-        with _killed_at(relay, Gate((script("smsrelay.store", "claim.lua"), message_id.encode()))):
+        with _killed_at(relay, Gate((script("smsrelay.store", "claim.lua", ["halts.lua"]), message_id.encode()))):
             assert relay.redis.zscore(keys.outbox(Lane.OTP), message_id) is not None
     return lambda: each_arrived_once(relay, {message_id: to}, BACK)
 

@@ -10,7 +10,7 @@ import selectors
 import socket
 import socketserver
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 
@@ -34,9 +34,10 @@ class Sluice:
     closed: threading.Event = field(default_factory=threading.Event)
 
 
-def script(package: str, name: str) -> bytes:
+def script(package: str, name: str, preludes: Sequence[str] = ()) -> bytes:
     """What EVALSHA calls one of our scripts."""
-    source = files(package).joinpath(name).read_text(encoding="utf-8")
+    parts = [*(files("smsrelay.store").joinpath(one) for one in preludes), files(package).joinpath(name)]
+    source = "\n".join(part.read_text(encoding="utf-8") for part in parts)
     return hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest().encode()
 
 

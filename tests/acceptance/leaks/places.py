@@ -7,6 +7,7 @@ from typing import Any
 
 from celery import Celery
 from redis import Redis
+from redis.client import NEVER_DECODE
 
 from tests.acceptance.leaks.stage import Stage
 
@@ -14,12 +15,13 @@ Places = dict[str, str]
 
 WORKERS = 2
 _INSPECTED = ("active", "reserved", "scheduled", "revoked", "registered", "stats", "report", "conf", "active_queues")
+_AS_BYTES: dict[str, Any] = {NEVER_DECODE: []}  # the index of numbers holds ids as bytes, which are no text
 _READ: dict[str, Callable[[Redis, str], Any]] = {
     "string": lambda redis, key: redis.get(key),
     "hash": lambda redis, key: redis.hgetall(key),
-    "list": lambda redis, key: redis.lrange(key, 0, -1),
+    "list": lambda redis, key: _texts(redis.execute_command("LRANGE", key, 0, -1, **_AS_BYTES)),
     "set": lambda redis, key: sorted(redis.smembers(key)),
-    "zset": lambda redis, key: redis.zrange(key, 0, -1, withscores=True),
+    "zset": lambda redis, key: _texts(redis.execute_command("ZRANGE", key, 0, -1, **_AS_BYTES)),
     "stream": lambda redis, key: redis.xrange(key),
     "none": lambda _redis, _key: None,  # gone since it was listed
 }
@@ -112,6 +114,10 @@ def _command_line(process: Path) -> str:
         return process.read_text(encoding="utf-8", errors="replace").replace("\0", " ")
     except OSError:
         return ""  # it has just ended
+
+
+def _texts(entries: Iterable[bytes]) -> list[str]:
+    return [entry.decode(errors="backslashreplace") for entry in entries]
 
 
 def _held(redis: Redis, key: str) -> Any:

@@ -51,7 +51,8 @@ def asked(enqueuer: Enqueuer) -> str:
     with recorded_sms() as outbox:
         recorded: SmsOutbox = outbox
         print([job.to for job in recorded.jobs], recorded.settle("id", State.FAILED).code)
-    status = enqueuer.find("shop", "r") or enqueuer.messages_to("13912345678")[0]
+    print(enqueuer.messages_to("13912345678")[0].campaign)
+    status = enqueuer.find("shop", "r")
     try:
         status = enqueuer.cancel(status.id) if status else enqueuer.status("id")
     except TooLate as late:
