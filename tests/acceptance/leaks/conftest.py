@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.leaks import busy, deliveries, places, wrong
+from tests.acceptance.leaks.limited import limited
 from tests.acceptance.leaks.listening import Heard, listening
 from tests.acceptance.leaks.needles import Finding, all_needles, find
 from tests.acceptance.leaks.over_http import OverHttp
@@ -54,7 +55,9 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Seen:
         play.hostile_names()
         play.callbacks()
         api = OverHttp(play)
-        apps = {**api.scenes(folder), **deliveries.every_end(play)}
+        api.scenes(folder)
+        limited(api, api.key("key of who is limited"))
+        apps = {**api.said, **deliveries.every_end(play)}
         running = busy.while_tasks_run(play)
         with ThreadPoolExecutor(1) as beside:
             settings = beside.submit(wrong.settings, stage)

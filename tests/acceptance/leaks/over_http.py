@@ -26,8 +26,8 @@ from tests.acceptance.leaks.stage import KEYS
 from tests.support.api_process import a_key, running_api
 from tests.support.waiting import eventually
 
-_PATH = "/v1/messages"
-_APP = "shop"
+PATH = "/v1/messages"
+APP = "shop"
 # Nobody is answered with it: the caller is gone.
 UNANSWERED = {ProblemCode.CUT_OFF}
 
@@ -56,7 +56,7 @@ class OverHttp:
 
     def key(self, name: str, kind: KeyType = KeyType.LIVE, **fields: Any) -> str:
         """A new key; its secret is a needle from here on."""
-        token = a_key(self.play.stage.redis, _APP, kind, **fields)
+        token = a_key(self.play.stage.redis, APP, kind, **fields)
         self.play.cast.keys[name] = token.rpartition("_")[2]
         return token
 
@@ -85,21 +85,21 @@ class OverHttp:
     def accepted(self, key: str) -> str:
         """One message from its acceptance to its end, and everything that can be asked about it; its id."""
         person = self.play.cast.new("over HTTP")
-        answer = self.call("accepted", "POST", _PATH, key, job(person))
+        answer = self.call("accepted", "POST", PATH, key, job(person))
         assert answer.status_code == 202, answer.text
         place = answer.headers["Location"]
         self.play.cast.message_ids[person.role] = message_id = answer.json()["id"]
-        assert self.call("repeated", "POST", _PATH, key, job(person)).headers["Idempotent-Replayed"] == "true"
+        assert self.call("repeated", "POST", PATH, key, job(person)).headers["Idempotent-Replayed"] == "true"
         self.play.ends(person.role, State.DELIVERED)
         self.call("shown", "GET", place, key)
         self.call("timeline", "GET", f"{place}/timeline", key)
         self.call("feedback", "POST", f"{place}/feedback", key, {"used": True})
-        self.call("found", "GET", f"{_PATH}?reference={quote(job(person)['reference'])}", key)
+        self.call("found", "GET", f"{PATH}?reference={quote(job(person)['reference'])}", key)
         self.call("status", "GET", "/v1/status", key)
         self.refused(ProblemCode.TOO_LATE, "delivered", "DELETE", place, key)
         changed = job(person) | {"params": [person.code, person.word]}
-        self.refused(ProblemCode.REFERENCE_TAKEN, "other content", "POST", _PATH, key, changed)
-        test = self.call("test message", "POST", _PATH, self.key("test key", KeyType.TEST), job(self.play.cast.new("test")))
+        self.refused(ProblemCode.REFERENCE_TAKEN, "other content", "POST", PATH, key, changed)
+        test = self.call("test message", "POST", PATH, self.key("test key", KeyType.TEST), job(self.play.cast.new("test")))
         assert test.json()["test"] is True, test.text
         return message_id
 
@@ -107,13 +107,13 @@ class OverHttp:
         """Jobs of which some are wrong, and batches that are wrong as a whole."""
         told = self.play.cast.new("over HTTP in a batch")
         wrong = [job(person) | fields for fields in self.wrong_fields(person).values()]
-        answer = self.call("batch", "POST", f"{_PATH}/batch", key, {"messages": [job(told), job(told), person.to, *wrong]})
+        answer = self.call("batch", "POST", f"{PATH}/batch", key, {"messages": [job(told), job(told), person.to, *wrong]})
         results = answer.json()["results"]
         self.play.cast.message_ids[told.role] = results[0]["message"]["id"]
         assert [one["status"] for one in results[:3]] in ([202, 200, 422], [200, 202, 422]), results
         self.play.ends(told.role, State.DELIVERED)
         self.refused(
-            ProblemCode.INVALID, "batch", "POST", f"{_PATH}/batch", key, {person.to: person.code, "messages": person.word}
+            ProblemCode.INVALID, "batch", "POST", f"{PATH}/batch", key, {person.to: person.code, "messages": person.word}
         )
 
     def wrong_fields(self, person: Person) -> dict[str, dict[str, Any]]:
@@ -139,38 +139,38 @@ class OverHttp:
         key = self.key("revoked key", revoked_at=1)
         ended = self.key("ended key", expires_at=1)
         for name, wrong in {"unknown": unknown, "revoked": key, "ended": ended, "no key at all": person.to}.items():
-            self.refused(ProblemCode.WRONG_KEY, name, "POST", _PATH, wrong, right)
+            self.refused(ProblemCode.WRONG_KEY, name, "POST", PATH, wrong, right)
         basic = "Basic " + b64encode(f"{person.to}:{key}".encode()).decode()
-        self.refused(ProblemCode.NO_KEY, "none", "POST", _PATH, None, right)
-        self.refused(ProblemCode.NO_KEY, "another scheme", "POST", _PATH, None, right, headers={"authorization": basic})
+        self.refused(ProblemCode.NO_KEY, "none", "POST", PATH, None, right)
+        self.refused(ProblemCode.NO_KEY, "another scheme", "POST", PATH, None, right, headers={"authorization": basic})
         reader = self.key("key that reads", scopes=frozenset({Scope.READ}))
-        self.refused(ProblemCode.MISSING_SCOPE, "sends", "POST", _PATH, reader, right)
+        self.refused(ProblemCode.MISSING_SCOPE, "sends", "POST", PATH, reader, right)
         noticing = self.key("key of one lane", lanes=frozenset())
-        self.refused(ProblemCode.LANE_NOT_ALLOWED, "otp", "POST", _PATH, noticing, right)
+        self.refused(ProblemCode.LANE_NOT_ALLOWED, "otp", "POST", PATH, noticing, right)
         team = self.key("team key", KeyType.TEAM)
-        self.refused(ProblemCode.NUMBER_NOT_ALLOWED, "a stranger", "POST", _PATH, team, right)
+        self.refused(ProblemCode.NUMBER_NOT_ALLOWED, "a stranger", "POST", PATH, team, right)
 
     def wrong_requests(self, key: str, person: Person, message_id: str) -> None:
         """Bodies, paths and headers that are wrong."""
         right, text = job(person), f"{person.to} {person.code}"
         for name, fields in self.wrong_fields(person).items():
-            self.refused(ProblemCode.INVALID, name, "POST", _PATH, key, right | fields)
+            self.refused(ProblemCode.INVALID, name, "POST", PATH, key, right | fields)
         differs = {"idempotency-key": text + "x"}
-        self.refused(ProblemCode.INVALID, "two references", "POST", _PATH, key, right, headers=differs)
-        self.refused(ProblemCode.INVALID, "query", "GET", f"{_PATH}?to={quote(person.to)}", key)
-        self.refused(ProblemCode.INVALID, "feedback", "POST", f"{_PATH}/{message_id}/feedback", key, {"used": person.code})
-        self.refused(ProblemCode.OTHER_APP, "another's", "POST", _PATH, key, right | {"app": f"a{person.national}"})
-        self.refused(ProblemCode.NOT_FOUND, "number as an id", "GET", f"{_PATH}/{person.to}", key)
+        self.refused(ProblemCode.INVALID, "two references", "POST", PATH, key, right, headers=differs)
+        self.refused(ProblemCode.INVALID, "query", "GET", f"{PATH}?to={quote(person.to)}", key)
+        self.refused(ProblemCode.INVALID, "feedback", "POST", f"{PATH}/{message_id}/feedback", key, {"used": person.code})
+        self.refused(ProblemCode.OTHER_APP, "another's", "POST", PATH, key, right | {"app": f"a{person.national}"})
+        self.refused(ProblemCode.NOT_FOUND, "number as an id", "GET", f"{PATH}/{person.to}", key)
         self.refused(ProblemCode.NOT_FOUND, "number in a path", "GET", f"/{person.to}?code={person.code}&key={key}", key)
-        self.refused(ProblemCode.NOT_FOUND, "reference", "GET", f"{_PATH}?reference={quote(text)}", key)
-        self.refused(ProblemCode.METHOD_NOT_ALLOWED, "PATCH", "PATCH", f"{_PATH}/{person.to}", key, right)
-        self.refused(ProblemCode.TOO_LARGE, "padded", "POST", _PATH, key, right | {"pad": person.word * 20_000})
+        self.refused(ProblemCode.NOT_FOUND, "reference", "GET", f"{PATH}?reference={quote(text)}", key)
+        self.refused(ProblemCode.METHOD_NOT_ALLOWED, "PATCH", "PATCH", f"{PATH}/{person.to}", key, right)
+        self.refused(ProblemCode.TOO_LARGE, "padded", "POST", PATH, key, right | {"pad": person.word * 20_000})
         form = {"content-type": f"application/x-{person.national}"}
-        self.refused(ProblemCode.NOT_JSON, "form", "POST", _PATH, key, text.encode(), headers=form)
+        self.refused(ProblemCode.NOT_JSON, "form", "POST", PATH, key, text.encode(), headers=form)
         packed = {"content-encoding": person.national}
-        self.refused(ProblemCode.COMPRESSED, "packed", "POST", _PATH, key, right, headers=packed)
-        self.refused(ProblemCode.MALFORMED, "text", "POST", _PATH, key, text.encode())
-        self.refused(ProblemCode.MALFORMED, "cut off", "POST", _PATH, key, json.dumps(right).encode()[:-9])
+        self.refused(ProblemCode.COMPRESSED, "packed", "POST", PATH, key, right, headers=packed)
+        self.refused(ProblemCode.MALFORMED, "text", "POST", PATH, key, text.encode())
+        self.refused(ProblemCode.MALFORMED, "cut off", "POST", PATH, key, json.dumps(right).encode()[:-9])
 
     def over_quota(self, person: Person) -> None:
         """More than a key may send. The first message of each is one of a test key: it goes nowhere."""
@@ -178,7 +178,7 @@ class OverHttp:
             key = self.key(f"key with a {quota}", KeyType.TEST, **{quota: 1})
 
             def is_over(key: str = key, code: ProblemCode = code) -> bool:
-                answer = self.call(f"{code.value}: second message", "POST", _PATH, key, job(person))
+                answer = self.call(f"{code.value}: second message", "POST", PATH, key, job(person))
                 return bool(answer.status_code == 429 and answer.json()["code"] == code.value)
 
             eventually(is_over, f"{code.value} is over")  # a minute may end between two messages
@@ -189,19 +189,19 @@ class OverHttp:
         broken = self.key("key that cannot be read")
         key_id = broken.split("_")[2]
         stage.redis.hset(keys.API_KEYS, key_id, f"{person.to} {broken}")
-        self.refused(ProblemCode.INTERNAL, "its key", "POST", _PATH, broken, job(person))
+        self.refused(ProblemCode.INTERNAL, "its key", "POST", PATH, broken, job(person))
         stage.redis.hdel(keys.API_KEYS, key_id)
         url = "redis://default:" + KEYS["broker's password"] + "@127.0.0.1:1/0"
         away = dict.fromkeys(("SMSRELAY_BROKER_URL", "SMSRELAY_STORE_URL"), url)
         log = folder / "api-without-store.log"
         with running_api({**stage.environment, **away}, log) as api:
-            self.refused(ProblemCode.UNAVAILABLE, "no store", "POST", _PATH, broken, job(person), base=api.url)
+            self.refused(ProblemCode.UNAVAILABLE, "no store", "POST", PATH, broken, job(person), base=api.url)
             self.refused(ProblemCode.UNAVAILABLE, "not ready", "GET", "/readyz", None, base=api.url)
             eventually(lambda: ProblemCode.UNAVAILABLE.value in log.read_text("utf-8"), "the log says so")
 
     def no_http(self, key: str, person: Person) -> None:
         """What is no request, and a request that is cut off; the server answers with a bare status, or not at all."""
-        head = f"POST {_PATH} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\ncontent-type: application/json\r\n"
+        head = f"POST {PATH} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\ncontent-type: application/json\r\n"
         texts = {
             "no HTTP": f"{person.to} {person.code} {key}\r\n\r\n",
             "a header that is none": f"{head}{person.to}\r\n\r\n",
@@ -224,13 +224,13 @@ class OverHttp:
     def commands(self) -> None:
         """What the commands about keys print, but for the key itself, which is shown once."""
         friend = self.play.cast.new("of a team")
-        team = ("key", "create", _APP, "--name", "friends", "--type", "team", "--to")
+        team = ("key", "create", APP, "--name", "friends", "--type", "team", "--to")
         made = self._smsrelay(*team, friend.to)
         token = next(line for line in made.splitlines() if line.startswith("sms_team_"))
         self.play.cast.keys["created key"] = token.rpartition("_")[2]
         self.said["smsrelay key create"] = made.replace(token, "")
         self.said["smsrelay key create, wrong"] = self._smsrelay(*team, friend.to + "01")
-        answer = self.call("of a team", "POST", _PATH, token, job(friend))
+        answer = self.call("of a team", "POST", PATH, token, job(friend))
         self.play.cast.message_ids[friend.role] = answer.json()["id"]
         self.play.ends(friend.role, State.DELIVERED)
         self.said["smsrelay key list"] = self._smsrelay("key", "list")
