@@ -12,8 +12,14 @@ def calling_code(number: str) -> str:
     """
     if number.startswith("+86"):  # no other code begins like that; parsing costs more than accepting the job
         return MAINLAND
+    code = _parsed_code(number)
+    if code is None:  # raised here: in the handler it would carry an exception that may quote the number
+        raise ValueError("not a phone number in E.164")
+    return str(code)
+
+
+def _parsed_code(number: str) -> int | None:
     try:
-        return str(phonenumbers.parse(number).country_code)
+        return phonenumbers.parse(number).country_code
     except phonenumbers.NumberParseException:
-        pass
-    raise ValueError("not a phone number in E.164")
+        return None

@@ -26,7 +26,7 @@ from smsrelay_worker.api.app import ApiApp
 from smsrelay_worker.api.campaigns import CampaignControl
 from smsrelay_worker.api.known_keys import KnownKeys
 from smsrelay_worker.api.known_windows import KnownWindows
-from smsrelay_worker.api.lookups import Lookups
+from smsrelay_worker.api.lookups import Endpoint, Lookups
 from smsrelay_worker.api.quota_gate import QuotaGate
 from smsrelay_worker.api.sending import MAX_BATCH_BODY, Sending
 from smsrelay_worker.api.shared_overview import SharedOverview
@@ -85,7 +85,13 @@ def create_app(settings: ApiSettings) -> ApiApp:
     )
     suppressing = Suppressing(AsyncSuppressions(store, suppressions), registry, timeout)
     control = CampaignControl(AsyncCampaigns(store, campaigns), timeout)
-    endpoints = {
+    endpoints = _endpoints(sending, lookups, suppressing, control)
+    return ApiApp(endpoints, KnownKeys(store, timeout).key_of, partial(_ready, store, timeout))
+
+
+def _endpoints(sending: Sending, lookups: Lookups, suppressing: Suppressing, control: CampaignControl) -> dict[str, Endpoint]:
+    """What carries out each operation."""
+    return {
         "send": sending.send,
         "send_batch": sending.send_batch,
         "find": lookups.find,
@@ -105,15 +111,14 @@ def create_app(settings: ApiSettings) -> ApiApp:
         "status": lookups.status,
     }
 
-    async def ready() -> bool:
-        """Whether the store takes writes, and so a job could be accepted."""
-        try:
-            await store.execute([_WRITES_NOTHING], asyncio.get_running_loop().time() + timeout)
-        except StoreUnavailable:
-            return False
-        return True
 
-    return ApiApp(endpoints, KnownKeys(store, timeout).key_of, ready)
+async def _ready(store: AsyncStore, timeout: float) -> bool:
+    """Whether the store takes writes, and so a job could be accepted."""
+    try:
+        await store.execute([_WRITES_NOTHING], asyncio.get_running_loop().time() + timeout)
+    except StoreUnavailable:
+        return False
+    return True
 
 
 async def _used(store: AsyncStore, feedback: Feedback, message_id: str, until: float) -> int | None:

@@ -47,13 +47,17 @@ def _countries_or_any(given: object) -> list[str] | None:
 
 
 def _zone(name: str) -> str:
+    if not _is_zone(name):
+        raise ValueError('must be the name of a time zone, like "Asia/Shanghai"')
+    return name
+
+
+def _is_zone(name: str) -> bool:
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        pass
-    else:
-        return name
-    raise ValueError('must be the name of a time zone, like "Asia/Shanghai"')
+        return False
+    return True
 
 
 def _length(written: str) -> str:
