@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo up test chaos bench bench-quick lint audit format lock dist clean
+.PHONY: demo up test containers chaos bench bench-quick lint audit format lock dist clean
 
 demo: $(VENV)/.run        ## run the whole relay here, take messages through every path, print what happened, stop
 	$(BIN)/smsrelay demo
@@ -12,7 +12,10 @@ up: $(VENV)/.run          ## run the whole relay here until Ctrl-C
 	$(BIN)/smsrelay up
 
 test: $(VENV)/.dev        ## run every test; most use real processes
-	$(BIN)/pytest -n 3 --dist loadfile
+	$(BIN)/pytest -n 4 --dist loadfile
+
+containers: $(VENV)/.dev ## run the image and docker-compose.yml on an engine of its own, as root on Debian
+	$(BIN)/pytest tests/containers
 
 CHAOS_MINUTES ?= 5
 CHAOS ?=
@@ -42,13 +45,17 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-EXTRAS := api cli receiver worker flower stack # as [all]; with [local] or [all], which name smsrelay itself, the lock would pin it
-COMPILE = $(BIN)/pip-compile -q --strip-extras --no-emit-index-url --no-emit-find-links --no-header --generate-hashes --allow-unsafe $(foreach extra,$(EXTRAS),--extra $(extra))
+IMAGE_EXTRAS := api cli console receiver worker flower
+EXTRAS := $(IMAGE_EXTRAS) stack # as [all]; with [local] or [all], which name smsrelay itself, the lock would pin it
+PIN = $(BIN)/pip-compile -q --strip-extras --no-emit-index-url --no-emit-find-links --no-header --generate-hashes --allow-unsafe
+COMPILE = $(PIN) $(foreach extra,$(EXTRAS),--extra $(extra))
 
 lock: $(VENV)/.dev        ## pin what pyproject.toml asks for, with hashes and without the address of an index
 	$(COMPILE) -o requirements.lock pyproject.toml
 	$(COMPILE) --extra dev -c requirements.lock -o requirements-dev.lock pyproject.toml
 	$(COMPILE) --extra bench -c requirements.lock -o requirements-bench.lock pyproject.toml
+	$(PIN) $(foreach extra,$(IMAGE_EXTRAS),--extra $(extra)) -c requirements.lock -o requirements-image.lock pyproject.toml
+	$(PIN) --only-build-deps --build-deps-for wheel -c requirements-dev.lock -o requirements-build.lock pyproject.toml
 
 dist: $(VENV)/.dev        ## build dist/: an sdist, the wheel from it, and the SBOM (CycloneDX)
 	rm -rf build dist

@@ -97,7 +97,7 @@ class Enqueuer:
 
         Raises ``Rejection`` or ``OSError`` for a file of templates that is wrong or cannot be read.
         """
-        redis = open_store(settings.store_url)
+        redis = open_store(settings.store)
         return cls(
             Outbox(redis, settings.number_keys, cipher=settings.payload_cipher),
             Publisher(settings.broker_url),
@@ -191,7 +191,7 @@ class Enqueuer:
         way, and ``StoreUnavailable``: then cancel again.
         """
         with time_limit(self._timeout):
-            change = self._records.change(message_id, lambda reading: cancelled(reading.record))
+            change = self._records.change(message_id, lambda reading: cancelled(reading.record), durable=True)
         return cancelled_status(change.after) if change else None
 
     def suppress(self, number: str, *, app: str = DEFAULT_APP, signature: str | None = None) -> bool:

@@ -1,27 +1,32 @@
 """Settings of everything that enqueues: ``SMSRELAY_…`` from the environment, or from an ``.env`` file.
 
-They are read once, into one frozen object. ``SettingsError`` names every wrong variable at once, and prints no value.
+A secret may stand in a file that ``SMSRELAY_…_FILE`` names. They are read once, into one frozen object. ``SettingsError`` names
+every wrong variable at once, and prints no value.
 """
 
 import logging
+import os
 from collections.abc import Collection
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self, get_args
 
 from dotenv import dotenv_values
-from pydantic import Field, PlainValidator, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, Field, PlainValidator, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from smsrelay.contract.key_ring import SHORTEST, KeyRing
 from smsrelay.contract.payload_cipher import PayloadCipher
 from smsrelay.contract.phone_number import e164
+from smsrelay.secret_files import given, read_files
 from smsrelay.servers.broker_address import broker_address
 from smsrelay.servers.redis_address import RedisAddress
+from smsrelay.servers.store_address import DEFAULT_PREFIX, StoreAddress, store_prefix
 
 PREFIX = "SMSRELAY_"
 _ENV_FILE = ".env"
 LOCAL_REDIS = "redis://127.0.0.1:6379/0"
+_REDIS = ("redis://", "rediss://", "sentinel://", "unix://", "redis+socket://")
 _RINGS = ("number_keys", "callback_keys")
 
 log = logging.getLogger(__name__)  # not structlog: an app decides where its logs go
@@ -47,29 +52,41 @@ class BrokerSettings(BaseSettings):
     broker_url: str = Field(
         default=LOCAL_REDIS,
         repr=False,
-        description="Where tasks travel: redis://, rediss:// or unix://, amqp:// or amqps:// (docs/operating.md).",
+        description="Where tasks travel: redis://, rediss://, sentinel:// or unix://, amqp:// or amqps:// (docs/operating.md).",
+    )
+    prefix: Annotated[str, AfterValidator(store_prefix)] = Field(
+        default=DEFAULT_PREFIX,
+        description="What every key in Redis begins with, a part in braces: another one for each relay that shares a database.",
     )
 
     def __init__(self, **values: Any) -> None:
-        env_file()
+        names = {variable: variable.removeprefix(PREFIX).lower() for variable in self.secrets()}
+        files = read_files([variable for variable, name in names.items() if name not in values], given(os.environ, env_file()))
+        problems = list(files.problems.values())
         try:
-            super().__init__(**values)
+            super().__init__(**{names[variable]: value for variable, value in files.values.items()} | values)
         except ValidationError as error:
-            problems = _lines(error)
-        else:
-            return
-        raise SettingsError("\n".join(problems))  # outside the handler, or it would carry an exception that holds the values
+            problems += [line for variable, line in _lines(error) if variable not in files.problems]
+        if problems:  # outside the handler, or it would carry an exception that holds the values
+            raise SettingsError("\n".join(problems))
 
     @field_validator("broker_url")
     @classmethod
     def _known_broker(cls, url: str) -> str:
-        broker_address(with_scheme(url, "redis://", "rediss://", "unix://", "redis+socket://", "amqp://", "amqps://"))
+        if url.startswith("cluster://"):
+            broker_address(url)  # says why not
+        broker_address(with_scheme(url, *_REDIS, "amqp://", "amqps://"))
         return url
 
     @classmethod
     def documented(cls) -> list[tuple[str, str]]:
         """Every variable with its meaning, for docs and the command line."""
         return [(PREFIX + name.upper(), field.description or "") for name, field in cls.model_fields.items()]
+
+    @classmethod
+    def secrets(cls) -> list[str]:
+        """The variables that hold a secret, or may; each can name a file instead, with ``_FILE`` at its end."""
+        return [PREFIX + name.upper() for name, field in cls.model_fields.items() if not field.repr or _secret(field.annotation)]
 
     def replaced(self, **values: Any) -> Self:
         """These settings with some values changed."""
@@ -79,7 +96,18 @@ class BrokerSettings(BaseSettings):
 class StoreSettings(BrokerSettings):
     """Where tasks travel, and where records live."""
 
-    store_url: str = Field(default=LOCAL_REDIS, repr=False, description="Where records live: redis://, rediss:// or unix://.")
+    store_url: str = Field(
+        default=LOCAL_REDIS,
+        repr=False,
+        description="Where records live: redis://, rediss://, sentinel://, cluster:// or unix:// (docs/operating.md).",
+    )
+    store_replicas: Annotated[int, Field(ge=0, le=5)] = Field(
+        default=0, description="Replicas that must have a write before it counts; 0: the store alone (docs/guarantees.md)."
+    )
+    # Longer would add to the 45 s that a worker may wait for a silent store, and a begin is of no use after five.
+    store_wait: Annotated[float, Field(ge=0.05, le=3)] = Field(
+        default=1.0, description="Seconds to wait for these replicas; then the write does not count."
+    )
     retention_hours: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
         default=72.0, description="Hours a final message is kept."
     )
@@ -87,8 +115,13 @@ class StoreSettings(BrokerSettings):
     @field_validator("store_url")
     @classmethod
     def _known_store(cls, url: str) -> str:
-        RedisAddress.of(with_scheme(url, "redis://", "rediss://", "unix://", "redis+socket://"))
+        RedisAddress.of(with_scheme(url, *_REDIS, "cluster://"))
         return url
+
+    @property
+    def store(self) -> StoreAddress:
+        """Where the store is, and when a write counts."""
+        return StoreAddress(self.store_url, self.prefix, self.store_replicas, self.store_wait)
 
     @property
     def one_redis(self) -> bool:
@@ -184,7 +217,7 @@ class ProducerSettings(PayloadKeySettings, KeySettings):
     - ``SMSRELAY_STORE_URL``, ``store_url``: where records live; both are ``redis://127.0.0.1:6379/0`` by default;
     - ``SMSRELAY_NUMBER_KEYS``, ``number_keys``: the keys that the workers have too, ``new`` or ``new,old``; required.
 
-    ``documented()`` lists them all.
+    The value of a secret may be in a file that the variable with ``_FILE`` at its end names. ``documented()`` lists them all.
     """
 
     if TYPE_CHECKING:  # as type checkers see it, who otherwise take what the environment gives for missing arguments
@@ -254,9 +287,13 @@ def with_scheme(url: str, *schemes: str) -> str:
     return url
 
 
-def _lines(error: ValidationError) -> list[str]:
-    lines = []
-    for found in error.errors(include_input=False, include_url=False):
-        name = PREFIX + str(found["loc"][0]).upper() if found["loc"] else "settings"
-        lines.append(f"{name}: {found['msg'].removeprefix('Value error, ')}")
-    return lines
+def _lines(error: ValidationError) -> list[tuple[str, str]]:
+    """The variable of each problem, and the line about it."""
+    found = error.errors(include_input=False, include_url=False)
+    named = [(PREFIX + str(one["loc"][0]).upper() if one["loc"] else "settings", one["msg"]) for one in found]
+    return [(name, f"{name}: {message.removeprefix('Value error, ')}") for name, message in named]
+
+
+def _secret(annotation: Any) -> bool:
+    """Whether it is a type of secrets, or one of several that are allowed."""
+    return annotation in (SecretStr, KeyRing) or any(_secret(one) for one in get_args(annotation))

@@ -39,7 +39,7 @@ from smsrelay.store.connection import StoreUnavailable
 from smsrelay.store.outbox import Recorded
 from smsrelay.suppressing import checked_list, checked_lists
 
-_KEYS = ("SMSRELAY_NUMBER_KEYS", "SMSRELAY_SECRET")
+_KEYS = ("SMSRELAY_NUMBER_KEYS", "SMSRELAY_SECRET", "SMSRELAY_NUMBER_KEYS_FILE", "SMSRELAY_SECRET_FILE")
 _ASKED = ("status", "messages_to", "cancel", "suppress", "unsuppress", "is_suppressed")  # what needs nothing of the enqueuer
 _KEY = b"smsrelay.testing"  # of fingerprints that never leave this process
 

@@ -9,10 +9,10 @@ import pytest
 
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
-from smsrelay.store import keys
 from smsrelay_worker.local.stack import free_port
 from smsrelay_worker.messages.outcome import Outcome
 from tests.support.relay_process import RelayProcess, a_recipient, run_smsrelay, running_relay
+from tests.support.store_keys import KEYS
 from tests.support.waiting import eventually
 
 SECRET = f"whsec_{base64.b64encode(bytes(range(32))).decode()}"
@@ -27,12 +27,12 @@ def with_sink(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RelayProcess
     where = f'url = "http://127.0.0.1:{free_port()}/"\nprivate = true\nsecrets = ["{SECRET}"]\n'
     file.write_text(f"[shop.webhook]\n{where}", "utf-8")
     with running_relay(folder / "relay", settings={"SMSRELAY_APPS": str(file)}) as relay:
-        eventually(lambda: relay.redis.hexists(keys.SINKS, "shop"), "the worker has published its sinks")
+        eventually(lambda: relay.redis.hexists(KEYS.sinks, "shop"), "the worker has published its sinks")
         yield relay
 
 
 def told(relay: RelayProcess, message_id: str) -> list[Outcome]:
-    wires = relay.redis.zrange(keys.outcomes("shop.webhook"), 0, -1)
+    wires = relay.redis.zrange(KEYS.outcomes("shop.webhook"), 0, -1)
     return sorted((one for one in map(Outcome.decode, wires) if one.message_id == message_id), key=lambda one: one.revision)
 
 
@@ -40,7 +40,7 @@ def test_a_wrong_apps_file_ends_a_worker_with_every_problem_and_no_secret(relay:
     file = tmp_path / "apps.toml"
     file.write_text(f'[shop.webhook]\nurl = "http://shop.example/{SECRET}"\nsecrets = ["{SECRET}x"]\n[crm]\nquota = 5\n', "utf-8")
     ended = run_smsrelay(dict(relay.environment) | {"SMSRELAY_APPS": str(file)}, "worker")
-    assert (ended.returncode, "Traceback" in ended.stderr) == (2, False), ended.stderr
+    assert (ended.returncode, "Traceback" in ended.stderr) == (78, False), ended.stderr
     assert all(field in ended.stderr for field in ("shop.webhook.url: ", "shop.webhook.secrets[0]: ", "crm.quota: "))
     assert "whsec_A" not in ended.stderr
 

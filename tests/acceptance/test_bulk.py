@@ -4,8 +4,8 @@ import subprocess
 from collections import Counter
 from pathlib import Path
 
-from smsrelay.store import keys
 from tests.support.relay_process import SMSRELAY, TEMPLATE, a_recipient, running_relay
+from tests.support.store_keys import KEYS
 from tests.support.waiting import eventually
 
 ROWS = 1_200
@@ -19,12 +19,12 @@ def test_a_campaign_that_was_killed_and_run_again_submits_each_row_once(tmp_path
     command = ["bulk", str(file), "--template", TEMPLATE, "--lane", "marketing"]
     with running_relay(tmp_path / "relay", settings={"SMSRELAY_RATE": RATE}) as relay:
         with subprocess.Popen([str(SMSRELAY), *command], env=relay.environment, stdout=subprocess.DEVNULL) as process:
-            while not relay.redis.zcard(keys.AGENDA) and process.poll() is None:
+            while not relay.redis.zcard(KEYS.agenda) and process.poll() is None:
                 pass
             process.kill()
-        assert relay.redis.xlen(keys.EVENTS) > 0
+        assert relay.redis.xlen(KEYS.events) > 0
         assert relay.cli(*command).returncode == 0
         assert f"{len(recipients):,} accepted before, 0 refused" in relay.cli(*command).stdout
-        eventually(lambda: relay.redis.zcard(keys.AGENDA) == 0, "every message is final", 120)
+        eventually(lambda: relay.redis.zcard(KEYS.agenda) == 0, "every message is final", 120)
         arrivals = Counter(submit.recipient for submit in relay.simulator.submits())
         assert arrivals == Counter(recipients)

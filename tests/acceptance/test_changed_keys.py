@@ -11,7 +11,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from redis import Redis
 
 from smsrelay import Enqueuer, ProducerSettings
 from smsrelay.contract.callback_token import CallbackToken, token_from_path
@@ -20,13 +19,16 @@ from smsrelay.contract.key_ring import KeyRing
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
 from smsrelay.messages.record import Record
-from smsrelay.store import keys
+from smsrelay.servers.store_address import StoreAddress
+from smsrelay.store.connection import open_store
 from tests.support.callback_path import Broker, Process, Receiver
+from tests.support.forked_command import run_command
 from tests.support.guide_report import guide_report
 from tests.support.relay_process import RelayProcess, a_code, a_recipient, clean_environment
 from tests.support.shortened_policy import write_shortened_policy
 from tests.support.simulator_client import JsonScript, Simulator
 from tests.support.simulator_process import running_simulator
+from tests.support.store_keys import KEYS
 from tests.support.waiting import eventually
 
 NUMBER_KEY = "a key that numbers are hashed with"
@@ -79,14 +81,13 @@ class Relay:
         return message_id, submit.external_id, submit.callback_url
 
     def state(self, message_id: str) -> State:
-        with Redis.from_url(self.broker.url, decode_responses=True) as client:
-            return Record.decode(message_id, client.hgetall(keys.message(message_id))).state
+        with open_store(StoreAddress(self.broker.url)) as client:
+            return Record.decode(message_id, client.hgetall(KEYS.message(message_id))).state
 
     def doctor(self) -> str:
         """What the doctor says with the worker's settings."""
-        command = [sys.executable, "-m", "smsrelay_worker", "doctor"]
         environment = clean_environment() | self.worker.environment | {"COLUMNS": "300"}
-        return subprocess.run(command, env=environment, cwd=self.folder, capture_output=True, text=True, check=False).stdout
+        return run_command(("doctor",), environment, folder=self.folder).stdout
 
     @contextmanager
     def load(self) -> Iterator[None]:

@@ -9,8 +9,8 @@ import pytest
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.message import referenced_id
 from smsrelay.contract.state import State
-from smsrelay.store import keys
 from tests.support.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient, a_reference
+from tests.support.store_keys import KEYS
 
 NUMBER = "+8613900112233445"  # too long to be one
 NOBODY = "019ab000-0000-7000-8000-000000000000"
@@ -133,7 +133,7 @@ def test_cancel_withdraws_a_message_nobody_submitted_yet(relay: RelayProcess) ->
     cancelled, again = relay.cli("cancel", message_id), relay.cli("cancel", message_id)
     assert (cancelled.returncode, cancelled.stdout) == (0, "cancelled\n")
     assert (again.returncode, again.stdout) == (0, "cancelled\n")  # as when the store's answer to the first was lost
-    assert relay.redis.zscore(keys.AGENDA, message_id) is None
+    assert relay.redis.zscore(KEYS.agenda, message_id) is None
     relay.relay.enqueuer.publish(Lane.OTP, [message_id])  # a wake-up that was on its way
     relay.wait_state(relay.send(a_recipient()), State.DELIVERED)
     assert relay.record(message_id).state is State.CANCELLED

@@ -6,11 +6,11 @@ import pytest
 
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
-from smsrelay.store import keys
 from smsrelay_worker.messages.attempt_result import EARLIER
 from tests.support.relay_process import RelayProcess
 from tests.support.second_worker import BACK, FIRST, frozen, second_worker_started
 from tests.support.severed import severed_after
+from tests.support.store_keys import KEYS
 
 
 @pytest.mark.parametrize(("answer", "words"), [("throttled_429", b'"class.throttled"'), ("bad_appcode", b'"class.halted"')])
@@ -27,10 +27,10 @@ def test_the_answer_it_gives_again_is_only_noted(relay: RelayProcess, answer: st
             assert severed.cut.wait(BACK), "the second worker's answer was never applied"
             assert (relay.record(message_id).state, relay.record(message_id).attempt) == (State.QUEUED, 0)
         uncertain = relay.wait_state(message_id, State.UNCERTAIN, BACK)
-        halved = relay.redis.hget(keys.RATE, "halved_at")
+        halved = relay.redis.hget(KEYS.rate, "halved_at")
         severed.mend()
         record = relay.wait(message_id, lambda record: record.timeline[-1].rule == EARLIER, "the answer is given again", BACK)
         assert (record.state, record.attempt, record.owner) == (State.UNCERTAIN, 1, uncertain.owner)
         assert len(relay.simulator.submits(to)) == 2
         assert relay.relay.limiter.halted() is None
-        assert relay.redis.hget(keys.RATE, "halved_at") == halved, "nobody is slowed down"
+        assert relay.redis.hget(KEYS.rate, "halved_at") == halved, "nobody is slowed down"

@@ -16,13 +16,13 @@ import pytest
 
 from smsrelay import Enqueuer, Lane, ProducerSettings, SendJob
 from smsrelay.contract.state import State
-from smsrelay.store import keys
 from smsrelay_worker.local.stack import free_port
 from tests.acceptance.leaks.foreign import task
 from tests.acceptance.leaks.needles import Person, abroad, all_needles, find, mainland, nothing
 from tests.support.api_process import a_key, running_api
 from tests.support.redis_server import running_redis
 from tests.support.relay_process import TEMPLATE, RelayProcess, running_relay
+from tests.support.store_keys import KEYS
 from tests.support.waiting import eventually
 
 KEY = "Zq81Payload2f9c4e7a1b5d"
@@ -126,7 +126,7 @@ def played(stored: Stored) -> None:
     for role in ("first of a file", "second of a file", "foreign"):
         to = stored.people[role].to
         eventually(lambda to=to: relay.simulator.submits(to), "it is submitted")
-    eventually(lambda: relay.redis.llen(keys.UNDECODABLE) == 2, "the wrong jobs are kept")
+    eventually(lambda: relay.redis.llen(KEYS.undecodable) == 2, "the wrong jobs are kept")
     assert {relay.record(one).state for one in waiting} == {State.QUEUED}
     assert relay.cli("cancel", waiting[1]).returncode == 0
     assert relay.cli("suppress", "add", "--everyone", stdin=stored.people["delivered"].to).returncode == 0
@@ -169,7 +169,7 @@ def unreadable_callback(stored: Stored) -> None:
     stored.relay.simulator.script(person.to, {"submits": ["never"]})
     stored.relay.send(person.to, params=[person.word, person.code])
     stored.relay.report(person.to, lambda external_id: json.dumps({"result": "DELIVRD", "who": wire(person)}))
-    assert stored.relay.redis.zcard(keys.UNREADABLE_CALLBACKS) == 1
+    assert stored.relay.redis.zcard(KEYS.unreadable_callbacks) == 1
 
 
 def without_the_key(stored: Stored) -> None:
@@ -200,9 +200,9 @@ def test_the_search_finds_a_number_that_is_not_encrypted(stored: Stored) -> None
 
 def test_the_files_hold_what_the_messages_are_found_by(stored: Stored) -> None:
     for name, text in stored.texts().items():
-        assert ("sms:m:" in text) or name.startswith("AOF"), name
+        assert ("{sms}:m:" in text) or name.startswith("AOF"), name
     text = " ".join(stored.texts().values())
-    for part in (keys.UNDECODABLE, keys.UNREADABLE_CALLBACKS, keys.SUPPRESSED, "sms:n:", "sms:caps:", "sms:p:"):
+    for part in (KEYS.undecodable, KEYS.unreadable_callbacks, KEYS.suppressed, "{sms}:n:", "{sms}:caps:", "{sms}:p:"):
         assert part in text, part
 
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 from kombu import Connection
-from redis import Redis
 
 from smsrelay.contract.message import referenced_id
 from smsrelay.contract.state import State
-from smsrelay.store import keys
+from smsrelay.store.connection import StoreRedis
 from tests.support.processes import TOGETHER, pids
 from tests.support.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient
+from tests.support.store_keys import KEYS
 from tests.support.waiting import eventually
 
 APP = "foreign"
@@ -65,7 +65,7 @@ def test_a_wrong_foreign_job_is_kept_for_a_person_and_harms_nobody(relay: RelayP
     _delivered_once(relay, good)
     assert landline.removeprefix("+86") not in (relay.data / "worker.log").read_text("utf-8")
     [told] = eventually(lambda: _told(relay, kept), "the log tells it")
-    assert (told["level"], told["event"]) == ("error", "refused and kept under sms:undecodable")
+    assert (told["level"], told["event"]) == ("error", "refused and kept as undecodable")
     assert (told["queue"], told["reason"]) == ("sms.send", kept["reason"])
     assert uuid.UUID(told["task_id"])
 
@@ -84,10 +84,10 @@ def test_a_wrong_foreign_job_is_kept_for_a_person_and_harms_nobody(relay: RelayP
 def test_what_is_no_job_at_all_is_kept_for_a_person_and_harms_nobody(
     relay: RelayProcess, broker: Connection, body: Any, headers: dict[str, Any]
 ) -> None:
-    before = relay.redis.llen(keys.UNDECODABLE)
+    before = relay.redis.llen(KEYS.undecodable)
     _publish(broker, body, **headers)
-    eventually(lambda: relay.redis.llen(keys.UNDECODABLE) == before + 1, "it is kept")
-    kept = json.loads(relay.redis.lindex(keys.UNDECODABLE, 0))
+    eventually(lambda: relay.redis.llen(KEYS.undecodable) == before + 1, "it is kept")
+    kept = json.loads(relay.redis.lindex(KEYS.undecodable, 0))
     [told] = eventually(lambda: _told(relay, kept), "the log tells it")
     assert told["reason"] == kept["reason"]
     assert uuid.UUID(told["task_id"])
@@ -116,9 +116,9 @@ def test_what_is_no_job_at_all_is_kept_for_a_person_and_harms_nobody(
 def test_a_task_with_a_name_or_arguments_that_are_not_ours_is_kept_and_runs_nothing(
     relay: RelayProcess, broker: Connection, body: Any, headers: dict[str, Any]
 ) -> None:
-    before = relay.redis.llen(keys.UNDECODABLE)
+    before = relay.redis.llen(KEYS.undecodable)
     _publish(broker, body, **headers)
-    eventually(lambda: relay.redis.llen(keys.UNDECODABLE) == before + 1, "it is kept")
+    eventually(lambda: relay.redis.llen(KEYS.undecodable) == before + 1, "it is kept")
     _a_good_one_is_delivered(relay, broker)
 
 
@@ -156,10 +156,10 @@ def test_a_job_whose_envelope_would_stop_celery_is_delivered_and_the_worker_live
 def test_an_item_that_raises_on_its_way_to_a_task_is_kept_and_the_worker_lives(
     relay: RelayProcess, changed: dict[str, Any], properties: dict[str, Any]
 ) -> None:
-    workers, before = _workers(relay), relay.redis.llen(keys.UNDECODABLE)
+    workers, before = _workers(relay), relay.redis.llen(KEYS.undecodable)
     item = json.loads(_item([[_job()], {}, {}], {}, properties)) | changed
     relay.redis.lpush("sms.otp", json.dumps(item))
-    eventually(lambda: relay.redis.llen(keys.UNDECODABLE) == before + 1, "it is kept")
+    eventually(lambda: relay.redis.llen(KEYS.undecodable) == before + 1, "it is kept")
     assert _workers(relay) == workers, "the worker did not live through it"
 
 
@@ -167,14 +167,14 @@ def test_an_item_that_raises_on_its_way_to_a_task_is_kept_and_the_worker_lives(
 def test_a_packed_job_is_delivered_and_one_that_would_fill_the_memory_is_kept(
     relay: RelayProcess, broker: Connection, method: str
 ) -> None:
-    before, job = relay.redis.llen(keys.UNDECODABLE), _job()
+    before, job = relay.redis.llen(KEYS.undecodable), _job()
     with broker.Producer(serializer="json") as producer:
         for body in ([[_job() | {"params": ["0" * 2_000_000]}], {}, {}], [[job], {}, {}]):
             headers = {"lang": "go", "task": "sms.send", "id": str(uuid.uuid4())}
             producer.publish(body, routing_key="sms.otp", headers=headers, compression=method)
     _delivered_once(relay, job)
-    eventually(lambda: relay.redis.llen(keys.UNDECODABLE) == before + 1, "it is kept")
-    assert json.loads(relay.redis.lindex(keys.UNDECODABLE, 0))["reason"] == "undecodable body"
+    eventually(lambda: relay.redis.llen(KEYS.undecodable) == before + 1, "it is kept")
+    assert json.loads(relay.redis.lindex(KEYS.undecodable, 0))["reason"] == "undecodable body"
 
 
 def _a_good_one_is_delivered(relay: RelayProcess, broker: Connection) -> None:
@@ -234,6 +234,6 @@ def _told(relay: RelayProcess, kept: dict[str, str]) -> list[dict[str, str]]:
     return [json.loads(line) for line in lines if kept["kept_id"] in line]
 
 
-def _kept(redis: "Redis", words: str) -> dict[str, str] | None:
-    lines = [line for line in redis.lrange(keys.UNDECODABLE, 0, -1) if words in line]
+def _kept(redis: "StoreRedis", words: str) -> dict[str, str] | None:
+    lines = [line for line in redis.lrange(KEYS.undecodable, 0, -1) if words in line]
     return json.loads(lines[0]) if lines else None

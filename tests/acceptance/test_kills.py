@@ -3,19 +3,15 @@
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
-from redis import Redis
 
-from smsrelay.contract.job import SendJob
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
-from smsrelay.enqueue import Accepted
-from smsrelay.store.connection import StoreUnavailable
+from smsrelay.store.connection import StoreRedis
 from tests.support.guide_report import guide_report
 from tests.support.processes import TOGETHER, kill_9, processes_of
-from tests.support.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient, a_reference, running_relay
+from tests.support.relay_process import RelayProcess, a_job, a_recipient, running_relay
 from tests.support.waiting import eventually
 
 _BACK = 120.0  # seconds until everything goes on after a kill
@@ -48,12 +44,12 @@ def test_an_attempt_cut_short_by_a_killed_worker_is_not_submitted_again(killed: 
 
 def test_messages_accepted_around_a_kill_of_the_broker_are_delivered_once(killed: RelayProcess) -> None:
     soon = datetime.now(UTC) + timedelta(seconds=12)  # time enough to kill the broker before
-    before = [_job(not_before=soon) for _ in range(10)]
+    before = [a_job(Lane.OTP, not_before=soon) for _ in range(10)]
     ids = [one.message_id for one in killed.relay.enqueuer.enqueue_all(before)]
     _on_disk(killed.redis)
     kill_9(killed.data, BROKER)
-    after = [_job() for _ in range(10)]
-    ids += [_accepted(killed, job).message_id for job in after]
+    after = [a_job(Lane.OTP) for _ in range(10)]
+    ids += [killed.accepted(job, _BACK).message_id for job in after]
     for message_id in ids:
         assert killed.wait_final(message_id, _BACK).state is State.DELIVERED
     numbers = [job.to for job in (*before, *after)]
@@ -77,24 +73,7 @@ def test_a_report_around_a_kill_of_the_broker_is_never_answered_500_and_comes_th
     killed.wait_state(message_id, State.DELIVERED, _BACK)
 
 
-def _job(**fields: Any) -> SendJob:
-    return SendJob(to=a_recipient(), template=TEMPLATE, params=[a_code()], lane=Lane.OTP, reference=a_reference(), **fields)
-
-
-def _accepted(relay: RelayProcess, job: SendJob) -> Accepted:
-    """As an app does: calls again, under the same reference, until the store answers."""
-
-    def try_again() -> Accepted | None:
-        try:
-            return relay.relay.enqueuer.enqueue(job)
-        except StoreUnavailable:
-            return None
-
-    accepted: Accepted = eventually(try_again, "the store takes the job", _BACK)
-    return accepted
-
-
-def _on_disk(redis: "Redis") -> None:
+def _on_disk(redis: "StoreRedis") -> None:
     """Wait until the store has synced what it wrote so far; a second's worth may be lost otherwise, as configured."""
     redis.set("acceptance:fence", "1")
     synced, _ = redis.waitaof(1, 0, 20_000)

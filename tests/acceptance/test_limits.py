@@ -11,8 +11,8 @@ from smsrelay import Enqueuer, ProducerSettings, Rejection, SendJob
 from smsrelay.acceptance import TooMany
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
-from smsrelay.store import keys
 from tests.support.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient, running_relay
+from tests.support.store_keys import KEYS
 from tests.support.waiting import eventually
 
 CAP = 3.0  # seconds
@@ -46,7 +46,7 @@ def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RelayProcess]:
     folder = tmp_path_factory.mktemp("limits")
     (folder / "limits.toml").write_text(LIMITS, "utf-8")
     with running_relay(folder / "relay", settings={"SMSRELAY_LIMITS": str(folder / "limits.toml")}) as running:
-        eventually(lambda: running.redis.exists(keys.LIMITS), "the limits are published")
+        eventually(lambda: running.redis.exists(KEYS.limits), "the limits are published")
         yield running
 
 

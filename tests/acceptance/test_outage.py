@@ -22,7 +22,7 @@ from smsrelay_worker.local.local_relay import Ports
 from smsrelay_worker.local.stack import free_port
 from tests.chaos.stage.gate import Gate
 from tests.support.arrivals import each_arrived_once
-from tests.support.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient, a_reference, running_relay
+from tests.support.relay_process import RelayProcess, a_job, running_relay
 from tests.support.waiting import eventually
 
 OUTAGE = 60.0  # seconds
@@ -58,7 +58,7 @@ def test_a_minute_without_redis_loses_and_doubles_nothing(cuts: list[Cut]) -> No
         _submitted(cut)
         cut.told(cut.fault)
     over = time.monotonic() + OUTAGE
-    jobs = [(cut, _job()) for cut in cuts for _ in range(3)]
+    jobs = [(cut, a_job(Lane.NOTICE)) for cut in cuts for _ in range(3)]
     while time.monotonic() < over:
         for cut, job in jobs:
             if time.monotonic() < over:
@@ -110,10 +110,6 @@ def _send_due_in_the_outage(cut: Cut) -> None:
 def _submitted(cut: Cut) -> None:
     for message_id in cut.messages:
         cut.relay.wait(message_id, lambda record: record.attempt > 0 and record.state is not State.SUBMITTING, "submitted")
-
-
-def _job() -> SendJob:
-    return SendJob(to=a_recipient(), template=TEMPLATE, params=[a_code()], lane=Lane.NOTICE, reference=a_reference())
 
 
 def _accepted(cut: Cut, job: SendJob) -> Accepted | None:

@@ -94,7 +94,7 @@ def test_a_cancelled_message_is_told_though_a_command_cancelled_it(relay: RelayP
 def test_an_app_without_a_sink_costs_nothing(relay: RelayProcess) -> None:
     _, message_id = relay.scripted(DELIVERED, app="nobody")
     relay.wait_final(message_id)
-    assert "out" not in relay.redis.hgetall(f"sms:m:{message_id}")
+    assert "out" not in relay.redis.hgetall(f"{{sms}}:m:{message_id}")
 
 
 def test_a_delivery_that_was_not_taken_comes_again_with_the_same_bytes(relay: RelayProcess, receiver: WebhookReceiver) -> None:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from redis import Redis
 
 from smsrelay import Enqueuer, ProducerSettings
 from smsrelay.contract.job import SendJob
@@ -18,12 +17,15 @@ from smsrelay.contract.lanes import Lane
 from smsrelay.contract.payload_cipher import sealed_by
 from smsrelay.contract.state import State
 from smsrelay.messages.record import Record
-from smsrelay.store import keys
+from smsrelay.servers.store_address import StoreAddress
+from smsrelay.store.connection import StoreRedis, open_store
 from tests.support.callback_path import Broker, Process
+from tests.support.forked_command import run_command
 from tests.support.relay_process import a_code, a_recipient, clean_environment
 from tests.support.shortened_policy import write_shortened_policy
 from tests.support.simulator_client import Simulator
 from tests.support.simulator_process import running_simulator
+from tests.support.store_keys import KEYS
 from tests.support.waiting import eventually
 
 NUMBER_KEY = "a key that numbers are hashed with"
@@ -68,16 +70,15 @@ class Relay:
 
     def record(self, message_id: str) -> Record:
         with self._client() as client:
-            return Record.decode(message_id, client.hgetall(keys.message(message_id)))
+            return Record.decode(message_id, client.hgetall(KEYS.message(message_id)))
 
     def sealed_by(self, message_id: str) -> str | None:
         with self._client() as client:
-            return sealed_by(client.get(keys.payload(message_id)) or "")
+            return sealed_by(client.get(KEYS.payload(message_id)) or "")
 
     def command(self, *arguments: str, stdin: str = "", payload_keys: str = "") -> subprocess.CompletedProcess[str]:
         given = self.worker.environment | {"SMSRELAY_PAYLOAD_KEYS": payload_keys, "COLUMNS": "300"}
-        command, environment = [sys.executable, "-m", "smsrelay_worker", *arguments], clean_environment() | given
-        return subprocess.run(command, env=environment, cwd=self.folder, input=stdin, capture_output=True, text=True, check=False)
+        return run_command(arguments, clean_environment() | given, folder=self.folder, given=stdin.encode())
 
     def doctor(self, payload_keys: str = "") -> list[str]:
         """What it finds about encryption and about workers that differ, with these keys."""
@@ -87,8 +88,8 @@ class Relay:
     def lines(self) -> list[str]:
         return self.worker.log.read_text("utf-8", "replace").splitlines()
 
-    def _client(self) -> Redis:
-        return Redis.from_url(self.broker.url, decode_responses=True)
+    def _client(self) -> StoreRedis:
+        return open_store(StoreAddress(self.broker.url))
 
     def _starts(self) -> int:
         return self.worker.log.read_text("utf-8", "replace").count(" ready.") if self.worker.log.exists() else 0

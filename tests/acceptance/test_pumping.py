@@ -17,12 +17,12 @@ from smsrelay.contract.job import SendJob
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.rejection import Rejection
 from smsrelay.contract.state import State
-from smsrelay.store import keys
-from smsrelay_worker.operations.metrics import RelayCollector
+from smsrelay_worker.operations.metrics.collector import RelayCollector
 from smsrelay_worker.operations.wiring import Operations
 from tests.support.processes import pids
 from tests.support.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient, a_reference, running_relay, settings_of
 from tests.support.second_worker import BACK, SECOND, second_worker
+from tests.support.store_keys import KEYS
 from tests.support.waiting import eventually
 
 PER_DAY = 7
@@ -88,7 +88,7 @@ def test_a_bot_is_stopped_at_the_fuse_while_everybody_else_goes_on(relay: RelayP
     stopped = [one for one in records if one.state is State.QUEUED]
     assert (len(stopped), submitted(relay, numbers)) == (40 - PER_DAY, PER_DAY)
     assert {one.attempt for one in stopped} == {0}
-    assert set(relay.redis.smembers(keys.held("country:shop/852"))) == {one.message_id for one in stopped}
+    assert set(relay.redis.smembers(KEYS.held("country:shop/852"))) == {one.message_id for one in stopped}
 
     [line] = logged(relay, "fuse blown")
     assert (line["level"], line["app"], line["country"], line["most"]) == ("error", "shop", "852", PER_DAY)
@@ -118,7 +118,7 @@ def test_a_bot_is_stopped_at_the_fuse_while_everybody_else_goes_on(relay: RelayP
 
 
 def test_a_code_that_the_fuse_stops_expires_and_says_why(relay: RelayProcess) -> None:
-    eventually(lambda: relay.redis.hget(keys.HALTS, "country:shop/852"), "the fuse has blown")
+    eventually(lambda: relay.redis.hget(KEYS.halts, "country:shop/852"), "the fuse has blown")
     job = pressed("shop", hong_kong(), Lane.OTP).model_copy(update={"expires_in": 2})
     record = relay.wait_final(relay.relay.enqueuer.enqueue(job).message_id)
     assert (record.state, record.attempt) == (State.EXPIRED, 0)
@@ -142,7 +142,7 @@ def test_a_foreign_job_to_such_a_country_is_kept_with_the_reason(relay: RelayPro
     with Connection(relay.environment["SMSRELAY_BROKER_URL"]) as broker, broker.Producer(serializer="json") as producer:
         body = [[pressed("shop", number).encode()], {}, {}]
         producer.publish(body, routing_key="sms.notice", headers={"task": "sms.send", "id": a_reference()})
-    kept = eventually(lambda: [json.loads(one) for one in relay.redis.lrange(keys.UNDECODABLE, 0, -1)], "it is kept")
+    kept = eventually(lambda: [json.loads(one) for one in relay.redis.lrange(KEYS.undecodable, 0, -1)], "it is kept")
     assert re.match(r"to: is in a country \(\+44\)", kept[0]["reason"])
     assert number not in kept[0]["reason"]
     assert relay.simulator.submits(number) == []
@@ -150,10 +150,10 @@ def test_a_foreign_job_to_such_a_country_is_kept_with_the_reason(relay: RelayPro
 
 def test_a_message_that_was_accepted_before_the_list_was_shorter_fails_without_an_attempt(relay: RelayProcess) -> None:
     number = "+447400777777"
-    published = relay.redis.hget(keys.LIMITS, "countries")
-    relay.redis.hset(keys.LIMITS, "countries", " 44 86 852 ")
+    published = relay.redis.hget(KEYS.limits, "countries")
+    relay.redis.hset(KEYS.limits, "countries", " 44 86 852 ")
     message_id = relay.relay.enqueuer.enqueue(pressed("shop", number)).message_id
-    relay.redis.hset(keys.LIMITS, "countries", published or "")
+    relay.redis.hset(KEYS.limits, "countries", published or "")
     record = relay.wait_final(message_id)
     assert (record.state, record.attempt, record.timeline[-1].rule) == (State.FAILED, 0, "country not allowed")
     assert relay.simulator.submits(number) == []

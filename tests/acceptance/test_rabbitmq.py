@@ -9,17 +9,15 @@ import pytest
 from smsrelay.contract.job import SendJob
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
-from smsrelay.enqueue import Accepted
-from smsrelay.store.connection import StoreUnavailable
 from tests.support.arrivals import each_arrived_once
 from tests.support.processes import PARENT, TOGETHER, kill_9, pids
 from tests.support.rabbitmq import RabbitMQ, running_rabbitmq
-from tests.support.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient, a_reference, running_relay
+from tests.support.relay_process import RelayProcess, a_job, a_recipient, running_relay
 from tests.support.second_worker import second_worker
 from tests.support.waiting import eventually
 
 BACK = 120.0  # seconds until everything goes on after a fault
-WORKER, RECEIVER, STORE = TOGETHER, "receiver --port", "valkey-server"
+WORKER, STORE = TOGETHER, "valkey-server"
 PATIENT_VENDOR = ("--callback-retries", ",".join(["2"] * 60))  # calls back for two minutes
 SETTINGS = {"SMSRELAY_CONCURRENCY": "8", "SMSRELAY_RATE": "20"}  # a worker has much in hand, and a bulk takes seconds
 WAVE = 40  # singles: seconds of work
@@ -109,20 +107,20 @@ def test_a_rolling_restart_under_load_submits_everything_once(relay_over_rabbitm
 
 def test_a_kill_of_the_store_under_load_loses_and_doubles_nothing(relay_over_rabbitmq: RelayProcess) -> None:
     relay = relay_over_rabbitmq
-    before = pids(relay.data, WORKER) + pids(relay.data, RECEIVER)
+    before = relay.processes()
     jobs = a_bulk(100)
     ids = accepted(relay, jobs)
     eventually(lambda: relay.simulator.submits(jobs[0].to), "the bulk is under way")
     kill_9(relay.data, STORE)
     jobs += a_bulk(10)
-    ids += [asked_again(relay, job).message_id for job in jobs[100:]]
+    ids += [relay.accepted(job, BACK).message_id for job in jobs[100:]]
     each_arrived_once(relay, recipients(jobs, ids), BACK)
-    assert pids(relay.data, WORKER) + pids(relay.data, RECEIVER) == before
+    assert relay.processes() == before
 
 
 def test_a_kill_of_rabbitmq_under_load_loses_and_doubles_nothing(relay_over_rabbitmq: RelayProcess, rabbitmq: RabbitMQ) -> None:
     relay = relay_over_rabbitmq
-    before = pids(relay.data, WORKER) + pids(relay.data, RECEIVER)
+    before = relay.processes()
     jobs = a_bulk(100)
     ids = accepted(relay, jobs)
     eventually(lambda: relay.simulator.submits(jobs[0].to), "the bulk is under way")
@@ -131,7 +129,7 @@ def test_a_kill_of_rabbitmq_under_load_loses_and_doubles_nothing(relay_over_rabb
     ids += accepted(relay, meanwhile)
     rabbitmq.start()
     delivered_once(relay, [*jobs, *meanwhile], ids)
-    assert pids(relay.data, WORKER) + pids(relay.data, RECEIVER) == before  # nobody was restarted
+    assert relay.processes() == before  # nobody was restarted
 
 
 def test_tasks_that_end_while_rabbitmq_is_away_are_at_most_one_line_of_the_log_and_no_critical_one(
@@ -157,7 +155,7 @@ def test_a_rabbitmq_that_falls_silent_under_load_loses_and_doubles_nothing(
     relay_over_rabbitmq: RelayProcess, rabbitmq: RabbitMQ
 ) -> None:
     relay = relay_over_rabbitmq
-    before = pids(relay.data, WORKER) + pids(relay.data, RECEIVER)
+    before = relay.processes()
     jobs = a_bulk(60)
     ids = accepted(relay, jobs)
     eventually(lambda: relay.simulator.submits(jobs[0].to), "the bulk is under way")
@@ -165,19 +163,19 @@ def test_a_rabbitmq_that_falls_silent_under_load_loses_and_doubles_nothing(
         meanwhile = a_bulk(20)
         ids += accepted(relay, meanwhile)  # after ten seconds without RabbitMQ's word; the outbox owes their wake-ups
     delivered_once(relay, [*jobs, *meanwhile], ids)
-    assert pids(relay.data, WORKER) + pids(relay.data, RECEIVER) == before
+    assert relay.processes() == before
 
 
 def test_a_restart_of_rabbitmq_in_order_loses_and_doubles_nothing(relay_over_rabbitmq: RelayProcess, rabbitmq: RabbitMQ) -> None:
     relay = relay_over_rabbitmq
-    before = pids(relay.data, WORKER) + pids(relay.data, RECEIVER)
+    before = relay.processes()
     jobs = a_bulk(100)
     ids = accepted(relay, jobs)
     eventually(lambda: relay.simulator.submits(jobs[0].to), "the bulk is under way")
     rabbitmq.stop()
     rabbitmq.start()
     delivered_once(relay, jobs, ids)
-    assert pids(relay.data, WORKER) + pids(relay.data, RECEIVER) == before
+    assert relay.processes() == before
 
 
 def test_a_channel_that_rabbitmq_closes_does_not_end_the_worker(relay_over_rabbitmq: RelayProcess, rabbitmq: RabbitMQ) -> None:
@@ -209,10 +207,7 @@ def test_a_worker_told_to_stop_gives_back_what_it_has_not_begun(relay_over_rabbi
 
 
 def a_bulk(messages: int, lane: Lane = Lane.NOTICE) -> list[SendJob]:
-    return [
-        SendJob(to=a_recipient(), template=TEMPLATE, params=[a_code()], lane=lane, reference=a_reference())
-        for _ in range(messages)
-    ]
+    return [a_job(lane) for _ in range(messages)]
 
 
 def accepted(relay: RelayProcess, jobs: Sequence[SendJob]) -> list[str]:
@@ -221,19 +216,6 @@ def accepted(relay: RelayProcess, jobs: Sequence[SendJob]) -> list[str]:
 
 def one_by_one(relay: RelayProcess, jobs: Sequence[SendJob]) -> list[str]:
     return [relay.relay.enqueuer.enqueue(job).message_id for job in jobs]
-
-
-def asked_again(relay: RelayProcess, job: SendJob) -> Accepted:
-    """As an app does: calls again, under the same reference, until the store answers."""
-
-    def answer() -> Accepted | None:
-        try:
-            return relay.relay.enqueuer.enqueue(job)
-        except StoreUnavailable:
-            return None
-
-    accepted: Accepted = eventually(answer, "the store takes the job", BACK)
-    return accepted
 
 
 def delivered_once(relay: RelayProcess, jobs: Sequence[SendJob], ids: Sequence[str]) -> None:

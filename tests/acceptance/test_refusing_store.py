@@ -19,7 +19,7 @@ from smsrelay.store.connection import StoreUnavailable
 from tests.support.arrivals import each_arrived_once
 from tests.support.processes import children_of, pids
 from tests.support.refusals import busy, too_few_replicas
-from tests.support.relay_process import TEMPLATE, RelayProcess, a_code, a_recipient, a_reference, running_relay
+from tests.support.relay_process import RelayProcess, a_job, running_relay
 from tests.support.waiting import eventually
 
 _BUSY, _TOO_FEW = 8.0, 5.0  # seconds
@@ -40,7 +40,7 @@ class Apps:
 
     def run(self, lane: Lane) -> None:
         while not self._stopping.wait(_PAUSE):
-            job = SendJob(to=a_recipient(), template=TEMPLATE, params=[a_code()], lane=lane, reference=a_reference())
+            job = a_job(lane)
             while not self._accepted(job):
                 time.sleep(_PAUSE)
 

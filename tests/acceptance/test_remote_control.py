@@ -7,9 +7,9 @@ from celery import Celery
 
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
-from smsrelay.store import keys
 from tests.support.processes import TOGETHER, pids
 from tests.support.relay_process import RelayProcess, a_recipient
+from tests.support.store_keys import KEYS
 from tests.support.waiting import eventually
 
 
@@ -61,10 +61,10 @@ def test_a_remote_command_changes_nothing(relay: RelayProcess, anybody: Celery, 
     ],
 )
 def test_an_unreadable_message_is_dropped_and_the_worker_goes_on(relay: RelayProcess, anybody: Celery, published: bytes) -> None:
-    workers, kept = pids(relay.data, TOGETHER), relay.redis.llen(keys.UNDECODABLE)
+    workers, kept = pids(relay.data, TOGETHER), relay.redis.llen(KEYS.undecodable)
     assert relay.redis.publish("/0.celery.pidbox", published) > 0
     _it_answers_and_delivers(relay, anybody)
-    assert (pids(relay.data, TOGETHER), relay.redis.llen(keys.UNDECODABLE)) == (workers, kept)
+    assert (pids(relay.data, TOGETHER), relay.redis.llen(KEYS.undecodable)) == (workers, kept)
 
 
 def test_a_regular_expression_that_takes_hours_to_match_blocks_nothing(relay: RelayProcess, anybody: Celery) -> None:

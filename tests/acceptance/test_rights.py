@@ -17,7 +17,7 @@ from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
 from smsrelay_worker.local.local_relay import LocalRelay, Ports
 from smsrelay_worker.local.stack import Part, Stack, free_port
-from smsrelay_worker.operations.doctor import redis_rights
+from smsrelay_worker.operations.doctor.servers import redis_rights
 from smsrelay_worker.wiring import Relay
 from tests.support.flower import flower
 from tests.support.pages import text_of
@@ -25,6 +25,7 @@ from tests.support.rabbitmq import running_rabbitmq
 from tests.support.redis_server import running_redis
 from tests.support.relay_process import ROOT, RelayProcess, a_recipient, clean_environment, run_smsrelay, settings_of
 from tests.support.simulator_client import Simulator
+from tests.support.store_keys import KEYS
 from tests.support.waiting import eventually
 
 PASSWORD = "p%2Fw%23-4711"  # p/w#-4711
@@ -121,7 +122,7 @@ def test_the_whole_relay_works_over_rabbitmq_and_nothing_is_refused(over_rabbitm
 
 def test_the_doctor_tries_every_command_that_was_used(over_redis: Guarded) -> None:
     used = set(over_redis.admin.info("commandstats"))
-    tried = {command[0].lower() for command in (*redis_rights.store_commands(), *redis_rights.broker_commands(0))}
+    tried = {command[0].lower() for command in (*redis_rights.store_commands(KEYS), *redis_rights.broker_commands(0))}
     tried |= {"script|load", "script|exists"}
     assert {name.removeprefix("cmdstat_") for name in used} - tried - ASIDE - OURS == set()
 

@@ -32,7 +32,7 @@ _SHORT_LIVED = """
 from smsrelay import logs
 from smsrelay_worker.processes.supervisor import Child, Supervisor
 logs.set_up()
-raise SystemExit(Supervisor([Child("short", lambda report_stopping: 3)], 60, 60).run().name)
+raise SystemExit(Supervisor([Child("short", lambda parent: 3)], 60, 60).run().name)
 """
 # A supervisor whose child ignores signals and never exits; "by itself", it reports that it is stopping.
 _STUCK = """
@@ -40,12 +40,12 @@ import signal, sys, threading, time
 from smsrelay import logs
 from smsrelay_worker.processes.supervisor import Child, Supervisor
 logs.set_up()
-def stuck(report_stopping):
+def stuck(parent):
     for number in (signal.SIGTERM, signal.SIGQUIT):
         signal.signal(number, signal.SIG_IGN)
     print("ready", flush=True)
     if sys.argv[1] == "by itself":
-        report_stopping()
+        parent.stopping()
     threading.Event().wait()
 within = {"SIGTERM": (0.5, 600), "SIGQUIT": (600, 0.5), "by itself": (0.5, 600)}[sys.argv[1]]
 signal.signal(signal.SIGQUIT, signal.SIG_DFL)
@@ -57,7 +57,7 @@ import signal, threading, time
 from smsrelay import logs
 from smsrelay_worker.processes.supervisor import Child, Supervisor
 logs.set_up()
-def stuck(report_stopping):
+def stuck(parent):
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     print("ready", flush=True)
     threading.Event().wait()
@@ -232,7 +232,7 @@ def test_an_invalid_file_ends_the_parent_before_it_forks(relay: RelayProcess, tm
     file = tmp_path / "wrong.toml"
     file.write_text("[[template]]\nid = 7\n", encoding="utf-8")
     ended = run_smsrelay(dict(relay.environment) | {wrong: str(file)}, "worker")
-    assert (ended.returncode, "Traceback" in ended.stderr) == (2, False), ended.stderr
+    assert (ended.returncode, "Traceback" in ended.stderr) == (78, False), ended.stderr
     assert "template" in ended.stderr
 
 

@@ -144,7 +144,7 @@ def test_a_job_from_another_language_is_refused_and_kept_for_a_person(relay: Rel
     offer = {"to": to, "template": TEMPLATE, "params": ["spring"], "lane": "marketing", "app": "shop"}
     with Connection(relay.environment["SMSRELAY_BROKER_URL"]) as broker, broker.Producer(serializer="json") as producer:
         producer.publish([[offer], {}, {}], routing_key="sms.marketing", headers={"task": "sms.send", "id": str(uuid.uuid4())})
-    kept = eventually(lambda: [one for one in relay.redis.lrange("sms:undecodable", 0, -1) if to in one], "the job is kept")
+    kept = eventually(lambda: [one for one in relay.redis.lrange("{sms}:undecodable", 0, -1) if to in one], "the job is kept")
     assert "has asked for no more marketing" in json.loads(kept[0])["reason"]
     assert relay.simulator.submits(to) == []
 
@@ -201,7 +201,7 @@ def test_a_campaign_tells_which_lines_it_may_not_send(relay: RelayProcess, tmp_p
 
 
 def test_nothing_that_a_process_logs_tells_who_is_suppressed(relay: RelayProcess) -> None:
-    entries = relay.redis.hkeys("sms:suppressed")
+    entries = relay.redis.hkeys("{sms}:suppressed")
     logs = "".join(path.read_text("utf-8", "replace") for path in relay.data.glob("*.log"))
     assert entries
     assert [entry for entry in entries if entry.partition("|")[0] in logs] == []

@@ -9,14 +9,15 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from redis import Redis
 
 from smsrelay.contract.callback_token import CallbackToken
 from smsrelay.contract.state import State
-from smsrelay.store import keys
+from smsrelay.servers.store_address import StoreAddress
+from smsrelay.store.connection import open_store
 from smsrelay.store.unreadable_callbacks import UnreadableCallbacks
 from tests.support.callback_path import CALLBACK_KEYS, Broker, Receiver
 from tests.support.relay_process import RelayProcess
+from tests.support.store_keys import KEYS
 from tests.support.waiting import eventually
 
 PATH = CallbackToken("m0", 1).path(CALLBACK_KEYS)
@@ -41,13 +42,13 @@ def receiver(broker: Broker, tmp_path: Path) -> Iterator[Receiver]:
 
 
 def kept(broker: Broker) -> list[bytes]:
-    with Redis.from_url(broker.url, decode_responses=True) as client:
+    with open_store(StoreAddress(broker.url)) as client:
         return [one.body for one in reversed(UnreadableCallbacks(client).all())]
 
 
 def refused(broker: Broker) -> dict[str, str]:
-    with Redis.from_url(broker.url, decode_responses=True) as client:
-        return dict(client.hgetall(keys.REFUSED_CALLBACKS))
+    with open_store(StoreAddress(broker.url)) as client:
+        return dict(client.hgetall(KEYS.refused_callbacks))
 
 
 def test_what_nobody_can_read_is_kept_in_the_store(broker: Broker, receiver: Receiver) -> None:

@@ -13,11 +13,11 @@ from redis import Redis
 from smsrelay.broker.queues import QUEUES
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
-from smsrelay.store import keys
 from smsrelay_worker.consumer.queue_item import readable_item
 from smsrelay_worker.local.stack import free_port
 from tests.support.processes import TOGETHER, processes_of
 from tests.support.relay_process import RelayProcess, a_recipient, running_relay
+from tests.support.store_keys import KEYS
 from tests.support.valkey import running_valkey
 from tests.support.waiting import eventually
 
@@ -42,7 +42,7 @@ def test_items_of_every_shape_on_every_queue_are_kept_and_their_neighbours_are_d
     for message_id in ids:
         own.wait_state(message_id, State.DELIVERED)
     expected = sorted((queue, name) for queue in QUEUES for name in shapes)
-    eventually(lambda: own.redis.llen(keys.UNDECODABLE) == len(expected), "all are kept")
+    eventually(lambda: own.redis.llen(KEYS.undecodable) == len(expected), "all are kept")
     kept = own.relay.undecodable.all()
     names = {shape: name for name, shape in shapes.items()}
     assert sorted((one.queue, names[one.content]) for one in kept) == expected

@@ -15,17 +15,17 @@ import pytest
 import requests
 from redis import Redis
 
-from smsrelay.store import keys
 from smsrelay_worker.cli.commands import COMMANDS
 from smsrelay_worker.local.stack import free_port
 from tests.support import crowded_app
 from tests.support.installation import ROOT, Built, Installation, build, built_from
 from tests.support.processes import processes_of
+from tests.support.store_keys import KEYS
 from tests.support.valkey import running_valkey
 from tests.support.waiting import eventually
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-SERVED_ALIKE = {extra: {"receiver", "api"} for extra in ("receiver", "api")}  # these two bring the same packages
+SERVED_ALIKE = {extra: {"receiver", "api", "simulator"} for extra in ("receiver", "api")}  # the two bring the same packages
 PROCESSES = ("cli", "receiver", "api", "worker", "flower")  # extras of one process each; [local] and [all] hold them all
 ENDED_AS_TOLD = {0, -15}  # uvicorn, having tidied up, ends by the SIGTERM it was sent
 SEND = ("send", "--to", "13912345678", "--template", "0000000", "--param", "1", "--lane", "otp")
@@ -138,7 +138,7 @@ def test_without_an_extra_an_app_enqueues_and_gets_nothing_of_the_processes(
     enqueued = bare.run("python", "-c", ENQUEUE, variables=variables)
     assert (enqueued.returncode, enqueued.stdout, enqueued.stderr) == (0, "True\n", "")
     with Redis.from_url(variables["SMSRELAY_STORE_URL"]) as redis:
-        assert redis.zcard(keys.AGENDA) == 1
+        assert redis.zcard(KEYS.agenda) == 1
 
 
 @pytest.mark.parametrize("command", [*COMMANDS, "--help"])
@@ -214,7 +214,7 @@ def test_an_extra_alone_runs_its_process_and_the_others_are_missing(
     alone = installed(built, tmp_path / extra, f"[{extra}]")
     crowded_app.working_folder(alone.working_folder)
     TRIED[extra](alone, variables)
-    for command in ("up", "demo", "simulator", *(set(PROCESSES[1:]) - SERVED_ALIKE.get(extra, {extra}))):
+    for command in {"up", "demo", "simulator", *PROCESSES[1:]} - SERVED_ALIKE.get(extra, {extra}):
         refused = alone.run("smsrelay", command, variables=variables)
         assert (refused.returncode, refused.stdout) == (2, ""), command
         assert refused.stderr.count("\n") == 1, refused.stderr

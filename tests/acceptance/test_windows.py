@@ -16,12 +16,12 @@ from smsrelay.contract.job import SendJob
 from smsrelay.contract.lanes import STATUS_QUEUE, Lane
 from smsrelay.contract.state import State
 from smsrelay.messages.record import Record
-from smsrelay.store import keys
 from smsrelay_worker.store.counts import Counts
 from tests.support.guide_report import guide_report
 from tests.support.processes import PARENT, pids
 from tests.support.relay_process import ROOT, TEMPLATE, RelayProcess, a_code, a_recipient, running_relay
 from tests.support.second_worker import BACK, FIRST, PROCESSES, SECOND, frozen, kill, second_worker, starts_of
+from tests.support.store_keys import KEYS
 from tests.support.waiting import eventually
 
 _BOUND = 60.0  # seconds: 15 are promised; half of the broker's visibility timeout, which nothing may wait for, shows as much
@@ -84,7 +84,7 @@ def test_a_report_whose_task_was_lost_after_its_200_is_applied(relay: RelayProce
         lost_at = _lose(relay, STATUS_QUEUE)
     record = relay.wait_state(message_id, State.DELIVERED, BACK)
     _within_the_bound("report's task lost", record.timeline[-1].at - lost_at)
-    eventually(lambda: relay.redis.hlen(keys.REPORTS) == 0, "the report is let go of")
+    eventually(lambda: relay.redis.hlen(KEYS.reports) == 0, "the report is let go of")
 
 
 def test_wake_ups_that_a_killed_worker_had_claimed_are_begun_once_by_another(relay: RelayProcess) -> None:

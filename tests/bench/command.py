@@ -25,14 +25,18 @@ from tests.bench.rows import (
     callbacks,
     calls,
     cancel,
+    console,
     encryption,
     enqueue,
+    failover,
     held,
     limits,
+    metrics,
     opening,
     otp,
     outcomes,
     rate,
+    replicas,
     scaling,
     submit,
 )
@@ -50,13 +54,17 @@ ROWS: Mapping[str, Callable[[Conditions], list[Figure]]] = {
     "backlog": backlog.measure,
     "cancel": cancel.measure,
     "calls": calls.measure,
+    "console": console.measure,
     "held": held.measure,
     "encryption": encryption.measure,
     "limits": limits.measure,
     "opening": opening.measure,
+    "metrics": metrics.measure,
+    "failover": failover.measure,
+    "replicas": replicas.measure,
 }
 _RUNS = 5
-_SLOW = ("scaling",)  # rows that say little after a few seconds, so --quick skips them
+_SLOW = ("scaling", "failover")  # rows that say little after a few seconds, so --quick skips them
 
 
 @click.command()

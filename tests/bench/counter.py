@@ -17,7 +17,13 @@ from pathlib import Path
 
 from tests.bench.processes import ROOT
 
-_PRELUDES = ("ids.lua", "number_index.lua", "caps.lua", "halts.lua")  # a script may begin with some of them, in any order
+_PRELUDES = (
+    "ids.lua",
+    "number_index.lua",
+    "caps.lua",
+    "halts.lua",
+    "counts.lua",
+)  # a script may begin with some of them, in any order
 
 
 def scripts() -> dict[str, str]:
@@ -73,7 +79,7 @@ def _named(words: list[bytes]) -> str:
 
 
 def _is_of_the_rate(key: bytes) -> bool:
-    return key.startswith(b"sms:rate") and not key.startswith(b"sms:rate:pull")
+    return key.startswith(b"{sms}:rate") and not key.startswith(b"{sms}:rate:pull")
 
 
 async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seen: "Reader | None", counts: Counter[str]) -> None:

@@ -86,13 +86,14 @@ class Ground:
 
 
 @contextlib.contextmanager
-def a_ground(conditions: Conditions, latency: float = LATENCY) -> Iterator[Ground]:
-    """A ground for a single measurement."""
+def a_ground(conditions: Conditions, latency: float = LATENCY, replicas: int = 0) -> Iterator[Ground]:
+    """A ground for a single measurement; ``replicas``: how many follow the Valkey, on the same machine."""
     folder = Path(tempfile.mkdtemp(prefix="smsrelay-bench-"))
     try:
         with Processes(folder) as processes:
-            redis, port = _valkey(processes, conditions)
+            redis, port = _valkey(processes, conditions, "valkey")
             with contextlib.closing(redis):
+                _follow(processes, conditions, redis, replicas)
                 yield Ground(folder, processes, redis, port, _vendor(processes, latency))
     except BaseException as failure:
         failure.add_note(f"logs: {folder}")
@@ -100,12 +101,25 @@ def a_ground(conditions: Conditions, latency: float = LATENCY) -> Iterator[Groun
     shutil.rmtree(folder)
 
 
-def _valkey(processes: Processes, conditions: Conditions) -> tuple["Redis", int]:
+def _follow(processes: Processes, conditions: Conditions, primary: "Redis", replicas: int) -> None:
+    """Start replicas, and wait until they are in step."""
+    primary.config_set("repl-diskless-sync-delay", 0)
+    for number in range(replicas):
+        replica, _ = _valkey(processes, conditions, f"replica-{number}")
+        with contextlib.closing(replica):
+            replica.replicaof("127.0.0.1", primary.connection_pool.connection_kwargs["port"])
+    primary.set("in step", 1)
+    while replicas and primary.wait(replicas, 1000) < replicas:
+        pass
+    primary.delete("in step")
+
+
+def _valkey(processes: Processes, conditions: Conditions, name: str) -> tuple["Redis", int]:
     """The product's own embedded server, with its own settings except when it syncs."""
     port = free_port()
     process = processes.start(
-        "valkey",
-        python("-m", "smsrelay_worker.local.embedded_valkey", str(port), str(processes.folder / "valkey")),
+        name,
+        python("-m", "smsrelay_worker.local.embedded_valkey", str(port), str(processes.folder / name)),
         clean_environment(),
     )
     redis = Redis(port=port, decode_responses=True)

@@ -93,6 +93,7 @@ class RelaySide:
     limits: Path = SIMULATED_LIMITS  # no send window: a measurement gives the same figures at night
     payload_keys: str = ""  # empty: nothing is encrypted
     campaign: str = ""  # of what is enqueued
+    replicas: int = 0  # that must have a write before it counts
 
     def environment(self, ground: Ground, redis_port: int | None = None) -> dict[str, str]:
         url = ground.url(redis_port or ground.redis_port)
@@ -111,6 +112,7 @@ class RelaySide:
             "SMSRELAY_APPS": str(self.apps or ""),
             "SMSRELAY_LIMITS": str(self.limits),
             "SMSRELAY_PAYLOAD_KEYS": self.payload_keys,
+            "SMSRELAY_STORE_REPLICAS": str(self.replicas),
         }
 
     def fill(self, ground: Ground, how: str, count: int, lane: Lane = Lane.MARKETING, offset: int = 0) -> Filled:

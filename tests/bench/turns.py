@@ -31,7 +31,7 @@ class Turn:
     """A worker that stands still but in its slices."""
 
     def __init__(self, ground: Ground, worker: Process) -> None:
-        self._ground, self._worker = ground, worker
+        self.ground, self._worker = ground, worker
         self._tell(signal.SIGSTOP)
 
     def slice(self, seconds: float) -> Slice:
@@ -42,7 +42,7 @@ class Turn:
         time.sleep(seconds)
         until, spent = time.monotonic_ns(), self._worker.cpu() - cpu
         self._tell(signal.SIGSTOP)
-        arrived = sum(since <= at < until for at in self._ground.vendor.instants())
+        arrived = sum(since <= at < until for at in self.ground.vendor.instants())
         return Slice(arrived * 1e9 / (until - since), spent / max(1, arrived))
 
     def go_on(self) -> None:
@@ -56,9 +56,9 @@ class Turn:
 
 
 @contextlib.contextmanager
-def a_turn(conditions: Conditions, side: RelaySide, how: str, lane: Lane, count: int) -> Iterator[Turn]:
-    """A ground of its own, filled, with a worker of one process that has begun."""
-    with a_ground(conditions) as ground:
+def a_turn(conditions: Conditions, side: RelaySide, how: str, lane: Lane, count: int, replicas: int = 0) -> Iterator[Turn]:
+    """A ground of its own, filled, with a worker of one process that has begun; ``replicas`` follow its Valkey."""
+    with a_ground(conditions, replicas=replicas) as ground:
         fill_together(side, ground, how, count, lane)
         [worker] = workers(side, ground, [lane])
         ground.processes.wait(worker, lambda: ground.vendor.arrived() > _WARM, "the vendor sees submits")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
+from tests.chaos.judge.begins import begins
 from tests.chaos.judge.drain import Drained
 from tests.chaos.judge.ending import Ending
 from tests.chaos.judge.evidence import Case
@@ -39,6 +40,7 @@ _CONDITIONS = {
     12: "no marketing submitted while its send window is closed",
     13: "campaigns: nothing begun while paused, no message after its cancel; their counts are true",
     14: "no number and no parameter in the store's files and in logs",
+    15: "the store's counts are those of the records, and as far as a run can know those of the simulator",
 }
 
 
@@ -62,11 +64,13 @@ class Findings:
     late: Sequence[int]  # ms past their deadline, of submits
     tellings: Sequence[Telling]
     waits: Waits
+    more: Sequence[str] = ()  # lines of a further table
 
 
 def table(findings: Findings) -> str:
     """The whole table."""
-    return "\n".join([*_conditions(findings), "", *_messages(findings), "", *_numbers(findings), "", *_faults(findings)])
+    parts = [_conditions(findings), _messages(findings), _numbers(findings), _faults(findings)]
+    return "\n\n".join("\n".join(lines) for lines in (*parts, findings.more) if lines)
 
 
 def _conditions(findings: Findings) -> Iterator[str]:
@@ -90,7 +94,7 @@ def _messages(findings: Findings) -> Iterator[str]:
 def _numbers(findings: Findings) -> Iterator[str]:
     cases = findings.cases
     outcomes = Counter(submit.seen.outcome for case in cases for submit in case.submits)
-    begun = sum(line.state is State.SUBMITTING for case in cases if case.record for line in case.record.timeline)
+    begun = sum(len(begins(case.record.timeline)) for case in cases if case.record)
     answered = Counter("no answer" if one.http == 0 else str(one.http) for case in cases for _, one in case.callbacks)
     told = sum(len(case.told) for case in cases)
     missing = sum(offence.condition == 3 for offence in findings.offences)

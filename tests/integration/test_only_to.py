@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from redis import Redis
 from structlog.testing import capture_logs
 
 from smsrelay import Accepted, AsyncEnqueuer, Enqueuer, ProducerSettings, Refused, Rejection, SendJob, SettingsError, State
 from smsrelay.contract.lanes import Lane
+from smsrelay.store.connection import StoreRedis
 from smsrelay.store.records import Records
 from smsrelay_worker.messages.timeline import describe_timeline
 from smsrelay_worker.operations.doctor.settings import only_to
@@ -72,7 +72,7 @@ def test_a_whole_job_from_elsewhere_is_refused_by_the_worker(valkey_url: str) ->
     assert STRANGER not in said + str(told)
 
 
-def test_a_worker_submits_to_no_other_number_whoever_accepted_it(valkey_url: str, redis: Redis, store: Records) -> None:
+def test_a_worker_submits_to_no_other_number_whoever_accepted_it(valkey_url: str, redis: StoreRedis, store: Records) -> None:
     with Enqueuer.connect(settings(valkey_url, only_to=None)) as enqueuer:
         ids = [enqueuer.enqueue(job(to, lane=Lane.OTP)).message_id for to in (OURS, STRANGER, ABROAD)]
     with scripted_vendor() as script, yisha(script.url) as vendor:

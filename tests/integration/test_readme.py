@@ -13,14 +13,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from redis import Redis
 
 from smsrelay.contract.message import referenced_id
 from smsrelay.contract.state import State
 from smsrelay.settings import PREFIX
-from smsrelay.store import keys
+from smsrelay.store.connection import StoreRedis
 from tests.support.pages import ROOT, blocks, commands, text_of
 from tests.support.relay_process import RelayProcess, clean_environment, running_relay
+from tests.support.store_keys import KEYS
 from tests.support.waiting import eventually
 
 _INSTALLED = ".venv/bin/smsrelay"
@@ -37,14 +37,16 @@ def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RelayProcess]:
 
 
 @pytest.mark.parametrize("page", ["README.md", "README.zh.md"])
-def test_the_python_of_a_readme_records_and_publishes_a_message(page: str, redis: Redis, valkey_url: str, tmp_path: Path) -> None:
+def test_the_python_of_a_readme_records_and_publishes_a_message(
+    page: str, redis: StoreRedis, valkey_url: str, tmp_path: Path
+) -> None:
     code = blocks(page, "python")[0]
     environment = {"BROKER_URL": valkey_url, "STORE_URL": valkey_url, "NUMBER_KEYS": "0123456789abcdef"}
     printed = _python(code, {f"SMSRELAY_{name}": value for name, value in environment.items()}, tmp_path)
     message_id = referenced_id("default", "login-4711")
     assert printed == f"{message_id} True\n"
-    assert redis.hget(keys.message(message_id), "state") == State.QUEUED
-    assert json.loads(redis.get(keys.payload(message_id)) or "")["to"] == "+8613912345678"
+    assert redis.hget(KEYS.message(message_id), "state") == State.QUEUED
+    assert json.loads(redis.get(KEYS.payload(message_id)) or "")["to"] == "+8613912345678"
     [task] = redis.lrange("sms.otp", 0, -1)
     assert json.loads(task)["headers"]["task"] == "sms.attempt"
 
@@ -71,7 +73,11 @@ def test_the_commands_at_a_desk_print_what_the_guide_shows(relay: RelayProcess, 
     decisions = _without_times(_shell(settings + why, clean_environment(), tmp_path))
     assert any(block in decisions for block in printed if "rule status.503" in block)
     assert _shell(settings + dead, clean_environment(), tmp_path) == "no dead letters\n"
-    assert _shell(settings + status, clean_environment(), tmp_path).startswith("submitting\n")
+
+    def shown() -> str:
+        return _shell(settings + status, clean_environment(), tmp_path)
+
+    eventually(lambda: shown().startswith("submitting\n"), "workers have told that they consume")
 
 
 def test_the_chinese_page_runs_the_same_commands_at_a_desk() -> None:
@@ -95,14 +101,14 @@ def test_the_operators_commands_of_the_chinese_page_do_what_it_says(relay: Relay
 
 
 @pytest.mark.parametrize("page", [_GUIDE, _CHINESE])
-def test_a_campaign_that_a_page_shows_is_accepted_once(page: str, redis: Redis, valkey_url: str, tmp_path: Path) -> None:
+def test_a_campaign_that_a_page_shows_is_accepted_once(page: str, redis: StoreRedis, valkey_url: str, tmp_path: Path) -> None:
     [campaign] = [block for block in blocks(page, "sh") if "smsrelay bulk" in block]
     given = {"BROKER_URL": valkey_url, "STORE_URL": valkey_url, "NUMBER_KEYS": "0123456789abcdef"}
     environment = clean_environment() | {f"SMSRELAY_{name}": value for name, value in given.items()}
     said, shown = _shell(campaign, environment, tmp_path), blocks(_GUIDE, "text")
     assert said in shown or (page == _CHINESE and said.splitlines()[0] in {block.splitlines()[0] for block in shown})
     assert _shell(campaign, environment, tmp_path).startswith("2 rows: 0 accepted, 2 accepted before, 0 refused\n")
-    assert redis.zcard(keys.AGENDA) == 2
+    assert redis.zcard(KEYS.agenda) == 2
 
 
 @pytest.mark.parametrize("command", [line for line in commands("CONTRIBUTING.md") if line.startswith(_PYTEST)])

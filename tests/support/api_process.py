@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import requests
-from redis import Redis
 
 from smsrelay.contract.lanes import Lane
+from smsrelay.store.connection import StoreRedis
 from smsrelay_worker.local.stack import free_port
 from smsrelay_worker.store.api.api_key import ApiKey, KeyType, Scope, new_token, team_digest, token_hash
 from smsrelay_worker.store.api.api_keys import ApiKeys
@@ -70,7 +70,7 @@ def a_job(**fields: Any) -> dict[str, Any]:
     return {"to": number, "template": "0000000", "params": ["394021"], "lane": "otp"} | fields
 
 
-def a_key(redis: Redis, app: str = "shop", kind: KeyType = KeyType.LIVE, *, to: str | None = None, **fields: Any) -> str:
+def a_key(redis: StoreRedis, app: str = "shop", kind: KeyType = KeyType.LIVE, *, to: str | None = None, **fields: Any) -> str:
     """A new key of an app that may do everything, but for what ``fields`` say; ``to``: the number that a team key reaches."""
     key_id, token = new_token(kind, secrets.choice)
     keys = ApiKeys(redis)

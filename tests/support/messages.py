@@ -4,8 +4,6 @@ import time
 from collections.abc import Callable, Collection
 from typing import Any
 
-from redis import Redis
-
 from smsrelay.broker.publisher import Publisher
 from smsrelay.contract.job import SendJob
 from smsrelay.contract.key_name import key_names
@@ -13,6 +11,7 @@ from smsrelay.contract.key_ring import KeyRing
 from smsrelay.contract.lanes import Lane
 from smsrelay.enqueue import Enqueuer
 from smsrelay.messages.transition import Transition
+from smsrelay.store.connection import StoreRedis
 from smsrelay.store.inbox import Inbox
 from smsrelay.store.numbers import NumberIndex
 from smsrelay.store.outbox import Outbox
@@ -58,37 +57,37 @@ TIMEOUTS = Timeouts()
 ACCEPTED = Answer(Kind.ANSWERED, "0000", external_id="e1")
 
 
-def enqueuer(redis: Redis, url: str) -> Enqueuer:
+def enqueuer(redis: StoreRedis, url: str) -> Enqueuer:
     return Enqueuer(
         Outbox(redis, NUMBER_KEYS), Publisher(url), {}, Records(redis, RETENTION), numbers=NumberIndex(redis, NUMBER_KEYS)
     )
 
 
-def reconciler(redis: Redis, url: str, vendor_url: str = "http://127.0.0.1:9", policy: Policy = POLICY) -> StatusPoller:
+def reconciler(redis: StoreRedis, url: str, vendor_url: str = "http://127.0.0.1:9", policy: Policy = POLICY) -> StatusPoller:
     store = Records(redis, RETENTION)
     vendor = Yisha(YishaAccount(vendor_url, vendor_url, AppCode("simulator")), open_session(4))
     door = applying(store, redis, policy)
     return StatusPoller(store, PollRate(redis, 1.0), vendor, door, Publisher(url), policy, lambda: time.time_ns() // 1_000_000)
 
 
-def agenda(redis: Redis, url: str, door: Enqueuer, policy: Policy = POLICY, due: DueMessages | None = None) -> Scheduler:
+def agenda(redis: StoreRedis, url: str, door: Enqueuer, policy: Policy = POLICY, due: DueMessages | None = None) -> Scheduler:
     store, poller = Records(redis, RETENTION), reconciler(redis, url, policy=policy)
     waiting = PendingReports(ParkedReports(redis, RETENTION), Inbox(redis), applying(store, redis, policy))
     return Scheduler(due or DueMessages(redis), store, door, poller, waiting, policy, TIMEOUTS.lease)
 
 
-def applying(store: Records, redis: Redis, policy: Policy = POLICY) -> Reports:
+def applying(store: Records, redis: StoreRedis, policy: Policy = POLICY) -> Reports:
     suppressing = Suppressing({}, key_names(NUMBER_KEYS)[0])
     return Reports(store, ParkedReports(redis, RETENTION), policy, lambda: 0.5, suppressing)
 
 
-def pending(store: Records, redis: Redis) -> PendingReports:
+def pending(store: Records, redis: StoreRedis) -> PendingReports:
     return PendingReports(ParkedReports(redis, RETENTION), Inbox(redis), applying(store, redis))
 
 
 def sending(
     store: Records,
-    redis: Redis,
+    redis: StoreRedis,
     vendor: Vendor,
     monotonic: Callable[[], float] = time.monotonic,
     *,
@@ -129,7 +128,9 @@ def sending(
     )
 
 
-def admission(store: Records, redis: Redis, limits: Limits | None = None, only_to: Collection[str] | None = None) -> Admission:
+def admission(
+    store: Records, redis: StoreRedis, limits: Limits | None = None, only_to: Collection[str] | None = None
+) -> Admission:
     """What decides who may be texted: everybody at any hour, unless ``limits`` are given."""
     return Admission(
         records=store,
@@ -145,7 +146,7 @@ def admission(store: Records, redis: Redis, limits: Limits | None = None, only_t
 
 
 def recording(
-    store: Records, redis: Redis, timeouts: Timeouts = TIMEOUTS, limiter: RateLimiter | None = None, **clock: Any
+    store: Records, redis: StoreRedis, timeouts: Timeouts = TIMEOUTS, limiter: RateLimiter | None = None, **clock: Any
 ) -> AnswerRecorder:
     """What records answers; with a limit of its own unless one is given."""
     return AnswerRecorder(
@@ -188,6 +189,6 @@ def changed(store: Records, message_id: str, decide: Callable[[Reading], Transit
     return store.change(message_id, decide)
 
 
-def store_clock(redis: Redis) -> int:
+def store_clock(redis: StoreRedis) -> int:
     seconds, micros = redis.time()
     return int(seconds) * 1000 + int(micros) // 1000

@@ -8,12 +8,13 @@ import json
 import sys
 import time
 
+from smsrelay.servers.store_address import StoreAddress
 from smsrelay.store.connection import open_store
 from smsrelay_worker.store.sinks.outcomes import OutcomeOutbox
 
 
 def main(url: str, sink: str, lease: float, seconds: float) -> None:
-    outbox, claims = OutcomeOutbox(open_store(url, 4), 3600.0), []
+    outbox, claims = OutcomeOutbox(open_store(StoreAddress(url), 4), 3600.0), []
     print("ready", flush=True)
     sys.stdin.readline()
     until = time.monotonic() + seconds

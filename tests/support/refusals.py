@@ -13,6 +13,7 @@ from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
+from smsrelay.store.connection import StoreRedis
 from tests.support.waiting import eventually
 
 _ANOTHER_DATABASE = 5
@@ -101,7 +102,7 @@ REFUSALS: Mapping[str, Callable[[str], AbstractContextManager[None]]] = {
 """By a word that a person is told."""
 
 
-def _endless(app: "Redis") -> None:
+def _endless(app: "StoreRedis") -> None:
     with contextlib.suppress(ResponseError):  # killed
         app.eval("while true do end", 0)
 
@@ -116,7 +117,7 @@ def _refused(url: str, command: str) -> bool:
 
 
 @contextlib.contextmanager
-def _admin(url: str) -> Iterator["Redis"]:
+def _admin(url: str) -> Iterator["StoreRedis"]:
     """A client of one connection, opened while it still may be."""
     with Redis.from_url(url, single_connection_client=True, decode_responses=True, socket_timeout=None) as admin:
         admin.ping()
@@ -124,7 +125,7 @@ def _admin(url: str) -> Iterator["Redis"]:
 
 
 @contextlib.contextmanager
-def _configured(admin: "Redis", changes: Mapping[str, str | int]) -> Iterator[None]:
+def _configured(admin: "StoreRedis", changes: Mapping[str, str | int]) -> Iterator[None]:
     before = {name: admin.config_get(name) for name in changes}
     for name, value in changes.items():
         admin.config_set(name, value)
@@ -136,7 +137,7 @@ def _configured(admin: "Redis", changes: Mapping[str, str | int]) -> Iterator[No
 
 
 @contextlib.contextmanager
-def _replicating(admin: "Redis") -> Iterator[None]:
+def _replicating(admin: "StoreRedis") -> Iterator[None]:
     admin.replicaof("127.0.0.1", "1")
     try:
         yield
@@ -144,7 +145,7 @@ def _replicating(admin: "Redis") -> Iterator[None]:
         admin.replicaof("NO", "ONE")
 
 
-def _hang_up(admin: "Redis") -> None:
+def _hang_up(admin: "StoreRedis") -> None:
     """Close everybody else's connection, so that they have to come in anew."""
     with contextlib.suppress(RedisConnectionError):
         admin.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")

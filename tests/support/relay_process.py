@@ -17,28 +17,29 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from redis import Redis
-
 from smsrelay.contract.job import SendJob
 from smsrelay.contract.key_ring import KeyRing
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
+from smsrelay.enqueue import Accepted
 from smsrelay.messages.record import Record
 from smsrelay.settings import PREFIX
-from smsrelay.store.connection import StoreUnavailable
+from smsrelay.store.connection import StoreRedis, StoreUnavailable, open_store
 from smsrelay_worker.local.local_relay import LocalRelay, Ports
 from smsrelay_worker.local.stack import Stack, free_port
 from smsrelay_worker.settings import WorkerSettings
 from smsrelay_worker.wiring import Relay
+from tests.support.forked_command import run_command
+from tests.support.processes import TOGETHER, pids
 from tests.support.shortened_policy import write_shortened_policy
 from tests.support.simulator_client import JsonScript, Simulator
 from tests.support.waiting import PATIENCE, eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 SMSRELAY = Path(sys.executable).with_name("smsrelay")
+RECEIVER = "receiver --port"  # words of its command line
 TEMPLATE = "0000000"  # the vendor's public test template
 _COLUMNS = "200"  # so that no sentence is folded
-_COMMAND = 60.0  # seconds a command may take
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class RelayProcess:
     environment: Mapping[str, str] = field(repr=False)
     relay: Relay = field(repr=False)
     simulator: Simulator = field(repr=False)
-    redis: "Redis" = field(repr=False)
+    redis: StoreRedis = field(repr=False)
 
     @property
     def callback_keys(self) -> KeyRing:
@@ -60,6 +61,17 @@ class RelayProcess:
         """Enqueue one job as an app does; its message id."""
         job = SendJob(**{"to": to, "template": TEMPLATE, "params": [a_code()], "lane": lane} | fields)
         return self.relay.enqueuer.enqueue(job).message_id
+
+    def accepted(self, job: SendJob, seconds: float = PATIENCE) -> Accepted:
+        """Enqueue a job as an app does whose store is away: again, under the same reference, until it is taken."""
+
+        def taken() -> Accepted | None:
+            try:
+                return self.relay.enqueuer.enqueue(job)
+            except StoreUnavailable:
+                return None
+
+        return eventually(taken, "the store takes the job", seconds)  # type: ignore[no-any-return]
 
     def scripted(self, script: JsonScript, lane: Lane = Lane.OTP, **fields: Any) -> tuple[str, str]:
         """Send to a new recipient for whom the vendor plays ``script``: recipient and message id."""
@@ -108,6 +120,10 @@ class RelayProcess:
         told = [re.search(r": code \S+, (.+) · (.+)", report) for batch in batches for report in batch]
         return [found[1] for found in told if found and found[2] == message_id]
 
+    def processes(self) -> list[int]:
+        """Pids of the worker's one process (``together``) and of the receiver."""
+        return pids(self.data, TOGETHER) + pids(self.data, RECEIVER)
+
     def cli(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run ``smsrelay`` as a user of this relay does."""
         return run_smsrelay(self.environment, *arguments, stdin=stdin)
@@ -115,16 +131,7 @@ class RelayProcess:
 
 def run_smsrelay(environment: Mapping[str, str], *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
     """Run the command to its end."""
-    return subprocess.run(
-        [str(SMSRELAY), *arguments],
-        env={**environment, "COLUMNS": _COLUMNS},
-        cwd=ROOT,
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=_COMMAND,
-        check=False,
-    )
+    return run_command(arguments, {**environment, "COLUMNS": _COLUMNS}, given=(stdin or "").encode())
 
 
 def clean_environment() -> dict[str, str]:
@@ -159,7 +166,7 @@ def running_relay(
         simulator = up.enter_context(Simulator(f"http://127.0.0.1:{desk.ports.simulator}"))
         relay = Relay.wire(settings_of(environment))
         up.callback(relay.enqueuer.close)
-        redis = up.enter_context(Redis.from_url(environment["SMSRELAY_STORE_URL"], decode_responses=True))
+        redis = up.enter_context(open_store(settings_of(environment).store))
         yield RelayProcess(data, environment, relay, simulator, redis)
 
 
@@ -173,6 +180,11 @@ def settings_of(environment: Mapping[str, str]) -> WorkerSettings:
 def a_recipient() -> str:
     """A mainland mobile number nobody else has; never one whose digits are a script to the simulator (138…)."""
     return f"+86{secrets.choice(('135', '137', '139', '150', '186'))}{secrets.randbelow(10**8):08d}"
+
+
+def a_job(lane: Lane, **fields: Any) -> SendJob:
+    """One that may be enqueued again: it has a reference."""
+    return SendJob(to=a_recipient(), template=TEMPLATE, params=[a_code()], lane=lane, reference=a_reference(), **fields)
 
 
 def a_reference() -> str:

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests.support.forked_command import run_command
+
 PATIENCE = 60.0
 ROOT = Path(__file__).parents[2]
 
@@ -25,15 +27,29 @@ class Shell:
         """Give a variable another value."""
         self._environment[name] = value
 
-    def start(self, *arguments: str) -> "subprocess.Popen[bytes]":
-        command = [sys.executable, "-m", "smsrelay_worker", *arguments]
-        pipe = subprocess.PIPE
-        return subprocess.Popen(command, cwd=self._folder, env=self._environment, stdin=pipe, stdout=pipe, stderr=pipe)
+    def start(self, *arguments: str, stdin: int = subprocess.PIPE) -> "subprocess.Popen[bytes]":
+        return self._start([sys.executable, "-m", "smsrelay_worker", *arguments], stdin)
 
-    def run(self, *arguments: str, given: bytes = b"") -> "Ended":
-        with self.start(*arguments) as process:
-            output, errors = process.communicate(given, timeout=PATIENCE)
-        return Ended(process.returncode, output.decode(), errors.decode())
+    def run(self, *arguments: str, given: bytes = b"", stdin: int | None = None) -> "Ended":
+        """``given``: its standard input, or else ``stdin``: the descriptor of that."""
+        if stdin is not None:
+            return _ended(self.start(*arguments, stdin=stdin), None)
+        ended = run_command(arguments, self._environment, folder=self._folder, given=given)
+        return Ended(ended.returncode, ended.stdout, ended.stderr)
+
+    def sh(self, script: str, given: bytes = b"") -> "Ended":
+        """Run a script of a shell's."""
+        return _ended(self._start(["sh", "-c", script], subprocess.PIPE), given)
+
+    def _start(self, command: list[str], stdin: int) -> "subprocess.Popen[bytes]":
+        pipe = subprocess.PIPE
+        return subprocess.Popen(command, cwd=self._folder, env=self._environment, stdin=stdin, stdout=pipe, stderr=pipe)
+
+
+def _ended(started: "subprocess.Popen[bytes]", given: bytes | None) -> "Ended":
+    with started as process:
+        output, errors = process.communicate(given, timeout=PATIENCE)
+    return Ended(process.returncode, output.decode(), errors.decode())
 
 
 class Ended:

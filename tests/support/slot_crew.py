@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from redis import Redis
-
 from smsrelay.contract.lanes import Lane
+from smsrelay.store.connection import StoreRedis
 
 _ROOT = Path(__file__).parents[2]
 _RISING = 0.4  # seconds until all are under way
@@ -64,7 +63,7 @@ class Crew:
         self._processes = processes
 
     def measure(
-        self, redis: Redis, url: str, rate: float, lanes: Sequence[Lane], seconds: float, threads: int = 4, chunk: int = 16
+        self, redis: StoreRedis, url: str, rate: float, lanes: Sequence[Lane], seconds: float, threads: int = 4, chunk: int = 16
     ) -> Measurement:
         """Let one process for each of ``lanes`` use slots for so long; slots before all were under way do not count."""
         calls = _calls(redis)
@@ -107,7 +106,7 @@ def _line(process: "subprocess.Popen[str]") -> Any:
     return json.loads(process.stdout.readline())
 
 
-def _calls(redis: Redis) -> int:
+def _calls(redis: StoreRedis) -> int:
     stats: Any = redis.info("commandstats")
     return int(stats.get("cmdstat_evalsha", {"calls": 0})["calls"])
 

@@ -10,14 +10,13 @@ import threading
 import time
 from typing import Any
 
-from redis import Redis
-
 from smsrelay.contract.lanes import Lane
-from smsrelay.store.connection import open_store
+from smsrelay.servers.store_address import StoreAddress
+from smsrelay.store.connection import StoreRedis, open_store
 from smsrelay_worker.rate_limit.limiter import RateLimiter
 
 
-def store_offset(redis: Redis) -> float:
+def store_offset(redis: StoreRedis) -> float:
     """Monotonic seconds of this process minus the store's clock, by the quickest of some answers."""
     quickest: tuple[float, float] = (float("inf"), 0.0)
     for _ in range(30):
@@ -29,7 +28,7 @@ def store_offset(redis: Redis) -> float:
 
 
 def use(url: str, rate: float, lane: str, begin: float, end: float, threads: int, chunk: int) -> dict[str, Any]:
-    redis, looked = open_store(url, threads + 2), threading.local()
+    redis, looked = open_store(StoreAddress(url), threads + 2), threading.local()
 
     def clock() -> float:
         looked.at = time.monotonic()

@@ -13,6 +13,7 @@ from pathlib import Path
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from smsrelay.store.connection import StoreRedis
 from tests.support.waiting import eventually
 
 _PATIENCE = 10.0
@@ -36,7 +37,7 @@ def _wait_until_it_answers(port: int, server: "subprocess.Popen[bytes]") -> None
         eventually(lambda: _answers(client, server), "the server answers", _PATIENCE)
 
 
-def _answers(client: Redis, server: "subprocess.Popen[bytes]") -> bool:
+def _answers(client: StoreRedis, server: "subprocess.Popen[bytes]") -> bool:
     try:
         return bool(client.ping())
     except RedisConnectionError:

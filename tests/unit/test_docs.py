@@ -33,6 +33,7 @@ from smsrelay_worker.policy.toml_file import load_policy
 from smsrelay_worker.settings import WorkerSettings
 from smsrelay_worker.vendors.yisha.documented_codes import GUIDE_CODES
 from tests.chaos.faults.faults import KINDS
+from tests.chaos.sentinel.faults import OTHERS, SERVERS
 from tests.support.languages import OVER_HTTP, OVER_QUEUE, Example
 from tests.support.pages import ROOT, blocks, commands, text_of
 
@@ -43,14 +44,20 @@ PAGES = sorted(
 )
 
 # Every command of the pages that a newcomer reads, and what runs it.
-PAGES_OF_COMMANDS = ("README.md", "README.zh.md", "CONTRIBUTING.md", "docs/getting-started.md", "docs/policy.md", "docs/api.md")
+PAGES_OF_COMMANDS = (
+    *("README.md", "README.zh.md", "CONTRIBUTING.md"),
+    *("docs/getting-started.md", "docs/policy.md", "docs/api.md", "docs/deploying.md"),
+)
 CI = ".ci/run"
 DESK = "test_readme.py"
 UP = "test_up.py"
-COMPOSE = "test_compose.py"
+CONTAINERS = "test_parts.py"
 OPERATOR = "test_operator_shell.py"
 API = "test_api_page.py"
-RUN_BY = {
+SYSTEMD = "test_systemd.py"
+KUBERNETES = "test_kubernetes.py"
+RUN_BY = dict.fromkeys(commands("docs/deploying.md"), SYSTEMD) | {  # whose blocks it runs as they stand, one after the other
+    "kubectl kustomize deploy/kubernetes": KUBERNETES,
     "make demo": CI,
     "make test": CI,
     "make lint": CI,
@@ -78,9 +85,9 @@ RUN_BY = {
     ".venv/bin/smsrelay metrics": OPERATOR,
     ".venv/bin/smsrelay policy explain 503": DESK,
     ".venv/bin/smsrelay policy --markdown": DESK,
-    ".venv/bin/smsrelay worker": COMPOSE,
-    ".venv/bin/smsrelay receiver": COMPOSE,
-    ".venv/bin/smsrelay flower": COMPOSE,
+    ".venv/bin/smsrelay worker": CONTAINERS,
+    ".venv/bin/smsrelay receiver": CONTAINERS,
+    ".venv/bin/smsrelay flower": CONTAINERS,
     ".venv/bin/smsrelay api": API,
     "KEY=$(.venv/bin/smsrelay key create shop --name website)": API,
     'curl -H "Authorization: Bearer $KEY" --json \'{"to": "13912345678", "template": "0000000", "params": ["394021"],'
@@ -91,8 +98,8 @@ RUN_BY = {
     " --expires 2030-01-01 --quota-minute 60 --quota-day 1000": API,
     ".venv/bin/smsrelay key list": API,
     ".venv/bin/smsrelay key revoke k7f3q2mz": API,
-    "cp .env.example .env": COMPOSE,
-    "docker compose up --build --detach --wait": COMPOSE,  # each service's command, without an engine, as the guide says
+    "cp .env.example .env": CONTAINERS,
+    "docker compose up --build --detach --wait": CONTAINERS,
 }
 
 
@@ -162,7 +169,7 @@ def test_the_commands_page_lists_every_command() -> None:
 
 def test_the_faults_of_the_chaos_run_are_those_it_does() -> None:
     listed = re.findall(r"^\| (.+) \| (\d+) \| ([\d.]+)–([\d.]+) \|$", text_of("docs/benchmarks.md"), re.MULTILINE)
-    done = [(kind.name, kind.weight, *kind.lasting) for kind in KINDS]
+    done = [(kind.name, kind.weight, *kind.lasting) for kind in (*KINDS, *SERVERS, *OTHERS)]
     assert [(name, int(weight), float(least), float(most)) for name, weight, least, most in listed] == done
 
 
@@ -257,8 +264,8 @@ def test_the_guarantees_name_every_state_and_every_key() -> None:
     states = re.findall(r"^\| `(\w+)` \|.*\| (yes.*)?\|$", GUARANTEES, re.MULTILINE)
     assert [State(name) for name, _ in states] == list(State)
     assert {name for name, final in states if final} == {state for state in State if state.final}
-    spelled = re.findall(r"^\| (sms:\S+) \|", keys.__doc__ or "", re.MULTILINE)
-    assert re.findall(r"^\| (?:● )?`(sms:\S+)` \|", GUARANTEES, re.MULTILINE) == spelled
+    spelled = re.findall(r"^\| (\{sms\}:\S+) \|", keys.__doc__ or "", re.MULTILINE)
+    assert re.findall(r"^\| (?:● )?`(\{sms\}:\S+)` \|", GUARANTEES, re.MULTILINE) == spelled
 
 
 def test_the_operators_page_lists_every_event_of_the_log() -> None:

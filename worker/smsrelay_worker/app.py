@@ -13,6 +13,7 @@ from celery.signals import setup_logging, worker_shutting_down
 
 from smsrelay import logs
 from smsrelay.broker.queues import QUEUES, broker_queue
+from smsrelay.broker.redis_transport import use_for_every_connection
 from smsrelay.servers.broker_address import broker_address
 from smsrelay_worker.consumer.bootsteps import (
     HaltWorkStep,
@@ -44,6 +45,8 @@ def _stop(**_: Any) -> None:
 
 
 setup_logging.connect(_logs, weak=False)  # replaces Celery's logging
+
+use_for_every_connection()
 
 app = Celery("smsrelay", broker=broker_address(settings.broker_url).kombu_url, set_as_current=False)
 app.conf.update(

@@ -1,10 +1,11 @@
 """Settings of workers, API and operators. A wrong setting is reported with all others at once, without its value."""
 
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 
 from smsrelay.contract.callback_url import checked_callback_url
 from smsrelay.receiver.settings import ReceiverSettings
@@ -31,6 +32,44 @@ class OperatorSettings(StoreSettings):
     )
 
 
+class ConsoleAccess(OperatorSettings):
+    """Who gets into the console, and under which names it is reached."""
+
+    console_auth: SecretStr | None = Field(
+        default=None, description="user:password of the console; in its place SMSRELAY_CONSOLE_USER_HEADER."
+    )
+    console_user_header: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,63}$")] | None = Field(
+        default=None,
+        description="Header in which a proxy before the console names who has signed in, such as X-Forwarded-User.",
+    )
+    console_proxies: str = Field(
+        default="127.0.0.1,::1",
+        description="Addresses or networks of that proxy, separated by commas; from others the header is not taken.",
+    )
+    console_hosts: str | None = Field(
+        default=None,
+        description="Names by which browsers reach the console, separated by commas; as localhost it always answers.",
+    )
+
+    @field_validator("console_auth")
+    @classmethod
+    def _user_and_password_of_console(cls, auth: SecretStr | None) -> SecretStr | None:
+        if auth is not None:
+            user, _, password = auth.get_secret_value().partition(":")
+            if not (user and password):
+                raise ValueError("must be user:password")
+        return auth
+
+    @field_validator("console_proxies")
+    @classmethod
+    def _networks(cls, proxies: str) -> str:
+        try:
+            return ",".join(str(ip_network(one.strip(), strict=False)) for one in proxies.split(","))
+        except ValueError:
+            problem = "must be IP addresses or networks, separated by commas"
+        raise ValueError(problem)
+
+
 class BodySettings(OperatorSettings, PayloadKeySettings):
     """What it takes to show what was encrypted: an operator's settings, and the keys."""
 
@@ -53,7 +92,19 @@ class ApiSettings(ReplaySettings):
     )
 
 
-class WorkerSettings(ReceiverSettings, ApiSettings):
+class ConsoleSettings(ReplaySettings, ConsoleAccess):
+    """What the console reads: what operators' commands do. It does not start open to everybody."""
+
+    @model_validator(mode="after")
+    def _one_way_in(self) -> Self:
+        if (self.console_auth is None) == (self.console_user_header is None):
+            raise ValueError(
+                "set SMSRELAY_CONSOLE_AUTH, or SMSRELAY_CONSOLE_USER_HEADER for a proxy that signs people in, not both"
+            )
+        return self
+
+
+class WorkerSettings(ReceiverSettings, ApiSettings, ConsoleAccess):
     """What workers and the local stack need to know."""
 
     vendor_url: str = Field(

@@ -4,6 +4,7 @@ import difflib
 import os
 from collections.abc import Collection, Iterable
 
+from smsrelay.secret_files import SUFFIX
 from smsrelay.settings import PREFIX, env_file
 from smsrelay_worker.settings import WorkerSettings
 
@@ -16,7 +17,12 @@ def unknown_settings() -> list[str]:
     Raises ``SettingsError`` for a file that cannot be read.
     """
     given = {**env_file(), **os.environ}
-    return unknown((name for name, value in given.items() if value), [name for name, _ in WorkerSettings.documented()])
+    return unknown((name for name, value in given.items() if value), known_settings())
+
+
+def known_settings() -> list[str]:
+    """Every variable that some process of ours reads."""
+    return [name for name, _ in WorkerSettings.documented()] + [name + SUFFIX for name in WorkerSettings.secrets()]
 
 
 def unknown(given: Iterable[str], known: Collection[str]) -> list[str]:

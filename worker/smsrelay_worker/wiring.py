@@ -9,13 +9,11 @@ import time
 from dataclasses import dataclass
 from typing import Self
 
-from redis import Redis
-
 from smsrelay.broker.publisher import Publisher
 from smsrelay.contract.key_name import key_names
 from smsrelay.contract.template import Registry, load_registry
 from smsrelay.enqueue import Enqueuer
-from smsrelay.store.connection import open_store
+from smsrelay.store.connection import StoreRedis, open_store
 from smsrelay.store.inbox import Inbox
 from smsrelay.store.numbers import NumberIndex
 from smsrelay.store.outbox import Outbox
@@ -100,7 +98,7 @@ class Relay:
     @classmethod
     def wire(cls, settings: WorkerSettings) -> Self:
         """Build every part from the settings."""
-        redis = open_store(settings.store_url, settings.concurrency + 16, patient=True)
+        redis = open_store(settings.store, settings.concurrency + 16, patient=True)
         retention = settings.retention_hours * 3600
         apps = load_apps(settings.apps)
         cipher = settings.payload_cipher
@@ -159,7 +157,9 @@ class Relay:
         )
 
 
-def _enqueuer(settings: WorkerSettings, redis: Redis, publisher: Publisher, registry: Registry, records: Records) -> Enqueuer:
+def _enqueuer(
+    settings: WorkerSettings, redis: StoreRedis, publisher: Publisher, registry: Registry, records: Records
+) -> Enqueuer:
     outbox = Outbox(redis, settings.number_keys, caps=False, cipher=settings.payload_cipher)
     numbers, only_to = NumberIndex(redis, settings.number_keys), settings.only_to_numbers
     return Enqueuer(outbox, publisher, registry, records, numbers=numbers, only_to=only_to, one_redis=settings.one_redis)
@@ -167,7 +167,7 @@ def _enqueuer(settings: WorkerSettings, redis: Redis, publisher: Publisher, regi
 
 def _admission(
     settings: WorkerSettings,
-    redis: Redis,
+    redis: StoreRedis,
     records: Records,
     limiter: RateLimiter,
     limits: Limits,
@@ -192,7 +192,9 @@ def _now() -> int:
     return time.time_ns() // 1_000_000
 
 
-def _outcome_delivery(settings: WorkerSettings, redis: Redis, apps: Apps, records: Records, policy: Policy) -> OutcomeDelivery:
+def _outcome_delivery(
+    settings: WorkerSettings, redis: StoreRedis, apps: Apps, records: Records, policy: Policy
+) -> OutcomeDelivery:
     outbox, states = OutcomeOutbox(redis, settings.retention_hours * 3600), SinkStates(redis)
     workers = sink_workers(apps, settings.broker_url)
     results = Results(outbox, states, lambda sink: workers[sink].schedule, _roll)

@@ -15,17 +15,19 @@ from kombu.pools import ProducerPool
 from redis.exceptions import RedisError
 
 from smsrelay.broker.confirm import Confirms, Unconfirmed
-from smsrelay.broker.publishing_transport import PublishingTransport
 from smsrelay.broker.queues import broker_queue, transport_options
+from smsrelay.broker.rabbitmq_connector import RabbitMQConnector
+from smsrelay.broker.rabbitmq_nodes import RabbitMQNodes
+from smsrelay.broker.redis_transport import OneClientTransport
 from smsrelay.broker.task_message import TaskMessage
 from smsrelay.contract.lanes import STATUS_QUEUE
 from smsrelay.servers.access_denied import explain, why_denied
 from smsrelay.servers.broker_address import broker_address, is_rabbitmq
 from smsrelay.servers.redis_address import RedisAddress
-from smsrelay.servers.redis_errors import why_unavailable
+from smsrelay.servers.redis_errors import needs_new_connection, why_unavailable
 from smsrelay.servers.time_limit import time_left
 
-_PATIENCE = 10.0  # seconds to wait for a connection of the pool, and for RabbitMQ's answers
+_PATIENCE = 5.0  # seconds to wait for a connection of the pool, and for RabbitMQ's answers
 _CONNECT = 5.0  # seconds to wait for a new connection
 
 
@@ -44,7 +46,7 @@ class Publisher:
 
         On RabbitMQ, publishing to a queue that does not exist then raises ``BrokerUnavailable``.
         """
-        self._url = broker_url
+        self._url, address = broker_url, broker_address(broker_url)
         self._own_queues = own_queues
         options = transport_options(broker_url, connections)
         if not is_rabbitmq(broker_url):
@@ -53,6 +55,7 @@ class Publisher:
         self._connections = self._connection.Pool(connections)
         self._producers = ProducerPool(self._connections, limit=connections)
         self._confirms = Confirms()
+        self._connector = RabbitMQConnector(RabbitMQNodes(address.kombu_url)) if is_rabbitmq(broker_url) else None
 
     def publish(self, message: TaskMessage) -> None:
         """Publish one task; raises ``BrokerUnavailable``."""
@@ -64,8 +67,8 @@ class Publisher:
         if not tasks:
             return  # otherwise this would wait for a broker that is away, for nothing
         with self._producer() as producer:
-            if is_rabbitmq(self._url):
-                self._publish_confirmed(producer, tasks)
+            if self._connector is not None:
+                self._publish_confirmed(producer, tasks, self._connector)
             else:
                 self._publish_batch(producer, tasks)
 
@@ -108,7 +111,7 @@ class Publisher:
                 self._put(producer, task)
         return None
 
-    def _publish_confirmed(self, producer: Any, tasks: Sequence[TaskMessage]) -> None:
+    def _publish_confirmed(self, producer: Any, tasks: Sequence[TaskMessage], connector: RabbitMQConnector) -> None:
         """Publish and wait for RabbitMQ's confirms; start over once when the connection had died while it was idle."""
         try:
             self._publish_and_wait(producer, tasks)
@@ -116,13 +119,14 @@ class Publisher:
             raise
         except self._connection.connection_errors:
             connection = producer.connection
-            connection.collect()
+            connector.failed(connection)
+            connector.connect(connection)
             producer.revive(connection)
             self._publish_and_wait(producer, tasks)
 
     def _publish_and_wait(self, producer: Any, tasks: Sequence[TaskMessage]) -> None:
         channel = producer.channel
-        _bound_waits(channel.connection)
+        bound_waits(channel.connection)
         self._confirms.expect(channel, len(tasks))
         for task in tasks:
             # mandatory: RabbitMQ returns a task for which there is no queue instead of dropping it.
@@ -151,31 +155,35 @@ class Publisher:
         unanswered = (KombuError, *self._connection.connection_errors, *self._connection.channel_errors)
         try:
             with self._producers.acquire(block=True, timeout=time_left(_PATIENCE)) as producer:
-                producer.connection.connect_timeout = _connect_timeout()
                 try:
+                    if self._connector is not None:
+                        self._connector.connect(producer.connection)
                     yield producer
-                except BaseException:
-                    if is_rabbitmq(self._url):
-                        producer.connection.collect()  # closing it in order would wait for a RabbitMQ that may not listen
+                except BaseException as error:
+                    self._replace_connection(producer.connection, error)
                     raise
         except unanswered as error:
             raise BrokerUnavailable(f"the broker did not answer ({_reason(error)})") from None
+
+    def _replace_connection(self, connection: Any, error: BaseException) -> None:
+        """Close the connection on which something failed, if only a new one is of use."""
+        if self._connector is None:
+            if needs_new_connection(_cause(error)):
+                connection.collect()
+        elif isinstance(error, Unconfirmed) or not isinstance(error, (KombuError, *self._connection.connection_errors)):
+            connection.collect()  # the node is well
+        else:
+            self._connector.failed(connection)
 
 
 def open_broker(broker_url: str, options: Mapping[str, Any]) -> Connection:
     """A connection to the broker, opened at its first use. A Unix socket's uses kombu's own transport, which its URL names."""
     if is_rabbitmq(broker_url):
-        options = {**options, "on_open": _bound_waits, "on_blocked": _blocked}
+        options = {**options, "on_open": bound_waits, "on_blocked": _blocked}
     address = broker_address(broker_url)
-    own = PublishingTransport if isinstance(address, RedisAddress) and not address.socket else None
+    own = OneClientTransport if isinstance(address, RedisAddress) and not address.socket else None
     tls = address.kombu_tls or False
     return Connection(address.kombu_url, ssl=tls, transport=own, transport_options=dict(options), connect_timeout=_CONNECT)
-
-
-def _connect_timeout() -> float:
-    """Seconds for a new connection to RabbitMQ; amqp allows them twice: to connect, and to be answered."""
-    left = time_left(None)
-    return _CONNECT if left is None else left / 2
 
 
 def _batch(producer: Any) -> AbstractContextManager[Any]:
@@ -183,7 +191,7 @@ def _batch(producer: Any) -> AbstractContextManager[Any]:
     return producer.batch() if hasattr(producer, "batch") else nullcontext()
 
 
-def _bound_waits(connection: Any) -> None:
+def bound_waits(connection: Any) -> None:
     """Bounds every wait for RabbitMQ on this connection; amqp itself waits for a call's answer for ever."""
     connection.transport.sock.settimeout(time_left(_PATIENCE))
 
@@ -209,10 +217,16 @@ def _holds_a_task(queue: Any) -> bool:
     return True
 
 
+def _cause(error: BaseException) -> BaseException:
+    """What kombu has wrapped, such as why a batch failed."""
+    while isinstance(error, KombuError) and error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
 def _reason(error: BaseException) -> str:
     """What went wrong, without anything of the tasks; RabbitMQ's own text names a queue and its arguments at most."""
-    if isinstance(error, KombuError) and error.__cause__ is not None:  # a batch that failed, say
-        return _reason(error.__cause__)
+    error = _cause(error)
     if isinstance(error, RedisError):
         return explain(error, why_unavailable(error) or "Redis refuses what is published")
     if kept_out := why_denied(error):

@@ -9,6 +9,7 @@ from kombu import Exchange, Queue
 
 from smsrelay.contract.lanes import OUTCOME_QUEUE, STATUS_QUEUE, Lane
 from smsrelay.servers.broker_address import is_rabbitmq
+from smsrelay.servers.redis_address import RedisAddress
 
 QUEUES = (*(lane.queue for lane in Lane), STATUS_QUEUE, OUTCOME_QUEUE)
 _DEFAULT_EXCHANGE = Exchange("")  # on Redis, a named exchange costs 40 % of the publish speed
@@ -27,18 +28,23 @@ def broker_queue(name: str, broker_url: str) -> Queue:
 def transport_options(broker_url: str, connections: int) -> dict[str, Any]:
     """Transport options for every process on one broker, Flower included.
 
-    On Redis the shortest visibility timeout among all consumers wins, so it is set in this one place.
+    On Redis the shortest visibility timeout among all consumers wins, so it is set in this one place. ``primary`` is for
+    ``redis_transport``: who is asked where the primary is.
     """
     if is_rabbitmq(broker_url):
         # For a connection opened on demand: without these, kombu retries until the connect timeout is over.
         return {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
+    primary = RedisAddress.of(broker_url).primary
     return {
+        **({} if primary is None else {"primary": primary}),
         "visibility_timeout": 120,
         "unacked_restore_interval": 5,
         "unacked_restore_throttle": 1,
         "unacked_mutex_expire": 20,  # restore lock: an owner that dies, or cannot release it, blocks all others
         "max_connections": connections + 100,  # with fewer, acks fail under load
-        "socket_timeout": 10,
-        "socket_connect_timeout": 5,
+        # A Redis that falls silent is left after about seven seconds; with kombu's 25 s between checks, after forty.
+        "health_check_interval": 3,
+        "socket_timeout": 5,
+        "socket_connect_timeout": 3,
         "socket_keepalive": True,
     }

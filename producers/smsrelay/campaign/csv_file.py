@@ -55,6 +55,7 @@ class CsvFile:
         if not stat.S_ISREG(self._path.stat().st_mode):
             raise Rejection.of("FILE", "must be a regular file, because it is read twice")
         with self._path.open("rb") as file:
+            file.seek(0)  # as below
             version = _version(file)
             digest = checked_digest(file, self._encoding)
         with self._open() as text:
@@ -97,7 +98,9 @@ class CsvFile:
         return delimiter, map(_restored, every) if is_refused_rows_file(header.cells) else every
 
     def _open(self) -> IO[str]:
-        return self._path.open(encoding=self._encoding, newline="")
+        file = self._path.open(encoding=self._encoding, newline="")
+        file.seek(0)  # a copy of standard input is opened by its descriptor, which macOS does not rewind
+        return file
 
 
 def _version(file: IO[bytes] | IO[str]) -> tuple[int, int, int]:

@@ -6,9 +6,10 @@ However it ends, running it again sends nothing twice.
 """
 
 import shlex
+import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from smsrelay.campaign.header import FIELDS, ColumnChoice
 from smsrelay.campaign.preview import Preview
 from smsrelay.campaign.progress import RowsProgress
 from smsrelay.campaign.refused_rows import RefusedRows
+from smsrelay.campaign.standard_input import copied, is_standard_input
 from smsrelay.campaign.window_warnings import WindowWarnings
 from smsrelay.cli.errors import Unavailable, cli_errors
 from smsrelay.contract.character import escaped
@@ -38,7 +40,8 @@ from smsrelay.store.send_windows import SendWindows
 
 _RUN_AGAIN = "run the same command again: accepted rows are not sent twice"
 _PATIENCE = 2.0  # seconds that the warnings wait for a store that is silent
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_FILE = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
+_STANDARD_INPUT = Path("-")
 
 
 def _known_encoding(_context: click.Context, _parameter: click.Parameter, name: str) -> str:
@@ -89,13 +92,16 @@ def _named_columns(_context: click.Context, _parameter: click.Parameter, given: 
 def bulk(file: Path, errors: Path | None, dry_run: bool, app_: str | None, **options: Any) -> None:
     """Enqueue a campaign: one SMS for each row of a CSV file.
 
-    Columns: to, template, lane, reference, and p1, p2, … or params (a JSON list).
+    Columns: to, template, lane, reference, and p1, p2, … or params (a JSON list). FILE - is standard input, and needs --campaign.
     """
     logs.set_up("WARNING")
-    with cli_errors():
-        if errors is not None and errors.exists() and errors.samefile(file):
-            raise Rejection.of("--errors", "is the file itself")
+    with cli_errors(), ExitStack() as opened:
         settings = ProducerSettings()
+        same = is_standard_input if file == _STANDARD_INPUT else file.samefile
+        if errors is not None and errors.exists() and same(errors):
+            raise Rejection.of("--errors", "is the file itself")
+        if file == _STANDARD_INPUT:
+            file = opened.enter_context(_standard_input(options["campaign"]))
         source = CsvFile(file, options["encoding"], options["delimiter"])
         survey = source.survey(ColumnChoice(options["named"], options["ignore"], options["ignore_others"]))
         given = {name: options[name] for name in ("template", "lane", "expires_in", "not_before")} | {"app": app_}
@@ -108,6 +114,18 @@ def bulk(file: Path, errors: Path | None, dry_run: bool, app_: str | None, **opt
         with RefusedRows(errors, survey) as refused:
             (_check if dry_run else _send)(source, survey, campaign, refused, settings)
     raise click.exceptions.Exit(1 if refused.count else 0)
+
+
+@contextmanager
+def _standard_input(campaign: str | None) -> Iterator[Path]:
+    """A path to a copy of standard input. Raises ``Rejection`` without a name for the campaign.
+
+    Made from the bytes, the name would be another one if a pipe was cut off, and the rows before the cut would be sent again.
+    """
+    if campaign is None:
+        raise Rejection.of("-", "needs --campaign NAME, the same whenever you run it again: standard input has no name")
+    with copied(sys.stdin.buffer) as copy:
+        yield copy
 
 
 def _send(source: CsvFile, survey: Survey, campaign: Campaign, refused: RefusedRows, settings: ProducerSettings) -> None:
@@ -167,7 +185,7 @@ def _warn_of_windows(settings: ProducerSettings, warnings: WindowWarnings) -> No
     """Warn of rows that their window would keep from being sent, if workers have told the store of any, and it answers."""
     if not warnings:
         return
-    with suppress(StoreUnavailable), closing(open_store(settings.store_url)) as redis, time_limit(_PATIENCE):
+    with suppress(StoreUnavailable), closing(open_store(settings.store)) as redis, time_limit(_PATIENCE):
         for line in warnings.lines(SendWindows(redis).read()):
             click.echo(line, err=True)
 

@@ -3,7 +3,7 @@
 import click
 
 from smsrelay import logs
-from smsrelay.cli.errors import cli_errors, require_free_port
+from smsrelay.cli.errors import process_errors, require_free_port
 from smsrelay.receiver.server import serve_receiver
 from smsrelay.receiver.settings import ReceiverSettings
 
@@ -14,7 +14,7 @@ from smsrelay.receiver.settings import ReceiverSettings
 def receiver(host: str, port: int) -> None:
     """Take the vendor's status callbacks and put them on the queue."""
     logs.set_up()
-    with cli_errors():
+    with process_errors():
         settings = ReceiverSettings()
         require_free_port(host, port)
         serve_receiver(settings, host, port)

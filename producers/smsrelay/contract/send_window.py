@@ -41,7 +41,7 @@ class SendWindow:
             raise ValueError("an unknown zone") from None
 
     def encode(self) -> list[str]:
-        """As ``sms:limits`` holds it, in JSON."""
+        """As ``{sms}:limits`` holds it, in JSON."""
         hours = (at.isoformat("minutes") for at in (self.opens, self.closes))
         return [self.lane.value, self.country, *hours, self.zone.key]
 
@@ -97,12 +97,12 @@ def window_warning(
 
 
 def encode_windows(windows: Iterable[SendWindow]) -> str:
-    """Windows as ``sms:limits`` holds them."""
+    """Windows as ``{sms}:limits`` holds them."""
     return json.dumps([window.encode() for window in windows], separators=(",", ":"))
 
 
 def decode_windows(wire: str) -> tuple[SendWindow, ...]:
-    """Windows out of ``sms:limits``; one that this version cannot read is left out."""
+    """Windows out of ``{sms}:limits``; one that this version cannot read is left out."""
     return tuple(_readable(json.loads(wire)))
 
 

@@ -8,6 +8,7 @@ from smsrelay.contract.state import State
 from smsrelay.messages.checks import Checks, Counted
 from smsrelay.messages.record import Entry, Record, VendorMessage
 from smsrelay.messages.sinks import OUTCOMES
+from smsrelay.messages.tally import NOTHING, Tally
 
 _LONGEST_TIMELINE = 120  # lines; from then on the last one is overwritten, so that a record stays small whatever happens
 
@@ -48,6 +49,7 @@ class Transition:
     held: str | None = None  # deferred until this part of the traffic is resumed
     suppress: str | None = None  # the list that the number joins
     suppress_key: str = ""  # name of the key that made the record's digest of the number
+    tally: Tally = NOTHING  # what is counted beside what the two states tell
 
     @property
     def keeps_payload(self) -> bool:

@@ -18,6 +18,7 @@ from smsrelay.http.connection_limits import ConnectionLimits
 from smsrelay.http.server import CHUNKED_OVERHEAD, serve
 from smsrelay.receiver.app import create_app
 from smsrelay.receiver.batcher import ReportBatcher, in_threads
+from smsrelay.receiver.heartbeat import Heartbeat, this_receiver
 from smsrelay.receiver.redis_pipeline import RedisPipeline
 from smsrelay.receiver.refused_requests import RefusedRequests
 from smsrelay.receiver.settings import ReceiverSettings
@@ -26,6 +27,7 @@ from smsrelay.receiver.spool_drain import SpoolDrain
 from smsrelay.receiver.throttle import Throttle
 from smsrelay.store.connection import StoreUnavailable, open_store
 from smsrelay.store.inbox import Inbox
+from smsrelay.store.receiver_registry import ReceiverRegistry
 from smsrelay.store.refusal_counts import RefusalCounts
 from smsrelay.store.unreadable_callbacks import UnreadableCallbacks
 
@@ -38,7 +40,7 @@ def serve_receiver(settings: ReceiverSettings, host: str, port: int) -> None:
     spool = Spool(settings.spool_folder, settings.spool_max)
     broker_down = threading.Event()
     with Publisher(settings.broker_url, connections=16) as publisher:
-        redis = open_store(settings.store_url, connections=8)
+        redis = open_store(settings.store, connections=8)
         inbox, counts = Inbox(redis), RefusalCounts(redis, _epoch_ms)
         unreadable = UnreadableCallbacks(redis, settings.payload_cipher)
 
@@ -53,7 +55,8 @@ def serve_receiver(settings: ReceiverSettings, host: str, port: int) -> None:
 
         publish_async = in_threads(publish)
         if settings.one_redis:
-            publish_async = _pipelined(RedisPipeline(settings.store_url, inbox, fallback=publish_async), fallback=publish_async)
+            pipeline = RedisPipeline(settings.store_url, inbox, fallback=publish_async, barrier=redis.barrier)
+            publish_async = _pipelined(pipeline, fallback=publish_async)
         drain = SpoolDrain(spool, publish, publisher.reachable, broker_down)
         app = create_app(
             ReportBatcher(publish_async, spool, broker_down).keep,
@@ -64,7 +67,7 @@ def serve_receiver(settings: ReceiverSettings, host: str, port: int) -> None:
             max_body=settings.callback_max_bytes,
             unsigned=Throttle(settings.unsigned_rate, time.monotonic) if settings.unsigned_callbacks else None,
         )
-        with drain:
+        with drain, Heartbeat(ReceiverRegistry(redis), spool, this_receiver(settings.spool_folder, port)):
             serve(app, host, port, _limits(settings), settings.callback_keep_alive)
 
 

@@ -110,6 +110,12 @@ class Spool:
         with self._transaction() as connection:
             return _waiting(connection)
 
+    def backlog(self) -> tuple[int, int | None]:
+        """How many events are spooled, and when the oldest was received (ms), if one is; raises ``SpoolUnavailable``."""
+        with self._transaction() as connection:
+            row = connection.execute("SELECT event FROM reports ORDER BY place LIMIT 1").fetchone()
+            return _waiting(connection), _received_at(row[0]) if row else None
+
     def has_room(self) -> bool:
         """Whether an event could be added now, as far as one can tell without writing."""
         try:
@@ -199,6 +205,14 @@ def _read(connection: sqlite3.Connection, place: int, wire: bytes) -> Spooled | 
         _log.error("spool.unreadable", place=place)
         connection.execute("INSERT INTO unreadable SELECT place, event FROM reports WHERE place = ?", (place,))
         connection.execute("DELETE FROM reports WHERE place = ?", (place,))
+        return None
+
+
+def _received_at(wire: bytes) -> int | None:
+    """When an event was received; None if it cannot be decoded."""
+    try:
+        return _decoded(json.loads(wire)).received_at
+    except (ValueError, TypeError, Rejection):
         return None
 
 

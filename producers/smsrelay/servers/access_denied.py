@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from amqp.exceptions import AccessRefused, AMQPError, NotAllowed
 from redis.exceptions import AuthenticationError, InvalidResponse, NoPermissionError, ResponseError
 
+from smsrelay.servers.primary_unknown import PrimaryUnknown
+
 _UNKNOWN_ISSUER = "is not signed by an authority that this host trusts; name yours with ssl_ca_certs"
 _OTHER_HOST = "is not for the host that the URL names"
 _CERTIFICATE = {  # by OpenSSL's verification error code
@@ -81,6 +83,8 @@ def _of_rabbitmq(error: AMQPError) -> str | None:
 
 
 def _of_redis(error: BaseException) -> str | None:
+    if isinstance(error, PrimaryUnknown):
+        return error.reason if error.denied else None
     for kind, sentence in _REDIS.items():
         if isinstance(error, kind):
             return sentence

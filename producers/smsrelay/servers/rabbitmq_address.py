@@ -3,17 +3,15 @@
 Takes a URL, or several joined by ``;``, which kombu tries in turn. Raises ``ValueError``, which does not quote the URL.
 """
 
-import re
 from dataclasses import dataclass, field
 from typing import Any, Self
 from urllib.parse import quote, unquote
 
 from smsrelay.servers.tls import OPTIONS, Tls
-from smsrelay.servers.url import ServerUrl
+from smsrelay.servers.url import NEXT_URL, ServerUrl
 
 PLAIN, SECURE = "amqp", "amqps"
 _PORTS = {PLAIN: 5672, SECURE: 5671}
-_NEXT = re.compile(r";(?=amqps?://)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +24,7 @@ class RabbitMQAddress:
     @classmethod
     def of(cls, url: str) -> Self:
         """Parse a URL; raises ``ValueError``."""
-        all_parts = [ServerUrl.of(one) for one in _NEXT.split(url)]
+        all_parts = [ServerUrl.of(one) for one in NEXT_URL.split(url)]
         if len(all_parts) > 1 and any(parts.scheme == SECURE for parts in all_parts):
             raise ValueError("names several servers; amqps:// takes one, because the certificate must match its name")
         return cls(";".join(_kombu_url(parts) for parts in all_parts), _tls(all_parts[0]))

@@ -34,7 +34,9 @@ from redis.exceptions import (
     TryAgainError,
 )
 
-_CLUSTER = "it is a node of a cluster, which is not supported"
+from smsrelay.servers.primary_unknown import primary_unknown
+
+_CLUSTER = "it is a node of a cluster: name the store by cluster://, and no cluster as the broker"
 _SENTINEL = "it is a sentinel or in the middle of a failover"
 _KILLED_SCRIPT = "somebody killed our script"
 _TOO_OLD = "it does not know a command we use: too old, or the command is renamed"
@@ -65,7 +67,7 @@ AWAY = {
     "CLUSTERDOWN": "its cluster is down",
     "TRYAGAIN": "its cluster moves keys",
     "MOVED": _CLUSTER,
-    "ASK": _CLUSTER,
+    "ASK": "its cluster moves our keys to another node",
     "CROSSSLOT": _CLUSTER,
     "INPROG": _SENTINEL,
     "NOGOODSLAVE": _SENTINEL,
@@ -75,7 +77,9 @@ AWAY = {
 }
 """Error prefixes that do not mean the request is wrong."""
 
-_ANOTHER_SERVER = frozenset({"READONLY", "MASTERDOWN", "NOMASTERLINK", "UNBLOCKED", "REDIRECT", "MOVED"})
+_ANOTHER_SERVER = frozenset(
+    {"READONLY", "MASTERDOWN", "NOMASTERLINK", "UNBLOCKED", "REDIRECT", "MOVED", "ASK", "CLUSTERDOWN", "TRYAGAIN"}
+)
 
 OUR_FAULT = frozenset(
     {
@@ -138,6 +142,8 @@ def why_unavailable(error: BaseException) -> str | None:
     """Why the server is unavailable; ``None`` when the request is wrong."""
     if isinstance(error, DataError):
         return None
+    if unknown := primary_unknown(error):
+        return unknown.reason
     if isinstance(error, ResponseError) or _is_error_reply(error):
         return _why_refused(error)
     if isinstance(error, InvalidResponse):

@@ -32,16 +32,14 @@ class Tls:
         requirement = options.get("ssl_cert_reqs", "required").lower().removeprefix("cert_")
         if requirement not in _REQUIREMENTS:
             raise ValueError(f"ssl_cert_reqs must be one of {', '.join(_REQUIREMENTS)}")
-        switch = options.get("ssl_check_hostname", "true").lower()
-        if switch not in _SWITCH:
-            raise ValueError("ssl_check_hostname must be true or false")
+        check_hostname = switched(options, "ssl_check_hostname", default=True)
         files = {name: options.get(f"ssl_{name}") for name in ("ca_certs", "certfile", "keyfile")}
         for name, path in files.items():
             if path is not None and not os.access(path, os.R_OK):
                 raise ValueError(f"the file that ssl_{name} names cannot be read")
         if files["keyfile"] and not files["certfile"]:
             raise ValueError("ssl_keyfile needs ssl_certfile")
-        return cls(requirement, _SWITCH[switch] and requirement != "none", **files)
+        return cls(requirement, check_hostname and requirement != "none", **files)
 
     def for_redis(self) -> dict[str, Any]:
         """Options for redis-py, which kombu passes through to it."""
@@ -56,3 +54,13 @@ class Tls:
         if self.check_hostname:
             named["server_hostname"] = host
         return {"cert_reqs": _REQUIREMENTS[self.requirement], **named}
+
+
+def switched(options: Mapping[str, str], name: str, *, default: bool) -> bool:
+    """Whether an option that is true or false is true; raises ``ValueError`` for any other value."""
+    if name not in options:
+        return default
+    switch = options[name].lower()
+    if switch not in _SWITCH:
+        raise ValueError(f"{name} must be true or false")
+    return _SWITCH[switch]

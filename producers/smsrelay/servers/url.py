@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
+NEXT_URL = re.compile(r";(?=amqps?://)")  # between the URLs of several RabbitMQ servers
 _ENCODED = "in user and password, / ? # @ : [ ] and % are percent-encoded (/ is %2F, # is %23, % is %25)"
 _STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_AFTER_AUTHORITY = re.compile(r"[/?#]")
 _OPTION_NAME = re.compile(r"[a-z_]{1,40}")  # anything else is not quoted
 
 
@@ -35,7 +37,20 @@ class ServerUrl:
         if user and not password:
             raise ValueError("names a user but no password; a password alone is written :password@host")
         host = unquote(parts.hostname or "") or None
+        if host and "," in host:
+            raise ValueError("names several hosts; that is for sentinel:// and cluster://")
         return cls(parts.scheme, host, parts.port, user, password, parts.path, _options(parts.query))
+
+    @classmethod
+    def of_each(cls, url: str) -> list[Self]:
+        """Parse a URL that may name several hosts, separated by commas: one for each host, alike in everything else."""
+        scheme, separator, rest = url.partition("://")
+        authority = _AFTER_AUTHORITY.split(rest, maxsplit=1)[0]
+        login, at, hosts = authority.rpartition("@")
+        each = [cls.of(f"{scheme}{separator}{login}{at}{host}{rest[len(authority) :]}") for host in hosts.split(",")]
+        if len({(one.host, one.port) for one in each}) < len(each):
+            raise ValueError("names a host twice")
+        return each
 
     @property
     def login(self) -> str:
@@ -61,6 +76,11 @@ class ServerUrl:
             raise ValueError(f"has an unknown option{named and f' ({named})'}; {allowed}")
 
 
+def named_hosts(url: str) -> list[str]:
+    """Every host that the URL of a store or broker names; a socket is on this one. Raises ``ValueError``."""
+    return [one.host or "localhost" for each in NEXT_URL.split(url) for one in ServerUrl.of_each(each)]
+
+
 def _split(url: str) -> SplitResult:
     if not all("!" <= character <= "~" for character in url):
         raise ValueError("contains a blank, a control character or a non-ASCII character; percent-encode it")
@@ -79,7 +99,7 @@ def _split(url: str) -> SplitResult:
 
 
 def _options(query: str) -> dict[str, str]:
-    options = parse_qsl(query, keep_blank_values=True)
+    options = parse_qsl(query.replace("+", "%2B"), keep_blank_values=True)  # a blank is %20: a + may be part of a password
     if len(dict(options)) < len(options):
         raise ValueError("names an option twice")
     return dict(options)

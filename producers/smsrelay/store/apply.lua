@@ -1,39 +1,42 @@
 -- Applies one transition to the very record it was decided on. After ids.lua, number_index.lua, caps.lua and halts.lua.
--- KEYS 1 sms:m:ID         hash; lives for the retention once it is final
---      2 sms:p:ID         string; dropped when no further attempt can come
---      3 sms:agenda       sorted set, no lifetime
---      4 sms:outbox:LANE  sorted set, no lifetime
---      5 sms:place        string: the last place given in an outbox; no lifetime
---      6 sms:events       stream, capped
---      7 sms:unlisted     hash, no lifetime
---      8 sms:dead         sorted set: id by the instant it failed or ended unknown; swept after the retention
---      9 sms:expired      sorted set: the same for what expired
---      10 sms:put_off     set: ids of the messages that a halt has deferred
---      11 sms:x:EXTERNAL  string, lives for the retention; absent, with the next, when the transition brings no external id
---      12 sms:parked:EXTERNAL  list: reports that arrived before this id was known; lives for the retention
+-- KEYS 1 {sms}:m:ID         hash; lives for the retention once it is final
+--      2 {sms}:p:ID         string; dropped when no further attempt can come
+--      3 {sms}:agenda       sorted set, no lifetime
+--      4 {sms}:outbox:LANE  sorted set, no lifetime
+--      5 {sms}:place        string: the last place given in an outbox; no lifetime
+--      6 {sms}:events       stream, capped
+--      7 {sms}:unlisted     hash, no lifetime
+--      8 {sms}:dead         sorted set: id by the instant it failed or ended unknown; swept after the retention
+--      9 {sms}:expired      sorted set: the same for what expired
+--      10 {sms}:put_off     set: ids of the messages that a halt has deferred
+--      11 {sms}:counts      hash, no lifetime: what has been counted, by series
+--      12 {sms}:x:EXTERNAL  string, lives for the retention; absent, with the next, when the transition brings no external id
+--      13 {sms}:parked:EXTERNAL  list: reports that arrived before this id was known; lives for the retention
 --      then what ARGV 31 names by its place
---      and at the end, if a sink may have to be told (ARGV 29): its outbox sms:outcomes:SINK (sorted set, no lifetime); or sms:sinks
+--      and at the end, if a sink may have to be told (ARGV 28): its outbox {sms}:outcomes:SINK (sorted set, no lifetime); or {sms}:sinks
 --      (hash: by app, the kind of sink of each state; no lifetime) and the outboxes APP.webhook and APP.celery
 -- ARGV 1 a JSON list of strings, because one argument is cheaper for the client to write than thirty:
 --      1 id  2 revision it was decided on  3 state  4 attempt  5 wake (ms, 'keep' or 'never')  6 due (ms or '')
 --      7 '1' into the outbox  8 '1' keep the payload  9 retention (ms)  10 external id or ''
 --      11 owner or ''  12 '1' silent  13 line: attempt  14 line: code  15 line: rule  16 line: updated_on or ''
 --      17 stream cap  18 lane  19 '1' count the code as unlisted  20 lines folded into this one
---      21 why or ''  22 counts or ''  23 state as a line spells it  24 '1' delete sms:x: of its current external id
---      25 '1' deferred by a halt  26 owner it was decided on or ''  27 '1' the external id is the last attempt's
---      28 the vendor's message, or ''  29 '' no sink is told, '1' the one whose outbox is the last key, '?' the one in sms:sinks
---      30 the app, to find it there  31 an object of what few transitions need, each with the place of its key:
---        number, digest        the first of sms:n:XX, sms:n:XXX (sorted sets): the record's lifetime begins or ends
---        campaign              sms:campaign:APP/NAME (hash)
---        caps, entry           the first of sms:caps:WHO (lists), and lane, template and app of the attempt; digests: how many lists
+--      21 why or ''  22 counts or ''  23 state as a line spells it  24 '1' deferred by a halt
+--      25 owner it was decided on or ''  26 '1' the external id is the last attempt's  27 the vendor's message, or ''
+--      28 '' no sink is told, '1' the one whose outbox is the last key, '?' the one in {sms}:sinks
+--      29 the app, to find it there  30 a list of what is counted: a field of {sms}:counts and by how much, by turns
+--      31 an object of what few transitions need, each with the place of its key:
+--        number, digest        the first of {sms}:n:XX, {sms}:n:XXX (sorted sets): the record's lifetime begins or ends
+--        campaign              {sms}:campaign:APP/NAME (hash)
+--        caps, entry           the first of {sms}:caps:WHO (lists), and lane, template and app of the attempt; digests: how many lists
 --        counted               'settled' or 'returned': what becomes of the entry of the attempt that ends
---        halts, parts          sms:halts (hash), and the parts that must not be halted, or the one that still must be (held)
---        held, left            sms:held:PART (set): joined, or left; kind: the first word of the part that is joined
---        suppressed, join      sms:suppressed (hash): a field and the end of its value; and, next to it, a field of
---                              sms:suppressed:counts (hash)
---        lists                 fields of sms:suppressed that must not exist
+--        halts, parts          {sms}:halts (hash), and the parts that must not be halted, or the one that still must be (held)
+--        held, left            {sms}:held:PART (set): joined, or left; kind: the first word of the part that is joined
+--        suppressed, join      {sms}:suppressed (hash): a field and the end of its value; and, next to it, a field of
+--                              {sms}:suppressed:counts (hash)
+--        lists                 fields of {sms}:suppressed that must not exist
 --        closes                ms: the begin must come before
---        fuse, spent           sms:fuse:DAY (hash): field, most, until (ms)
+--        forgets               {sms}:x:EXTERNAL (string) of its current external id, which goes
+--        fuse, spent           {sms}:fuse:DAY (hash): field, most, until (ms)
 --        limits, lasts         caps that must not be reached (caps.lua), and the longest window (ms); late: ms after a begin at which
 --                              its submit comes at the latest
 -- Returns {now (ms), 1 if reports are parked under the external id, 1 if a sink is told} if applied; an empty table if the record has
@@ -44,7 +47,7 @@ local id, state, wake = ARGV[1], ARGV[3], ARGV[5]
 local revision, length, external, expires_at, accepted_at, before, due, owner, begun_at, reserved_at, spent, failed_by = unpack(
   redis.call('HMGET', KEYS[1], 'rev', 'len', 'ext', 'exp', 'at', 'state', 'due', 'own', 'beg', 'cap', 'fz', 'fby'))
 -- The owner too: a store that lost its last writes gives out the same revisions again.
-if revision ~= ARGV[2] or (owner or '') ~= ARGV[26] then return {} end
+if revision ~= ARGV[2] or (owner or '') ~= ARGV[25] then return {} end
 
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
@@ -92,9 +95,9 @@ end
 local function drop(...)
   for _, name in ipairs({...}) do gone[#gone + 1] = name end
 end
-local outbox = ARGV[29] == '1' and KEYS[#KEYS] or nil
-if ARGV[29] == '?' then
-  local sinks = redis.call('HGET', KEYS[#KEYS - 2], ARGV[30])
+local outbox = ARGV[28] == '1' and KEYS[#KEYS] or nil
+if ARGV[28] == '?' then
+  local sinks = redis.call('HGET', KEYS[#KEYS - 2], ARGV[29])
   local kind = sinks and cjson.decode(sinks)[state]
   if kind then outbox = KEYS[kind == 'webhook' and #KEYS - 1 or #KEYS] end
 end
@@ -122,7 +125,7 @@ if ARGV[11] ~= '' then
   set('own', ARGV[11], 'beg', ms)
   drop('ext')
 end
-if ARGV[28] ~= '' then set('msg', ARGV[28]) end
+if ARGV[27] ~= '' then set('msg', ARGV[27]) end
 if state == 'delivered' and told then drop('own', 'beg', 'exp', 'msg') end
 if ARGV[21] ~= '' then set('why', ARGV[21]) end
 if ARGV[22] ~= '' then set('cnt', ARGV[22]) end
@@ -171,26 +174,25 @@ if more.campaign and told then
 end
 if #gone > 0 then redis.call('HDEL', KEYS[1], unpack(gone)) end
 if ARGV[10] ~= '' and ARGV[10] ~= external then
-  redis.call('SET', KEYS[11], id .. ':' .. ARGV[13], 'PX', ARGV[9])
-  if ARGV[27] == '1' then
-    external = ARGV[10]
-    set('ext', external)
-  end
+  redis.call('SET', KEYS[12], id .. ':' .. ARGV[13], 'PX', ARGV[9])
+  if ARGV[26] == '1' then set('ext', ARGV[10]) end
 end
 if #fields > 0 then redis.call('HSET', KEYS[1], unpack(fields)) end
-if ARGV[24] == '1' and external then redis.call('UNLINK', 'sms:x:' .. external) end
+if more.forgets then redis.call('UNLINK', KEYS[more.forgets]) end
 
 if wake == 'never' then redis.call('ZREM', KEYS[3], id)
 elseif wake ~= 'keep' then redis.call('ZADD', KEYS[3], wake, id) end
 
 -- Only a queued message can be in an outbox, or deferred by a halt.
-if ARGV[25] == '1' then redis.call('SADD', KEYS[10], id)
+if ARGV[24] == '1' then redis.call('SADD', KEYS[10], id)
 elseif wake ~= 'keep' and before == 'queued' then redis.call('SREM', KEYS[10], id) end
 -- Half a place: not the first publication, see lost.lua.
 if ARGV[7] == '1' then redis.call('ZADD', KEYS[4], redis.call('INCR', KEYS[5]) + 0.5, id)
 elseif wake ~= 'keep' and before == 'queued' then redis.call('ZREM', KEYS[4], id) end
 
 if ARGV[19] == '1' then redis.call('HINCRBY', KEYS[7], ARGV[14], 1) end
+-- After the revision was compared, so once, however often this runs.
+for at = 1, #ARGV[30], 2 do redis.call('HINCRBY', KEYS[11], ARGV[30][at], ARGV[30][at + 1]) end
 local kept = {failed = 8, unknown = 8, expired = 9}
 local was, is = kept[before], kept[state]
 if was and was ~= is then redis.call('ZREM', KEYS[was], id) end
@@ -204,4 +206,4 @@ elseif wake ~= 'keep' and (kept[before] or before == 'delivered' or before == 'c
 if more.number then
   keep_indexed(KEYS[more.number], KEYS[more.number + 1], more.digest, id, now, wake == 'never' and now + tonumber(ARGV[9]) or nil)
 end
-return {now, ARGV[10] ~= '' and redis.call('EXISTS', KEYS[12]) or 0, outbox and 1 or 0}
+return {now, ARGV[10] ~= '' and redis.call('EXISTS', KEYS[13]) or 0, outbox and 1 or 0}

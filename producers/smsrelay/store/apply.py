@@ -9,8 +9,9 @@ from smsrelay.messages.checks import Bar, Barred
 from smsrelay.messages.record import Record, VendorMessage, encode_counts, relative
 from smsrelay.messages.sinks import CELERY, WEBHOOK, Sinks, sink_name
 from smsrelay.messages.transition import Transition, Wake
-from smsrelay.store import keys
+from smsrelay.messages.transition_tally import tally_of
 from smsrelay.store.further_keys import further_keys
+from smsrelay.store.keys import Keys
 from smsrelay.store.outbox import EVENTS_CAP
 from smsrelay.store.script import Call
 
@@ -34,9 +35,9 @@ def read_applied(answer: Sequence[Any]) -> Applied | Barred | None:
     return Applied(int(answer[0]), bool(answer[1]), bool(answer[2])) if answer else None
 
 
-def applying(record: Record, transition: Transition, retention: int, sinks: Sinks | None) -> Call:
+def applying(keys: Keys, record: Record, transition: Transition, retention: int, sinks: Sinks | None) -> Call:
     """The script call that applies a transition to the record it was decided on; ``retention`` in ms."""
-    told, outboxes = _told(record, transition, sinks)
+    told, outboxes = _told(keys, record, transition, sinks)
     wake, due, external_id = transition.wake, transition.due, transition.linked_external
     fields: list[object] = [
         record.message_id,
@@ -62,7 +63,6 @@ def applying(record: Record, transition: Transition, retention: int, sinks: Sink
         transition.why or "",
         encode_counts(transition.counts or {}),
         transition.state.letter,
-        int(transition.forgets_external),
         int(transition.halted),
         record.owner or "",
         int(transition.takes_external),
@@ -70,34 +70,36 @@ def applying(record: Record, transition: Transition, retention: int, sinks: Sink
         told,
         record.app if told == _ASK else "",
     ]
-    named = _keys(record, external_id)
-    further = further_keys(record, transition, len(named) + 1)
-    wire = [*(str(one) for one in fields), *([further.wire] if further.wire else [])]
+    named = _keys(keys, record, external_id)
+    further = further_keys(keys, record, transition, len(named) + 1)
+    counts = tally_of(record, transition).encode()
+    wire = [*(str(one) for one in fields), counts, *([further.wire] if further.wire else [])]
     return Call([*named, *further.keys, *outboxes], [json.dumps(wire)])
 
 
-def _told(record: Record, transition: Transition, sinks: Sinks | None) -> tuple[str, tuple[str, ...]]:
+def _told(keys: Keys, record: Record, transition: Transition, sinks: Sinks | None) -> tuple[str, tuple[str, ...]]:
     """Who is told: what the script is to do, and the keys that it needs for it."""
     if not transition.is_outcome:
         return "", ()
     if sinks is None:
-        return _ASK, (keys.SINKS, *(keys.outcomes(sink_name(record.app, kind)) for kind in (WEBHOOK, CELERY)))
+        return _ASK, (keys.sinks, *(keys.outcomes(sink_name(record.app, kind)) for kind in (WEBHOOK, CELERY)))
     sink = sinks.outbox(record.app, transition.state)
     return ("", ()) if sink is None else (_TELL, (keys.outcomes(sink),))
 
 
-def _keys(record: Record, external_id: str | None) -> list[str]:
+def _keys(keys: Keys, record: Record, external_id: str | None) -> list[str]:
     """The keys that a transition touches, in the order of the header of ``apply.lua``."""
     named = [
         keys.message(record.message_id),
         keys.payload(record.message_id),
-        keys.AGENDA,
+        keys.agenda,
         keys.outbox(record.lane),
-        keys.PLACE,
-        keys.EVENTS,
-        keys.UNLISTED,
-        keys.DEAD,
-        keys.EXPIRED,
-        keys.PUT_OFF,
+        keys.place,
+        keys.events,
+        keys.unlisted,
+        keys.dead,
+        keys.expired,
+        keys.put_off,
+        keys.counts,
     ]
     return [*named, keys.external(external_id), keys.parked(external_id)] if external_id else named

@@ -9,9 +9,7 @@ process that was suspended in between computes from too early an instant, so its
 import time
 from collections.abc import Callable
 
-from redis import Redis
-
-from smsrelay.store.connection import store_answers
+from smsrelay.store.connection import StoreRedis, store_answers
 
 _VALID_FOR = 1.0  # seconds
 
@@ -39,7 +37,7 @@ class KnownTime:
 class StoreClock:
     """Safe to share between threads."""
 
-    def __init__(self, redis: Redis, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, redis: StoreRedis, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._redis = redis
         self._known = KnownTime(monotonic)
 

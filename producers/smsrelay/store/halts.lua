@@ -1,4 +1,4 @@
--- Parts of the traffic that are halted. Each value of sms:halts is JSON: since (ms), kind (halted, paused, cancelled, fuse), and
+-- Parts of the traffic that are halted. Each value of {sms}:halts is JSON: since (ms), kind (halted, paused, cancelled, fuse), and
 -- perhaps until (ms).
 -- What is begun goes on when its campaign is cancelled, and what a fuse has counted (spent) when it blows.
 -- A part that is over leaves the hash here.

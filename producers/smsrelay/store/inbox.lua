@@ -1,8 +1,8 @@
 -- Records reports until they are applied, each once however often it arrives in between. One call for many.
--- KEYS 1 sms:reports        hash: report by its key; no lifetime
---      2 sms:outbox:status  sorted set: key by place; no lifetime
---      3 sms:place          string: the last place assigned; no lifetime
---      4 sms:reports:keys   sorted set: keys in lexicographic order; no lifetime
+-- KEYS 1 {sms}:reports        hash: report by its key; no lifetime
+--      2 {sms}:outbox:status  sorted set: key by place; no lifetime
+--      3 {sms}:place          string: the last place assigned; no lifetime
+--      4 {sms}:reports:keys   sorted set: keys in lexicographic order; no lifetime
 -- ARGV key, report (JSON), and so on
 local count = #ARGV / 2
 local last = redis.call('INCRBY', KEYS[3], count)

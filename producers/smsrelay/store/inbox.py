@@ -9,13 +9,10 @@ import json
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from redis import Redis
-
 from smsrelay.broker.task_message import STATUS, TaskMessage
 from smsrelay.contract.event import StatusEvent
 from smsrelay.contract.lanes import STATUS_QUEUE
-from smsrelay.store import keys
-from smsrelay.store.connection import store_answers
+from smsrelay.store.connection import StoreRedis, store_answers
 from smsrelay.store.script import Call, Script
 
 BATCH = 50  # reports per task
@@ -26,14 +23,17 @@ _PER_CALL = 500  # reports per run of a script, which blocks the store for a mil
 class Inbox:
     """Every report that is not applied yet; safe to share between threads."""
 
-    def __init__(self, redis: Redis) -> None:
-        self._redis = redis
-        self._record = Script(redis, __name__, "inbox.lua")
+    def __init__(self, redis: StoreRedis) -> None:
+        self._redis, self._keys = redis, redis.store_keys
+        both = redis.store_keys.reports, redis.store_keys.reports_outbox
+        self._record_keys = (*both, redis.store_keys.place, redis.store_keys.reports_keys)
+        self._remove_keys = (*both, redis.store_keys.reports_taken, redis.store_keys.reports_keys, redis.store_keys.counts)
+        self._record = Script(redis, __name__, "inbox.lua", durable=True)
         self._remove = Script(redis, __name__, "inbox_remove.lua")
 
     def record(self, events: Sequence[StatusEvent]) -> list[TaskMessage]:
         """Record reports in one round trip; returns the tasks that apply them, each up to ``BATCH`` reports."""
-        calls, tasks = _record_calls(events)
+        calls, tasks = _record_calls(self._record_keys, events)
         self._record.run_many(calls)
         return tasks
 
@@ -44,7 +44,7 @@ class Inbox:
 
     def record_commands(self, events: Sequence[StatusEvent]) -> tuple[list[tuple[Any, ...]], list[TaskMessage]]:
         """The commands that ``record`` would send, and the tasks it would return. Sends nothing."""
-        calls, tasks = _record_calls(events)
+        calls, tasks = _record_calls(self._record_keys, events)
         return self._record.commands(calls), tasks
 
     def tasks(self, report_keys: Sequence[str]) -> list[TaskMessage]:
@@ -57,24 +57,25 @@ class Inbox:
         prefixes = [_key_of(message_id)] + ([_key_of("", "", external_id)] if external_id else [])
         with store_answers(), self._redis.pipeline(transaction=False) as pipeline:
             for prefix in prefixes:
-                pipeline.zrangebylex(keys.REPORTS_KEYS, f"[{prefix}|", f"({prefix}}}")  # } follows | in ASCII
+                pipeline.zrangebylex(self._keys.reports_keys, f"[{prefix}|", f"({prefix}}}")  # } follows | in ASCII
             found = [key for some in pipeline.execute() for key in some]
         return self._read(found)
 
-    def remove(self, events: Sequence[StatusEvent], in_turn: bool = True) -> None:
-        """Remove reports that were applied, in one round trip.
+    def remove(self, events: Sequence[StatusEvent], in_turn: bool = True, results: Sequence[str] = ()) -> None:
+        """Remove reports that were applied, in one round trip; each that was still here is counted by its result.
 
         ``in_turn``: they came from the queue in order, so those before them must have come as well; if not, the queue lost them.
+        ``results``: what each came to; one that is empty does not count, and without them none does.
         """
-        script_keys = [keys.REPORTS, keys.REPORTS_OUTBOX, keys.REPORTS_TAKEN, keys.REPORTS_KEYS]
-        done = [report_key(event) for event in events]
-        self._remove.run_many([Call(script_keys, [int(in_turn), *part]) for part in _parts(done, _PER_CALL)])
+        each = zip(events, results or [""] * len(events), strict=True)
+        done = [part for event, result in each for part in (report_key(event), result)]
+        self._remove.run_many([Call(self._remove_keys, [int(in_turn), *part]) for part in _parts(done, 2 * _PER_CALL)])
 
     def _read(self, report_keys: Sequence[str]) -> list[StatusEvent]:
         if not report_keys:
             return []
         with store_answers():
-            found = self._redis.hmget(keys.REPORTS, list(report_keys))
+            found = self._redis.hmget(self._keys.reports, list(report_keys))
         return [StatusEvent.decode(json.loads(wire)) for wire in found if wire is not None]
 
 
@@ -83,8 +84,7 @@ def report_key(event: StatusEvent) -> str:
     return _key_of(event.message_id or "", event.attempt or "", event.external_id or "", event.code, event.updated_on or "")
 
 
-def _record_calls(events: Sequence[StatusEvent]) -> tuple[list[Call], list[TaskMessage]]:
-    script_keys = [keys.REPORTS, keys.REPORTS_OUTBOX, keys.PLACE, keys.REPORTS_KEYS]
+def _record_calls(script_keys: Sequence[str], events: Sequence[StatusEvent]) -> tuple[list[Call], list[TaskMessage]]:
     texts = [event.encode_text() for event in events]  # encoded once, for the store and for the queue
     pairs = [part for event, text in zip(events, texts, strict=True) for part in (report_key(event), text)]
     return [Call(script_keys, part) for part in _parts(pairs, 2 * _PER_CALL)], _status_tasks(events, texts)

@@ -6,9 +6,9 @@
 local FULL = 120 -- entries; Redis keeps up to 128 compact
 local ENDLESS = 2147483647 -- the score of a message that is not final
 
-local function index_number(key, digest, id)
-  local held, shared = redis.call('ZCARD', key), 3
-  if held >= FULL then key, shared = key .. string.sub(digest, 3, 3), 4 end
+local function index_number(first, second, digest, id)
+  local held, key, shared = redis.call('ZCARD', first), first, 3
+  if held >= FULL then key, shared = second, 4 end
   redis.call('ZADD', key, ENDLESS, string.sub(digest, shared) .. packed(id))
   if held > 0 then redis.call('PERSIST', key) end
 end

@@ -8,12 +8,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from redis import Redis
-
 from smsrelay.contract.key_ring import KeyRing
 from smsrelay.contract.message import recipient_digest
 from smsrelay.messages.record import Record
-from smsrelay.store import keys
+from smsrelay.store.connection import StoreRedis
 from smsrelay.store.records import Records
 from smsrelay.store.script import Call, Script
 
@@ -35,8 +33,8 @@ class Page:
 class NumberIndex:
     """For any number of threads. Numbers are E.164."""
 
-    def __init__(self, redis: Redis, number_keys: KeyRing) -> None:
-        self._keys = number_keys
+    def __init__(self, redis: StoreRedis, number_keys: KeyRing) -> None:
+        self._keys, self._number_keys = redis.store_keys, number_keys
         self._read = Script(redis, __name__, "numbers.lua", ("ids.lua",))
 
     @property
@@ -46,7 +44,10 @@ class NumberIndex:
 
     def ids(self, number: str) -> Iterator[list[str]]:
         """Ids of the number's messages, some at a time; one that becomes final meanwhile may come twice, or not at all."""
-        pages = self.first_pages(number)
+        yield from self.ids_on(self.first_pages(number))
+
+    def ids_on(self, pages: Sequence[Page]) -> Iterator[list[str]]:
+        """Ids of the messages on these pages and the pages behind them, some at a time."""
         while pages:
             ids, pages = following(pages, self._read.run_many([_call(page) for page in pages]))
             yield ids
@@ -66,10 +67,14 @@ class NumberIndex:
     def first_pages(self, number: str) -> list[Page]:
         """Where the number's messages are looked for: in two sets for each key."""
         pages = []
-        for digest in (recipient_digest(key, number) for key in self._keys.all):
-            first, second = keys.numbers(digest)
-            pages += [Page(first, digest[2:]), Page(second, digest[3:])]
+        for digest in (recipient_digest(key, number) for key in self._number_keys.all):
+            pages += self.pages_of(digest)
         return pages
+
+    def pages_of(self, digest: str) -> list[Page]:
+        """Where the messages under one digest are looked for."""
+        first, second = self._keys.numbers(digest)
+        return [Page(first, digest[2:]), Page(second, digest[3:])]
 
     def commands(self, pages: Sequence[Page]) -> list[tuple[Any, ...]]:
         """The reading of pages as commands to send on a connection; ``following`` reads the answers."""
@@ -92,4 +97,4 @@ def newest_first(records: Iterable[Record], most: int | None) -> list[Record]:
 
 
 def _call(page: Page) -> Call:
-    return Call([page.key], [page.digest, page.first, PAGE, keys.message("")])
+    return Call([page.key], [page.digest, page.first, PAGE])

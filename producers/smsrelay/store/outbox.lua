@@ -1,21 +1,23 @@
 -- Records accepted messages, each once; atomic. If this Redis is also the broker, the call includes the tasks for the workers and
--- publishes them. After ids.lua, number_index.lua, caps.lua and halts.lua.
--- KEYS 1 sms:agenda      sorted set, no lifetime
---      2 sms:events      stream, capped
---      3 sms:place       string: the last place assigned in an outbox; no lifetime
---      4 sms:limits      hash, no lifetime
---      5 sms:suppressed  hash, no lifetime
---      6 sms:halts       hash, no lifetime
---      7 sms:codes       hash: codes accepted and used, by day and country; lives for nine days after the last
---      8 sms:campaigns   sorted set, no lifetime; each entry is dropped 41 days after its campaign's last message
---      9… sms:outbox:LANE  sorted set, no lifetime; one for each name in ARGV 2
+-- publishes them. After ids.lua, number_index.lua, caps.lua, halts.lua and counts.lua.
+-- KEYS 1 {sms}:agenda      sorted set, no lifetime
+--      2 {sms}:events      stream, capped
+--      3 {sms}:place       string: the last place assigned in an outbox; no lifetime
+--      4 {sms}:limits      hash, no lifetime
+--      5 {sms}:suppressed  hash, no lifetime
+--      6 {sms}:halts       hash, no lifetime
+--      7 {sms}:codes       hash: codes accepted and used, by day and country; lives for nine days after the last
+--      8 {sms}:campaigns   sorted set, no lifetime; each entry is dropped 41 days after its campaign's last message
+--      9 {sms}:counts      hash, no lifetime: what has been counted, by series
+--      10 {sms}:refused    set: ids of messages refused lately; lives for a minute after the last one
+--      11… {sms}:outbox:LANE  sorted set, no lifetime; one for each name in ARGV 2
 --      then, for each message:
---        sms:m:ID        hash, no lifetime until the message is final
---        sms:p:ID        string, lives until the message expires
---        sms:n:XX        sorted set, see number_index.lua
---        sms:caps:WHO    list, of a code only: one for each of its recipient's digests
+--        {sms}:m:ID        hash, no lifetime until the message is final
+--        {sms}:p:ID        string, lives until the message expires
+--        {sms}:n:XX, {sms}:n:XXX  sorted sets, see number_index.lua
+--        {sms}:caps:WHO    list, of a code only: one for each of its recipient's digests
 --      then, for each campaign in ARGV 5:
---        sms:campaign:APP/NAME, sms:campaign:ids:APP/NAME  hash and list; both live for 41 days after the campaign's last message
+--        {sms}:campaign:APP/NAME, {sms}:campaign:ids:APP/NAME  hash and list; both live for 41 days after the campaign's last message
 --      and, with tasks, for each name in ARGV 2:
 --        sms.LANE        list: the broker's queue
 -- ARGV 1 stream cap
@@ -87,16 +89,24 @@ local function suppressing(digests, app, sig)
   end
 end
 
+-- Counts a refused message, which leaves no record, once: not again when a caller whose answer was lost asks again.
+local function count_refused(id, barred, by)
+  if redis.call('SADD', KEYS[10], id) == 0 then return end
+  redis.call('PEXPIRE', KEYS[10], 60000)
+  redis.call('HINCRBY', KEYS[9], 'refused|' .. barred .. (barred == 'cap' and ' capped|' .. by or ''), 1)
+end
+
+local accepted = {} -- by app and lane: how many messages
 local counted = {} -- by campaign: how many messages were accepted
 for _, lane in ipairs(lanes) do outboxes[lane] = {} end
 local sums = {} -- codes by country
 
-local at = 9 + #lanes
+local at = 11 + #lanes
 for number, message in ipairs(messages) do
   local id, content, expires_at, not_before, fp, lane, tpl, app, who, ref, more = unpack(message)
   local digests, named = type(who) == 'string' and {who} or who, app == '' and ARGV[6] or app
-  local record, payload, numbers = KEYS[at], KEYS[at + 1], KEYS[at + 2]
-  at = at + 3
+  local record, payload, numbers, fuller = KEYS[at], KEYS[at + 1], KEYS[at + 2], KEYS[at + 3]
+  at = at + 4
   local lists = {}
   if lane == 'otp' then
     for _ = 1, #digests do
@@ -133,6 +143,7 @@ for number, message in ipairs(messages) do
   elseif barred then
     answer[#answer + 1] = string.format('%d|2|%s|%s|%.0f', number - 1, barred, by, free)
     unpublished[lane] = true
+    count_refused(id, barred, by)
   else
     local waits = not_before ~= '' and not_before > now
     local rule = waits and 'not_before' or 'enqueued'
@@ -151,6 +162,10 @@ for number, message in ipairs(messages) do
     for _, field in ipairs(more.fields or {}) do fields[#fields + 1] = field end
     if waits then set('due', not_before) end
     if rule ~= 'enqueued' then set('t1', '+0|q|0||' .. rule) end
+    if not test then
+      accepted[named] = accepted[named] or {}
+      accepted[named][lane] = (accepted[named][lane] or 0) + 1
+    end
     if lane == 'otp' and not test then
       sums[country] = (sums[country] or 0) + 1
       local limits = limits_of(named)
@@ -161,7 +176,7 @@ for number, message in ipairs(messages) do
     end
     redis.call('HSET', record, unpack(fields))
     redis.call('SET', payload, content, 'PXAT', expires_at)
-    index_number(numbers, digests[1], id)
+    index_number(numbers, fuller, digests[1], id)
     if campaign then
       counted[campaign] = counted[campaign] or {}
       table.insert(counted[campaign], packed(id))
@@ -196,6 +211,10 @@ for place, campaign in ipairs(campaigns) do
   end
 end
 
+for app, of_app in pairs(accepted) do
+  for lane, sum in pairs(of_app) do count_named(KEYS[9], 'accepted', 'app', app, '|' .. lane, sum) end
+end
+
 for country, sum in pairs(sums) do
   local day = math.floor(now / 86400000)
   if redis.call('HINCRBY', KEYS[7], day .. ' accepted ' .. country, sum) == sum then -- the first of this day
@@ -211,7 +230,7 @@ local base = added > 0 and redis.call('INCRBY', KEYS[3], added) - added
 for number, lane in ipairs(lanes) do
   local entries = outboxes[lane]
   for place = 1, #entries, 2 do entries[place] = base + entries[place] end
-  if #entries > 0 then redis.call('ZADD', KEYS[8 + number], unpack(entries)) end
+  if #entries > 0 then redis.call('ZADD', KEYS[10 + number], unpack(entries)) end
   if ARGV[6 + number] and not unpublished[lane] then redis.call('LPUSH', KEYS[queues + number], ARGV[6 + number]) end
 end
 return answer

@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from redis import Redis
-
 from smsrelay.broker.redis_envelope import envelope
 from smsrelay.broker.task_message import TaskMessage
 from smsrelay.contract.country import MAINLAND, calling_code
@@ -22,8 +20,8 @@ from smsrelay.contract.payload_cipher import PAYLOAD, PLAIN, PayloadCipher
 from smsrelay.contract.state import State
 from smsrelay.messages.checks import Bar, Barred
 from smsrelay.messages.record import TAG
-from smsrelay.store import keys
 from smsrelay.store.clock import StoreClock
+from smsrelay.store.connection import StoreRedis
 from smsrelay.store.script import Call, Script
 
 WakeUp = Callable[[Lane, Sequence[str]], TaskMessage]  # makes the task that has workers attempt these messages
@@ -32,13 +30,12 @@ EVENTS_CAP = 100_000
 PER_CALL = 50  # messages per run of the script, which blocks the store for half a millisecond
 
 PRELUDES = ("ids.lua", "number_index.lua", "caps.lua", "halts.lua")
+_COUNTS = "counts.lua"
 
 _MAINLAND = f"+{MAINLAND}"
 
 _Digests = tuple[str, ...]  # by each key, the newest first
 _Fingerprints = _Digests  # of one message; one empty one without a reference
-
-_SHARED = (keys.AGENDA, keys.EVENTS, keys.PLACE, keys.LIMITS, keys.SUPPRESSED, keys.HALTS, keys.CODES, keys.CAMPAIGNS)
 
 _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -61,12 +58,15 @@ class Outbox:
     ``caps``: whether a code over its cap is refused; else it is recorded, and its attempt waits. ``cipher`` encrypts payloads.
     """
 
-    def __init__(self, redis: Redis, number_keys: KeyRing, *, caps: bool = True, cipher: PayloadCipher = PLAIN) -> None:
-        self._redis = redis
+    def __init__(self, redis: StoreRedis, number_keys: KeyRing, *, caps: bool = True, cipher: PayloadCipher = PLAIN) -> None:
+        self._redis, self._keys = redis, redis.store_keys
         self._newest_key, self._older_keys = number_keys.newest, number_keys.older
         self._caps, self._cipher = caps, cipher
-        self._record = Script(redis, __name__, "outbox.lua", PRELUDES)
+        self._record = Script(redis, __name__, "outbox.lua", (*PRELUDES, _COUNTS), durable=True)
         self._clock = StoreClock(redis)
+        keys = redis.store_keys
+        first = keys.agenda, keys.events, keys.place, keys.limits
+        self._shared = (*first, keys.suppressed, keys.halts, keys.codes, keys.campaigns, keys.counts, keys.refused)
 
     def now(self) -> int:
         """The store's clock (ms); raises ``StoreUnavailable``."""
@@ -109,11 +109,12 @@ class Outbox:
     def _call(self, messages: Sequence[Message], fingerprints: Sequence[_Fingerprints], wake_up: WakeUp | None) -> Call:
         lanes = list(dict.fromkeys(message.lane for message in messages))
         campaigns = list(dict.fromkeys(f"{message.app}/{message.campaign}" for message in messages if message.campaign))
-        script_keys = [*_SHARED, *(keys.outbox(lane) for lane in lanes)]
+        keys = self._keys
+        script_keys = [*self._shared, *map(keys.outbox, lanes)]
         rows = []
         for message, of_message in zip(messages, fingerprints, strict=True):
             digests = self._digests(message)
-            script_keys += (keys.message(message.message_id), keys.payload(message.message_id), keys.numbers(digests[0])[0])
+            script_keys += (keys.message(message.message_id), keys.payload(message.message_id), *keys.numbers(digests[0]))
             if message.lane is Lane.OTP:
                 script_keys += map(keys.caps, digests)
             payload = self._cipher.seal(PAYLOAD, message.message_id, message.payload())

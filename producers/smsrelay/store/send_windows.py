@@ -6,11 +6,8 @@ What workers do follows their own limits file; this is for warnings alone. Raise
 import time
 from collections.abc import Callable
 
-from redis import Redis
-
 from smsrelay.contract.send_window import SendWindow, decode_windows
-from smsrelay.store import keys
-from smsrelay.store.connection import store_answers
+from smsrelay.store.connection import StoreRedis, store_answers
 
 FIELD = "windows"  # of the limits that are published
 _REMEMBERED = 60.0  # seconds
@@ -19,8 +16,8 @@ _REMEMBERED = 60.0  # seconds
 class SendWindows:
     """Reads them at most once a minute."""
 
-    def __init__(self, redis: Redis, clock: Callable[[], float] = time.monotonic) -> None:
-        self._redis, self._clock = redis, clock
+    def __init__(self, redis: StoreRedis, clock: Callable[[], float] = time.monotonic) -> None:
+        self._redis, self._keys, self._clock = redis, redis.store_keys, clock
         self._known: tuple[SendWindow, ...] = ()
         self._read_at: float | None = None
 
@@ -29,6 +26,6 @@ class SendWindows:
         now = self._clock()
         if self._read_at is None or now - self._read_at >= _REMEMBERED:
             with store_answers():
-                wire = self._redis.hget(keys.LIMITS, FIELD)
+                wire = self._redis.hget(self._keys.limits, FIELD)
             self._known, self._read_at = decode_windows(str(wire)) if wire else (), now
         return self._known

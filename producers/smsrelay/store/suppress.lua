@@ -1,6 +1,6 @@
 -- Puts numbers on suppression lists. A number that is on its list already stays as it is, under the newest key from now on.
--- KEYS 1 sms:suppressed         hash, no lifetime
---      2 sms:suppressed:counts  hash, no lifetime
+-- KEYS 1 {sms}:suppressed         hash, no lifetime
+--      2 {sms}:suppressed:counts  hash, no lifetime
 -- ARGV 1 JSON: for each number and list: list, since (ms; 0: now), source, name of the first digest's key, the number's digests: by
 --        the newest key first; at most 500, and 4 digests each, which unpack can still hand on
 -- Returns for each 1 if it is new, 0 if it was known.

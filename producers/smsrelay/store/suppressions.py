@@ -10,32 +10,28 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from redis import Redis
-
 from smsrelay.contract.key_name import key_names
 from smsrelay.contract.key_ring import KeyRing
 from smsrelay.contract.message import recipient_digest
 from smsrelay.contract.suppression import SuppressedCount, Suppression
-from smsrelay.store import keys
-from smsrelay.store.connection import store_answers
+from smsrelay.store.connection import StoreRedis, store_answers
 from smsrelay.store.script import Call, Script
 
 BATCH = 200  # numbers a script call: while the store is busy with them, codes wait
 _PAGE = 1000  # fields a step through the hash
 _LOOKED_UP = 1000  # fields a command
-_KEYS = [keys.SUPPRESSED, keys.SUPPRESSED_COUNTS]
 _GLOB = re.compile(r"[\[\]*?\\^]")
 
 
 class Suppressions:
     """All lists; safe to share between threads."""
 
-    def __init__(self, redis: Redis, number_keys: KeyRing) -> None:
-        self._redis = redis
+    def __init__(self, redis: StoreRedis, number_keys: KeyRing) -> None:
+        self._redis, self._keys = redis, redis.store_keys
         self._number_keys = number_keys
         self._newest = key_names(number_keys)[0]
-        self._add = Script(redis, __name__, "suppress.lua")
-        self._remove = Script(redis, __name__, "unsuppress.lua")
+        self._add = Script(redis, __name__, "suppress.lua", durable=True)
+        self._remove = Script(redis, __name__, "unsuppress.lua", durable=True)
 
     @property
     def scripts(self) -> tuple[str, ...]:
@@ -53,7 +49,7 @@ class Suppressions:
     def restore(self, suppressions: Sequence[Suppression]) -> list[bool]:
         """Put exported entries back, with their instants and keys; True for each that was not there yet."""
         entries = [[one.list, one.since, one.source, one.key_name, one.digest] for one in suppressions]
-        return flags(self._add.run_many(_calls(entries)))
+        return flags(self._add.run_many(self._calls(entries)))
 
     def of(self, number: str, lists: Sequence[str] | None = None) -> list[Suppression]:
         """The entries of a number on these lists; on any list without them."""
@@ -62,7 +58,7 @@ class Suppressions:
         for start in range(0, len(fields), _LOOKED_UP):
             some = fields[start : start + _LOOKED_UP]
             with store_answers():
-                values: Any = self._redis.hmget(keys.SUPPRESSED, some)
+                values: Any = self._redis.hmget(self._keys.suppressed, some)
             found += decoded(some, values)
         return found
 
@@ -75,7 +71,7 @@ class Suppressions:
         cursor = 0
         while True:
             with store_answers():
-                page: Any = self._redis.hscan(keys.SUPPRESSED, cursor, match=match, count=_PAGE)
+                page: Any = self._redis.hscan(self._keys.suppressed, cursor, match=match, count=_PAGE)
             cursor, found = page
             for field, value in found.items():
                 yield Suppression.decode(field, value)
@@ -87,9 +83,13 @@ class Suppressions:
         return suppressed_counts(self._redis)
 
     def fields(self, number: str, lists: Iterable[str]) -> list[str]:
-        """The fields of ``sms:suppressed`` under which a number may be on lists."""
+        """The fields of ``{sms}:suppressed`` under which a number may be on lists."""
         digests = self._digests(number)
         return [f"{digest}|{name}" for name in lists for digest in digests]
+
+    def read_command(self, fields: Sequence[str]) -> tuple[str, ...]:
+        """The values of fields as a command to send on a connection; ``decoded`` reads the answer."""
+        return "HMGET", self._keys.suppressed, *fields
 
     def add_commands(self, numbers: Sequence[str], name: str, source: str) -> list[tuple[Any, ...]]:
         """The commands that add, for an event loop; ``flags`` reads their answers."""
@@ -100,19 +100,24 @@ class Suppressions:
         return self._remove.commands(self._removing(numbers, name))
 
     def _adding(self, numbers: Sequence[str], name: str, source: str) -> list[Call]:
-        return _calls([[name, 0, source, self._newest, *self._digests(number)] for number in numbers])
+        return self._calls([[name, 0, source, self._newest, *self._digests(number)] for number in numbers])
 
     def _removing(self, numbers: Sequence[str], name: str) -> list[Call]:
-        return _calls([[name, *self._digests(number)] for number in numbers])
+        return self._calls([[name, *self._digests(number)] for number in numbers])
+
+    def _calls(self, entries: Sequence[Sequence[object]]) -> list[Call]:
+        both = [self._keys.suppressed, self._keys.suppressed_counts]
+        parts = (entries[start : start + BATCH] for start in range(0, len(entries), BATCH))
+        return [Call(both, [json.dumps(part, ensure_ascii=False)]) for part in parts]
 
     def _digests(self, number: str) -> list[str]:
         return [recipient_digest(key, number) for key in self._number_keys.all]
 
 
-def suppressed_counts(redis: Redis) -> list[SuppressedCount]:
+def suppressed_counts(redis: StoreRedis) -> list[SuppressedCount]:
     """How many numbers each list holds, in the order of their names; raises ``StoreUnavailable``."""
     with store_answers():
-        found: Any = redis.hgetall(keys.SUPPRESSED_COUNTS)
+        found: Any = redis.hgetall(redis.store_keys.suppressed_counts)
     by_list: dict[str, list[tuple[str, int]]] = {}
     for field, count in sorted(found.items()):
         name, _, key_name = field.rpartition("|")
@@ -128,8 +133,3 @@ def flags(answers: Iterable[Sequence[int]]) -> list[bool]:
 def decoded(fields: Iterable[str], values: Iterable[str | None]) -> list[Suppression]:
     """The entries among looked-up fields."""
     return [Suppression.decode(field, value) for field, value in zip(fields, values, strict=True) if value is not None]
-
-
-def _calls(entries: Sequence[Sequence[object]]) -> list[Call]:
-    parts = (entries[start : start + BATCH] for start in range(0, len(entries), BATCH))
-    return [Call(_KEYS, [json.dumps(part, ensure_ascii=False)]) for part in parts]

@@ -1,6 +1,6 @@
 -- Takes numbers off suppression lists, under whichever key they are there.
--- KEYS 1 sms:suppressed         hash, no lifetime
---      2 sms:suppressed:counts  hash, no lifetime
+-- KEYS 1 {sms}:suppressed         hash, no lifetime
+--      2 {sms}:suppressed:counts  hash, no lifetime
 -- ARGV 1 JSON: for each number and list: list, the number's digests; at most 500, and 4 digests each
 -- Returns for each 1 if it was there, else 0.
 local entries, fields, lists, places = cjson.decode(ARGV[1]), {}, {}, {}

@@ -15,7 +15,6 @@ from urllib.parse import quote, urlsplit
 import requests
 
 from smsrelay.contract.state import State
-from smsrelay.store import keys
 from smsrelay_worker.api.problem_code import ProblemCode
 from smsrelay_worker.store.api.api_key import KeyType, Scope
 from tests.acceptance.leaks.foreign import job
@@ -24,6 +23,7 @@ from tests.acceptance.leaks.places import Places, without_references
 from tests.acceptance.leaks.play import Play
 from tests.acceptance.leaks.stage import KEYS
 from tests.support.api_process import a_key, running_api
+from tests.support.store_keys import KEYS as STORE_KEYS
 from tests.support.waiting import eventually
 
 PATH = "/v1/messages"
@@ -188,9 +188,9 @@ class OverHttp:
         stage = self.play.stage
         broken = self.key("key that cannot be read")
         key_id = broken.split("_")[2]
-        stage.redis.hset(keys.API_KEYS, key_id, f"{person.to} {broken}")
+        stage.redis.hset(STORE_KEYS.api_keys, key_id, f"{person.to} {broken}")
         self.refused(ProblemCode.INTERNAL, "its key", "POST", PATH, broken, job(person))
-        stage.redis.hdel(keys.API_KEYS, key_id)
+        stage.redis.hdel(STORE_KEYS.api_keys, key_id)
         url = "redis://default:" + KEYS["broker's password"] + "@127.0.0.1:1/0"
         away = dict.fromkeys(("SMSRELAY_BROKER_URL", "SMSRELAY_STORE_URL"), url)
         log = folder / "api-without-store.log"

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from celery import Celery
-from redis import Redis
 from redis.client import NEVER_DECODE
 
+from smsrelay.store.connection import StoreRedis
 from tests.acceptance.leaks.stage import Stage
 
 Places = dict[str, str]
@@ -16,7 +16,7 @@ Places = dict[str, str]
 WORKERS = 2
 _INSPECTED = ("active", "reserved", "scheduled", "revoked", "registered", "stats", "report", "conf", "active_queues")
 _AS_BYTES: dict[str, Any] = {NEVER_DECODE: []}  # the index of numbers holds ids as bytes, which are no text
-_READ: dict[str, Callable[[Redis, str], Any]] = {
+_READ: dict[str, Callable[[StoreRedis, str], Any]] = {
     "string": lambda redis, key: redis.get(key),
     "hash": lambda redis, key: redis.hgetall(key),
     "list": lambda redis, key: _texts(redis.execute_command("LRANGE", key, 0, -1, **_AS_BYTES)),
@@ -84,7 +84,7 @@ def flower_tasks(stage: Stage) -> str:
     return _get(stage, "/api/tasks")
 
 
-def store(redis: Redis) -> Places:
+def store(redis: StoreRedis) -> Places:
     """Every key with all that it holds; a record's reference is a place of its own."""
     places: Places = {}
     for key in redis.scan_iter(count=1000):
@@ -120,7 +120,7 @@ def _texts(entries: Iterable[bytes]) -> list[str]:
     return [entry.decode(errors="backslashreplace") for entry in entries]
 
 
-def _held(redis: Redis, key: str) -> Any:
+def _held(redis: StoreRedis, key: str) -> Any:
     kind = redis.type(key)
     assert kind in _READ, f"{key} is of type {kind}, which nobody reads"
     return _READ[kind](redis, key)

@@ -110,7 +110,7 @@ class Play:
                 kept += 1
         for role in [role for role in self.cast.message_ids if role.startswith("foreign")]:
             self.ends(role, State.DELIVERED)
-        eventually(lambda: self.stage.redis.llen("sms:undecodable") >= kept, f"{kept} foreign jobs are kept")
+        eventually(lambda: self.stage.redis.llen("{sms}:undecodable") >= kept, f"{kept} foreign jobs are kept")
 
     def callbacks(self) -> None:
         """Callbacks that hold the number in the wrong places, on a true path; and one that names no message we know."""
@@ -126,7 +126,7 @@ class Play:
         stranger = self.cast.new("unknown to us")
         report = {"mobile": stranger.to, "extenal_id": "f" * 32, "content": stranger.code, "status": {"code": "200"}}
         assert self.stage.simulator.callback(f"{self.stage.receiver_url}/callback", json.dumps(report)) == 200
-        eventually(lambda: self.stage.redis.exists("sms:parked:" + "f" * 32), "the report that nobody knows is parked")
+        eventually(lambda: self.stage.redis.exists("{sms}:parked:" + "f" * 32), "the report that nobody knows is parked")
 
     def halted(self) -> Places:
         """What can be seen while the vendor refuses everything; meanwhile one message expires and one loses its payload."""
@@ -136,7 +136,7 @@ class Play:
         eventually(self.stage.limiter.halted, "halted by a redirect")
         self.enqueue(self.cast.new("expired"), Lane.OTP, expires_in=1)
         self.enqueue(self.cast.new("without payload"), Lane.OTP)
-        self.stage.redis.delete("sms:p:" + self.cast.message_ids["without payload"])
+        self.stage.redis.delete("{sms}:p:" + self.cast.message_ids["without payload"])
         seen = {**places.store(self.stage.redis), "smsrelay status": self.stage.run("-m", "smsrelay_worker", "status")}
         assert "resumed" in self.stage.run("-m", "smsrelay_worker", "resume")
         eventually(self.stage.limiter.halted, "halted by a wrong signature")

@@ -14,17 +14,18 @@ from pathlib import Path
 
 import requests
 from pydantic import SecretStr
-from redis import Redis
 
 from smsrelay.enqueue import Enqueuer
+from smsrelay.servers.store_address import StoreAddress
 from smsrelay.settings import ProducerSettings
-from smsrelay.store.connection import open_store
+from smsrelay.store.connection import StoreRedis, open_store
 from smsrelay.store.records import Records
 from smsrelay_worker.local.local_relay import LocalRelay, Ports
 from smsrelay_worker.local.stack import Part, Stack, free_port
 from smsrelay_worker.policy.toml_file import packaged_source
 from smsrelay_worker.rate_limit.limiter import RateLimiter
 from tests.acceptance.leaks.apps_file import ANSWERS, SECRETS, SIGNED_WITH, apps_file, path
+from tests.support.forked_command import run_command
 from tests.support.simulator_client import Simulator
 from tests.support.waiting import eventually
 from tests.support.webhook_receiver import WebhookReceiver, webhook_receiver
@@ -52,7 +53,7 @@ class Stage:
 
     desk: LocalRelay
     environment: Mapping[str, str]
-    redis: Redis
+    redis: StoreRedis
     enqueuer: Enqueuer
     simulator: Simulator
     flower: requests.Session
@@ -86,10 +87,13 @@ class Stage:
         return RateLimiter(self.redis, rate=1)
 
     def run(self, *arguments: str, given: Mapping[str, str] | None = None, stdin: str = "") -> str:
-        """Run a command; returns its standard output and standard error."""
+        """Run a command of Python's; returns its standard output and standard error."""
+        environment = {**self.environment, **(given or {})}
+        if arguments[:2] == ("-m", "smsrelay_worker"):
+            return run_command(arguments[2:], environment, given=stdin.encode(), merged=True).stdout
         done = subprocess.run(
             [sys.executable, *arguments],
-            env={**self.environment, **(given or {})},
+            env=environment,
             cwd=_ROOT,
             input=stdin,
             text=True,
@@ -117,7 +121,7 @@ def staged(folder: Path) -> Iterator[Stage]:
         url, keys = environment["SMSRELAY_BROKER_URL"], SecretStr(environment["SMSRELAY_NUMBER_KEYS"])
         enqueuer = open_.enter_context(Enqueuer.connect(ProducerSettings(broker_url=url, store_url=url, number_keys=keys)))
         simulator = open_.enter_context(Simulator(f"http://127.0.0.1:{desk.ports.simulator}"))
-        redis = open_.enter_context(open_store(url))
+        redis = open_.enter_context(open_store(StoreAddress(url)))
         stage = Stage(desk, environment, redis, enqueuer, simulator, flower, webhooks, api.url, metrics.url)
         eventually(lambda: len(flower.get(f"{stage.flower_url}/api/workers?refresh=1", timeout=10).json()) == 2, "two workers")
         yield stage

@@ -20,8 +20,8 @@ from tests.bench.sides import CALLBACK_KEYS, RelaySide, workers
 _SAMPLE = 200  # keys of each kind whose MEMORY USAGE is asked
 _PATIENCE = 300.0  # seconds until every message is final
 _CALLERS = 16  # connections of the vendor that calls back
-_KINDS = ("sms:m:*", "sms:p:*", "sms:x:*")
-_INDEX = "sms:n:*"  # of numbers; each key holds many messages
+_KINDS = ("{sms}:m:*", "{sms}:p:*", "{sms}:x:*")
+_INDEX = "{sms}:n:*"  # of numbers; each key holds many messages
 _STEADY, _NOISE = 4, 4096  # looks in a row that differ by less than so many bytes
 _APP = "bench"  # of the messages that a side enqueues
 # A webhook at which nobody answers: every outcome stays in the outbox.
@@ -72,9 +72,9 @@ def held(
         [worker] = workers(side, ground, [])
         _until(lambda: ground.vendor.arrived() > count, "every message submitted")
         _call_back(ground, side.receiver(ground))
-        _until(lambda: not any(ground.redis.exists(key) for key in ("sms:reports", "sms:agenda")), "every message final")
+        _until(lambda: not any(ground.redis.exists(key) for key in ("{sms}:reports", "{sms}:agenda")), "every message final")
         worker.stop(20)
-        final, outbox = _held(ground, before, count), f"sms:outcomes:{_APP}.webhook"
+        final, outbox = _held(ground, before, count), f"{{sms}}:outcomes:{_APP}.webhook"
         if apps and ground.redis.zcard(outbox) < count:
             raise PartFailed("not every message was told to the sink")
         ground.redis.delete(outbox)
@@ -97,8 +97,8 @@ def _written(ground: Ground, apps: str) -> Path | None:
 
 def _call_back(ground: Ground, port: int) -> None:
     """One report on each submit, as the vendor sends it."""
-    ids = [key.removeprefix("sms:m:") for key in ground.redis.scan_iter("sms:m:*", count=1000)]
-    submits = [(one, str(ground.redis.hget(f"sms:m:{one}", "ext"))) for one in ids]
+    ids = [key.removeprefix("{sms}:m:") for key in ground.redis.scan_iter("{sms}:m:*", count=1000)]
+    submits = [(one, str(ground.redis.hget(f"{{sms}}:m:{one}", "ext"))) for one in ids]
     with ThreadPoolExecutor(_CALLERS) as callers:
         list(callers.map(lambda place: _report(port, submits[place::_CALLERS]), range(_CALLERS)))
 
@@ -137,7 +137,7 @@ def _used(ground: Ground) -> int:
         return len(seen) >= _STEADY and max(seen[-_STEADY:]) - min(seen[-_STEADY:]) < _NOISE
 
     _until(steady, "the memory in use stands still")
-    return seen[-1] - int(ground.redis.memory_usage("sms:events", samples=0) or 0)
+    return seen[-1] - int(ground.redis.memory_usage("{sms}:events", samples=0) or 0)
 
 
 def _until(holds: Callable[[], object], what: str) -> None:

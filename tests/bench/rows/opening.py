@@ -88,8 +88,8 @@ def _deferred(ground: Ground, worker: Process, waiting: int, opens: int) -> int:
     least = opens * 1000
 
     def all_put_off() -> bool:
-        return int(ground.redis.zcount("sms:agenda", least, f"({least + 1000 * (waiting / _RATE + 600):.0f}")) >= waiting
+        return int(ground.redis.zcount("{sms}:agenda", least, f"({least + 1000 * (waiting / _RATE + 600):.0f}")) >= waiting
 
     ground.processes.wait(worker, all_put_off, "every message waits for the opening", max(1.0, opens - _AHEAD / 2 - time.time()))
-    instants = [at for _, at in ground.redis.zrange("sms:agenda", 0, -1, withscores=True) if at >= least]
+    instants = [at for _, at in ground.redis.zrange("{sms}:agenda", 0, -1, withscores=True) if at >= least]
     return max(Counter(int(at // 1000) for at in instants).values())

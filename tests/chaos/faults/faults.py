@@ -60,6 +60,10 @@ KINDS = (
     Kind("RabbitMQ killed -9", 9, (0.0, 5.0)),
     Kind("RabbitMQ stopped by SIGTERM", 2, (0.5, 5.0)),
     Kind("RabbitMQ frozen", 4, (0.5, 7.0)),
+    Kind("RabbitMQ's leader killed -9", 9, (0.0, 8.0)),
+    Kind("RabbitMQ's leader frozen", 6, (1.0, 20.0)),
+    Kind("a node of RabbitMQ killed -9", 4, (0.0, 8.0)),
+    Kind("a node of RabbitMQ stopped by SIGTERM", 4, (0.5, 8.0)),
     Kind("webhook receiver killed -9", 10, (0.0, 10.0)),
     Kind("webhook receiver frozen", 7, (1.0, 20.0)),
     Kind("Celery sink killed -9", 7, (0.0, 10.0)),
@@ -78,10 +82,13 @@ class Fault:
     pick: float
 
 
-def kinds_of(only: str, *, apart: bool, rabbitmq: bool) -> list[Kind]:
-    """The kinds whose name begins with ``only``; those of a broker of its own (``apart``) or of RabbitMQ where there is one."""
-    absent = [name for name, there in (("broker", apart), ("RabbitMQ", rabbitmq)) if not there]
-    return [kind for kind in KINDS if kind.name.startswith(only) and not kind.name.startswith(tuple(absent))]
+def kinds_of(only: str, *, apart: bool, nodes: int) -> list[Kind]:
+    """The kinds whose name begins with ``only``; those of a broker of its own (``apart``) or of ``nodes`` of RabbitMQ where there
+    are such.
+    """
+    there = {"broker": apart, "RabbitMQ ": nodes == 1, "RabbitMQ's": nodes > 1, "a node of RabbitMQ": nodes > 1}
+    absent = tuple(name for name, is_there in there.items() if not is_there)
+    return [kind for kind in KINDS if kind.name.startswith(only) and not kind.name.startswith(absent)]
 
 
 def schedule(seed: int, seconds: float, kinds: Sequence[Kind], every: float, quiet: Sequence[Calm]) -> list[Fault]:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from tests.chaos.faults import store_errors
 from tests.chaos.faults.faults import AT_A_BURST, FROZEN_BRIEFLY, REPLIES_LOST, Fault
 from tests.chaos.faults.harm import FOR_EVER, Harm
+from tests.chaos.stage.node import Node
 from tests.chaos.stage.part import Killed, Part
 from tests.chaos.stage.stage import Stage
 from tests.chaos.windows import STOP_BOUND
@@ -45,7 +46,7 @@ class Hand:
             **self._to_the_store(),
         }
         if stage.node is not None:
-            self._do |= self._to_rabbitmq(stage.node.part)
+            self._do |= self._to_rabbitmq(stage.node)
         self.done: Counter[str] = Counter()
         self.kills: list[Killed] = []
         self.harms: list[Harm] = []
@@ -77,11 +78,15 @@ class Hand:
             f"{name} frozen": lambda fault: self._frozen(part, fault),
         }
 
-    def _to_rabbitmq(self, part: Part) -> dict[str, Callable[[Fault], bool]]:
+    def _to_rabbitmq(self, node: Node) -> dict[str, Callable[[Fault], bool]]:
         return {
-            "RabbitMQ killed -9": lambda fault: self._killed(part, fault) is not None,
-            "RabbitMQ stopped by SIGTERM": lambda fault: self._stopped(part, fault),
-            "RabbitMQ frozen": lambda fault: self._frozen(part, fault),
+            "RabbitMQ killed -9": lambda fault: self._killed(node.parts[0], fault) is not None,
+            "RabbitMQ stopped by SIGTERM": lambda fault: self._stopped(node.parts[0], fault),
+            "RabbitMQ frozen": lambda fault: self._frozen(node.parts[0], fault),
+            "RabbitMQ's leader killed -9": lambda fault: self._killed(node.leader(), fault) is not None,
+            "RabbitMQ's leader frozen": lambda fault: self._frozen(node.leader(), fault),
+            "a node of RabbitMQ killed -9": lambda fault: self._killed(_one(node.parts, fault), fault) is not None,
+            "a node of RabbitMQ stopped by SIGTERM": lambda fault: self._stopped(_one(node.parts, fault), fault),
         }
 
     def play(self, faults: Sequence[Fault], started: float) -> None:

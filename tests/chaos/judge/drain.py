@@ -11,8 +11,8 @@ from redis import Redis
 
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
-from smsrelay.store import keys
-from tests.chaos.stage.stage import Stage
+from tests.chaos.stage.ground import Ground
+from tests.support.store_keys import KEYS
 
 _POLL = 1.0
 _FINAL = {state.value for state in State if state.final}
@@ -27,7 +27,7 @@ class Drained:
     left: tuple[str, ...]
 
 
-def drain(stage: Stage, deadline: float) -> Drained:
+def drain(stage: Ground, deadline: float) -> Drained:
     """Wait until nothing is left, at most ``deadline`` seconds."""
     started, final_after = time.monotonic(), None
     while True:
@@ -45,30 +45,30 @@ def drain(stage: Stage, deadline: float) -> Drained:
         time.sleep(_POLL)
 
 
-def _not_final(stage: Stage) -> int:
+def _not_final(stage: Ground) -> int:
     with stage.redis() as redis:
         return sum(state not in _FINAL for state in _states(redis))
 
 
 def _states(redis: Redis) -> list[str]:
-    names = list(redis.scan_iter(match=f"{keys.message('')}*", count=1000))
+    names = list(redis.scan_iter(match=f"{KEYS.message('')}*", count=1000))
     with redis.pipeline(transaction=False) as pipeline:
         for name in names:
             pipeline.hget(name, "state")
         return list(pipeline.execute())
 
 
-def _leftovers(stage: Stage) -> list[str]:
+def _leftovers(stage: Ground) -> list[str]:
     with stage.redis() as redis:
         counts = {
             "tasks at the broker or in somebody's hands": stage.queued(),
-            "entries in the agenda": int(redis.zcard(keys.AGENDA)),
-            "reports not applied": int(redis.hlen(keys.REPORTS)),
-            "messages in the outbox": sum(int(redis.zcard(keys.outbox(lane))) for lane in Lane),
+            "entries in the agenda": int(redis.zcard(KEYS.agenda)),
+            "reports not applied": int(redis.hlen(KEYS.reports)),
+            "messages in the outbox": sum(int(redis.zcard(KEYS.outbox(lane))) for lane in Lane),
             "reports on disks of receivers": stage.spooled(),
-            "halts whose messages are to be released or cancelled": int(redis.hlen(keys.UNFINISHED)),
-            "messages held by a halt": sum(int(redis.scard(name)) for name in redis.scan_iter(match=keys.held("*"), count=1000)),
-            "outcomes not told": sum(int(redis.zcard(name)) for name in redis.scan_iter(match=keys.outcomes("*"), count=1000)),
+            "halts whose messages are to be released or cancelled": int(redis.hlen(KEYS.unfinished)),
+            "messages held by a halt": sum(int(redis.scard(name)) for name in redis.scan_iter(match=KEYS.held("*"), count=1000)),
+            "outcomes not told": sum(int(redis.zcard(name)) for name in redis.scan_iter(match=KEYS.outcomes("*"), count=1000)),
             "tasks of apps not done": stage.sinks.waiting(),
         }
     return [f"{count} {what}" for what, count in counts.items() if count]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from tests.chaos.judge.judge import Offence
 from tests.chaos.stage.grip import Grip
-from tests.chaos.stage.stage import Stage
+from tests.chaos.stage.ground import Ground
 from tests.chaos.stage.worker_logs import hung
 
 STOP_WITHIN = 20.0  # seconds an idle process may take to stop
@@ -30,7 +30,7 @@ class Ending:
     hung: tuple[str, ...] = ()  # lines of the log about processes that had to be killed, in the whole run
 
 
-def watch_the_end(stage: Stage) -> Ending:
+def watch_the_end(stage: Ground) -> Ending:
     """Look at the workers once they have settled, then stop them."""
     until = time.monotonic() + _SETTLED_WITHIN
     while True:
@@ -60,7 +60,7 @@ def offences_of(ending: Ending) -> Iterator[Offence]:
             yield Offence(7, "", f"worker process {pid} was told to stop, and had not after {STOP_WITHIN:g} s")
 
 
-def _listed(stage: Stage) -> frozenset[int]:
+def _listed(stage: Ground) -> frozenset[int]:
     status = stage.command("status", "--json")
     return frozenset(int(one["pid"]) for one in json.loads(status.stdout)["workers"]) if status.returncode == 0 else frozenset()
 

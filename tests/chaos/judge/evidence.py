@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from redis import Redis
 
 from smsrelay.messages.record import Record
-from smsrelay.store import keys
 from smsrelay_simulator.records.records import CallbackRecord, SubmitRecord
 from tests.chaos.load.load import Sent
 from tests.support.simulator_client import Simulator
+from tests.support.store_keys import KEYS
 
 _PATH = re.compile(r"/callback/([^/]+)/(\d+)(?:-\d+)?/[^/]+$")
 _NOT_EXECUTED = {"throttled", "halted"}
@@ -82,7 +82,7 @@ def gather(redis: Redis, simulator: Simulator, sent: Sequence[Sent]) -> list[Cas
 
 
 def _records(redis: Redis) -> Iterator[tuple[str, Record]]:
-    prefix = keys.message("")
+    prefix = KEYS.message("")
     for names in _chunks(redis.scan_iter(match=f"{prefix}*", count=_AT_ONCE)):
         with redis.pipeline(transaction=False) as pipeline:
             for name in names:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from smsrelay.contract.state import State
 from smsrelay.messages.record import Entry, Record
 from tests.chaos.judge.agreement import disagreements
+from tests.chaos.judge.begins import begins
 from tests.chaos.judge.evidence import Case
 from tests.chaos.judge.rows import Rows
 
@@ -69,7 +70,7 @@ def _never_twice(case: Case, rows: Rows) -> Iterator[str]:
     executed = Counter(submit.attempt for submit in case.submits if submit.executed)
     yield from (f"attempt {attempt} was submitted {count} times" for attempt, count in executed.items() if count > 1)
     timeline = case.record.timeline if case.record is not None else ()
-    begun = [line.attempt for line in timeline if line.state is State.SUBMITTING]
+    begun = [line.attempt for line in begins(timeline)]
     yield from (f"attempt {attempt} was submitted and never begun" for attempt in executed if attempt not in begun)
     for attempt in sorted({one for one in begun if one > 1}):
         reasons = [line for line in timeline if line.attempt == attempt - 1 and _is_reason(line)]

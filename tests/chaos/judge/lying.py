@@ -10,9 +10,9 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from smsrelay.contract.state import State
 from smsrelay.messages.record import Entry
 from tests.chaos.faults.harm import FOR_EVER, Harm, longest_unharmed
+from tests.chaos.judge.begins import begins
 from tests.chaos.judge.evidence import Case
 from tests.chaos.judge.judge import Offence
 from tests.chaos.stage.grip import Grip
@@ -20,6 +20,7 @@ from tests.chaos.windows import CONNECT_TIMEOUT, LEASE, READ_TIMEOUT, STALL
 
 LEASE_RAN_OUT = "lease ran out"
 _ANSWERS = ("submit.", "class.", "answer")
+_EARLIER = "answer of an earlier begin"
 _KNOWN = 1000 * READ_TIMEOUT  # ms from a submit's arrival until its worker knows what came of it, at most
 _NOT_SENT = 1000 * (STALL + CONNECT_TIMEOUT)  # ms from a begin until its worker knows that nothing arrived
 _PATIENCE = 6_000  # undisturbed ms within which an answer must be recorded
@@ -52,7 +53,7 @@ def _of(case: Case, grips: Sequence[Grip], harms: Sequence[Harm]) -> Iterator[Of
         known = begun.at + _NOT_SENT if begun.arrived is None else begun.arrived + _KNOWN
         if line.rule == LEASE_RAN_OUT:
             if longest_unharmed(harms, begun.pids, known, begun.at + 1000 * LEASE) > _PATIENCE:
-                again = any(one.state is State.SUBMITTING and one.attempt > line.attempt for one in timeline[place:])
+                again = any(one.attempt > line.attempt for one in begins(timeline[place:]))
                 yield _dropped(case, line.attempt, begun, again)
         elif line.rule.startswith(_ANSWERS) and longest_unharmed(harms, begun.pids, known, line.at) > _PATIENCE:
             waited = (line.at - known) / 1000
@@ -65,13 +66,17 @@ def _dropped(case: Case, attempt: int, begun: _Begun, again: bool) -> Offence:
     return Offence(2 if again else 6, case.message_id, f"{said}; and was submitted again" if again else said)
 
 
-def _begun(case: Case, before: Sequence[Entry], line: Entry, grips: Iterable[Grip]) -> _Begun | None:
-    at = [one.at for one in before if one.state is State.SUBMITTING and one.attempt == line.attempt]
+def _begun(case: Case, before: Sequence[Entry], line: Entry, grips: Sequence[Grip]) -> _Begun | None:
+    """The begin that a line is about; an answer of an earlier begin is about one of those before the last."""
+    at = [one.at for one in begins(before) if one.attempt == line.attempt]
+    if line.rule == _EARLIER:
+        at = at[:-1]
     if not at:
         return None
     arrivals = [int(one.seen.at * 1000) for one in case.submits if one.attempt == line.attempt]
     arrived = [one for one in arrivals if at[-1] - _CLOCKS <= one <= line.at + _CLOCKS]
-    return _Begun(at[-1], _holders(grips, at[-1]), arrived[-1] if arrived else None)
+    mine = at if line.rule == _EARLIER else at[-1:]
+    return _Begun(at[-1], frozenset(pid for one in mine for pid in _holders(grips, one)), arrived[-1] if arrived else None)
 
 
 def _holders(grips: Iterable[Grip], at: int) -> frozenset[int]:

@@ -8,7 +8,7 @@ from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
 from smsrelay.messages.record import Entry
 from smsrelay_simulator.records.records import SubmitRecord
-from tests.chaos.faults.harm import FOR_EVER, Harm, longest_unharmed
+from tests.chaos.faults.harm import FOR_EVER, Harm, Stop, given_up, longest_unharmed
 from tests.chaos.judge.evidence import Case, Submit
 from tests.chaos.judge.lying import LEASE_RAN_OUT, left_lying
 from tests.chaos.stage.grip import Grip
@@ -29,6 +29,7 @@ def case(*lines: tuple[float, State, int, str], arrived: float | None = 0.01, la
     return Case(ID, None, record, () if arrived is None else (Submit(1, seen),), ())
 
 
+EARLIER = (State.SUBMITTING, 1, "answer of an earlier begin")
 BEGUN = (0.0, State.SUBMITTING, 1, "begun")
 RAN_OUT = (LEASE + 0.5, State.UNCERTAIN, 1, LEASE_RAN_OUT)
 AGAIN = (LEASE + UNCERTAIN_OTP + 1.0, State.SUBMITTING, 2, "begun")
@@ -92,6 +93,28 @@ def test_one_that_a_fault_explains_is_in_order(harm: Harm) -> None:
 )
 def test_one_that_a_fault_does_not_explain_is_found(harm: Harm) -> None:
     assert len(offences(ABANDONED, harm)) == 1
+
+
+def test_a_note_that_is_written_while_an_attempt_is_under_way_begins_nothing() -> None:
+    [(_, text)] = offences(case(BEGUN, (20.0, *EARLIER), (21.0, State.SUBMITTED, 1, "submit.0000")))
+    assert "lay for 18.0 s" in text
+
+
+def test_an_answer_of_an_earlier_begin_is_asked_of_whoever_made_that_begin() -> None:
+    later = [Grip(ID, NOW - 10, NOW + 4_000, killed=False, pid=PID), Grip(ID, NOW + 9_000, None, killed=False, pid=PID + 1)]
+    judged = case(BEGUN, (10.0, *BEGUN[1:]), (19.0, *EARLIER))
+    assert len(offences(judged, held=later)) == 1
+    assert offences(judged, KILLED, held=later) == []
+
+
+@pytest.mark.parametrize(
+    ("stopped", "excused"),
+    [(-20.0, False), (-5.0, True), (3.0, True), (12.0, True), (20.0, False)],  # the store is away from 0 to 6
+)
+def test_what_a_process_gives_up_that_has_to_stop_while_the_store_is_away_is_in_order(stopped: float, excused: bool) -> None:
+    harms = [Harm(NOW, NOW + 6_000), Harm(NOW - 60_000, NOW + 60_000, PID + 1)]
+    stop = Stop(NOW + int(1000 * stopped), PID)
+    assert given_up([stop], harms) == ([Harm(stop.at, FOR_EVER, PID)] if excused else [])
 
 
 def test_faults_that_overlap_and_leave_no_time_between_explain_it() -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from smsrelay.contract.state import State
 from smsrelay.messages.progress import CampaignProgress
 from smsrelay.messages.record import Record
+from tests.chaos.judge.begins import begins
 from tests.chaos.judge.evidence import Case
 from tests.chaos.judge.judge import Offence
 from tests.chaos.limits.operator import Asked, Steered
@@ -54,8 +55,7 @@ def _offences(case: Case, steered: Steered) -> Iterator[str]:
         yield "was refused because its campaign was cancelled, which nobody had asked for"
     if record is None:
         return
-    begun = [line for line in record.timeline if line.state is State.SUBMITTING]
-    for line in begun:
+    for line in begins(record.timeline):
         if line.attempt == 1 and cancelled is not None and cancelled.answered is not None and line.at > cancelled.answered:
             yield f"its first attempt began {line.at - cancelled.answered} ms after its campaign was cancelled"
         if _is_paused(steered, line.at):

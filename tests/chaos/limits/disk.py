@@ -27,7 +27,7 @@ def exposed(folder: Path) -> Iterator[Offence]:
 
 def files_of(folder: Path) -> list[Path]:
     """The store's files, and the log of every process."""
-    return sorted(file for file in [*(folder / "valkey").rglob("*"), *folder.glob("*.log")] if file.is_file())
+    return sorted(file for file in [*folder.glob("*valkey/**/*"), *folder.glob("*.log")] if file.is_file())
 
 
 def _places(file: Path) -> Iterator[int]:

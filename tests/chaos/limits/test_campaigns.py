@@ -48,6 +48,7 @@ def begun(at: int, attempt: int = 1) -> Case:
         (begun(350), PAUSED, None),
         (begun(250), CANCELLED, "50 ms after its campaign was cancelled"),
         (begun(250, 2), CANCELLED, None),  # what was begun goes on
+        (case((250, State.SUBMITTING, 1, "answer of an earlier begin")), CANCELLED, None),  # a note
         (begun(150), CANCELLED, None),
         (begun(250), RUNNING, None),
         (case((150, State.CANCELLED, 0, CAMPAIGN_CANCELLED)), CANCELLED, None),

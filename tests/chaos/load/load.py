@@ -110,8 +110,7 @@ class Load:
             answer = self._tried(batch, jobs)
             if answer is not None or not may_ask_again:
                 return answer
-            with self._lock:
-                self.asked_again += 1
+            self._asked_again()
         return None
 
     def _tried(self, batch: Batch, jobs: Sequence[SendJob]) -> list[Accepted | Refused] | None:
@@ -161,6 +160,10 @@ class Load:
         while time.monotonic() < self._give_up:
             time.sleep(_AGAIN)
             yield
+
+    def _asked_again(self) -> None:
+        with self._lock:
+            self.asked_again += 1
 
     def _surprised(self, doing: str, error: Exception) -> None:
         with self._lock:

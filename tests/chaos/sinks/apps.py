@@ -71,14 +71,14 @@ def tags_of(number: str) -> dict[str, str]:
     return {"campaign": "spring", "order": f"A-{number[-5:]}"} if zlib.crc32(number.encode()[::-1]) % 3 == 0 else {}
 
 
-def apps_file(webhook_port: int) -> str:
+def apps_file(webhook_port: int, address: str = "127.0.0.1") -> str:
     """The apps file; the webhooks lead to one receiver, each to a path of its own."""
     retries = f"retries_s = {list(RETRIES)}"
     lines: list[str] = []
     for app in APPS:
         lines.append(f"[{app.name}]")
         if app.webhook:
-            url = f'url = "http://127.0.0.1:{webhook_port}/{app.name}"'
+            url = f'url = "http://{address}:{webhook_port}/{app.name}"'
             lines += [f"[{app.name}.webhook]", url, f"secrets = {list(app.secrets)}", "private = true"]
             lines += [_events(app.webhook), retries]
         if app.celery:

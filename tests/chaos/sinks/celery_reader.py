@@ -15,11 +15,13 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import parse_qs, urlsplit
 
 from kombu import Connection, Queue
 from kombu.exceptions import OperationalError
 from redis import Redis
 from redis.exceptions import RedisError
+from redis.sentinel import Sentinel
 
 from tests.chaos.sinks import misbehaviour
 from tests.chaos.sinks.apps import QUEUES, TASK
@@ -173,8 +175,19 @@ def queues_at(url: str) -> dict[str, TaskQueue]:
     """The apps' queues at a broker."""
     if url.startswith("amqp"):
         return {name: RabbitQueue(url, name) for name in QUEUES}
-    redis = Redis.from_url(url, decode_responses=True, socket_timeout=10)
+    redis = _primary(url) if url.startswith("sentinel") else Redis.from_url(url, decode_responses=True, socket_timeout=10)
     return {name: ValkeyQueue(redis, name) for name in QUEUES}
+
+
+def _primary(url: str) -> Redis:
+    """The server that sentinels name, asked at each new connection: ``sentinel://user:password@host:port,…/0?master=name``."""
+    parts = urlsplit(url)
+    login, _, servers = parts.netloc.rpartition("@")
+    username, _, password = login.partition(":")
+    sentinels = [(host, int(port)) for host, _, port in (one.partition(":") for one in servers.split(","))]
+    found = Sentinel(sentinels, sentinel_kwargs={"socket_timeout": 1}, username=username, password=password, socket_timeout=3)
+    redis: Redis = found.master_for(parse_qs(parts.query)["master"][0], decode_responses=True)
+    return redis
 
 
 def waiting_at(url: str) -> int:

@@ -100,16 +100,17 @@ def _reset(writer: asyncio.StreamWriter) -> None:
     writer.transport.abort()
 
 
-async def _run(port: int, receiver: Receiver) -> None:
-    server = await asyncio.start_server(receiver.serve, "127.0.0.1", port)
+async def _run(host: str, port: int, receiver: Receiver) -> None:
+    server = await asyncio.start_server(receiver.serve, host, port)
     async with server:
         await server.serve_forever()
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
+    parser.add_argument("--host", required=True)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--notes", type=Path, required=True)
     given = parser.parse_args()
-    asyncio.run(_run(given.port, Receiver(Notes(given.notes), given.seed)))
+    asyncio.run(_run(given.host, given.port, Receiver(Notes(given.notes), given.seed)))

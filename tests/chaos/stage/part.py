@@ -77,6 +77,13 @@ class Part:
             self._process.wait()
             return Killed(self._process.pid, _now())
 
+    def kill_whole(self) -> list[Killed]:
+        """SIGKILL to it and to its children at once, as when its machine fails."""
+        with self._lock:
+            children = self._children()
+            killed = [self.kill(), *(Killed(child, _now()) for child in children if _signalled(child, signal.SIGKILL))]
+            return [one for one in killed if one is not None]
+
     def kill_child(self, pick: float) -> Killed | None:
         """SIGKILL to one of its children, which its parent replaces; None when it has none."""
         with self._lock:
@@ -88,6 +95,11 @@ class Part:
         with self._lock:
             child = self._child(pick)
             return child if child is not None and _signalled(child, signal.SIGSTOP) else None
+
+    def children(self) -> list[int]:
+        """The pids of its children."""
+        with self._lock:
+            return self._children()
 
     def thaw_all(self) -> None:
         """SIGCONT to it and to its children."""

@@ -28,10 +28,10 @@ def reports_in(data: Path) -> int:
         return int(spool.execute("SELECT count(*) FROM reports").fetchone()[0])
 
 
-def receiver_answers(port: int) -> bool:
+def receiver_answers(port: int, host: str = "127.0.0.1") -> bool:
     """Whether a receiver says that it is ready."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2) as answer:
+        with urllib.request.urlopen(f"http://{host}:{port}/readyz", timeout=2) as answer:
             return bool(answer.status == 200)
     except OSError:
         return False

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from redis import Redis
 
+from smsrelay.store.connection import StoreRedis
 from tests.support.api_process import NUMBER_KEY, Api, a_key, running_api
 
 _APPS = """
@@ -34,6 +34,6 @@ def api(running: Api, valkey_url: str) -> Api:
 
 
 @pytest.fixture
-def key(redis: Redis) -> str:
+def key(redis: StoreRedis) -> str:
     """A live key of the app ``shop``."""
     return a_key(redis)

@@ -1,8 +1,8 @@
 """Campaigns over HTTP: how far each is, pausing, resuming and cancelling; of the key's own app alone."""
 
 import pytest
-from redis import Redis
 
+from smsrelay.store.connection import StoreRedis
 from smsrelay_worker.store.api.api_key import KeyType
 from tests.support.api_process import Api, a_job, a_key
 
@@ -38,7 +38,7 @@ def test_it_is_paused_resumed_and_cancelled_and_each_may_be_repeated(api: Api, k
 
 
 @pytest.mark.usefixtures("spring")
-def test_another_apps_campaign_is_neither_seen_nor_changed(api: Api, key: str, redis: Redis) -> None:
+def test_another_apps_campaign_is_neither_seen_nor_changed(api: Api, key: str, redis: StoreRedis) -> None:
     other = a_key(redis, "bank")
     assert api.get(PATH, other).json() == {"campaigns": []}
     answers = [api.get(SPRING, other), *(api.post(f"{SPRING}/{verb}", other) for verb in ("pause", "resume", "cancel"))]
@@ -48,7 +48,7 @@ def test_another_apps_campaign_is_neither_seen_nor_changed(api: Api, key: str, r
 
 @pytest.mark.usefixtures("spring")
 @pytest.mark.parametrize("kind", [KeyType.TEST, KeyType.TEAM])
-def test_a_key_that_is_not_live_changes_no_campaign(api: Api, key: str, redis: Redis, kind: KeyType) -> None:
+def test_a_key_that_is_not_live_changes_no_campaign(api: Api, key: str, redis: StoreRedis, kind: KeyType) -> None:
     narrow = a_key(redis, kind=kind, to="+8613912345678")
     answers = [api.post(f"{SPRING}/{verb}", narrow) for verb in ("pause", "resume", "cancel")]
     assert [answer.json()["code"] for answer in answers] == ["live_key_needed"] * 3

@@ -8,9 +8,9 @@ from contextlib import closing
 from http.client import HTTPConnection
 
 import pytest
-from redis import Redis
 
 from smsrelay.contract.lanes import Lane
+from smsrelay.store.connection import StoreRedis
 from smsrelay.store.records import Records
 from smsrelay_worker.api.openapi import openapi
 from smsrelay_worker.api.operations import OPERATIONS, Operation
@@ -36,7 +36,7 @@ def test_the_id_of_a_key_with_another_secret_opens_nothing(api: Api, key: str) -
     assert api.post(PATH, forged, a_job()).json()["code"] == "wrong_key"
 
 
-def test_a_revoked_key_ends_within_about_a_second(api: Api, key: str, redis: Redis) -> None:
+def test_a_revoked_key_ends_within_about_a_second(api: Api, key: str, redis: StoreRedis) -> None:
     assert api.post(PATH, key, a_job()).status_code == 202
     ApiKeys(redis).revoke(key_id_of(key) or "")
     revoked = time.monotonic()
@@ -44,7 +44,7 @@ def test_a_revoked_key_ends_within_about_a_second(api: Api, key: str, redis: Red
     assert time.monotonic() - revoked < 5  # a second, and a slow machine
 
 
-def test_a_key_past_its_end_opens_nothing(api: Api, redis: Redis) -> None:
+def test_a_key_past_its_end_opens_nothing(api: Api, redis: StoreRedis) -> None:
     now = ApiKeys(redis).now()
     assert api.get("/v1/status", a_key(redis, expires_at=now - 1)).json()["code"] == "wrong_key"
     assert api.get("/v1/status", a_key(redis, expires_at=now + 60_000)).status_code == 200
@@ -60,7 +60,7 @@ def test_a_key_past_its_end_opens_nothing(api: Api, redis: Redis) -> None:
         (Scope.SUPPRESSIONS, {"suppress", "unsuppress", "find_suppressions"}),
     ],
 )
-def test_a_scope_allows_its_requests_alone(api: Api, key: str, redis: Redis, scope: Scope, allowed: set[str]) -> None:
+def test_a_scope_allows_its_requests_alone(api: Api, key: str, redis: StoreRedis, scope: Scope, allowed: set[str]) -> None:
     place = api.post(PATH, key, a_job()).headers["Location"]
     narrow = a_key(redis, scopes=frozenset({scope}))
     answers = {
@@ -80,19 +80,19 @@ def test_a_scope_allows_its_requests_alone(api: Api, key: str, redis: Redis, sco
     assert {answer.json()["code"] for answer in answers.values() if answer.status_code == 403} == {"missing_scope"}
 
 
-def test_a_key_sends_in_its_lanes_alone(api: Api, redis: Redis) -> None:
+def test_a_key_sends_in_its_lanes_alone(api: Api, redis: StoreRedis) -> None:
     key = a_key(redis, lanes=frozenset({Lane.NOTICE}))
     assert api.post(PATH, key, a_job(lane="notice")).status_code == 202
     assert api.post(PATH, key, a_job(lane="otp")).json()["code"] == "lane_not_allowed"
 
 
-def test_a_team_key_reaches_its_numbers_alone(api: Api, redis: Redis) -> None:
+def test_a_team_key_reaches_its_numbers_alone(api: Api, redis: StoreRedis) -> None:
     key = a_key(redis, kind=KeyType.TEAM, to="+8613912345678")
     assert api.post(PATH, key, a_job(to="139 1234 5678")).status_code == 202
     assert api.post(PATH, key, a_job(to="13912345679")).json()["code"] == "number_not_allowed"
 
 
-def test_a_test_key_makes_messages_that_live_keys_do_not_see(api: Api, key: str, redis: Redis, store: Records) -> None:
+def test_a_test_key_makes_messages_that_live_keys_do_not_see(api: Api, key: str, redis: StoreRedis, store: Records) -> None:
     test_key, job = a_key(redis, kind=KeyType.TEST), a_job(reference="1")
     live, test = api.post(PATH, key, job).json(), api.post(PATH, test_key, job).json()
     assert (live["test"], test["test"]) == (False, True)
@@ -105,7 +105,7 @@ def test_a_test_key_makes_messages_that_live_keys_do_not_see(api: Api, key: str,
     assert api.get(f"{PATH}?reference=1", test_key).json()["id"] == test["id"]
 
 
-def test_a_quota_a_minute_or_a_day_is_answered_with_when_to_try_again(api: Api, redis: Redis) -> None:
+def test_a_quota_a_minute_or_a_day_is_answered_with_when_to_try_again(api: Api, redis: StoreRedis) -> None:
     for field, code, longest in (("quota_minute", "quota_minute", 60), ("quota_day", "quota_day", 86_400)):
         key = a_key(redis, **{field: 2})
         answers = [api.post(PATH, key, a_job()) for _ in range(4)]
@@ -115,22 +115,22 @@ def test_a_quota_a_minute_or_a_day_is_answered_with_when_to_try_again(api: Api, 
         assert all(1 <= int(answer.headers["Retry-After"]) <= longest for answer in refused)
 
 
-def test_a_refused_job_does_not_count(api: Api, redis: Redis) -> None:
+def test_a_refused_job_does_not_count(api: Api, redis: StoreRedis) -> None:
     key = a_key(redis, quota_day=1)
     assert [api.post(PATH, key, a_job(to="1")).status_code for _ in range(3)] == [422] * 3
     assert api.post(PATH, key, a_job()).status_code == 202
 
 
-def test_a_batch_counts_its_jobs_and_is_taken_whole_or_not_at_all(api: Api, redis: Redis) -> None:
+def test_a_batch_counts_its_jobs_and_is_taken_whole_or_not_at_all(api: Api, redis: StoreRedis) -> None:
     key = a_key(redis, quota_day=5)
     batch = {"messages": [a_job(), a_job(), a_job()]}
     assert api.post(f"{PATH}/batch", key, batch).status_code == 200
     assert api.post(f"{PATH}/batch", key, batch).json()["code"] == "quota_day"
     assert [api.post(PATH, key, a_job()).status_code for _ in range(3)] == [202, 202, 429]
-    assert redis.zcard("sms:outbox:otp") == 5
+    assert redis.zcard("{sms}:outbox:otp") == 5
 
 
-def test_an_apps_quota_counts_for_each_of_its_keys_unless_the_key_says_otherwise(api: Api, redis: Redis) -> None:
+def test_an_apps_quota_counts_for_each_of_its_keys_unless_the_key_says_otherwise(api: Api, redis: StoreRedis) -> None:
     first, second, own = a_key(redis, "quoted"), a_key(redis, "quoted"), a_key(redis, "quoted", quota_day=4, quota_minute=100)
     for key, quota in ((first, 3), (second, 3), (own, 4)):
         jobs = [[a_job()] for _ in range(quota)]
@@ -139,14 +139,16 @@ def test_an_apps_quota_counts_for_each_of_its_keys_unless_the_key_says_otherwise
     assert api.post(PATH, own, a_job()).json()["code"] == "quota_day"
 
 
-def test_two_processes_share_a_quota(api: Api, redis: Redis, valkey_url: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_two_processes_share_a_quota(
+    api: Api, redis: StoreRedis, valkey_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     key = a_key(redis, quota_day=20)
     log = tmp_path_factory.mktemp("second") / "api.log"
     with running_api(environment(valkey_url), log) as second, ThreadPoolExecutor(8) as threads:
         doors = [secrets.choice((api, second)) for _ in range(60)]
         codes = list(threads.map(lambda door: door.post(PATH, key, a_job()).status_code, doors))
     assert (codes.count(202), codes.count(429)) == (20, 40)
-    assert redis.zcard("sms:outbox:otp") == 20
+    assert redis.zcard("{sms}:outbox:otp") == 20
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)

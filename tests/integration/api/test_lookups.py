@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
-from redis import Redis
 
 from smsrelay.contract.lanes import Lane
+from smsrelay.store.connection import StoreRedis
 from smsrelay.store.records import Records
 from smsrelay_worker.store.code_counts import CodeCounts
 from tests.support.api_process import Api, a_job, a_key
@@ -32,7 +32,7 @@ def test_a_message_is_shown_by_its_id_and_by_its_reference(api: Api, key: str, m
     assert shown["created_at"] < shown["expires_at"]
 
 
-def test_another_apps_message_is_not_found(api: Api, redis: Redis, message: dict[str, Any]) -> None:
+def test_another_apps_message_is_not_found(api: Api, redis: StoreRedis, message: dict[str, Any]) -> None:
     other, place = a_key(redis, "bank"), f"{PATH}/{message['id']}"
     answers = [
         api.get(place, other),
@@ -88,7 +88,7 @@ def test_feedback_is_noted_once_and_shown(api: Api, key: str, message: dict[str,
 
 
 def test_feedback_counts_among_the_codes_of_its_day_and_country(
-    api: Api, key: str, message: dict[str, Any], redis: Redis
+    api: Api, key: str, message: dict[str, Any], redis: StoreRedis
 ) -> None:
     for _ in range(2):
         api.post(f"{PATH}/{message['id']}/feedback", key, {"used": True})
@@ -101,9 +101,9 @@ def test_other_feedback_is_refused(api: Api, key: str, message: dict[str, Any], 
     assert api.post(f"{PATH}/{message['id']}/feedback", key, body).json()["code"] == "invalid"
 
 
-def test_the_relays_status_counts_what_waits(api: Api, key: str, message: dict[str, Any], redis: Redis) -> None:
+def test_the_relays_status_counts_what_waits(api: Api, key: str, message: dict[str, Any], redis: StoreRedis) -> None:
     shown = api.get("/v1/status", key).json()
-    assert shown == {"state": "submitting", "since": None, "workers": 0, "waiting": {"otp": 1, "notice": 0, "marketing": 0}}
-    redis.hset("sms:halted", mapping={"since": "1700000000000", "code": "http_403", "probe": "0"})
+    assert shown == {"state": "no_workers", "since": None, "workers": 0, "waiting": {"otp": 1, "notice": 0, "marketing": 0}}
+    redis.hset("{sms}:halted", mapping={"since": "1700000000000", "code": "http_403", "probe": "0"})
     assert api.get("/v1/status", key).json()["state"] == "halted"
     assert [*shown["waiting"]] == [lane.value for lane in Lane]

@@ -5,16 +5,18 @@ import json
 from typing import Any
 
 import pytest
-from redis import Redis
 
 from smsrelay.contract.message import referenced_id
+from smsrelay.store.connection import StoreRedis
 from smsrelay.store.records import Records
 from tests.support.api_process import Api, a_job, a_key
 
 PATH = "/v1/messages"
 
 
-def test_an_accepted_job_is_recorded_and_published_before_the_answer(api: Api, key: str, redis: Redis, store: Records) -> None:
+def test_an_accepted_job_is_recorded_and_published_before_the_answer(
+    api: Api, key: str, redis: StoreRedis, store: Records
+) -> None:
     answer = api.post(PATH, key, a_job(reference="login-4711", tags={"order": "17"}))
     message_id = referenced_id("shop", "login-4711")
     assert answer.status_code == 202
@@ -122,7 +124,7 @@ def test_a_job_of_another_app_is_refused(api: Api, key: str) -> None:
     assert api.post(PATH, key, a_job(app=None)).status_code == 202
 
 
-def test_apps_have_references_of_their_own(api: Api, key: str, redis: Redis) -> None:
+def test_apps_have_references_of_their_own(api: Api, key: str, redis: StoreRedis) -> None:
     other = a_key(redis, "bank")
     first = api.post(PATH, key, a_job(reference="1"))
     second = api.post(PATH, other, a_job(reference="1"))
@@ -157,18 +159,20 @@ def test_a_batch_has_a_result_for_each_job_in_their_order(api: Api, key: str) ->
     assert codes == ["reference_taken", "invalid", "invalid", "other_app"]
 
 
-def test_a_batch_with_one_idempotency_key_for_all_its_jobs_is_refused_and_sends_nothing(api: Api, key: str, redis: Redis) -> None:
+def test_a_batch_with_one_idempotency_key_for_all_its_jobs_is_refused_and_sends_nothing(
+    api: Api, key: str, redis: StoreRedis
+) -> None:
     answer = api.post(f"{PATH}/batch", key, {"messages": [a_job(), a_job()]}, Idempotency_Key="campaign-1")
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "Idempotency-Key")
-    assert redis.keys("sms:m:*") == []
+    assert redis.keys("{sms}:m:*") == []
 
 
-def test_a_batch_of_five_hundred_is_taken_and_one_more_is_not(api: Api, key: str, redis: Redis) -> None:
+def test_a_batch_of_five_hundred_is_taken_and_one_more_is_not(api: Api, key: str, redis: StoreRedis) -> None:
     jobs = [a_job() for _ in range(501)]
     assert api.post(f"{PATH}/batch", key, {"messages": jobs}).status_code == 422
     answer = api.post(f"{PATH}/batch", key, {"messages": jobs[:500]})
     assert [one["status"] for one in answer.json()["results"]] == [202] * 500
-    assert redis.zcard("sms:outbox:otp") == 500
+    assert redis.zcard("{sms}:outbox:otp") == 500
 
 
 @pytest.mark.parametrize("body", [{}, {"messages": []}, {"messages": {}}, {"messages": [{}], "more": 1}, {"messages": None}])

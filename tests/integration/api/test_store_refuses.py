@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from redis import Redis
 
+from smsrelay.servers.store_address import StoreAddress
+from smsrelay.store.connection import open_store
 from smsrelay_worker.local.stack import free_port
 from tests.integration.api.conftest import environment
 from tests.support.api_process import Api, a_job, a_key, running_api
@@ -18,7 +19,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Api, Any]]:
     folder = tmp_path_factory.mktemp("refuses")
     with (
         running_valkey(free_port(), folder) as server,
-        Redis.from_url(server, decode_responses=True) as redis,
+        open_store(StoreAddress(server)) as redis,
         running_api(environment(f"{server}/0"), folder / "api.log") as api,
     ):
         yield api, redis
@@ -39,7 +40,7 @@ def test_the_api_is_not_ready_while_the_store_would_refuse_a_job(
     api, redis = own
     key = a_key(redis)
     assert api.post("/v1/messages", key, a_job()).status_code == 202
-    before = redis.zrange("sms:agenda", 0, -1)
+    before = redis.zrange("{sms}:agenda", 0, -1)
     redis.execute_command(*refuse)
     try:
         for answer in (api.post("/v1/messages", key, a_job()), api.get("/readyz")):
@@ -47,5 +48,5 @@ def test_the_api_is_not_ready_while_the_store_would_refuse_a_job(
     finally:
         redis.execute_command(*accept)
     assert api.get("/readyz").status_code == 200
-    assert redis.zrange("sms:agenda", 0, -1) == before
+    assert redis.zrange("{sms}:agenda", 0, -1) == before
     assert api.post("/v1/messages", key, a_job()).status_code == 202

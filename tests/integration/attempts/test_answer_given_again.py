@@ -17,8 +17,8 @@ from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
 from smsrelay.enqueue import Enqueuer
 from smsrelay.messages.record import Record
-from smsrelay.store import keys
-from smsrelay.store.connection import open_store
+from smsrelay.servers.store_address import StoreAddress
+from smsrelay.store.connection import StoreRedis, open_store
 from smsrelay.store.records import Records
 from smsrelay_worker.attempts.attempt import CompletedAttempt
 from smsrelay_worker.attempts.sender import Sender
@@ -43,6 +43,7 @@ from tests.support.messages import (
 )
 from tests.support.scripted_vendor import ACCEPTED, Reaction, Script, answer, close, scripted_vendor, yisha
 from tests.support.severed import Severed, severed_after
+from tests.support.store_keys import KEYS
 from tests.support.waiting import eventually
 
 _TRIES = 2 * 3  # the client itself tries three times
@@ -60,7 +61,7 @@ class Scene:
 
     message_id: str
     store: Records
-    redis: Redis
+    redis: StoreRedis
     script: Script
     severed: Severed
     second: Sender
@@ -72,7 +73,7 @@ class Scene:
 
     def second_submits(self, reaction: Reaction) -> None:
         """The other worker begins the same attempt number."""
-        self.redis.hset(keys.message(self.message_id), "due", 1)
+        self.redis.hset(KEYS.message(self.message_id), "due", 1)
         self.script.reaction = reaction
         self.second.attempt([self.message_id])
 
@@ -83,7 +84,7 @@ class Scene:
 
 
 @contextmanager
-def cut_off_scene(redis: Redis, valkey_url: str, first: Reaction, cut_after: bytes) -> Iterator[Scene]:
+def cut_off_scene(redis: StoreRedis, valkey_url: str, first: Reaction, cut_after: bytes) -> Iterator[Scene]:
     """The way of the first worker is cut after the first command that holds ``cut_after``."""
     with enqueuer(redis, valkey_url) as door:
         message_id = door.enqueue(job(Lane.OTP)).message_id
@@ -94,7 +95,7 @@ def cut_off_scene(redis: Redis, valkey_url: str, first: Reaction, cut_after: byt
         scripted_vendor() as script,
         yisha(script.url) as vendor,
         ThreadPoolExecutor(1) as thread,
-        open_store(f"redis://127.0.0.1:{severed.port}/{database}") as far,
+        open_store(StoreAddress(f"redis://127.0.0.1:{severed.port}/{database}")) as far,
     ):
         script.reaction = first
         outcomes = thread.submit(sending(Records(far, RETENTION), far, vendor, timeouts=_PATIENT).attempt, [message_id])
@@ -106,14 +107,14 @@ def cut_off_scene(redis: Redis, valkey_url: str, first: Reaction, cut_after: byt
 
 
 @pytest.fixture
-def throttled(redis: Redis, valkey_url: str) -> Iterator[Scene]:
+def throttled(redis: StoreRedis, valkey_url: str) -> Iterator[Scene]:
     """Cut off after "throttled, put off" was applied, and before the worker hears so."""
     with cut_off_scene(redis, valkey_url, THROTTLED, b'"class.throttled"') as scene:
         yield scene
 
 
 @pytest.fixture
-def halted(redis: Redis, valkey_url: str) -> Iterator[Scene]:
+def halted(redis: StoreRedis, valkey_url: str) -> Iterator[Scene]:
     """The same with a halt."""
     with cut_off_scene(redis, valkey_url, HALTED, b'"class.halted"') as scene:
         yield scene
@@ -123,15 +124,15 @@ def test_given_again_while_another_begin_of_the_same_attempt_is_uncertain_it_is_
     assert (throttled.record.state, throttled.record.attempt) == (State.QUEUED, 0)
     throttled.second_submits(close)
     uncertain = throttled.record
-    wakes = throttled.redis.zscore(keys.AGENDA, uncertain.message_id)
+    wakes = throttled.redis.zscore(KEYS.agenda, uncertain.message_id)
     assert (uncertain.state, uncertain.attempt) == (State.UNCERTAIN, 1)
     throttled.first_is_back()
     record = throttled.record
     assert (record.state, record.attempt, record.owner) == (State.UNCERTAIN, 1, uncertain.owner)
     assert record.timeline[:-1] == uncertain.timeline
     assert (record.timeline[-1].rule, record.timeline[-1].code) == (_EARLIER, "http_429")
-    assert throttled.redis.zscore(keys.AGENDA, uncertain.message_id) == wakes
-    assert throttled.redis.hget(keys.RATE, "share") is None, "nobody is slowed down by it"
+    assert throttled.redis.zscore(KEYS.agenda, uncertain.message_id) == wakes
+    assert throttled.redis.hget(KEYS.rate, "share") is None, "nobody is slowed down by it"
     assert len(throttled.script.received) == 2
 
 
@@ -150,10 +151,10 @@ def test_given_again_after_the_message_was_delivered_it_is_only_noted(throttled:
     throttled.first_is_back()
     assert throttled.record.state is State.DELIVERED
     assert throttled.record.timeline[-1].rule == _EARLIER
-    assert throttled.redis.hget(keys.RATE, "share") is None
+    assert throttled.redis.hget(KEYS.rate, "share") is None
 
 
-def test_a_halt_given_again_after_a_resume_halts_nobody(halted: Scene, redis: Redis) -> None:
+def test_a_halt_given_again_after_a_resume_halts_nobody(halted: Scene, redis: StoreRedis) -> None:
     limiter = RateLimiter(redis, 100.0)
     limiter.halt("B403MQ")  # others met the same
     assert limiter.resume()
@@ -163,7 +164,9 @@ def test_a_halt_given_again_after_a_resume_halts_nobody(halted: Scene, redis: Re
     assert limiter.halted() is None
 
 
-def test_a_halt_given_again_after_a_resume_halts_nobody_although_its_message_still_waits(halted: Scene, redis: Redis) -> None:
+def test_a_halt_given_again_after_a_resume_halts_nobody_although_its_message_still_waits(
+    halted: Scene, redis: StoreRedis
+) -> None:
     limiter = RateLimiter(redis, 100.0)
     limiter.halt("B403MQ")
     assert limiter.resume()
@@ -175,7 +178,7 @@ def test_a_halt_given_again_after_a_resume_halts_nobody_although_its_message_sti
 
 @pytest.mark.parametrize("ended_by", ["a person", "a probe"])
 def test_a_halt_that_reaches_the_store_after_it_was_resumed_puts_its_message_off_and_halts_nobody(
-    store: Records, door: Enqueuer, redis: Redis, ended_by: str
+    store: Records, door: Enqueuer, redis: StoreRedis, ended_by: str
 ) -> None:
     old = ended(store, door.enqueue(job()).message_id, "cut off", A403)
     limiter = RateLimiter(redis, 100.0)
@@ -194,7 +197,9 @@ def test_a_halt_that_reaches_the_store_after_it_was_resumed_puts_its_message_off
     assert halt.code == "A403OK"
 
 
-def test_the_answer_of_an_earlier_begin_neither_opens_nor_closes_anything(store: Records, door: Enqueuer, redis: Redis) -> None:
+def test_the_answer_of_an_earlier_begin_neither_opens_nor_closes_anything(
+    store: Records, door: Enqueuer, redis: StoreRedis
+) -> None:
     limiter = RateLimiter(redis, 100.0)
     answers = recording(store, redis, limiter=limiter)
     old = given_up([ended(store, door.enqueue(job()).message_id, "first", T429, probe=True) for _ in range(30)], store, redis)
@@ -208,7 +213,7 @@ def test_the_answer_of_an_earlier_begin_neither_opens_nor_closes_anything(store:
     assert limiter.acquire(Lane.OTP, "0000000", [1], 0.0).refused is Refusal.HALTED
 
 
-def test_a_probe_counts_whose_report_was_faster_than_its_answer(store: Records, door: Enqueuer, redis: Redis) -> None:
+def test_a_probe_counts_whose_report_was_faster_than_its_answer(store: Records, door: Enqueuer, redis: StoreRedis) -> None:
     limiter = RateLimiter(redis, 100.0)
     limiter.halt("A403")
     probe = ended(store, door.enqueue(job()).message_id, "me", Answer(Kind.ANSWERED, "0000", external_id="e1"), probe=True)
@@ -220,7 +225,7 @@ def test_a_probe_counts_whose_report_was_faster_than_its_answer(store: Records, 
 
 
 def test_the_vendors_id_of_a_replaced_attempt_leads_to_it_and_leaves_the_last_ones_alone(
-    store: Records, door: Enqueuer, redis: Redis
+    store: Records, door: Enqueuer, redis: StoreRedis
 ) -> None:
     answers = recording(store, redis)
     message_id = door.enqueue(job(Lane.OTP)).message_id
@@ -243,7 +248,14 @@ def test_the_vendors_id_of_a_replaced_attempt_leads_to_it_and_leaves_the_last_on
 )
 @pytest.mark.parametrize("kind", ["queued", "retrying"])
 def test_an_answer_to_a_begin_that_the_store_forgot_is_applied_as_a_report_on_it_would_be(
-    store: Records, counts: Counts, door: Enqueuer, redis: Redis, valkey_url: str, reaction: Reaction, state: State, kind: str
+    store: Records,
+    counts: Counts,
+    door: Enqueuer,
+    redis: StoreRedis,
+    valkey_url: str,
+    reaction: Reaction,
+    state: State,
+    kind: str,
 ) -> None:
     message_id = door.enqueue(job(Lane.OTP)).message_id
     if kind == "retrying":
@@ -271,7 +283,7 @@ def test_an_answer_to_a_begin_that_the_store_forgot_is_applied_as_a_report_on_it
 
 
 def test_what_was_surely_not_sent_in_a_begin_that_the_store_forgot_is_begun_again(
-    store: Records, door: Enqueuer, redis: Redis, valkey_url: str
+    store: Records, door: Enqueuer, redis: StoreRedis, valkey_url: str
 ) -> None:
     message_id = door.enqueue(job(Lane.OTP)).message_id
     forget = remembered(valkey_url)
@@ -285,7 +297,7 @@ def test_what_was_surely_not_sent_in_a_begin_that_the_store_forgot_is_begun_agai
 
 
 def test_a_begin_that_the_store_forgot_takes_nothing_from_who_began_the_attempt_since(
-    store: Records, door: Enqueuer, redis: Redis, valkey_url: str
+    store: Records, door: Enqueuer, redis: StoreRedis, valkey_url: str
 ) -> None:
     """The record's revision is the same again; only its owner tells the two apart."""
     message_id = door.enqueue(job(Lane.OTP)).message_id
@@ -299,14 +311,14 @@ def test_a_begin_that_the_store_forgot_takes_nothing_from_who_began_the_attempt_
     assert record.timeline[-1].rule == _EARLIER
 
 
-def given_up(old: list[CompletedAttempt], store: Records, redis: Redis) -> list[CompletedAttempt]:
+def given_up(old: list[CompletedAttempt], store: Records, redis: StoreRedis) -> list[CompletedAttempt]:
     """The same, once each was put off and begun anew by somebody else."""
     quiet = recording(store, redis)
     for one in old:
         quiet.record(replace(one, attempt=replace(one.attempt, slot=replace(one.attempt.slot, probe=False)), recorded=Future()))
-        redis.hset(keys.message(one.attempt.record.message_id), "due", 1)
+        redis.hset(KEYS.message(one.attempt.record.message_id), "due", 1)
         begin(store, one.attempt.record.message_id, "second")
-    redis.delete(keys.RATE)
+    redis.delete(KEYS.rate)
     return old
 
 

@@ -10,13 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from redis import Redis
 
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
 from smsrelay.enqueue import Enqueuer
 from smsrelay.messages.record import Record
-from smsrelay.store import keys
+from smsrelay.store.connection import StoreRedis
 from smsrelay.store.records import Change, Decide, Reading, Records
 from smsrelay_worker.attempts.attempt import Attempt
 from smsrelay_worker.messages import lifecycle
@@ -29,6 +28,7 @@ from tests.support import messages
 from tests.support.full_backlog import full_backlog
 from tests.support.messages import POLICY, RETENTION, begin, changed, job, recording, sending, store_clock
 from tests.support.scripted_vendor import SUBMISSION, Script, scripted_vendor, yisha
+from tests.support.store_keys import KEYS
 from tests.support.waiting import eventually
 
 
@@ -49,7 +49,7 @@ def expiring(store: Records, door: Enqueuer, seconds: int = 1) -> Record:
     return record_of(store, door.enqueue(job(expires_in=seconds)).message_id)
 
 
-def at_rest(store: Records, door: Enqueuer, redis: Redis, url: str, message_id: str) -> Record:
+def at_rest(store: Records, door: Enqueuer, redis: StoreRedis, url: str, message_id: str) -> Record:
     """The message once the agenda has done what was left of it: nobody in a worker knows the store's clock to the millisecond."""
     agenda = messages.agenda(redis, url, door)
 
@@ -61,7 +61,7 @@ def at_rest(store: Records, door: Enqueuer, redis: Redis, url: str, message_id: 
     return record_of(store, message_id)
 
 
-def wait_past(redis: Redis, instant: int) -> None:
+def wait_past(redis: StoreRedis, instant: int) -> None:
     """Until the store's clock shows the instant."""
     eventually(lambda: store_clock(redis) > instant, "the deadline has passed")
 
@@ -82,7 +82,7 @@ class Late:
 
 
 def test_begun_in_time_and_late_at_the_post_it_is_not_submitted_and_expires(
-    store: Records, door: Enqueuer, redis: Redis, script: Script, valkey_url: str
+    store: Records, door: Enqueuer, redis: StoreRedis, script: Script, valkey_url: str
 ) -> None:
     accepted = expiring(store, door)
     with yisha(script.url) as vendor:
@@ -93,12 +93,12 @@ def test_begun_in_time_and_late_at_the_post_it_is_not_submitted_and_expires(
     assert (record.state, record.attempt) == (State.EXPIRED, 0)
     assert (record.timeline[2].attempt, record.timeline[2].code) == (1, DEADLINE_PASSED)
     assert record.timeline[-1].at >= accepted.expires_at
-    assert not redis.exists(keys.payload(accepted.message_id))
+    assert not redis.exists(KEYS.payload(accepted.message_id))
 
 
 @pytest.mark.parametrize("number", [1, 5])
 def test_an_answer_to_the_begin_that_comes_after_the_deadline_submits_nothing(
-    store: Records, door: Enqueuer, redis: Redis, script: Script, valkey_url: str, number: int
+    store: Records, door: Enqueuer, redis: StoreRedis, script: Script, valkey_url: str, number: int
 ) -> None:
     accepted = [expiring(store, door) for _ in range(number)]
     deadline = max(one.expires_at for one in accepted)
@@ -106,8 +106,8 @@ def test_an_answer_to_the_begin_that_comes_after_the_deadline_submits_nothing(
     class Loaded(Records):
         """The store's answers to begins are long on their way."""
 
-        def change_many(self, owed: Sequence[tuple[Reading, Decide]]) -> list[Change | None]:
-            changes = super().change_many(owed)
+        def change_many(self, owed: Sequence[tuple[Reading, Decide]], *, durable: bool = False) -> list[Change | None]:
+            changes = super().change_many(owed, durable=durable)
             wait_past(redis, deadline)
             return changes
 
@@ -122,14 +122,14 @@ def test_an_answer_to_the_begin_that_comes_after_the_deadline_submits_nothing(
 
 
 def test_without_another_slot_before_the_deadline_the_message_waits_for_nothing_but_that(
-    store: Records, door: Enqueuer, redis: Redis, script: Script
+    store: Records, door: Enqueuer, redis: StoreRedis, script: Script
 ) -> None:
     """The slot of the begin is void, for the process stood still."""
     accepted = expiring(store, door)
 
     class Loaded(Records):
-        def change_many(self, owed: Sequence[tuple[Reading, Decide]]) -> list[Change | None]:
-            changes = super().change_many(owed)
+        def change_many(self, owed: Sequence[tuple[Reading, Decide]], *, durable: bool = False) -> list[Change | None]:
+            changes = super().change_many(owed, durable=durable)
             wait_past(redis, store_clock(redis) + 600)
             return changes
 
@@ -138,11 +138,11 @@ def test_without_another_slot_before_the_deadline_the_message_waits_for_nothing_
     record = record_of(store, accepted.message_id)
     assert script.received == []
     assert (record.state, record.attempt, record.timeline[-1].code) == (State.QUEUED, 0, DEADLINE_PASSED)
-    assert record.due == redis.zscore(keys.AGENDA, record.message_id) == accepted.expires_at
+    assert record.due == redis.zscore(KEYS.agenda, record.message_id) == accepted.expires_at
 
 
 def test_a_connection_that_stands_after_the_deadline_is_not_written_to(
-    store: Records, door: Enqueuer, redis: Redis, valkey_url: str
+    store: Records, door: Enqueuer, redis: StoreRedis, valkey_url: str
 ) -> None:
     accepted = expiring(store, door)
     with full_backlog() as gate, ThreadPoolExecutor(1) as thread, yisha(gate.url, connect_timeout=30.0) as vendor:
@@ -157,7 +157,7 @@ def test_a_connection_that_stands_after_the_deadline_is_not_written_to(
 
 
 def test_a_resend_late_at_the_post_waits_for_the_report_of_the_attempt_before(
-    store: Records, door: Enqueuer, redis: Redis, script: Script, valkey_url: str
+    store: Records, door: Enqueuer, redis: StoreRedis, script: Script, valkey_url: str
 ) -> None:
     message_id = door.enqueue(job(Lane.OTP)).message_id
     begin(store, message_id, "first")
@@ -165,7 +165,7 @@ def test_a_resend_late_at_the_post_waits_for_the_report_of_the_attempt_before(
         changed(store, message_id, lambda reading: lifecycle.woken(reading.record, POLICY, reading.now + 60_000))
     assert record_of(store, message_id).state is State.QUEUED
     expires_at = store_clock(redis) + 1000
-    redis.hset(keys.message(message_id), "exp", expires_at)
+    redis.hset(KEYS.message(message_id), "exp", expires_at)
     with yisha(script.url) as vendor:
         sending(store, redis, Late(vendor, lambda: wait_past(redis, expires_at))).attempt([message_id])
     record = at_rest(store, door, redis, valkey_url, message_id)
@@ -208,22 +208,22 @@ def test_nothing_is_written_when_the_deadline_passes_during_the_tls_handshake(tm
 
 
 def test_no_answer_of_an_attempt_that_was_late_counts_in_the_circuit_or_as_a_probe(
-    store: Records, door: Enqueuer, redis: Redis
+    store: Records, door: Enqueuer, redis: StoreRedis
 ) -> None:
     late = Answer(Kind.UNREACHABLE, DEADLINE_PASSED)
-    redis.hset(keys.CIRCUIT, mapping={"since": 1, "wait": 5000, "probe": 1})
+    redis.hset(KEYS.circuit, mapping={"since": 1, "wait": 5000, "probe": 1})
     probe = messages.ended(store, door.enqueue(job()).message_id, "me", late, probe=True)
     recording(store, redis).record(probe)
-    assert redis.hget(keys.CIRCUIT, "wait") == "5000"
-    redis.delete(keys.CIRCUIT)
+    assert redis.hget(KEYS.circuit, "wait") == "5000"
+    redis.delete(KEYS.circuit)
     answers = recording(store, redis)
     for _ in range(30):
         answers.record(messages.ended(store, door.enqueue(job()).message_id, "me", late))
-    assert not redis.exists(keys.CIRCUIT)
+    assert not redis.exists(KEYS.circuit)
 
 
 def test_the_deadline_on_the_monotonic_clock_is_never_late_and_the_stores_time_never_ahead(
-    store: Records, door: Enqueuer, redis: Redis
+    store: Records, door: Enqueuer, redis: StoreRedis
 ) -> None:
     accepted = expiring(store, door, 60)
     change = begin(store, accepted.message_id)

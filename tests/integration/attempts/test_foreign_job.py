@@ -4,10 +4,9 @@ import json
 
 import pytest
 from celery.exceptions import Reject
-from redis import Redis
 from structlog.testing import capture_logs
 
-from smsrelay.store import keys
+from smsrelay.store.connection import StoreRedis
 from smsrelay.store.unreadable_callbacks import UnreadableCallbacks
 from smsrelay_worker.operations.unreadable_replay import UnreadableReplay
 from smsrelay_worker.settings import WorkerSettings
@@ -15,6 +14,7 @@ from smsrelay_worker.tasks import TaskCall, Tasks
 from smsrelay_worker.wiring import Relay
 from tests.support.messages import job
 from tests.support.refusals import full
+from tests.support.store_keys import KEYS
 
 TASK_ID = "5e1f2f0e-8b1c-4d0e-9b7a-0a1b2c3d4e5f"
 WIRE = job().model_dump(mode="json")
@@ -35,17 +35,17 @@ def relay(valkey_url: str) -> Relay:
     )
 
 
-def test_a_job_that_brings_out_a_fault_of_ours_is_kept(relay: Relay, redis: Redis) -> None:
+def test_a_job_that_brings_out_a_fault_of_ours_is_kept(relay: Relay, redis: StoreRedis) -> None:
     """Celery would acknowledge the task, and the task alone has the job."""
     relay.enqueuer.record(job())  # so that the server knows the script
-    redis.set(keys.PLACE, "no number")  # found when the script has written already
+    redis.set(KEYS.place, "no number")  # found when the script has written already
     with capture_logs() as told:
         said = Tasks(relay).send(TaskCall((WIRE,), {}, TASK_ID))
     assert said == "refused: unexpected exception (ResponseError)"
     [kept] = relay.undecodable.all()
     assert json.loads(kept.body)["to"] == WIRE["to"]
     assert {line["task_id"] for line in told if "task_id" in line} == {TASK_ID}
-    redis.delete(keys.PLACE)
+    redis.delete(KEYS.place)
     again = UnreadableReplay(relay.undecodable, UnreadableCallbacks(redis), relay.enqueuer, relay.inbox, {}, lambda: 0)
     assert again.replay(kept, dry_run=False).startswith("queued as ")
 

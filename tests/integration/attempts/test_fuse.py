@@ -9,14 +9,13 @@ from contextlib import contextmanager
 from zoneinfo import ZoneInfo
 
 import pytest
-from redis import Redis
 from structlog.testing import capture_logs
 
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
 from smsrelay.enqueue import Enqueuer
 from smsrelay.messages.record import Record
-from smsrelay.store import keys
+from smsrelay.store.connection import StoreRedis
 from smsrelay.store.records import Records
 from smsrelay.store.traffic.halts import Halts
 from smsrelay.store.traffic.held_messages import HeldMessages
@@ -26,6 +25,7 @@ from smsrelay_worker.rate_limit.limiter import RateLimiter
 from tests.support import messages
 from tests.support.messages import job, sending, store_clock
 from tests.support.scripted_vendor import ACCEPTED, Script, answer, scripted_vendor, yisha
+from tests.support.store_keys import KEYS
 from tests.support.waiting import eventually
 
 PER_DAY = 2
@@ -40,7 +40,7 @@ def script() -> Iterator[Script]:
 
 
 @contextmanager
-def fused(store: Records, redis: Redis, script: Script, midnight_in: int = HALF_A_DAY) -> Iterator[Sender]:
+def fused(store: Records, redis: StoreRedis, script: Script, midnight_in: int = HALF_A_DAY) -> Iterator[Sender]:
     """A sender with a fuse of two messages a day, whose day ends in so many seconds."""
     limits = Limits(fuses=[Fuse(ANY, ANY, PER_DAY, zone(store_clock(redis) // 1000 + midnight_in))])
     with yisha(script.url) as vendor:
@@ -68,7 +68,7 @@ def stopped(store: Records, ids: Sequence[str]) -> list[str]:
 
 
 def test_a_chunk_is_sent_up_to_the_fuse_and_the_log_says_so_once(
-    store: Records, door: Enqueuer, redis: Redis, script: Script
+    store: Records, door: Enqueuer, redis: StoreRedis, script: Script
 ) -> None:
     ids = enqueued(door, 6)
     with fused(store, redis, script) as sender, capture_logs() as told:
@@ -83,19 +83,19 @@ def test_a_chunk_is_sent_up_to_the_fuse_and_the_log_says_so_once(
 
 
 def test_what_comes_after_it_has_blown_takes_no_slot_of_the_rate(
-    store: Records, door: Enqueuer, redis: Redis, script: Script
+    store: Records, door: Enqueuer, redis: StoreRedis, script: Script
 ) -> None:
     with fused(store, redis, script) as sender:
         sender.attempt(enqueued(door, 3))
-        before = redis.hgetall(keys.RATE)
+        before = redis.hgetall(KEYS.rate)
         late = enqueued(door, 3)
         sender.attempt(late)
-    assert redis.hgetall(keys.RATE) == before
+    assert redis.hgetall(KEYS.rate) == before
     assert set(stopped(store, late)) == set(late)
 
 
 def test_what_a_fuse_has_stopped_becomes_due_one_by_one_when_the_day_has_ended(
-    store: Records, door: Enqueuer, redis: Redis, script: Script
+    store: Records, door: Enqueuer, redis: StoreRedis, script: Script
 ) -> None:
     with fused(store, redis, script) as sender:
         ids = enqueued(door, 6)
@@ -107,15 +107,15 @@ def test_what_a_fuse_has_stopped_becomes_due_one_by_one_when_the_day_has_ended(
     assert [later - sooner for sooner, later in itertools.pairwise(due)] == [10] * 6  # ms, at 100 a second
 
 
-def test_other_apps_go_on(store: Records, door: Enqueuer, redis: Redis, script: Script) -> None:
+def test_other_apps_go_on(store: Records, door: Enqueuer, redis: StoreRedis, script: Script) -> None:
     with fused(store, redis, script) as sender:
         sender.attempt([*enqueued(door, 4), *enqueued(door, PER_DAY, "bank")])
     assert len(script.received) == 2 * PER_DAY
-    assert redis.hgetall(keys.HALTS).keys() == {PART}
+    assert redis.hgetall(KEYS.halts).keys() == {PART}
 
 
 def test_a_message_that_was_counted_is_tried_again_after_the_fuse_has_blown(
-    store: Records, door: Enqueuer, redis: Redis, script: Script
+    store: Records, door: Enqueuer, redis: StoreRedis, script: Script
 ) -> None:
     script.reaction = answer(status="429 Too Many Requests")
     [first] = enqueued(door, 1)
@@ -125,19 +125,19 @@ def test_a_message_that_was_counted_is_tried_again_after_the_fuse_has_blown(
         RateLimiter(redis, 100_000.0).resume()
         eventually(lambda: _due(store, redis, first), "its retry is due")
         sender.attempt(enqueued(door, 3))
-        assert redis.hget(keys.fuse(_day(redis)), "shop/86") == "2"
+        assert redis.hget(KEYS.fuse(_day(redis)), "shop/86") == "2"
         sender.attempt([first])
     [record] = records(store, [first])
     assert (record.state, record.attempt) == (State.SUBMITTED, 1)
 
 
 def test_the_next_day_frees_what_waits_by_itself_up_to_that_days_fuse(
-    store: Records, door: Enqueuer, redis: Redis, script: Script, valkey_url: str
+    store: Records, door: Enqueuer, redis: StoreRedis, script: Script, valkey_url: str
 ) -> None:
     ids, scheduler = enqueued(door, 5), messages.agenda(redis, valkey_url, door)
     with fused(store, redis, script, midnight_in=3) as sender:
         sender.attempt(ids)
-        midnight = json.loads(redis.hget(keys.HALTS, PART) or "")["until"]
+        midnight = json.loads(redis.hget(KEYS.halts, PART) or "")["until"]
         assert len(script.received) == PER_DAY
 
         def day_after() -> bool:
@@ -149,23 +149,23 @@ def test_the_next_day_frees_what_waits_by_itself_up_to_that_days_fuse(
     assert len(script.received) == 2 * PER_DAY
     begun = sorted(one.begun_at or 0 for one in records(store, ids) if one.state is State.SUBMITTED)
     assert [at >= midnight for at in begun] == [False, False, True, True]
-    assert len(redis.keys("sms:fuse:*")) == 2
+    assert len(redis.keys("{sms}:fuse:*")) == 2
 
 
 def test_what_a_fuse_stopped_on_another_day_is_forgotten_when_a_message_of_it_is_claimed(
-    store: Records, door: Enqueuer, redis: Redis, script: Script
+    store: Records, door: Enqueuer, redis: StoreRedis, script: Script
 ) -> None:
     over = {"since": 1, "kind": "fuse", "until": store_clock(redis), "day": "20261127", "most": PER_DAY}
-    redis.hset(keys.HALTS, PART, json.dumps(over))
+    redis.hset(KEYS.halts, PART, json.dumps(over))
     [message_id] = enqueued(door, 1)
     with fused(store, redis, script) as sender:
         sender.attempt([message_id])
     assert [one.state for one in records(store, [message_id])] == [State.SUBMITTED]
-    assert not redis.exists(keys.HALTS)
+    assert not redis.exists(KEYS.halts)
 
 
 def test_a_resumed_fuse_lets_as_many_again_through_and_blows_again(
-    store: Records, door: Enqueuer, redis: Redis, script: Script
+    store: Records, door: Enqueuer, redis: StoreRedis, script: Script
 ) -> None:
     ids = enqueued(door, 5)
     with fused(store, redis, script) as sender, capture_logs() as told:
@@ -178,11 +178,11 @@ def test_a_resumed_fuse_lets_as_many_again_through_and_blows_again(
     assert [line["event"] for line in told].count("fuse blown") == 2
 
 
-def _due(store: Records, redis: Redis, message_id: str) -> bool:
+def _due(store: Records, redis: StoreRedis, message_id: str) -> bool:
     [record] = records(store, [message_id])
     return record.due is None or record.due <= store_clock(redis)
 
 
-def _day(redis: Redis) -> str:
-    [key] = redis.keys("sms:fuse:*")
+def _day(redis: StoreRedis) -> str:
+    [key] = redis.keys("{sms}:fuse:*")
     return str(key).rpartition(":")[2]

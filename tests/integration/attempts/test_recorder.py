@@ -5,10 +5,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from redis import Redis
 
 from smsrelay.enqueue import Enqueuer
-from smsrelay.store.connection import StoreUnavailable, open_store
+from smsrelay.servers.store_address import StoreAddress
+from smsrelay.store.connection import StoreRedis, StoreUnavailable, open_store
 from smsrelay.store.records import Records
 from smsrelay_worker.attempts.attempt import Attempt, CompletedAttempt
 from smsrelay_worker.attempts.recorder import AnswerRecorder
@@ -23,7 +23,7 @@ _SOON = 10.0  # seconds; before the cure it was for ever
 
 
 def test_an_answer_handed_in_while_another_is_being_recorded_is_recorded_too(
-    store: Records, door: Enqueuer, redis: Redis
+    store: Records, door: Enqueuer, redis: StoreRedis
 ) -> None:
     single, of_a_chunk = (ended(store, accepted.message_id) for accepted in door.enqueue_many([job(), job()]))
     waiting = [of_a_chunk]
@@ -45,7 +45,7 @@ class ThreadEnds(BaseException):
 
 @pytest.mark.parametrize("failure", [ThreadEnds, ValueError])
 def test_whatever_ends_the_recording_of_one_the_others_are_recorded(
-    store: Records, door: Enqueuer, redis: Redis, failure: type[BaseException]
+    store: Records, door: Enqueuer, redis: StoreRedis, failure: type[BaseException]
 ) -> None:
     first, second = (ended(store, accepted.message_id) for accepted in door.enqueue_many([job(), job()]))
     failures = [failure("a failure of ours")]
@@ -63,7 +63,7 @@ def test_whatever_ends_the_recording_of_one_the_others_are_recorded(
     assert second.recorded.result(_SOON).text == "submitted (0000)"
 
 
-def test_one_that_fails_among_several_fails_alone(store: Records, door: Enqueuer, redis: Redis) -> None:
+def test_one_that_fails_among_several_fails_alone(store: Records, door: Enqueuer, redis: StoreRedis) -> None:
     first, second = (ended(store, accepted.message_id) for accepted in door.enqueue_many([job(), job()]))
     calls, others = list[int](), [second]
 
@@ -84,7 +84,7 @@ def test_one_that_fails_among_several_fails_alone(store: Records, door: Enqueuer
 
 
 def test_those_that_come_while_the_store_is_away_are_given_up_with_the_others_when_the_last_lease_is_over(
-    store: Records, door: Enqueuer, redis: Redis, closed_port: int
+    store: Records, door: Enqueuer, redis: StoreRedis, closed_port: int
 ) -> None:
     first, *rest = (ended(store, accepted.message_id) for accepted in door.enqueue_many([job() for _ in range(4)]))
     clock, coming = [0.0], list(rest)
@@ -94,7 +94,7 @@ def test_those_that_come_while_the_store_is_away_are_given_up_with_the_others_wh
         if coming:
             answers.record_later(coming.pop())
 
-    away = Records(open_store(f"redis://127.0.0.1:{closed_port}/0"), RETENTION)
+    away = Records(open_store(StoreAddress(f"redis://127.0.0.1:{closed_port}/0")), RETENTION)
     timeouts = replace(TIMEOUTS, lease=5.0)
     answers = recording(away, redis, lambda: 0.5, sleep=sleep, monotonic=lambda: clock[0], timeouts=timeouts)
     with pytest.raises(StoreUnavailable):
@@ -105,7 +105,7 @@ def test_those_that_come_while_the_store_is_away_are_given_up_with_the_others_wh
 
 @pytest.mark.parametrize("lease", [0.0, 3.0], ids=["their leases are over", "their leases last"])
 def test_an_answer_is_recorded_though_nobody_else_can_be_told_what_follows_from_it(
-    store: Records, door: Enqueuer, redis: Redis, closed_port: int, lease: float
+    store: Records, door: Enqueuer, redis: StoreRedis, closed_port: int, lease: float
 ) -> None:
     throttled = ended(store, door.enqueue(job()).message_id, Answer(Kind.THROTTLED, "http_429"))
     clock = [0.0]
@@ -113,7 +113,7 @@ def test_an_answer_is_recorded_though_nobody_else_can_be_told_what_follows_from_
     def sleep(seconds: float) -> None:
         clock[0] += seconds
 
-    limiter = RateLimiter(open_store(f"redis://127.0.0.1:{closed_port}/0"), 100.0)
+    limiter = RateLimiter(open_store(StoreAddress(f"redis://127.0.0.1:{closed_port}/0")), 100.0)
     timeouts = replace(TIMEOUTS, lease=lease)
     answers = recording(store, redis, lambda: 0.5, limiter=limiter, sleep=sleep, monotonic=lambda: clock[0], timeouts=timeouts)
     assert answers.record(throttled).text == "queued (http_429)"
@@ -129,7 +129,7 @@ def ended(store: Records, message_id: str, answer: Answer | None = None) -> Comp
     return CompletedAttempt(Attempt(change.after, None, change.after.begun_at, 0.0, Slot(0.0, 1.0), 1, 0.0), answer or accepted)
 
 
-def recording(store: Records, redis: Redis, roll: Callable[[], float], **collaborators: Any) -> AnswerRecorder:
+def recording(store: Records, redis: StoreRedis, roll: Callable[[], float], **collaborators: Any) -> AnswerRecorder:
     default = {"limiter": RateLimiter(redis, 100_000.0), "timeouts": TIMEOUTS}
     return AnswerRecorder(
         records=store,

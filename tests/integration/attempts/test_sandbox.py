@@ -4,19 +4,19 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from redis import Redis
 
 from smsrelay.contract.event import StatusEvent
 from smsrelay.contract.state import State
 from smsrelay.enqueue import Enqueuer
 from smsrelay.messages.record import Record
-from smsrelay.store import keys
+from smsrelay.store.connection import StoreRedis
 from smsrelay.store.inbox import Inbox
 from smsrelay.store.records import Records
 from smsrelay_worker.attempts.sender import Sender
 from smsrelay_worker.rate_limit.limiter import RateLimiter
 from smsrelay_worker.vendors.base import Answer, Kind, Submission
 from tests.support.messages import applying, enqueuer, job, sending
+from tests.support.store_keys import KEYS
 
 
 class NeverAsked:
@@ -40,12 +40,12 @@ def vendor() -> NeverAsked:
 
 
 @pytest.fixture
-def sender(store: Records, redis: Redis, vendor: NeverAsked, valkey_url: str) -> Sender:
+def sender(store: Records, redis: StoreRedis, vendor: NeverAsked, valkey_url: str) -> Sender:
     return sending(store, redis, vendor, url=valkey_url)
 
 
 @pytest.fixture
-def door(redis: Redis, valkey_url: str) -> Iterator[Enqueuer]:
+def door(redis: StoreRedis, valkey_url: str) -> Iterator[Enqueuer]:
     with enqueuer(redis, valkey_url) as opened:
         yield opened
 
@@ -60,12 +60,12 @@ def record_of(store: Records, message_id: str) -> Record:
     return reading.record
 
 
-def reports(redis: Redis) -> list[StatusEvent]:
-    return [StatusEvent.decode(json.loads(wire)) for wire in redis.hvals(keys.REPORTS)]
+def reports(redis: StoreRedis) -> list[StatusEvent]:
+    return [StatusEvent.decode(json.loads(wire)) for wire in redis.hvals(KEYS.reports)]
 
 
 def test_an_attempt_submits_nothing_and_leaves_the_report_that_the_number_asks_for(
-    sender: Sender, door: Enqueuer, store: Records, redis: Redis, vendor: NeverAsked
+    sender: Sender, door: Enqueuer, store: Records, redis: StoreRedis, vendor: NeverAsked
 ) -> None:
     message_id = enqueued(door, "13912345504")
     [said] = sender.attempt([message_id])
@@ -82,7 +82,7 @@ def test_an_attempt_submits_nothing_and_leaves_the_report_that_the_number_asks_f
 
 
 def test_test_messages_take_no_slot_and_no_halt_holds_them(
-    sender: Sender, door: Enqueuer, store: Records, redis: Redis, vendor: NeverAsked
+    sender: Sender, door: Enqueuer, store: Records, redis: StoreRedis, vendor: NeverAsked
 ) -> None:
     RateLimiter(redis, 100.0).halt("http_403", 2**50)
     ids = [enqueued(door, "13912345200") for _ in range(30)]
@@ -91,17 +91,17 @@ def test_test_messages_take_no_slot_and_no_halt_holds_them(
     assert {record_of(store, one).state for one in ids} == {State.SUBMITTED}
     assert record_of(store, live).timeline[-1].rule == "halted"
     assert vendor.taken == []
-    assert redis.hexists(keys.RATE, "next") is False or not redis.hget(keys.RATE, "next")
+    assert redis.hexists(KEYS.rate, "next") is False or not redis.hget(KEYS.rate, "next")
 
 
-def test_a_number_that_ends_in_zeros_gets_no_report(sender: Sender, door: Enqueuer, store: Records, redis: Redis) -> None:
+def test_a_number_that_ends_in_zeros_gets_no_report(sender: Sender, door: Enqueuer, store: Records, redis: StoreRedis) -> None:
     message_id = enqueued(door, "13912345000")
     sender.attempt([message_id])
     assert record_of(store, message_id).state is State.SUBMITTED
     assert reports(redis) == []
 
 
-def test_a_second_wake_up_attempts_nothing(sender: Sender, door: Enqueuer, redis: Redis) -> None:
+def test_a_second_wake_up_attempts_nothing(sender: Sender, door: Enqueuer, redis: StoreRedis) -> None:
     message_id = enqueued(door, "13912345200")
     sender.attempt([message_id])
     [said] = sender.attempt([message_id])
@@ -110,7 +110,7 @@ def test_a_second_wake_up_attempts_nothing(sender: Sender, door: Enqueuer, redis
 
 
 def test_without_a_broker_the_report_waits_in_the_inbox(
-    store: Records, redis: Redis, vendor: NeverAsked, door: Enqueuer, closed_port: int
+    store: Records, redis: StoreRedis, vendor: NeverAsked, door: Enqueuer, closed_port: int
 ) -> None:
     message_id = enqueued(door, "13912345200")
     sending(store, redis, vendor, url=f"redis://127.0.0.1:{closed_port}/0").attempt([message_id])

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
-from redis import Redis
 
 from smsrelay.contract.event import StatusEvent
 from smsrelay.contract.job import SendJob
@@ -17,7 +16,7 @@ from smsrelay.contract.state import State
 from smsrelay.enqueue import Enqueuer
 from smsrelay.messages.cancel import cancelled
 from smsrelay.messages.record import Record, VendorMessage
-from smsrelay.store import keys
+from smsrelay.store.connection import StoreRedis
 from smsrelay.store.inbox import Inbox
 from smsrelay.store.records import Reading, Records
 from smsrelay_worker.attempts.sender import Sender
@@ -27,6 +26,7 @@ from smsrelay_worker.vendors.base import Answer, Kind, Submission, Vendor
 from tests.support.messages import RETENTION, TIMEOUTS, applying, job, sending
 from tests.support.queues import published_ids
 from tests.support.scripted_vendor import ACCEPTED, Script, answer, scripted_vendor, yisha
+from tests.support.store_keys import KEYS
 
 FORGETFUL = replace(TIMEOUTS, chunk=-1.0)  # every chunk has been in hand for too long at once
 
@@ -39,7 +39,7 @@ def script() -> Iterator[Script]:
 
 @contextmanager
 def sender(
-    store: Records, redis: Redis, script: Script, monotonic: Callable[[], float] = time.monotonic, **settings: object
+    store: Records, redis: StoreRedis, script: Script, monotonic: Callable[[], float] = time.monotonic, **settings: object
 ) -> Iterator[Sender]:
     with yisha(script.url, measure=monotonic) as vendor:
         yield sending(store, redis, vendor, monotonic, **settings)  # type: ignore[arg-type]
@@ -77,7 +77,7 @@ def enqueued(door: Enqueuer, number: int, lane: Lane = Lane.NOTICE) -> list[str]
 
 
 def test_a_chunk_of_any_templates_lanes_and_states_ends_well(
-    store: Records, door: Enqueuer, redis: Redis, script: Script
+    store: Records, door: Enqueuer, redis: StoreRedis, script: Script
 ) -> None:
     jobs = [
         SendJob(to="13800138000", template=template, params=("1234",), lane=lane)
@@ -99,7 +99,9 @@ def test_a_chunk_of_any_templates_lanes_and_states_ends_well(
     }
 
 
-def test_a_claim_that_reaches_the_store_late_makes_nothing_expire_early(door: Enqueuer, redis: Redis, script: Script) -> None:
+def test_a_claim_that_reaches_the_store_late_makes_nothing_expire_early(
+    door: Enqueuer, redis: StoreRedis, script: Script
+) -> None:
     late = [0.0]
 
     class LateStore(Records):
@@ -118,7 +120,7 @@ def test_a_claim_that_reaches_the_store_late_makes_nothing_expire_early(door: En
 
 
 def test_two_wake_ups_for_the_same_messages_submit_each_once(
-    store: Records, door: Enqueuer, redis: Redis, script: Script
+    store: Records, door: Enqueuer, redis: StoreRedis, script: Script
 ) -> None:
     ids = enqueued(door, 20)
     with sender(store, redis, script) as sending_out:
@@ -128,7 +130,7 @@ def test_two_wake_ups_for_the_same_messages_submit_each_once(
     assert len(script.received) == len(ids)
 
 
-def test_a_report_that_overtakes_the_answer_wins(store: Records, door: Enqueuer, redis: Redis, script: Script) -> None:
+def test_a_report_that_overtakes_the_answer_wins(store: Records, door: Enqueuer, redis: StoreRedis, script: Script) -> None:
     ids = enqueued(door, 3)
     reports = applying(store, redis)
     early = StatusEvent(message_id=ids[1], attempt=1, code="200", updated_on=1, received_at=1)
@@ -149,7 +151,7 @@ def test_a_report_that_overtakes_the_answer_wins(store: Records, door: Enqueuer,
 
 
 def test_a_report_by_the_vendors_id_that_came_first_is_applied_with_the_answer(
-    store: Records, door: Enqueuer, redis: Redis, script: Script
+    store: Records, door: Enqueuer, redis: StoreRedis, script: Script
 ) -> None:
     [message_id] = enqueued(door, 1)
     applying(store, redis).apply(StatusEvent(external_id="ext-1", code="200", updated_on=1, received_at=1))
@@ -160,13 +162,13 @@ def test_a_report_by_the_vendors_id_that_came_first_is_applied_with_the_answer(
 
 @pytest.mark.parametrize("waited_for", ["the message", "the vendor's id"])
 def test_a_parked_report_that_brings_out_a_fault_holds_up_neither_its_message_nor_the_other_reports(
-    store: Records, door: Enqueuer, redis: Redis, script: Script, waited_for: str
+    store: Records, door: Enqueuer, redis: StoreRedis, script: Script, waited_for: str
 ) -> None:
     [message_id, broken] = enqueued(door, 2)
-    redis.hset(keys.message(broken), "len", "many")
+    redis.hset(KEYS.message(broken), "len", "many")
     fault = StatusEvent(message_id=broken, attempt=1, code="200", updated_on=1, received_at=1)
     good = StatusEvent(message_id=message_id, attempt=1, code="200", updated_on=1, received_at=1)
-    parked = keys.parked(message_id if waited_for == "the message" else "ext-1")
+    parked = KEYS.parked(message_id if waited_for == "the message" else "ext-1")
     redis.rpush(parked, *(event.encode_text() for event in (fault, good)))
     with sender(store, redis, script) as sending_out:
         sending_out.attempt([message_id])
@@ -176,7 +178,7 @@ def test_a_parked_report_that_brings_out_a_fault_holds_up_neither_its_message_no
 
 
 def test_a_fault_of_ours_in_one_message_neither_loses_nor_blocks_its_neighbours(
-    store: Records, door: Enqueuer, redis: Redis
+    store: Records, door: Enqueuer, redis: StoreRedis
 ) -> None:
     ids = enqueued(door, 10)
     vendor: Vendor = Clumsy(ids[4])
@@ -185,11 +187,11 @@ def test_a_fault_of_ours_in_one_message_neither_loses_nor_blocks_its_neighbours(
     assert states(store, ids) == {"submitted": 9, "submitting": 1}
     begun_at = record_of(store, ids[4]).begun_at
     assert begun_at is not None
-    assert (redis.zscore(keys.AGENDA, ids[4]) or 0) > begun_at + 0.9 * TIMEOUTS.lease * 1000, "its lease decides"
+    assert (redis.zscore(KEYS.agenda, ids[4]) or 0) > begun_at + 0.9 * TIMEOUTS.lease * 1000, "its lease decides"
 
 
 def test_a_void_slot_is_replaced_and_the_message_submitted_once(
-    store: Records, door: Enqueuer, redis: Redis, script: Script
+    store: Records, door: Enqueuer, redis: StoreRedis, script: Script
 ) -> None:
     [message_id] = enqueued(door, 1)
 
@@ -205,7 +207,7 @@ def test_a_void_slot_is_replaced_and_the_message_submitted_once(
     assert ran == 5, "claim, slot, begin, another slot, record"
 
 
-def _scripts(redis: Redis) -> int:
+def _scripts(redis: StoreRedis) -> int:
     """How often a script ran; a server that does not know it yet refuses it first, which is no run."""
     asked = redis.info("commandstats").get("cmdstat_evalsha", {"calls": 0, "failed_calls": 0})
     return int(asked["calls"]) - int(asked["failed_calls"])
@@ -213,7 +215,7 @@ def _scripts(redis: Redis) -> int:
 
 @pytest.mark.parametrize("stopped", [True, False])
 def test_a_chunk_too_long_in_hand_or_in_a_process_that_stops_is_given_back(
-    store: Records, door: Enqueuer, redis: Redis, script: Script, valkey_url: str, stopped: bool
+    store: Records, door: Enqueuer, redis: StoreRedis, script: Script, valkey_url: str, stopped: bool
 ) -> None:
     ids = enqueued(door, 20)
     redis.delete(Lane.NOTICE.queue)
@@ -224,14 +226,14 @@ def test_a_chunk_too_long_in_hand_or_in_a_process_that_stops_is_given_back(
     assert {outcome.text for outcome in outcomes} == {"given back"}
     assert script.received == []
     assert published_ids(redis, Lane.NOTICE) == ids
-    places = redis.zrange(keys.outbox(Lane.NOTICE), 0, -1, withscores=True)
+    places = redis.zrange(KEYS.outbox(Lane.NOTICE), 0, -1, withscores=True)
     assert [message_id for message_id, _ in places] == ids
     assert {place % 1 for _, place in places} == {0.5}
-    assert {redis.zscore(keys.AGENDA, one) for one in ids} == {record_of(store, one).expires_at for one in ids}
+    assert {redis.zscore(KEYS.agenda, one) for one in ids} == {record_of(store, one).expires_at for one in ids}
 
 
 def test_given_back_without_a_broker_the_messages_wait_in_the_outbox(
-    store: Records, counts: Counts, door: Enqueuer, redis: Redis, script: Script, closed_port: int
+    store: Records, counts: Counts, door: Enqueuer, redis: StoreRedis, script: Script, closed_port: int
 ) -> None:
     ids = enqueued(door, 2)
     with sender(store, redis, script, url=f"redis://127.0.0.1:{closed_port}", timeouts=FORGETFUL) as sending_out:
@@ -240,7 +242,7 @@ def test_given_back_without_a_broker_the_messages_wait_in_the_outbox(
 
 
 def test_a_halt_puts_off_all_that_waits_and_none_is_an_attempt(
-    store: Records, door: Enqueuer, redis: Redis, script: Script
+    store: Records, door: Enqueuer, redis: StoreRedis, script: Script
 ) -> None:
     ids = enqueued(door, 20)
     RateLimiter(redis, 100.0).halt("A403")
@@ -251,7 +253,7 @@ def test_a_halt_puts_off_all_that_waits_and_none_is_an_attempt(
     assert script.received == []
 
 
-def test_what_a_single_costs_from_wake_up_to_submitted(store: Records, door: Enqueuer, redis: Redis, script: Script) -> None:
+def test_what_a_single_costs_from_wake_up_to_submitted(store: Records, door: Enqueuer, redis: StoreRedis, script: Script) -> None:
     first, second = enqueued(door, 2)
     with sender(store, redis, script) as sending_out:
         sending_out.attempt([first])
@@ -262,7 +264,7 @@ def test_what_a_single_costs_from_wake_up_to_submitted(store: Records, door: Enq
     assert trips <= 6
 
 
-def test_a_chunk_shares_its_round_trips(store: Records, door: Enqueuer, redis: Redis, script: Script) -> None:
+def test_a_chunk_shares_its_round_trips(store: Records, door: Enqueuer, redis: StoreRedis, script: Script) -> None:
     ids = enqueued(door, 100)
     with sender(store, redis, script, concurrency=50) as sending_out:
         sending_out.attempt(ids[:50])
@@ -273,13 +275,13 @@ def test_a_chunk_shares_its_round_trips(store: Records, door: Enqueuer, redis: R
     assert trips <= 50
 
 
-def _reads(redis: Redis) -> int:
+def _reads(redis: StoreRedis) -> int:
     """How often the server has read something a client sent."""
     return int(redis.info("stats")["total_reads_processed"])
 
 
 def test_a_gateway_that_says_ok_beside_the_vendors_answer_opens_no_circuit(
-    store: Records, door: Enqueuer, redis: Redis, script: Script
+    store: Records, door: Enqueuer, redis: StoreRedis, script: Script
 ) -> None:
     ids = enqueued(door, 30, Lane.OTP)
     numbers = iter(range(30))
@@ -292,11 +294,11 @@ def test_a_gateway_that_says_ok_beside_the_vendors_answer_opens_no_circuit(
     with sender(store, redis, script) as sending_out:
         sending_out.attempt(ids)
     assert states(store, ids) == {"submitted": 30}
-    assert not redis.exists(keys.CIRCUIT)
+    assert not redis.exists(KEYS.circuit)
 
 
 def test_an_answer_that_nobody_knows_but_for_its_id_is_waited_for(
-    store: Records, door: Enqueuer, redis: Redis, script: Script
+    store: Records, door: Enqueuer, redis: StoreRedis, script: Script
 ) -> None:
     script.reaction = answer(json.dumps({"code": "x777", "msg": "排队中", "externalId": "e777"}).encode())
     [message_id] = enqueued(door, 1)
@@ -309,11 +311,11 @@ def test_an_answer_that_nobody_knows_but_for_its_id_is_waited_for(
     assert store.submits_of(["e777"]) == [(message_id, 1)]
 
 
-def test_bytes_of_a_waiting_and_of_a_delivered_message(store: Records, door: Enqueuer, redis: Redis, script: Script) -> None:
+def test_bytes_of_a_waiting_and_of_a_delivered_message(store: Records, door: Enqueuer, redis: StoreRedis, script: Script) -> None:
     number = 2000
     empty = _used(redis)
     ids = [one for _ in range(number // 500) for one in enqueued(door, 500)]
-    redis.delete(keys.EVENTS)
+    redis.delete(KEYS.events)
     waiting = (_used(redis) - empty) / number
     numbers = iter(range(number))
 
@@ -329,14 +331,16 @@ def test_bytes_of_a_waiting_and_of_a_delivered_message(store: Records, door: Enq
     for one in ids:
         reports.apply(StatusEvent(message_id=one, attempt=1, code="200", updated_on=1800000000000, received_at=1))
     assert states(store, ids[:50]) == {"delivered": 50}
-    redis.delete(keys.EVENTS, *(lane.queue for lane in Lane))
+    redis.delete(KEYS.events, *(lane.queue for lane in Lane))
     delivered = (_used(redis) - empty) / number
     print(f"bytes: {waiting:.0f} waiting, {delivered:.0f} delivered")
     assert waiting <= 1024
     assert delivered <= 400
 
 
-def test_bytes_of_a_message_that_was_refused_with_a_reason(store: Records, door: Enqueuer, redis: Redis, script: Script) -> None:
+def test_bytes_of_a_message_that_was_refused_with_a_reason(
+    store: Records, door: Enqueuer, redis: StoreRedis, script: Script
+) -> None:
     number = 500
     empty = _used(redis)
     ids = enqueued(door, number)
@@ -352,21 +356,21 @@ def test_bytes_of_a_message_that_was_refused_with_a_reason(store: Records, door:
     said = record_of(store, ids[0]).vendor_message
     assert said is not None
     assert len(said.text.encode()) > 54  # as long as one can be, but for a character
-    assert {redis.object("encoding", keys.message(one)) for one in ids} == {"listpack"}
-    held = redis.memory_usage(keys.message(ids[0]), samples=0)
+    assert {redis.object("encoding", KEYS.message(one)) for one in ids} == {"listpack"}
+    held = redis.memory_usage(KEYS.message(ids[0]), samples=0)
     # Its payload lives until its deadline, and it stands in a list of the dead.
-    redis.delete(keys.EVENTS, *(keys.payload(one) for one in ids), *(lane.queue for lane in Lane))
+    redis.delete(KEYS.events, *(KEYS.payload(one) for one in ids), *(lane.queue for lane in Lane))
     print(f"bytes: {(_used(redis) - empty) / number:.0f} refused, {held} of its record")
     assert (_used(redis) - empty) / number <= 560
 
 
-def _used(redis: Redis) -> int:
+def _used(redis: StoreRedis) -> int:
     """Bytes of the keys, all that they hold and their table; what a server keeps for clients and scripts depends on its past.
 
     Without the index of numbers, which is measured at a size at which it is used (``test_number_index``).
     """
-    index = keys.numbers("")[0]
-    named = [key for key in redis.scan_iter(count=1000) if key != keys.EVENTS and not key.startswith(index)]
+    index = KEYS.numbers("")[0]
+    named = [key for key in redis.scan_iter(count=1000) if key != KEYS.events and not key.startswith(index)]
     with redis.pipeline(transaction=False) as pipeline:
         for key in named:
             pipeline.memory_usage(key, samples=0)
@@ -376,10 +380,10 @@ def _used(redis: Redis) -> int:
 
 
 def test_a_message_that_cannot_be_read_does_not_stop_its_neighbours(
-    store: Records, door: Enqueuer, redis: Redis, script: Script
+    store: Records, door: Enqueuer, redis: StoreRedis, script: Script
 ) -> None:
     ids = enqueued(door, 10)
-    redis.hset(keys.message(ids[4]), "len", "many")
+    redis.hset(KEYS.message(ids[4]), "len", "many")
     with sender(store, redis, script) as sending_out:
         outcomes = sending_out.attempt(ids)
     others = [one for one in ids if one != ids[4]]

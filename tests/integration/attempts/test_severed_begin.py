@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import pytest
-from redis import Redis
 
 from smsrelay.contract.state import State
 from smsrelay.messages.record import Record
-from smsrelay.store.connection import StoreUnavailable, open_store
+from smsrelay.servers.store_address import StoreAddress
+from smsrelay.store.connection import StoreRedis, StoreUnavailable, open_store
 from smsrelay.store.records import Records
 from smsrelay_worker.attempts.sender import Sender
 from smsrelay_worker.attempts.timeouts import Timeouts
@@ -48,9 +48,11 @@ class Scene:
 
 
 @contextmanager
-def severed_scene(redis: Redis, valkey_url: str, timeouts: Timeouts, number: int = 8) -> Iterator[Scene]:
+def severed_scene(
+    redis: StoreRedis, valkey_url: str, timeouts: Timeouts, number: int = 8, expires_in: int | None = None
+) -> Iterator[Scene]:
     with enqueuer(redis, valkey_url) as door:
-        ids = [one.message_id for one in door.enqueue_many([job() for _ in range(number)])]
+        ids = [one.message_id for one in door.enqueue_many([job(expires_in=expires_in) for _ in range(number)])]
         begin(
             Records(redis, RETENTION), door.enqueue(job()).message_id
         )  # else the first begins only bring that the script is new
@@ -61,7 +63,7 @@ def severed_scene(redis: Redis, valkey_url: str, timeouts: Timeouts, number: int
         scripted_vendor() as script,
         yisha(script.url) as vendor,
         ThreadPoolExecutor(1) as thread,
-        open_store(f"redis://127.0.0.1:{severed.port}/{database}") as far,
+        open_store(StoreAddress(f"redis://127.0.0.1:{severed.port}/{database}")) as far,
     ):
         sender = sending(Records(far, RETENTION), far, vendor, timeouts=timeouts)
         outcomes = thread.submit(sender.attempt, ids)
@@ -74,7 +76,7 @@ def severed_scene(redis: Redis, valkey_url: str, timeouts: Timeouts, number: int
 
 
 @pytest.mark.parametrize("number", [1, 8])
-def test_what_was_begun_is_submitted_once_when_the_store_is_back(redis: Redis, valkey_url: str, number: int) -> None:
+def test_what_was_begun_is_submitted_once_when_the_store_is_back(redis: StoreRedis, valkey_url: str, number: int) -> None:
     with severed_scene(redis, valkey_url, NEVER_TOO_LATE, number) as scene:
         before = scene.states()
         scene.severed.mend()
@@ -85,7 +87,7 @@ def test_what_was_begun_is_submitted_once_when_the_store_is_back(redis: Redis, v
         assert {record.attempt for record in scene.records()} == {1}
 
 
-def test_too_late_to_submit_it_is_retried_as_surely_not_sent(redis: Redis, valkey_url: str) -> None:
+def test_too_late_to_submit_it_is_retried_as_surely_not_sent(redis: StoreRedis, valkey_url: str) -> None:
     with severed_scene(redis, valkey_url, ALWAYS_TOO_LATE) as scene:
         scene.severed.mend()
         scene.outcomes.result()
@@ -94,7 +96,21 @@ def test_too_late_to_submit_it_is_retried_as_surely_not_sent(redis: Redis, valke
         assert scene.script.received == []
 
 
-def test_an_absence_longer_than_the_lease_leaves_nothing_uncertain(redis: Redis, valkey_url: str) -> None:
+@pytest.mark.parametrize("number", [1, 8])
+def test_what_was_begun_and_whose_deadline_passes_before_the_store_is_back_was_surely_not_sent(
+    redis: StoreRedis, valkey_url: str, number: int
+) -> None:
+    """The store has dropped its number and parameters by then."""
+    with severed_scene(redis, valkey_url, NEVER_TOO_LATE, number, expires_in=2) as scene:
+        [deadline] = {max(record.expires_at for record in scene.records())}
+        eventually(lambda: _now(scene.store, scene.ids[0]) > deadline, "the deadline has passed")
+        scene.severed.mend()
+        scene.outcomes.result()
+        assert set(scene.states()) <= {State.QUEUED, State.EXPIRED}  # queued: due now, to be found expired
+        assert scene.script.received == []
+
+
+def test_an_absence_longer_than_the_lease_leaves_nothing_uncertain(redis: StoreRedis, valkey_url: str) -> None:
     with severed_scene(redis, valkey_url, ALWAYS_TOO_LATE) as scene:
         begun = [record.message_id for record in scene.records() if record.state is State.SUBMITTING]
         for one in begun:
@@ -105,7 +121,7 @@ def test_an_absence_longer_than_the_lease_leaves_nothing_uncertain(redis: Redis,
         assert scene.states() == {State.RETRYING: 8}
 
 
-def test_a_process_that_stops_does_not_wait_for_the_store(redis: Redis, valkey_url: str) -> None:
+def test_a_process_that_stops_does_not_wait_for_the_store(redis: StoreRedis, valkey_url: str) -> None:
     with severed_scene(redis, valkey_url, NEVER_TOO_LATE) as scene:
         assert not scene.outcomes.done()
         scene.sender.stop()
@@ -114,7 +130,9 @@ def test_a_process_that_stops_does_not_wait_for_the_store(redis: Redis, valkey_u
         assert scene.severed.cut.is_set()
 
 
-def test_slots_that_cannot_be_given_back_keep_nothing_from_being_submitted_that_is_begun(redis: Redis, valkey_url: str) -> None:
+def test_slots_that_cannot_be_given_back_keep_nothing_from_being_submitted_that_is_begun(
+    redis: StoreRedis, valkey_url: str
+) -> None:
     """One message of two has expired since it was queued: nobody needs its slot, and then the store is away."""
     store = Records(redis, RETENTION)
     with enqueuer(redis, valkey_url) as door:
@@ -125,7 +143,7 @@ def test_slots_that_cannot_be_given_back_keep_nothing_from_being_submitted_that_
         severed_after(int(port), script("smsrelay_worker.rate_limit", "give_back.lua")) as severed,
         scripted_vendor() as played,
         yisha(played.url) as vendor,
-        open_store(f"redis://127.0.0.1:{severed.port}/{database}") as far,
+        open_store(StoreAddress(f"redis://127.0.0.1:{severed.port}/{database}")) as far,
     ):
         sending(store, far, vendor).attempt([late, good])
         assert severed.was_cut

@@ -7,13 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import pytest
-from redis import Redis
 
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
 from smsrelay.messages.record import Record
-from smsrelay.store import keys
-from smsrelay.store.connection import StoreUnavailable, open_store
+from smsrelay.servers.store_address import StoreAddress
+from smsrelay.store.connection import StoreRedis, StoreUnavailable, open_store
 from smsrelay.store.records import Records
 from smsrelay_worker.attempts.timeouts import Timeouts
 from smsrelay_worker.messages.task_result import TaskResult
@@ -21,6 +20,7 @@ from smsrelay_worker.vendors.base import Answer, Kind
 from tests.support.messages import POLICY, RETENTION, TIMEOUTS, begin, ended, enqueuer, job, recording, sending
 from tests.support.scripted_vendor import ACCEPTED, Script, answer, scripted_vendor, yisha
 from tests.support.severed import Severed, severed_in_a_begin
+from tests.support.store_keys import KEYS
 from tests.support.waiting import eventually
 
 _AWAY = 60.0  # seconds
@@ -42,7 +42,7 @@ class Scene:
 
 
 @contextmanager
-def away_scene(redis: Redis, valkey_url: str, timeouts: Timeouts = TIMEOUTS, number: int = 1) -> Iterator[Scene]:
+def away_scene(redis: StoreRedis, valkey_url: str, timeouts: Timeouts = TIMEOUTS, number: int = 1) -> Iterator[Scene]:
     with enqueuer(redis, valkey_url) as door:
         ids = [one.message_id for one in door.enqueue_many([job(Lane.OTP) for _ in range(number)])]
     address, _, database = valkey_url.rpartition("/")
@@ -51,7 +51,7 @@ def away_scene(redis: Redis, valkey_url: str, timeouts: Timeouts = TIMEOUTS, num
         scripted_vendor() as script,
         yisha(script.url) as vendor,
         ThreadPoolExecutor(1) as thread,
-        open_store(f"redis://127.0.0.1:{severed.port}/{database}") as far,
+        open_store(StoreAddress(f"redis://127.0.0.1:{severed.port}/{database}")) as far,
     ):
         severed.was_cut = True  # the begins pass
 
@@ -68,7 +68,7 @@ def away_scene(redis: Redis, valkey_url: str, timeouts: Timeouts = TIMEOUTS, num
 
 
 @pytest.mark.parametrize("number", [1, 8])
-def test_what_the_vendor_answered_is_recorded_once_the_store_is_back(redis: Redis, valkey_url: str, number: int) -> None:
+def test_what_the_vendor_answered_is_recorded_once_the_store_is_back(redis: StoreRedis, valkey_url: str, number: int) -> None:
     with away_scene(redis, valkey_url, number=number) as scene:
         eventually(lambda: scene.severed.refused > _TRIES, "the store is asked again")
         assert State.SUBMITTING in {record.state for record in scene.records()}
@@ -78,21 +78,21 @@ def test_what_the_vendor_answered_is_recorded_once_the_store_is_back(redis: Redi
         assert len(scene.script.received) == number
 
 
-def test_when_the_lease_is_over_the_lease_decides(redis: Redis, valkey_url: str) -> None:
+def test_when_the_lease_is_over_the_lease_decides(redis: StoreRedis, valkey_url: str) -> None:
     with away_scene(redis, valkey_url, replace(TIMEOUTS, lease=0.0)) as scene:
         with pytest.raises(StoreUnavailable):
             scene.outcomes.result()
         assert scene.severed.cut.is_set()
 
 
-def test_an_answer_recorded_twice_takes_nothing_from_who_began_the_attempt_since(redis: Redis, valkey_url: str) -> None:
+def test_an_answer_recorded_twice_takes_nothing_from_who_began_the_attempt_since(redis: StoreRedis, valkey_url: str) -> None:
     store = Records(redis, RETENTION)
     with enqueuer(redis, valkey_url) as door:
         message_id = door.enqueue(job()).message_id
     throttled = ended(store, message_id, "first", Answer(Kind.THROTTLED, "http_429"))
     answers = recording(store, redis)
     answers.record(throttled)
-    redis.hset(keys.message(message_id), "due", 1)
+    redis.hset(KEYS.message(message_id), "due", 1)
     begin(store, message_id, "second")
     answers.record(replace(throttled, recorded=Future()))  # its first word was lost on the way
     reading = store.read(message_id)
@@ -100,7 +100,7 @@ def test_an_answer_recorded_twice_takes_nothing_from_who_began_the_attempt_since
     assert (reading.record.state, reading.record.attempt, reading.record.owner) == (State.SUBMITTING, 1, "second")
 
 
-def test_an_uncertain_otp_waits_for_its_report_from_when_the_store_is_back(redis: Redis, valkey_url: str) -> None:
+def test_an_uncertain_otp_waits_for_its_report_from_when_the_store_is_back(redis: StoreRedis, valkey_url: str) -> None:
     store, clock = Records(redis, RETENTION), [0.0]
     with enqueuer(redis, valkey_url) as door:
         message_id = door.enqueue(job(Lane.OTP)).message_id
@@ -108,7 +108,7 @@ def test_an_uncertain_otp_waits_for_its_report_from_when_the_store_is_back(redis
     address, _, database = valkey_url.rpartition("/")
     with (
         severed_in_a_begin(int(address.rpartition(":")[2])) as severed,
-        open_store(f"redis://127.0.0.1:{severed.port}/{database}") as far,
+        open_store(StoreAddress(f"redis://127.0.0.1:{severed.port}/{database}")) as far,
     ):
         severed.was_cut = True
         severed.cut.set()
@@ -122,4 +122,4 @@ def test_an_uncertain_otp_waits_for_its_report_from_when_the_store_is_back(redis
     reading = store.read(message_id)
     assert reading is not None
     assert reading.record.state is State.UNCERTAIN
-    assert redis.zscore(keys.AGENDA, message_id) == reset.attempt.begun_at + 1000 * (_AWAY + POLICY.uncertain[Lane.OTP].window)
+    assert redis.zscore(KEYS.agenda, message_id) == reset.attempt.begun_at + 1000 * (_AWAY + POLICY.uncertain[Lane.OTP].window)

@@ -8,12 +8,12 @@ import pytest
 from celery import Celery
 from celery.worker.request import Request
 from kombu import Connection, Message
-from redis import Redis
 
 from smsrelay.broker.publisher import BrokerUnavailable, Publisher
 from smsrelay.broker.queues import QUEUES, broker_queue
 from smsrelay.broker.task_message import ATTEMPT, ORIGIN, SEND, TaskMessage
 from smsrelay.contract.lanes import Lane
+from smsrelay.store.connection import StoreRedis
 from tests.support.queues import queued
 from tests.support.valkey import running_valkey
 
@@ -60,7 +60,7 @@ def test_celery_reads_a_published_task_as_protocol_2(publisher: Publisher, valke
     assert set(embedded) == {"callbacks", "errbacks", "chain", "chord"}
 
 
-def test_the_envelope_is_json_that_survives_a_restart_of_the_broker(publisher: Publisher, redis: Redis) -> None:
+def test_the_envelope_is_json_that_survives_a_restart_of_the_broker(publisher: Publisher, redis: StoreRedis) -> None:
     publisher.publish(task())
     [envelope] = queued(redis, Lane.OTP)
     assert (envelope["content-type"], envelope["content-encoding"]) == ("application/json", "utf-8")
@@ -70,22 +70,22 @@ def test_the_envelope_is_json_that_survives_a_restart_of_the_broker(publisher: P
 
 
 @pytest.mark.parametrize("lane", Lane)
-def test_each_lane_has_its_queue(publisher: Publisher, redis: Redis, lane: Lane) -> None:
+def test_each_lane_has_its_queue(publisher: Publisher, redis: StoreRedis, lane: Lane) -> None:
     publisher.publish(task(lane=lane))
     assert {queue: redis.llen(queue) for queue in QUEUES} == {queue: int(queue == lane.queue) for queue in QUEUES}
 
 
-def test_many_tasks_keep_their_order(publisher: Publisher, redis: Redis) -> None:
+def test_many_tasks_keep_their_order(publisher: Publisher, redis: StoreRedis) -> None:
     publisher.publish_many(task(number) for number in range(250))
     assert [envelope["body"][1]["ids"] for envelope in queued(redis, Lane.OTP)] == [[f"id-{number}"] for number in range(250)]
 
 
-def test_many_tasks_may_go_to_several_queues(publisher: Publisher, redis: Redis) -> None:
+def test_many_tasks_may_go_to_several_queues(publisher: Publisher, redis: StoreRedis) -> None:
     publisher.publish_many(task(lane=lane) for lane in (*Lane, Lane.OTP))
     assert {lane: redis.llen(lane.queue) for lane in Lane} == {Lane.OTP: 2, Lane.NOTICE: 1, Lane.MARKETING: 1}
 
 
-def test_no_task_is_published_when_none_is_given(publisher: Publisher, redis: Redis) -> None:
+def test_no_task_is_published_when_none_is_given(publisher: Publisher, redis: StoreRedis) -> None:
     publisher.publish_many([])
     assert [queue for queue in QUEUES if redis.exists(queue)] == []
 

@@ -5,13 +5,13 @@ import re
 from pathlib import Path
 
 import pytest
-from redis import Redis
 
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.message import referenced_id
-from smsrelay.store import keys
+from smsrelay.store.connection import StoreRedis
 from tests.support.queues import published_ids
 from tests.support.shell import Shell
+from tests.support.store_keys import KEYS
 from tests.support.waiting import eventually
 
 KEY = "tops-ecre-tkey-0815"
@@ -40,7 +40,7 @@ def written(file: Path, *lines: str, encoding: str = "utf-8") -> str:
     return str(file)
 
 
-def test_a_file_as_excel_saves_it_is_a_campaign(shell: Shell, redis: Redis, file: Path) -> None:
+def test_a_file_as_excel_saves_it_is_a_campaign(shell: Shell, redis: StoreRedis, file: Path) -> None:
     lines = [
         "手机号,模板,通道,流水号,参数1",
         '13800138000,0012345,notice,r1,"张三"',
@@ -50,21 +50,21 @@ def test_a_file_as_excel_saves_it_is_a_campaign(shell: Shell, redis: Redis, file
     ended = shell.run("bulk", written(file, *lines, encoding="utf-8-sig"), "--app", "shop")
     summary, *follow = ended.output.splitlines()
     assert (ended.code, summary, ended.errors) == (0, "2 rows: 2 accepted, 0 accepted before, 0 refused", "")
-    name = str(redis.hget(keys.message(referenced_id("shop", "r1")), "cmp"))
+    name = str(redis.hget(KEYS.message(referenced_id("shop", "r1")), "cmp"))
     assert re.fullmatch("spring-[0-9a-f]{8}", name)
     assert follow == [
         f"watch it:  smsrelay campaign show {name} --app shop",
         f"stop it:   smsrelay campaign pause {name} --app shop, or cancel",
     ]
-    assert redis.zrange(keys.CAMPAIGNS, 0, -1) == [f"shop/{name}"]
+    assert redis.zrange(KEYS.campaigns, 0, -1) == [f"shop/{name}"]
     assert published_ids(redis, Lane.NOTICE) == [referenced_id("shop", "r1")]
     assert published_ids(redis, Lane.MARKETING) == [referenced_id("shop", "r2")]
-    assert redis.hget(keys.message(referenced_id("shop", "r1")), "tpl") == "0012345"
+    assert redis.hget(KEYS.message(referenced_id("shop", "r1")), "tpl") == "0012345"
 
 
 @pytest.mark.parametrize("encoding", ["gb18030", "utf-16"])
 def test_another_encoding_is_refused_with_advice_and_taken_when_it_is_named(
-    shell: Shell, redis: Redis, file: Path, encoding: str
+    shell: Shell, redis: StoreRedis, file: Path, encoding: str
 ) -> None:
     path = written(file, "to,p1", "13800138000,张三", encoding=encoding)
     guessed = shell.run("bulk", path, *SAME)
@@ -73,18 +73,18 @@ def test_another_encoding_is_refused_with_advice_and_taken_when_it_is_named(
     assert list(redis.scan_iter()) == []
     assert shell.run("bulk", path, *SAME, "--encoding", encoding).code == 0
     [message_id] = published_ids(redis, Lane.MARKETING)
-    assert "张三" in (redis.get(keys.payload(message_id)) or "")
+    assert "张三" in (redis.get(KEYS.payload(message_id)) or "")
 
 
 @pytest.mark.parametrize("delimiter", [";", "\t"])
-def test_the_delimiter_is_the_headers_own(shell: Shell, redis: Redis, file: Path, delimiter: str) -> None:
+def test_the_delimiter_is_the_headers_own(shell: Shell, redis: StoreRedis, file: Path, delimiter: str) -> None:
     path = written(file, delimiter.join(("to", "p1")), delimiter.join(("13800138000", CODE)))
     assert shell.run("bulk", path, *SAME).code == 0
-    assert redis.zcard(keys.AGENDA) == 1
+    assert redis.zcard(KEYS.agenda) == 1
 
 
 def test_wrong_rows_are_told_by_line_and_reason_and_kept_to_be_mended(
-    shell: Shell, redis: Redis, file: Path, tmp_path: Path
+    shell: Shell, redis: StoreRedis, file: Path, tmp_path: Path
 ) -> None:
     lines = [
         "to,p1",
@@ -115,15 +115,17 @@ def test_very_many_wrong_rows_are_not_all_told(shell: Shell, file: Path) -> None
     assert "and 30 more; --errors FILE" in ended.errors
 
 
-def test_running_it_again_sends_nothing_twice(shell: Shell, redis: Redis, file: Path) -> None:
+def test_running_it_again_sends_nothing_twice(shell: Shell, redis: StoreRedis, file: Path) -> None:
     path = written(file, "to", *numbers(700))
     assert shell.run("bulk", path, *SAME).output.splitlines()[0] == "700 rows: 700 accepted, 0 accepted before, 0 refused"
     again = shell.run("bulk", path, *SAME)
     assert (again.code, again.output.splitlines()[0]) == (0, "700 rows: 0 accepted, 700 accepted before, 0 refused")
-    assert redis.zcard(keys.AGENDA) == 700
+    assert redis.zcard(KEYS.agenda) == 700
 
 
-def test_a_campaign_that_was_begun_before_a_change_of_the_key_is_not_sent_twice(shell: Shell, redis: Redis, file: Path) -> None:
+def test_a_campaign_that_was_begun_before_a_change_of_the_key_is_not_sent_twice(
+    shell: Shell, redis: StoreRedis, file: Path
+) -> None:
     begun = written(file, "to,p1", "not a number,a", f"13800138000,{CODE}")
     shell.run("bulk", begun, *SAME, "--campaign", "spring")
     whole = written(file, "to,p1", "13800138001,b", f"13800138000,{CODE}")
@@ -137,10 +139,10 @@ def test_a_campaign_that_was_begun_before_a_change_of_the_key_is_not_sent_twice(
         assert ended.output.splitlines()[0] == f"2 rows: {2 - known} accepted, {known} accepted before, 0 refused"
 
 
-def test_the_same_row_twice_in_a_file_is_one_message(shell: Shell, redis: Redis, file: Path) -> None:
+def test_the_same_row_twice_in_a_file_is_one_message(shell: Shell, redis: StoreRedis, file: Path) -> None:
     ended = shell.run("bulk", written(file, "to,p1", "13800138000,a", "+86 138-0013-8000,a", "13800138000,b"), *SAME)
     assert ended.output.splitlines()[0] == "3 rows: 2 accepted, 1 accepted before, 0 refused"
-    assert redis.zcard(keys.AGENDA) == 2
+    assert redis.zcard(KEYS.agenda) == 2
 
 
 def test_a_named_campaign_goes_on_from_a_changed_file_and_another_name_is_another_campaign(shell: Shell, file: Path) -> None:
@@ -157,38 +159,40 @@ def test_a_reference_used_for_other_content_is_named_by_its_line(shell: Shell, f
 
 
 def test_a_command_killed_in_the_middle_and_run_again_makes_one_message_of_each_row(
-    shell: Shell, redis: Redis, file: Path
+    shell: Shell, redis: StoreRedis, file: Path
 ) -> None:
     path = written(file, "to", *numbers(MANY))
     with shell.start("bulk", path, *SAME) as process:
-        eventually(lambda: redis.zcard(keys.AGENDA), "the first rows are recorded")
+        eventually(lambda: redis.zcard(KEYS.agenda), "the first rows are recorded")
         process.kill()
-    recorded = redis.zcard(keys.AGENDA)
+    recorded = redis.zcard(KEYS.agenda)
     assert recorded > 0  # all, if this process stood still for seconds; then the second run finds nothing to do
     again = shell.run("bulk", path, *SAME)
     assert again.output.splitlines()[0] == f"{MANY:,} rows: {MANY - recorded:,} accepted, {recorded:,} accepted before, 0 refused"
     published = published_ids(redis, Lane.MARKETING)
-    assert len(set(published)) == redis.zcard(keys.AGENDA) == redis.zcard(keys.outbox(Lane.MARKETING)) == MANY
+    assert len(set(published)) == redis.zcard(KEYS.agenda) == redis.zcard(KEYS.outbox(Lane.MARKETING)) == MANY
 
 
-def test_a_file_saved_anew_on_the_way_stops_the_command_which_says_how_to_go_on(shell: Shell, redis: Redis, file: Path) -> None:
+def test_a_file_saved_anew_on_the_way_stops_the_command_which_says_how_to_go_on(
+    shell: Shell, redis: StoreRedis, file: Path
+) -> None:
     path = written(file, "to", *numbers(MANY))
     with shell.start("bulk", path, *SAME) as process:
-        eventually(lambda: redis.zcard(keys.AGENDA), "the first rows are recorded")
+        eventually(lambda: redis.zcard(KEYS.agenda), "the first rows are recorded")
         written(file, "to", *numbers(MANY), "13912345678")
         _, errors = process.communicate(timeout=60)
     told = errors.decode()
     assert process.returncode == 3
     assert "FILE: was changed while it was read" in told
-    recorded = redis.zcard(keys.AGENDA)
+    recorded = redis.zcard(KEYS.agenda)
     [named] = re.findall(r"run it again with (--campaign \w+), or accepted rows are sent again", told)
     again = shell.run("bulk", path, *SAME, *named.split())
     summary = f"{MANY + 1:,} rows: {MANY + 1 - recorded:,} accepted, {recorded:,} accepted before, 0 refused"
     assert again.output.splitlines()[0] == summary
-    assert redis.zcard(keys.AGENDA) == MANY + 1
+    assert redis.zcard(KEYS.agenda) == MANY + 1
 
 
-def test_a_dry_run_counts_and_shows_and_enqueues_nothing(redis: Redis, tmp_path: Path, file: Path) -> None:
+def test_a_dry_run_counts_and_shows_and_enqueues_nothing(redis: StoreRedis, tmp_path: Path, file: Path) -> None:
     registry = '[[template]]\nid="7"\nbody="{0}您好{1}"\nsignature="Firma"\nstatus="pending"\nlane="notice"\n'
     (tmp_path / "templates.toml").write_text(registry, encoding="utf-8")
     shell = Shell(tmp_path, {"SMSRELAY_NUMBER_KEYS": KEY, "SMSRELAY_TEMPLATES": "templates.toml"})
@@ -206,7 +210,7 @@ def test_a_dry_run_counts_and_shows_and_enqueues_nothing(redis: Redis, tmp_path:
 
 
 def test_commas_go_out_full_width_where_the_template_says_so_and_nowhere_else(
-    valkey_url: str, redis: Redis, tmp_path: Path, file: Path
+    valkey_url: str, redis: StoreRedis, tmp_path: Path, file: Path
 ) -> None:
     row = '[[template]]\nid="{id}"\nbody="Dear {{0}}"\nsignature="Firma"\nstatus="approved"\nlane="notice"\nfull_width={flag}\n'
     registry = row.format(id="7", flag="true") + row.format(id="8", flag="false")
@@ -220,7 +224,7 @@ def test_commas_go_out_full_width_where_the_template_says_so_and_nowhere_else(
         assert ended.errors.startswith("line 3: p1: holds U+0027 APOSTROPHE at character 2")
     assert "the first reads: 【Firma】Dear O＇Hara， Ann" in checked.output
     [message_id] = published_ids(redis, Lane.NOTICE)
-    assert "O＇Hara， Ann" in (redis.get(keys.payload(message_id)) or "")
+    assert "O＇Hara， Ann" in (redis.get(KEYS.payload(message_id)) or "")
 
 
 @pytest.mark.parametrize(
@@ -233,7 +237,7 @@ def test_commas_go_out_full_width_where_the_template_says_so_and_nowhere_else(
     ],
 )
 def test_a_file_that_is_no_campaign_ends_with_2_before_anything_is_enqueued(
-    shell: Shell, redis: Redis, file: Path, lines: list[str], said: str
+    shell: Shell, redis: StoreRedis, file: Path, lines: list[str], said: str
 ) -> None:
     ended = shell.run("bulk", written(file, *lines), *SAME)
     assert (ended.code, ended.output) == (2, "")
@@ -257,7 +261,7 @@ def test_the_file_of_refused_rows_is_not_the_file_itself(shell: Shell, file: Pat
     assert file.read_text() == "to\n13800138000\n"
 
 
-def test_a_name_that_no_campaign_can_have_is_refused_with_what_is_allowed(shell: Shell, redis: Redis, file: Path) -> None:
+def test_a_name_that_no_campaign_can_have_is_refused_with_what_is_allowed(shell: Shell, redis: StoreRedis, file: Path) -> None:
     ended = shell.run("bulk", written(file, "to", "13800138000"), *SAME, "--campaign", "spring sale")
     assert ended.code == 2
     assert "--campaign: a name has 1 to 64 letters (also Chinese), digits, hyphens, underscores or dots" in ended.errors

@@ -7,13 +7,13 @@ import shlex
 from pathlib import Path
 
 import pytest
-from redis import Redis
 
 from smsrelay.contract.lanes import Lane
-from smsrelay.store import keys
+from smsrelay.store.connection import StoreRedis
 from tests.support.pages import text_of
 from tests.support.queues import published_ids
 from tests.support.shell import Ended, Shell
+from tests.support.store_keys import KEYS
 
 KEY = "tops-ecre-tkey-0815"
 SAME = ("--template", "0000000", "--lane", "marketing")
@@ -59,10 +59,10 @@ def written(file: Path, *lines: str, encoding: str = "utf-8") -> str:
     return str(file)
 
 
-def sent(redis: Redis) -> list[tuple[str, list[str]]]:
+def sent(redis: StoreRedis) -> list[tuple[str, list[str]]]:
     """Recipient and parameters of every message that was accepted."""
     ids = [message_id for lane in Lane for message_id in published_ids(redis, lane)]
-    payloads = [json.loads(redis.get(keys.payload(message_id)) or "") for message_id in ids]
+    payloads = [json.loads(redis.get(KEYS.payload(message_id)) or "") for message_id in ids]
     return sorted((payload["to"], payload["params"]) for payload in payloads)
 
 
@@ -70,7 +70,7 @@ def reasons(ended: Ended) -> dict[str, str]:
     return dict(line.split(": ", 1) for line in ended.errors.splitlines())
 
 
-def test_a_row_with_more_cells_than_the_header_sends_no_half_of_a_text(shell: Shell, redis: Redis, file: Path) -> None:
+def test_a_row_with_more_cells_than_the_header_sends_no_half_of_a_text(shell: Shell, redis: StoreRedis, file: Path) -> None:
     lines = ["to,p1", "13800138000,Hello, world", '13800138001, "Hello, world"', "13800138002,Hello", "13800138003,a,,"]
     ended = shell.run("bulk", written(file, *lines), *SAME)
     assert ended.code == 1
@@ -79,13 +79,13 @@ def test_a_row_with_more_cells_than_the_header_sends_no_half_of_a_text(shell: Sh
     assert sent(redis) == [("+8613800138002", ["Hello"]), ("+8613800138003", ["a"])]
 
 
-def test_several_numbers_in_a_row_text_none_of_them(shell: Shell, redis: Redis, file: Path) -> None:
+def test_several_numbers_in_a_row_text_none_of_them(shell: Shell, redis: StoreRedis, file: Path) -> None:
     ended = shell.run("bulk", written(file, "to", "13800138000,13800138001,13800138002", "13800138003/13800138004"), *SAME)
     assert (ended.code, list(reasons(ended))) == (1, ["line 2", "line 3"])
     assert list(redis.scan_iter()) == []
 
 
-def test_a_number_a_digit_short_texts_no_stranger(shell: Shell, redis: Redis, file: Path) -> None:
+def test_a_number_a_digit_short_texts_no_stranger(shell: Shell, redis: StoreRedis, file: Path) -> None:
     wrong = ["1380013800.0", "1380013800.5", "1380013800-0", "138001380-12", "1380013800²", "1.38E+10", "13800138000x5"]
     right = ["13800138000.0", "\u202d+86 138\u22120013\u22128001\u202c", "\ufeff１３８００１３８００２"]
     ended = shell.run("bulk", written(file, "to", *wrong, *right), *SAME)
@@ -94,7 +94,7 @@ def test_a_number_a_digit_short_texts_no_stranger(shell: Shell, redis: Redis, fi
 
 
 def test_a_code_that_holds_what_nobody_sees_is_refused_by_column_character_and_place(
-    shell: Shell, redis: Redis, file: Path
+    shell: Shell, redis: StoreRedis, file: Path
 ) -> None:
     ended = shell.run("bulk", written(file, "to,p1,p2", "13800138000,739\u200b148,5", "13800138001,739148,\u202e5"), *SAME)
     assert reasons(ended)["line 2"].startswith("p1: holds U+200B ZERO WIDTH SPACE at character 4")
@@ -118,7 +118,7 @@ def test_a_code_that_holds_what_nobody_sees_is_refused_by_column_character_and_p
     ],
 )
 def test_an_export_of_an_address_book_is_a_campaign_once_its_columns_are_named(
-    shell: Shell, redis: Redis, file: Path, content: str, options: list[str], refused: str
+    shell: Shell, redis: StoreRedis, file: Path, content: str, options: list[str], refused: str
 ) -> None:
     file.write_text(content, encoding="utf-8-sig", newline="")
     unnamed = shell.run("bulk", str(file), *SAME)
@@ -142,7 +142,7 @@ def test_an_export_of_an_address_book_is_a_campaign_once_its_columns_are_named(
     ],
 )
 def test_options_that_cannot_work_are_refused_in_a_sentence(
-    shell: Shell, redis: Redis, file: Path, options: tuple[str, ...], said: str
+    shell: Shell, redis: StoreRedis, file: Path, options: tuple[str, ...], said: str
 ) -> None:
     ended = shell.run("bulk", written(file, "to,p1", "13800138000,张三"), *SAME, *options)
     assert (ended.code, ended.output) == (2, "")
@@ -151,7 +151,7 @@ def test_options_that_cannot_work_are_refused_in_a_sentence(
     assert list(redis.scan_iter()) == []
 
 
-def test_refused_rows_come_back_mended_or_not_as_they_were(shell: Shell, redis: Redis, file: Path, tmp_path: Path) -> None:
+def test_refused_rows_come_back_mended_or_not_as_they_were(shell: Shell, redis: StoreRedis, file: Path, tmp_path: Path) -> None:
     lines = [
         "to;p1;p2",
         "+861280013800;=1+1;'=a",
@@ -184,7 +184,7 @@ def test_refused_rows_are_private_even_in_a_file_that_was_not(shell: Shell, file
     assert len(wrong.read_text("utf-8-sig").splitlines()) == 2
 
 
-def test_refused_rows_follow_no_symbolic_link(shell: Shell, redis: Redis, file: Path, tmp_path: Path) -> None:
+def test_refused_rows_follow_no_symbolic_link(shell: Shell, redis: StoreRedis, file: Path, tmp_path: Path) -> None:
     target, link = tmp_path / "public.csv", tmp_path / "wrong.csv"
     target.write_text("mine\n")
     link.symlink_to(target)

@@ -5,15 +5,15 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from redis import Redis
 
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.send_window import SendWindow
-from smsrelay.store import keys
+from smsrelay.store.connection import StoreRedis
 from smsrelay_worker.limits.model import Limits
 from smsrelay_worker.store.published_limits import PublishedLimits
 from tests.support.queues import published_ids
 from tests.support.shell import Shell
+from tests.support.store_keys import KEYS
 
 MARKETING = ("--template", "0000000", "--lane", "marketing", "--expires-in", "600")
 
@@ -32,7 +32,7 @@ def file(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def closed(redis: Redis) -> str:
+def closed(redis: StoreRedis) -> str:
     """Publishes a window that opens only in hours; returns how the warning names the day."""
     zone = ZoneInfo("Asia/Shanghai")
     opens = datetime.now(zone).replace(second=0, microsecond=0) + timedelta(hours=5)
@@ -50,10 +50,10 @@ def test_rows_that_would_expire_unsent_are_counted_on_standard_error(shell: Shel
     assert len(ended.errors.splitlines()) == 1
 
 
-def test_a_dry_run_warns_of_them_before_anything_is_enqueued(shell: Shell, redis: Redis, closed: str, file: str) -> None:
+def test_a_dry_run_warns_of_them_before_anything_is_enqueued(shell: Shell, redis: StoreRedis, closed: str, file: str) -> None:
     ended = shell.run("bulk", file, *MARKETING, "--dry-run")
     assert (ended.code, closed in ended.errors) == (0, True)
-    assert list(redis.scan_iter()) == [keys.LIMITS]
+    assert list(redis.scan_iter()) == [KEYS.limits]
 
 
 def test_rows_that_were_accepted_before_are_not_warned_of_again(shell: Shell, closed: str, file: str) -> None:
@@ -62,7 +62,7 @@ def test_rows_that_were_accepted_before_are_not_warned_of_again(shell: Shell, cl
 
 
 @pytest.mark.usefixtures("closed")
-def test_rows_that_ignore_the_window_are_not_warned_of(shell: Shell, redis: Redis, file: str) -> None:
+def test_rows_that_ignore_the_window_are_not_warned_of(shell: Shell, redis: StoreRedis, file: str) -> None:
     ended = shell.run("bulk", file, *MARKETING, "--ignore-send-window")
     assert (ended.code, ended.errors) == (0, "")
     assert len(published_ids(redis, Lane.MARKETING)) == 2

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from kombu import Connection
-from redis import Redis
 from structlog.testing import capture_logs
 
 from smsrelay.contract.lanes import Lane
+from smsrelay.store.connection import StoreRedis
 from smsrelay_worker.consumer.redis_transport import transport_with
 from smsrelay_worker.consumer.unsent_acks import UnsentAcks
 from tests.integration.consumer.test_taking import QUEUE, Taker, noted, numbered, publish, taking, under_a_loop
@@ -33,12 +33,14 @@ def look(taker: Taker) -> None:
     taker.take(0)
 
 
-def tags(redis: Redis) -> list[str]:
+def tags(redis: StoreRedis) -> list[str]:
     """The delivery tags on the queue, the next one first."""
     return [json.loads(item)["properties"]["delivery_tag"] for item in reversed(redis.lrange(QUEUE, 0, -1))]
 
 
-def test_an_item_that_redis_has_no_memory_to_record_is_recorded_and_delivered_once_it_has(redis: Redis, valkey_url: str) -> None:
+def test_an_item_that_redis_has_no_memory_to_record_is_recorded_and_delivered_once_it_has(
+    redis: StoreRedis, valkey_url: str
+) -> None:
     publish(valkey_url, *numbered(5))
     with taking_for(valkey_url, unsent := UnsentAcks()) as taker, capture_logs() as told:
         with full(valkey_url):
@@ -54,7 +56,7 @@ def test_an_item_that_redis_has_no_memory_to_record_is_recorded_and_delivered_on
     assert "OOM" in told[0]["reason"]
 
 
-def test_on_close_it_is_requeued_to_its_place_even_with_the_memory_full(redis: Redis, valkey_url: str) -> None:
+def test_on_close_it_is_requeued_to_its_place_even_with_the_memory_full(redis: StoreRedis, valkey_url: str) -> None:
     publish(valkey_url, *numbered(3))
     before = tags(redis)
     with full(valkey_url):
@@ -66,7 +68,7 @@ def test_on_close_it_is_requeued_to_its_place_even_with_the_memory_full(redis: R
     assert noted(redis) == {}
 
 
-def test_an_item_that_the_broker_does_not_take_back_outlives_the_connection(redis: Redis, valkey_url: str) -> None:
+def test_an_item_that_the_broker_does_not_take_back_outlives_the_connection(redis: StoreRedis, valkey_url: str) -> None:
     publish(valkey_url, "m0")
     unsent = UnsentAcks()
     with full(valkey_url), ExitStack() as end:
@@ -79,7 +81,7 @@ def test_an_item_that_the_broker_does_not_take_back_outlives_the_connection(redi
         assert taker.names() == ["m0"]
 
 
-def test_an_item_of_a_queue_that_is_no_longer_consumed_is_requeued_and_blocks_nothing(redis: Redis, valkey_url: str) -> None:
+def test_an_item_of_a_queue_that_is_no_longer_consumed_is_requeued_and_blocks_nothing(redis: StoreRedis, valkey_url: str) -> None:
     with taking(valkey_url, 10, QUEUE, Lane.OTP.queue) as taker:
         look(taker)  # a pop of both is under way
         taker.consumer.cancel_by_queue(QUEUE)
@@ -92,7 +94,7 @@ def test_an_item_of_a_queue_that_is_no_longer_consumed_is_requeued_and_blocks_no
 
 
 @pytest.mark.parametrize("refusing", [busy, too_few_replicas])
-def test_a_refused_pop_does_not_end_the_connection(redis: Redis, valkey_url: str, refusing: type) -> None:
+def test_a_refused_pop_does_not_end_the_connection(redis: StoreRedis, valkey_url: str, refusing: type) -> None:
     with taking_for(valkey_url, unsent := UnsentAcks()) as taker, capture_logs() as told:
         under_a_loop(taker)
         look(taker)
@@ -111,7 +113,7 @@ def test_after_a_server_became_a_replica_the_consumer_reconnects(valkey_url: str
             eventually(lambda: look(taker), "it is noticed")
 
 
-def test_messages_requeued_while_redis_refuses_are_requeued_once_it_does_not(redis: Redis, valkey_url: str) -> None:
+def test_messages_requeued_while_redis_refuses_are_requeued_once_it_does_not(redis: StoreRedis, valkey_url: str) -> None:
     publish(valkey_url, *numbered(2))
     with taking_for(valkey_url, unsent := UnsentAcks()) as taker:
         taker.take(2)
@@ -127,7 +129,7 @@ def test_messages_requeued_while_redis_refuses_are_requeued_once_it_does_not(red
         assert noted(redis) == {}
 
 
-def test_acknowledgements_of_a_lost_connection_are_sent_on_the_next(redis: Redis, valkey_url: str) -> None:
+def test_acknowledgements_of_a_lost_connection_are_sent_on_the_next(redis: StoreRedis, valkey_url: str) -> None:
     publish(valkey_url, *numbered(2))
     unsent = UnsentAcks()
     with taking_for(valkey_url, unsent) as first:

@@ -21,6 +21,7 @@ from smsrelay.broker.publisher import Publisher
 from smsrelay.broker.queues import broker_queue
 from smsrelay.broker.task_message import ATTEMPT, TaskMessage
 from smsrelay.contract.lanes import Lane
+from smsrelay.store.connection import StoreRedis
 from smsrelay_worker.consumer.queue_item import WRAPPED
 from smsrelay_worker.consumer.redis_transport import CheckingTransport
 from tests.support.callback_path import Broker
@@ -79,7 +80,7 @@ def numbered(count: int) -> list[str]:
     return [f"m{number}" for number in range(count)]
 
 
-def noted(redis: Redis) -> dict[str, Any]:
+def noted(redis: StoreRedis) -> dict[str, Any]:
     """The messages that the broker has recorded as unacknowledged, by tag. The index has the same tags."""
     notes = redis.hgetall("unacked")
     assert set(redis.zrange("unacked_index", 0, -1)) == set(notes)
@@ -87,7 +88,7 @@ def noted(redis: Redis) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("prefetch", [1, 2, 7])
-def test_no_more_is_taken_than_the_prefetch_limit_and_each_is_recorded(redis: Redis, valkey_url: str, prefetch: int) -> None:
+def test_no_more_is_taken_than_the_prefetch_limit_and_each_is_recorded(redis: StoreRedis, valkey_url: str, prefetch: int) -> None:
     publish(valkey_url, *numbered(20))
     with taking(valkey_url, prefetch) as taker:
         taker.take(prefetch)
@@ -97,7 +98,7 @@ def test_no_more_is_taken_than_the_prefetch_limit_and_each_is_recorded(redis: Re
         assert set(noted(redis)) == {one.delivery_tag for one in taker.held}
 
 
-def test_after_acknowledgements_more_is_taken_in_the_order_of_the_queue(redis: Redis, valkey_url: str) -> None:
+def test_after_acknowledgements_more_is_taken_in_the_order_of_the_queue(redis: StoreRedis, valkey_url: str) -> None:
     publish(valkey_url, *numbered(12))
     with taking(valkey_url, 5) as taker:
         taker.take(5)
@@ -110,7 +111,7 @@ def test_after_acknowledgements_more_is_taken_in_the_order_of_the_queue(redis: R
         assert redis.llen(QUEUE) == 4
 
 
-def test_without_a_limit_everything_is_taken(redis: Redis, valkey_url: str) -> None:
+def test_without_a_limit_everything_is_taken(redis: StoreRedis, valkey_url: str) -> None:
     publish(valkey_url, *numbered(150))
     with taking(valkey_url, 0) as taker:
         taker.take(150)
@@ -118,7 +119,7 @@ def test_without_a_limit_everything_is_taken(redis: Redis, valkey_url: str) -> N
         assert len(noted(redis)) == 150
 
 
-def test_a_consumer_of_several_queues_takes_from_all_of_them(redis: Redis, valkey_url: str) -> None:
+def test_a_consumer_of_several_queues_takes_from_all_of_them(redis: StoreRedis, valkey_url: str) -> None:
     for lane in (Lane.OTP, Lane.MARKETING):
         publish(valkey_url, *(f"{lane.value} {number}" for number in range(20)), queue=lane.queue)
     with taking(valkey_url, 4, Lane.OTP.queue, Lane.MARKETING.queue) as taker:
@@ -128,7 +129,7 @@ def test_a_consumer_of_several_queues_takes_from_all_of_them(redis: Redis, valke
 
 @pytest.mark.parametrize("place", [0, 1, 3, 5])
 def test_an_invalid_item_is_made_readable_wherever_it_is_and_its_neighbours_are_delivered_too(
-    redis: Redis, valkey_url: str, place: int
+    redis: StoreRedis, valkey_url: str, place: int
 ) -> None:
     publish(valkey_url, *numbered(place))
     redis.lpush(QUEUE, ODD)
@@ -142,7 +143,7 @@ def test_an_invalid_item_is_made_readable_wherever_it_is_and_its_neighbours_are_
         assert noted(redis) == {}
 
 
-def test_a_task_that_would_be_requeued_elsewhere_is_recorded_for_its_own_queue(redis: Redis, valkey_url: str) -> None:
+def test_a_task_that_would_be_requeued_elsewhere_is_recorded_for_its_own_queue(redis: StoreRedis, valkey_url: str) -> None:
     publish(valkey_url, "m0", "m1", "m2")
     first, astray, last = (json.loads(item) for item in reversed(redis.lrange(QUEUE, 0, -1)))
     astray["properties"]["delivery_info"] = {"exchange": "somewhere", "routing_key": "nobody reads this"}
@@ -157,7 +158,7 @@ def test_a_task_that_would_be_requeued_elsewhere_is_recorded_for_its_own_queue(r
     assert noted(redis) == {}
 
 
-def test_a_taken_item_that_has_to_be_wrapped_leaves_no_record_under_its_old_tag(redis: Redis, valkey_url: str) -> None:
+def test_a_taken_item_that_has_to_be_wrapped_leaves_no_record_under_its_old_tag(redis: StoreRedis, valkey_url: str) -> None:
     """Valid enough for ``take.lua``, but not for kombu."""
     publish(valkey_url, "m0", "m1", "m2")
     items = [json.loads(item) for item in reversed(redis.lrange(QUEUE, 0, -1))]
@@ -179,7 +180,7 @@ def test_a_taken_item_that_has_to_be_wrapped_leaves_no_record_under_its_old_tag(
 
 @pytest.mark.parametrize("queues", [(QUEUE,), (QUEUE, Lane.OTP.queue)])
 def test_what_is_taken_is_recorded_by_the_brokers_clock_on_a_host_an_hour_ahead(
-    redis: Redis, valkey_url: str, queues: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+    redis: StoreRedis, valkey_url: str, queues: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(valkey_url, *numbered(3))
     right = time.time
@@ -193,7 +194,7 @@ def test_what_is_taken_is_recorded_by_the_brokers_clock_on_a_host_an_hour_ahead(
     assert before <= min(noted_at) <= max(noted_at) <= store_clock(redis)
 
 
-def test_on_close_unacknowledged_messages_are_requeued_and_acknowledged_ones_are_not(redis: Redis, valkey_url: str) -> None:
+def test_on_close_unacknowledged_messages_are_requeued_and_acknowledged_ones_are_not(redis: StoreRedis, valkey_url: str) -> None:
     publish(valkey_url, *numbered(6))
     with taking(valkey_url, 6) as taker:
         taker.take(6)
@@ -205,7 +206,7 @@ def test_on_close_unacknowledged_messages_are_requeued_and_acknowledged_ones_are
         assert sorted(again.names()) == ["m1", "m3", "m5"]
 
 
-def test_kombus_own_consumer_can_restore_what_was_recorded(redis: Redis, valkey_url: str) -> None:
+def test_kombus_own_consumer_can_restore_what_was_recorded(redis: StoreRedis, valkey_url: str) -> None:
     publish(valkey_url, *numbered(3))
     with taking(valkey_url, 3) as taker:
         taker.take(3)
@@ -219,7 +220,7 @@ def test_kombus_own_consumer_can_restore_what_was_recorded(redis: Redis, valkey_
         assert redis.llen(QUEUE) == 3
 
 
-def test_under_an_event_loop_acknowledgements_are_sent_at_the_next_turn(redis: Redis, valkey_url: str) -> None:
+def test_under_an_event_loop_acknowledgements_are_sent_at_the_next_turn(redis: StoreRedis, valkey_url: str) -> None:
     publish(valkey_url, *numbered(3))
     with taking(valkey_url, 3) as taker:
         taker.take(3)

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 import requests
-from redis import Redis
 
 from smsrelay.contract.lanes import Lane
-from smsrelay.store import keys
+from smsrelay.store.connection import StoreRedis
 from smsrelay_worker.local.stack import free_port
 from tests.support.pages import blocks, from_examples, text_of
 from tests.support.relay_process import clean_environment
+from tests.support.store_keys import KEYS
 from tests.support.waiting import eventually
 
 PAGE = "docs/apps.md"
@@ -41,13 +41,15 @@ def test_every_program_of_the_page_shows_what_it_prints() -> None:
 
 
 @pytest.mark.parametrize(("code", "shown"), SHOWN)
-def test_a_program_of_the_page_prints_what_it_shows(code: str, shown: str, redis: Redis, valkey_url: str, tmp_path: Path) -> None:
+def test_a_program_of_the_page_prints_what_it_shows(
+    code: str, shown: str, redis: StoreRedis, valkey_url: str, tmp_path: Path
+) -> None:
     command = [sys.executable, "-c", code]
     ended = subprocess.run(command, env=environment(valkey_url), cwd=tmp_path, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
     assert UUID.sub("", ended.stdout) == shown
-    recorded = redis.zcard(keys.AGENDA)
-    assert recorded == sum(redis.zcard(keys.outbox(lane)) for lane in Lane) > 0
+    recorded = redis.zcard(KEYS.agenda)
+    assert recorded == sum(redis.zcard(KEYS.outbox(lane)) for lane in Lane) > 0
 
 
 def test_the_page_shows_parts_of_the_examples() -> None:
@@ -89,10 +91,10 @@ def wrapped(body: Wrapped) -> str:
 """
 
 
-def test_a_job_in_the_body_is_accepted(api: str, redis: Redis) -> None:
+def test_a_job_in_the_body_is_accepted(api: str, redis: StoreRedis) -> None:
     answer = requests.post(f"{api}/messages", json=GIVEN, timeout=10)
     assert answer.status_code == 202
-    assert redis.exists(keys.message(answer.json()["message_id"])) == 1
+    assert redis.exists(KEYS.message(answer.json()["message_id"])) == 1
 
 
 @pytest.mark.parametrize(
@@ -120,7 +122,7 @@ def test_a_taken_reference_is_a_409(api: str) -> None:
     assert answer.status_code == 409
 
 
-def test_a_store_that_does_not_serve_is_a_503(api: str, redis: Redis) -> None:
+def test_a_store_that_does_not_serve_is_a_503(api: str, redis: StoreRedis) -> None:
     redis.config_set("maxmemory", 1)
     try:
         answer = requests.post(f"{api}/messages", json=GIVEN, timeout=10)

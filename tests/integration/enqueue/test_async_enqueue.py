@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 import uvloop
-from redis import Redis
 
 from smsrelay import (
     Accepted,
@@ -25,10 +24,11 @@ from smsrelay import (
     StoreUnavailable,
 )
 from smsrelay.contract.lanes import Lane
-from smsrelay.store import keys
+from smsrelay.store.connection import StoreRedis
 from tests.support.queues import published_ids
 from tests.support.redis_server import running_redis
 from tests.support.silent_server import silent_server
+from tests.support.store_keys import KEYS
 
 LIMIT = 1.0  # seconds
 SCHEDULING = 0.9  # of a busy machine, in seconds
@@ -83,19 +83,19 @@ def within_the_limit() -> Iterator[None]:
     assert time.monotonic() - started < LIMIT + SCHEDULING
 
 
-def test_a_job_is_recorded_and_published(run: Run, valkey_url: str, broker: str, redis: Redis) -> None:
+def test_a_job_is_recorded_and_published(run: Run, valkey_url: str, broker: str, redis: StoreRedis) -> None:
     async def play() -> None:
         async with connected(valkey_url, broker) as enqueuer:
             accepted = await enqueuer.enqueue(job(1))
             assert (accepted.new, accepted.lane) == (True, LANE)
             assert published_ids(redis, LANE) == [accepted.message_id]
-            assert redis.exists(keys.message(accepted.message_id)) == 1
+            assert redis.exists(KEYS.message(accepted.message_id)) == 1
             assert await enqueuer.enqueue(job(1)) == Accepted(accepted.message_id, LANE, new=False)
 
     run(play())
 
 
-def test_it_records_what_the_blocking_enqueuer_records(valkey_url: str, redis: Redis) -> None:
+def test_it_records_what_the_blocking_enqueuer_records(valkey_url: str, redis: StoreRedis) -> None:
     jobs = [job(1), job(2, app="shop", tags={"a": "b"}), job(3, to="+447400123456")]
 
     async def play() -> None:
@@ -112,7 +112,7 @@ def test_it_records_what_the_blocking_enqueuer_records(valkey_url: str, redis: R
     assert len(by_loop) == 2 * len(jobs)
 
 
-def test_jobs_that_are_enqueued_at_the_same_time_share_a_round_trip(run: Run, valkey_url: str, redis: Redis) -> None:
+def test_jobs_that_are_enqueued_at_the_same_time_share_a_round_trip(run: Run, valkey_url: str, redis: StoreRedis) -> None:
     async def play() -> None:
         async with connected(valkey_url) as enqueuer:
             await enqueuer.enqueue(job())
@@ -126,7 +126,9 @@ def test_jobs_that_are_enqueued_at_the_same_time_share_a_round_trip(run: Run, va
     run(play())
 
 
-def test_of_jobs_that_share_a_round_trip_each_has_its_own_result(run: Run, valkey_url: str, broker: str, redis: Redis) -> None:
+def test_of_jobs_that_share_a_round_trip_each_has_its_own_result(
+    run: Run, valkey_url: str, broker: str, redis: StoreRedis
+) -> None:
     async def play() -> None:
         async with connected(valkey_url, broker) as enqueuer:
             await enqueuer.enqueue(job(1))
@@ -153,7 +155,7 @@ def test_a_cancelled_call_leaves_the_others_as_they_are(run: Run, valkey_url: st
     run(play())
 
 
-def test_many_jobs_have_one_result_each_in_order(run: Run, valkey_url: str, broker: str, redis: Redis) -> None:
+def test_many_jobs_have_one_result_each_in_order(run: Run, valkey_url: str, broker: str, redis: StoreRedis) -> None:
     async def jobs() -> AsyncIterator[SendJob | Rejection]:
         for number in range(1_100):
             yield Rejection.of("to", "missing") if number == 600 else job(number)
@@ -172,23 +174,25 @@ def test_many_jobs_have_one_result_each_in_order(run: Run, valkey_url: str, brok
     run(play())
 
 
-def test_what_was_recorded_of_many_is_published_when_the_results_are_not_read(run: Run, valkey_url: str, redis: Redis) -> None:
+def test_what_was_recorded_of_many_is_published_when_the_results_are_not_read(
+    run: Run, valkey_url: str, redis: StoreRedis
+) -> None:
     async def play() -> None:
         async with connected(valkey_url, other_name(valkey_url)) as enqueuer:
             results = enqueuer.enqueue_many(job(number) for number in range(1_600))
             assert isinstance(await anext(results), Accepted)
             await results.aclose()
-        assert len(published_ids(redis, LANE)) == redis.zcard(keys.AGENDA) > 0
+        assert len(published_ids(redis, LANE)) == redis.zcard(KEYS.agenda) > 0
 
     run(play())
 
 
-def test_a_list_is_accepted_whole_or_not_at_all(run: Run, valkey_url: str, redis: Redis) -> None:
+def test_a_list_is_accepted_whole_or_not_at_all(run: Run, valkey_url: str, redis: StoreRedis) -> None:
     async def play() -> None:
         async with connected(valkey_url) as enqueuer:
             with pytest.raises(Rejection, match=r"\[1\]\.lane"):
                 await enqueuer.enqueue_all([job(1), job(2, lane=None)])
-            assert redis.zcard(keys.AGENDA) == 0
+            assert redis.zcard(KEYS.agenda) == 0
             assert [one.new for one in await enqueuer.enqueue_all([job(1), job(2)])] == [True, True]
             with pytest.raises(ReferenceTaken, match=r"\[1\]\.reference"):
                 await enqueuer.enqueue_all([job(3), job(2, params=["2"])])
@@ -249,7 +253,7 @@ def test_a_store_that_refuses_connections_is_unavailable_at_once(run: Run, close
     run(play())
 
 
-def test_a_store_that_is_full_is_unavailable_and_takes_jobs_again_later(run: Run, valkey_url: str, redis: Redis) -> None:
+def test_a_store_that_is_full_is_unavailable_and_takes_jobs_again_later(run: Run, valkey_url: str, redis: StoreRedis) -> None:
     async def play() -> None:
         async with connected(valkey_url) as enqueuer:
             redis.config_set("maxmemory", 1)
@@ -263,7 +267,7 @@ def test_a_store_that_is_full_is_unavailable_and_takes_jobs_again_later(run: Run
     run(play())
 
 
-def test_a_lost_connection_or_script_is_mended_without_the_caller_knowing(run: Run, valkey_url: str, redis: Redis) -> None:
+def test_a_lost_connection_or_script_is_mended_without_the_caller_knowing(run: Run, valkey_url: str, redis: StoreRedis) -> None:
     async def play() -> None:
         async with connected(valkey_url) as enqueuer:
             await enqueuer.enqueue(job(1))
@@ -276,17 +280,17 @@ def test_a_lost_connection_or_script_is_mended_without_the_caller_knowing(run: R
     run(play())
 
 
-def _records(redis: Redis) -> dict[str, object]:
+def _records(redis: StoreRedis) -> dict[str, object]:
     """Everything stored about messages, but for what depends on the time."""
     found: dict[str, object] = {}
-    for key in redis.scan_iter("sms:m:*"):
+    for key in redis.scan_iter("{sms}:m:*"):
         found[key] = {name: value for name, value in redis.hgetall(key).items() if name not in {"at", "exp"}}
-        payload = key.replace("sms:m:", "sms:p:")
+        payload = key.replace("{sms}:m:", "{sms}:p:")
         found[payload] = redis.get(payload)
     return found
 
 
-def _runs(redis: Redis) -> int:
+def _runs(redis: StoreRedis) -> int:
     return int(redis.info("commandstats")["cmdstat_evalsha"]["calls"])
 
 

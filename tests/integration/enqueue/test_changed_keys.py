@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
-from redis import Redis
 
 from smsrelay.contract.job import SendJob
 from smsrelay.contract.key_ring import KeyRing
@@ -12,8 +11,9 @@ from smsrelay.contract.lanes import Lane
 from smsrelay.contract.message import referenced_id
 from smsrelay.enqueue import Accepted, Enqueuer, ReferenceTaken, Refused
 from smsrelay.settings import ProducerSettings
-from smsrelay.store import keys
+from smsrelay.store.connection import StoreRedis
 from tests.support.queues import published_ids
+from tests.support.store_keys import KEYS
 
 OLD, NEW = b"the old number key", b"the new number key"
 ROTATING, WITHOUT_OLD = KeyRing(NEW, OLD), KeyRing(NEW)
@@ -50,7 +50,7 @@ def test_a_repetition_is_recognised_while_the_old_key_is_listed(connect: Connect
         connect(WITHOUT_OLD).enqueue(job())
 
 
-def test_other_content_is_refused_whatever_is_listed(connect: Connect, recorded: str, redis: Redis) -> None:
+def test_other_content_is_refused_whatever_is_listed(connect: Connect, recorded: str, redis: StoreRedis) -> None:
     redis.delete(Lane.OTP.queue)
     for ring in (KeyRing(OLD), ROTATING, WITHOUT_OLD):
         with pytest.raises(ReferenceTaken):
@@ -63,7 +63,7 @@ def test_a_process_that_only_knows_of_the_new_key_recognises_what_one_that_signs
     assert connect(KeyRing(OLD, NEW)).enqueue(job()) == Accepted(message_id, Lane.OTP, new=False)
 
 
-def test_a_repetition_is_published_again_by_the_script_itself(connect: Connect, recorded: str, redis: Redis) -> None:
+def test_a_repetition_is_published_again_by_the_script_itself(connect: Connect, recorded: str, redis: StoreRedis) -> None:
     enqueuer = connect(ROTATING)
     enqueuer.enqueue(job(reference="another"))  # the script is loaded, the clock known
     redis.delete(Lane.OTP.queue)
@@ -88,8 +88,8 @@ def test_many_jobs_are_told_apart_one_by_one(connect: Connect, recorded: str) ->
     assert isinstance(results[2], Refused)
 
 
-def test_records_are_made_with_the_newest_key(connect: Connect, redis: Redis) -> None:
+def test_records_are_made_with_the_newest_key(connect: Connect, redis: StoreRedis) -> None:
     for ring, reference in ((ROTATING, "a"), (WITHOUT_OLD, "b")):
         connect(ring).enqueue(job(reference=reference))
     ids = [referenced_id("default", reference) for reference in ("a", "b")]
-    assert redis.hmget(keys.message(ids[0]), "fp", "who") == redis.hmget(keys.message(ids[1]), "fp", "who")
+    assert redis.hmget(KEYS.message(ids[0]), "fp", "who") == redis.hmget(KEYS.message(ids[1]), "fp", "who")

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from redis import Redis
 
 from smsrelay.contract.message import referenced_id
-from smsrelay.store import keys
+from smsrelay.store.connection import StoreRedis
 from tests.support.relay_process import clean_environment
+from tests.support.store_keys import KEYS
 
 PROGRAM = """
 import json, logging, sys
@@ -51,7 +51,7 @@ class Play:
 
 
 @pytest.fixture
-def play(tmp_path: Path, valkey_url: str, redis: Redis) -> Play:
+def play(tmp_path: Path, valkey_url: str, redis: StoreRedis) -> Play:
     return Play(tmp_path, valkey_url)
 
 
@@ -61,11 +61,11 @@ import os
 
 def seen():
     with Redis.from_url(os.environ["SMSRELAY_STORE_URL"]) as client:
-        return client.zcard("sms:agenda")
+        return client.zcard("{sms}:agenda")
 """
 
 
-def test_nothing_is_enqueued_before_the_commit_and_the_id_is_known(play: Play, redis: Redis) -> None:
+def test_nothing_is_enqueued_before_the_commit_and_the_id_is_known(play: Play, redis: StoreRedis) -> None:
     before, message_id, after = play(
         SEEN + "with transaction.atomic():\n"
         "    message_id = enqueue_on_commit(job())\n"
@@ -74,16 +74,16 @@ def test_nothing_is_enqueued_before_the_commit_and_the_id_is_known(play: Play, r
     )
     assert (before, after) == (0, 1)
     assert message_id == referenced_id("default", "order-1")
-    assert redis.exists(keys.message(message_id)) == 1
+    assert redis.exists(KEYS.message(message_id)) == 1
 
 
-def test_a_transaction_that_is_rolled_back_sends_nothing(play: Play, redis: Redis) -> None:
+def test_a_transaction_that_is_rolled_back_sends_nothing(play: Play, redis: StoreRedis) -> None:
     lines = "with transaction.atomic():\n    enqueue_on_commit(job())\n    transaction.set_rollback(True)\nprint(1)"
     assert play(lines) == 1
-    assert redis.zcard(keys.AGENDA) == 0
+    assert redis.zcard(KEYS.agenda) == 0
 
 
-def test_an_inner_block_that_is_rolled_back_sends_nothing_of_its_own(play: Play, redis: Redis) -> None:
+def test_an_inner_block_that_is_rolled_back_sends_nothing_of_its_own(play: Play, redis: StoreRedis) -> None:
     play(
         "with transaction.atomic():\n"
         "    enqueue_on_commit(job())\n"
@@ -92,8 +92,8 @@ def test_an_inner_block_that_is_rolled_back_sends_nothing_of_its_own(play: Play,
         "        transaction.set_rollback(True)\n"
         "print(1)"
     )
-    assert redis.exists(keys.message(referenced_id("default", "order-1"))) == 1
-    assert redis.zcard(keys.AGENDA) == 1
+    assert redis.exists(KEYS.message(referenced_id("default", "order-1"))) == 1
+    assert redis.zcard(KEYS.agenda) == 1
 
 
 def test_the_commit_that_counts_is_that_of_the_database_named(play: Play) -> None:
@@ -107,16 +107,16 @@ def test_the_commit_that_counts_is_that_of_the_database_named(play: Play) -> Non
     assert play(lines) == [0, 1]
 
 
-def test_outside_a_transaction_it_is_enqueued_at_once(play: Play, redis: Redis) -> None:
+def test_outside_a_transaction_it_is_enqueued_at_once(play: Play, redis: StoreRedis) -> None:
     assert play("print(json.dumps(enqueue_on_commit(job())))") == referenced_id("default", "order-1")
-    assert redis.zcard(keys.AGENDA) == 1
+    assert redis.zcard(KEYS.agenda) == 1
 
 
 @pytest.mark.parametrize(
     ("changes", "error"),
     [("reference=None", "ValueError: enqueue_on_commit needs a job with a reference"), ("lane=None", "Rejection: lane: missing")],
 )
-def test_what_is_wrong_is_said_before_the_commit(play: Play, redis: Redis, changes: str, error: str) -> None:
+def test_what_is_wrong_is_said_before_the_commit(play: Play, redis: StoreRedis, changes: str, error: str) -> None:
     lines = (
         "try:\n"
         "    with transaction.atomic():\n"
@@ -125,7 +125,7 @@ def test_what_is_wrong_is_said_before_the_commit(play: Play, redis: Redis, chang
         "    print(json.dumps(f'{type(error).__name__}: {error}'))"
     )
     assert play(lines).startswith(error)
-    assert redis.zcard(keys.AGENDA) == 0
+    assert redis.zcard(KEYS.agenda) == 0
 
 
 def test_what_fails_after_the_commit_is_logged_by_id_and_leaves_the_rest_alone(play: Play, closed_port: int) -> None:

@@ -6,15 +6,15 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from redis import Redis
 
 from smsrelay import AsyncEnqueuer, Enqueuer, ProducerSettings, Rejection, SendJob, State, StoreUnavailable, TooLate
 from smsrelay.contract.lanes import Lane
-from smsrelay.store import keys
-from smsrelay.store.connection import open_store
+from smsrelay.servers.store_address import StoreAddress
+from smsrelay.store.connection import StoreRedis, open_store
 from smsrelay.store.records import Records
 from smsrelay_worker.vendors.base import Answer, Kind
 from tests.support.messages import RETENTION, answer, begin
+from tests.support.store_keys import KEYS
 
 Ask = Callable[..., Any]
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
@@ -57,7 +57,7 @@ def ask(request: pytest.FixtureRequest, valkey_url: str) -> Ask:
 @pytest.fixture
 def store(valkey_url: str) -> Iterator[Records]:
     """The records by a client as workers have it, which the oldest redis-py needs."""
-    with open_store(valkey_url) as client:
+    with open_store(StoreAddress(valkey_url)) as client:
         yield Records(client, RETENTION)
 
 
@@ -124,25 +124,25 @@ def test_an_unknown_id_is_none(ask: Ask, call: str) -> None:
     assert ask(call, UNKNOWN) is None
 
 
-def test_a_queued_message_is_cancelled_once_and_says_so_again(ask: Ask, message_id: str, redis: Redis) -> None:
+def test_a_queued_message_is_cancelled_once_and_says_so_again(ask: Ask, message_id: str, redis: StoreRedis) -> None:
     first = ask("cancel", message_id)
     assert (first.state, first.revision) == (State.CANCELLED, 2)
     assert ask("cancel", message_id) == first == ask("status", message_id)
-    assert redis.exists(keys.payload(message_id)) == 0
+    assert redis.exists(KEYS.payload(message_id)) == 0
 
 
-def test_a_cancelled_message_is_kept_for_the_retention_that_the_app_is_set_to(valkey_url: str, redis: Redis) -> None:
+def test_a_cancelled_message_is_kept_for_the_retention_that_the_app_is_set_to(valkey_url: str, redis: StoreRedis) -> None:
     with Enqueuer.connect(settings(valkey_url, retention_hours=1)) as enqueuer:
         enqueuer.cancel(enqueuer.enqueue(job()).message_id)
-    [record] = list(redis.scan_iter("sms:m:*"))
+    [record] = list(redis.scan_iter("{sms}:m:*"))
     assert 0 < redis.ttl(record) <= 3600
 
 
-def test_a_cancel_is_told_to_the_sink_of_the_app(ask: Ask, message_id: str, redis: Redis, store: Records) -> None:
-    redis.hset(keys.SINKS, "default", '{"cancelled":"webhook"}')  # as a worker publishes it
+def test_a_cancel_is_told_to_the_sink_of_the_app(ask: Ask, message_id: str, redis: StoreRedis, store: Records) -> None:
+    redis.hset(KEYS.sinks, "default", '{"cancelled":"webhook"}')  # as a worker publishes it
     ask("cancel", message_id)
     ask("cancel", message_id)
-    [told] = redis.zrange(keys.outcomes("default.webhook"), 0, -1)
+    [told] = redis.zrange(KEYS.outcomes("default.webhook"), 0, -1)
     assert str(told).startswith(f"{message_id}|2|")
     reading = store.read(message_id)
     assert reading is not None

@@ -1,15 +1,12 @@
 """The store does what a command asks, and its answer is lost on the way: the command still says what became of it."""
 
-import subprocess
-import sys
-
-from redis import Redis
-
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
+from smsrelay.store.connection import StoreRedis
 from smsrelay.store.records import Records
 from smsrelay_worker.rate_limit.limiter import RateLimiter
 from smsrelay_worker.vendors.base import Answer, Kind
+from tests.support.forked_command import run_command
 from tests.support.lossy import losing_one_answer
 from tests.support.messages import NUMBER_KEY, answer, begin, enqueuer, job
 
@@ -25,14 +22,13 @@ def run(valkey_url: str, *arguments: str, losing: bytes | None = None) -> str:
             "SMSRELAY_NUMBER_KEYS": NUMBER_KEY,
             "SMSRELAY_APPCODE": "code",
         }
-        command = [sys.executable, "-m", "smsrelay_worker", *arguments]
-        ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        ended = run_command(arguments, environment)
         assert lossy.lost.is_set()
     assert ended.returncode == 0, ended.stderr
     return ended.stdout
 
 
-def test_a_cancel_whose_answer_is_lost_is_cancelled(store: Records, redis: Redis, valkey_url: str) -> None:
+def test_a_cancel_whose_answer_is_lost_is_cancelled(store: Records, redis: StoreRedis, valkey_url: str) -> None:
     message_id = enqueuer(redis, valkey_url).enqueue(job()).message_id
     assert run(valkey_url, "cancel", message_id) == "cancelled\n"
     reading = store.read(message_id)
@@ -40,7 +36,7 @@ def test_a_cancel_whose_answer_is_lost_is_cancelled(store: Records, redis: Redis
     assert reading.record.state is State.CANCELLED
 
 
-def test_a_replay_whose_answer_is_lost_is_queued_and_published(store: Records, redis: Redis, valkey_url: str) -> None:
+def test_a_replay_whose_answer_is_lost_is_queued_and_published(store: Records, redis: StoreRedis, valkey_url: str) -> None:
     message_id = enqueuer(redis, valkey_url).enqueue(job(Lane.NOTICE)).message_id
     begin(store, message_id)
     answer(store, message_id, 1, Answer(Kind.ANSWERED, "i005"))
@@ -52,7 +48,7 @@ def test_a_replay_whose_answer_is_lost_is_queued_and_published(store: Records, r
     assert [line.rule for line in reading.record.timeline].count("replay") == 1
 
 
-def test_a_resume_whose_answer_is_lost_says_that_it_resumed(redis: Redis, valkey_url: str) -> None:
+def test_a_resume_whose_answer_is_lost_says_that_it_resumed(redis: StoreRedis, valkey_url: str) -> None:
     limiter = RateLimiter(redis, 100)
     limiter.halt("A403")
     assert run(valkey_url, "resume", losing=b"DEL") == "resumed\n"

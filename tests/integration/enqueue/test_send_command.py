@@ -5,14 +5,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from redis import Redis
 
 from smsrelay.contract.job import SendJob
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.message import referenced_id
-from smsrelay.store import keys
+from smsrelay.store.connection import StoreRedis
 from tests.support.queues import published_ids
 from tests.support.shell import PATIENCE, Shell
+from tests.support.store_keys import KEYS
 
 KEY = "tops-ecre-tkey-0815"
 NUMBER, CODE = "13800138000", "739148"
@@ -25,7 +25,7 @@ def shell(valkey_url: str, tmp_path: Path) -> Shell:
     return Shell(tmp_path, urls | {"SMSRELAY_NUMBER_KEYS": KEY})
 
 
-def test_send_prints_the_message_id_and_nothing_else(shell: Shell, redis: Redis) -> None:
+def test_send_prints_the_message_id_and_nothing_else(shell: Shell, redis: StoreRedis) -> None:
     ended = shell.run("send", *JOB)
     [message_id] = published_ids(redis, Lane.OTP)
     assert (ended.code, ended.output, ended.errors) == (0, f"{message_id}\n", "")
@@ -38,34 +38,34 @@ def test_send_with_json_prints_one_object(shell: Shell) -> None:
     assert json.loads(again.output) == expected | {"new": False}
 
 
-def test_every_option_of_send_reaches_the_record(shell: Shell, redis: Redis) -> None:
+def test_every_option_of_send_reaches_the_record(shell: Shell, redis: StoreRedis) -> None:
     not_before = (datetime.now(UTC) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%S+0000")
     options = ("--app", "shop", "--reference", "r", "--expires-in", "7200", "--not-before", not_before, "--param", "-5")
     assert shell.run("send", *JOB, *options).code == 0
     message_id = referenced_id("shop", "r")
-    written = redis.hgetall(keys.message(message_id))
+    written = redis.hgetall(KEYS.message(message_id))
     assert (written["app"], written["ref"], written["lane"]) == ("shop", "r", "otp")
     assert int(written["exp"]) - int(written["at"]) == pytest.approx(7_200_000, abs=100)
     assert int(written["due"]) == datetime.strptime(not_before, "%Y-%m-%dT%H:%M:%S%z").timestamp() * 1000
-    assert json.loads(redis.get(keys.payload(message_id))) == {"to": f"+86{NUMBER}", "params": [CODE, "-5"]}
+    assert json.loads(redis.get(KEYS.payload(message_id))) == {"to": f"+86{NUMBER}", "params": [CODE, "-5"]}
 
 
 @pytest.mark.parametrize("source", ["-", "job.json"])
-def test_a_whole_job_comes_from_a_file_or_standard_input(shell: Shell, redis: Redis, tmp_path: Path, source: str) -> None:
+def test_a_whole_job_comes_from_a_file_or_standard_input(shell: Shell, redis: StoreRedis, tmp_path: Path, source: str) -> None:
     expires_at = datetime.now(UTC) + timedelta(minutes=9)
     wire = {"to": NUMBER, "template": "0000000", "params": [CODE], "lane": "otp", "expires_at": expires_at.isoformat()}
     (tmp_path / "job.json").write_text(json.dumps(wire))
     ended = shell.run("send", "--job", source, given=json.dumps(wire).encode())
     assert ended.code == 0
-    assert redis.hget(keys.message(ended.output.strip()), "exp") == str(int(expires_at.timestamp() * 1000))
+    assert redis.hget(KEYS.message(ended.output.strip()), "exp") == str(int(expires_at.timestamp() * 1000))
 
 
-def test_one_reference_from_many_processes_at_once_is_one_message(shell: Shell, redis: Redis) -> None:
+def test_one_reference_from_many_processes_at_once_is_one_message(shell: Shell, redis: StoreRedis) -> None:
     processes = [shell.start("send", *JOB, "--reference", "r", "--json") for _ in range(4)]
     printed = [json.loads(process.communicate(timeout=PATIENCE)[0]) for process in processes]
     assert {one["message_id"] for one in printed} == {referenced_id("default", "r")}
     assert sum(one["new"] for one in printed) == 1
-    assert redis.zcard(keys.outbox(Lane.OTP)) == redis.xlen(keys.EVENTS) == 1
+    assert redis.zcard(KEYS.outbox(Lane.OTP)) == redis.xlen(KEYS.events) == 1
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_one_reference_from_many_processes_at_once_is_one_message(shell: Shell, 
     ],
 )
 def test_wrong_input_ends_with_2_and_every_problem(
-    shell: Shell, redis: Redis, arguments: tuple[str, ...], named: list[str]
+    shell: Shell, redis: StoreRedis, arguments: tuple[str, ...], named: list[str]
 ) -> None:
     ended = shell.run("send", *arguments)
     assert (ended.code, ended.output, ended.named()) == (2, "", named)

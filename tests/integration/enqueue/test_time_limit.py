@@ -8,12 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from redis import Redis
 
 from smsrelay.contract.job import SendJob
 from smsrelay.enqueue import Accepted, Enqueuer
 from smsrelay.settings import ProducerSettings
-from smsrelay.store.connection import StoreUnavailable
+from smsrelay.store.connection import StoreRedis, StoreUnavailable
 from tests.support.redis_server import running_redis
 from tests.support.silent_server import silent_server
 
@@ -92,7 +91,7 @@ def test_a_store_that_falls_silent_behind_an_open_connection_is_unavailable_with
         assert isinstance(enqueuer.enqueue(job()), Accepted)
 
 
-def test_time_that_passes_between_two_results_does_not_count(valkey_url: str, redis: Redis) -> None:
+def test_time_that_passes_between_two_results_does_not_count(valkey_url: str, redis: StoreRedis) -> None:
     with connected(valkey_url, valkey_url) as enqueuer:
         results = enqueuer.enqueue_many(job() for _ in range(1_100))
         first = next(results)

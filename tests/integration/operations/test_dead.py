@@ -3,12 +3,10 @@
 import base64
 import json
 import subprocess
-import sys
 import time
 from typing import Any
 
 import pytest
-from redis import Redis
 
 from smsrelay.contract.event import StatusEvent
 from smsrelay.contract.lanes import STATUS_QUEUE, Lane
@@ -16,15 +14,17 @@ from smsrelay.contract.state import State
 from smsrelay.enqueue import Enqueuer
 from smsrelay.messages.record import Record
 from smsrelay.messages.transition import Transition
-from smsrelay.store import keys
 from smsrelay.store.apply import Applied
+from smsrelay.store.connection import StoreRedis
 from smsrelay.store.records import Records
 from smsrelay_worker.messages import lifecycle
 from smsrelay_worker.operations.dead_letters import DeadLetters
 from smsrelay_worker.store.undecodable import Undecodable, UndecodableTasks
 from smsrelay_worker.vendors.base import Answer, Kind
+from tests.support.forked_command import run_command
 from tests.support.messages import NUMBER_KEY, POLICY, RETENTION, answer, begin, changed, job
 from tests.support.queues import published_ids
+from tests.support.store_keys import KEYS
 
 
 def dead(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -38,8 +38,7 @@ def command(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         "SMSRELAY_STORE_URL": url,
         "SMSRELAY_NUMBER_KEYS": NUMBER_KEY,
     }
-    line = [sys.executable, "-m", "smsrelay_worker", *arguments]
-    return subprocess.run(line, env=environment, capture_output=True, text=True, check=False)
+    return run_command(arguments, environment)
 
 
 def refused(store: Records, door: Enqueuer, lane: Lane = Lane.NOTICE, **fields: object) -> str:
@@ -88,15 +87,15 @@ def test_a_dry_run_says_what_a_replay_would_do_and_does_nothing(store: Records, 
 
 
 def test_a_replay_whose_answer_was_lost_and_that_failed_meanwhile_is_not_replayed_once_more(
-    store: Records, door: Enqueuer, redis: Redis
+    store: Records, door: Enqueuer, redis: StoreRedis
 ) -> None:
     message_id = refused(store, door)
 
     class Lossy(Records):
         """The store's word of the replay is lost, and a worker is quick."""
 
-        def apply(self, record: Record, transition: Transition) -> Applied | None:
-            super().apply(record, transition)
+        def apply(self, record: Record, transition: Transition, *, durable: bool = False) -> Applied | None:
+            super().apply(record, transition, durable=durable)
             begin(store, message_id)
             answer(store, message_id, 2, Answer(Kind.ANSWERED, "i005"))
             return None
@@ -109,7 +108,7 @@ def test_a_replay_whose_answer_was_lost_and_that_failed_meanwhile_is_not_replaye
 
 
 def test_a_replay_is_a_new_attempt_with_its_reason_in_the_timeline(
-    store: Records, door: Enqueuer, redis: Redis, valkey_url: str
+    store: Records, door: Enqueuer, redis: StoreRedis, valkey_url: str
 ) -> None:
     message_id = refused(store, door)
     redis.delete(Lane.NOTICE.queue)
@@ -133,7 +132,7 @@ def test_a_message_that_is_not_dead_is_not_replayed(store: Records, door: Enqueu
 
 
 def test_a_job_that_was_kept_twice_because_its_worker_died_in_between_is_replayed_as_one_message(
-    undecodable: UndecodableTasks, redis: Redis, valkey_url: str
+    undecodable: UndecodableTasks, redis: StoreRedis, valkey_url: str
 ) -> None:
     body = json.dumps({"to": "13800138000", "template": "0000000", "params": ["4711"], "lane": "otp"})
     for _ in range(2):
@@ -143,7 +142,7 @@ def test_a_job_that_was_kept_twice_because_its_worker_died_in_between_is_replaye
     assert undecodable.all() == []
 
 
-def test_an_unreadable_job_is_kept_shown_and_replayed(undecodable: UndecodableTasks, redis: Redis, valkey_url: str) -> None:
+def test_an_unreadable_job_is_kept_shown_and_replayed(undecodable: UndecodableTasks, redis: StoreRedis, valkey_url: str) -> None:
     body = {"to": "13800138000", "template": "0000000", "params": ["4711"], "lane": "otp"}
     undecodable.keep("sms.send", "lane: was wrong then", json.dumps(body))
     kept = only_kept(undecodable)
@@ -256,20 +255,20 @@ def test_a_job_in_another_encoding_of_json_is_read_again(undecodable: Undecodabl
     assert undecodable.all() == []
 
 
-def test_a_kept_report_is_read_again_as_a_report(undecodable: UndecodableTasks, redis: Redis, valkey_url: str) -> None:
+def test_a_kept_report_is_read_again_as_a_report(undecodable: UndecodableTasks, redis: StoreRedis, valkey_url: str) -> None:
     event = StatusEvent(message_id="m1", attempt=1, code="200", received_at=1)
     undecodable.keep(STATUS_QUEUE, "was wrong then", json.dumps(event.encode()))
     assert dead(valkey_url, "replay", "--all").returncode == 0
-    assert redis.hlen(keys.REPORTS) == 1
+    assert redis.hlen(KEYS.reports) == 1
     assert undecodable.all() == []
 
 
 def test_a_kept_job_does_not_outlive_the_deadline_it_would_have_had(
-    undecodable: UndecodableTasks, redis: Redis, valkey_url: str
+    undecodable: UndecodableTasks, redis: StoreRedis, valkey_url: str
 ) -> None:
     kept_id = keep(undecodable, JOB | {"expires_in": 60})
-    old = json.loads(redis.lpop(keys.UNDECODABLE)) | {"at": time.time_ns() // 1_000_000 - 61_000}
-    redis.lpush(keys.UNDECODABLE, json.dumps(old))
+    old = json.loads(redis.lpop(KEYS.undecodable)) | {"at": time.time_ns() // 1_000_000 - 61_000}
+    redis.lpush(KEYS.undecodable, json.dumps(old))
     for flags in ([], ["--dry-run"]):
         said = dead(valkey_url, "replay", kept_id, *flags)
         assert (said.returncode, "counted from when it was kept" in said.stdout) == (1, True)

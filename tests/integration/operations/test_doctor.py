@@ -5,36 +5,38 @@ import os
 import secrets
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-from redis import Redis
 
+from smsrelay.broker.queues import QUEUES
 from smsrelay.contract.event import StatusEvent
 from smsrelay.contract.key_ring import KeyRing
+from smsrelay.contract.lanes import Lane
 from smsrelay.receiver.spool import Spool
+from smsrelay.servers.store_address import StoreAddress
 from smsrelay.settings import StoreSettings
-from smsrelay.store import keys
-from smsrelay.store.connection import open_store
+from smsrelay.store.connection import StoreRedis, open_store
 from smsrelay_worker.operations.doctor.finding import Severity
 from smsrelay_worker.operations.doctor.store import count_parked, examine_store
 from smsrelay_worker.rate_limit.limiter import RateLimiter
 from smsrelay_worker.store.parked_reports import ParkedReports
 from smsrelay_worker.store.undecodable import UndecodableTasks
+from smsrelay_worker.store.worker_registry import WorkerProcess
 from tests.integration.conftest import free_port
 from tests.support import messages
+from tests.support.forked_command import run_command
 from tests.support.rabbitmq import running_rabbitmq
 from tests.support.served import Served, serve
+from tests.support.store_keys import KEYS
 from tests.support.valkey import running_valkey
 from tests.support.waiting import eventually
 
 NUMBER_KEY, CALLBACK_KEY = secrets.token_hex(16), secrets.token_hex(16)
 ROOT = Path(__file__).parents[3]
-PATIENCE = 60.0
 EVENT = StatusEvent(
     message_id="m1", attempt=1, external_id=None, reference_id=None, code="200", updated_on=None, received_at=1, extra={}
 )
@@ -50,10 +52,7 @@ class Doctor:
     def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         kept = {name: value for name, value in os.environ.items() if not name.startswith("SMSRELAY_")}
         environment = kept | {"PYTHONPATH": str(ROOT)} | self.variables
-        command = [sys.executable, "-m", "smsrelay_worker", "doctor", *arguments]
-        return subprocess.run(
-            command, cwd=self._folder, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False
-        )
+        return run_command(("doctor", *arguments), environment, folder=self._folder)
 
     def findings(self) -> list[dict[str, Any]]:
         """What it finds; its exit code is that of the worst, and standard error stays empty."""
@@ -77,8 +76,8 @@ def server(tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def store(server: str) -> Iterator[Redis]:
-    with Redis.from_url(server, decode_responses=True) as client:
+def store(server: str) -> Iterator[StoreRedis]:
+    with open_store(StoreAddress(server)) as client:
         yield client
 
 
@@ -89,7 +88,10 @@ def receiver() -> Iterator[Served]:
 
 
 @pytest.fixture
-def doctor(server: str, receiver: Served, tmp_path: Path) -> Doctor:
+def doctor(server: str, store: StoreRedis, receiver: Served, tmp_path: Path) -> Doctor:
+    """Where a worker takes every queue, however long the test."""
+    worker = WorkerProcess("worker@host", "host", 7, tuple(QUEUES), since=0)
+    store.zadd(KEYS.workers, {worker.encode(): (time.time() + 3600) * 1000})
     variables = {
         "BROKER_URL": server,
         "STORE_URL": server,
@@ -100,13 +102,14 @@ def doctor(server: str, receiver: Served, tmp_path: Path) -> Doctor:
         "VENDOR_INTL_URL": "http://127.0.0.1:9",
         "CALLBACK_URL": receiver.url,
         "FLOWER_AUTH": "ops:" + secrets.token_hex(8),
+        "CONSOLE_AUTH": "ops:" + secrets.token_hex(8),
     }
     return Doctor(tmp_path, {f"SMSRELAY_{name}": value for name, value in variables.items()})
 
 
 def test_the_embedded_server_with_local_settings_has_no_findings(doctor: Doctor, tmp_path: Path) -> None:
     assert doctor.said() == []
-    assert doctor.run().stdout == "nothing found\n"
+    assert doctor.run().stdout == "nothing found, asked as worker\n"
     assert not (tmp_path / ".smsrelay").exists()  # a look leaves nothing behind
 
 
@@ -132,7 +135,7 @@ def test_a_single_secret_in_place_of_two_keys_is_a_warning(doctor: Doctor) -> No
     assert doctor.said() == [("warning", "keys")]
 
 
-def test_a_server_that_evicts_and_does_not_sync_each_write_is_found(doctor: Doctor, store: Redis) -> None:
+def test_a_server_that_evicts_and_does_not_sync_each_write_is_found(doctor: Doctor, store: StoreRedis) -> None:
     store.config_set("maxmemory-policy", "allkeys-lru")
     store.config_set("appendfsync", "everysec")
     assert doctor.said() == [("warning", "store and broker")] * 2
@@ -141,31 +144,54 @@ def test_a_server_that_evicts_and_does_not_sync_each_write_is_found(doctor: Doct
     assert doctor.said() == [("error", "store and broker")] * 2
 
 
-def test_a_server_without_an_append_only_file_is_an_error(doctor: Doctor, store: Redis) -> None:
+def test_a_server_without_an_append_only_file_is_an_error(doctor: Doctor, store: StoreRedis) -> None:
     store.config_set("appendonly", "no")
     [found] = [one for one in doctor.findings() if one["severity"] == "error"]
     assert "appendonly is no" in found["problem"]
 
 
-def test_a_separate_broker_is_checked_besides_the_store(doctor: Doctor, valkey_url: str, store: Redis) -> None:
+def test_a_separate_broker_is_checked_besides_the_store(doctor: Doctor, valkey_url: str, store: StoreRedis) -> None:
     doctor.variables["SMSRELAY_STORE_URL"] = valkey_url
     store.config_set("appendonly", "no")
-    assert doctor.said() == [("error", "broker")]
+    assert doctor.said() == [("error", "broker"), ("warning", "workers")]
 
 
-def test_a_replica_is_an_error(doctor: Doctor, store: Redis, closed_port: int) -> None:
+def test_a_replica_is_an_error(doctor: Doctor, store: StoreRedis, closed_port: int) -> None:
     store.replicaof("127.0.0.1", str(closed_port))
     assert ("error", "store and broker") in doctor.said()
 
 
-def test_memory_at_its_limit_is_an_error(doctor: Doctor, store: Redis) -> None:
+def test_memory_at_its_limit_is_an_error(doctor: Doctor, store: StoreRedis) -> None:
     store.config_set("maxmemory", str(store.info("memory")["used_memory"] // 2))
+    at_server, refused = doctor.findings()
+    assert at_server["severity"] == refused["severity"] == "error"
+    assert "of maxmemory is used" in at_server["problem"]
+    assert "the store refuses writes (OOM: " in refused["problem"]
+
+
+def test_without_a_worker_the_doctor_says_so_and_a_code_that_waits_makes_it_an_error(
+    doctor: Doctor, store: StoreRedis, server: str
+) -> None:
+    store.delete(KEYS.workers)
+    assert doctor.said() == [("warning", "workers")]
+    with messages.enqueuer(store, server) as enqueuer:
+        sent = enqueuer.enqueue(messages.job(lane=Lane.OTP))
+    store.hincrby(KEYS.message(sent.message_id), "at", -75_000)
+    found = doctor.findings()
+    assert [(one["severity"], one["check"]) for one in found] == [("error", "workers"), ("error", "waiting")]
+    assert "no worker is alive: nothing is submitted, no report applied; 1 wait in sms.otp" in found[0]["problem"]
+    assert "otp: 1 messages wait, the oldest for 7" in found[1]["problem"]
+
+
+def test_an_open_circuit_is_an_error(doctor: Doctor, store: StoreRedis) -> None:
+    now = int(time.time() * 1000)
+    store.hset(KEYS.circuit, mapping={"since": now, "probe": now + 5000, "wait": 5000})
     [found] = doctor.findings()
-    assert found["severity"] == "error"
-    assert "of maxmemory is used" in found["problem"]
+    assert (found["severity"], found["check"]) == ("error", "circuit")
+    assert "smsrelay resume" in found["remedy"]
 
 
-def test_a_snapshot_that_failed_is_an_error_where_it_stops_writes(doctor: Doctor, store: Redis, tmp_path: Path) -> None:
+def test_a_snapshot_that_failed_is_an_error_where_it_stops_writes(doctor: Doctor, store: StoreRedis, tmp_path: Path) -> None:
     shutil.move(tmp_path / "valkey", tmp_path / "aside")
     shutil.rmtree(tmp_path / "aside")  # the server has no folder to write it in
     store.bgsave()
@@ -181,7 +207,7 @@ def test_a_snapshot_that_failed_is_an_error_where_it_stops_writes(doctor: Doctor
     ("refused", "unknown"), [(("-config",), "appendfsync"), (("-config", "-info"), "maxmemory-policy, appendonly")]
 )
 def test_a_server_that_refuses_config_is_a_warning(
-    doctor: Doctor, store: Redis, server: str, refused: tuple[str, ...], unknown: str
+    doctor: Doctor, store: StoreRedis, server: str, refused: tuple[str, ...], unknown: str
 ) -> None:
     store.execute_command("ACL", "SETUSER", "guest", "on", ">walrus", "~*", "&*", "+@all", *refused)
     url = server.replace("redis://", "redis://guest:walrus@")
@@ -198,7 +224,7 @@ def test_unavailable_servers_are_errors_and_the_other_checks_still_run(doctor: D
     assert doctor.said() == [("error", "store"), ("error", "broker")]
 
 
-def test_wrong_settings_are_errors_and_the_servers_are_still_checked(doctor: Doctor, store: Redis) -> None:
+def test_wrong_settings_are_errors_and_the_servers_are_still_checked(doctor: Doctor, store: StoreRedis) -> None:
     del doctor.variables["SMSRELAY_APPCODE"]
     store.config_set("appendonly", "no")
     assert doctor.said() == [("error", "settings"), ("error", "store and broker")]
@@ -206,12 +232,51 @@ def test_wrong_settings_are_errors_and_the_servers_are_still_checked(doctor: Doc
     assert doctor.said() == [("error", "settings"), ("error", "settings"), ("error", "store and broker")]
 
 
-def test_what_needs_attention_in_the_store_is_found(doctor: Doctor, store: Redis) -> None:
+@pytest.mark.parametrize(
+    ("role", "named", "kept"),
+    [
+        ("receiver", None, ("CALLBACK_KEYS",)),
+        ("app", None, ("NUMBER_KEYS",)),
+        ("api", "api", ("NUMBER_KEYS",)),
+        ("console", None, ("NUMBER_KEYS", "CONSOLE_AUTH")),
+        ("flower", None, ("FLOWER_AUTH",)),
+        ("operator", "operator", ()),
+        ("worker", None, ("NUMBER_KEYS", "CALLBACK_KEYS", "APPCODE", "VENDOR_URL", "VENDOR_INTL_URL", "CALLBACK_URL")),
+    ],
+)
+def test_a_process_that_has_what_it_needs_is_well_though_it_has_no_more(
+    doctor: Doctor, store: StoreRedis, role: str, named: str | None, kept: tuple[str, ...]
+) -> None:
+    for name in set(doctor.variables) - {f"SMSRELAY_{one}" for one in ("BROKER_URL", "STORE_URL", *kept)}:
+        doctor.variables[name] = ""  # as docker-compose.yml takes it away
+    options = ("--as", named) if named else ()
+    ended = doctor.run("--json", *options)
+    told = json.loads(ended.stdout)
+    assert (ended.returncode, told["as"]) == (0, role), ended.stdout
+    assert [one["severity"] for one in told["findings"]] == (["note"] if role == "worker" else []), "about Flower"
+    checked = doctor.run("--as", role) if role != "worker" else None
+    assert checked is None or checked.stdout == f"nothing found, asked as {role}\n"
+    if role not in ("flower", "worker"):
+        store.config_set("appendonly", "no")
+        assert doctor.run(*options).returncode == 2, "it still looks at the servers"
+
+
+def test_a_role_that_lacks_its_key_is_told_and_the_servers_are_still_checked(doctor: Doctor, store: StoreRedis) -> None:
+    store.config_set("appendonly", "no")
+    for role, key in (("receiver", "CALLBACK_KEYS"), ("app", "NUMBER_KEYS"), ("api", "NUMBER_KEYS")):
+        given = doctor.variables.pop(f"SMSRELAY_{key}")
+        found = json.loads(doctor.run("--json", "--as", role).stdout)["findings"]
+        assert [(one["severity"], one["check"]) for one in found] == [("error", "settings"), ("error", "store and broker")]
+        assert found[0]["problem"].startswith(f"SMSRELAY_{key}: ")
+        doctor.variables[f"SMSRELAY_{key}"] = given
+
+
+def test_what_needs_attention_in_the_store_is_found(doctor: Doctor, store: StoreRedis) -> None:
     RateLimiter(store, 1.0).halt("A403")
     UndecodableTasks(store, messages.RETENTION).keep("sms.send", "no number", "{}")
     ParkedReports(store, messages.RETENTION).park(EVENT)
-    store.zadd(keys.DEAD, {"m2": 1})
-    store.zadd(keys.AGENDA, {"m3": (time.time() - 40) * 1000})
+    store.zadd(KEYS.dead, {"m2": 1})
+    store.zadd(KEYS.agenda, {"m3": (time.time() - 40) * 1000})
     found = {one["check"]: one for one in doctor.findings()}
     assert {name: one["severity"] for name, one in found.items()} == {
         "halted": "error",
@@ -224,7 +289,7 @@ def test_what_needs_attention_in_the_store_is_found(doctor: Doctor, store: Redis
     assert "smsrelay dead list" in found["undecodable"]["remedy"]
 
 
-def test_a_test_template_used_recently_is_a_warning_with_the_real_vendor(doctor: Doctor, store: Redis, server: str) -> None:
+def test_a_test_template_used_recently_is_a_warning_with_the_real_vendor(doctor: Doctor, store: StoreRedis, server: str) -> None:
     with messages.enqueuer(store, server) as enqueuer:
         enqueuer.enqueue(messages.job())
     assert doctor.said() == []
@@ -234,8 +299,8 @@ def test_a_test_template_used_recently_is_a_warning_with_the_real_vendor(doctor:
     assert "0000000 was used recently" in found[0]["problem"]
 
 
-def test_a_check_that_raises_is_a_finding_and_the_others_still_run(doctor: Doctor, store: Redis, tmp_path: Path) -> None:
-    store.execute_command("XADD", "sms:events", "*", "id", b"\xff\xfe")  # nothing of ours writes that
+def test_a_check_that_raises_is_a_finding_and_the_others_still_run(doctor: Doctor, store: StoreRedis, tmp_path: Path) -> None:
+    store.execute_command("XADD", "{sms}:events", "*", "id", b"\xff\xfe")  # nothing of ours writes that
     Spool(tmp_path / ".smsrelay" / "spool", 10).put([EVENT])
     found = doctor.findings()
     assert [(one["severity"], one["check"]) for one in found] == [("error", "store"), ("warning", "spool")]
@@ -257,7 +322,7 @@ def test_a_spool_that_is_not_a_database_is_found(doctor: Doctor, tmp_path: Path)
     assert ("warning", "spool") in doctor.said()
 
 
-def test_the_table_names_each_finding_and_no_secret(doctor: Doctor, store: Redis) -> None:
+def test_the_table_names_each_finding_and_no_secret(doctor: Doctor, store: StoreRedis) -> None:
     store.config_set("appendonly", "no")
     ended = doctor.run()
     assert ended.returncode == 2
@@ -285,8 +350,8 @@ def test_a_host_whose_clock_is_off_is_found(server: str, behind: float, severity
     assert [one.severity for one in found if one.check == "clock"] == severity
 
 
-def test_parked_reports_are_counted_among_many_keys(server: str, store: Redis) -> None:
-    store.mset({f"other:{number}": 1 for number in range(10_000)} | {keys.parked(f"m{number}"): 1 for number in range(7)})
-    client = open_store(server, 1)
+def test_parked_reports_are_counted_among_many_keys(server: str, store: StoreRedis) -> None:
+    store.mset({f"other:{number}": 1 for number in range(10_000)} | {KEYS.parked(f"m{number}"): 1 for number in range(7)})
+    client = open_store(StoreAddress(server), 1)
     assert count_parked(client) == (7, True)
     client.close()

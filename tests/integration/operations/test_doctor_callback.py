@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from smsrelay.contract.key_ring import KeyRing
-from smsrelay_worker.operations.doctor.callback import examine_callback
 from smsrelay_worker.operations.doctor.finding import Finding, Severity
+from smsrelay_worker.operations.doctor.traffic.callback import examine_callback
 from tests.support.served import KEYS, Served, serve
 
 

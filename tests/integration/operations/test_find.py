@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from redis import Redis
 
 from smsrelay.enqueue import Enqueuer
+from smsrelay.store.connection import StoreRedis
 from smsrelay.store.records import Records
 from smsrelay_worker.vendors.base import Answer, Kind
 from tests.support.messages import NUMBER_KEY, RETENTION, answer, begin, job
@@ -25,7 +25,7 @@ def shell(valkey_url: str, tmp_path: Path) -> Shell:
 
 
 @pytest.fixture
-def ids(door: Enqueuer, redis: Redis) -> list[str]:
+def ids(door: Enqueuer, redis: StoreRedis) -> list[str]:
     """A failed message of the shop, then a queued one of the bank."""
     failed = door.enqueue(job(app="shop", reference="1", campaign="spring")).message_id
     begin(store := Records(redis, RETENTION), failed)

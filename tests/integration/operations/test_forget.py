@@ -2,11 +2,9 @@
 
 import json
 import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
-from redis import Redis
 
 from smsrelay.broker.publisher import Publisher
 from smsrelay.contract.callback_token import CallbackToken
@@ -17,14 +15,16 @@ from smsrelay.contract.payload_cipher import PayloadCipher
 from smsrelay.contract.unreadable_callback import UnreadableCallback
 from smsrelay.enqueue import Enqueuer
 from smsrelay.messages.cancel import cancelled
-from smsrelay.store import keys
+from smsrelay.store.connection import StoreRedis
 from smsrelay.store.numbers import NumberIndex
 from smsrelay.store.outbox import Outbox
 from smsrelay.store.records import Records
 from smsrelay.store.suppressions import Suppressions
 from smsrelay.store.unreadable_callbacks import UnreadableCallbacks
 from smsrelay_worker.store.undecodable import UndecodableTasks
+from tests.support.forked_command import run_command
 from tests.support.messages import NUMBER_KEY, NUMBER_KEYS, RETENTION, changed
+from tests.support.store_keys import KEYS
 
 KEY, OTHER_KEY = "a key that payloads are encrypted with", "another key of payloads"
 CIPHER, OTHER_CIPHER = PayloadCipher(KeyRing(KEY.encode())), PayloadCipher(KeyRing(OTHER_KEY.encode()))
@@ -39,12 +39,11 @@ def command(url: str, *arguments: str, stdin: str = "", payload_keys: str = KEY)
         "SMSRELAY_NUMBER_KEYS": NUMBER_KEY,
         "SMSRELAY_PAYLOAD_KEYS": payload_keys,
     }
-    line = [sys.executable, "-m", "smsrelay_worker", *arguments]
-    return subprocess.run(line, env=environment, input=stdin, capture_output=True, text=True, check=False)
+    return run_command(arguments, environment, given=stdin.encode())
 
 
 @pytest.fixture
-def sealing(redis: Redis, valkey_url: str) -> Iterator[Enqueuer]:
+def sealing(redis: StoreRedis, valkey_url: str) -> Iterator[Enqueuer]:
     outbox, numbers = Outbox(redis, NUMBER_KEYS, cipher=CIPHER), NumberIndex(redis, NUMBER_KEYS)
     with Enqueuer(outbox, Publisher(valkey_url), {}, Records(redis, RETENTION), numbers=numbers) as enqueuer:
         yield enqueuer
@@ -54,12 +53,12 @@ def sent(door: Enqueuer, to: str = NUMBER) -> str:
     return door.enqueue(SendJob(to=to, template="0000000", params=("1234",), lane=Lane.NOTICE)).message_id
 
 
-def keep(redis: Redis, to: str, cipher: PayloadCipher = CIPHER) -> str:
+def keep(redis: StoreRedis, to: str, cipher: PayloadCipher = CIPHER) -> str:
     body = json.dumps([[{"to": to.removeprefix("+86"), "lane": "pigeon"}], {}, {}])
     return UndecodableTasks(redis, RETENTION, cipher).keep("sms.send", "lane: unknown", body)
 
 
-def keep_callback(redis: Redis, to: str) -> UnreadableCallback:
+def keep_callback(redis: StoreRedis, to: str) -> UnreadableCallback:
     body = f"result=DELIVRD&mobile=%2B{to[1:]}".encode()
     callback = UnreadableCallback(CallbackToken("m1", 1), 1_700_000_000_000, "no object", body, "text/plain")
     UnreadableCallbacks(redis, CIPHER).keep([callback])
@@ -67,7 +66,7 @@ def keep_callback(redis: Redis, to: str) -> UnreadableCallback:
 
 
 def test_everything_is_said_that_was_deleted_and_that_is_left(
-    sealing: Enqueuer, store: Records, redis: Redis, valkey_url: str
+    sealing: Enqueuer, store: Records, redis: StoreRedis, valkey_url: str
 ) -> None:
     final, waiting, of_another = sent(sealing), sent(sealing), sent(sealing, OTHER)
     changed(store, final, lambda reading: cancelled(reading.record))
@@ -89,7 +88,7 @@ def test_everything_is_said_that_was_deleted_and_that_is_left(
         "suppressions": 1,
         "counted_attempts": 0,
     }
-    assert redis.exists(keys.payload(waiting), keys.payload(of_another)) == 2
+    assert redis.exists(KEYS.payload(waiting), KEYS.payload(of_another)) == 2
     left = {one.kept_id for one in UndecodableTasks(redis, RETENTION).all()}
     assert kept not in left
     assert kept_of_another in left
@@ -103,7 +102,7 @@ def test_everything_is_said_that_was_deleted_and_that_is_left(
 
 
 def test_nothing_left_ends_with_0_and_several_numbers_are_told_by_their_line(
-    sealing: Enqueuer, store: Records, redis: Redis, valkey_url: str
+    sealing: Enqueuer, store: Records, redis: StoreRedis, valkey_url: str
 ) -> None:
     for to in (NUMBER, OTHER, OTHER):
         changed(store, sent(sealing, to), lambda reading: cancelled(reading.record))
@@ -120,23 +119,25 @@ def test_a_number_on_the_command_line_is_refused_and_not_repeated(valkey_url: st
     assert "139" not in told.stdout + told.stderr
 
 
-def test_what_is_no_number_changes_nothing(redis: Redis, valkey_url: str) -> None:
+def test_what_is_no_number_changes_nothing(redis: StoreRedis, valkey_url: str) -> None:
     keep(redis, NUMBER)
     told = command(valkey_url, "forget", stdin="13912345678\n1391234567\n")
     assert told.returncode == 2
-    assert redis.llen(keys.UNDECODABLE) == 1
+    assert redis.llen(KEYS.undecodable) == 1
 
 
 @pytest.mark.parametrize("cipher", [CIPHER, PayloadCipher()], ids=["encrypted", "plain"])
-def test_a_kept_job_is_listed_without_the_key_and_shown_with_it(redis: Redis, valkey_url: str, cipher: PayloadCipher) -> None:
+def test_a_kept_job_is_listed_without_the_key_and_shown_with_it(
+    redis: StoreRedis, valkey_url: str, cipher: PayloadCipher
+) -> None:
     kept = keep(redis, NUMBER, cipher)
     assert kept in command(valkey_url, "dead", "list", payload_keys="").stdout
     assert "13912345678" in command(valkey_url, "dead", "show", kept, "--body").stdout
-    assert ("13912345678" in (redis.lindex(keys.UNDECODABLE, 0) or "")) == (not cipher.names)
+    assert ("13912345678" in (redis.lindex(KEYS.undecodable, 0) or "")) == (not cipher.names)
     assert ("body     encrypted" in command(valkey_url, "dead", "show", kept, payload_keys="").stdout) == bool(cipher.names)
 
 
-def test_without_its_key_a_kept_job_is_neither_shown_nor_replayed_nor_lost(redis: Redis, valkey_url: str) -> None:
+def test_without_its_key_a_kept_job_is_neither_shown_nor_replayed_nor_lost(redis: StoreRedis, valkey_url: str) -> None:
     kept = keep(redis, NUMBER)
     shown = command(valkey_url, "dead", "show", kept, "--body", payload_keys=OTHER_KEY)
     assert shown.returncode == 1
@@ -144,31 +145,31 @@ def test_without_its_key_a_kept_job_is_neither_shown_nor_replayed_nor_lost(redis
     replayed = command(valkey_url, "dead", "replay", kept, payload_keys=OTHER_KEY)
     assert replayed.returncode == 1
     assert "not replayed: its body is encrypted with payload key" in replayed.stdout
-    assert redis.llen(keys.UNDECODABLE) == 1
+    assert redis.llen(KEYS.undecodable) == 1
 
 
-def test_an_encrypted_job_is_replayed_and_removed(redis: Redis, valkey_url: str) -> None:
+def test_an_encrypted_job_is_replayed_and_removed(redis: StoreRedis, valkey_url: str) -> None:
     body = json.dumps({"to": NUMBER, "template": "0000000", "params": ["1"], "lane": "notice"})
     kept = UndecodableTasks(redis, RETENTION, CIPHER).keep("sms.send", "read by a later version", body)
     told = command(valkey_url, "dead", "replay", kept)
     assert "queued as" in told.stdout, told.stderr
-    assert redis.llen(keys.UNDECODABLE) == 0
-    [payload] = [redis.get(key) or "" for key in redis.scan_iter("sms:p:*")]
+    assert redis.llen(KEYS.undecodable) == 0
+    [payload] = [redis.get(key) or "" for key in redis.scan_iter("{sms}:p:*")]
     assert "139" not in payload
 
 
-def test_an_encrypted_callback_is_one_entry_however_often_it_is_stored(redis: Redis) -> None:
+def test_an_encrypted_callback_is_one_entry_however_often_it_is_stored(redis: StoreRedis) -> None:
     callback = keep_callback(redis, NUMBER)
     UnreadableCallbacks(redis, CIPHER).keep([callback])
     [stored] = UnreadableCallbacks(redis).all()
     assert stored.body == b""
     assert stored.opened(CIPHER) == callback
-    [member] = redis.zrange(keys.UNREADABLE_CALLBACKS, 0, -1)
+    [member] = redis.zrange(KEYS.unreadable_callbacks, 0, -1)
     assert "13912345678" not in member
 
 
 @pytest.mark.parametrize("body", [b"\xff\x00\xfe 13912345678", "号码 13912345678", '{"a":"\ud800"}'])
-def test_a_body_of_any_bytes_comes_back_as_it_was(redis: Redis, body: str | bytes) -> None:
+def test_a_body_of_any_bytes_comes_back_as_it_was(redis: StoreRedis, body: str | bytes) -> None:
     tasks = UndecodableTasks(redis, RETENTION, CIPHER)
     tasks.keep("sms.send", "unreadable", body)
     [kept] = tasks.all()

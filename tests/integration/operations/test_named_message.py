@@ -4,13 +4,13 @@ import json
 from pathlib import Path
 
 import pytest
-from redis import Redis
 
 from smsrelay.contract.message import referenced_id
 from smsrelay.enqueue import Enqueuer
-from smsrelay.store import keys
+from smsrelay.store.connection import StoreRedis
 from tests.support.messages import job
 from tests.support.shell import Shell
+from tests.support.store_keys import KEYS
 
 MESSAGE_ID = referenced_id("shop", "login-1")
 
@@ -51,21 +51,21 @@ def test_the_other_commands_take_the_same_names(shell: Shell) -> None:
     assert "cancelled by the app" in shell.run("why", MESSAGE_ID).output
 
 
-def test_ids_that_begin_alike_are_listed_up_to_five_and_nothing_is_cancelled(shell: Shell, redis: Redis) -> None:
-    record = redis.hgetall(keys.message(MESSAGE_ID))
+def test_ids_that_begin_alike_are_listed_up_to_five_and_nothing_is_cancelled(shell: Shell, redis: StoreRedis) -> None:
+    record = redis.hgetall(KEYS.message(MESSAGE_ID))
     ids = [f"{MESSAGE_ID[:30]}{number:06x}" for number in range(5)]
     for one in ids[:2]:
-        redis.hset(keys.message(one), mapping=record)
+        redis.hset(KEYS.message(one), mapping=record)
     refused = shell.run("cancel", MESSAGE_ID[:12])
     assert (refused.code, refused.output) == (2, "")
     assert f"several ids begin with {MESSAGE_ID[:12]}" in refused.errors
     assert all(f"  {one}  queued  notice  shop  0000000" in refused.errors for one in (*ids[:2], MESSAGE_ID))
     assert "and more" not in refused.errors
     for one in ids:
-        redis.hset(keys.message(one), mapping=record)
+        redis.hset(KEYS.message(one), mapping=record)
     many = shell.run("cancel", MESSAGE_ID[:12]).errors
     assert (many.count("  queued  "), many.count("  and more")) == (5, 1)
-    assert redis.hget(keys.message(MESSAGE_ID), "state") == "queued"
+    assert redis.hget(KEYS.message(MESSAGE_ID), "state") == "queued"
 
 
 @pytest.mark.parametrize("name", ["000000", "nonsense", "*", "??????", MESSAGE_ID[:-1] + "g", "f" * 36])
@@ -81,9 +81,9 @@ def test_a_name_that_is_none_or_two_is_refused(shell: Shell, names: tuple[str, .
     assert shell.run("show", *names).code == 2
 
 
-def test_a_message_is_found_among_many_keys(shell: Shell, redis: Redis) -> None:
+def test_a_message_is_found_among_many_keys(shell: Shell, redis: StoreRedis) -> None:
     with redis.pipeline() as pipeline:
         for number in range(5000):
-            pipeline.set(keys.payload(f"{number:08x}"), "")
+            pipeline.set(KEYS.payload(f"{number:08x}"), "")
         pipeline.execute()
     assert shown(shell, MESSAGE_ID[:8]) == MESSAGE_ID

@@ -7,10 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from redis import Redis
 
+from smsrelay.store.connection import StoreRedis
 from smsrelay.store.records import Records
 from smsrelay_worker.vendors.base import Answer, Kind
+from tests.support.forked_command import run_command
 from tests.support.messages import NUMBER_KEY, RETENTION, answer, begin, enqueuer, job
 from tests.support.shell import Shell
 
@@ -19,12 +20,11 @@ BROKEN = {"SMSRELAY_CONCURRENCY": "none", "SMSRELAY_VENDOR_URL": "nowhere", "SMS
 
 def run(url: str, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     environment = {"PATH": "/usr/bin:/bin", "SMSRELAY_STORE_URL": url, **settings}
-    command = [sys.executable, "-m", "smsrelay_worker", *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    return run_command(arguments, environment)
 
 
 @pytest.fixture
-def failed(redis: Redis, valkey_url: str) -> str:
+def failed(redis: StoreRedis, valkey_url: str) -> str:
     """A message that the vendor refused."""
     store, message_id = Records(redis, RETENTION), enqueuer(redis, valkey_url).enqueue(job()).message_id
     begin(store, message_id)
@@ -41,7 +41,7 @@ def test_a_command_needs_only_the_store_even_where_other_settings_are_wrong(fail
     assert said.returncode == 0, said.stderr
 
 
-def test_cancel_needs_only_the_store(redis: Redis, valkey_url: str) -> None:
+def test_cancel_needs_only_the_store(redis: StoreRedis, valkey_url: str) -> None:
     message_id = enqueuer(redis, valkey_url).enqueue(job()).message_id
     assert run(valkey_url, "cancel", message_id).stdout == "cancelled\n"
 
@@ -88,5 +88,5 @@ def test_a_port_in_use_is_reported_in_one_sentence(tmp_path: Path, valkey_url: s
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         said = shell.run(command, "--port", str(port))
-    assert (said.code, said.errors.count("\n")) == (2, 1)
+    assert (said.code, said.errors.count("\n")) == (69, 1)
     assert said.errors.startswith(f"Error: cannot listen at 127.0.0.1, port {port}: Address already in use")

@@ -5,39 +5,39 @@ import json
 import pytest
 from click.testing import CliRunner, Result
 from prometheus_client import CollectorRegistry
-from redis import Redis
 
 from smsrelay.messages.checks import FuseCheck
-from smsrelay.store import keys
+from smsrelay.store.connection import StoreRedis
 from smsrelay_worker.cli.status import status
-from smsrelay_worker.operations.doctor.pumping import examine_codes
-from smsrelay_worker.operations.metrics import RelayCollector
+from smsrelay_worker.operations.doctor.traffic.pumping import examine_codes
+from smsrelay_worker.operations.metrics.collector import RelayCollector
 from smsrelay_worker.operations.wiring import Operations
 from smsrelay_worker.settings import OperatorSettings
 from smsrelay_worker.store.fuses import Fuses
+from tests.support.store_keys import KEYS
 
 ENDS = 4_000_000_000_000  # ms; long from now
 
 
 @pytest.fixture
-def today(redis: Redis) -> int:
+def today(redis: StoreRedis) -> int:
     seconds, _ = redis.time()
     return int(seconds) // 86_400
 
 
 @pytest.fixture
-def blown(redis: Redis) -> None:
-    redis.hset(keys.fuse("20261128"), "shop/92", 1000)
+def blown(redis: StoreRedis) -> None:
+    redis.hset(KEYS.fuse("20261128"), "shop/92", 1000)
     Fuses(redis).blow(FuseCheck("20261128", "shop", "92", 1000, ENDS))
-    redis.sadd(keys.held("country:shop/92"), "018f-1", "018f-2")
+    redis.sadd(KEYS.held("country:shop/92"), "018f-1", "018f-2")
 
 
 @pytest.fixture
-def counted(redis: Redis, today: int) -> None:
+def counted(redis: StoreRedis, today: int) -> None:
     """Codes of today and of three days ago."""
     counts = {"accepted 86": 200, "used 86": 120, "accepted 92": 100, "used 92": 2}
-    redis.hset(keys.CODES, mapping={f"{today} {name}": count for name, count in counts.items()})
-    redis.hset(keys.CODES, mapping={f"{today - 3} accepted 86": 800, f"{today - 3} used 86": 480, f"{today - 7} used 86": 9})
+    redis.hset(KEYS.codes, mapping={f"{today} {name}": count for name, count in counts.items()})
+    redis.hset(KEYS.codes, mapping={f"{today - 3} accepted 86": 800, f"{today - 3} used 86": 480, f"{today - 7} used 86": 9})
 
 
 def said(url: str, *arguments: str) -> Result:
@@ -69,15 +69,15 @@ def test_status_shows_the_share_of_used_codes_by_country(valkey_url: str) -> Non
     assert told["codes_week"][0] == {"country": "86", "accepted": 1000, "used": 600}
 
 
-def test_where_no_app_gives_feedback_status_shows_no_share(valkey_url: str, redis: Redis, today: int) -> None:
-    redis.hset(keys.CODES, f"{today} accepted 86", 500)
+def test_where_no_app_gives_feedback_status_shows_no_share(valkey_url: str, redis: StoreRedis, today: int) -> None:
+    redis.hset(KEYS.codes, f"{today} accepted 86", 500)
     assert "codes to" not in said(valkey_url).stdout
     assert json.loads(said(valkey_url, "--json").stdout)["codes_today"][0]["used"] == 0
     assert examine_codes(redis) == []
 
 
 @pytest.mark.usefixtures("counted")
-def test_the_doctor_warns_of_a_country_whose_codes_nobody_uses(redis: Redis) -> None:
+def test_the_doctor_warns_of_a_country_whose_codes_nobody_uses(redis: StoreRedis) -> None:
     [finding] = examine_codes(redis)
     assert "100 codes to +92" in finding.problem
 

@@ -10,13 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from redis import Redis
 
 from smsrelay.contract.lanes import Lane
-from smsrelay.store import keys
+from smsrelay.store.connection import StoreRedis
 from smsrelay.store.suppressions import Suppressions
 from smsrelay_worker.rate_limit.limiter import RateLimiter
+from tests.support.forked_command import run_command
 from tests.support.messages import NUMBER_KEYS, enqueuer, job
+from tests.support.store_keys import KEYS
 
 ROOT = Path(__file__).parents[3]
 
@@ -44,13 +45,12 @@ def started(environment: Mapping[str, str], folder: Path, *arguments: str) -> It
             process.kill()
 
 
-def run(environment: Mapping[str, str], folder: Path, *arguments: str) -> tuple[int | None, list[str]]:
-    with started(environment, folder, *arguments) as process:
-        output, errors = process.communicate(timeout=60)
-        return process.returncode, (output + errors).splitlines()
+def run(environment: Mapping[str, str], folder: Path, *arguments: str) -> tuple[int, list[str]]:
+    ended = run_command(arguments, environment, folder=folder)
+    return ended.returncode, (ended.stdout + ended.stderr).splitlines()
 
 
-def test_the_rate_is_shown_set_and_reset(redis: Redis, environment: Mapping[str, str], tmp_path: Path) -> None:
+def test_the_rate_is_shown_set_and_reset(redis: StoreRedis, environment: Mapping[str, str], tmp_path: Path) -> None:
     limiter = RateLimiter(redis, 100)
     assert run(environment, tmp_path, "rate") == (0, ["rate: 100 a second (SMSRELAY_RATE)"])
     assert run(environment, tmp_path, "rate", "200") == (0, ["rate: 200 a second (smsrelay rate)"])
@@ -68,7 +68,7 @@ def test_an_invalid_rate_ends_with_2(environment: Mapping[str, str], tmp_path: P
 
 
 def test_status_tells_people_and_machines_the_same(
-    redis: Redis, valkey_url: str, environment: Mapping[str, str], tmp_path: Path
+    redis: StoreRedis, valkey_url: str, environment: Mapping[str, str], tmp_path: Path
 ) -> None:
     enqueuer(redis, valkey_url).enqueue_all([job(Lane.MARKETING) for _ in range(3)])
     limiter = RateLimiter(redis, 100)
@@ -76,7 +76,7 @@ def test_status_tells_people_and_machines_the_same(
     code, lines = run(environment, tmp_path, "status")
     assert code == 0
     assert lines[0].startswith("circuit open since ")
-    assert "marketing: 3 waiting" in lines
+    assert any(line.startswith("marketing: 3 waiting") for line in lines)
     limiter.throttle(0)
     limiter.halt("A403")
     code, lines = run(environment, tmp_path, "status")
@@ -97,7 +97,7 @@ def test_status_tells_people_and_machines_the_same(
 
 
 def test_metrics_are_read_at_each_scrape_and_contain_nothing_personal(
-    redis: Redis, valkey_url: str, environment: Mapping[str, str], tmp_path: Path
+    redis: StoreRedis, valkey_url: str, environment: Mapping[str, str], tmp_path: Path
 ) -> None:
     with started(environment, tmp_path, "metrics", "--port", "0") as process:
         assert process.stdout is not None
@@ -108,7 +108,7 @@ def test_metrics_are_read_at_each_scrape_and_contain_nothing_personal(
         RateLimiter(redis, 100).halt("A403")
         RateLimiter(redis, 100).set_rate(20, "42")
         Suppressions(redis, NUMBER_KEYS).add(["+8613800138000"], "app:shop", "command")
-        redis.hset(keys.UNLISTED, "777", 2)
+        redis.hset(KEYS.unlisted, "777", 2)
         text = scraped(address)
         for line in (
             "smsrelay_store_up 1.0",

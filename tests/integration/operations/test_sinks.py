@@ -1,19 +1,19 @@
 """What the doctor finds about sinks in a real store, and what a replay puts back."""
 
 import pytest
-from redis import Redis
 
 from smsrelay.contract.state import State
-from smsrelay.store import keys
+from smsrelay.store.connection import StoreRedis
 from smsrelay.store.records import Records
 from smsrelay_worker.apps.model import App, Apps, WebhookSink
 from smsrelay_worker.messages.outcome import Outcome
-from smsrelay_worker.operations.doctor.sinks import examine_sinks
+from smsrelay_worker.operations.doctor.traffic.sinks import examine_sinks
 from smsrelay_worker.operations.sinks import Condition, OutcomeReplay, sink_overviews
 from smsrelay_worker.store.api.app_messages import AppMessages
 from smsrelay_worker.store.sinks.outcomes import OutcomeOutbox
 from smsrelay_worker.store.sinks.sink_states import SinkStates
 from tests.support.messages import RETENTION
+from tests.support.store_keys import KEYS
 
 NOW = 1_800_000_000_000
 SHOP = "shop.webhook"
@@ -21,7 +21,7 @@ APPS = Apps({"shop": App("shop", webhook=WebhookSink("https://shop.example", (b"
 
 
 @pytest.fixture
-def outbox(redis: Redis) -> OutcomeOutbox:
+def outbox(redis: StoreRedis) -> OutcomeOutbox:
     return OutcomeOutbox(redis, RETENTION)
 
 
@@ -29,14 +29,14 @@ def outcome(number: int, at: int = NOW) -> Outcome:
     return Outcome(f"018f-{number}", 3, State.DELIVERED, 1, "200", "status.200", at)
 
 
-def test_the_doctor_names_outcomes_of_a_sink_that_no_file_names(redis: Redis, outbox: OutcomeOutbox) -> None:
+def test_the_doctor_names_outcomes_of_a_sink_that_no_file_names(redis: StoreRedis, outbox: OutcomeOutbox) -> None:
     outbox.add("former.webhook", [outcome(1)])
     outbox.add(SHOP, [outcome(2)])
     [found] = examine_sinks(redis, APPS, outbox, NOW)
     assert "former.webhook" in found.problem
 
 
-def test_the_doctor_names_a_sink_that_is_disabled(redis: Redis, outbox: OutcomeOutbox) -> None:
+def test_the_doctor_names_a_sink_that_is_disabled(redis: StoreRedis, outbox: OutcomeOutbox) -> None:
     SinkStates(redis).report(SHOP, "410", taken=False, gone=True)
     [found] = examine_sinks(redis, APPS, outbox, NOW)
     assert "answered 410" in found.problem
@@ -44,7 +44,7 @@ def test_the_doctor_names_a_sink_that_is_disabled(redis: Redis, outbox: OutcomeO
     assert overview.condition is Condition.DISABLED
 
 
-def record(redis: Redis, number: int, app: str, state: State, at: int) -> None:
+def record(redis: StoreRedis, number: int, app: str, state: State, at: int) -> None:
     """A message as the store holds it: accepted a second before its last outcome."""
     fields = {
         "lane": "otp",
@@ -57,10 +57,10 @@ def record(redis: Redis, number: int, app: str, state: State, at: int) -> None:
         "rev": 3,
         "len": 2,
     }
-    redis.hset(keys.message(f"018f-{number}"), mapping=fields | {"t2": f"+1000|{state.letter}||200|=", "out": "3:2"})
+    redis.hset(KEYS.message(f"018f-{number}"), mapping=fields | {"t2": f"+1000|{state.letter}||200|=", "out": "3:2"})
 
 
-def test_a_replay_puts_back_what_the_app_was_told_since_then(redis: Redis, outbox: OutcomeOutbox) -> None:
+def test_a_replay_puts_back_what_the_app_was_told_since_then(redis: StoreRedis, outbox: OutcomeOutbox) -> None:
     for number in range(1200):
         record(redis, number, "shop", State.DELIVERED, NOW)
     record(redis, 5000, "shop", State.DELIVERED, NOW - 10_000)  # too old

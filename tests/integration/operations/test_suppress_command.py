@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from redis import Redis
 
 from smsrelay.contract.key_name import key_name
-from smsrelay.store import keys
+from smsrelay.store.connection import StoreRedis
 from smsrelay.store.suppressions import suppressed_counts
 from smsrelay_worker.cli.recipients.suppress import suppress
 from smsrelay_worker.cli.status import status
 from smsrelay_worker.operations.doctor.suppressions import examine_suppressions
+from tests.support.store_keys import KEYS
 
 OLD, NEW = "the old number key", "the new number key"
 ANNA, BEN = "13912345678", "13912345679"
@@ -21,7 +21,7 @@ Run = Callable[..., Result]
 
 
 @pytest.fixture
-def run(valkey_url: str, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(valkey_url: str, redis: StoreRedis, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs the command with some lines on standard input."""
     for name in ("STORE_URL", "BROKER_URL"):
         monkeypatch.setenv(f"SMSRELAY_{name}", valkey_url)
@@ -88,12 +88,12 @@ def test_numbers_under_an_older_key_and_under_one_that_is_gone_are_told(run: Run
     ],
 )
 def test_wrong_input_is_refused_before_anything_is_done(
-    run: Run, redis: Redis, arguments: tuple[str, ...], stdin: str, says: str
+    run: Run, redis: StoreRedis, arguments: tuple[str, ...], stdin: str, says: str
 ) -> None:
     result = run(*arguments, stdin=stdin)
     assert (result.exit_code, says in result.output) == (2, True)
     assert "1391234" not in result.output
-    assert redis.hlen(keys.SUPPRESSED) == 0
+    assert redis.hlen(KEYS.suppressed) == 0
 
 
 def test_a_file_of_numbers_is_imported_however_its_columns_are_called_and_again_without_harm(run: Run, tmp_path: Path) -> None:
@@ -114,30 +114,30 @@ def test_rows_that_hold_no_number_are_told_by_line_and_never_quoted(run: Run, tm
     assert "1391234" not in result.output
 
 
-def test_an_export_is_taken_back_as_it_was(run: Run, redis: Redis, tmp_path: Path) -> None:
+def test_an_export_is_taken_back_as_it_was(run: Run, redis: StoreRedis, tmp_path: Path) -> None:
     run("add", "--app", "shop", stdin=f"{ANNA}\n{BEN}")
     run("add", "--signature", "云,签", stdin=ANNA)
     exported = CliRunner().invoke(suppress, ["export"], env={"SMSRELAY_NUMBER_KEYS": OLD})
     assert "3 exported; the digests stand for numbers, which cannot be recovered" in exported.stderr
     assert exported.stdout.startswith("digest,list,since,source,key\n")
     assert "1391234" not in exported.output
-    before = redis.hgetall(keys.SUPPRESSED), redis.hgetall(keys.SUPPRESSED_COUNTS)
+    before = redis.hgetall(KEYS.suppressed), redis.hgetall(KEYS.suppressed_counts)
     redis.flushall()
     file = written(tmp_path, exported.stdout)
     assert run("import", file).output == "export: 3 rows: 3 new, 0 known before, 0 refused\n"
-    assert (redis.hgetall(keys.SUPPRESSED), redis.hgetall(keys.SUPPRESSED_COUNTS)) == before
+    assert (redis.hgetall(KEYS.suppressed), redis.hgetall(KEYS.suppressed_counts)) == before
     assert run("import", file, "--everyone").exit_code == 2
     assert "3 of these are under keys that" in run("import", file, number_keys=NEW).output
 
 
-def test_a_damaged_export_is_taken_back_as_far_as_it_can_be_read(run: Run, redis: Redis, tmp_path: Path) -> None:
+def test_a_damaged_export_is_taken_back_as_far_as_it_can_be_read(run: Run, redis: StoreRedis, tmp_path: Path) -> None:
     good = f"abcdefABCD-_,*,1764300000000,import,{key_name(OLD.encode())}"
     file = written(tmp_path, f"digest,list,since,source,key\n{ANNA},*,1,import,\nabcdefABCD-_,shop,1,import,\n{good}\nx\n")
     result = run("import", file)
     assert result.exit_code == 1
     assert "export: 4 rows: 1 new, 0 known before, 3 refused" in result.output
     assert ANNA not in result.output
-    assert redis.hlen(keys.SUPPRESSED) == 1
+    assert redis.hlen(KEYS.suppressed) == 1
 
 
 def test_a_file_without_a_column_of_numbers_is_refused(run: Run, tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_the_status_tells_how_many_numbers_want_no_marketing(run: Run) -> None:
     assert json.loads(CliRunner().invoke(status, ["--json"]).output)["suppressed"] == {"sig:云签": 2}
 
 
-def test_the_doctor_warns_of_numbers_that_no_look_up_finds(run: Run, redis: Redis) -> None:
+def test_the_doctor_warns_of_numbers_that_no_look_up_finds(run: Run, redis: StoreRedis) -> None:
     run("add", "--everyone", stdin=f"{ANNA}\n{BEN}")
     ours, other = key_name(OLD.encode()), key_name(NEW.encode())
     assert examine_suppressions(suppressed_counts(redis), [other, ours]) == []

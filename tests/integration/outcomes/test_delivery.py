@@ -3,15 +3,15 @@
 import threading
 import tracemalloc
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pytest
-from redis import Redis
 
 from smsrelay.contract.state import State
-from smsrelay.store import keys
+from smsrelay.store.connection import StoreRedis, StoreUnavailable, open_store
 from smsrelay.store.records import Records
 from smsrelay_worker.messages.outcome import Outcome
 from smsrelay_worker.outcomes import schedule
@@ -22,9 +22,11 @@ from smsrelay_worker.outcomes.results import Results
 from smsrelay_worker.outcomes.sink_worker import Client, SinkWorker
 from smsrelay_worker.outcomes.webhook import Webhook
 from smsrelay_worker.outcomes.wording import Wording
-from smsrelay_worker.store.sinks.outcomes import OutcomeOutbox
+from smsrelay_worker.store.sinks.outcomes import LEASE, OutcomeOutbox
 from smsrelay_worker.store.sinks.sink_states import SinkStates
 from tests.support.messages import POLICY, RETENTION
+from tests.support.replicated_valkey import Replicated
+from tests.support.store_keys import KEYS
 from tests.support.waiting import eventually
 from tests.support.webhook_receiver import WebhookReceiver, webhook_receiver
 
@@ -39,7 +41,7 @@ class Rig:
     delivery: OutcomeDelivery
     outbox: OutcomeOutbox
     states: SinkStates
-    redis: Redis
+    redis: StoreRedis
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def outcomes(self, count: int, sink: str = SHOP) -> list[Outcome]:
@@ -59,7 +61,7 @@ class Rig:
         }
         with self.redis.pipeline(transaction=False) as pipeline:
             for one in made:
-                pipeline.hset(keys.message(one.message_id), mapping=fields)
+                pipeline.hset(KEYS.message(one.message_id), mapping=fields)
             pipeline.execute()
         self.outbox.add(sink, made)
         return made
@@ -85,15 +87,16 @@ def receiver() -> Iterator[WebhookReceiver]:
 
 
 @pytest.fixture
-def rigged(redis: Redis) -> Callable[..., Rig]:
-    def rig(clients: Mapping[str, Client], **options: Any) -> Rig:
-        outbox, states = OutcomeOutbox(redis, RETENTION), SinkStates(redis)
-        workers = {sink: SinkWorker(client, schedule.WEBHOOK) for sink, client in clients.items()}
-        results = Results(outbox, states, lambda sink: workers[sink].schedule, lambda: 0.5)
-        loop = OutcomeDelivery(outbox, Records(redis, RETENTION), states, results, workers, Wording(POLICY), **options)
-        return Rig(loop, outbox, states, redis)
+def rigged(redis: StoreRedis) -> Callable[..., Rig]:
+    return partial(rig_on, redis)
 
-    return rig
+
+def rig_on(redis: StoreRedis, clients: Mapping[str, Client], **options: Any) -> Rig:
+    outbox, states = OutcomeOutbox(redis, RETENTION), SinkStates(redis)
+    workers = {sink: SinkWorker(client, schedule.WEBHOOK) for sink, client in clients.items()}
+    results = Results(outbox, states, lambda sink: workers[sink].schedule, lambda: 0.5)
+    loop = OutcomeDelivery(outbox, Records(redis, RETENTION), states, results, workers, Wording(POLICY), **options)
+    return Rig(loop, outbox, states, redis)
 
 
 def hook(url: str) -> Webhook:
@@ -107,6 +110,24 @@ def test_each_outcome_is_delivered_once(rigged: Callable[..., Rig], receiver: We
         eventually(lambda: rig.waiting() == 0, "all are taken")
     assert sorted(one.message_id for one in receiver.told) == sorted(one.message_id for one in made)
     assert rig.states.read()[SHOP].status == "200"
+
+
+def test_what_too_few_replicas_have_stays_in_hand_and_is_told_when_they_are_back(
+    replicated: Replicated, receiver: WebhookReceiver
+) -> None:
+    with closing(open_store(replicated.address(wait=0.1), 8)) as redis:
+        rig = rig_on(redis, {SHOP: hook(receiver.url)})
+        rig.outcomes(20)
+        replicated.freeze()
+        for _ in range(2):
+            with pytest.raises(StoreUnavailable):
+                rig.delivery.turn()
+        assert rig.outbox.claim([(SHOP, 1)], LEASE) == []
+        assert receiver.told == []
+        replicated.thaw()
+        with rig.running():
+            eventually(lambda: rig.waiting() == 0, "all are taken, though their claims have not run out")
+        assert len(receiver.told) == 20
 
 
 def test_a_large_backlog_for_a_dead_endpoint_costs_little_and_slows_no_other(
@@ -124,7 +145,7 @@ def test_a_large_backlog_for_a_dead_endpoint_costs_little_and_slows_no_other(
         tracemalloc.stop()
     assert peak < 10_000_000
     assert rig.waiting(DEAD) == 100_000
-    later = rig.redis.zcount(keys.outcomes(DEAD), f"({rig.redis.time()[0] * 1000 + 1000}", "+inf")
+    later = rig.redis.zcount(KEYS.outcomes(DEAD), f"({rig.redis.time()[0] * 1000 + 1000}", "+inf")
     assert later <= 100, "only a few were tried"
 
 
@@ -196,7 +217,7 @@ def test_an_unknown_sink_is_said_to_be_one(rigged: Callable[..., Rig]) -> None:
 def test_an_outcome_whose_message_is_gone_is_dropped(rigged: Callable[..., Rig], receiver: WebhookReceiver) -> None:
     rig = rigged({SHOP: hook(receiver.url)})
     made = rig.outcomes(3)
-    rig.redis.delete(keys.message(made[0].message_id))
+    rig.redis.delete(KEYS.message(made[0].message_id))
     with rig.running():
         eventually(lambda: rig.waiting() == 0, "nothing waits")
     assert sorted(one.message_id for one in receiver.told) == sorted(one.message_id for one in made[1:])
@@ -205,7 +226,7 @@ def test_an_outcome_whose_message_is_gone_is_dropped(rigged: Callable[..., Rig],
 def test_a_record_that_cannot_be_read_holds_up_no_other(rigged: Callable[..., Rig], receiver: WebhookReceiver) -> None:
     rig = rigged({SHOP: hook(receiver.url)})
     made = rig.outcomes(3)
-    rig.redis.hset(keys.message(made[1].message_id), "lane", "no lane")
+    rig.redis.hset(KEYS.message(made[1].message_id), "lane", "no lane")
     with rig.running():
         eventually(lambda: rig.waiting() == 1, "the others are taken")
     assert sorted(one.message_id for one in receiver.told) == sorted((made[0].message_id, made[2].message_id))
@@ -213,7 +234,7 @@ def test_a_record_that_cannot_be_read_holds_up_no_other(rigged: Callable[..., Ri
 
 def test_an_entry_that_is_no_outcome_holds_up_no_other(rigged: Callable[..., Rig], receiver: WebhookReceiver) -> None:
     rig = rigged({SHOP: hook(receiver.url)})
-    rig.redis.zadd(keys.outcomes(SHOP), {"018f|5|?": 1, "no outcome": 2})
+    rig.redis.zadd(KEYS.outcomes(SHOP), {"018f|5|?": 1, "no outcome": 2})
     rig.outcomes(3)
     with rig.running():
         eventually(lambda: rig.waiting() == 2, "the others are taken")
@@ -249,9 +270,9 @@ def test_what_was_left_for_an_app_of_no_file_is_dropped_with_the_retention_also_
     rigged: Callable[..., Rig],
 ) -> None:
     rig = rigged({}, sweep_every=0.05)
-    rig.redis.hset(keys.SINKS, "shop", "{}")
+    rig.redis.hset(KEYS.sinks, "shop", "{}")
     rig.outcomes(3)
-    rig.redis.zadd(keys.outcomes(SHOP), dict.fromkeys(rig.redis.zrange(keys.outcomes(SHOP), 0, 1), 1))
+    rig.redis.zadd(KEYS.outcomes(SHOP), dict.fromkeys(rig.redis.zrange(KEYS.outcomes(SHOP), 0, 1), 1))
     with rig.running():
         eventually(lambda: rig.waiting() == 1, "only the recent one waits")
 

@@ -1,8 +1,7 @@
 """How deliveries ended, recorded by several processes in one store, with a clock that the test sets."""
 
-from redis import Redis
-
 from smsrelay.contract.state import State
+from smsrelay.store.connection import StoreRedis
 from smsrelay_worker.messages.outcome import Outcome
 from smsrelay_worker.outcomes import schedule
 from smsrelay_worker.outcomes.answer import Answer, Verdict, failed
@@ -21,7 +20,7 @@ def ended(number: int, answer: Answer) -> list[Ended]:
     return [Ended(ClaimedOutcome(SHOP, outcome, 0, 0), answer)]
 
 
-def test_a_success_right_after_another_process_failed_ends_the_failure_also_when_nothing_follows(redis: Redis) -> None:
+def test_a_success_right_after_another_process_failed_ends_the_failure_also_when_nothing_follows(redis: StoreRedis) -> None:
     """Otherwise the sink would be said to fail, and the next failure, a day later, would pause it."""
     now, states = 0.0, SinkStates(redis)
     outbox = OutcomeOutbox(redis, RETENTION)

@@ -7,9 +7,9 @@ stall spoilt (slot_crew says what a stall is), out of a few; when the machine st
 from collections.abc import Callable, Iterator
 
 import pytest
-from redis import Redis
 
 from smsrelay.contract.lanes import Lane
+from smsrelay.store.connection import StoreRedis
 from smsrelay_worker.rate_limit.limiter import RateLimiter
 from tests.support.slot_crew import Crew, Measurement, running_crew
 
@@ -40,14 +40,14 @@ def judged(rate: float, measure: Callable[[], Measurement], holds: Callable[[Mea
 
 @pytest.mark.parametrize("processes", [1, 4, 8])
 @pytest.mark.parametrize("rate", [100.0, 1000.0])
-def test_the_rate_is_used_and_never_exceeded(crew: Crew, redis: Redis, valkey_url: str, rate: float, processes: int) -> None:
+def test_the_rate_is_used_and_never_exceeded(crew: Crew, redis: StoreRedis, valkey_url: str, rate: float, processes: int) -> None:
     def holds(one: Measurement) -> bool:
         return one.rate >= 0.97 * rate and (rate < 1000 or one.calls_per_slot <= 0.2)
 
     judged(rate, lambda: crew.measure(redis, valkey_url, rate, [Lane.MARKETING] * processes, 2.4), holds)
 
 
-def test_a_code_passes_marketing_and_marketing_keeps_its_floor(crew: Crew, redis: Redis, valkey_url: str) -> None:
+def test_a_code_passes_marketing_and_marketing_keeps_its_floor(crew: Crew, redis: StoreRedis, valkey_url: str) -> None:
     lanes = [Lane.MARKETING, Lane.MARKETING, Lane.OTP, Lane.OTP]
 
     def holds(one: Measurement) -> bool:
@@ -56,6 +56,6 @@ def test_a_code_passes_marketing_and_marketing_keeps_its_floor(crew: Crew, redis
     judged(1000, lambda: crew.measure(redis, valkey_url, 1000, lanes, 2.4), holds)
 
 
-def test_a_rate_set_by_command_holds_for_processes_that_run_already(crew: Crew, redis: Redis, valkey_url: str) -> None:
+def test_a_rate_set_by_command_holds_for_processes_that_run_already(crew: Crew, redis: StoreRedis, valkey_url: str) -> None:
     RateLimiter(redis, 1000).set_rate(200)
     judged(200, lambda: crew.measure(redis, valkey_url, 1000, [Lane.NOTICE] * 4, 2.4), lambda one: one.rate >= 0.97 * 200)

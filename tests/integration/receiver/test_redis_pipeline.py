@@ -11,18 +11,18 @@ from typing import Any
 import pytest
 import uvloop
 from kombu import Connection
-from redis import Redis
 
 from smsrelay.broker.publisher import BrokerUnavailable, Publisher
 from smsrelay.contract.event import StatusEvent
 from smsrelay.contract.lanes import STATUS_QUEUE
 from smsrelay.receiver.redis_pipeline import RedisPipeline
-from smsrelay.store import keys
+from smsrelay.store.connection import StoreRedis
 from smsrelay.store.inbox import BATCH, Inbox
 from tests.chaos.stage.gate import Gate
 from tests.support.commands import spent
+from tests.support.store_keys import KEYS
 
-STORED = (keys.REPORTS, keys.REPORTS_OUTBOX, keys.REPORTS_KEYS)
+STORED = (KEYS.reports, KEYS.reports_outbox, KEYS.reports_keys)
 
 
 def report(number: int) -> StatusEvent:
@@ -44,7 +44,7 @@ class LongWay:
 
 
 @pytest.fixture
-def inbox(redis: Redis) -> Inbox:
+def inbox(redis: StoreRedis) -> Inbox:
     return Inbox(redis)
 
 
@@ -66,7 +66,7 @@ def send(url: str, inbox: Inbox, long_way: LongWay, *batches: Sequence[StatusEve
     asyncio.run(run())
 
 
-def queued(redis: Redis) -> list[dict[str, Any]]:
+def queued(redis: StoreRedis) -> list[dict[str, Any]]:
     """Tasks on the queue, first published first."""
     return [json.loads(task) for task in reversed(redis.lrange(STATUS_QUEUE, 0, -1))]
 
@@ -79,7 +79,7 @@ def without_ids(task: dict[str, Any]) -> dict[str, Any]:
     return task
 
 
-def test_the_pipe_writes_what_kombu_writes_field_by_field(redis: Redis, valkey_url: str, inbox: Inbox) -> None:
+def test_the_pipe_writes_what_kombu_writes_field_by_field(redis: StoreRedis, valkey_url: str, inbox: Inbox) -> None:
     events = [report(number) for number in range(3)]
     with Publisher(valkey_url) as publisher:
         publisher.publish_many(inbox.record(events))
@@ -88,7 +88,9 @@ def test_the_pipe_writes_what_kombu_writes_field_by_field(redis: Redis, valkey_u
     assert by_pipe == by_kombu
 
 
-def test_a_consumer_of_kombu_reads_what_the_pipe_wrote_and_acknowledges_it(redis: Redis, valkey_url: str, inbox: Inbox) -> None:
+def test_a_consumer_of_kombu_reads_what_the_pipe_wrote_and_acknowledges_it(
+    redis: StoreRedis, valkey_url: str, inbox: Inbox
+) -> None:
     inbox.record([report(0)])  # and with it, the store knows the script
     send(valkey_url, inbox, LongWay(), [report(1)])
     with Connection(valkey_url) as connection, connection.SimpleQueue(STATUS_QUEUE) as queue:
@@ -99,7 +101,7 @@ def test_a_consumer_of_kombu_reads_what_the_pipe_wrote_and_acknowledges_it(redis
     assert not redis.exists("unacked")
 
 
-def test_reports_are_in_the_inbox_and_on_the_queue_in_their_order(redis: Redis, valkey_url: str, inbox: Inbox) -> None:
+def test_reports_are_in_the_inbox_and_on_the_queue_in_their_order(redis: StoreRedis, valkey_url: str, inbox: Inbox) -> None:
     inbox.record([report(0)])
     events = [report(number) for number in range(1, 2 * BATCH + 3)]
     long_way = LongWay()
@@ -111,22 +113,24 @@ def test_reports_are_in_the_inbox_and_on_the_queue_in_their_order(redis: Redis, 
     assert long_way.came == []
 
 
-def test_a_flush_costs_two_calls_of_the_store(redis: Redis, valkey_url: str, inbox: Inbox) -> None:
+def test_a_flush_costs_two_calls_of_the_store(redis: StoreRedis, valkey_url: str, inbox: Inbox) -> None:
     inbox.record([report(0)])
     cost = spent(redis, lambda: send(valkey_url, inbox, LongWay(), [report(number) for number in range(1, BATCH)]))
     assert (cost["evalsha"], cost["lpush"]) == (1, 1), cost
 
 
-def test_a_store_that_never_saw_the_script_is_given_it_first(redis: Redis, valkey_url: str, inbox: Inbox) -> None:
+def test_a_store_that_never_saw_the_script_is_given_it_first(redis: StoreRedis, valkey_url: str, inbox: Inbox) -> None:
     redis.script_flush()
     long_way = LongWay(inbox)
     send(valkey_url, inbox, long_way, [report(1), report(2)], [report(3)])
     assert long_way.came == []
-    assert redis.hlen(keys.REPORTS) == 3
+    assert redis.hlen(KEYS.reports) == 3
     assert len(queued(redis)) == 2
 
 
-def test_a_store_that_forgot_the_script_meanwhile_is_given_it_the_long_way(redis: Redis, valkey_url: str, inbox: Inbox) -> None:
+def test_a_store_that_forgot_the_script_meanwhile_is_given_it_the_long_way(
+    redis: StoreRedis, valkey_url: str, inbox: Inbox
+) -> None:
     long_way = LongWay(inbox)
 
     async def run() -> None:
@@ -138,10 +142,10 @@ def test_a_store_that_forgot_the_script_meanwhile_is_given_it_the_long_way(redis
 
     asyncio.run(run())
     assert long_way.came == [2]
-    assert redis.hlen(keys.REPORTS) == 4
+    assert redis.hlen(KEYS.reports) == 4
 
 
-def test_a_connection_that_died_while_it_lay_idle_costs_one_long_way(redis: Redis, valkey_url: str, inbox: Inbox) -> None:
+def test_a_connection_that_died_while_it_lay_idle_costs_one_long_way(redis: StoreRedis, valkey_url: str, inbox: Inbox) -> None:
     inbox.record([report(0)])
     long_way = LongWay(inbox)
 
@@ -154,11 +158,11 @@ def test_a_connection_that_died_while_it_lay_idle_costs_one_long_way(redis: Redi
 
     asyncio.run(run())
     assert long_way.came == [1]
-    assert redis.hlen(keys.REPORTS) == 4
+    assert redis.hlen(KEYS.reports) == 4
 
 
 @pytest.mark.parametrize("loop", [asyncio, uvloop], ids=["asyncio", "uvloop"])  # the receiver runs on uvloop
-def test_a_connection_that_was_reset_while_it_lay_idle_costs_one_long_way(redis: Redis, inbox: Inbox, loop: Any) -> None:
+def test_a_connection_that_was_reset_while_it_lay_idle_costs_one_long_way(redis: StoreRedis, inbox: Inbox, loop: Any) -> None:
     inbox.record([report(0)])
     gate, long_way = Gate({"redis": [redis.connection_pool.connection_kwargs["port"]]}), LongWay(inbox)
     gate.start()
@@ -176,7 +180,7 @@ def test_a_connection_that_was_reset_while_it_lay_idle_costs_one_long_way(redis:
     finally:
         gate.stop()
     assert long_way.came == [1]
-    assert redis.hlen(keys.REPORTS) == 4
+    assert redis.hlen(KEYS.reports) == 4
 
 
 def test_where_nobody_listens_the_long_way_says_what_is_wrong(inbox: Inbox, closed_port: int) -> None:

@@ -1,10 +1,9 @@
 """Parked reports in a real store: those that came without a proof are bounded in number and time."""
 
-from redis import Redis
-
 from smsrelay.contract.event import StatusEvent
-from smsrelay.store import keys
+from smsrelay.store.connection import StoreRedis
 from smsrelay_worker.store.parked_reports import UNPROVEN_CAP, UNPROVEN_FOR, ParkedReports
+from tests.support.store_keys import KEYS
 
 
 def report(message_id: str | None, external_id: str | None) -> StatusEvent:
@@ -13,21 +12,21 @@ def report(message_id: str | None, external_id: str | None) -> StatusEvent:
     )
 
 
-def test_of_the_ids_that_anybody_may_send_the_oldest_gives_way(parked: ParkedReports, redis: Redis) -> None:
+def test_of_the_ids_that_anybody_may_send_the_oldest_gives_way(parked: ParkedReports, redis: StoreRedis) -> None:
     assert parked.park(report(None, "first"))
-    redis.zadd(keys.PARKED, {f"filler{number}": 10**15 for number in range(UNPROVEN_CAP)})
+    redis.zadd(KEYS.parked_ids, {f"filler{number}": 10**15 for number in range(UNPROVEN_CAP)})
     assert parked.park(report(None, "last"))
-    assert redis.zcard(keys.PARKED) == UNPROVEN_CAP
+    assert redis.zcard(KEYS.parked_ids) == UNPROVEN_CAP
     assert parked.of("first") == []
-    assert 0 < redis.pttl(keys.parked("x")) <= UNPROVEN_FOR or not redis.exists(keys.parked("x"))
+    assert 0 < redis.pttl(KEYS.parked("x")) <= UNPROVEN_FOR or not redis.exists(KEYS.parked("x"))
 
 
 def test_a_report_without_a_proof_waits_for_an_hour_and_one_with_a_proof_for_the_retention(
-    parked: ParkedReports, redis: Redis
+    parked: ParkedReports, redis: StoreRedis
 ) -> None:
     parked.park(report(None, "external"))
     parked.park(report("a-message", None))
-    assert 0 < redis.pttl(keys.parked("external")) <= UNPROVEN_FOR
-    assert redis.pttl(keys.parked("a-message")) > 0
-    assert redis.zrange(keys.PARKED, 0, -1) == ["external"]
+    assert 0 < redis.pttl(KEYS.parked("external")) <= UNPROVEN_FOR
+    assert redis.pttl(KEYS.parked("a-message")) > 0
+    assert redis.zrange(KEYS.parked_ids, 0, -1) == ["external"]
     assert parked.of("external") == [report(None, "external")]

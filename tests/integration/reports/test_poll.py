@@ -1,10 +1,10 @@
 from dataclasses import replace
 
 import pytest
-from redis import Redis
 
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
+from smsrelay.store.connection import StoreRedis
 from smsrelay.store.records import Records
 from smsrelay_worker.vendors.base import Answer, Kind, Submission
 from smsrelay_worker.vendors.yisha.adapter import Yisha, YishaAccount
@@ -25,7 +25,7 @@ def simulator() -> Simulator:
         yield running
 
 
-def silent_submit(store: Records, redis: Redis, url: str, simulator: Simulator, script: str) -> str:
+def silent_submit(store: Records, redis: StoreRedis, url: str, simulator: Simulator, script: str) -> str:
     """A message that the vendor took, and whose report has nowhere to go."""
     message_id = enqueuer(redis, url).enqueue(job(Lane.NOTICE)).message_id
     begin(store, message_id)
@@ -38,7 +38,7 @@ def silent_submit(store: Records, redis: Redis, url: str, simulator: Simulator, 
 
 @pytest.mark.parametrize(("script", "state"), [("200", State.DELIVERED), ("504", State.FAILED), ("503", State.RETRYING)])
 def test_what_the_vendor_knows_settles_a_silent_submit(
-    redis: Redis, valkey_url: str, simulator: Simulator, script: str, state: State
+    redis: StoreRedis, valkey_url: str, simulator: Simulator, script: str, state: State
 ) -> None:
     store = Records(redis, RETENTION)
     message_id = silent_submit(store, redis, valkey_url, simulator, script)
@@ -50,7 +50,7 @@ def test_what_the_vendor_knows_settles_a_silent_submit(
     assert reading.record.state is state
 
 
-def test_a_vendor_that_does_not_answer_changes_nothing(redis: Redis, valkey_url: str, simulator: Simulator) -> None:
+def test_a_vendor_that_does_not_answer_changes_nothing(redis: StoreRedis, valkey_url: str, simulator: Simulator) -> None:
     store = Records(redis, RETENTION)
     message_id = silent_submit(store, redis, valkey_url, simulator, "never")
     assert reconciler(redis, valkey_url, policy=ASKING).ask(message_id).text == "asked; no answer"
@@ -68,7 +68,7 @@ def test_a_vendor_that_does_not_answer_changes_nothing(redis: Redis, valkey_url:
     ],
 )
 def test_of_an_answer_the_status_inside_counts_and_never_the_answers_own_code(
-    redis: Redis, valkey_url: str, simulator: Simulator, body: bytes, code: str
+    redis: StoreRedis, valkey_url: str, simulator: Simulator, body: bytes, code: str
 ) -> None:
     store = Records(redis, RETENTION)
     message_id = silent_submit(store, redis, valkey_url, simulator, "never")
@@ -81,7 +81,7 @@ def test_of_an_answer_the_status_inside_counts_and_never_the_answers_own_code(
     assert reading.record.state is (State.FAILED if code else State.SUBMITTED)
 
 
-def test_a_settled_message_is_not_asked_about(redis: Redis, valkey_url: str) -> None:
+def test_a_settled_message_is_not_asked_about(redis: StoreRedis, valkey_url: str) -> None:
     store = Records(redis, RETENTION)
     message_id = enqueuer(redis, valkey_url).enqueue(job()).message_id
     begin(store, message_id)

@@ -3,24 +3,24 @@
 from dataclasses import replace
 
 import pytest
-from redis import Redis
 
 from smsrelay.contract.event import StatusEvent
 from smsrelay.contract.key_name import key_name
 from smsrelay.contract.state import State
 from smsrelay.contract.suppression import SuppressedCount
 from smsrelay.enqueue import Enqueuer
-from smsrelay.store import keys
+from smsrelay.store.connection import StoreRedis
 from smsrelay.store.records import Records
 from smsrelay.store.suppressions import Suppressions
 from tests.support.commands import reads
 from tests.support.messages import ACCEPTED, NUMBER_KEYS, answer, applying, begin, job
+from tests.support.store_keys import KEYS
 
 TO = "+8613800138000"  # whom every job of these tests is for
 
 
 @pytest.fixture
-def lists(redis: Redis) -> Suppressions:
+def lists(redis: StoreRedis) -> Suppressions:
     return Suppressions(redis, NUMBER_KEYS)
 
 
@@ -36,7 +36,7 @@ def blocked(message_id: str, code: str = "510") -> StatusEvent:
 
 
 def test_the_number_joins_the_list_once_however_often_it_is_reported(
-    door: Enqueuer, store: Records, redis: Redis, lists: Suppressions
+    door: Enqueuer, store: Records, redis: StoreRedis, lists: Suppressions
 ) -> None:
     ids = [sent(door, store) for _ in range(3)]
     reports = applying(store, redis)
@@ -46,7 +46,7 @@ def test_the_number_joins_the_list_once_however_often_it_is_reported(
     assert lists.counts() == [SuppressedCount("app:default", ((key_name(NUMBER_KEYS.newest), 1),))]
 
 
-def test_it_costs_no_round_trip(door: Enqueuer, store: Records, redis: Redis) -> None:
+def test_it_costs_no_round_trip(door: Enqueuer, store: Records, redis: StoreRedis) -> None:
     reports = applying(store, redis)
     reports.apply(blocked(sent(door, store), "504"))  # which loads the script
     plain, suppressing = sent(door, store), sent(door, store)
@@ -55,7 +55,7 @@ def test_it_costs_no_round_trip(door: Enqueuer, store: Records, redis: Redis) ->
 
 
 def test_a_delivery_that_is_reported_later_leaves_the_number_where_it_is(
-    door: Enqueuer, store: Records, redis: Redis, lists: Suppressions
+    door: Enqueuer, store: Records, redis: StoreRedis, lists: Suppressions
 ) -> None:
     message_id = sent(door, store)
     for code in ("510", "200"):
@@ -67,20 +67,20 @@ def test_a_delivery_that_is_reported_later_leaves_the_number_where_it_is(
 
 
 def test_a_number_that_was_taken_off_the_list_is_not_put_back_by_a_repetition(
-    door: Enqueuer, store: Records, redis: Redis, lists: Suppressions
+    door: Enqueuer, store: Records, redis: StoreRedis, lists: Suppressions
 ) -> None:
     message_id = sent(door, store)
     applying(store, redis).apply(blocked(message_id))
     lists.remove([TO], "app:default")
     applying(store, redis).apply(blocked(message_id))
     assert lists.of(TO) == []
-    assert redis.exists(keys.SUPPRESSED, keys.SUPPRESSED_COUNTS) == 0
+    assert redis.exists(KEYS.suppressed, KEYS.suppressed_counts) == 0
 
 
 def test_a_record_of_an_early_version_whose_digest_is_too_short_suppresses_nobody(
-    door: Enqueuer, store: Records, redis: Redis
+    door: Enqueuer, store: Records, redis: StoreRedis
 ) -> None:
     message_id = sent(door, store)
-    redis.hset(keys.message(message_id), "who", "abcdefgh")
+    redis.hset(KEYS.message(message_id), "who", "abcdefgh")
     applying(store, redis).apply(blocked(message_id))
-    assert redis.exists(keys.SUPPRESSED, keys.SUPPRESSED_COUNTS) == 0
+    assert redis.exists(KEYS.suppressed, KEYS.suppressed_counts) == 0

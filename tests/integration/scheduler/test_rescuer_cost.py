@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from redis import Redis
 
 from smsrelay.broker.publisher import Publisher
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
 from smsrelay.enqueue import Enqueuer
 from smsrelay.messages.record import Record
-from smsrelay.store import keys
+from smsrelay.servers.store_address import StoreAddress
+from smsrelay.store.connection import StoreRedis, open_store
 from smsrelay.store.inbox import Inbox
 from smsrelay.store.records import Records
 from smsrelay_worker.attempts.sender import Sender
@@ -27,30 +27,31 @@ from tests.support.messages import POLICY, TIMEOUTS, answer, begin, enqueuer, jo
 from tests.support.queues import published_ids
 from tests.support.scripted_vendor import ACCEPTED, Script, scripted_vendor, yisha
 from tests.support.scripted_vendor import answer as answered
+from tests.support.store_keys import KEYS
 from tests.support.waiting import eventually
 
 FEW, MANY = 200, 200_000
 GRACE = 0.6
 YEAR = 365 * 86_400.0  # seconds
-OUTBOXES = (*((keys.marks(lane), keys.outbox(lane)) for lane in Lane), (keys.REPORTS_MARKS, keys.REPORTS_OUTBOX))
+OUTBOXES = (*((KEYS.marks(lane), KEYS.outbox(lane)) for lane in Lane), (KEYS.reports_marks, KEYS.reports_outbox))
 
 
-def backlog(redis: Redis, lane: Lane, messages: int) -> None:
+def backlog(redis: StoreRedis, lane: Lane, messages: int) -> None:
     """Ids of nobody in the outbox of a lane, at the places after the last one."""
-    first = int(redis.incrby(keys.PLACE, messages)) - messages + 1
+    first = int(redis.incrby(KEYS.place, messages)) - messages + 1
     with redis.pipeline(transaction=False) as pipeline:
         for start in range(first, first + messages, 10_000):
             part = range(start, min(start + 10_000, first + messages))
-            pipeline.zadd(keys.outbox(lane), {f"nobody {place}": place for place in part})
+            pipeline.zadd(KEYS.outbox(lane), {f"nobody {place}": place for place in part})
         pipeline.execute()
 
 
-def commands(redis: Redis) -> Counter[str]:
+def commands(redis: StoreRedis) -> Counter[str]:
     """Calls of every command so far, those inside scripts among them."""
     return Counter({name: row["calls"] for name, row in redis.info("commandstats").items()})
 
 
-def cost(looking: Rescuer, redis: Redis) -> Counter[str]:
+def cost(looking: Rescuer, redis: StoreRedis) -> Counter[str]:
     """The commands of a look that has marks to judge by, none of them fresh, and finds nothing."""
     for marks, _ in OUTBOXES:
         redis.delete(marks)
@@ -61,7 +62,7 @@ def cost(looking: Rescuer, redis: Redis) -> Counter[str]:
 
 
 def test_a_look_that_finds_nothing_costs_the_same_however_long_the_backlog(
-    store: Records, door: Enqueuer, redis: Redis, valkey_url: str
+    store: Records, door: Enqueuer, redis: StoreRedis, valkey_url: str
 ) -> None:
     door.enqueue(job())  # so that the queue is not empty: a backlog that waits its turn
     with Publisher(valkey_url) as publisher:
@@ -77,7 +78,7 @@ def test_a_look_that_finds_nothing_costs_the_same_however_long_the_backlog(
 
 
 def test_what_is_lost_in_a_long_backlog_is_found_and_nothing_else(
-    store: Records, counts: Counts, door: Enqueuer, redis: Redis
+    store: Records, counts: Counts, door: Enqueuer, redis: StoreRedis
 ) -> None:
     *lost, taken = [one.message_id for one in door.enqueue_all([job() for _ in range(101)])]
     store.claim([taken])
@@ -96,13 +97,13 @@ def test_what_is_lost_in_a_long_backlog_is_found_and_nothing_else(
 
 @pytest.mark.parametrize("agendas", [2, 5])
 def test_agendas_that_turn_at_a_time_do_what_is_due_once(
-    store: Records, door: Enqueuer, redis: Redis, valkey_url: str, agendas: int
+    store: Records, door: Enqueuer, redis: StoreRedis, valkey_url: str, agendas: int
 ) -> None:
     ids = held_too_long(store, door, redis)
     together, done = threading.Barrier(agendas), []
 
     def turn() -> None:
-        with Redis.from_url(valkey_url, decode_responses=True) as own, enqueuer(own, valkey_url) as its_door:
+        with open_store(StoreAddress(valkey_url)) as own, enqueuer(own, valkey_url) as its_door:
             agenda = messages.agenda(own, valkey_url, its_door)
             together.wait()
             while turned := agenda.turn():
@@ -118,15 +119,15 @@ def test_agendas_that_turn_at_a_time_do_what_is_due_once(
 
 
 def test_what_fell_due_while_no_agenda_turned_is_done_by_the_next_one(
-    store: Records, door: Enqueuer, redis: Redis, valkey_url: str
+    store: Records, door: Enqueuer, redis: StoreRedis, valkey_url: str
 ) -> None:
     held = held_too_long(store, door, redis)
     retried = door.enqueue(job()).message_id
     begin(store, retried)
     answer(store, retried, 1, Answer(Kind.UNREACHABLE, "connect_error"))
     redis.delete(Lane.NOTICE.queue)
-    redis.hset(keys.message(retried), "due", 1)
-    redis.zadd(keys.AGENDA, {retried: 1})
+    redis.hset(KEYS.message(retried), "due", 1)
+    redis.zadd(KEYS.agenda, {retried: 1})
     agenda = messages.agenda(redis, valkey_url, door)
     while agenda.turn():
         continue
@@ -136,7 +137,7 @@ def test_what_fell_due_while_no_agenda_turned_is_done_by_the_next_one(
 
 @pytest.mark.parametrize("shows", [0.0, YEAR])
 def test_lease_and_report_deadline_are_of_the_stores_clock_whatever_the_hosts_shows(
-    store: Records, door: Enqueuer, redis: Redis, shows: float
+    store: Records, door: Enqueuer, redis: StoreRedis, shows: float
 ) -> None:
     message_id, leases = door.enqueue(job()).message_id, list[float]()
 
@@ -156,7 +157,7 @@ def test_lease_and_report_deadline_are_of_the_stores_clock_whatever_the_hosts_sh
 
 
 def test_a_worker_that_stood_still_after_it_began_submits_nothing_and_the_attempt_is_surely_unsent(
-    store: Records, door: Enqueuer, redis: Redis
+    store: Records, door: Enqueuer, redis: StoreRedis
 ) -> None:
     message_id = door.enqueue(job()).message_id
 
@@ -171,22 +172,22 @@ def test_a_worker_that_stood_still_after_it_began_submits_nothing_and_the_attemp
 
 
 @contextmanager
-def sender(store: Records, redis: Redis, script: Script, monotonic: Callable[[], float]) -> Iterator[Sender]:
+def sender(store: Records, redis: StoreRedis, script: Script, monotonic: Callable[[], float]) -> Iterator[Sender]:
     with yisha(script.url, measure=monotonic) as vendor:
         yield sending(store, redis, vendor, monotonic)
 
 
-def held_too_long(store: Records, door: Enqueuer, redis: Redis) -> list[str]:
+def held_too_long(store: Records, door: Enqueuer, redis: StoreRedis) -> list[str]:
     """More claimed messages than an agenda takes in a turn, whose hold has run out."""
     ids = [one.message_id for one in door.enqueue_all([job() for _ in range(600)])]
     store.claim(ids)
     redis.delete(Lane.NOTICE.queue)
-    redis.zadd(keys.AGENDA, dict.fromkeys(ids, 1))
+    redis.zadd(KEYS.agenda, dict.fromkeys(ids, 1))
     return ids
 
 
-def wakes_at(redis: Redis, message_id: str) -> float:
-    at = redis.zscore(keys.AGENDA, message_id)
+def wakes_at(redis: StoreRedis, message_id: str) -> float:
+    at = redis.zscore(KEYS.agenda, message_id)
     assert at is not None
     return float(at)
 

@@ -11,7 +11,8 @@ from smsrelay.broker.task_message import ATTEMPT, TaskMessage
 from smsrelay.contract.event import StatusEvent
 from smsrelay.contract.lanes import Lane
 from smsrelay.enqueue import Enqueuer
-from smsrelay.store.connection import StoreUnavailable, open_store
+from smsrelay.servers.store_address import StoreAddress
+from smsrelay.store.connection import StoreRedis, StoreUnavailable, open_store
 from smsrelay.store.inbox import Inbox
 from smsrelay.store.numbers import NumberIndex
 from smsrelay.store.outbox import Outbox
@@ -42,14 +43,14 @@ def url(tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def client(url: str) -> Iterator[Redis]:
+def client(url: str) -> Iterator[StoreRedis]:
     """As our own are, opened and used before anything is refused."""
-    with open_store(url) as opened:
+    with open_store(StoreAddress(url)) as opened:
         opened.ping()
         yield opened
 
 
-def writes(client: Redis, url: str) -> dict[str, Callable[[], object]]:
+def writes(client: StoreRedis, url: str) -> dict[str, Callable[[], object]]:
     """What is written to a store, each as its user does it."""
     event = StatusEvent(message_id="m1", attempt=1, code="200", received_at=1)
     enqueuer = Enqueuer(
@@ -67,7 +68,7 @@ def writes(client: Redis, url: str) -> dict[str, Callable[[], object]]:
     }
 
 
-def reads(client: Redis) -> dict[str, Callable[[], object]]:
+def reads(client: StoreRedis) -> dict[str, Callable[[], object]]:
     """The same of what only reads."""
     store = Records(client, RETENTION)
     return {
@@ -81,7 +82,7 @@ def reads(client: Redis) -> dict[str, Callable[[], object]]:
 
 
 @pytest.mark.parametrize("word", REFUSALS)
-def test_whatever_is_done_to_a_store_that_refuses_says_that_it_is_away_and_why(client: Redis, url: str, word: str) -> None:
+def test_whatever_is_done_to_a_store_that_refuses_says_that_it_is_away_and_why(client: StoreRedis, url: str, word: str) -> None:
     done = writes(client, url) | ({} if word in _READERS_ARE_SERVED else reads(client))
     words = "MASTERDOWN|READONLY" if word == "MASTERDOWN" else word  # a lone command that writes is refused for that
     with REFUSALS[word](url):
@@ -108,7 +109,7 @@ def test_after_a_failover_behind_one_name_the_new_primary_is_found(url: str, tmp
     """The old one lives on as a replica, and a connection to it would be refused for ever."""
     with running_valkey(free_port(), tmp_path / "new") as new, forwarding(_port_of(url)) as name:
         address = f"redis://127.0.0.1:{name.port}/0"
-        with open_store(address) as client:
+        with open_store(StoreAddress(address)) as client:
             write = writes(client, address)[act]
             write()
             with REFUSALS["READONLY"](url):
@@ -130,9 +131,9 @@ def test_after_a_failover_behind_one_name_the_new_broker_is_found(url: str, tmp_
             assert looked_at.llen(Lane.OTP.queue) == tasks
 
 
-def test_a_script_that_is_at_fault_is_no_outage(client: Redis, url: str) -> None:
+def test_a_script_that_is_at_fault_is_no_outage(client: StoreRedis, url: str) -> None:
     """A key of ours holds something else: asked again, it would fail again."""
-    client.set("sms:agenda", "no sorted set")
+    client.set("{sms}:agenda", "no sorted set")
     with pytest.raises(Exception, match="WRONGTYPE") as raised:
         writes(client, url)["enqueue"]()
     assert not isinstance(raised.value, StoreUnavailable)

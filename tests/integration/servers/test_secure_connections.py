@@ -12,6 +12,7 @@ from smsrelay.broker.task_message import ATTEMPT, TaskMessage
 from smsrelay.contract.event import StatusEvent
 from smsrelay.contract.lanes import Lane
 from smsrelay.receiver.redis_pipeline import RedisPipeline
+from smsrelay.servers.store_address import StoreAddress
 from smsrelay.store.connection import StoreUnavailable, open_store, store_answers
 from smsrelay.store.inbox import Inbox
 from smsrelay_worker.local.stack import free_port
@@ -52,13 +53,13 @@ def url(request: pytest.FixtureRequest) -> str:
 
 
 def test_the_store_answers_and_runs_scripts(url: str) -> None:
-    with open_store(url, 1) as redis:
+    with open_store(StoreAddress(url), 1) as redis:
         assert redis.connection_pool.connection_kwargs["db"] == 5
         Inbox(redis).record([report(1)])
 
 
 def test_a_task_is_published_to_the_same_database(url: str) -> None:
-    with Publisher(url, 1) as publisher, open_store(url, 1) as redis:
+    with Publisher(url, 1) as publisher, open_store(StoreAddress(url), 1) as redis:
         before = redis.llen(OTP)
         publisher.publish(a_task())
         publisher.publish_many([a_task(), a_task()])
@@ -66,7 +67,7 @@ def test_a_task_is_published_to_the_same_database(url: str) -> None:
 
 
 def test_reports_go_through_the_pipe_itself(url: str) -> None:
-    with open_store(url, 1) as redis:
+    with open_store(StoreAddress(url), 1) as redis:
         before = redis.llen("sms.status")
         uvloop.run(piped(url, Inbox(redis)))
         assert redis.llen("sms.status") == before + 1
@@ -83,7 +84,7 @@ async def refuse(_: Sequence[StatusEvent]) -> None:
 
 
 def test_without_our_authority_neither_store_nor_publisher_nor_pipe_trusts_the_server(secure: str) -> None:
-    with open_store(secure, 1) as redis:
+    with open_store(StoreAddress(secure), 1) as redis:
         with pytest.raises(StoreUnavailable, match="is not signed by an authority that this host trusts"), store_answers():
             redis.ping()
         with Publisher(secure, 1) as publisher, pytest.raises(BrokerUnavailable, match="not signed by an authority"):

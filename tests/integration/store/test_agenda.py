@@ -3,23 +3,23 @@
 from collections.abc import Mapping
 
 import pytest
-from redis import Redis
 
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
 from smsrelay.enqueue import Enqueuer
-from smsrelay.store import keys
+from smsrelay.store.connection import StoreRedis
 from smsrelay.store.records import Records
 from smsrelay.store.traffic.halts import Halts
 from smsrelay_worker.store.agenda import Agenda
 from tests.integration.store.test_halts import hold
 from tests.support.messages import begin, job
+from tests.support.store_keys import KEYS
 
 QUEUED = (State.QUEUED,)
 
 
 @pytest.fixture
-def agenda(redis: Redis) -> Agenda:
+def agenda(redis: StoreRedis) -> Agenda:
     return Agenda(redis)
 
 
@@ -28,18 +28,18 @@ def read(agenda: Agenda, fields: Mapping[str, str] | None = None, **options: str
 
 
 def test_every_waiting_message_is_read_once_also_those_with_the_same_deadline(
-    agenda: Agenda, door: Enqueuer, redis: Redis
+    agenda: Agenda, door: Enqueuer, redis: StoreRedis
 ) -> None:
     ids = [one.message_id for one in door.enqueue_many(job() for _ in range(1234))]
-    redis.zadd(keys.AGENDA, dict.fromkeys(ids[:1100], 5_000_000_000_000))
+    redis.zadd(KEYS.agenda, dict.fromkeys(ids[:1100], 5_000_000_000_000))
     found = read(agenda)
     assert len(found) == 1234
     assert set(found) == set(ids)
 
 
-def test_the_first_to_become_due_comes_first(agenda: Agenda, door: Enqueuer, redis: Redis) -> None:
+def test_the_first_to_become_due_comes_first(agenda: Agenda, door: Enqueuer, redis: StoreRedis) -> None:
     ids = [door.enqueue(job()).message_id for _ in range(3)]
-    redis.zadd(keys.AGENDA, dict(zip(ids, (30, 10, 20), strict=True)))
+    redis.zadd(KEYS.agenda, dict(zip(ids, (30, 10, 20), strict=True)))
     assert read(agenda) == [ids[1], ids[2], ids[0]]
 
 
@@ -55,7 +55,7 @@ def test_only_what_matches_is_returned(agenda: Agenda, door: Enqueuer, store: Re
 
 
 def test_one_campaign_and_one_halted_part_are_read_by_themselves(
-    agenda: Agenda, door: Enqueuer, store: Records, redis: Redis
+    agenda: Agenda, door: Enqueuer, store: Records, redis: StoreRedis
 ) -> None:
     ids = [door.enqueue(job(Lane.MARKETING, campaign="spring", app="shop")).message_id for _ in range(5)]
     held = door.enqueue(job(Lane.OTP)).message_id

@@ -4,7 +4,6 @@ import json
 from dataclasses import replace
 
 import pytest
-from redis import Redis
 
 from smsrelay.acceptance import Suppressed, TooMany
 from smsrelay.contract.lanes import Lane
@@ -14,13 +13,14 @@ from smsrelay.enqueue import Enqueuer, Refused
 from smsrelay.messages.cancel import cancelled
 from smsrelay.messages.checks import LATEST_SUBMIT, Bar, Barred, CapCheck, Checks, FuseCheck
 from smsrelay.messages.record import Record
-from smsrelay.store import keys
+from smsrelay.store.connection import StoreRedis
 from smsrelay.store.records import Change, Reading, Records
 from smsrelay_worker.attempts.timeouts import Timeouts
 from smsrelay_worker.messages import attempt_result, lifecycle
 from smsrelay_worker.messages.barred import barred
 from smsrelay_worker.vendors.base import Answer, Kind
 from tests.support.messages import ACCEPTED, LEASE, POLICY, changed, job
+from tests.support.store_keys import KEYS
 
 ONE_A_MINUTE = CapCheck("minute", 1, 60_000)
 FAR = 4_102_444_800_000  # ms; the year 2100
@@ -56,8 +56,8 @@ def record_of(store: Records, message_id: str) -> Record:
     return reading.record
 
 
-def counted(redis: Redis, record: Record) -> list[str]:
-    return redis.lrange(keys.caps(record.recipient_hash), 0, -1)
+def counted(redis: StoreRedis, record: Record) -> list[str]:
+    return redis.lrange(KEYS.caps(record.recipient_hash), 0, -1)
 
 
 def test_an_attempt_over_the_cap_does_not_begin_and_changes_nothing(store: Records, door: Enqueuer) -> None:
@@ -71,7 +71,7 @@ def test_an_attempt_over_the_cap_does_not_begin_and_changes_nothing(store: Recor
 
 
 def test_an_answer_tells_that_the_attempt_was_submitted_before_it_and_the_window_begins_there(
-    store: Records, door: Enqueuer, redis: Redis
+    store: Records, door: Enqueuer, redis: StoreRedis
 ) -> None:
     first, second = (door.enqueue(job()).message_id for _ in range(2))
     answered(store, begun(store, first, capped()), ACCEPTED)
@@ -84,14 +84,14 @@ def test_an_answer_tells_that_the_attempt_was_submitted_before_it_and_the_window
 
 @pytest.mark.parametrize("kind", [Kind.THROTTLED, Kind.HALTED, Kind.REFUSED, Kind.UNREACHABLE])
 def test_an_attempt_that_was_certainly_not_executed_is_not_counted(
-    store: Records, door: Enqueuer, redis: Redis, kind: Kind
+    store: Records, door: Enqueuer, redis: StoreRedis, kind: Kind
 ) -> None:
     message_id = door.enqueue(job()).message_id
     answered(store, begun(store, message_id, capped()), Answer(kind, "some"))
     assert counted(redis, record_of(store, message_id)) == []
 
 
-def test_an_attempt_that_may_have_been_sent_stays_counted(store: Records, door: Enqueuer, redis: Redis) -> None:
+def test_an_attempt_that_may_have_been_sent_stays_counted(store: Records, door: Enqueuer, redis: StoreRedis) -> None:
     message_id = door.enqueue(job()).message_id
     change = begun(store, message_id, capped())
     answered(store, change, Answer(Kind.UNCERTAIN, "read_timeout"))
@@ -140,9 +140,9 @@ def test_a_window_that_closes_bars_a_begin(store: Records, door: Enqueuer) -> No
     assert begun(store, message_id, Checks(closes=FAR)).barred is None
 
 
-def test_a_suppressed_number_gets_nothing_and_the_message_is_cancelled(store: Records, door: Enqueuer, redis: Redis) -> None:
+def test_a_suppressed_number_gets_nothing_and_the_message_is_cancelled(store: Records, door: Enqueuer, redis: StoreRedis) -> None:
     message_id = door.enqueue(job(Lane.MARKETING)).message_id
-    redis.hset(keys.SUPPRESSED, f"{record_of(store, message_id).recipient_hash}|app:default", "1|command|")
+    redis.hset(KEYS.suppressed, f"{record_of(store, message_id).recipient_hash}|app:default", "1|command|")
     refused = begun(store, message_id, Checks(suppressed_by=("*", "app:default")))
     assert refused.barred == Barred(Bar.SUPPRESSED, "app:default")
     changed(store, message_id, lambda reading: barred(reading.record, refused.barred, reading.now, POLICY))  # type: ignore[arg-type]
@@ -153,58 +153,58 @@ def test_a_suppressed_number_gets_nothing_and_the_message_is_cancelled(store: Re
     door.enqueue(job(Lane.NOTICE))
 
 
-def test_a_fuse_counts_each_message_once_and_bars_the_next(store: Records, door: Enqueuer, redis: Redis) -> None:
+def test_a_fuse_counts_each_message_once_and_bars_the_next(store: Records, door: Enqueuer, redis: StoreRedis) -> None:
     first, second = (door.enqueue(job()).message_id for _ in range(2))
     fuse = Checks(fuse=FuseCheck("20260101", "default", "86", 1, FAR))
     for _ in range(2):  # throttled, and begun again
         change = begun(store, first, fuse)
         answered(store, change, Answer(Kind.THROTTLED, "http_429"))
         changed(store, first, lambda reading: replace(lifecycle.put_off(reading.record, reading.now - 1, 0, "again")))
-    assert redis.hgetall(keys.fuse("20260101")) == {"default/86": "1"}
+    assert redis.hgetall(KEYS.fuse("20260101")) == {"default/86": "1"}
     refused = begun(store, second, fuse).barred
     assert refused is not None
     assert (refused.bar, refused.until) == (Bar.FUSE, FAR)
 
 
-def test_a_halted_part_bars_its_messages_and_no_others(store: Records, door: Enqueuer, redis: Redis) -> None:
-    redis.hset(keys.HALTS, "app:shop", json.dumps({"since": 1, "kind": "halted"}))
+def test_a_halted_part_bars_its_messages_and_no_others(store: Records, door: Enqueuer, redis: StoreRedis) -> None:
+    redis.hset(KEYS.halts, "app:shop", json.dumps({"since": 1, "kind": "halted"}))
     assert begun(store, door.enqueue(job(app="shop")).message_id, Checks()).barred == Barred(Bar.HALTED, "app:shop")
     assert begun(store, door.enqueue(job(app="bank")).message_id, Checks()).barred is None
 
 
-def test_a_message_is_held_only_while_its_part_is_halted(store: Records, door: Enqueuer, redis: Redis) -> None:
+def test_a_message_is_held_only_while_its_part_is_halted(store: Records, door: Enqueuer, redis: StoreRedis) -> None:
     message_id = door.enqueue(job()).message_id
     reading = store.read(message_id)
     assert reading is not None
     held = barred(reading.record, Barred(Bar.HALTED, "lane:notice"), reading.now, POLICY)
     assert held is not None
     assert store.apply(reading.record, held) is None  # resumed in between: it would wait for ever
-    redis.hset(keys.HALTS, "lane:notice", json.dumps({"since": 1, "kind": "halted"}))
+    redis.hset(KEYS.halts, "lane:notice", json.dumps({"since": 1, "kind": "halted"}))
     assert store.apply(reading.record, held) is not None
-    assert redis.smembers(keys.held("lane:notice")) == {message_id}
+    assert redis.smembers(KEYS.held("lane:notice")) == {message_id}
     assert record_of(store, message_id).held == "lane:notice"
     changed(store, message_id, lambda again: cancelled(again.record))
-    assert redis.exists(keys.held("lane:notice")) == 0
+    assert redis.exists(KEYS.held("lane:notice")) == 0
     assert record_of(store, message_id).held is None
 
 
-def test_a_cancelled_campaign_takes_no_job_and_bars_what_has_not_begun(store: Records, door: Enqueuer, redis: Redis) -> None:
+def test_a_cancelled_campaign_takes_no_job_and_bars_what_has_not_begun(store: Records, door: Enqueuer, redis: StoreRedis) -> None:
     first = door.enqueue(job(campaign="spring")).message_id
-    redis.hset(keys.HALTS, "campaign:default/spring", json.dumps({"since": 1, "kind": "cancelled"}))
+    redis.hset(KEYS.halts, "campaign:default/spring", json.dumps({"since": 1, "kind": "cancelled"}))
     assert begun(store, first, Checks()).barred == Barred(Bar.CANCELLED, "campaign:default/spring")
     with pytest.raises(Rejection, match="campaign: was cancelled"):
         door.enqueue(job(campaign="spring"))
     door.enqueue(job(campaign="spring", app="shop"))
 
 
-def publish(redis: Redis, *caps: list[object]) -> None:
+def publish(redis: StoreRedis, *caps: list[object]) -> None:
     redis.hset(
-        keys.LIMITS, mapping={"countries": " 86 ", "countries:shop": " 86 44 ", "otp": json.dumps(caps), "lasts": 86_400_000}
+        KEYS.limits, mapping={"countries": " 86 ", "countries:shop": " 86 44 ", "otp": json.dumps(caps), "lasts": 86_400_000}
     )
 
 
 def test_a_code_that_waits_for_its_first_attempt_counts_so_that_the_next_one_is_refused(
-    store: Records, door: Enqueuer, redis: Redis
+    store: Records, door: Enqueuer, redis: StoreRedis
 ) -> None:
     publish(redis, ["minute", 1, 60_000, "o", [], "number"])
     first = door.enqueue(job(Lane.OTP))
@@ -220,7 +220,7 @@ def test_a_code_that_waits_for_its_first_attempt_counts_so_that_the_next_one_is_
     assert len(counted(redis, record_of(store, first.message_id))) == 1
 
 
-def test_a_code_that_ends_before_its_first_attempt_counts_no_more(store: Records, door: Enqueuer, redis: Redis) -> None:
+def test_a_code_that_ends_before_its_first_attempt_counts_no_more(store: Records, door: Enqueuer, redis: StoreRedis) -> None:
     publish(redis, ["minute", 1, 60_000, "o", [], "number"])
     first = door.enqueue(job(Lane.OTP))
     changed(store, first.message_id, lambda reading: cancelled(reading.record))
@@ -228,14 +228,14 @@ def test_a_code_that_ends_before_its_first_attempt_counts_no_more(store: Records
     door.enqueue(job(Lane.OTP))
 
 
-def test_the_same_reference_is_accepted_again_whatever_the_caps(door: Enqueuer, redis: Redis) -> None:
+def test_the_same_reference_is_accepted_again_whatever_the_caps(door: Enqueuer, redis: StoreRedis) -> None:
     publish(redis, ["minute", 1, 60_000, "o", [], "number"])
     first = door.enqueue(job(Lane.OTP, reference="r"))
     again = door.enqueue(job(Lane.OTP, reference="r"))
     assert (again.message_id, again.new) == (first.message_id, False)
 
 
-def test_a_country_that_the_app_may_not_text_is_refused(door: Enqueuer, redis: Redis) -> None:
+def test_a_country_that_the_app_may_not_text_is_refused(door: Enqueuer, redis: StoreRedis) -> None:
     publish(redis)
     abroad = job().model_copy(update={"to": "+447400123456"})
     with pytest.raises(Rejection, match=r"to: is in a country \(\+44\)"):
@@ -243,15 +243,17 @@ def test_a_country_that_the_app_may_not_text_is_refused(door: Enqueuer, redis: R
     door.enqueue(abroad.model_copy(update={"app": "shop"}))
 
 
-def test_a_campaign_counts_its_messages_by_state_and_by_the_code_of_failure(store: Records, door: Enqueuer, redis: Redis) -> None:
+def test_a_campaign_counts_its_messages_by_state_and_by_the_code_of_failure(
+    store: Records, door: Enqueuer, redis: StoreRedis
+) -> None:
     first, second = (door.enqueue(job(campaign="spring")).message_id for _ in range(2))
     answered(store, begun(store, first, Checks()), Answer(Kind.ANSWERED, "i005"))
     changed(store, second, lambda reading: cancelled(reading.record))
-    counts = {name: int(value) for name, value in redis.hgetall(keys.campaign("default/spring")).items() if name != "since"}
+    counts = {name: int(value) for name, value in redis.hgetall(KEYS.campaign("default/spring")).items() if name != "since"}
     assert {name: value for name, value in counts.items() if value} == {
         "accepted": 2,
         "s:failed": 1,
         "s:cancelled": 1,
         "c:i005": 1,
     }
-    assert redis.llen(keys.campaign_ids("default/spring")) == 2
+    assert redis.llen(KEYS.campaign_ids("default/spring")) == 2

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import pytest
-from redis import Redis
 
 from smsrelay.contract.event import StatusEvent
 from smsrelay.contract.lanes import Lane
@@ -11,7 +10,7 @@ from smsrelay.contract.state import State
 from smsrelay.enqueue import Enqueuer
 from smsrelay.messages.checks import Bar, Barred
 from smsrelay.messages.progress import CampaignState
-from smsrelay.store import keys
+from smsrelay.store.connection import StoreRedis
 from smsrelay.store.records import Records
 from smsrelay.store.script import Script
 from smsrelay.store.traffic.campaign_cancel import CampaignCancel
@@ -24,6 +23,7 @@ from smsrelay_worker.messages.reports import reported
 from smsrelay_worker.vendors.base import Answer, Kind
 from tests.integration.store.test_halts import hold
 from tests.support.messages import ACCEPTED, POLICY, answer, begin, changed, job
+from tests.support.store_keys import KEYS
 
 SPRING = "shop/spring"
 REFUSED = Answer(Kind.REFUSED, "0014")
@@ -31,12 +31,12 @@ FAR_AHEAD = 4 * 10**12
 
 
 @pytest.fixture
-def campaigns(redis: Redis) -> Campaigns:
+def campaigns(redis: StoreRedis) -> Campaigns:
     return Campaigns(redis)
 
 
 @pytest.fixture
-def cancel(redis: Redis, store: Records) -> CampaignCancel:
+def cancel(redis: StoreRedis, store: Records) -> CampaignCancel:
     return CampaignCancel(redis, store)
 
 
@@ -72,7 +72,7 @@ def test_the_counts_add_up_to_what_was_accepted(store: Records, door: Enqueuer, 
     ],
 )
 def test_failures_are_counted_by_the_code_that_counts(
-    store: Records, redis: Redis, door: Enqueuer, campaigns: Campaigns, reports: list[str], failed_by: dict[str, int]
+    store: Records, redis: StoreRedis, door: Enqueuer, campaigns: Campaigns, reports: list[str], failed_by: dict[str, int]
 ) -> None:
     [message_id] = accepted(door, 1)
     begin(store, message_id)
@@ -82,13 +82,15 @@ def test_failures_are_counted_by_the_code_that_counts(
         changed(store, message_id, lambda reading, event=event: reported(reading.record, 1, event, POLICY, reading.now, 0.5))
     [progress] = campaigns.progress([SPRING])
     assert (progress.failed, progress.failed_by) == (len(failed_by), failed_by)
-    assert all(int(count) >= 0 for count in redis.hgetall(keys.campaign(SPRING)).values())
+    assert all(int(count) >= 0 for count in redis.hgetall(KEYS.campaign(SPRING)).values())
 
 
-def test_campaigns_are_listed_by_app_the_newest_first_and_in_pages(door: Enqueuer, campaigns: Campaigns, redis: Redis) -> None:
+def test_campaigns_are_listed_by_app_the_newest_first_and_in_pages(
+    door: Enqueuer, campaigns: Campaigns, redis: StoreRedis
+) -> None:
     for place, (app, name) in enumerate([("shop", "spring"), ("shop", "summer"), ("bank", "spring")]):
         accepted(door, 1, name, app)
-        redis.zadd(keys.CAMPAIGNS, {f"{app}/{name}": FAR_AHEAD + place})
+        redis.zadd(KEYS.campaigns, {f"{app}/{name}": FAR_AHEAD + place})
     assert campaigns.names() == ["bank/spring", "shop/summer", "shop/spring"]
     assert campaigns.names(app="shop") == ["shop/summer", "shop/spring"]
     assert campaigns.names(name="spring") == ["bank/spring", "shop/spring"]
@@ -107,7 +109,7 @@ def test_a_pause_is_a_state_and_what_waits_for_it_is_counted(store: Records, doo
 
 
 def test_cancelling_ends_all_that_no_attempt_has_begun(
-    store: Records, redis: Redis, door: Enqueuer, campaigns: Campaigns, cancel: CampaignCancel
+    store: Records, redis: StoreRedis, door: Enqueuer, campaigns: Campaigns, cancel: CampaignCancel
 ) -> None:
     ids = accepted(door, 1203)
     begin(store, ids[0])
@@ -118,34 +120,34 @@ def test_cancelling_ends_all_that_no_attempt_has_begun(
     pages = []
     while not (page := cancel.step(SPRING)).finished:
         pages.append((page.walked, page.cancelled))
-    assert pages == [(500, 499), (1000, 500), (1203, 203)]
+    assert pages == [(100, 99), *((walked, 100) for walked in range(200, 1201, 100)), (1203, 3)]
     [progress] = campaigns.progress([SPRING])
     assert (progress.cancelled, progress.submitting, progress.waiting) == (1202, 1, 0)
     assert (progress.state, progress.to_cancel) == (CampaignState.CANCELLED, False)
-    assert redis.exists(keys.held(f"campaign:{SPRING}"), keys.payload(ids[1])) == 0
+    assert redis.exists(KEYS.held(f"campaign:{SPRING}"), KEYS.payload(ids[1])) == 0
     assert states(store, ids[1:]) == {State.CANCELLED}
     [last] = [reading for reading in store.read_many(ids[-1:]) if reading is not None]
     assert last.record.timeline[-1].rule == "campaign cancelled"
 
 
 def test_the_page_of_one_that_was_killed_is_done_again(
-    store: Records, redis: Redis, door: Enqueuer, campaigns: Campaigns, cancel: CampaignCancel
+    store: Records, redis: StoreRedis, door: Enqueuer, campaigns: Campaigns, cancel: CampaignCancel
 ) -> None:
-    accepted(door, 600)
+    accepted(door, 150)
     campaigns.cancel(SPRING)
-    assert cancel.step(SPRING).walked == 500
+    assert cancel.step(SPRING).walked == 100
     other = CampaignCancel(redis, store)
     assert other.step(SPRING).busy
-    work = redis.hget(keys.UNFINISHED, f"campaign:{SPRING}")
-    redis.hset(keys.UNFINISHED, f"campaign:{SPRING}", str(work).replace('"till":', '"till":1,"was":'))  # its lease is over
-    assert other.step(SPRING).walked == 500
-    assert other.step(SPRING).cancelled == 100
+    work = redis.hget(KEYS.unfinished, f"campaign:{SPRING}")
+    redis.hset(KEYS.unfinished, f"campaign:{SPRING}", str(work).replace('"till":', '"till":1,"was":'))  # its lease is over
+    assert other.step(SPRING).walked == 100
+    assert other.step(SPRING).cancelled == 50
     assert other.step(SPRING).finished
-    assert campaigns.progress([SPRING])[0].cancelled == 600
+    assert campaigns.progress([SPRING])[0].cancelled == 150
 
 
 def test_a_retry_that_a_pause_holds_goes_on_when_the_campaign_is_cancelled(
-    store: Records, redis: Redis, door: Enqueuer, campaigns: Campaigns, cancel: CampaignCancel
+    store: Records, redis: StoreRedis, door: Enqueuer, campaigns: Campaigns, cancel: CampaignCancel
 ) -> None:
     retried, *_ = accepted(door, 3)
     begin(store, retried)
@@ -168,7 +170,7 @@ def test_a_retry_that_a_pause_holds_goes_on_when_the_campaign_is_cancelled(
 
 
 def test_a_message_is_not_held_by_a_campaign_that_was_cancelled_meanwhile(
-    store: Records, redis: Redis, door: Enqueuer, campaigns: Campaigns
+    store: Records, redis: StoreRedis, door: Enqueuer, campaigns: Campaigns
 ) -> None:
     [message_id] = accepted(door, 1)
     campaigns.cancel(SPRING)
@@ -177,11 +179,16 @@ def test_a_message_is_not_held_by_a_campaign_that_was_cancelled_meanwhile(
     held = barred(reading.record, Barred(Bar.HALTED, f"campaign:{SPRING}"), reading.now, POLICY)
     assert held is not None
     assert store.apply(reading.record, held) is None
-    assert redis.exists(keys.held(f"campaign:{SPRING}")) == 0
+    assert redis.exists(KEYS.held(f"campaign:{SPRING}")) == 0
 
 
 def test_no_page_is_left_out_when_the_answer_to_a_request_for_one_was_lost(
-    store: Records, redis: Redis, door: Enqueuer, campaigns: Campaigns, cancel: CampaignCancel, monkeypatch: pytest.MonkeyPatch
+    store: Records,
+    redis: StoreRedis,
+    door: Enqueuer,
+    campaigns: Campaigns,
+    cancel: CampaignCancel,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     accepted(door, 1100)
     campaigns.cancel(SPRING)
@@ -197,7 +204,7 @@ def test_no_page_is_left_out_when_the_answer_to_a_request_for_one_was_lost(
     assert campaigns.progress([SPRING])[0].cancelled == 1100
 
 
-def test_a_cancelled_campaign_takes_no_further_message(door: Enqueuer, campaigns: Campaigns, redis: Redis) -> None:
+def test_a_cancelled_campaign_takes_no_further_message(door: Enqueuer, campaigns: Campaigns, redis: StoreRedis) -> None:
     accepted(door, 1)
     campaigns.cancel(SPRING)
     [refused] = list(door.enqueue_many([job(Lane.MARKETING, app="shop", campaign="spring")]))

@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from redis import Redis
 
 from smsrelay.contract.lanes import Lane
 from smsrelay.messages.checks import LATEST_SUBMIT, CapCheck
 from smsrelay.resources import text_beside
 from smsrelay.store import keys
+from smsrelay.store.connection import StoreRedis
 from smsrelay_worker.limits.clock import Clock
 from smsrelay_worker.limits.model import Cap, ClockWindow, Limits, Per
 from tests.unit.contract.test_send_window import CHANGES, ZONES
@@ -75,7 +75,7 @@ class Attempt:
 class Number:
     """One number's attempts, in a real store and in a plain list."""
 
-    def __init__(self, redis: Redis, limits: Limits, now: int) -> None:
+    def __init__(self, redis: StoreRedis, limits: Limits, now: int) -> None:
         redis.flushdb()
         self.limits, self.now = limits, now
         self.attempts: list[Attempt] = []
@@ -126,7 +126,7 @@ class Number:
         return not one.returned and in_lane and of_template and check.app in ("", one.app)
 
     def _run(self, what: str, attempt: Attempt, lasts: int = 0, encoded: str = "[]") -> Any:
-        own, other = ("sms:caps:one", "sms:caps:two") if attempt.place == 0 else ("sms:caps:two", "sms:caps:one")
+        own, other = ("{sms}:caps:one", "{sms}:caps:two") if attempt.place == 0 else ("{sms}:caps:two", "{sms}:caps:one")
         who = attempt.lane.value, attempt.template, attempt.app
         return self._script(keys=[own, other], args=[what, self.now, *who, attempt.latest, lasts, encoded])
 
@@ -157,7 +157,7 @@ steps = st.lists(
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(caps=caps, start=starts, steps=steps)
 def test_no_number_gets_more_submits_in_any_window_than_its_cap(
-    redis: Redis, caps: list[Cap], start: int, steps: list[tuple[Any, ...]]
+    redis: StoreRedis, caps: list[Cap], start: int, steps: list[tuple[Any, ...]]
 ) -> None:
     number = Number(redis, Limits(caps), start)
     for what, *given_ in steps:
@@ -175,7 +175,7 @@ def test_no_number_gets_more_submits_in_any_window_than_its_cap(
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cap=caps.map(lambda some: some[0]), start=starts, attempts=st.integers(1, 6))
 def test_a_number_is_texted_as_often_as_the_cap_allows_and_again_as_soon_as_it_is_free(
-    redis: Redis, cap: Cap, start: int, attempts: int
+    redis: StoreRedis, cap: Cap, start: int, attempts: int
 ) -> None:
     lane, template = (cap.lanes or (Lane.OTP,))[0], (cap.templates or ("1",))[0]
     number = Number(redis, Limits([cap]), start)

@@ -3,7 +3,6 @@
 import threading
 
 import pytest
-from redis import Redis
 
 from smsrelay.broker.publisher import Publisher
 from smsrelay.contract.event import StatusEvent
@@ -15,7 +14,7 @@ from smsrelay.contract.state import State
 from smsrelay.enqueue import Enqueuer
 from smsrelay.messages.cancel import cancelled
 from smsrelay.messages.record import Record
-from smsrelay.store import keys
+from smsrelay.store.connection import StoreRedis
 from smsrelay.store.numbers import NumberIndex
 from smsrelay.store.outbox import Outbox
 from smsrelay.store.records import Records
@@ -24,6 +23,7 @@ from smsrelay_worker.operations.dead_letters import DeadLetters, obstacle_to_rep
 from smsrelay_worker.store.forgetting import Forgetting, ForgottenMessages
 from smsrelay_worker.vendors.base import Answer, Kind
 from tests.support.messages import ACCEPTED, NUMBER_KEY, NUMBER_KEYS, RETENTION, agenda, answer, applying, begin, changed
+from tests.support.store_keys import KEYS
 from tests.support.waiting import eventually
 
 NUMBER, OTHER = "+8613912345678", "+8613912345679"
@@ -31,7 +31,7 @@ FAILED = Answer(Kind.ANSWERED, "0001")
 
 
 @pytest.fixture
-def forgetting(redis: Redis) -> Forgetting:
+def forgetting(redis: StoreRedis) -> Forgetting:
     return Forgetting(redis, NUMBER_KEYS)
 
 
@@ -54,12 +54,12 @@ def record_of(store: Records, message_id: str) -> Record:
     return reading.record
 
 
-def indexed(redis: Redis, number: str = NUMBER) -> int:
-    return sum(redis.zcard(key) for key in keys.numbers(recipient_digest(NUMBER_KEY.encode(), number)))
+def indexed(redis: StoreRedis, number: str = NUMBER) -> int:
+    return sum(redis.zcard(key) for key in KEYS.numbers(recipient_digest(NUMBER_KEY.encode(), number)))
 
 
 def test_final_messages_are_forgotten_and_others_are_left(
-    door: Enqueuer, store: Records, redis: Redis, forgetting: Forgetting
+    door: Enqueuer, store: Records, redis: StoreRedis, forgetting: Forgetting
 ) -> None:
     gone = [failed(door, store), sent(door)]
     changed(store, gone[1], lambda reading: cancelled(reading.record))
@@ -71,10 +71,10 @@ def test_final_messages_are_forgotten_and_others_are_left(
 
     for one in gone:
         assert record_of(store, one).forgotten
-        assert not redis.exists(keys.payload(one))
+        assert not redis.exists(KEYS.payload(one))
     for one in (waiting, begun, other):
         assert not record_of(store, one).forgotten
-        assert redis.exists(keys.payload(one))
+        assert redis.exists(KEYS.payload(one))
     assert indexed(redis) == 2
     assert indexed(redis, OTHER) == 1
     assert forgetting.forget(NUMBER) == ForgottenMessages(0, {State.QUEUED: 1, State.SUBMITTING: 1})
@@ -88,7 +88,7 @@ def test_what_was_left_is_forgotten_once_it_is_final(door: Enqueuer, store: Reco
 
 
 def test_more_messages_than_one_step_takes_are_all_forgotten(
-    door: Enqueuer, store: Records, redis: Redis, forgetting: Forgetting
+    door: Enqueuer, store: Records, redis: StoreRedis, forgetting: Forgetting
 ) -> None:
     ids = [sent(door) for _ in range(1100)]
     for one in ids:
@@ -99,7 +99,7 @@ def test_more_messages_than_one_step_takes_are_all_forgotten(
     assert record_of(store, waiting).state is State.QUEUED
 
 
-def test_it_finds_what_was_accepted_under_an_older_key(redis: Redis, valkey_url: str, store: Records) -> None:
+def test_it_finds_what_was_accepted_under_an_older_key(redis: StoreRedis, valkey_url: str, store: Records) -> None:
     old, new = b"an older key of numbers", NUMBER_KEY.encode()
     ring = KeyRing(old)
     with Enqueuer(Outbox(redis, ring), Publisher(valkey_url), {}, store, numbers=NumberIndex(redis, ring)) as enqueuer:
@@ -109,7 +109,7 @@ def test_it_finds_what_was_accepted_under_an_older_key(redis: Redis, valkey_url:
 
 
 def test_a_forgotten_message_is_not_replayed_and_says_so(
-    door: Enqueuer, store: Records, redis: Redis, forgetting: Forgetting
+    door: Enqueuer, store: Records, redis: StoreRedis, forgetting: Forgetting
 ) -> None:
     message_id = failed(door, store)
     assert obstacle_to_replay(store.read(message_id)) is None
@@ -131,7 +131,7 @@ def test_a_replay_that_was_decided_before_does_not_wake_a_worker_after(
 
 
 def test_a_replay_and_forgetting_at_the_same_time_leave_no_message_without_its_payload(
-    door: Enqueuer, store: Records, redis: Redis, forgetting: Forgetting
+    door: Enqueuer, store: Records, redis: StoreRedis, forgetting: Forgetting
 ) -> None:
     ids = [failed(door, store) for _ in range(60)]
     letters = DeadLetters(store, door)
@@ -143,11 +143,11 @@ def test_a_replay_and_forgetting_at_the_same_time_leave_no_message_without_its_p
     for one in ids:
         record = record_of(store, one)
         assert record.forgotten == (record.state is State.FAILED)
-        assert bool(redis.exists(keys.payload(one))) == (record.state is State.QUEUED)
+        assert bool(redis.exists(KEYS.payload(one))) == (record.state is State.QUEUED)
 
 
 def test_a_late_report_on_a_forgotten_message_is_applied_and_brings_nothing_back(
-    door: Enqueuer, store: Records, redis: Redis, forgetting: Forgetting
+    door: Enqueuer, store: Records, redis: StoreRedis, forgetting: Forgetting
 ) -> None:
     message_id = failed(door, store)
     forgetting.forget(NUMBER)
@@ -158,7 +158,7 @@ def test_a_late_report_on_a_forgotten_message_is_applied_and_brings_nothing_back
 
 
 def test_a_newer_report_that_asks_for_another_attempt_ends_a_forgotten_message_as_expired(
-    door: Enqueuer, store: Records, redis: Redis, forgetting: Forgetting, valkey_url: str
+    door: Enqueuer, store: Records, redis: StoreRedis, forgetting: Forgetting, valkey_url: str
 ) -> None:
     message_id = sent(door)
     begin(store, message_id)
@@ -175,14 +175,16 @@ def test_a_newer_report_that_asks_for_another_attempt_ends_a_forgotten_message_a
     assert record_of(store, message_id).attempt == 1
 
 
-def test_attempts_that_caps_count_are_told(redis: Redis, forgetting: Forgetting) -> None:
-    redis.rpush(keys.caps(recipient_digest(NUMBER_KEY.encode(), NUMBER)), "1 otp 0000000 default")
+def test_attempts_that_caps_count_are_told(redis: StoreRedis, forgetting: Forgetting) -> None:
+    redis.rpush(KEYS.caps(recipient_digest(NUMBER_KEY.encode(), NUMBER)), "1 otp 0000000 default")
     assert forgetting.attempts(NUMBER) == 1
     assert Forgetting(redis, KeyRing(b"k" * 16)).attempts(NUMBER) == 0
 
 
-def test_the_retention_of_a_forgotten_record_stays(door: Enqueuer, store: Records, redis: Redis, forgetting: Forgetting) -> None:
+def test_the_retention_of_a_forgotten_record_stays(
+    door: Enqueuer, store: Records, redis: StoreRedis, forgetting: Forgetting
+) -> None:
     message_id = failed(door, store)
-    before = redis.pttl(keys.message(message_id))
+    before = redis.pttl(KEYS.message(message_id))
     forgetting.forget(NUMBER)
-    assert 0 < redis.pttl(keys.message(message_id)) <= before <= RETENTION * 1000
+    assert 0 < redis.pttl(KEYS.message(message_id)) <= before <= RETENTION * 1000

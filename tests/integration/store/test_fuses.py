@@ -4,26 +4,26 @@ import json
 from threading import Thread
 
 import pytest
-from redis import Redis
 
 from smsrelay.messages.checks import FuseCheck
-from smsrelay.store import keys
+from smsrelay.store.connection import StoreRedis
 from smsrelay.store.traffic.halts import Effect, Halts
 from smsrelay_worker.operations.doctor.finding import Severity
-from smsrelay_worker.operations.doctor.pumping import examine_fuses
+from smsrelay_worker.operations.doctor.traffic.pumping import examine_fuses
 from smsrelay_worker.store.fuses import Blow, BlownFuse, Fuses
+from tests.support.store_keys import KEYS
 
 PART = "country:shop/92"
 TOMORROW, SECOND_DAY = 86_400_000, 2 * 86_400_000
 
 
 @pytest.fixture
-def fuses(redis: Redis) -> Fuses:
+def fuses(redis: StoreRedis) -> Fuses:
     return Fuses(redis)
 
 
 @pytest.fixture
-def now(redis: Redis) -> int:
+def now(redis: StoreRedis) -> int:
     seconds, micros = redis.time()
     return int(seconds) * 1000 + int(micros) // 1000
 
@@ -32,24 +32,26 @@ def check(until: int, day: str = "20261128") -> FuseCheck:
     return FuseCheck(day, "shop", "92", 3, until)
 
 
-def sent(redis: Redis, count: int, day: str = "20261128") -> None:
-    redis.hset(keys.fuse(day), mapping={"shop/92": count, "shop/86": 9, "bank/92": 9})
+def sent(redis: StoreRedis, count: int, day: str = "20261128") -> None:
+    redis.hset(KEYS.fuse(day), mapping={"shop/92": count, "shop/86": 9, "bank/92": 9})
 
 
-def resumed(redis: Redis) -> bool:
+def resumed(redis: StoreRedis) -> bool:
     return Halts(redis).resume(PART) is Effect.DONE
 
 
-def test_a_fuse_that_is_reached_halts_one_country_of_one_app_until_the_day_ends(redis: Redis, fuses: Fuses, now: int) -> None:
+def test_a_fuse_that_is_reached_halts_one_country_of_one_app_until_the_day_ends(
+    redis: StoreRedis, fuses: Fuses, now: int
+) -> None:
     sent(redis, 3)
     assert fuses.blow(check(now + TOMORROW)) is Blow.BLOWN
     [blown] = fuses.blown()
     assert blown == BlownFuse("shop", "92", blown.since, now + TOMORROW, 3)
     assert now <= blown.since < now + 60_000
-    assert set(redis.hgetall(keys.HALTS)) == {PART}
+    assert set(redis.hgetall(KEYS.halts)) == {PART}
 
 
-def test_of_all_workers_one_is_told_that_it_has_blown(redis: Redis, fuses: Fuses, now: int) -> None:
+def test_of_all_workers_one_is_told_that_it_has_blown(redis: StoreRedis, fuses: Fuses, now: int) -> None:
     sent(redis, 3)
     told: list[Blow] = []
     workers = [Thread(target=lambda: told.append(fuses.blow(check(now + TOMORROW)))) for _ in range(8)]
@@ -61,25 +63,25 @@ def test_of_all_workers_one_is_told_that_it_has_blown(redis: Redis, fuses: Fuses
 
 
 def test_a_resumed_fuse_allows_as_many_again_and_does_not_blow_for_a_worker_that_comes_late(
-    redis: Redis, fuses: Fuses, now: int
+    redis: StoreRedis, fuses: Fuses, now: int
 ) -> None:
     sent(redis, 3)
     fuses.blow(check(now + TOMORROW))
     assert resumed(redis)
     assert fuses.blow(check(now + TOMORROW)) is Blow.BELOW
-    assert (fuses.blown(), redis.exists(keys.HALTS)) == ((), 0)
-    assert redis.hgetall(keys.fuse("20261128")) == {"shop/86": "9", "bank/92": "9"}
+    assert (fuses.blown(), redis.exists(KEYS.halts)) == ((), 0)
+    assert redis.hgetall(KEYS.fuse("20261128")) == {"shop/86": "9", "bank/92": "9"}
     sent(redis, 3)
     assert fuses.blow(check(now + TOMORROW)) is Blow.BLOWN
 
 
-def test_to_resume_what_no_fuse_has_stopped_changes_no_count(redis: Redis, fuses: Fuses) -> None:
+def test_to_resume_what_no_fuse_has_stopped_changes_no_count(redis: StoreRedis, fuses: Fuses) -> None:
     sent(redis, 2)
     assert not resumed(redis)
-    assert redis.hget(keys.fuse("20261128"), "shop/92") == "2"
+    assert redis.hget(KEYS.fuse("20261128"), "shop/92") == "2"
 
 
-def test_the_end_of_the_day_ends_it_and_the_next_day_can_blow_again(redis: Redis, fuses: Fuses, now: int) -> None:
+def test_the_end_of_the_day_ends_it_and_the_next_day_can_blow_again(redis: StoreRedis, fuses: Fuses, now: int) -> None:
     sent(redis, 3)
     fuses.blow(check(now - 1))
     assert fuses.blown() == ()
@@ -88,18 +90,18 @@ def test_the_end_of_the_day_ends_it_and_the_next_day_can_blow_again(redis: Redis
     assert [one.until for one in fuses.blown()] == [now + SECOND_DAY]
 
 
-def test_an_operators_halt_stays_what_it_is(redis: Redis, fuses: Fuses, now: int) -> None:
+def test_an_operators_halt_stays_what_it_is(redis: StoreRedis, fuses: Fuses, now: int) -> None:
     halt = json.dumps({"since": now, "kind": "halted"})
-    redis.hset(keys.HALTS, mapping={PART: halt, "lane:otp": halt})
+    redis.hset(KEYS.halts, mapping={PART: halt, "lane:otp": halt})
     sent(redis, 3)
     assert fuses.blow(check(now + TOMORROW)) is Blow.HALTED
     assert fuses.blown() == ()
-    assert redis.hget(keys.HALTS, PART) == halt
+    assert redis.hget(KEYS.halts, PART) == halt
     assert resumed(redis)
-    assert redis.hget(keys.fuse("20261128"), "shop/92") == "3"  # still over its fuse
+    assert redis.hget(KEYS.fuse("20261128"), "shop/92") == "3"  # still over its fuse
 
 
-def test_the_doctor_says_which_app_and_country_and_how_to_go_on(redis: Redis, fuses: Fuses, now: int) -> None:
+def test_the_doctor_says_which_app_and_country_and_how_to_go_on(redis: StoreRedis, fuses: Fuses, now: int) -> None:
     assert examine_fuses(redis) == []
     sent(redis, 3)
     fuses.blow(check(now + TOMORROW))

@@ -3,24 +3,24 @@
 import json
 
 import pytest
-from redis import Redis
 
 from smsrelay.contract.lanes import Lane
 from smsrelay.enqueue import Enqueuer
 from smsrelay.messages.checks import Bar, Barred
-from smsrelay.store import keys
+from smsrelay.store.connection import StoreRedis
 from smsrelay.store.records import Decide, Records
 from smsrelay.store.traffic.halts import Effect, HaltedPart, HaltKind, Halts, Unfinished
 from smsrelay_worker.messages.barred import barred
 from smsrelay_worker.messages.lifecycle import woken
 from tests.support.messages import POLICY, changed, job, store_clock
+from tests.support.store_keys import KEYS
 
 OTP = "lane:otp"
 SPRING = "campaign:shop/spring"
 
 
 @pytest.fixture
-def halts(redis: Redis) -> Halts:
+def halts(redis: StoreRedis) -> Halts:
     return Halts(redis)
 
 
@@ -68,7 +68,7 @@ def test_what_is_held_is_counted_and_has_to_be_released_once_the_halt_is_over(
     assert halts.unfinished() == {}
 
 
-def test_a_wake_up_before_its_time_leaves_a_message_held(store: Records, door: Enqueuer, halts: Halts, redis: Redis) -> None:
+def test_a_wake_up_before_its_time_leaves_a_message_held(store: Records, door: Enqueuer, halts: Halts, redis: StoreRedis) -> None:
     halts.halt("lane:notice")
     message_id = door.enqueue(job()).message_id
     hold(store, message_id, "lane:notice")
@@ -76,7 +76,7 @@ def test_a_wake_up_before_its_time_leaves_a_message_held(store: Records, door: E
     reading = store.read(message_id)
     assert reading is not None
     assert reading.record.held == "lane:notice"
-    assert redis.smembers(keys.held("lane:notice")) == {message_id}
+    assert redis.smembers(KEYS.held("lane:notice")) == {message_id}
 
 
 def test_a_campaign_that_nobody_knows_is_not_paused(halts: Halts) -> None:
@@ -84,7 +84,7 @@ def test_a_campaign_that_nobody_knows_is_not_paused(halts: Halts) -> None:
     assert halts.all() == []
 
 
-def test_a_cancelled_campaign_stays_cancelled_until_it_is_forgotten(halts: Halts, door: Enqueuer, redis: Redis) -> None:
+def test_a_cancelled_campaign_stays_cancelled_until_it_is_forgotten(halts: Halts, door: Enqueuer, redis: StoreRedis) -> None:
     door.enqueue(job(Lane.MARKETING, app="shop", campaign="spring"))
     assert halts.halt(SPRING, HaltKind.PAUSED) is Effect.DONE
     assert halts.halt(SPRING, HaltKind.CANCELLED) is Effect.DONE
@@ -92,25 +92,25 @@ def test_a_cancelled_campaign_stays_cancelled_until_it_is_forgotten(halts: Halts
     assert halts.resume(SPRING) is Effect.CANCELLED
     [part] = halts.all()
     assert part.kind is HaltKind.CANCELLED
-    forgotten = store_clock(redis) + redis.pttl(keys.campaign("shop/spring"))
+    forgotten = store_clock(redis) + redis.pttl(KEYS.campaign("shop/spring"))
     assert part.until == pytest.approx(forgotten, abs=1000)
 
 
-def test_a_campaign_that_is_forgotten_takes_its_pause_with_it(halts: Halts, door: Enqueuer, redis: Redis) -> None:
+def test_a_campaign_that_is_forgotten_takes_its_pause_with_it(halts: Halts, door: Enqueuer, redis: StoreRedis) -> None:
     door.enqueue(job(Lane.MARKETING, app="shop", campaign="spring"))
     halts.halt(SPRING, HaltKind.PAUSED)
-    redis.delete(keys.campaign("shop/spring"))
+    redis.zadd(KEYS.campaigns, {"shop/spring": store_clock(redis) - 42 * 86_400_000})
     halts.halt(OTP)
     assert [part.part for part in halts.all()] == [OTP]
 
 
-def test_a_halt_that_is_over_by_itself_is_none(halts: Halts, redis: Redis) -> None:
+def test_a_halt_that_is_over_by_itself_is_none(halts: Halts, redis: StoreRedis) -> None:
     now = store_clock(redis)
     redis.hset(
-        keys.HALTS, "country:shop/44", json.dumps({"since": now, "kind": "fuse", "until": now - 1, "day": "20261128", "most": 9})
+        KEYS.halts, "country:shop/44", json.dumps({"since": now, "kind": "fuse", "until": now - 1, "day": "20261128", "most": 9})
     )
     redis.hset(
-        keys.HALTS, "country:shop/65", json.dumps({"since": now, "kind": "fuse", "until": now + 60_000, "day": "x", "most": 9})
+        KEYS.halts, "country:shop/65", json.dumps({"since": now, "kind": "fuse", "until": now + 60_000, "day": "x", "most": 9})
     )
     assert [(part.part, part.kind) for part in halts.all()] == [("country:shop/65", HaltKind.FUSE)]
     assert halts.halt("country:shop/44") is Effect.DONE

@@ -3,19 +3,19 @@
 import itertools
 
 import pytest
-from redis import Redis
 
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
 from smsrelay.enqueue import Accepted, Enqueuer
 from smsrelay.messages.cancel import cancelled
-from smsrelay.store import keys
+from smsrelay.store.connection import StoreRedis
 from smsrelay.store.records import Records
 from smsrelay.store.traffic.halts import Halts
 from smsrelay.store.traffic.held_messages import HeldMessages
 from smsrelay_worker.store.due_messages import DueMessages
 from tests.integration.store.test_halts import holding
 from tests.support.messages import changed, job, store_clock
+from tests.support.store_keys import KEYS
 
 PART = "app:default"
 RATE = 10.0
@@ -23,12 +23,12 @@ APART = 1000 / RATE  # ms
 
 
 @pytest.fixture
-def held(redis: Redis) -> HeldMessages:
+def held(redis: StoreRedis) -> HeldMessages:
     return HeldMessages(redis)
 
 
 @pytest.fixture
-def halts(redis: Redis) -> Halts:
+def halts(redis: StoreRedis) -> Halts:
     return Halts(redis)
 
 
@@ -46,7 +46,7 @@ def due_at(store: Records, message_ids: list[str]) -> list[int]:
 
 
 def test_released_messages_become_due_one_by_one_at_the_rate(
-    store: Records, redis: Redis, door: Enqueuer, halts: Halts, held: HeldMessages
+    store: Records, redis: StoreRedis, door: Enqueuer, halts: Halts, held: HeldMessages
 ) -> None:
     ids = held_ones(store, door, halts, 40)
     halts.resume(PART)
@@ -55,14 +55,14 @@ def test_released_messages_become_due_one_by_one_at_the_rate(
     due = due_at(store, ids)
     assert due[0] >= before
     assert [later - sooner for sooner, later in itertools.pairwise(due)] == [APART] * 39
-    assert {int(redis.zscore(keys.AGENDA, one) or 0) for one in ids} == set(due)
+    assert {int(redis.zscore(KEYS.agenda, one) or 0) for one in ids} == set(due)
     assert halts.unfinished() == {}
     assert held.count(PART) == 0
     assert all(reading is not None and reading.record.held is None for reading in store.read_many(ids))
 
 
 def test_any_process_goes_on_where_another_ended(
-    store: Records, redis: Redis, door: Enqueuer, halts: Halts, held: HeldMessages
+    store: Records, redis: StoreRedis, door: Enqueuer, halts: Halts, held: HeldMessages
 ) -> None:
     ids = held_ones(store, door, halts, 30)
     halts.resume(PART)
@@ -74,7 +74,7 @@ def test_any_process_goes_on_where_another_ended(
     assert due[-1] - due[0] == 29 * APART
 
 
-def test_each_lane_begins_now(store: Records, redis: Redis, door: Enqueuer, halts: Halts, held: HeldMessages) -> None:
+def test_each_lane_begins_now(store: Records, redis: StoreRedis, door: Enqueuer, halts: Halts, held: HeldMessages) -> None:
     marketing = held_ones(store, door, halts, 50, Lane.MARKETING)
     codes = held_ones(store, door, halts, 2, Lane.OTP)
     halts.resume(PART)
@@ -83,7 +83,7 @@ def test_each_lane_begins_now(store: Records, redis: Redis, door: Enqueuer, halt
 
 
 def test_what_would_become_due_after_its_deadline_goes_between_the_others(
-    store: Records, redis: Redis, door: Enqueuer, halts: Halts, held: HeldMessages
+    store: Records, redis: StoreRedis, door: Enqueuer, halts: Halts, held: HeldMessages
 ) -> None:
     ids = held_ones(store, door, halts, 60, expires_in=180)
     halts.resume(PART)
@@ -95,7 +95,7 @@ def test_what_would_become_due_after_its_deadline_goes_between_the_others(
 
 
 def test_what_has_less_than_a_minute_left_becomes_due_before_its_deadline(
-    store: Records, redis: Redis, door: Enqueuer, halts: Halts, held: HeldMessages
+    store: Records, redis: StoreRedis, door: Enqueuer, halts: Halts, held: HeldMessages
 ) -> None:
     ids = held_ones(store, door, halts, 60, expires_in=40)
     halts.resume(PART)
@@ -107,12 +107,12 @@ def test_what_has_less_than_a_minute_left_becomes_due_before_its_deadline(
 
 
 def test_what_has_moved_on_and_what_is_due_is_left_alone(
-    store: Records, redis: Redis, door: Enqueuer, halts: Halts, held: HeldMessages
+    store: Records, redis: StoreRedis, door: Enqueuer, halts: Halts, held: HeldMessages
 ) -> None:
     [gone] = held_ones(store, door, halts, 1)
     changed(store, gone, lambda reading: cancelled(reading.record))
     assert held.count(PART) == 0
-    redis.sadd(keys.held(PART), gone, "no such message")
+    redis.sadd(KEYS.held(PART), gone, "no such message")
     halts.resume(PART)
     assert held.release_all(PART, RATE) == 2
     reading = store.read(gone)
@@ -133,12 +133,12 @@ def test_a_part_that_is_halted_again_is_not_released_any_further(
 
 
 def test_a_retry_of_a_code_does_not_stand_behind_what_is_released(
-    store: Records, redis: Redis, door: Enqueuer, halts: Halts, held: HeldMessages
+    store: Records, redis: StoreRedis, door: Enqueuer, halts: Halts, held: HeldMessages
 ) -> None:
     held_ones(store, door, halts, 1200, Lane.MARKETING)
     halts.resume(PART)
     held.release_all(PART, RATE)
     retried = door.enqueue(job(Lane.OTP)).message_id
     now = store_clock(redis)
-    redis.zadd(keys.AGENDA, {retried: now})
+    redis.zadd(KEYS.agenda, {retried: now})
     assert retried in DueMessages(redis).take(50)

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from redis import Redis
 
 from smsrelay.broker.publisher import Publisher
 from smsrelay.contract.event import StatusEvent
 from smsrelay.contract.lanes import STATUS_QUEUE
-from smsrelay.store import keys
-from smsrelay.store.connection import open_store
+from smsrelay.servers.store_address import StoreAddress
+from smsrelay.store.connection import StoreRedis, open_store
 from smsrelay.store.inbox import BATCH, Inbox
 from tests.support.commands import spent
+from tests.support.store_keys import KEYS
 
 UPDATED = 1591590009873
 
@@ -26,11 +26,11 @@ def report(number: int, **fields: Any) -> StatusEvent:
 
 @pytest.fixture
 def inbox(valkey_url: str) -> Iterator[Inbox]:
-    with open_store(valkey_url) as client:
+    with open_store(StoreAddress(valkey_url)) as client:
         yield Inbox(client)
 
 
-def published(redis: Redis) -> list[list[StatusEvent]]:
+def published(redis: StoreRedis) -> list[list[StatusEvent]]:
     """The reports of each task on the queue, first published first."""
     bodies = [json.loads(task)["body"] for task in reversed(redis.lrange(STATUS_QUEUE, 0, -1))]
     wires = [json.loads(base64.b64decode(body))[1]["events"] for body in bodies]
@@ -38,7 +38,7 @@ def published(redis: Redis) -> list[list[StatusEvent]]:
 
 
 def test_fifty_reports_are_recorded_and_published_with_less_than_a_command_for_four(
-    inbox: Inbox, redis: Redis, valkey_url: str
+    inbox: Inbox, redis: StoreRedis, valkey_url: str
 ) -> None:
     events = [report(number) for number in range(BATCH)]
     with Publisher(valkey_url) as publisher:
@@ -50,27 +50,27 @@ def test_fifty_reports_are_recorded_and_published_with_less_than_a_command_for_f
     assert published(redis) == [events]
 
 
-def test_more_than_a_tasks_reports_travel_in_several_and_in_order(inbox: Inbox, redis: Redis, valkey_url: str) -> None:
+def test_more_than_a_tasks_reports_travel_in_several_and_in_order(inbox: Inbox, redis: StoreRedis, valkey_url: str) -> None:
     events = [report(number, extra={"price": "0.05"} if number % 2 else {}) for number in range(1203)]
     with Publisher(valkey_url) as publisher:
         publisher.publish_many(inbox.record(events))
     tasks = published(redis)
     assert [len(task) for task in tasks] == [BATCH] * 24 + [3]
     assert [event for task in tasks for event in task] == events
-    assert redis.hlen(keys.REPORTS) == redis.zcard(keys.REPORTS_OUTBOX) == redis.zcard(keys.REPORTS_KEYS) == 1203
+    assert redis.hlen(KEYS.reports) == redis.zcard(KEYS.reports_outbox) == redis.zcard(KEYS.reports_keys) == 1203
 
 
-def test_reports_get_places_in_the_order_in_which_they_came(inbox: Inbox, redis: Redis) -> None:
+def test_reports_get_places_in_the_order_in_which_they_came(inbox: Inbox, redis: StoreRedis) -> None:
     inbox.record([report(3), report(1)])
     inbox.record([report(2)])
-    places = [name.split("|")[0] for name in redis.zrange(keys.REPORTS_OUTBOX, 0, -1)]
+    places = [name.split("|")[0] for name in redis.zrange(KEYS.reports_outbox, 0, -1)]
     assert places == ["m3", "m1", "m2"]
 
 
-def test_the_same_report_is_kept_once_however_often_it_comes(inbox: Inbox, redis: Redis) -> None:
+def test_the_same_report_is_kept_once_however_often_it_comes(inbox: Inbox, redis: StoreRedis) -> None:
     inbox.record([report(1), report(1, received_at=2)])
     inbox.record([report(1)])
-    assert redis.hlen(keys.REPORTS) == redis.zcard(keys.REPORTS_OUTBOX) == redis.zcard(keys.REPORTS_KEYS) == 1
+    assert redis.hlen(KEYS.reports) == redis.zcard(KEYS.reports_outbox) == redis.zcard(KEYS.reports_keys) == 1
 
 
 def test_what_waits_for_a_message_is_found_by_its_id_and_by_the_vendors(inbox: Inbox) -> None:
@@ -82,24 +82,24 @@ def test_what_waits_for_a_message_is_found_by_its_id_and_by_the_vendors(inbox: I
     assert inbox.waiting("m", "e") == []
 
 
-def test_looking_for_what_waits_costs_the_same_however_much_waits_for_others(inbox: Inbox, redis: Redis) -> None:
+def test_looking_for_what_waits_costs_the_same_however_much_waits_for_others(inbox: Inbox, redis: StoreRedis) -> None:
     inbox.record([report(number) for number in range(10_000)])
     assert spent(redis, lambda: inbox.waiting("m", "e")) == {"zrangebylex": 2}
 
 
-def test_what_was_applied_is_let_go_of_and_says_how_far_the_workers_are(inbox: Inbox, redis: Redis) -> None:
+def test_what_was_applied_is_let_go_of_and_says_how_far_the_workers_are(inbox: Inbox, redis: StoreRedis) -> None:
     events = [report(number) for number in range(10)]
     inbox.record(events)
     inbox.remove([events[4], events[2], report(99)])
-    assert redis.get(keys.REPORTS_TAKEN) == "5"
+    assert redis.get(KEYS.reports_taken) == "5"
     inbox.remove(events)
-    assert redis.get(keys.REPORTS_TAKEN) == "10"
-    assert not redis.exists(keys.REPORTS, keys.REPORTS_OUTBOX, keys.REPORTS_KEYS)
+    assert redis.get(KEYS.reports_taken) == "10"
+    assert not redis.exists(KEYS.reports, KEYS.reports_outbox, KEYS.reports_keys)
 
 
-def test_what_was_applied_out_of_its_turn_does_not_say_that_the_others_are_lost(inbox: Inbox, redis: Redis) -> None:
+def test_what_was_applied_out_of_its_turn_does_not_say_that_the_others_are_lost(inbox: Inbox, redis: StoreRedis) -> None:
     events = [report(number) for number in range(10)]
     inbox.record(events)
     inbox.remove(events[9:], in_turn=False)
-    assert redis.get(keys.REPORTS_TAKEN) is None
-    assert redis.zcard(keys.REPORTS_OUTBOX) == 9
+    assert redis.get(KEYS.reports_taken) is None
+    assert redis.zcard(KEYS.reports_outbox) == 9

@@ -1,24 +1,26 @@
 """The index of numbers: every message of a number is found by its digest, and nobody else's."""
 
+from uuid import UUID
+
 import pytest
-from redis import Redis
 
 from smsrelay.broker.publisher import Publisher
 from smsrelay.contract.key_ring import KeyRing
 from smsrelay.contract.message import recipient_digest
 from smsrelay.enqueue import Enqueuer
-from smsrelay.store import keys
+from smsrelay.store.connection import StoreRedis
 from smsrelay.store.numbers import PAGE, NumberIndex
 from smsrelay.store.outbox import Outbox
 from smsrelay.store.records import Records
-from tests.support.messages import NUMBER_KEYS, RETENTION, job
+from tests.support.messages import NUMBER_KEYS, RETENTION, job, store_clock
+from tests.support.store_keys import KEYS
 
 TO = "+8613800138000"  # of the jobs
 OLD, NEW = b"the-older-key-0815", b"the-newer-key-4711"
 
 
 @pytest.fixture
-def index(redis: Redis) -> NumberIndex:
+def index(redis: StoreRedis) -> NumberIndex:
     return NumberIndex(redis, NUMBER_KEYS)
 
 
@@ -48,7 +50,7 @@ def test_a_number_without_messages_has_none(index: NumberIndex, door: Enqueuer) 
     assert found(index, "+8613800138001") == []
 
 
-def test_a_message_is_found_under_the_key_of_its_time_as_long_as_the_ring_holds_it(redis: Redis, valkey_url: str) -> None:
+def test_a_message_is_found_under_the_key_of_its_time_as_long_as_the_ring_holds_it(redis: StoreRedis, valkey_url: str) -> None:
     for key, reference in ((OLD, "before"), (NEW, "after")):
         numbers = NumberIndex(redis, KeyRing(key))
         with Enqueuer(Outbox(redis, KeyRing(key)), Publisher(valkey_url), {}, Records(redis, RETENTION), numbers=numbers) as door:
@@ -58,11 +60,12 @@ def test_a_message_is_found_under_the_key_of_its_time_as_long_as_the_ring_holds_
         assert [one.reference for one in NumberIndex(redis, ring).records(records, TO)] == references
 
 
-def test_an_entry_whose_record_is_gone_is_dropped_and_no_other(index: NumberIndex, door: Enqueuer, redis: Redis) -> None:
+def test_an_entry_whose_record_is_gone_is_dropped_and_no_other(index: NumberIndex, door: Enqueuer, redis: StoreRedis) -> None:
     kept, gone = enqueued(door, 2)
-    first, _ = keys.numbers(recipient_digest(NUMBER_KEYS.newest, TO))
-    redis.zadd(first, {"of-another-number 16 bytes": 1})
-    redis.delete(keys.message(gone))
+    digest = recipient_digest(NUMBER_KEYS.newest, TO)
+    first, _ = KEYS.numbers(digest)
+    minute = store_clock(redis) // 60_000
+    redis.zadd(first, {"of-another-number 16 bytes": minute + 60, digest[2:].encode() + UUID(gone).bytes: minute - 1})
     assert found(index) == [kept]
     assert redis.zcard(first) == 2
 

@@ -4,21 +4,24 @@ import json
 import subprocess
 import sys
 from collections import defaultdict
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from redis import Redis
 
 from smsrelay.contract.state import State
-from smsrelay.store import keys
-from smsrelay.store.connection import StoreUnavailable, open_store
+from smsrelay.servers.store_address import StoreAddress
+from smsrelay.store.connection import StoreRedis, StoreUnavailable, open_store
 from smsrelay_worker.consumer.bootsteps import PublishSinksStep
 from smsrelay_worker.messages.outcome import Outcome
 from smsrelay_worker.store.sinks.outcomes import ClaimedOutcome, OutcomeOutbox, Waiting
 from smsrelay_worker.store.sinks.published_sinks import PublishedSinks
+from tests.support.commands import spent
 from tests.support.messages import RETENTION, store_clock
+from tests.support.replicated_valkey import Replicated
+from tests.support.store_keys import KEYS
 from tests.support.waiting import eventually
 
 SHOP, CRM = "shop.webhook", "crm.celery"
@@ -31,7 +34,7 @@ def outcome(number: int, at: int = 1_800_000_000_000) -> Outcome:
 
 
 @pytest.fixture
-def outbox(redis: Redis) -> OutcomeOutbox:
+def outbox(redis: StoreRedis) -> OutcomeOutbox:
     return OutcomeOutbox(redis, RETENTION)
 
 
@@ -39,13 +42,13 @@ def ids(claimed: list[ClaimedOutcome]) -> list[str]:
     return [one.outcome.message_id for one in claimed]
 
 
-def expire_leases(redis: Redis, sink: str, seconds: float = LEASE) -> None:
+def expire_leases(redis: StoreRedis, sink: str, seconds: float = LEASE) -> None:
     """As if so much time had passed."""
-    for member in redis.zrange(keys.outcomes(sink), 0, -1):
-        redis.zincrby(keys.outcomes(sink), -1000 * seconds, member)
+    for member in redis.zrange(KEYS.outcomes(sink), 0, -1):
+        redis.zincrby(KEYS.outcomes(sink), -1000 * seconds, member)
 
 
-def test_outcomes_of_many_sinks_are_claimed_in_one_call_each_with_its_limit(outbox: OutcomeOutbox, redis: Redis) -> None:
+def test_outcomes_of_many_sinks_are_claimed_in_one_call_each_with_its_limit(outbox: OutcomeOutbox, redis: StoreRedis) -> None:
     outbox.add(SHOP, [outcome(number) for number in range(5)])
     outbox.add(CRM, [outcome(9)])
     outbox.claim([("any.webhook", 1)], LEASE)  # the server knows the script
@@ -61,7 +64,7 @@ def test_outcomes_of_many_sinks_are_claimed_in_one_call_each_with_its_limit(outb
     assert after - before == 1
 
 
-def test_what_is_claimed_is_claimed_by_nobody_else_until_its_lease_ends(outbox: OutcomeOutbox, redis: Redis) -> None:
+def test_what_is_claimed_is_claimed_by_nobody_else_until_its_lease_ends(outbox: OutcomeOutbox, redis: StoreRedis) -> None:
     outbox.add(SHOP, [outcome(1), outcome(2)])
     assert ids(outbox.claim([(SHOP, 1)], LEASE)) == ["id-1"]
     assert ids(outbox.claim([(SHOP, 5)], LEASE)) == ["id-2"]
@@ -70,15 +73,15 @@ def test_what_is_claimed_is_claimed_by_nobody_else_until_its_lease_ends(outbox: 
     assert ids(outbox.claim([(SHOP, 5)], LEASE)) == ["id-1", "id-2"]
 
 
-def test_what_is_done_is_gone(outbox: OutcomeOutbox, redis: Redis) -> None:
+def test_what_is_done_is_gone(outbox: OutcomeOutbox, redis: StoreRedis) -> None:
     outbox.add(SHOP, [outcome(1), outcome(2)])
     first, second = outbox.claim([(SHOP, 5)], LEASE)
     outbox.done(SHOP, [first])
     outbox.done(SHOP, [])
-    assert redis.zrange(keys.outcomes(SHOP), 0, -1) == [second.outcome.encode()]
+    assert redis.zrange(KEYS.outcomes(SHOP), 0, -1) == [second.outcome.encode()]
 
 
-def test_a_failed_try_is_counted_and_due_after_its_delay(outbox: OutcomeOutbox, redis: Redis) -> None:
+def test_a_failed_try_is_counted_and_due_after_its_delay(outbox: OutcomeOutbox, redis: StoreRedis) -> None:
     outbox.add(SHOP, [outcome(1, store_clock(redis))])
     for tries in range(12):
         [claimed] = outbox.claim([(SHOP, 5)], LEASE)
@@ -88,7 +91,7 @@ def test_a_failed_try_is_counted_and_due_after_its_delay(outbox: OutcomeOutbox, 
         expire_leases(redis, SHOP, 5.0)
 
 
-def test_a_try_counts_only_when_somebody_says_that_it_failed(outbox: OutcomeOutbox, redis: Redis) -> None:
+def test_a_try_counts_only_when_somebody_says_that_it_failed(outbox: OutcomeOutbox, redis: StoreRedis) -> None:
     outbox.add(SHOP, [outcome(1, store_clock(redis))])
     [claimed] = outbox.claim([(SHOP, 1)], LEASE)
     outbox.retry(claimed, 0.0)
@@ -98,7 +101,7 @@ def test_a_try_counts_only_when_somebody_says_that_it_failed(outbox: OutcomeOutb
         expire_leases(redis, SHOP)
 
 
-def test_a_lease_that_has_ended_changes_nothing_for_who_has_it_now(outbox: OutcomeOutbox, redis: Redis) -> None:
+def test_a_lease_that_has_ended_changes_nothing_for_who_has_it_now(outbox: OutcomeOutbox, redis: StoreRedis) -> None:
     outbox.add(SHOP, [outcome(1, store_clock(redis))])
     [stalled] = outbox.claim([(SHOP, 1)], LEASE)
     expire_leases(redis, SHOP)
@@ -107,18 +110,38 @@ def test_a_lease_that_has_ended_changes_nothing_for_who_has_it_now(outbox: Outco
     assert outbox.claim([(SHOP, 1)], LEASE) == []
     outbox.done(SHOP, [current])
     assert outbox.retry(stalled, 0.0)
-    assert redis.zcard(keys.outcomes(SHOP)) == 0
+    assert redis.zcard(KEYS.outcomes(SHOP)) == 0
 
 
-def test_a_retry_after_the_retention_drops_the_outcome(outbox: OutcomeOutbox, redis: Redis) -> None:
+def test_claims_are_confirmed_that_nobody_has_taken_and_that_last_long_enough(replicated: Replicated) -> None:
+    with closing(open_store(replicated.address(), 4)) as redis:
+        outbox = OutcomeOutbox(redis, RETENTION)
+        outbox.add(SHOP, [outcome(number, store_clock(redis)) for number in range(3)])
+        outbox.retry(outbox.claim([(SHOP, 1)], LEASE)[0], 0.0)
+        taken, *others = outbox.claim([(SHOP, 5)], LEASE)
+        outbox.done(SHOP, [taken])
+        assert outbox.confirm([taken, *others], LEASE / 2) == others
+        assert outbox.confirm(others, 2 * LEASE) == []
+        due = outbox.claim([(SHOP, 5)], LEASE)
+        assert {(one.outcome, one.tries) for one in due} == {(one.outcome, one.tries) for one in others}
+
+
+def test_where_no_replica_is_waited_for_a_claim_needs_no_confirmation(outbox: OutcomeOutbox, redis: StoreRedis) -> None:
+    outbox.add(SHOP, [outcome(1)])
+    claimed = outbox.claim([(SHOP, 1)], LEASE)
+    assert spent(redis, lambda: outbox.confirm(claimed))["evalsha"] == 0
+    assert outbox.confirm(claimed) == claimed
+
+
+def test_a_retry_after_the_retention_drops_the_outcome(outbox: OutcomeOutbox, redis: StoreRedis) -> None:
     now = store_clock(redis)
     outbox.add(SHOP, [outcome(1, now), outcome(2, now - int(RETENTION * 1000) + 60_000)])
     for claimed in outbox.claim([(SHOP, 5)], LEASE):
         assert outbox.retry(claimed, 300.0) is (claimed.outcome.message_id == "id-1")
-    assert redis.zcard(keys.outcomes(SHOP)) == 1
+    assert redis.zcard(KEYS.outcomes(SHOP)) == 1
 
 
-def test_what_is_added_again_is_held_once_and_keeps_its_time(outbox: OutcomeOutbox, redis: Redis) -> None:
+def test_what_is_added_again_is_held_once_and_keeps_its_time(outbox: OutcomeOutbox, redis: StoreRedis) -> None:
     assert outbox.add(SHOP, [outcome(1)]) == 1
     outbox.claim([(SHOP, 1)], LEASE)
     assert outbox.add(SHOP, [outcome(1), outcome(2)]) == 1
@@ -141,30 +164,30 @@ def test_it_is_known_how_much_waits_and_since_when(outbox: OutcomeOutbox) -> Non
 
 
 def test_what_nobody_claims_is_dropped_after_the_retention_also_of_a_sink_that_no_file_names(
-    outbox: OutcomeOutbox, redis: Redis
+    outbox: OutcomeOutbox, redis: StoreRedis
 ) -> None:
     published, now = PublishedSinks(redis), store_clock(redis)
     published.publish({"shop": {State.FAILED: SHOP}, "crm": {State.FAILED: CRM}})
     published.publish({"shop": {State.FAILED: SHOP}})
     for sink in (SHOP, CRM):
         outbox.add(sink, [outcome(1)])
-        redis.zadd(keys.outcomes(sink), {outcome(2).encode(): now - RETENTION * 1000 - 1})
+        redis.zadd(KEYS.outcomes(sink), {outcome(2).encode(): now - RETENTION * 1000 - 1})
     assert outbox.drop_older() == {SHOP: 1, CRM: 1}
     assert outbox.drop_older() == {}
     assert ids(outbox.claim([(SHOP, 5)], LEASE)) == ["id-1"]
 
 
-def test_published_sinks_replace_the_ones_before(redis: Redis) -> None:
+def test_published_sinks_replace_the_ones_before(redis: StoreRedis) -> None:
     published = PublishedSinks(redis)
     published.publish({})
-    assert not redis.exists(keys.SINKS)
+    assert not redis.exists(KEYS.sinks)
     published.publish({"shop": {State.FAILED: SHOP, State.DELIVERED: "shop.celery"}, "quiet": {}})
-    assert redis.hgetall(keys.SINKS) == {"shop": '{"delivered":"celery","failed":"webhook"}'}
+    assert redis.hgetall(KEYS.sinks) == {"shop": '{"delivered":"celery","failed":"webhook"}'}
     published.publish({"crm.web.hook": {State.FAILED: "crm.web.hook.webhook"}})
-    assert redis.hgetall(keys.SINKS) == {"shop": "{}", "crm.web.hook": '{"failed":"webhook"}'}
+    assert redis.hgetall(KEYS.sinks) == {"shop": "{}", "crm.web.hook": '{"failed":"webhook"}'}
 
 
-def test_a_worker_publishes_its_sinks_once_the_store_answers(redis: Redis) -> None:
+def test_a_worker_publishes_its_sinks_once_the_store_answers(redis: StoreRedis) -> None:
     class AwayOnce(PublishedSinks):
         calls = 0
 
@@ -180,14 +203,14 @@ def test_a_worker_publishes_its_sinks_once_the_store_answers(redis: Redis) -> No
     step = PublishSinksStep(worker)
     step.start(worker)
     try:
-        eventually(lambda: redis.hget(keys.SINKS, "shop"), "the sinks are published")
+        eventually(lambda: redis.hget(KEYS.sinks, "shop"), "the sinks are published")
     finally:
         step.stop(worker)
     assert published.calls == 2
 
 
 def test_a_store_that_is_away_is_said_so(closed_port: int) -> None:
-    away = OutcomeOutbox(open_store(f"redis://127.0.0.1:{closed_port}/0"), RETENTION)
+    away = OutcomeOutbox(open_store(StoreAddress(f"redis://127.0.0.1:{closed_port}/0")), RETENTION)
     calls = (
         lambda: away.claim([(SHOP, 1)], LEASE),
         lambda: away.waiting([SHOP]),
@@ -202,7 +225,7 @@ def test_a_store_that_is_away_is_said_so(closed_port: int) -> None:
 
 
 def test_two_processes_never_have_the_same_outcome_within_a_lease_and_none_is_lost(
-    outbox: OutcomeOutbox, redis: Redis, valkey_url: str
+    outbox: OutcomeOutbox, redis: StoreRedis, valkey_url: str
 ) -> None:
     """Each forgets half of what it claims, as if it were killed; the lease brings it back."""
     count, lease = 600, 0.5
@@ -233,4 +256,4 @@ def test_two_processes_never_have_the_same_outcome_within_a_lease_and_none_is_lo
     expire_leases(redis, SHOP, lease)
     while claimed := outbox.claim([(SHOP, 1000)], LEASE):
         outbox.done(SHOP, claimed)
-    assert redis.zcard(keys.outcomes(SHOP)) == 0
+    assert redis.zcard(KEYS.outcomes(SHOP)) == 0

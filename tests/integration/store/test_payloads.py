@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import pytest
-from redis import Redis
 from structlog.testing import capture_logs
 
 from smsrelay.async_enqueue import AsyncEnqueuer
@@ -17,12 +16,13 @@ from smsrelay.contract.payload_cipher import PLAIN, PayloadCipher, sealed_by
 from smsrelay.contract.state import State
 from smsrelay.enqueue import Enqueuer
 from smsrelay.settings import ProducerSettings
-from smsrelay.store import keys
+from smsrelay.store.connection import StoreRedis
 from smsrelay.store.numbers import NumberIndex
 from smsrelay.store.outbox import Outbox
 from smsrelay.store.records import Payload, Records
 from smsrelay_worker.vendors.base import Answer, Submission
 from tests.support.messages import ACCEPTED, NUMBER_KEY, NUMBER_KEYS, RETENTION, job, sending
+from tests.support.store_keys import KEYS
 
 
 @dataclass
@@ -41,28 +41,28 @@ SEALED_BY_OLD, BOTH, NEW_ALONE = PayloadCipher(KeyRing(OLD)), PayloadCipher(KeyR
 PAYLOAD = Payload("+8613800138000", ("1234",))
 
 
-def opened(redis: Redis, url: str, cipher: PayloadCipher) -> Enqueuer:
+def opened(redis: StoreRedis, url: str, cipher: PayloadCipher) -> Enqueuer:
     numbers = NumberIndex(redis, NUMBER_KEYS)
     return Enqueuer(Outbox(redis, NUMBER_KEYS, cipher=cipher), Publisher(url), {}, Records(redis, RETENTION), numbers=numbers)
 
 
 @pytest.fixture
-def sealing(redis: Redis, valkey_url: str) -> Iterator[Enqueuer]:
+def sealing(redis: StoreRedis, valkey_url: str) -> Iterator[Enqueuer]:
     """An app's way in, with the old key."""
     with opened(redis, valkey_url, SEALED_BY_OLD) as enqueuer:
         yield enqueuer
 
 
-def records(redis: Redis, cipher: PayloadCipher) -> Records:
+def records(redis: StoreRedis, cipher: PayloadCipher) -> Records:
     return Records(redis, RETENTION, cipher=cipher)
 
 
-def test_what_is_enqueued_with_a_key_shows_nothing_and_is_read_with_it(sealing: Enqueuer, redis: Redis) -> None:
+def test_what_is_enqueued_with_a_key_shows_nothing_and_is_read_with_it(sealing: Enqueuer, redis: StoreRedis) -> None:
     message_id = sealing.enqueue(job()).message_id
-    wire = redis.get(keys.payload(message_id)) or ""
+    wire = redis.get(KEYS.payload(message_id)) or ""
     assert "13800138000" not in wire
     assert "1234" not in wire
-    assert redis.pexpiretime(keys.payload(message_id)) > 0
+    assert redis.pexpiretime(KEYS.payload(message_id)) > 0
     for cipher in (SEALED_BY_OLD, BOTH):
         reading = records(redis, cipher).read(message_id)
         assert reading is not None
@@ -72,7 +72,7 @@ def test_what_is_enqueued_with_a_key_shows_nothing_and_is_read_with_it(sealing: 
         assert claimed.payload == PAYLOAD
 
 
-def test_what_was_enqueued_without_a_key_is_read_with_one(redis: Redis, valkey_url: str) -> None:
+def test_what_was_enqueued_without_a_key_is_read_with_one(redis: StoreRedis, valkey_url: str) -> None:
     with opened(redis, valkey_url, PLAIN) as enqueuer:
         message_id = enqueuer.enqueue(job()).message_id
     reading = records(redis, BOTH).read(message_id)
@@ -80,7 +80,7 @@ def test_what_was_enqueued_without_a_key_is_read_with_one(redis: Redis, valkey_u
     assert reading.payload == PAYLOAD
 
 
-def test_a_payload_whose_key_is_missing_is_not_read_and_says_so(sealing: Enqueuer, redis: Redis) -> None:
+def test_a_payload_whose_key_is_missing_is_not_read_and_says_so(sealing: Enqueuer, redis: StoreRedis) -> None:
     message_id = sealing.enqueue(job()).message_id
     for cipher in (NEW_ALONE, PLAIN):
         reading = records(redis, cipher).read(message_id)
@@ -90,9 +90,9 @@ def test_a_payload_whose_key_is_missing_is_not_read_and_says_so(sealing: Enqueue
         assert key_name(OLD) in reading.unreadable
 
 
-def test_a_payload_of_another_message_is_not_taken_for_ones_own(sealing: Enqueuer, redis: Redis) -> None:
+def test_a_payload_of_another_message_is_not_taken_for_ones_own(sealing: Enqueuer, redis: StoreRedis) -> None:
     mine, other = (sealing.enqueue(job()).message_id for _ in range(2))
-    redis.set(keys.payload(mine), redis.get(keys.payload(other)) or "")
+    redis.set(KEYS.payload(mine), redis.get(KEYS.payload(other)) or "")
     reading = records(redis, BOTH).read(mine)
     assert reading is not None
     assert reading.payload is None
@@ -101,7 +101,7 @@ def test_a_payload_of_another_message_is_not_taken_for_ones_own(sealing: Enqueue
 
 
 def test_a_message_whose_payload_does_not_open_waits_and_is_sent_by_a_worker_with_the_key(
-    sealing: Enqueuer, redis: Redis
+    sealing: Enqueuer, redis: StoreRedis
 ) -> None:
     message_id = sealing.enqueue(job()).message_id
     vendor = Vendor()
@@ -115,14 +115,14 @@ def test_a_message_whose_payload_does_not_open_waits_and_is_sent_by_a_worker_wit
     waiting = records(redis, BOTH).read(message_id)
     assert waiting is not None
     assert (waiting.record.state, waiting.record.attempt) == (State.QUEUED, 0)
-    assert redis.zscore(keys.AGENDA, message_id) is not None  # found again when the claim runs out
+    assert redis.zscore(KEYS.agenda, message_id) is not None  # found again when the claim runs out
 
     sending(records(redis, BOTH), redis, vendor).attempt([message_id])
     [submission] = vendor.submissions
     assert (submission.to, submission.params) == (PAYLOAD.to, PAYLOAD.params)
 
 
-def test_one_that_does_not_open_holds_up_no_other(sealing: Enqueuer, redis: Redis, valkey_url: str) -> None:
+def test_one_that_does_not_open_holds_up_no_other(sealing: Enqueuer, redis: StoreRedis, valkey_url: str) -> None:
     closed = sealing.enqueue(job()).message_id
     with opened(redis, valkey_url, NEW_ALONE) as enqueuer:
         others = [enqueuer.enqueue(job()).message_id for _ in range(3)]
@@ -131,7 +131,7 @@ def test_one_that_does_not_open_holds_up_no_other(sealing: Enqueuer, redis: Redi
     assert {one.message_id for one in vendor.submissions} == set(others)
 
 
-def test_an_app_on_an_event_loop_encrypts_too(redis: Redis, valkey_url: str) -> None:
+def test_an_app_on_an_event_loop_encrypts_too(redis: StoreRedis, valkey_url: str) -> None:
     settings = ProducerSettings(
         _env_file=None, broker_url=valkey_url, store_url=valkey_url, number_keys=NUMBER_KEY, payload_keys=OLD.decode()
     )
@@ -141,13 +141,13 @@ def test_an_app_on_an_event_loop_encrypts_too(redis: Redis, valkey_url: str) -> 
             return (await enqueuer.enqueue(job())).message_id
 
     message_id = asyncio.run(enqueue())
-    assert sealed_by(redis.get(keys.payload(message_id)) or "") == key_name(OLD)
+    assert sealed_by(redis.get(KEYS.payload(message_id)) or "") == key_name(OLD)
     reading = records(redis, SEALED_BY_OLD).read(message_id)
     assert reading is not None
     assert reading.payload == PAYLOAD
 
 
-def test_the_same_reference_is_accepted_once_whatever_the_key(redis: Redis, valkey_url: str) -> None:
+def test_the_same_reference_is_accepted_once_whatever_the_key(redis: StoreRedis, valkey_url: str) -> None:
     same = job(reference="order-4711")
     accepted = []
     for cipher in (PLAIN, SEALED_BY_OLD, NEW_ALONE):

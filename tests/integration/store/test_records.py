@@ -1,7 +1,6 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from redis import Redis
 
 from smsrelay.contract.event import StatusEvent
 from smsrelay.contract.lanes import Lane
@@ -9,14 +8,16 @@ from smsrelay.contract.state import State
 from smsrelay.enqueue import Enqueuer
 from smsrelay.messages.cancel import cancelled
 from smsrelay.messages.transition import Transition
-from smsrelay.store import keys
+from smsrelay.store.connection import StoreRedis
 from smsrelay.store.records import HOLD, Reading, Records
 from smsrelay_worker.messages import lifecycle
 from smsrelay_worker.messages.reports import reported
 from smsrelay_worker.store.counts import Counts
 from smsrelay_worker.store.parked_reports import ParkedReports
 from smsrelay_worker.vendors.base import Answer, Kind
+from tests.support.commands import reads
 from tests.support.messages import ACCEPTED, POLICY, RETENTION, answer, applying, begin, changed, job
+from tests.support.store_keys import KEYS
 
 
 def state(store: Records, message_id: str) -> State:
@@ -52,6 +53,21 @@ def test_a_transition_decided_on_an_old_reading_is_not_applied(store: Records, d
     assert state(store, message_id) is State.SUBMITTING
 
 
+def test_many_that_somebody_was_faster_with_are_decided_again_together(store: Records, door: Enqueuer, redis: StoreRedis) -> None:
+    """One by one they take so long, where each waits for replicas, that a report is faster with the next ones as well."""
+    ids = [door.enqueue(job()).message_id for _ in range(40)]
+    old = [reading for reading in map(store.read, ids) if reading is not None]
+    for message_id in ids[:-1]:
+        begin(store, message_id)
+
+    def withdraw(reading: Reading) -> Transition | None:
+        return cancelled(reading.record) or lifecycle.noted(reading.record, 1, "seen", "")
+
+    cost = reads(redis, lambda: store.change_many([(reading, withdraw) for reading in old]))
+    assert [state(store, message_id) for message_id in ids] == [State.SUBMITTING] * 39 + [State.CANCELLED]
+    assert cost < len(ids)
+
+
 def test_a_change_is_decided_again_when_somebody_was_faster(store: Records, door: Enqueuer) -> None:
     message_id = door.enqueue(job()).message_id
     old = store.read(message_id)
@@ -69,76 +85,78 @@ def test_a_change_is_decided_again_when_somebody_was_faster(store: Records, door
 
 
 def test_the_payload_goes_with_the_delivery_and_stays_with_a_failure_until_expiry(
-    store: Records, door: Enqueuer, redis: Redis
+    store: Records, door: Enqueuer, redis: StoreRedis
 ) -> None:
     delivered, failed = (door.enqueue(job()).message_id for _ in range(2))
     for message_id, code in ((delivered, 200), (failed, 504)):
         begin(store, message_id)
         answer(store, message_id, 1, ACCEPTED)
         report(store, message_id, code)
-    assert not redis.exists(keys.payload(delivered))
-    assert redis.pttl(keys.payload(failed)) > 0
+    assert not redis.exists(KEYS.payload(delivered))
+    assert redis.pttl(KEYS.payload(failed)) > 0
 
 
-def test_only_a_final_message_has_a_lifetime(store: Records, door: Enqueuer, redis: Redis) -> None:
+def test_only_a_final_message_has_a_lifetime(store: Records, door: Enqueuer, redis: StoreRedis) -> None:
     message_id = door.enqueue(job()).message_id
-    assert redis.ttl(keys.message(message_id)) == -1
+    assert redis.ttl(KEYS.message(message_id)) == -1
     begin(store, message_id)
     answer(store, message_id, 1, ACCEPTED)
     report(store, message_id, 504)
-    assert 0 < redis.ttl(keys.message(message_id)) <= RETENTION
-    assert redis.zscore(keys.AGENDA, message_id) is None
+    assert 0 < redis.ttl(KEYS.message(message_id)) <= RETENTION
+    assert redis.zscore(KEYS.agenda, message_id) is None
 
 
-def test_a_newer_report_takes_the_lifetime_of_a_failed_message_back(store: Records, door: Enqueuer, redis: Redis) -> None:
+def test_a_newer_report_takes_the_lifetime_of_a_failed_message_back(store: Records, door: Enqueuer, redis: StoreRedis) -> None:
     message_id = door.enqueue(job()).message_id
     begin(store, message_id)
     report(store, message_id, 500)
     report(store, message_id, 503)
     assert state(store, message_id) is State.RETRYING
-    assert redis.ttl(keys.message(message_id)) == -1
-    assert redis.zscore(keys.AGENDA, message_id) is not None
+    assert redis.ttl(KEYS.message(message_id)) == -1
+    assert redis.zscore(KEYS.agenda, message_id) is not None
 
 
 @pytest.mark.parametrize("outcome", list(Kind))
-def test_every_message_that_is_not_final_is_in_the_agenda(store: Records, door: Enqueuer, redis: Redis, outcome: Kind) -> None:
+def test_every_message_that_is_not_final_is_in_the_agenda(
+    store: Records, door: Enqueuer, redis: StoreRedis, outcome: Kind
+) -> None:
     message_id = door.enqueue(job()).message_id
-    assert redis.zscore(keys.AGENDA, message_id) is not None
+    assert redis.zscore(KEYS.agenda, message_id) is not None
     begin(store, message_id)
-    assert redis.zscore(keys.AGENDA, message_id) is not None
+    assert redis.zscore(KEYS.agenda, message_id) is not None
     answer(store, message_id, 1, Answer(outcome, "0000"))
-    listed = redis.zscore(keys.AGENDA, message_id) is not None
+    listed = redis.zscore(KEYS.agenda, message_id) is not None
     assert listed is not state(store, message_id).final
 
 
 def test_a_claimed_message_leaves_the_outbox_and_marks_how_far_its_lane_is(
-    store: Records, counts: Counts, door: Enqueuer, redis: Redis
+    store: Records, counts: Counts, door: Enqueuer, redis: StoreRedis
 ) -> None:
     message_id = door.enqueue(job(Lane.OTP)).message_id
-    place = redis.zscore(keys.outbox(Lane.OTP), message_id)
+    place = redis.zscore(KEYS.outbox(Lane.OTP), message_id)
     assert counts.waiting(Lane.OTP) == 1
     [reading] = store.claim([message_id])
     assert reading is not None
     assert reading.payload is not None
     assert counts.waiting(Lane.OTP) == 0
     assert place is not None
-    assert float(redis.get(keys.taken(Lane.OTP)) or 0) == place
+    assert float(redis.get(KEYS.taken(Lane.OTP)) or 0) == place
 
 
-def test_a_claim_that_nobody_prolongs_runs_out_into_the_agenda(store: Records, door: Enqueuer, redis: Redis) -> None:
+def test_a_claim_that_nobody_prolongs_runs_out_into_the_agenda(store: Records, door: Enqueuer, redis: StoreRedis) -> None:
     message_id = door.enqueue(job()).message_id
     [reading] = store.claim([message_id])
     assert reading is not None
-    assert redis.zscore(keys.AGENDA, message_id) == reading.now + HOLD * 1000
+    assert redis.zscore(KEYS.agenda, message_id) == reading.now + HOLD * 1000
 
 
-def test_a_claim_of_nobody_or_of_a_final_message_takes_nothing(store: Records, door: Enqueuer, redis: Redis) -> None:
+def test_a_claim_of_nobody_or_of_a_final_message_takes_nothing(store: Records, door: Enqueuer, redis: StoreRedis) -> None:
     message_id = door.enqueue(job()).message_id
     changed(store, message_id, lambda reading: cancelled(reading.record))
     [gone, final] = store.claim(["nobody", message_id])
     assert gone is None
     assert final is not None
-    assert redis.zcard(keys.AGENDA) == 0
+    assert redis.zcard(KEYS.agenda) == 0
 
 
 def test_a_report_by_external_id_finds_its_attempt(store: Records, parked: ParkedReports, door: Enqueuer) -> None:
@@ -159,21 +177,21 @@ def test_a_report_by_an_unknown_external_id_is_parked_and_not_lost(store: Record
     assert parked.of("e7") == []
 
 
-def test_the_timeline_is_also_a_stream_of_events(store: Records, door: Enqueuer, redis: Redis) -> None:
+def test_the_timeline_is_also_a_stream_of_events(store: Records, door: Enqueuer, redis: StoreRedis) -> None:
     message_id = door.enqueue(job()).message_id
     begin(store, message_id)
     answer(store, message_id, 1, ACCEPTED)
-    seen = [fields["state"] for _, fields in redis.xrange(keys.EVENTS) if fields["id"] == message_id]
+    seen = [fields["state"] for _, fields in redis.xrange(KEYS.events) if fields["id"] == message_id]
     assert seen == ["queued", "submitting", "submitted"]
 
 
-def test_a_record_stays_small_enough_for_the_compact_encoding(store: Records, door: Enqueuer, redis: Redis) -> None:
+def test_a_record_stays_small_enough_for_the_compact_encoding(store: Records, door: Enqueuer, redis: StoreRedis) -> None:
     message_id = door.enqueue(job()).message_id
     begin(store, message_id)
     answer(store, message_id, 1, ACCEPTED)
     report(store, message_id, 203)
     report(store, message_id, 200)
-    assert redis.object("encoding", keys.message(message_id)) == "listpack"
+    assert redis.object("encoding", KEYS.message(message_id)) == "listpack"
 
 
 def test_unlisted_codes_are_counted(store: Records, counts: Counts, door: Enqueuer) -> None:
@@ -185,7 +203,7 @@ def test_unlisted_codes_are_counted(store: Records, counts: Counts, door: Enqueu
     assert state(store, message_id) is State.SUBMITTED
 
 
-def test_a_store_that_forgot_its_scripts_is_given_them_again(store: Records, door: Enqueuer, redis: Redis) -> None:
+def test_a_store_that_forgot_its_scripts_is_given_them_again(store: Records, door: Enqueuer, redis: StoreRedis) -> None:
     first = door.enqueue(job()).message_id
     redis.script_flush()
     assert begin(store, first) is not None
@@ -211,11 +229,11 @@ def test_the_vendors_id_of_an_earlier_attempt_is_not_that_of_the_next(store: Rec
     assert store.submits_of(["e1"]) == [(message_id, 1)]
 
 
-def test_a_report_by_the_id_of_a_message_that_is_gone_is_told_so(store: Records, door: Enqueuer, redis: Redis) -> None:
+def test_a_report_by_the_id_of_a_message_that_is_gone_is_told_so(store: Records, door: Enqueuer, redis: StoreRedis) -> None:
     message_id = door.enqueue(job()).message_id
     begin(store, message_id)
     answer(store, message_id, 1, ACCEPTED)
-    redis.delete(keys.message(message_id))
+    redis.delete(KEYS.message(message_id))
     event = StatusEvent(external_id="e1", code="200", received_at=1)
     assert applying(store, redis).apply(event).text == "its message is gone"
 

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
-from redis import Redis
 
 from smsrelay.contract.event import StatusEvent
 from smsrelay.contract.lanes import Lane
@@ -17,7 +16,7 @@ from smsrelay.messages.cancel import cancelled
 from smsrelay.messages.record import Record
 from smsrelay.messages.sinks import WEBHOOK, sink_name
 from smsrelay.messages.transition import Transition, Wake
-from smsrelay.store import keys
+from smsrelay.store.connection import StoreRedis
 from smsrelay.store.records import HOLD, Reading, Records
 from smsrelay_worker.messages import lifecycle
 from smsrelay_worker.messages.attempt_result import answered
@@ -25,9 +24,11 @@ from smsrelay_worker.messages.outcome import Outcome
 from smsrelay_worker.messages.reports import reported
 from smsrelay_worker.policy.model import Action
 from smsrelay_worker.store.sinks.published_sinks import PublishedSinks
+from smsrelay_worker.store.tallies import Tallies
 from smsrelay_worker.vendors.base import Answer, Kind
 from smsrelay_worker.vendors.yisha.documented_codes import GUIDE_CODES
 from tests.support.messages import LEASE, POLICY, RETENTION, enqueuer, job
+from tests.support.store_keys import KEYS
 
 HOUR = 3_600_000
 DEFERRALS = {Kind.THROTTLED, Kind.HALTED}
@@ -52,7 +53,7 @@ class OneSink:
 class OneMessage(RuleBasedStateMachine):
     """One message, a clock that only we move, and what an outside judge would write down."""
 
-    redis: Redis
+    redis: StoreRedis
     url: str
 
     def __init__(self) -> None:
@@ -65,6 +66,7 @@ class OneMessage(RuleBasedStateMachine):
         self.given: list[tuple[Record, Answer]] = []
         self.owners = 0
         self.delivered = False
+        self.ended: Counter[str] = Counter()  # by final state: how often it was reached
         self.old: Record | None = None
 
     @initialize(lane=st.sampled_from(Lane), lifetime=st.sampled_from([60, 3600, 86400]), asks=st.booleans())
@@ -147,7 +149,7 @@ class OneMessage(RuleBasedStateMachine):
 
     @rule()
     def the_agenda_looks(self) -> None:
-        due = self.redis.zscore(keys.AGENDA, self.message_id)
+        due = self.redis.zscore(KEYS.agenda, self.message_id)
         if due is not None and due <= self.now():
             self.change(lambda record, now: lifecycle.woken(record, POLICY, now))
 
@@ -161,30 +163,30 @@ class OneMessage(RuleBasedStateMachine):
 
     @invariant()
     def what_is_not_final_has_a_time_and_what_is_final_has_none(self) -> None:
-        listed = self.redis.zscore(keys.AGENDA, self.message_id) is not None
+        listed = self.redis.zscore(KEYS.agenda, self.message_id) is not None
         assert listed is not self.record().state.final
 
     @invariant()
     def only_a_final_message_may_be_forgotten(self) -> None:
-        lives_for_ever = self.redis.ttl(keys.message(self.message_id)) == -1
+        lives_for_ever = self.redis.ttl(KEYS.message(self.message_id)) == -1
         assert lives_for_ever is not self.record().state.final
 
     @invariant()
     def only_a_queued_message_waits_in_the_outbox(self) -> None:
-        if self.redis.zscore(keys.outbox(self.lane), self.message_id) is not None:
+        if self.redis.zscore(KEYS.outbox(self.lane), self.message_id) is not None:
             assert self.record().state is State.QUEUED
 
     @invariant()
     def a_queued_message_is_published_held_or_has_its_time(self) -> None:
         """Nobody would look for any other before it expires."""
-        record, wakes = self.record(), self.redis.zscore(keys.AGENDA, self.message_id)
-        if record.state is State.QUEUED and self.redis.zscore(keys.outbox(self.lane), self.message_id) is None:
+        record, wakes = self.record(), self.redis.zscore(KEYS.agenda, self.message_id)
+        if record.state is State.QUEUED and self.redis.zscore(KEYS.outbox(self.lane), self.message_id) is None:
             assert wakes is not None
             assert wakes <= max(record.due or 0, self.now() - self.passed + HOLD * 1000)
 
     @invariant()
     def the_dead_are_those_who_failed_or_ended_unknown(self) -> None:
-        dead = self.redis.zscore(keys.DEAD, self.message_id) is not None
+        dead = self.redis.zscore(KEYS.dead, self.message_id) is not None
         assert dead is (self.record().state in {State.FAILED, State.UNKNOWN})
 
     @invariant()
@@ -208,7 +210,7 @@ class OneMessage(RuleBasedStateMachine):
     def a_message_that_may_still_be_submitted_keeps_its_payload(self) -> None:
         record = self.record()
         if record.state in {State.QUEUED, State.RETRYING, State.SUBMITTING, State.UNCERTAIN}:
-            assert self.redis.exists(keys.payload(self.message_id))
+            assert self.redis.exists(KEYS.payload(self.message_id))
 
     @invariant()
     def the_outbox_holds_what_was_told_and_nothing_that_did_not_happen(self) -> None:
@@ -226,13 +228,25 @@ class OneMessage(RuleBasedStateMachine):
             assert last is not None
             assert last.state is record.state
 
+    @invariant()
+    def each_final_state_is_counted_as_often_as_it_was_reached(self) -> None:
+        counted = Counter[str]()
+        for (_, state, _), count in Tallies(self.redis).read().family("final").items():
+            counted[state] += count
+        assert counted == self.ended
+
+    @invariant()
+    def an_attempt_counts_as_in_flight_until_something_is_known_of_it(self) -> None:
+        in_flight = Tallies(self.redis).read().in_flight()
+        assert in_flight == {lane: int(lane is self.lane and self.record().state is State.SUBMITTING) for lane in Lane}
+
     def outbox(self) -> list[str]:
-        return sorted(self.redis.zrange(keys.outcomes(sink_name("default", WEBHOOK)), 0, -1))
+        return sorted(self.redis.zrange(KEYS.outcomes(sink_name("default", WEBHOOK)), 0, -1))
 
     def held(self) -> list[object]:
         """What the store keeps of the message beside its record."""
-        sets = [keys.AGENDA, keys.outbox(self.lane), keys.DEAD, keys.EXPIRED]
-        return [*(self.redis.zscore(one, self.message_id) for one in sets), self.redis.smembers(keys.PUT_OFF)]
+        sets = [KEYS.agenda, KEYS.outbox(self.lane), KEYS.dead, KEYS.expired]
+        return [*(self.redis.zscore(one, self.message_id) for one in sets), self.redis.smembers(KEYS.put_off)]
 
     def record(self) -> Record:
         reading = self.store.read(self.message_id)
@@ -251,6 +265,8 @@ class OneMessage(RuleBasedStateMachine):
         change = self.store.change(self.message_id, on)
         assert change is not None
         assert change.after == self.record(), "what a transition makes of a record is known without reading it"
+        if change.after.state.final and change.after.state is not change.record.state:
+            self.ended[change.after.state.value] += 1
         if change.transition is not None and change.transition.is_outcome:
             moved, line = change.transition, change.after.timeline[-1]
             assert (moved.state, moved.wake is Wake.KEEP, moved.silent) == (line.state, False, False)
@@ -261,7 +277,7 @@ class OneMessage(RuleBasedStateMachine):
 
 
 @pytest.fixture
-def model(redis: Redis, valkey_url: str) -> type[OneMessage]:
+def model(redis: StoreRedis, valkey_url: str) -> type[OneMessage]:
     return type("OneMessageHere", (OneMessage,), {"redis": redis, "url": valkey_url})
 
 

@@ -4,12 +4,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from redis import Redis
 
 from smsrelay.contract.state import State
 from smsrelay.enqueue import Enqueuer
 from smsrelay.messages.cancel import cancelled
-from smsrelay.store import keys
+from smsrelay.store.connection import StoreRedis
 from smsrelay.store.records import Records
 from smsrelay_worker.apps.model import App, Apps, CelerySink, WebhookSink
 from smsrelay_worker.messages import lifecycle
@@ -17,6 +16,7 @@ from smsrelay_worker.messages.outcome import Outcome
 from smsrelay_worker.store.sinks.published_sinks import PublishedSinks
 from smsrelay_worker.vendors.base import Answer, Kind
 from tests.support.messages import ACCEPTED, RETENTION, answer, begin, changed, job
+from tests.support.store_keys import KEYS
 
 REFUSED = Answer(Kind.ANSWERED, "0003")
 WEBHOOK = WebhookSink("https://shop.example", (bytes(24),), frozenset({State.DELIVERED, State.FAILED}))
@@ -26,20 +26,20 @@ NO_APPS = Apps({})
 
 
 @pytest.fixture
-def records(redis: Redis) -> Records:
+def records(redis: StoreRedis) -> Records:
     return Records(redis, RETENTION, APPS)
 
 
-def told(redis: Redis, sink: str) -> list[Outcome]:
-    return [Outcome.decode(wire) for wire in redis.zrange(keys.outcomes(sink), 0, -1)]
+def told(redis: StoreRedis, sink: str) -> list[Outcome]:
+    return [Outcome.decode(wire) for wire in redis.zrange(KEYS.outcomes(sink), 0, -1)]
 
 
-def outboxes(redis: Redis) -> set[str]:
-    return set(redis.keys("sms:outcomes:*"))
+def outboxes(redis: StoreRedis) -> set[str]:
+    return set(redis.keys("{sms}:outcomes:*"))
 
 
 @contextmanager
-def counted(redis: Redis) -> Iterator[dict[str, int]]:
+def counted(redis: StoreRedis) -> Iterator[dict[str, int]]:
     """How often each command ran meanwhile, in a script or outside."""
     before, calls = redis.info("commandstats"), {}
     yield calls
@@ -57,7 +57,7 @@ def fail(records: Records, message_id: str) -> None:
     assert change.after.state is State.FAILED
 
 
-def test_each_kind_of_outcome_goes_to_the_sink_that_wants_it(records: Records, door: Enqueuer, redis: Redis) -> None:
+def test_each_kind_of_outcome_goes_to_the_sink_that_wants_it(records: Records, door: Enqueuer, redis: StoreRedis) -> None:
     failed, submitted = (door.enqueue(job(app="shop")).message_id for _ in range(2))
     fail(records, failed)
     begin(records, submitted)
@@ -68,13 +68,13 @@ def test_each_kind_of_outcome_goes_to_the_sink_that_wants_it(records: Records, d
 
 
 def test_an_outcome_is_due_when_it_happens_and_the_record_says_which_it_was(
-    records: Records, door: Enqueuer, redis: Redis
+    records: Records, door: Enqueuer, redis: StoreRedis
 ) -> None:
     message_id = door.enqueue(job(app="shop")).message_id
     fail(records, message_id)
     reading = records.read(message_id)
     assert reading is not None
-    [(wire, due)] = redis.zrange(keys.outcomes("shop.webhook"), 0, -1, withscores=True)
+    [(wire, due)] = redis.zrange(KEYS.outcomes("shop.webhook"), 0, -1, withscores=True)
     outcome = Outcome.decode(wire)
     assert due == outcome.at == reading.record.timeline[-1].at
     assert reading.record.outcome == (outcome.revision, 3)
@@ -82,11 +82,11 @@ def test_an_outcome_is_due_when_it_happens_and_the_record_says_which_it_was(
 
 
 @pytest.mark.parametrize("app", ["crm", "default", "nobody"])
-def test_an_app_that_does_not_want_it_is_told_nothing(records: Records, door: Enqueuer, redis: Redis, app: str) -> None:
+def test_an_app_that_does_not_want_it_is_told_nothing(records: Records, door: Enqueuer, redis: StoreRedis, app: str) -> None:
     message_id = door.enqueue(job(app=app)).message_id
     fail(records, message_id)
     assert outboxes(redis) == set()
-    assert not redis.hexists(keys.message(message_id), "out")
+    assert not redis.hexists(KEYS.message(message_id), "out")
 
 
 def test_a_change_knows_what_was_told_without_reading(records: Records, door: Enqueuer) -> None:
@@ -99,7 +99,7 @@ def test_a_change_knows_what_was_told_without_reading(records: Records, door: En
         assert change.after == reading.record
 
 
-def test_without_the_file_the_store_is_asked_which_sink_it_is(door: Enqueuer, redis: Redis) -> None:
+def test_without_the_file_the_store_is_asked_which_sink_it_is(door: Enqueuer, redis: StoreRedis) -> None:
     PublishedSinks(redis).publish(APPS.sinks)
     without_file = Records(redis, RETENTION)
     withdrawn, failed = (door.enqueue(job(app="shop")).message_id for _ in range(2))
@@ -110,7 +110,7 @@ def test_without_the_file_the_store_is_asked_which_sink_it_is(door: Enqueuer, re
 
 
 @pytest.mark.parametrize("published", [APPS, NO_APPS])
-def test_without_the_file_an_app_without_a_sink_is_told_nothing(door: Enqueuer, redis: Redis, published: Apps) -> None:
+def test_without_the_file_an_app_without_a_sink_is_told_nothing(door: Enqueuer, redis: StoreRedis, published: Apps) -> None:
     PublishedSinks(redis).publish(published.sinks)
     message_id = door.enqueue(job()).message_id
     change = changed(Records(redis, RETENTION), message_id, lambda reading: cancelled(reading.record))
@@ -119,7 +119,7 @@ def test_without_the_file_an_app_without_a_sink_is_told_nothing(door: Enqueuer, 
     assert outboxes(redis) == set()
 
 
-def test_a_sink_costs_one_write_and_no_sink_costs_nothing(door: Enqueuer, redis: Redis) -> None:
+def test_a_sink_costs_one_write_and_no_sink_costs_nothing(door: Enqueuer, redis: StoreRedis) -> None:
     def whole_life(records: Records, app: str) -> dict[str, int]:
         message_id = door.enqueue(job(app=app)).message_id
         with counted(redis) as calls:
@@ -142,7 +142,7 @@ def test_a_sink_costs_one_write_and_no_sink_costs_nothing(door: Enqueuer, redis:
     ],
 )
 def test_a_note_and_a_replay_tell_nothing(
-    records: Records, door: Enqueuer, redis: Redis, change: Callable[[Records, str], object]
+    records: Records, door: Enqueuer, redis: StoreRedis, change: Callable[[Records, str], object]
 ) -> None:
     message_id = door.enqueue(job(app="shop")).message_id
     fail(records, message_id)
@@ -154,7 +154,7 @@ def test_a_note_and_a_replay_tell_nothing(
     assert Outcome.last_of(reading.record) == before[0]
 
 
-def test_a_transition_that_is_not_applied_tells_nothing(records: Records, door: Enqueuer, redis: Redis) -> None:
+def test_a_transition_that_is_not_applied_tells_nothing(records: Records, door: Enqueuer, redis: StoreRedis) -> None:
     message_id = door.enqueue(job(app="shop")).message_id
     old = records.read(message_id)
     assert old is not None
@@ -165,7 +165,7 @@ def test_a_transition_that_is_not_applied_tells_nothing(records: Records, door: 
     assert outboxes(redis) == set()
 
 
-def test_an_app_whose_name_ends_as_a_sink_does_is_told_in_its_own_outbox(door: Enqueuer, redis: Redis) -> None:
+def test_an_app_whose_name_ends_as_a_sink_does_is_told_in_its_own_outbox(door: Enqueuer, redis: StoreRedis) -> None:
     apps = Apps({name: App(name, webhook=WEBHOOK) for name in ("shop", "shop.webhook")})
     for records in (Records(redis, RETENTION, apps), Records(redis, RETENTION)):
         PublishedSinks(redis).publish(apps.sinks)
@@ -174,9 +174,9 @@ def test_an_app_whose_name_ends_as_a_sink_does_is_told_in_its_own_outbox(door: E
     assert told(redis, "shop.webhook") == []
 
 
-def test_a_record_with_tags_and_an_outcome_stays_compact(records: Records, door: Enqueuer, redis: Redis) -> None:
+def test_a_record_with_tags_and_an_outcome_stays_compact(records: Records, door: Enqueuer, redis: StoreRedis) -> None:
     tags = {f"key{number}": "x" * 40 for number in range(5)}
     message_id = door.enqueue(job(app="shop", tags=tags)).message_id
     begin(records, message_id)
     answer(records, message_id, 1, REFUSED)
-    assert redis.object("encoding", keys.message(message_id)) == "listpack"
+    assert redis.object("encoding", KEYS.message(message_id)) == "listpack"

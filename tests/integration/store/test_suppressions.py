@@ -7,7 +7,6 @@ from dataclasses import replace
 import hypothesis.strategies as st
 import pytest
 from hypothesis import HealthCheck, given, settings
-from redis import Redis
 
 from smsrelay.contract.key_name import key_name
 from smsrelay.contract.key_ring import KeyRing
@@ -15,24 +14,26 @@ from smsrelay.contract.lanes import Lane
 from smsrelay.contract.message import recipient_digest
 from smsrelay.contract.suppression import SuppressedCount, Suppression
 from smsrelay.messages.checks import Bar, Barred
-from smsrelay.store import keys
+from smsrelay.servers.store_address import StoreAddress
 from smsrelay.store.asynchronous.store import AsyncStore
 from smsrelay.store.asynchronous.suppressions import AsyncSuppressions
+from smsrelay.store.connection import StoreRedis
 from smsrelay.store.outbox import Outbox
 from smsrelay.store.suppressions import Suppressions
 from tests.support.messages import NUMBER_KEYS, job
+from tests.support.store_keys import KEYS
 
 OLD, NEW = b"the old number key", b"the new number key"
 NUMBERS = [f"+86139{number:08d}" for number in range(1_234)]
 
 
 @pytest.fixture
-def lists(redis: Redis) -> Suppressions:
+def lists(redis: StoreRedis) -> Suppressions:
     return Suppressions(redis, KeyRing(OLD))
 
 
 @pytest.fixture
-def rotated(redis: Redis) -> Suppressions:
+def rotated(redis: StoreRedis) -> Suppressions:
     return Suppressions(redis, KeyRing(NEW, OLD))
 
 
@@ -74,10 +75,10 @@ def test_any_number_of_numbers_is_added_listed_and_removed(lists: Suppressions) 
     assert list(lists.entries("sig:云[签]*")) == []
 
 
-def test_the_store_holds_no_number(lists: Suppressions, redis: Redis) -> None:
+def test_the_store_holds_no_number(lists: Suppressions, redis: StoreRedis) -> None:
     lists.add(NUMBERS[:1], "*", "api")
-    assert "139" not in str(redis.hgetall(keys.SUPPRESSED).values())
-    assert NUMBERS[0][3:] not in str(redis.hgetall(keys.SUPPRESSED))
+    assert "139" not in str(redis.hgetall(KEYS.suppressed).values())
+    assert NUMBERS[0][3:] not in str(redis.hgetall(KEYS.suppressed))
 
 
 def test_a_number_stays_suppressed_when_keys_are_replaced(lists: Suppressions, rotated: Suppressions) -> None:
@@ -96,7 +97,7 @@ def test_a_number_that_is_added_again_is_under_the_newest_key_from_then_on(lists
     assert rotated.counts() == [SuppressedCount("*", tuple(sorted([(key_name(OLD), 1), (key_name(NEW), 1)])))]
 
 
-def test_what_was_exported_is_restored_as_it_was(lists: Suppressions, redis: Redis) -> None:
+def test_what_was_exported_is_restored_as_it_was(lists: Suppressions, redis: StoreRedis) -> None:
     lists.add(NUMBERS, "app:shop", "command")
     lists.add(NUMBERS[:3], "*", "status.510")
     exported, counts = set(lists.entries()), lists.counts()
@@ -109,7 +110,7 @@ def test_what_was_exported_is_restored_as_it_was(lists: Suppressions, redis: Red
 
 def test_an_event_loop_adds_finds_and_removes(lists: Suppressions, valkey_url: str) -> None:
     async def used() -> list[object]:
-        store = AsyncStore(valkey_url, lists.scripts)
+        store = AsyncStore(StoreAddress(valkey_url), lists.scripts)
         on_loop, until = AsyncSuppressions(store, lists), asyncio.get_running_loop().time() + 10
         added = await on_loop.add(NUMBERS, "app:shop", "api", until)
         found = await on_loop.of(NUMBERS[0], ["*", "app:shop"], until)
@@ -129,7 +130,7 @@ steps = st.tuples(
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(steps, max_size=25))
 def test_counts_agree_with_the_entries_whatever_is_done_under_which_key(
-    redis: Redis, lists: Suppressions, rotated: Suppressions, done: list[tuple[str, int, str, bool]]
+    redis: StoreRedis, lists: Suppressions, rotated: Suppressions, done: list[tuple[str, int, str, bool]]
 ) -> None:
     redis.flushall()
     exported: Iterable[Suppression] = []
@@ -148,9 +149,9 @@ def test_counts_agree_with_the_entries_whatever_is_done_under_which_key(
     assert {(count.list, name): sum_ for count in lists.counts() for name, sum_ in count.by_key} == found
 
 
-def test_a_message_under_a_signature_with_a_bar_is_refused_by_its_list(lists: Suppressions, redis: Redis) -> None:
+def test_a_message_under_a_signature_with_a_bar_is_refused_by_its_list(lists: Suppressions, redis: StoreRedis) -> None:
     outbox, signature = Outbox(redis, NUMBER_KEYS), "left|right"
     offer = replace(job(Lane.MARKETING).accept(outbox.now(), {}, lambda: 1), signature=signature)
-    redis.hset(keys.SUPPRESSED, f"{recipient_digest(NUMBER_KEYS.newest, offer.to)}|sig:{signature}", "1|command|")
+    redis.hset(KEYS.suppressed, f"{recipient_digest(NUMBER_KEYS.newest, offer.to)}|sig:{signature}", "1|command|")
     [recorded] = outbox.record([offer])
     assert recorded.barred == Barred(Bar.SUPPRESSED, f"sig:{signature}")

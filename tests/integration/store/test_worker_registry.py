@@ -1,23 +1,22 @@
 """Which worker processes are alive, in a real store, and as commands show it."""
 
 import json
-import subprocess
-import sys
 from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 from prometheus_client import CollectorRegistry
-from redis import Redis
 from structlog.testing import capture_logs
 
-from smsrelay.store import keys
+from smsrelay.store.connection import StoreRedis
 from smsrelay_worker.consumer.bootsteps import WorkerRegistryStep
-from smsrelay_worker.operations.metrics import RelayCollector
+from smsrelay_worker.operations.metrics.collector import RelayCollector
 from smsrelay_worker.operations.wiring import Operations
 from smsrelay_worker.settings import OperatorSettings
 from smsrelay_worker.store.shared_settings import SharedSettings
 from smsrelay_worker.store.worker_registry import GONE, WorkerProcess, WorkerRegistry
+from tests.support.forked_command import run_command
+from tests.support.store_keys import KEYS
 from tests.support.waiting import eventually
 
 GIVEN = SharedSettings(
@@ -39,14 +38,15 @@ ALL = WorkerProcess("worker@other", "other", 8, ("sms.otp", "sms.status"), 1_800
 
 
 @pytest.fixture
-def muster(redis: Redis) -> WorkerRegistry:
+def muster(redis: StoreRedis) -> WorkerRegistry:
     return WorkerRegistry(redis)
 
 
 def status(url: str, *arguments: str) -> str:
     environment = {"PATH": "/usr/bin:/bin", "SMSRELAY_STORE_URL": url}
-    command = [sys.executable, "-m", "smsrelay_worker", "status", *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    ended = run_command(("status", *arguments), environment)
+    ended.check_returncode()
+    return ended.stdout
 
 
 def test_a_process_is_alive_once_however_often_it_says_so_and_gone_when_it_leaves(muster: WorkerRegistry) -> None:
@@ -57,17 +57,18 @@ def test_a_process_is_alive_once_however_often_it_says_so_and_gone_when_it_leave
     assert muster.processes() == (ALL,)
 
 
-def test_a_process_that_fell_silent_is_gone(muster: WorkerRegistry, redis: Redis) -> None:
+def test_a_process_that_fell_silent_is_gone(muster: WorkerRegistry, redis: StoreRedis) -> None:
     muster.alive(OTP)
     muster.alive(ALL)
-    redis.zincrby(keys.WORKERS, -1000 * (GONE + 1), OTP.encode())
+    redis.zincrby(KEYS.workers, -1000 * (GONE + 1), OTP.encode())
     assert muster.processes() == (ALL,)
-    assert redis.zcard(keys.WORKERS) == 1
-    assert 0 < redis.pttl(keys.WORKERS) <= GONE * 1000
+    muster.alive(ALL)
+    assert redis.zcard(KEYS.workers) == 1
+    assert 0 < redis.pttl(KEYS.workers) <= GONE * 1000
 
 
 def test_status_says_who_works(muster: WorkerRegistry, valkey_url: str) -> None:
-    assert "workers: none alive" in status(valkey_url)
+    assert "not submitting: no worker is alive" in status(valkey_url)
     muster.alive(OTP)
     assert "worker worker-otp@host: sms.otp; process 7 on host since " in status(valkey_url)
     [shown] = json.loads(status(valkey_url, "--json"))["workers"]
@@ -101,18 +102,18 @@ def test_status_names_what_the_workers_do_not_share(muster: WorkerRegistry, valk
 
 
 def test_a_process_of_a_version_that_reports_no_configuration_is_listed_all_the_same(
-    muster: WorkerRegistry, redis: Redis
+    muster: WorkerRegistry, redis: StoreRedis
 ) -> None:
     muster.alive(OTP)
-    [line] = redis.zrange(keys.WORKERS, 0, -1)
+    [line] = redis.zrange(KEYS.workers, 0, -1)
     older = {name: value for name, value in json.loads(line).items() if name != "given"} | {"pid": 9}
-    redis.zadd(keys.WORKERS, {json.dumps(older): redis.zscore(keys.WORKERS, line) or 0})
+    redis.zadd(KEYS.workers, {json.dumps(older): redis.zscore(KEYS.workers, line) or 0})
     assert [(one.pid, one.given) for one in muster.processes()] == [(7, GIVEN), (9, None)]
 
 
-def test_the_heartbeat_outlives_what_nobody_foresaw(redis: Redis, muster: WorkerRegistry) -> None:
+def test_the_heartbeat_outlives_what_nobody_foresaw(redis: StoreRedis, muster: WorkerRegistry) -> None:
     """Its thread is the only one that tells of the process."""
-    redis.set(keys.WORKERS, "no sorted set")  # a fault that says nothing of an outage
+    redis.set(KEYS.workers, "no sorted set")  # a fault that says nothing of an outage
     amqp = SimpleNamespace(queues=SimpleNamespace(consume_from={"sms.otp": None}))
     app = SimpleNamespace(amqp=amqp, relay=SimpleNamespace(worker_registry=muster, shared_settings=GIVEN))
     worker = SimpleNamespace(hostname="worker-otp@host", app=app, consumer=None)
@@ -121,7 +122,7 @@ def test_the_heartbeat_outlives_what_nobody_foresaw(redis: Redis, muster: Worker
         step.start(worker)
         try:
             eventually(lambda: "heartbeat not recorded" in [line["event"] for line in told], "it fails")
-            redis.delete(keys.WORKERS)
+            redis.delete(KEYS.workers)
             eventually(lambda: [one.name for one in muster.processes()] == ["worker-otp@host"], "it is told all the same")
         finally:
             step.stop(worker)

@@ -197,7 +197,7 @@ def test_the_same_event_for_both_sinks_is_refused() -> None:
     assert len(problems(WEBHOOK + CELERY)) == 1
 
 
-@pytest.mark.parametrize("queue", ["", "a b", "sms.otp", "sms.outcome", "sms:agenda", "unacked", "_kombu.binding.x", "x" * 101])
+@pytest.mark.parametrize("queue", ["", "a b", "sms.otp", "sms.outcome", "{sms}:agenda", "unacked", "_kombu.binding.x", "x" * 101])
 def test_a_queue_of_the_relay_or_of_no_broker_is_refused(queue: str) -> None:
     [problem] = problems(celery(queue=f'"{queue}"'))
     assert problem.startswith("shop.celery.queue: ")

@@ -6,8 +6,9 @@ from smsrelay.messages.cancel import cancelled
 from smsrelay.messages.record import Record
 from smsrelay.messages.transition import Transition, Wake
 from smsrelay_worker.messages import lifecycle
+from smsrelay_worker.messages.reports import reported
 from smsrelay_worker.vendors.base import DEADLINE_PASSED, Answer, Kind
-from tests.support.records import HOUR, NOW, POLICY, after, queued, wake_at
+from tests.support.records import HOUR, NOW, POLICY, after, event, queued, wake_at
 
 LEASE = 60_000
 
@@ -172,6 +173,26 @@ def test_a_resend_that_expires_in_the_queue_is_uncertain_and_not_expired() -> No
     record = after(record, lifecycle.woken(record, POLICY, NOW + 20_000), NOW + 20_000)
     late = moved(lifecycle.begin(record, NOW + 30_000, LEASE, "me", POLICY))
     assert late.state is State.UNCERTAIN
+
+
+def test_a_resend_that_surely_never_left_and_then_expires_is_uncertain_as_its_first_attempt() -> None:
+    record = begun(queued(Lane.OTP, expires_in=30_000))
+    record = after(record, answered(record, Answer(Kind.UNCERTAIN, "read_timeout")))
+    record = begun(after(record, lifecycle.woken(record, POLICY, NOW + 20_000), NOW + 20_000), NOW + 20_000)
+    record = after(record, answered(record, Answer(Kind.UNREACHABLE, "connect_error"), NOW + 21_000), NOW + 21_000)
+    late = moved(lifecycle.woken(record, POLICY, NOW + 30_000))
+    assert (late.state, late.rule, late.wake) == (State.UNCERTAIN, "expired", NOW + 20_000 + 72 * HOUR)
+    assert moved(lifecycle.woken(after(record, late, NOW + 30_000), POLICY, wake_at(late))).state is State.UNKNOWN
+
+
+def test_a_resend_whose_reports_ask_for_a_retry_expires() -> None:
+    record = begun(queued(Lane.OTP, expires_in=30_000))
+    record = after(record, answered(record, Answer(Kind.UNCERTAIN, "read_timeout")))
+    record = begun(after(record, lifecycle.woken(record, POLICY, NOW + 20_000), NOW + 20_000), NOW + 20_000)
+    record = after(record, answered(record, accepted(), NOW + 21_000), NOW + 21_000)
+    report = reported(record, 2, event(503, NOW + 22_000, attempt=2), POLICY, NOW + 22_000, 0.5)
+    record = after(record, report, NOW + 22_000)
+    assert moved(lifecycle.woken(record, POLICY, NOW + 30_000)).state is State.EXPIRED
 
 
 def test_a_lease_that_runs_out_leaves_the_attempt_uncertain() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from smsrelay_worker.operations.code_use import WEEK, CodeUse, code_use, gives_feedback, low_shares
 from smsrelay_worker.operations.doctor.finding import Severity
-from smsrelay_worker.operations.doctor.pumping import unused
+from smsrelay_worker.operations.doctor.traffic.pumping import unused
 from smsrelay_worker.store.code_counts import CodesOfDays
 
 TODAY = 20_785

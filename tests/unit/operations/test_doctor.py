@@ -14,9 +14,10 @@ from smsrelay.http.open_files import open_files_shortfall
 from smsrelay_worker.operations.doctor import settings as settings_check
 from smsrelay_worker.operations.doctor.finding import Finding, Severity, exit_code
 from smsrelay_worker.operations.doctor.host import open_files
-from smsrelay_worker.operations.doctor.server import Persistence, persistence
-from smsrelay_worker.operations.doctor.store import clocks, halted
-from smsrelay_worker.operations.doctor.writes import Writes, writes
+from smsrelay_worker.operations.doctor.servers.server import Persistence, persistence
+from smsrelay_worker.operations.doctor.servers.writes import Writes, writes
+from smsrelay_worker.operations.doctor.store import clocks
+from smsrelay_worker.operations.doctor.traffic.stopped import halted
 from smsrelay_worker.rate_limit.halt import Halt
 from smsrelay_worker.settings import WorkerSettings
 
@@ -198,10 +199,17 @@ def test_the_single_secret_of_earlier_versions_is_a_warning() -> None:
 
 
 @pytest.mark.parametrize(
-    ("auth", "count"), [(None, 1), ("ops:short", 1), ("ops", 1), (":long-enough-but", 1), ("ops:long:enough", 0)]
+    ("auth", "severity"),
+    [
+        (None, [Severity.NOTE]),
+        ("ops:short", [WARNING]),
+        ("ops", [WARNING]),
+        (":long-enough-but", [WARNING]),
+        ("ops:long:enough", []),
+    ],
 )
-def test_flower_needs_a_user_and_a_password_that_is_long_enough(auth: str | None, count: int) -> None:
-    assert severities(settings_check.flower(auth)) == [WARNING] * count
+def test_flower_needs_a_user_and_a_password_that_is_long_enough(auth: str | None, severity: list[Severity]) -> None:
+    assert severities(settings_check.flower(auth)) == severity
 
 
 def test_unapproved_templates_are_found_with_the_real_vendor_only() -> None:
@@ -244,8 +252,8 @@ def test_files_that_no_worker_starts_with_are_errors(tmp_path: Path) -> None:
     for one in (wrong, gone):
         assert said(settings_check.examine_settings(one)) == [
             (ERROR, "policy"),
-            (ERROR, "limits"),
             (ERROR, "apps"),
+            (ERROR, "limits"),
             (ERROR, "templates"),
         ]
 

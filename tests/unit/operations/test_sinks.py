@@ -3,7 +3,7 @@ import pytest
 from smsrelay.contract.state import State
 from smsrelay_worker.apps.model import App, Apps, CelerySink, WebhookSink
 from smsrelay_worker.operations.doctor.finding import Severity
-from smsrelay_worker.operations.doctor.sinks import forgotten, sinks
+from smsrelay_worker.operations.doctor.traffic.sinks import forgotten, sinks
 from smsrelay_worker.operations.sinks import Condition, SinkOverview, sink_names, sinks_of
 
 NOW = 1_800_000_000_000

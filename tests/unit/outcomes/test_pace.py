@@ -26,9 +26,21 @@ def test_a_sink_that_fails_three_times_in_a_row_gets_one_delivery_at_a_time() ->
 
 
 def test_a_sink_that_stays_dead_costs_one_delivery_a_minute() -> None:
-    pace = after(*[FAILED] * 2000)
-    assert pace.room(59.9) == 0
-    assert pace.room(60.0) == 1
+    pace, now = after(FAILED, FAILED, FAILED), 0.0
+    for _ in range(2000):
+        now = pace.closed_until
+        pace = pace.after(FAILED, now)
+    assert pace.room(now + 59.9) == 0
+    assert pace.room(now + 60.0) == 1
+
+
+def test_calls_that_fail_side_by_side_pause_it_no_longer_than_the_third_of_them() -> None:
+    assert after(*[FAILED] * FULL).room(1.0) == 1
+
+
+def test_each_failure_after_a_pause_doubles_it() -> None:
+    pace = after(*[FAILED] * 8).after(FAILED, 1.0).after(FAILED, 3.0)
+    assert (pace.room(6.9), pace.room(7.0)) == (0, 1)
 
 
 def test_one_success_opens_it_again() -> None:

@@ -29,7 +29,7 @@ def answered(text: str) -> Exception:
 def in_a_pipeline(text: str) -> Exception:
     """The same from a pipeline, which puts the command with its arguments in front."""
     error = answered(text)
-    error.args = (f"Command # 1 (HSET sms:p:1 to {_NUMBER}) of pipeline caused error: {error}", *error.args[1:])
+    error.args = (f"Command # 1 (HSET {{sms}}:p:1 to {_NUMBER}) of pipeline caused error: {error}", *error.args[1:])
     return error
 
 
@@ -89,7 +89,7 @@ def test_what_says_nothing_against_the_request_says_that_the_store_is_away(prefi
 
 @pytest.mark.parametrize("text", ["MOVED 3999 127.0.0.1:6381", "ASK 3999 127.0.0.1:6381"])
 def test_the_answers_of_a_cluster_with_another_node_in_them_do_not_quote_it(text: str) -> None:
-    assert why_unavailable(answered(text)) == f"{text.split(maxsplit=1)[0]}: {AWAY['MOVED']}"
+    assert why_unavailable(answered(text)) == f"{(prefix := text.split(maxsplit=1)[0])}: {AWAY[prefix]}"
 
 
 @pytest.mark.parametrize("way", WAYS)

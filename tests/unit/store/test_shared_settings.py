@@ -9,7 +9,7 @@ import pytest
 from smsrelay.contract.key_ring import KeyRing
 from smsrelay_worker.limits.toml_file import packaged_source
 from smsrelay_worker.operations.doctor.finding import Severity
-from smsrelay_worker.operations.doctor.workers import HERE, examine_workers
+from smsrelay_worker.operations.doctor.traffic.workers import HERE, examine_workers
 from smsrelay_worker.settings import WorkerSettings
 from smsrelay_worker.shared_settings import shared_settings
 from smsrelay_worker.store.shared_settings import SharedSettings, differences

@@ -10,7 +10,8 @@ from smsrelay.contract.job import APP_NAME
 from smsrelay.contract.rejection import Problem, Rejection
 from smsrelay.messages.progress import CampaignProgress
 from smsrelay.store.asynchronous.campaigns import AsyncCampaigns
-from smsrelay.store.traffic.halts import Effect
+from smsrelay.store.traffic.halts import Effect, campaign_part
+from smsrelay_worker.api.action_notes import ActionNotes
 from smsrelay_worker.api.exchange import Answer, Refused, Request, require_live
 from smsrelay_worker.api.models import MOST_CAMPAIGNS, CampaignList, CampaignView
 from smsrelay_worker.api.problem_code import ProblemCode
@@ -24,6 +25,7 @@ class CampaignControl:
     """For one event loop. ``timeout``: seconds that a request waits for the store."""
 
     campaigns: AsyncCampaigns
+    notes: ActionNotes
     timeout: float
 
     async def page(self, request: Request) -> Answer:
@@ -38,22 +40,24 @@ class CampaignControl:
 
     async def pause(self, request: Request) -> Answer:
         """Begin no further attempt; to do it again is harmless."""
-        return await self._changed(request, self.campaigns.pause)
+        return await self._changed(request, "pause", self.campaigns.pause)
 
     async def resume(self, request: Request) -> Answer:
         """End a pause; to do it again is harmless."""
-        return await self._changed(request, self.campaigns.resume)
+        return await self._changed(request, "resume", self.campaigns.resume)
 
     async def cancel(self, request: Request) -> Answer:
         """Cancel all that is not begun; to do it again is harmless."""
-        return await self._changed(request, self.campaigns.cancel)
+        return await self._changed(request, "cancel", self.campaigns.cancel)
 
-    async def _changed(self, request: Request, change: Callable[[str, float], Awaitable[Effect]]) -> Answer:
+    async def _changed(self, request: Request, verb: str, change: Callable[[str, float], Awaitable[Effect]]) -> Answer:
         require_live(request)
         name = _full_name(request)
         effect = await change(name, self._until())
         if effect in _REFUSED:
             raise Refused(_REFUSED[effect])
+        result = "done" if effect is Effect.DONE else "was so before"
+        await self.notes.write(request.key, f"campaign {verb}", campaign_part(name), result, self._until())
         return await self._shown(name)
 
     async def _shown(self, name: str) -> Answer:

@@ -7,6 +7,7 @@ import asyncio
 from dataclasses import dataclass
 
 from smsrelay.store.asynchronous.store import AsyncStore
+from smsrelay.store.keys import Keys
 from smsrelay_worker.store.api.api_key import ApiKey, key_id_of
 from smsrelay_worker.store.api.api_keys import read_answer, read_command
 
@@ -25,8 +26,8 @@ class _Known:
 class KnownKeys:
     """The keys in use. ``timeout``: seconds that a request waits for the store."""
 
-    def __init__(self, store: AsyncStore, timeout: float) -> None:
-        self._store = store
+    def __init__(self, store: AsyncStore, keys: Keys, timeout: float) -> None:
+        self._store, self._keys = store, keys
         self._timeout = timeout
         self._known: dict[str, _Known] = {}  # only keys that exist: callers cannot fill it
         self._reading: dict[str, asyncio.Task[_Known]] = {}
@@ -51,7 +52,7 @@ class KnownKeys:
 
     async def _read(self, key_id: str) -> _Known:
         began = asyncio.get_running_loop().time()
-        commands = [read_command(key_id), ("TIME",)]
+        commands = [read_command(self._keys, key_id), ("TIME",)]
         wire, (seconds, micros) = await self._store.execute(commands, began + self._timeout)
         key = read_answer(key_id, wire)
         now = int(seconds) * 1000 + int(micros) // 1000

@@ -161,7 +161,7 @@ def relay_status(overview: StatusOverview) -> RelayStatus:
     rate = overview.rate
     stopped = rate.halted or rate.circuit
     return RelayStatus(
-        state="halted" if rate.halted else "circuit_open" if rate.circuit else "submitting",
+        state=overview.flow,
         since=None if stopped is None else instant(stopped.since),
         workers=len(overview.workers),
         waiting=dict(overview.waiting),

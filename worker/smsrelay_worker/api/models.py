@@ -14,6 +14,7 @@ from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
 from smsrelay.lookup import MOST_FOUND
 from smsrelay.messages.progress import CampaignState
+from smsrelay_worker.operations.status import Flow
 
 MAX_BATCH = 500  # jobs
 MOST_CAMPAIGNS = 50  # in one answer
@@ -226,7 +227,7 @@ class RelayStatus(BaseModel):
 
     model_config = _Frozen
 
-    state: Literal["submitting", "halted", "circuit_open"]
+    state: Flow
     since: datetime | None = Field(description="Since when nothing is submitted; null while submitting.")
     workers: int = Field(description="Worker processes alive.")
     waiting: Mapping[Lane, int] = Field(description="Messages that wait for a worker, in each lane.")

@@ -26,6 +26,8 @@ from smsrelay_worker.api.exchange import JSON, Answer, Refused, Request
 from smsrelay_worker.api.models import MAX_BATCH, AcceptedMessage, BatchItem, BatchResult
 from smsrelay_worker.api.problem_code import ProblemCode
 from smsrelay_worker.api.quota_gate import QuotaGate
+from smsrelay_worker.api.refusal_log import RefusalLog
+from smsrelay_worker.api.refused_jobs import RefusedJobs
 from smsrelay_worker.store.api.api_key import ApiKey, KeyType, team_digest
 
 MAX_BODY = 128 * 1024  # bytes; the longest job has 120 KB in the spelling of clients that escape all but ASCII
@@ -48,9 +50,18 @@ class Sending:
     registry: Registry
     number_keys: Sequence[bytes]
     windows: Callable[[], Awaitable[Sequence[SendWindow]]]
+    refused: RefusedJobs  # counts them
+    refusals: RefusalLog  # logs the jobs of a batch that are refused; a request that is refused is logged by the app
 
     async def send(self, request: Request) -> Answer:
         """Accept one job; raises ``Refused``."""
+        try:
+            return await self._send(request)
+        except Refused as refused:
+            self.refused.count(refused.code)
+            raise
+
+    async def _send(self, request: Request) -> Answer:
         key = request.key
         fields = _with_reference(await request.json_object(MAX_BODY), request.headers)
         job = self._job(fields, key)
@@ -67,9 +78,16 @@ class Sending:
             raise Refused.invalid(Rejection.of("Idempotency-Key", "names one SMS; give each job of a batch its own reference"))
         wanted = _batch(await request.json_object(MAX_BATCH_BODY))
         jobs = [self._job_or_refusal(one, key) for one in wanted]
-        await self.gate.count(key, sum(isinstance(job, SendJob) for job in jobs))
+        await self._admit(key, sum(isinstance(job, SendJob) for job in jobs))
         results = await asyncio.gather(*(self._item(job, key) for job in jobs))
         return Answer(200, BatchResult(results=tuple(results)).model_dump_json(exclude_defaults=True).encode())
+
+    async def _admit(self, key: ApiKey, jobs: int) -> None:
+        try:
+            await self.gate.count(key, jobs)
+        except Refused as refused:
+            self.refused.count(refused.code, jobs)
+            raise
 
     def _job_or_refusal(self, fields: object, key: ApiKey) -> SendJob | Refused:
         try:
@@ -83,6 +101,8 @@ class Sending:
                 raise job
             message, new = await self._accept(job, key)
         except Refused as refused:
+            self.refused.count(refused.code)
+            self.refusals.count(key.key_id, refused.code)
             return _refused_item(refused)
         except StoreUnavailable:
             return _refused_item(Refused.unavailable())

@@ -4,6 +4,8 @@ Raises ``Rejection``, ``PolicyError``, ``AppsError`` or ``OSError`` for a file t
 """
 
 import asyncio
+import time
+from collections.abc import Mapping
 from functools import partial
 
 from smsrelay import logs
@@ -11,23 +13,28 @@ from smsrelay.async_enqueue import AsyncEnqueuer
 from smsrelay.contract.template import load_registry
 from smsrelay.http.connection_limits import ConnectionLimits
 from smsrelay.http.server import CHUNKED_OVERHEAD, serve
-from smsrelay.store import keys
 from smsrelay.store.asynchronous.campaigns import AsyncCampaigns
 from smsrelay.store.asynchronous.numbers import AsyncNumberIndex
 from smsrelay.store.asynchronous.records import AsyncRecords
 from smsrelay.store.asynchronous.store import AsyncStore
 from smsrelay.store.asynchronous.suppressions import AsyncSuppressions
 from smsrelay.store.connection import StoreUnavailable, open_store
+from smsrelay.store.keys import Keys
 from smsrelay.store.numbers import NumberIndex
 from smsrelay.store.records import Records
+from smsrelay.store.refusal_counts import RefusalCounts
 from smsrelay.store.suppressions import Suppressions
 from smsrelay.store.traffic.campaigns import Campaigns
+from smsrelay.store.write_probe import write_nothing
+from smsrelay_worker.api.action_notes import ActionNotes
 from smsrelay_worker.api.app import ApiApp
 from smsrelay_worker.api.campaigns import CampaignControl
 from smsrelay_worker.api.known_keys import KnownKeys
 from smsrelay_worker.api.known_windows import KnownWindows
 from smsrelay_worker.api.lookups import Endpoint, Lookups
 from smsrelay_worker.api.quota_gate import QuotaGate
+from smsrelay_worker.api.refusal_log import RefusalLog
+from smsrelay_worker.api.refused_jobs import RefusedJobs
 from smsrelay_worker.api.sending import MAX_BATCH_BODY, Sending
 from smsrelay_worker.api.shared_overview import SharedOverview
 from smsrelay_worker.api.suppressing import Suppressing
@@ -36,11 +43,9 @@ from smsrelay_worker.operations.status import StatusOverview
 from smsrelay_worker.operations.wiring import Operations
 from smsrelay_worker.policy.toml_file import load_policy
 from smsrelay_worker.settings import ApiSettings
+from smsrelay_worker.store.actions.action_log import ActionLog
 from smsrelay_worker.store.api.quotas import Quotas
 from smsrelay_worker.store.feedback import Feedback
-
-# Changes nothing, because the agenda has no such member; but a store that is full, or a replica, refuses it as it would a job.
-_WRITES_NOTHING = ("ZADD", keys.AGENDA, "XX", "0", "readyz")
 
 
 def serve_api(settings: ApiSettings, host: str, port: int) -> None:
@@ -56,24 +61,25 @@ def serve_api(settings: ApiSettings, host: str, port: int) -> None:
 
 def create_app(settings: ApiSettings) -> ApiApp:
     """The app with all its parts; nothing connects before its first use. For one event loop."""
-    redis = open_store(settings.store_url, connections=16)
+    redis = open_store(settings.store, connections=16)
+    refusals = RefusalCounts(redis, lambda: time.time_ns() // 1_000_000)
     quotas, records, feedback = Quotas(redis), Records(redis, settings.retention_hours * 3600), Feedback(redis)
     numbers, suppressions = NumberIndex(redis, settings.number_keys), Suppressions(redis, settings.number_keys)
     campaigns = Campaigns(redis)
-    scripts = [quotas.script, records.script, feedback.script, numbers.script, *suppressions.scripts, *campaigns.scripts]
-    store, timeout, registry = (
-        AsyncStore(settings.store_url, scripts),
-        settings.enqueue_timeout,
-        load_registry(settings.templates),
-    )
+    scripts = [one.script for one in (quotas, records, feedback, numbers, refusals)]
+    store = AsyncStore(settings.store, [*scripts, *suppressions.scripts, *campaigns.scripts], barrier=redis.barrier)
+    timeout, registry = settings.enqueue_timeout, load_registry(settings.templates)
     read = AsyncRecords(store, records)
     operations = Operations.wire(settings)
+    refusal_log = RefusalLog()
     sending = Sending(
         AsyncEnqueuer.connect(settings),
         QuotaGate(store, quotas, load_apps(settings.apps), timeout),
         registry,
         settings.number_keys.all,
-        KnownWindows(store, timeout).read,
+        KnownWindows(store, redis.store_keys, timeout).read,
+        RefusedJobs(partial(_count_refused, store, refusals, timeout)),
+        refusal_log,
     )
     lookups = Lookups(
         read,
@@ -83,10 +89,12 @@ def create_app(settings: ApiSettings) -> ApiApp:
         SharedOverview(partial(StatusOverview.read, operations), timeout).read,
         timeout,
     )
-    suppressing = Suppressing(AsyncSuppressions(store, suppressions), registry, timeout)
-    control = CampaignControl(AsyncCampaigns(store, campaigns), timeout)
+    notes = ActionNotes(store, ActionLog(redis))
+    suppressing = Suppressing(AsyncSuppressions(store, suppressions), registry, notes, timeout)
+    control = CampaignControl(AsyncCampaigns(store, campaigns), notes, timeout)
     endpoints = _endpoints(sending, lookups, suppressing, control)
-    return ApiApp(endpoints, KnownKeys(store, timeout).key_of, partial(_ready, store, timeout))
+    keys = redis.store_keys
+    return ApiApp(endpoints, KnownKeys(store, keys, timeout).key_of, partial(_ready, store, keys, timeout), refusals=refusal_log)
 
 
 def _endpoints(sending: Sending, lookups: Lookups, suppressing: Suppressing, control: CampaignControl) -> dict[str, Endpoint]:
@@ -112,13 +120,19 @@ def _endpoints(sending: Sending, lookups: Lookups, suppressing: Suppressing, con
     }
 
 
-async def _ready(store: AsyncStore, timeout: float) -> bool:
+async def _ready(store: AsyncStore, keys: Keys, timeout: float) -> bool:
     """Whether the store takes writes, and so a job could be accepted."""
     try:
-        await store.execute([_WRITES_NOTHING], asyncio.get_running_loop().time() + timeout)
+        await store.execute([write_nothing(keys)], asyncio.get_running_loop().time() + timeout)
     except StoreUnavailable:
         return False
     return True
+
+
+async def _count_refused(
+    store: AsyncStore, refusals: RefusalCounts, timeout: float, token: str, counts: Mapping[str, int]
+) -> None:
+    await store.execute([refusals.jobs_command(token, counts)], asyncio.get_running_loop().time() + timeout)
 
 
 async def _used(store: AsyncStore, feedback: Feedback, message_id: str, until: float) -> int | None:

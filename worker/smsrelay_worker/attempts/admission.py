@@ -16,13 +16,14 @@ from dataclasses import dataclass, replace
 import structlog
 
 from smsrelay.contract.key_ring import KeyRing
+from smsrelay.contract.state import State
 from smsrelay.contract.template import Registry
 from smsrelay.messages.checks import Bar, Barred, Checks
 from smsrelay.messages.transition import Transition
 from smsrelay.store.records import Decide, Reading, Records
 from smsrelay_worker.limits.model import Limits
-from smsrelay_worker.messages.barred import barred, ended
-from smsrelay_worker.messages.task_result import TaskResult
+from smsrelay_worker.messages.barred import barred, end_state, ended
+from smsrelay_worker.messages.task_result import TaskResult, Verdict
 from smsrelay_worker.messages.timeline import clock
 from smsrelay_worker.policy.model import Policy
 from smsrelay_worker.store.fuses import Blow, Fuses
@@ -145,4 +146,5 @@ class Admission:
 def _result(reading: Reading, by: Barred) -> TaskResult:
     record = reading.record
     text = ended(by) or f"deferred: {by.bar.value} {by.name}".rstrip()
-    return TaskResult(text, record.message_id, record.lane.value, record.attempt)
+    verdict = Verdict.of(end_state(by) or State.QUEUED)
+    return TaskResult(text, record.message_id, record.lane.value, record.attempt, verdict)

@@ -65,4 +65,5 @@ class CompletedAttempt:
 
     attempt: Attempt
     answer: Answer
+    took: float | None = None  # seconds until the vendor answered; None: it was not asked
     recorded: "Future[TaskResult]" = field(default_factory=Future)

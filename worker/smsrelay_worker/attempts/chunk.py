@@ -29,7 +29,7 @@ from smsrelay.store.records import Change, Decide, Reading
 from smsrelay_worker.attempts.attempt import Attempt, CompletedAttempt
 from smsrelay_worker.attempts.send_context import SendContext
 from smsrelay_worker.messages import lifecycle
-from smsrelay_worker.messages.task_result import Fault, TaskResult
+from smsrelay_worker.messages.task_result import Fault, TaskResult, Verdict
 from smsrelay_worker.rate_limit.slot import Refusal, Slot
 
 _PATIENCE = 1.0  # seconds to wait for a place before checking the clock again
@@ -96,7 +96,7 @@ class Chunk:
             [message_id] = message_ids
             log.exception("message not attempted", message_id=message_id)
             self._waiting.pop(message_id, None)
-            self._outcomes[message_id] = TaskResult(str(Fault(type(error).__name__)), message_id)
+            self._outcomes[message_id] = TaskResult(str(Fault(type(error).__name__)), message_id, verdict=Verdict.FAILED)
 
     def _claim_together(self, message_ids: Sequence[str]) -> None:
         context = self._context
@@ -132,7 +132,7 @@ class Chunk:
     def _leave(self, unreadable: Sequence[Reading]) -> None:
         """Leave messages waiting whose payload does not open: another worker, or a later setting, may have the key."""
         for reading in unreadable:
-            self._end(reading.record, "left waiting: its payload does not open")
+            self._end(reading.record, "left waiting: its payload does not open", Verdict.WAITS)
         if unreadable:
             first = unreadable[0]
             log.error(
@@ -199,7 +199,8 @@ class Chunk:
             begun.unused.append((slot, price))
             if change is not None and change.barred is not None:
                 begun.barred.append((change.reading, change.barred))
-            self._end(reading.record, _not_begun(change))
+            became = change.transition.state if change is not None and change.transition is not None else None
+            self._end(reading.record, _not_begun(change), Verdict.of(became))
 
     def _turn_away(self, owed: Sequence[tuple[Reading, Barred]]) -> None:
         for result in self._context.admission.turn_away(owed):
@@ -222,7 +223,7 @@ class Chunk:
         """
         while True:
             try:
-                return self._context.records.change_many(owed)
+                return self._context.records.change_many(owed, durable=True)
             except StoreUnavailable as error:
                 log.warning("begins not answered, asked again", messages=len(owed), reason=str(error))
                 if self._context.stopping.wait(_RETRY_AFTER):
@@ -242,7 +243,7 @@ class Chunk:
         context.records.change_many([(self._current(one), put_off) for one in owed])
         for one in owed:
             del self._waiting[one.record.message_id]
-            self._end(one.record, f"put off: {rule}")
+            self._end(one.record, f"put off: {rule}", Verdict.WAITS)
 
     def _give_back(self) -> None:
         """Hand what has not begun to other workers."""
@@ -254,7 +255,7 @@ class Chunk:
         changes = context.records.change_many([(self._current(one), given_back) for one in owed])
         for one in owed:
             del self._waiting[one.record.message_id]
-            self._end(one.record, "given back")
+            self._end(one.record, "given back", Verdict.WAITS)
         back = [change.record for change in changes if change and change.transition and change.transition.publish]
         for lane in Lane:
             self._publish(lane, [record.message_id for record in back if record.lane is lane])
@@ -271,8 +272,8 @@ class Chunk:
         """The reading with the store's clock advanced to now: never ahead of it, at most a round trip behind."""
         return replace(reading, now=reading.now + int((self._context.monotonic() - self._read_at) * 1000))
 
-    def _end(self, record: Record, text: str) -> None:
-        self._outcomes[record.message_id] = TaskResult(text, record.message_id, record.lane.value, record.attempt)
+    def _end(self, record: Record, text: str, verdict: Verdict = Verdict.DONE) -> None:
+        self._outcomes[record.message_id] = TaskResult(text, record.message_id, record.lane.value, record.attempt, verdict)
 
 
 def _started(change: Change | None, owner: str, span: tuple[float, float], slot: Slot, cost: int) -> Attempt | None:

@@ -11,6 +11,7 @@ affect the others.
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
@@ -24,12 +25,14 @@ from smsrelay_worker.attempts.attempt import CompletedAttempt
 from smsrelay_worker.attempts.batcher import Batcher
 from smsrelay_worker.attempts.timeouts import Timeouts
 from smsrelay_worker.messages import attempt_result
-from smsrelay_worker.messages.task_result import TaskResult
+from smsrelay_worker.messages.answer_tally import answer_tally
+from smsrelay_worker.messages.task_result import TaskResult, Verdict
 from smsrelay_worker.policy.model import Action, Policy
 from smsrelay_worker.rate_limit.halted_messages import HaltedMessages
 from smsrelay_worker.rate_limit.limiter import RateLimiter
 from smsrelay_worker.reports.pending import PendingReports
 from smsrelay_worker.vendors.base import DEADLINE_PASSED, Answer, Kind
+from smsrelay_worker.vendors.labels import code_label
 
 STALLED = "worker_stalled"  # surely not sent, because of us
 _UNTRIED = {STALLED, DEADLINE_PASSED}  # codes of attempts that say nothing about the vendor
@@ -102,10 +105,12 @@ class AnswerRecorder:
         results = [_result(change) for change in changes]
         self._follow_up(batch, changes)
         _log(batch, results)
-        for completed, result in zip(batch, results, strict=True):
+        for completed, change, result in zip(batch, changes, results, strict=True):
             record = completed.attempt.record
             text = f"{result} ({completed.answer.code})"
-            completed.recorded.set_result(TaskResult(text, record.message_id, record.lane.value, record.attempt))
+            verdict = Verdict.of(_became(change))
+            result_of = TaskResult(text, record.message_id, record.lane.value, record.attempt, verdict)
+            completed.recorded.set_result(result_of)
 
     def _apply(self, batch: list[CompletedAttempt]) -> list[Change | None]:
         """Apply the answers to their records. Raises ``StoreUnavailable``.
@@ -117,7 +122,7 @@ class AnswerRecorder:
             now = self._monotonic()
             batch.extend(self._batcher.take())  # the ones that came while the store was away, whose leases run out as well
             readings = [Reading(one.attempt.record, None, one.attempt.store_time(now)) for one in batch]
-            return self._records.change_many(list(zip(readings, map(self._decide, batch), strict=True)))
+            return self._records.change_many(list(zip(readings, map(self._decide, batch), strict=True)), durable=True)
 
         return self._while_leased(batch, apply)
 
@@ -152,7 +157,10 @@ class AnswerRecorder:
         def answered(reading: Reading) -> Transition | None:
             begun, answer = completed.attempt.record, completed.answer
             moved = attempt_result.answered(reading.record, begun, answer, self._policy, reading.now, self._roll())
-            return attempt_result.counted(moved, answer) if moved and self._caps else moved
+            if moved is None:
+                return None
+            moved = replace(moved, tally=answer_tally(begun, answer, self._policy, completed.took, code_label(answer.code)))
+            return attempt_result.counted(moved, answer) if self._caps else moved
 
         return answered
 
@@ -213,6 +221,11 @@ def _result(change: Change | None) -> str:
     if change.transition is None:  # it was applied before
         return change.record.state.value
     return change.transition.state.value if _decided(change) else f"noted, {change.record.state.value}"
+
+
+def _became(change: Change | None) -> State | None:
+    """The state into which an answer brought its message; None: into none."""
+    return change.transition.state if change is not None and change.transition is not None and _decided(change) else None
 
 
 def _log(batch: Sequence[CompletedAttempt], results: Sequence[str]) -> None:

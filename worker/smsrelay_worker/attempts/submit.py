@@ -78,11 +78,13 @@ class Submitter:
         return completed
 
     def _complete(self, attempt: Attempt) -> CompletedAttempt:
-        slot, answer = self._answer(attempt)
-        return CompletedAttempt(attempt if slot is attempt.slot else replace(attempt, slot=slot), answer)
+        slot, answer, took = self._answer(attempt)
+        return CompletedAttempt(attempt if slot is attempt.slot else replace(attempt, slot=slot), answer, took)
 
-    def _answer(self, attempt: Attempt) -> tuple[Slot, Answer]:
-        """The answer, and the slot that was used."""
+    def _answer(self, attempt: Attempt) -> tuple[Slot, Answer, float | None]:
+        """The slot that was used, the answer, and the seconds it took, if the vendor was asked."""
+        if attempt.payload is None and self._monotonic() >= attempt.not_after:  # the store drops it at the deadline
+            return attempt.slot, Answer(Kind.UNREACHABLE, self._why_unsent(attempt)), None
         submission = attempt.submission(self._callback_keys, self._callback_base, self._callback_life)
         slot: Slot | None = attempt.slot
         last = attempt.slot
@@ -94,9 +96,9 @@ class Submitter:
             if left <= 0:
                 break
             if now <= slot.until:
-                return slot, self._vendor.submit(submission)
+                return slot, self._vendor.submit(submission), self._monotonic() - now
             slot = self._another(attempt, slot, left)
-        return last, Answer(Kind.UNREACHABLE, self._why_unsent(attempt))
+        return last, Answer(Kind.UNREACHABLE, self._why_unsent(attempt)), None
 
     def _why_unsent(self, attempt: Attempt) -> str:
         """The deadline, if it came before the stall; after a stall this worker cannot tell how late it is."""

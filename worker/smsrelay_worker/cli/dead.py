@@ -24,6 +24,7 @@ from smsrelay.store.inbox import Inbox
 from smsrelay.store.records import Reading
 from smsrelay.store.unreadable_callbacks import UnreadableCallbacks
 from smsrelay_worker.cli.messages import print_message
+from smsrelay_worker.cli.recorded import recorded
 from smsrelay_worker.messages.timeline import clock, describe_timeline
 from smsrelay_worker.operations.dead_letters import DeadLetters, Filter, dead_letters, last_code, obstacle_to_replay
 from smsrelay_worker.operations.unreadable import body_text, is_sealed, unreadable_items
@@ -32,6 +33,7 @@ from smsrelay_worker.operations.wiring import Operations
 from smsrelay_worker.policy.model import Policy
 from smsrelay_worker.policy.toml_file import load_policy
 from smsrelay_worker.settings import BodySettings, OperatorSettings, ReplaySettings
+from smsrelay_worker.store.actions.action import message_targets
 from smsrelay_worker.store.undecodable import Undecodable
 from smsrelay_worker.terminal import escaped, wide_console
 
@@ -124,10 +126,14 @@ def show_dead(any_id: str, body: bool) -> None:
         elif kept.body_encoding is not None:
             click.echo(f"body     {len(kept.content)} bytes that are not text, kept as {kept.body_encoding}")
         if body:
-            try:
-                click.echo(escaped(body_text(kept, cipher)))
-            except CannotOpen as closed:
-                raise click.ClickException(f"its body is {closed}: set SMSRELAY_PAYLOAD_KEYS as the workers have it") from None
+            with cli_errors(), recorded(operations.actions, "dead show --body", f"message:{kept.kept_id}") as action:
+                action.result = "shown"
+                try:
+                    text = body_text(kept, cipher)
+                except CannotOpen as closed:
+                    missing = f"its body is {closed}: set SMSRELAY_PAYLOAD_KEYS as the workers have it"
+                    raise click.ClickException(missing) from None
+            click.echo(escaped(text))
     elif reading is not None:
         print_message(reading.record, describe_timeline(reading.record, policy), policy)
         click.echo(f"replay    {obstacle_to_replay(reading) or 'possible'}")
@@ -152,7 +158,7 @@ def replay(ids: tuple[str, ...], everything: bool, dry_run: bool, **filters: Any
     with cli_errors():
         operations, _ = _opened(settings := ReplaySettings())
         letters = DeadLetters(operations.records, enqueuer := Enqueuer.connect(settings))
-        inbox, registry = Inbox(open_store(settings.store_url, 1)), load_registry(settings.templates)
+        inbox, registry = Inbox(open_store(settings.store, 1)), load_registry(settings.templates)
         unreadable = UnreadableReplay(
             operations.undecodable, _callbacks(settings), enqueuer, inbox, registry, _now, settings.payload_cipher
         )
@@ -161,13 +167,16 @@ def replay(ids: tuple[str, ...], everything: bool, dry_run: bool, **filters: Any
         chosen = ids or [reading.record.message_id for reading in matching]
         if not ids and wanted.message_only_options == ():
             chosen = [*chosen, *kept]
-        results = {}
-        for one in chosen:
-            if one in kept:
-                results[one] = unreadable.replay(kept[one], dry_run, vouched=bool(ids))
-            else:
-                results[one] = letters.replay(one, dry_run)
-            click.echo(f"{one}  {escaped(results[one])}")
+        results: dict[str, str] = {}
+        with recorded(operations.actions, "dead replay", message_targets(chosen, kept)) as action:
+            action.recorded = not dry_run and bool(chosen)
+            for one in chosen:
+                if one in kept:
+                    results[one] = unreadable.replay(kept[one], dry_run, vouched=bool(ids))
+                else:
+                    results[one] = letters.replay(one, dry_run)
+                click.echo(f"{one}  {escaped(results[one])}")
+            action.result = f"{sum(map(_is_done, results.values())):,} of {len(results):,} replayed"
     left = len(kept) if not ids and wanted.message_only_options else 0
     raise SystemExit(_sum_up(list(results.values()), left))
 
@@ -194,7 +203,7 @@ class _Hidden:
 
 def _sum_up(results: list[str], left: int) -> int:
     """Print a summary on standard error; returns the exit code."""
-    done = sum(result.startswith(_DONE) for result in results)
+    done = sum(map(_is_done, results))
     if not results:
         click.echo("nothing matches", err=True)
     else:
@@ -206,12 +215,16 @@ def _sum_up(results: list[str], left: int) -> int:
     return 0 if done == len(results) else 1
 
 
+def _is_done(result: str) -> bool:
+    return result.startswith(_DONE)
+
+
 def _opened(settings: OperatorSettings) -> tuple[Operations, Policy]:
     return Operations.wire(settings), load_policy(settings.policy)
 
 
 def _callbacks(settings: OperatorSettings) -> UnreadableCallbacks:
-    return UnreadableCallbacks(open_store(settings.store_url, 1))
+    return UnreadableCallbacks(open_store(settings.store, 1))
 
 
 def _now() -> int:

@@ -9,12 +9,13 @@ import click
 import structlog
 
 from smsrelay import logs
-from smsrelay.cli.errors import cli_errors
+from smsrelay.cli.errors import cli_errors, process_errors
 from smsrelay_worker.cli.commands import COMMANDS
 from smsrelay_worker.cli.extras import how_to_install, lacks
 from smsrelay_worker.unknown_settings import unknown_settings
 
-_LOGGING = ("receiver", "flower")  # processes whose standard error is a log; the worker's tells it itself
+_LOGGING = ("receiver", "flower", "console")  # processes whose standard error is a log; the worker's tells it itself
+_STARTING = ("worker", "receiver", "api", "console", "flower", "settings")  # whose exit code says that a restart is no use
 log = structlog.get_logger()
 
 
@@ -40,7 +41,7 @@ class LazyGroup(click.Group):
 @click.pass_context
 def smsrelay(context: click.Context) -> None:
     """Send SMS through one vendor: never lost, never twice by accident, never over the rate."""
-    with cli_errors():
+    with process_errors() if context.invoked_subcommand in _STARTING else cli_errors():
         unread = unknown_settings() if context.invoked_subcommand != "worker" else []
     if unread and context.invoked_subcommand in _LOGGING:
         logs.set_up()

@@ -17,8 +17,10 @@ from smsrelay.contract.job import APP_NAME
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.phone_number import e164
 from smsrelay.store.connection import open_store
+from smsrelay_worker.cli.recorded import recorded
 from smsrelay_worker.messages.timeline import clock
 from smsrelay_worker.settings import OperatorSettings, ReplaySettings
+from smsrelay_worker.store.actions.action_log import ActionLog
 from smsrelay_worker.store.api.api_key import ApiKey, KeyType, Scope, new_token, team_digest, token_hash
 from smsrelay_worker.store.api.api_keys import ApiKeys
 
@@ -67,8 +69,7 @@ def create(  # noqa: PLR0913, PLR0917  one argument an option
     """
     _check(app, name, kind, numbers)
     with cli_errors():
-        keys = ApiKeys(open_store(OperatorSettings().store_url, 2))
-        team = _digests(numbers) if numbers else frozenset()
+        keys = ApiKeys(open_store(OperatorSettings().store, 2))
         now = keys.now()
         key_id, token = new_token(KeyType(kind), secrets.choice)
         made = ApiKey(
@@ -83,10 +84,12 @@ def create(  # noqa: PLR0913, PLR0917  one argument an option
             expires_at=None if expires is None else _future(expires, now),
             quota_minute=quota_minute,
             quota_day=quota_day,
-            team=team,
+            team=_digests(numbers) if numbers else frozenset(),
         )
-        if not keys.add(made):
-            raise click.ClickException("the id drawn for the key is taken; try again")
+        with recorded(_log(), "key create", f"key:{key_id} app:{app}") as action:
+            if not keys.add(made):
+                raise click.ClickException("the id drawn for the key is taken; try again")
+            action.result = f"{kind} key"
     click.echo(token)
     click.echo(f"key {key_id} of {app}: keep it now, it is not shown again", err=True)
 
@@ -96,7 +99,7 @@ def create(  # noqa: PLR0913, PLR0917  one argument an option
 def list_keys(as_json: bool) -> None:
     """List the keys: id, type, app, name, what they allow, and whether they still open."""
     with cli_errors():
-        keys = ApiKeys(open_store(OperatorSettings().store_url, 2))
+        keys = ApiKeys(open_store(OperatorSettings().store, 2))
         found, now = keys.all(), keys.now()
     if as_json:
         for one in found:
@@ -113,10 +116,18 @@ def list_keys(as_json: bool) -> None:
 def revoke(key_id: str) -> None:
     """End a key, by its id. Every API process refuses it within about a second."""
     with cli_errors():
-        revoked = ApiKeys(open_store(OperatorSettings().store_url, 2)).revoke(key_id)
+        keys = ApiKeys(open_store(OperatorSettings().store, 2))
+        with recorded(_log(), "key revoke") as action:
+            revoked = keys.revoke(key_id)
+            action.recorded = revoked is not None  # what is no id may be a key
+            action.target = f"key:{key_id}"
     if revoked is None:
         raise click.ClickException("no such key; `smsrelay key list` lists their ids")
     click.echo(f"revoked {key_id} of {revoked.app} ({revoked.name})")
+
+
+def _log() -> ActionLog:
+    return ActionLog(open_store(OperatorSettings().store, 1))
 
 
 def _check(app: str, name: str, kind: str, numbers: tuple[str, ...]) -> None:

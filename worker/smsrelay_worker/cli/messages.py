@@ -17,16 +17,16 @@ from smsrelay.messages.cancel import cancelled
 from smsrelay.messages.record import Record
 from smsrelay.store.records import Reading
 from smsrelay_worker.cli.named_message import NO_SUCH_MESSAGE, named_id, names_one_message
-from smsrelay_worker.limits.describe import explain_rule
-from smsrelay_worker.limits.model import Limits
+from smsrelay_worker.cli.recorded import recorded
 from smsrelay_worker.limits.toml_file import load_limits
 from smsrelay_worker.messages.timeline import Line, clock, describe_timeline, next_step
 from smsrelay_worker.operations.payload_keys import missing_key
+from smsrelay_worker.operations.rules import explained
 from smsrelay_worker.operations.wiring import Operations
-from smsrelay_worker.policy.describe import explain
 from smsrelay_worker.policy.model import Policy
 from smsrelay_worker.policy.toml_file import load_policy
 from smsrelay_worker.settings import OperatorSettings
+from smsrelay_worker.store.actions.action import message_targets
 from smsrelay_worker.terminal import wide_console
 
 _STYLES = {
@@ -75,7 +75,7 @@ def why(**named: Any) -> None:
         click.echo("a test message: nothing of it reaches the vendor")
     for line in describe_timeline(reading.record, policy):
         click.echo(f"{clock(line.at)}  {line.state.value:<10}  {line.text}")
-        click.echo(f"{'':25}rule {line.rule}: {_explained(line.rule, policy, limits)}")
+        click.echo(f"{'':25}rule {line.rule}: {explained(line.rule, policy, limits)}")
     following = next_step(reading.record, policy)
     if following:
         click.echo(f"next: {following}")
@@ -90,11 +90,13 @@ def cancel(**named: Any) -> None:
     """
     with cli_errors():
         operations = Operations.wire(OperatorSettings())
-        change = operations.records.change(named_id(operations, **named), lambda reading: cancelled(reading.record))
-    if change is None:
-        raise click.ClickException(NO_SUCH_MESSAGE)
-    if change.transition is None and change.record.state is not State.CANCELLED:  # cancelled: maybe by us, with a lost answer
-        raise click.ClickException(f"too late: it is {change.record.state.value}")
+        message_id = named_id(operations, **named)
+        with recorded(operations.actions, "cancel", message_targets([message_id])):
+            change = operations.records.change(message_id, lambda reading: cancelled(reading.record), durable=True)
+            if change is None:
+                raise click.ClickException(NO_SUCH_MESSAGE)
+            if change.transition is None and change.record.state is not State.CANCELLED:  # maybe by us, with a lost answer
+                raise click.ClickException(f"too late: it is {change.record.state.value}")
     click.echo("cancelled")
 
 
@@ -106,13 +108,6 @@ def _read(named: dict[str, Any]) -> tuple[Operations, Reading, Policy]:
     if reading is None:
         raise click.ClickException(NO_SUCH_MESSAGE)
     return operations, reading, policy
-
-
-def _explained(rule: str, policy: Policy, limits: Limits) -> str:
-    name = rule.removesuffix(" used up")
-    if name.startswith(("status.", "submit.", "class.", "uncertain.")):
-        return explain(policy, name)
-    return explain_rule(limits, name) or "built into the state machine (docs/guarantees.md)"
 
 
 def print_message(record: Record, lines: list[Line], policy: Policy) -> None:

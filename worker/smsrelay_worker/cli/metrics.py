@@ -6,7 +6,7 @@ Exit code 2: the address cannot be used.
 import click
 
 from smsrelay.cli.errors import cli_errors, require_free_port
-from smsrelay_worker.operations.metrics import serve_metrics
+from smsrelay_worker.operations.metrics.server import serve_metrics
 from smsrelay_worker.operations.wiring import Operations
 from smsrelay_worker.settings import OperatorSettings
 
@@ -15,7 +15,7 @@ from smsrelay_worker.settings import OperatorSettings
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=9808, show_default=True, help="Port to listen on; 0 picks one.")
 def metrics(host: str, port: int) -> None:
-    """Serve the numbers of `smsrelay status` to Prometheus.
+    """Serve counters, histograms and the numbers of `smsrelay status` to Prometheus.
 
     Each scrape reads the store.
     """

@@ -7,9 +7,11 @@ have a ``celery.py`` or a ``redis.py`` of its own there.
 import click
 
 from smsrelay import logs
-from smsrelay.cli.errors import InvalidInput, cli_errors, require_free_port
+from smsrelay.cli.errors import AccessRefused, WrongSettings, process_errors, require_free_port
 from smsrelay.settings import SettingsError
-from smsrelay_worker.operations.doctor import access
+from smsrelay_worker.operations.doctor.old_names import old_names_in
+from smsrelay_worker.operations.doctor.servers import access
+from smsrelay_worker.operations.doctor.servers.broker_owner import other_owner
 from smsrelay_worker.processes.exec import exec_python
 from smsrelay_worker.settings import FlowerSettings, WorkerSettings
 
@@ -39,24 +41,28 @@ def flower(host: str, port: int) -> None:
 
     Needs SMSRELAY_FLOWER_AUTH (user:password).
     """
-    with cli_errors():
+    with process_errors():
         settings = FlowerSettings()
-        require_free_port(host, port)
+    require_free_port(host, port)
     if refusals := access.login_problems(settings):
-        raise InvalidInput("\n".join(map(str, refusals)))
+        raise AccessRefused("\n".join(map(str, refusals)))
     address = (f"--address={host}", f"--port={port}")
     exec_python("-P", "-m", "smsrelay_worker.processes.flower", *address, *_READ_ONLY, _TASKS, _COLUMNS)
 
 
 def _refuse_without_access(*, events: bool) -> None:
-    """Raises ``InvalidInput`` for missing rights with which every process of a worker would end, again after each restart."""
+    """Raises ``AccessRefused`` for missing rights with which every process of a worker would end, again after each restart."""
     logs.set_up("ERROR")
     try:
         settings = WorkerSettings()
     except SettingsError:
         return  # the worker reports it, once it has checked its options
     if refusals := access.worker_problems(settings, events=events):
-        raise InvalidInput("no worker starts\n" + "\n".join(map(str, refusals)))
+        raise AccessRefused("no worker starts\n" + "\n".join(map(str, refusals)))
+    if problem := old_names_in(settings):
+        raise WrongSettings(f"no worker starts\nSMSRELAY_STORE_URL: {problem}")
+    if problem := other_owner(settings, claim=True):
+        raise WrongSettings(f"no worker starts\nSMSRELAY_BROKER_URL: {problem}")
 
 
 @click.command(add_help_option=False, context_settings={"ignore_unknown_options": True})

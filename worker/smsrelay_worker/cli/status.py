@@ -1,6 +1,6 @@
-"""``smsrelay status``: the rate, what holds submits back, how much waits, and who works on it.
+"""``smsrelay status``: whether messages leave, what somebody has to do, how much waits, and who works on it.
 
-Exit code 3: the store does not answer.
+Exit code 3: the store does not answer. With ``--check`` 1 for warnings, 2 for an error.
 """
 
 import json
@@ -15,51 +15,50 @@ from smsrelay_worker.cli.traffic.rate import rate_lines
 from smsrelay_worker.cli.webhook import condition_text
 from smsrelay_worker.messages.timeline import clock
 from smsrelay_worker.operations.code_use import CodeUse
-from smsrelay_worker.operations.doctor.workers import sentence
+from smsrelay_worker.operations.doctor.finding import Finding, exit_code
+from smsrelay_worker.operations.doctor.traffic.problems import problems
+from smsrelay_worker.operations.doctor.traffic.waiting import spoken
 from smsrelay_worker.operations.halted_parts import halted_text, resuming_command
 from smsrelay_worker.operations.sinks import Condition
-from smsrelay_worker.operations.status import StatusOverview
+from smsrelay_worker.operations.status import Flow, StatusOverview
 from smsrelay_worker.operations.wiring import Operations
-from smsrelay_worker.rate_limit.shared_rate import RateState
+from smsrelay_worker.rate_limit.halt import Halt
 from smsrelay_worker.settings import OperatorSettings
 from smsrelay_worker.store.fuses import BlownFuse
+
+_TOLD = {"store", "halted", "circuit", "fuse"}  # checks whose findings are lines of their own
 
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def status(as_json: bool) -> None:
-    """Show the rate, the backlog of each lane and the workers.
+@click.option("--check", is_flag=True, help="Exit with 2 if there is an error, with 1 if there are warnings.")
+def status(as_json: bool, check: bool) -> None:
+    """Show whether messages leave, what is wrong, the backlog of each lane and the workers.
 
-    Also shows what holds submits back (a halt, an open circuit, throttling), settings in which workers differ, and reported
-    status codes without a row in the policy.
+    The first line says whether messages leave, and if not, why. Then come problems, each with the next step. Asks the store
+    alone; doctor asks more. The exit codes of --check are those that Nagios expects of a plugin.
     """
     with cli_errors():
         operations = Operations.wire(OperatorSettings())
         overview = StatusOverview.read(operations)
+    found = problems(overview)
     if as_json:
-        click.echo(json.dumps(asdict(overview), ensure_ascii=False, indent=2))
+        shown = {"flow": overview.flow, **asdict(overview), "problems": [asdict(one) for one in found]}
+        click.echo(json.dumps(shown, ensure_ascii=False, indent=2))
     else:
-        click.echo("\n".join(_status_lines(overview)))
+        click.echo("\n".join(_status_lines(overview, found)))
+    if check:
+        raise SystemExit(exit_code(found))
 
 
-def _status_lines(overview: StatusOverview) -> Iterator[str]:
-    yield _first_line(overview.rate)
+def _status_lines(overview: StatusOverview, found: Sequence[Finding]) -> Iterator[str]:
+    yield first_line(overview)
+    for problem in found:
+        if problem.check not in _TOLD:
+            yield f"{problem.severity}: {problem.problem} → {problem.remedy}"
     yield from rate_lines(overview.rate)
-    for lane, count in overview.waiting.items():
-        yield f"{lane.value}: {count} waiting"
-    if overview.put_off:
-        yield f"deferred by the halt: {overview.put_off}"
-    yield from _stopped_lines(overview)
-    yield f"all lanes: {overview.not_final} not final: waiting, deferred, in flight, or awaiting a report"
-    yield f"reports: {overview.reports} not applied yet"
-    yield f"dead: {overview.dead} failed or ended unknown"
-    if not overview.workers:
-        yield "workers: none alive; start one with `smsrelay worker`"
-    for one in overview.workers:
-        takes = ", ".join(one.queues) or "takes no tasks, not connected to the broker"
-        yield f"worker {one.name}: {takes}; process {one.pid} on {one.host} since {clock(one.since)}"
-    for apart in overview.differences:
-        yield f"the workers differ in {sentence(apart)}"
+    yield from _waiting_lines(overview)
+    yield from _process_lines(overview)
     for sink in overview.sinks:
         last = f"; last answer {sink.status}" if sink.status and sink.condition is not Condition.OK else ""
         yield f"outcomes to {sink.sink}: {sink.waiting} waiting, {condition_text(sink)}{last}"
@@ -68,6 +67,30 @@ def _status_lines(overview: StatusOverview) -> Iterator[str]:
     yield from _code_lines(overview.codes_today, overview.codes_week)
     for code, count in sorted(overview.unlisted.items()):
         yield f"unlisted status code {code}: {count} reports"
+
+
+def _waiting_lines(overview: StatusOverview) -> Iterator[str]:
+    for lane, count in overview.waiting.items():
+        wait = overview.oldest.get(lane)
+        since = f", the oldest for {spoken((overview.now - wait.since) // 1000)}" if wait else ""
+        yield f"{lane.value}: {count} waiting{since}"
+    if overview.put_off:
+        yield f"deferred by the halt: {overview.put_off}"
+    yield from _stopped_lines(overview)
+    yield f"all lanes: {overview.not_final} not final: waiting, deferred, in flight, or awaiting a report"
+    yield f"reports: {overview.reports} not applied yet"
+    yield f"dead: {overview.dead} failed or ended unknown"
+    if overview.kept.jobs or overview.kept.callbacks:
+        yield f"unreadable: {overview.kept.jobs} jobs, {overview.kept.callbacks} callbacks kept"
+
+
+def _process_lines(overview: StatusOverview) -> Iterator[str]:
+    for one in overview.workers:
+        takes = ", ".join(one.queues) or "takes no tasks, not connected to the broker"
+        yield f"worker {one.name}: {takes}; process {one.pid} on {one.host} since {clock(one.since)}"
+    for receiver in overview.receivers:
+        spooled = f", {receiver.spooled} spooled" if receiver.spooled else ""
+        yield f"receiver: process {receiver.pid} on {receiver.host}, last seen {clock(receiver.last_seen)}{spooled}"
 
 
 def _stopped_lines(overview: StatusOverview) -> Iterator[str]:
@@ -93,12 +116,28 @@ def _code_lines(today: Iterable[CodeUse], week: Sequence[CodeUse]) -> Iterator[s
         yield f"{said}, {now.share:.0%} of {now.accepted:,} today" if now else said
 
 
-def _first_line(state: RateState) -> str:
+def first_line(overview: StatusOverview) -> str:
+    """Whether messages leave, and if not, why, and what changes that."""
+    state = overview.rate
+    if overview.flow is Flow.STORE_REFUSES:
+        return f"not submitting: the store refuses writes ({overview.unwritable}), so nothing is accepted either"
     if state.halted is not None:
-        if state.halted.by_operator:
-            return f"halted by an operator since {clock(state.halted.since)}; `smsrelay resume` resumes"
-        probe = f"; next test at {clock(state.halted.probe)}" if state.halted.probe else ""
-        return f"halted since {clock(state.halted.since)} ({state.halted.code}){probe}; `smsrelay resume` resumes"
+        return _halted_line(state.halted)
     if state.circuit is not None:
         return f"circuit open since {clock(state.circuit.since)}: the vendor fails; next test at {clock(state.circuit.probe)}"
-    return "submitting"
+    return _taken_line(overview)
+
+
+def _taken_line(overview: StatusOverview) -> str:
+    if overview.flow is Flow.NO_WORKERS:
+        return f"not submitting: no {'living worker takes messages' if overview.workers else 'worker is alive'}"
+    names = ", ".join(lane.value for lane in overview.untaken)
+    them = "it" if len(overview.untaken) == 1 else "them"
+    return f"submitting, but not {names}: no worker takes {them}" if names else "submitting"
+
+
+def _halted_line(halt: Halt) -> str:
+    if halt.by_operator:
+        return f"halted by an operator since {clock(halt.since)}; `smsrelay resume` resumes"
+    probe = f"; next test at {clock(halt.probe)}" if halt.probe else ""
+    return f"halted since {clock(halt.since)} ({halt.code}){probe}; `smsrelay resume` resumes"

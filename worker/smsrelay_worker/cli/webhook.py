@@ -4,31 +4,22 @@ For Celery sinks, too. Exit code 1: a test was not taken, or nothing answered; 2
 """
 
 import json
-import re
-import secrets
 import time
-from collections.abc import Callable
 from dataclasses import asdict
-from datetime import datetime
 
 import click
 from rich.table import Table
 
-from smsrelay.broker.publisher import BrokerUnavailable, Publisher
-from smsrelay.broker.task_message import OUTCOME, TaskMessage
 from smsrelay.cli.errors import InvalidInput, cli_errors
-from smsrelay.contract.lanes import OUTCOME_QUEUE
+from smsrelay_worker.cli.instants import instant
+from smsrelay_worker.cli.recorded import recorded
 from smsrelay_worker.messages.timeline import clock
+from smsrelay_worker.operations.sink_control import SinkControl, is_taken
 from smsrelay_worker.operations.sinks import Condition, SinkOverview, sink_overviews, sinks_of
 from smsrelay_worker.operations.wiring import Operations
 from smsrelay_worker.settings import OperatorSettings
-from smsrelay_worker.store.sinks.outcomes import LEASE
+from smsrelay_worker.store.actions.action import targets
 from smsrelay_worker.terminal import wide_console
-
-_PATIENCE = 30.0  # seconds to wait for the result of a test, which may take its time-out of 15
-_POLL = 0.2
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-_TAKEN = re.compile(r"2\d\d|published")
 
 
 @click.group()
@@ -63,13 +54,13 @@ def test(app: str) -> None:
     with cli_errors():
         settings = OperatorSettings()
         operations = Operations.wire(settings)
-        asked = {sink: secrets.token_hex(8) for sink in _sinks(operations, app)}
-        for sink, token in asked.items():
-            _publish(settings, {"sink": sink, "test": token})
-        results = {sink: _result(operations, token) for sink, token in asked.items()}
+        sinks = _sinks(operations, app)
+        with recorded(operations.actions, "webhook test", targets("sink", sinks)) as action:
+            results = _control(settings, operations).test(sinks)
+            action.result = ", ".join(result or "no answer" for result in results.values())
     for sink, result in results.items():
         click.echo(f"{sink}: {result or 'no worker has tested it; is `smsrelay worker` running?'}")
-    raise SystemExit(0 if all(result and _TAKEN.fullmatch(result) for result in results.values()) else 1)
+    raise SystemExit(0 if all(map(is_taken, results.values())) else 1)
 
 
 @webhook.command()
@@ -80,11 +71,12 @@ def resume(app: str) -> None:
         settings = OperatorSettings()
         operations = Operations.wire(settings)
         for sink in _sinks(operations, app):
-            before = operations.sink_states.resume(sink)
-            due = operations.outcomes.due_now(sink, LEASE)
-            was = "resumed" if before is not None and before.paused_at is not None else "was not paused"
-            click.echo(f"{sink}: {was}; {due} outcomes are due now")
-            _hint(settings, sink)
+            with recorded(operations.actions, "webhook resume", f"sink:{sink}") as action:
+                resumed = _control(settings, operations).resume(sink)
+                action.result = resumed.text
+            click.echo(f"{sink}: {resumed.text}")
+            if resumed.no_broker:
+                click.echo(resumed.no_broker, err=True)
 
 
 @webhook.command()
@@ -97,17 +89,20 @@ def replay(app: str, since: str, dry_run: bool) -> None:
     Looks through all records of the store, as far back as the retention reaches. An app that drops repetitions by id notices
     nothing.
     """
-    start = _instant(since, time.time)
+    start = instant("--since", since, time.time)
     with cli_errors():
         settings = OperatorSettings()
         operations = Operations.wire(settings)
         sinks = _sinks(operations, app)
         owner = next(name for name, one in operations.apps().items() if sinks[0] in one.sinks.values())
-        counts = operations.replay().replay(owner, sinks, start, dry_run=dry_run)
+        with recorded(operations.actions, "webhook replay", targets("sink", sinks)) as action:
+            action.recorded = not dry_run
+            counts = operations.replay().replay(owner, sinks, start, dry_run=dry_run)
+            action.result = f"{sum(counts.values())} outcomes since {clock(start)}"
         for sink, count in counts.items():
             click.echo(f"{sink}: {count} outcomes {'would be delivered' if dry_run else 'are delivered'} again")
-            if count and not dry_run:
-                _hint(settings, sink)
+            if count and not dry_run and (no_broker := _control(settings, operations).hint(sink)):
+                click.echo(no_broker, err=True)
 
 
 def _sinks(operations: Operations, app: str) -> list[str]:
@@ -117,37 +112,8 @@ def _sinks(operations: Operations, app: str) -> list[str]:
     return sinks
 
 
-def _publish(settings: OperatorSettings, arguments: dict[str, str]) -> None:
-    with Publisher(settings.broker_url, 1) as publisher:
-        publisher.publish(TaskMessage(OUTCOME, OUTCOME_QUEUE, arguments, repr(arguments)))
-
-
-def _hint(settings: OperatorSettings, sink: str) -> None:
-    """Wake a worker. If the broker does not answer, workers deliver by themselves within a minute."""
-    try:
-        _publish(settings, {"sink": sink})
-    except BrokerUnavailable as error:
-        click.echo(f"{error}; workers deliver it by themselves within a minute", err=True)
-
-
-def _result(operations: Operations, token: str) -> str | None:
-    until = time.monotonic() + _PATIENCE
-    while (result := operations.sink_states.test_result(token)) is None and time.monotonic() < until:
-        time.sleep(_POLL)
-    return result
-
-
-def _instant(text: str, now: Callable[[], float]) -> int:
-    """Ms since the epoch: an instant with a zone, or a duration before now."""
-    if duration := re.fullmatch(r"(\d{1,6})([smhd])", text, re.ASCII):
-        return int((now() - int(duration[1]) * _UNITS[duration[2]]) * 1000)
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
-        instant = None
-    if instant is None or instant.tzinfo is None:
-        raise InvalidInput("--since: must be a duration, such as 30m, 2h or 3d, or an instant with a zone")
-    return int(instant.timestamp() * 1000)
+def _control(settings: OperatorSettings, operations: Operations) -> SinkControl:
+    return SinkControl(operations.sink_states, operations.outcomes, settings.broker_url)
 
 
 def _print(found: tuple[SinkOverview, ...]) -> None:

@@ -13,8 +13,9 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import structlog
@@ -22,7 +23,8 @@ from celery import bootsteps
 
 from smsrelay.broker.publisher import BrokerUnavailable
 from smsrelay.store.connection import StoreUnavailable
-from smsrelay_worker.store.worker_registry import BEAT, GONE, WorkerProcess
+from smsrelay.store.process_registry import BEAT, steady_clock
+from smsrelay_worker.store.worker_registry import GONE, WorkerProcess, WorkerRegistry
 
 TURN = 1.0  # seconds between turns
 _LOST_TASKS_EVERY = 2  # turns
@@ -112,7 +114,7 @@ class WorkerRegistryStep(_ThreadStep):
 
     def _run(self, worker: Any) -> None:
         registry, beats, stopping = worker.app.relay.worker_registry, 0, False
-        process = WorkerProcess(
+        process = before = WorkerProcess(
             worker.hostname,
             socket.gethostname(),
             os.getpid(),
@@ -121,23 +123,25 @@ class WorkerRegistryStep(_ThreadStep):
             worker.app.relay.shared_settings,
         )
         while not stopping:
-            before, process = process, replace(process, queues=_consumed(worker))
-            if before != process:  # an entry is the whole value, so the old one has to go
-                self._record(registry.leaves, before)
-            self._record(registry.alive, process)
+            process = replace(process, queues=_consumed(worker))
+            clock = self._record(
+                partial(registry.alive, process, before)
+            )  # an entry is the whole value, so the old one has to go
+            before, process = process, replace(process, clock=steady_clock(process.clock, clock))
             beats += 1
             if beats == _CHECK_NAMES_AT:
-                self._record(lambda own: _warn_of_namesakes(registry.processes(), own), process)
-            stopping = self._stopping.wait(BEAT)
-        self._record(registry.leaves, process)
+                self._record(partial(_warn_of_namesakes, registry, process))
+            stopping = self._stopping.wait(BEAT if process.queues else TURN)  # soon again once it consumes
+        self._record(partial(registry.leaves, before))
 
-    def _record(self, record: Callable[[WorkerProcess], None], process: WorkerProcess) -> None:
+    def _record(self, record: Callable[[], int | None]) -> int | None:
         try:
-            record(process)
+            return record()
         except StoreUnavailable as error:
             log.debug("heartbeat not recorded", reason=str(error))
         except Exception:  # go on: without heartbeats `smsrelay status` shows no worker, and the next one may succeed
             log.exception("heartbeat not recorded")
+        return None
 
 
 class PublishSinksStep(_ThreadStep):
@@ -187,9 +191,9 @@ def _consumed(worker: Any) -> tuple[str, ...]:
     return tuple(sorted(name for name in worker.app.amqp.queues.consume_from if consumer.consuming_from(name)))
 
 
-def _warn_of_namesakes(processes: Sequence[WorkerProcess], own: WorkerProcess) -> None:
+def _warn_of_namesakes(registry: WorkerRegistry, own: WorkerProcess) -> None:
     """Warn of workers with the same name: Celery addresses workers by name, and Flower would show them as one."""
-    others = [one for one in processes if one.name == own.name and (one.host, one.pid) != (own.host, own.pid)]
+    others = [one for one in registry.processes() if one.name == own.name and (one.host, one.pid) != (own.host, own.pid)]
     if others:
         found = [f"process {one.pid} on {one.host}" for one in others]
         log.warning("another worker has the same name", name=own.name, others=found)

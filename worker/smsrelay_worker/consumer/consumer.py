@@ -1,7 +1,7 @@
 """DeadLetteringConsumer: Celery's consumer, which keeps unreadable messages and survives a broker that fails or refuses.
 
 Celery logs a message it cannot read whole and drops it, and kombu raises on one that is no envelope. It may be an SMS job with a
-typing error, so it is kept in the store (``sms:undecodable``) for a person to look at, and the log names only queue, task and
+typing error, so it is kept in the store (``{sms}:undecodable``) for a person to look at, and the log names only queue, task and
 reason. If the store is unavailable, it is requeued. A broker that refuses commands (full memory, too few replicas) does not end
 the process either: the consumer reconnects.
 """
@@ -14,8 +14,10 @@ from typing import Any, ClassVar
 import structlog
 from celery.worker.consumer import Consumer
 from kombu.exceptions import KombuError
-from kombu.transport.redis import Transport
 
+from smsrelay.broker.publisher import bound_waits
+from smsrelay.broker.rabbitmq_nodes import RabbitMQNodes
+from smsrelay.servers.broker_address import is_rabbitmq
 from smsrelay.store.connection import StoreUnavailable
 from smsrelay_worker.consumer.decompression import limit_decompression
 from smsrelay_worker.consumer.queue_item import WRAPPED, why_unreadable
@@ -26,7 +28,7 @@ from smsrelay_worker.consumer.validation import loggable_id, why_invalid
 log = structlog.get_logger()
 
 
-_HEARTBEAT = 20  # seconds; a RabbitMQ silent for twice as long counts as disconnected
+_HEARTBEAT = 4  # seconds; a RabbitMQ silent for twice as long counts as disconnected, and so does a worker to RabbitMQ
 _RECONNECT_PAUSE = 2  # seconds between tries to connect
 _REQUEUE_PAUSE = 1.0  # seconds before a message that could not be kept is requeued
 _REQUEUE_TIMEOUT = 5.0  # seconds, at shutdown, to requeue items that were popped and not recorded
@@ -77,26 +79,49 @@ class DeadLetteringConsumer(Consumer):  # type: ignore[misc]
         # Celery has just unset it, to work around an old gevent. Without it, a host that does not answer would block for ever.
         self.app.conf.broker_connection_timeout = _CONNECT_TIMEOUT
         limit_decompression()
+        # Of our own worker; one that was started with `celery -A smsrelay_worker.app worker` has no parent to tell.
+        self._loop_turned: Callable[[bool], None] = getattr(self.controller, "loop_turned", lambda _consuming: None)
         self._unsent = UnsentAcks()
         self._transport = transport_with(self._unsent)
+        self._nodes = RabbitMQNodes(self.app.conf.broker_url) if is_rabbitmq(self.app.conf.broker_url) else None
         self._outage_logged = False
 
     def ensure_connected(self, conn: Any) -> Any:
-        """Connect, trying every two seconds without end (Celery's pauses grow to half a minute); on Redis, by our transport."""
-        if conn.get_transport_cls() is Transport:
+        """Connect, trying every two seconds without end (Celery's pauses grow to half a minute).
+
+        On Redis, by our transport; on RabbitMQ, to the node that answered last, or the next ones.
+        """
+        if self._nodes is None:
             conn.resolve_aliases = {self._transport: conn.transport_cls}  # the name shown in the log
             conn.transport_cls = self._transport
+        else:
+            conn.switch(self._nodes.first)
+            conn.cycle = self._nodes
         self._outage_logged = False
-        conn.ensure_connection = partial(
-            conn.ensure_connection, interval_start=_RECONNECT_PAUSE, interval_step=0, interval_max=_RECONNECT_PAUSE
-        )
-        return super().ensure_connected(conn)
+        conn.ensure_connection = partial(self._try_to_connect, conn.ensure_connection)
+        connected = super().ensure_connected(conn)
+        if self._nodes is not None:
+            bound_waits(connected.connection)  # else an event, or closing it, would wait for a silent RabbitMQ for ever
+        return connected
+
+    def _try_to_connect(self, connect: Callable[..., Any], *arguments: Any, callback: Callable[[], None], **options: Any) -> Any:
+        """Call ``connect``, which calls ``callback`` between its tries."""
+
+        def between_tries() -> None:
+            self._loop_turned(False)
+            callback()
+
+        self._loop_turned(False)
+        pauses = {"interval_start": _RECONNECT_PAUSE, "interval_step": 0, "interval_max": _RECONNECT_PAUSE}
+        return connect(*arguments, callback=between_tries, **pauses, **options)
 
     def on_connection_error_after_connected(self, exc: Exception) -> None:
         """Reconnect; after a refused command only after a pause, because it would succeed at once and be refused again."""
         super().on_connection_error_after_connected(exc)
         if not isinstance(exc, self.connection_errors):
             time.sleep(_RECONNECT_PAUSE)
+        elif self._nodes is not None:
+            self._nodes.failed(self._nodes.first)
 
     def shutdown(self) -> None:
         """Shut down, and requeue items that were popped and could not be recorded as unacknowledged."""
@@ -145,7 +170,7 @@ class DeadLetteringConsumer(Consumer):  # type: ignore[misc]
             self._after_pause(message.requeue)
             return
         log.error(
-            "unreadable task kept under sms:undecodable",
+            "unreadable task kept as undecodable",
             queue=queue,
             task_id=loggable_id(task_id),
             kept_id=kept_id,

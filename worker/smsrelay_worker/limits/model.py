@@ -174,7 +174,7 @@ class Limits:
         return allowed is None or country in allowed
 
     def published(self, now: int) -> Mapping[str, str]:
-        """The fields of ``sms:limits``: what is decided when a job is accepted, and what apps are warned of."""
+        """The fields of ``{sms}:limits``: what is decided when a job is accepted, and what apps are warned of."""
         fields = {f"countries:{app}": _spaced(countries) for app, countries in self.app_countries.items()}
         if self.countries is not None:
             fields["countries"] = _spaced(self.countries)

@@ -11,15 +11,20 @@ import signal
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import click
 
 from smsrelay.broker.publisher import Publisher
 from smsrelay.cli.errors import InvalidInput, cli_errors
-from smsrelay.settings import env_file
+from smsrelay.secret_files import SUFFIX, given, read_files
+from smsrelay.servers.primary import finder
+from smsrelay.servers.primary_unknown import PrimaryUnknown
+from smsrelay.servers.redis_address import RedisAddress
+from smsrelay.servers.url import named_hosts
+from smsrelay.settings import SettingsError, env_file
 from smsrelay_worker.local.local_relay import LocalRelay, Ports
 from smsrelay_worker.local.stack import Stack, StackFailed
+from smsrelay_worker.operations.doctor.old_names import old_names_in
 from smsrelay_worker.operations.doctor.settings import callback_url, is_real
 from smsrelay_worker.settings import FlowerSettings, WorkerSettings
 from smsrelay_worker.wiring import Relay
@@ -40,24 +45,28 @@ def up(simulator: bool, data: Path, **ports: int) -> None:
     """Run the whole relay on this machine until Ctrl-C."""
     chosen = Ports(**{name.removesuffix("_port"): port for name, port in ports.items()})
     relay = LocalRelay(data, chosen, simulator)
-    given = users_environment()
-    environment = relay.environment(given)
-    os.environ.update(environment)
     with cli_errors():
+        users = users_environment()
+        environment = relay.environment(users)
+        os.environ.update(environment)
+        for name in WorkerSettings.secrets():
+            os.environ.pop(name + SUFFIX, None)  # its content is there by now
         settings = _valid_settings()
         if simulator:
             _refuse_remote_servers(settings)
-        if "SMSRELAY_BROKER_URL" in given and not _answers(settings):
+        if "SMSRELAY_BROKER_URL" in users and not _answers(settings):
             raise InvalidInput("the broker in SMSRELAY_BROKER_URL does not answer; without that variable `up` starts its own")
     _write_env(data / "env", environment)
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # SIGHUP: the terminal was closed
         signal.signal(number, lambda *_: stopped.set())
-    stack = Stack(relay.parts(given), data, environment)
+    stack = Stack(relay.parts(users), data, environment)
     try:
         with stack.running(stopped.is_set):
+            if problem := old_names_in(settings):
+                raise InvalidInput(problem)
             if not stopped.is_set():
-                click.echo(announcement(relay, settings, given))
+                click.echo(announcement(relay, settings, users))
             while not stopped.wait(1) and not stack.ended():
                 continue
             click.echo("stopping; the worker first finishes what it has submitted …")
@@ -66,9 +75,14 @@ def up(simulator: bool, data: Path, **ports: int) -> None:
 
 
 def users_environment() -> dict[str, str]:
-    """The variables that are set and not empty, in the environment or else in the ``.env`` file."""
+    """The variables that are set and not empty, in the environment or else in the ``.env`` file; secrets by value, also those
+    that are given by file. Raises ``SettingsError``."""
     everything = (*env_file().items(), *os.environ.items())
-    return {name: value for name, value in everything if value}
+    named_by_file = {name + SUFFIX for name in WorkerSettings.secrets()}
+    files = read_files(WorkerSettings.secrets(), given(os.environ, env_file()))
+    if files.problems:
+        raise SettingsError("\n".join(files.problems.values()))
+    return {name: value for name, value in everything if value and name not in named_by_file} | files.values
 
 
 def _valid_settings() -> WorkerSettings:
@@ -82,11 +96,21 @@ def _valid_settings() -> WorkerSettings:
 def _refuse_remote_servers(settings: WorkerSettings) -> None:
     """Raises ``InvalidInput`` if broker or store are on another host, where other people's real jobs may be."""
     for name, url in (("SMSRELAY_BROKER_URL", settings.broker_url), ("SMSRELAY_STORE_URL", settings.store_url)):
-        if not _is_local(urlsplit(url).hostname or "localhost"):
+        if not all(map(_is_local, [*named_hosts(url), *_primary_host(url)])):
             raise InvalidInput(
                 f"{name} names another host. With the simulator on, `up` refuses a remote broker or store: "
                 f"real jobs would be marked delivered without being sent. Use --no-simulator, or unset {name}."
             )
+
+
+def _primary_host(url: str) -> list[str]:
+    """The host of the primary that local sentinels or nodes name, if they know one."""
+    if not url.startswith(("sentinel://", "cluster://")):
+        return []
+    try:
+        return [finder(asked).find().host] if (asked := RedisAddress.of(url).primary) else []
+    except PrimaryUnknown:
+        return []
 
 
 def _is_local(host: str) -> bool:

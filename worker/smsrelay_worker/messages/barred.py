@@ -34,10 +34,16 @@ def ended(by: Barred) -> str | None:
     return _CANCELLED_BY.get(by.bar) or _FAILED_BY.get(by.bar)
 
 
+def end_state(by: Barred) -> State | None:
+    """The state in which such a message ends; None if it only waits."""
+    if by.bar in _CANCELLED_BY:
+        return State.CANCELLED
+    return State.FAILED if by.bar in _FAILED_BY else None
+
+
 def _turned_away(record: Record, by: Barred, now: int, *, hold: bool) -> Transition | None:
-    rule = ended(by)
-    if rule is not None:
-        state = State.CANCELLED if by.bar in _CANCELLED_BY else State.FAILED
+    rule, state = ended(by), end_state(by)
+    if rule is not None and state is not None:
         return Transition(state, record.attempt, Wake.NEVER, record.attempt, rule=rule)
     if record.due is not None and record.due > now:  # an early wake-up: it waits for something else already
         return None

@@ -12,6 +12,9 @@ from smsrelay.contract.state import State
 from smsrelay.messages.checks import Checks
 from smsrelay.messages.record import Record
 from smsrelay.messages.transition import Transition, Wake
+from smsrelay_worker.messages.begin_wait import begin_wait
+from smsrelay_worker.messages.lost_tally import lost_tally
+from smsrelay_worker.messages.report_tally import is_report
 from smsrelay_worker.policy.model import Action, Decision, Policy, Rule, decide
 from smsrelay_worker.vendors.base import DEADLINE_PASSED, Answer, Kind
 
@@ -34,8 +37,8 @@ def begin(record: Record, now: int, lease: int, owner: str, policy: Policy, chec
         return None
     if now >= record.expires_at:
         return expired(record, policy)
-    attempt = record.attempt + 1
-    return Transition(State.SUBMITTING, attempt, now + lease, attempt, rule="begun", owner=owner, checks=checks)
+    attempt, tally = record.attempt + 1, begin_wait(record, now)
+    return Transition(State.SUBMITTING, attempt, now + lease, attempt, rule="begun", owner=owner, checks=checks, tally=tally)
 
 
 def deferred(record: Record, now: int, delay: int, rule: str, policy: Policy) -> Transition | None:
@@ -84,7 +87,7 @@ def woken(record: Record, policy: Policy, now: int) -> Transition | None:
         case State.QUEUED | State.RETRYING:
             return _wake_waiting(record, now, policy)
         case State.SUBMITTING:
-            return uncertain(record, record.attempt, "lease ran out", policy, now)
+            return replace(uncertain(record, record.attempt, "lease ran out", policy, now), tally=lost_tally(record))
         case State.UNCERTAIN:
             return _wake_uncertain(record, policy, now)
         case State.SUBMITTED:
@@ -158,8 +161,8 @@ def uncertain(record: Record, attempt: int, rule: str, policy: Policy, now: int)
 
 
 def expired(record: Record, policy: Policy) -> Transition:
-    """End an expired message. If its last attempt is still uncertain, it waits for a report again: it may have arrived."""
-    if resend_under_way(record, policy):
+    """End an expired message. If an attempt is still uncertain, it waits for a report again: it may have arrived."""
+    if resend_under_way(record, policy) or _resent_unreported(record, policy):
         wake = _deadline(record, policy)
         return Transition(State.UNCERTAIN, record.attempt, wake, record.attempt, rule="expired")
     return Transition(State.EXPIRED, record.attempt, Wake.NEVER, record.attempt, rule="expired")
@@ -277,6 +280,12 @@ def _may_resend(record: Record, policy: Policy) -> bool:
     lane = policy.uncertain[record.lane]
     sent_again, _ = record.counts.get(lane.name, (0, 0))
     return lane.resend and sent_again < lane.retries
+
+
+def _resent_unreported(record: Record, policy: Policy) -> bool:
+    """Whether it was submitted once more because an attempt was uncertain, and no report has come on that one or a later one."""
+    _, attempt = record.counts.get(policy.uncertain[record.lane].name, (0, 0))
+    return attempt > 0 and not any(line.attempt >= attempt and is_report(line) for line in record.timeline)
 
 
 def _deadline(record: Record, policy: Policy) -> int:

@@ -13,10 +13,10 @@ from smsrelay.contract.state import State
 from smsrelay.messages.record import Entry, Record
 from smsrelay.messages.transition import Transition, Wake
 from smsrelay_worker.messages.lifecycle import first_look, noted, outcome, replay_under_way, resend_under_way, times_retried
+from smsrelay_worker.messages.report_tally import UNLISTED, applied_before, delivery_tally, is_report
 from smsrelay_worker.policy.model import Action, Policy, Rule, decide
 
 TIMELINE_CAP = 90  # lines; beyond this, reports that change nothing are no longer noted
-_UNLISTED = "report unlisted"
 _OLDER = "report older"
 _EARLIER_ATTEMPT = "report on earlier attempt"
 _AFTER_END = "report after the end"
@@ -26,7 +26,7 @@ _SEVERITY = {Action.UNKNOWN: 1, Action.RETRY: 2, Action.FAILED: 3}
 
 def reported(record: Record, attempt: int, event: StatusEvent, policy: Policy, now: int, roll: float) -> Transition | None:
     """The transition for a report on ``attempt``; None if the same report was applied before. ``now`` in ms."""
-    if _seen(record, attempt, event):
+    if applied_before(record, attempt, event) is not None:
         return None
     moved = _moved(record, attempt, event, policy, now, roll)
     if moved is None or (moved.state is record.state and len(record.timeline) >= TIMELINE_CAP):
@@ -34,13 +34,13 @@ def reported(record: Record, attempt: int, event: StatusEvent, policy: Policy, n
     # A report that came by its submit's own callback URL will be followed by others on that URL, never by the vendor's id.
     forgets = moved.state is State.DELIVERED and event.message_id is not None
     complete = replace(moved, code=event.code, updated_on=event.updated_on, external_id=event.external_id)
-    return replace(complete, forgets_external=forgets)
+    return replace(complete, forgets_external=forgets, tally=delivery_tally(record, moved, attempt, now))
 
 
 def _moved(record: Record, attempt: int, event: StatusEvent, policy: Policy, now: int, roll: float) -> Transition | None:
     rule = policy.for_status(event.code)
     if rule is None:
-        return replace(noted(record, attempt, _UNLISTED, event.code), unlisted=True)
+        return replace(noted(record, attempt, UNLISTED, event.code), unlisted=True)
     if record.state is State.DELIVERED:
         return noted(record, attempt, _AFTER_END, event.code)
     if rule.action is Action.DELIVERED:
@@ -82,19 +82,10 @@ def _why_it_does_not_count(record: Record, attempt: int, event: StatusEvent, rul
 
 
 def _decisive(record: Record, attempt: int, policy: Policy) -> list[tuple[Entry, Rule]]:
-    lines = [line for line in record.timeline if line.attempt == attempt and _is_report(line)]
+    lines = [line for line in record.timeline if line.attempt == attempt and is_report(line)]
     known = [(line, policy.for_status(line.code)) for line in lines]
     return [(line, rule) for line, rule in known if rule is not None and rule.action in _SEVERITY]
 
 
 def _weight(updated_on: int | None, rule: Rule) -> tuple[int, int, str]:
     return updated_on or 0, _SEVERITY[rule.action], rule.code
-
-
-def _seen(record: Record, attempt: int, event: StatusEvent) -> bool:
-    report = (attempt, event.code, event.updated_on)
-    return any((line.attempt, line.code, line.updated_on) == report for line in record.timeline if _is_report(line))
-
-
-def _is_report(line: Entry) -> bool:
-    return line.rule.startswith(("status.", "report"))

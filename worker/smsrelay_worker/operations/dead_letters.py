@@ -5,7 +5,7 @@ reason in the timeline. It respects the deadline, and needs the payload, which i
 ``StoreUnavailable``; it is then safe to replay again, because only a dead message can be replayed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from smsrelay.broker.publisher import BrokerUnavailable
@@ -16,7 +16,9 @@ from smsrelay.messages.record import Record
 from smsrelay.messages.transition import Transition
 from smsrelay.store.records import Decide, Reading, Records
 from smsrelay_worker.messages import lifecycle
-from smsrelay_worker.store.dead_letters import DeadLetterIndex
+from smsrelay_worker.store.dead_letters import DeadLetterIndex, Place
+
+_AT_ONCE = 250  # records in one round trip, where a filter may pass over most of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,45 @@ def dead_letters(index: DeadLetterIndex, records: Records, wanted: Filter) -> It
             yield reading
 
 
+@dataclass(frozen=True, slots=True)
+class DeadLetterPage:
+    """Some of the matching dead letters; ``behind``: where the next page begins, None if there is none.
+
+    ``looked_at``: messages that were compared with the filter.
+    """
+
+    found: Sequence[Reading]
+    behind: Place | None
+    looked_at: int
+
+
+def dead_letter_page(
+    index: DeadLetterIndex, records: Records, wanted: Filter, behind: Place | None = None, *, most: int = 50, bound: int = 2000
+) -> DeadLetterPage:
+    """The next ``most`` that match, without their payloads, newest first; looks at ``bound`` messages at most.
+
+    A filter that few match may find nothing within the bound; the next page goes on from there.
+    """
+    expired, at_once = wanted.state is State.EXPIRED, most if wanted == Filter(since=wanted.since) else _AT_ONCE
+    found: list[Reading] = []
+    looked_at = 0
+    while looked_at < bound:
+        asked = min(at_once, bound - looked_at)
+        entries = index.page(behind, asked, expired=expired)
+        readings = records.read_many([entry.message_id for entry in entries])
+        for entry, reading in zip(entries, readings, strict=True):
+            if entry.at < wanted.since:
+                return DeadLetterPage(found, None, looked_at)
+            behind, looked_at = entry.place, looked_at + 1
+            if reading is not None and wanted.matches(reading.record):
+                found.append(reading)
+                if len(found) == most:
+                    return DeadLetterPage(found, behind, looked_at)
+        if len(entries) < asked:
+            return DeadLetterPage(found, None, looked_at)
+    return DeadLetterPage(found, behind, looked_at)
+
+
 class DeadLetters:
     """Replays messages that ended without being delivered."""
 
@@ -65,7 +106,7 @@ class DeadLetters:
         obstacle = obstacle_to_replay(reading)
         if obstacle is not None or dry_run:
             return obstacle or "would be queued"
-        change = self._records.change(message_id, _replayed_after(reading), reading)
+        change = self._records.change(message_id, _replayed_after(reading), reading, durable=True)
         if change is None:
             return "its retention has ended"
         # No transition can also mean that our own replay was made and its answer was lost.

@@ -13,7 +13,8 @@ from smsrelay_worker.store.agenda import Agenda
 
 WAITING = (State.QUEUED, State.RETRYING)
 NOT_FINAL = tuple(state for state in State if not state.final)
-_TOGETHER = 50  # records in one round trip
+_TOGETHER = 50  # records in one round trip, and on a page
+_STEPS = 40  # such round trips for one page at most
 
 _UNTIL_DUE = {
     "halted": "halted: everything",
@@ -57,6 +58,26 @@ def waiting_messages(agenda: Agenda, records: Records, wanted: WaitingFilter) ->
             for reading in records.read_many(page[start : start + _TOGETHER]):
                 if reading is not None and _matches(reading.record, wanted):
                     yield _waiting(reading)
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingPage:
+    """Some of those that match. ``following``: the cursor of the next page, empty if there is none."""
+
+    messages: list[WaitingMessage]
+    following: str
+
+
+def waiting_page(agenda: Agenda, records: Records, wanted: WaitingFilter, cursor: str) -> WaitingPage:
+    """About fifty that match, from a cursor on; fewer if two thousand messages were looked at, so that it takes no time."""
+    found: list[WaitingMessage] = []
+    for _ in range(_STEPS):
+        ids, cursor = agenda.page(cursor, _TOGETHER, wanted.states, wanted.fields, held=wanted.held, campaign=wanted.campaign)
+        readings = records.read_many(ids)
+        found += [_waiting(one) for one in readings if one is not None and _matches(one.record, wanted)]
+        if len(found) >= _TOGETHER or not cursor:
+            break
+    return WaitingPage(found, cursor)
 
 
 def reason(record: Record, now: int) -> str:

@@ -1,13 +1,15 @@
 """OutcomeDelivery: claims outcomes that are due and gives each to the worker of its sink. The loop of the process ``outcome``.
 
-A turn records how deliveries ended, then claims more for every sink that has room, in one round trip whatever their number. A
-claim is a lease: a process that is killed at any line loses nothing, and what was delivered but not recorded is delivered again
-under the same id. With no sink configured, the loop only drops what the retention ends, once a minute.
+A turn records how deliveries ended, then claims more for every sink that has room, in one round trip whatever their number.
+Where replicas are waited for, what was claimed is confirmed before it is told, all of it with one wait; while too few answer it
+stays in hand, and is told as soon as they do. A claim is a lease: a process that is killed at any line loses nothing, and what
+was delivered but not recorded is delivered again under the same id. With no sink configured, the loop only drops what the
+retention ends, once a minute.
 """
 
 import threading
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 import structlog
@@ -61,6 +63,7 @@ class OutcomeDelivery:
         self._at_once = at_once
         self._sweep_every = sweep_every
         self._wake = threading.Event()
+        self._in_hand: list[ClaimedOutcome] = []  # claimed, and with no sink's worker yet
         self._known: Mapping[str, SinkState] = {}
         self._read_at = self._swept_at = float("-inf")
         self._turns = 0
@@ -82,11 +85,12 @@ class OutcomeDelivery:
         self._results.record()
         self._look_around()
         self._give_back(everything=False)
-        wanted = self._wanted()
-        claimed = self._outbox.claim(wanted, LEASE) if wanted else []
+        self._in_hand += self._outbox.claim(self._wanted(), LEASE)
+        claimed = self._outbox.confirm(self._in_hand)
         by_sink: dict[str, list[tuple[ClaimedOutcome, Event]]] = defaultdict(list)
         for one, event in self._with_events(claimed):
             by_sink[one.sink].append((one, event))
+        self._in_hand = []
         for sink, items in by_sink.items():
             self._workers[sink].deliver(items, self._ended)
         self._turns += 1
@@ -130,6 +134,7 @@ class OutcomeDelivery:
             log.warning("outcome delivery postponed", reason=str(error))
         except Exception:
             log.exception("outcome delivery failed")
+            self._in_hand = []  # the leases run out
         return _AFTER_FAILURE
 
     def _ended(self, ended: Sequence[Ended]) -> None:
@@ -159,9 +164,12 @@ class OutcomeDelivery:
 
     def _wanted(self) -> list[tuple[str, int]]:
         """How many more outcomes each sink may have; beyond the limit of the process, an idle one still gets one."""
-        left, wanted = self._at_once - sum(worker.load for worker in self._workers.values()), []
+        held = Counter(one.sink for one in self._in_hand)
+        calls = sum(worker.load + -(-held[sink] // worker.client.batch) for sink, worker in self._workers.items())
+        left, wanted = self._at_once - calls, []
         for sink, worker in self._workers.items():
-            room = 0 if self._paused(sink) else min(worker.room(), max(left, int(worker.idle)) * worker.client.batch)
+            most = min(worker.room() - held[sink], max(left, int(worker.idle and not held[sink])) * worker.client.batch)
+            room = 0 if self._paused(sink) else most
             if room > 0:
                 left -= -(-room // worker.client.batch)
                 wanted.append((sink, room))
@@ -201,6 +209,9 @@ class OutcomeDelivery:
 
     def _give_back(self, *, everything: bool) -> None:
         held = [one for worker in self._workers.values() for one in worker.take_back(everything=everything)]
+        if everything:
+            held += self._in_hand
+            self._in_hand = []
         if held:
             self._outbox.give_back(held)
 

@@ -1,7 +1,8 @@
 """Pace: how many deliveries to one sink may begin now, by how its last ones ended. Pure.
 
 A sink that fails several times in a row gets one delivery at a time, with growing pauses, until one is taken. So an endpoint that
-hangs holds one connection, and a large backlog for a dead one costs a request a minute.
+hangs holds one connection, and a large backlog for a dead one costs a request a minute. A pause grows with what fails after it:
+calls that were under way when it began say no more than those that began it, however many fail at once when an endpoint restarts.
 """
 
 from dataclasses import dataclass, replace
@@ -39,8 +40,10 @@ class Pace:
         """The pace after one more delivery."""
         if answer.taken:
             return replace(self, failures=0, closed_until=0.0)
-        failures = self.failures + 1
-        pause = min(_LONGEST, 2.0 ** min(failures - _TOLERATED, _DOUBLINGS)) if failures >= _TOLERATED else 0.0
+        was_under_way = self.failing and now < self.closed_until
+        failures = self.failures if was_under_way else self.failures + 1
+        grows = failures >= _TOLERATED and not was_under_way
+        pause = min(_LONGEST, 2.0 ** min(failures - _TOLERATED, _DOUBLINGS)) if grows else 0.0
         if answer.verdict is Verdict.GONE:
             pause = _LONGEST  # by then, the store says that it is disabled
         asked = min(answer.wait or 1.0, _ASKED_AT_MOST) if answer.verdict is Verdict.SLOW_DOWN else 0.0

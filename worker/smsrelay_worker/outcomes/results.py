@@ -85,21 +85,21 @@ class Results:
         if taken:
             self._outbox.done(sink, [one.claimed for one in taken])
             log.info("outcomes delivered", sink=sink, outcomes=[_named(one) for one in taken])
-        for one in failed:
-            self._retry(one)
+        self._retry(sink, failed)
         self._counts[sink, True] += len(taken)
         self._counts[sink, False] += len(failed)
         self._report(sink, ended[-1] if not taken else taken[-1], gone=any(one.answer.verdict is Verdict.GONE for one in ended))
 
-    def _retry(self, ended: Ended) -> None:
-        claimed, answer = ended.claimed, ended.answer
-        delay = max(self._schedule_of(claimed.sink).delay(claimed.tries + 1, self._roll()), answer.wait or 0.0)
-        kept = self._outbox.retry(claimed, delay)
-        details = {"sink": claimed.sink, "outcome": _named(ended), "status": answer.status, "tries": claimed.tries + 1}
-        if kept:
-            log.warning("outcome not delivered", **details, again_in=round(delay))
-        else:
-            log.error("outcome dropped: its retention is over", **details)
+    def _retry(self, sink: str, failed: Sequence[Ended]) -> None:
+        schedule = self._schedule_of(sink)
+        delays = [max(schedule.delay(one.claimed.tries + 1, self._roll()), one.answer.wait or 0.0) for one in failed]
+        kept = self._outbox.retry_all([(one.claimed, delay) for one, delay in zip(failed, delays, strict=True)])
+        for one, delay, is_kept in zip(failed, delays, kept, strict=True):
+            details = {"sink": sink, "outcome": _named(one), "status": one.answer.status, "tries": one.claimed.tries + 1}
+            if is_kept:
+                log.warning("outcome not delivered", **details, again_in=round(delay))
+            else:
+                log.error("outcome dropped: its retention is over", **details)
 
     def _report(self, sink: str, ended: Ended, *, gone: bool) -> None:
         last, now, taken = self._reported.get(sink), self._monotonic(), ended.answer.taken

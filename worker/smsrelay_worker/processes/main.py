@@ -1,7 +1,7 @@
 """A worker's parent process, which is what ``smsrelay worker`` becomes.
 
 It runs as ``python -m gevent.monkey … --module smsrelay_worker.processes.main`` and exits once all its children have; after
-SIGHUP it restarts itself. Invalid settings, an invalid policy or an unknown queue end it with exit code 2 before it forks.
+SIGHUP it restarts itself. Before it forks, invalid settings or files end it with exit code 78, and an unknown queue with 2.
 """
 
 import importlib
@@ -15,8 +15,9 @@ import click
 import gevent
 
 from smsrelay import logs
-from smsrelay.cli.errors import cli_errors
+from smsrelay.cli.errors import process_errors
 from smsrelay_worker.processes.exec import exec_python
+from smsrelay_worker.processes.heartbeats import Heartbeats, remove_own_file
 from smsrelay_worker.processes.queue_worker import (
     QUEUE_WORKERS,
     QueueWorker,
@@ -25,10 +26,13 @@ from smsrelay_worker.processes.queue_worker import (
     with_halt_work,
     with_scheduler,
 )
+from smsrelay_worker.processes.silence import Patience
 from smsrelay_worker.processes.supervisor import Child, Supervisor, Work
+from smsrelay_worker.processes.systemd import Systemd
 from smsrelay_worker.settings import WorkerSettings
 
 _ALL = ",".join(worker.name for worker in QUEUE_WORKERS)
+PATIENCE = Patience()
 _EXTRA_TIME = 5.0  # seconds that a quitting child has beyond its own limit, at which it exits by itself
 
 
@@ -43,7 +47,7 @@ def main(name: str, queues: str, together: bool, events: bool) -> None:
     if together:
         workers = (merged(workers),)
     logs.set_up()
-    with cli_errors():
+    with process_errors():
         settings = WorkerSettings()
     app, scheduling, finishing = _wired_app(), with_scheduler(workers), with_halt_work(workers)
     os.register_at_fork(after_in_child=gevent.reinit)  # otherwise a child would share its parent's event loop and take its events
@@ -51,9 +55,13 @@ def main(name: str, queues: str, together: bool, events: bool) -> None:
         Child(worker.title, _work(app, worker, name, events, scheduler=worker in scheduling, halt_work=worker in finishing))
         for worker in workers
     ]
-    supervisor = Supervisor(children, settings.stop_within, app.conf.worker_soft_shutdown_timeout + _EXTRA_TIME)
+    quit_within = app.conf.worker_soft_shutdown_timeout + _EXTRA_TIME
+    heartbeats = Heartbeats.create([name, *(child.name for child in children)])
+    supervisor = Supervisor(children, settings.stop_within, quit_within, heartbeats, PATIENCE, Systemd(os.environ))
     logging.captureWarnings(True)  # so that what Celery warns of is a line of JSON, too
-    if supervisor.run() is signal.SIGHUP and not sys.stdout.isatty():  # at a terminal SIGHUP means that it was closed
+    stopped_by = supervisor.run()
+    remove_own_file()
+    if stopped_by is signal.SIGHUP and not sys.stdout.isatty():  # at a terminal SIGHUP means that it was closed
         exec_python(*sys.orig_argv[1:])  # with the settings, policy and code of now
 
 
@@ -65,14 +73,12 @@ def _selected(queues: str) -> tuple[QueueWorker, ...]:
 
 
 def _work(app: Any, worker: QueueWorker, name: str, events: bool, *, scheduler: bool, halt_work: bool) -> Work:
-    return lambda report_stopping: run_worker(
-        app, worker, name, report_stopping, events=events, scheduler=scheduler, halt_work=halt_work
-    )
+    return lambda parent: run_worker(app, worker, name, parent, events=events, scheduler=scheduler, halt_work=halt_work)
 
 
 def _wired_app() -> Any:
     """The Celery app. Importing it wires everything, so it is imported here and not by other commands."""
-    with cli_errors():
+    with process_errors():
         return importlib.import_module("smsrelay_worker.app").app
 
 

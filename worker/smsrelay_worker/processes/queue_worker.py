@@ -9,7 +9,6 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +19,7 @@ from celery.signals import worker_shutting_down
 
 from smsrelay.contract.lanes import OUTCOME_QUEUE, STATUS_QUEUE, Lane
 from smsrelay_worker.consumer.bootsteps import HaltWorkStep, OutcomeStep, SchedulerStep
+from smsrelay_worker.processes.supervisor import Parent
 
 log = structlog.get_logger()
 
@@ -47,6 +47,7 @@ QUEUE_WORKERS = (
     QueueWorker("outcome", (OUTCOME_QUEUE,), tasks=4),
 )
 _SCHEDULING = ("otp", "status")
+_HEARTBEAT = 1.0  # seconds
 
 
 def with_scheduler(workers: tuple[QueueWorker, ...]) -> tuple[QueueWorker, ...]:
@@ -68,7 +69,7 @@ def run_worker(
     app: Celery,
     queue_worker: QueueWorker,
     name: str,
-    report_stopping: Callable[[], None],
+    parent: Parent,
     *,
     events: bool,
     scheduler: bool,
@@ -76,7 +77,7 @@ def run_worker(
 ) -> int:
     """Consume the worker's queues until a signal comes, and return the exit code.
 
-    ``name``: first part of the name in Celery and Flower. ``report_stopping`` is called as soon as the worker begins to stop.
+    ``name``: first part of the name in Celery and Flower. ``parent`` is told that the loop turns, and when it begins to stop.
     """
     if not scheduler:
         app.steps["worker"].discard(SchedulerStep)
@@ -97,7 +98,7 @@ def run_worker(
         without_gossip=True,  # workers need not know each other
         without_mingle=True,
     )
-    worker.report_stopping = report_stopping
+    worker.parent = parent
     worker_shutting_down.connect(worker.begin_stopping, weak=False)
     try:
         worker.start()
@@ -109,11 +110,11 @@ def run_worker(
 class _ChildWorker(Worker):  # type: ignore[misc]
     """Celery's worker in a child of the supervisor."""
 
-    report_stopping: Callable[[], None]
+    parent: Parent
 
     def begin_stopping(self, **_: Any) -> None:
         """Report that it stops, which starts its time limit, and leave messages that have not begun to other workers."""
-        self.report_stopping()
+        self.parent.stopping()
         self.app.relay.sender.stop()
 
     def stop(self, *args: Any, **options: Any) -> None:
@@ -129,6 +130,15 @@ class _ChildWorker(Worker):  # type: ignore[misc]
     def should_use_eventloop(self) -> bool:
         """True, with greenlets too: one loop waits for tasks, remote control and timers, and batches acknowledgements."""
         return True
+
+    def loop_turned(self, consuming: bool = True) -> None:
+        """Tell the parent that the consumer's loop turns; the consumer calls it, too, while it tries to connect."""
+        self.parent.loop_turned(consuming)
+
+    def register_with_event_loop(self, hub: Any) -> None:
+        """Have the loop tell the parent each second that it turns; Celery calls this whenever the consumer has connected."""
+        super().register_with_event_loop(hub)
+        hub.call_repeatedly(_HEARTBEAT, self.loop_turned)
 
     def install_platform_tweaks(self, worker: Any) -> None:
         """Let every signal stop the worker as SIGTERM does, with a time limit after SIGQUIT or a second SIGINT.

@@ -11,9 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
-from redis import Redis
 
-from smsrelay.store import keys
+from smsrelay.store.connection import StoreRedis
 from smsrelay.store.script import Script
 from smsrelay_worker.rate_limit.outcome_counts import OutcomeCounts
 from smsrelay_worker.rate_limit.slot import Slot
@@ -47,12 +46,13 @@ class CircuitBreaker:
 
     def __init__(
         self,
-        redis: Redis,
+        redis: StoreRedis,
         halt_probe: float,
         *,
         thresholds: Thresholds = THRESHOLDS,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._keys = redis.store_keys
         self._monotonic = monotonic
         self._record = Script(redis, __name__, "record_outcomes.lua")
         self._fixed = [
@@ -72,7 +72,7 @@ class CircuitBreaker:
         if probe_succeeded is None and counts is None:
             return False
         probe = {None: "", True: "good", False: "bad"}[probe_succeeded]
-        names = [keys.ANSWERS, keys.CIRCUIT, keys.HALTED, keys.RESUMED]
+        names = [self._keys.answers, self._keys.circuit, self._keys.halted, self._keys.resumed]
         begins = "" if probe_slot is None else f"{probe_slot.begins:.0f}"
         change = self._record.run(names, [*(counts or (0, 0)), probe, self._halt_probe, begins, *self._fixed])
         if change == "opened":

@@ -1,7 +1,7 @@
 -- Takes back slots that will not be used. In the shared rate they become free again only if they are the last ones granted; else
 -- they lapse. A template's own rate gets its part of each in any case, because it is a count and has no slots behind it.
--- KEYS 1 sms:rate   hash, see limiter.lua; and back:TEMPLATE, where the last slot ended that was given back to the template (µs)
---      2 sms:rates  hash, see limiter.lua
+-- KEYS 1 {sms}:rate   hash, see limiter.lua; and back:TEMPLATE, where the last slot ended that was given back to the template (µs)
+--      2 {sms}:rates  hash, see limiter.lua
 -- ARGV 1 where the last run of slots begins (µs)  2 where it ends (µs)  3 template  4 sum of the costs of all of them
 --      5 margin, see limiter.lua  6 µs by which two instants may differ and still be the same
 -- Returns 1 if the last ones are free again.

@@ -9,10 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from redis import Redis
-
-from smsrelay.store import keys
-from smsrelay.store.connection import store_answers
+from smsrelay.store.connection import StoreRedis, run_durably, store_answers
 
 OPERATOR = "operator"  # in place of a code
 _NEVER = "0"  # ms between probes
@@ -45,8 +42,8 @@ class Halt:
 class HaltSwitch:
     """Safe to share between threads. ``halt_probe`` in seconds, 0 for no probes."""
 
-    def __init__(self, redis: Redis, halt_probe: float) -> None:
-        self._redis = redis
+    def __init__(self, redis: StoreRedis, halt_probe: float) -> None:
+        self._redis, self._keys = redis, redis.store_keys
         self._halt_probe = halt_probe
 
     def halt(self, code: str, begun_at: int | None = None) -> bool:
@@ -58,40 +55,42 @@ class HaltSwitch:
         with store_answers():
             with self._redis.pipeline(transaction=True) as pipeline:
                 pipeline.time()
-                pipeline.get(keys.RESUMED)
+                pipeline.get(self._keys.resumed)
                 (seconds, micros), resumed = pipeline.execute()
             now = int(seconds) * 1000 + int(micros) // 1000
             if begun_at is not None and begun_at <= int(resumed or 0) <= now:  # if it lies ahead of now, the clock was set back
                 return False
             with self._redis.pipeline(transaction=True) as pipeline:
-                pipeline.hsetnx(keys.HALTED, "code", code)
-                pipeline.hsetnx(keys.HALTED, "since", str(int(seconds) * 1000))
+                pipeline.hsetnx(self._keys.halted, "code", code)
+                pipeline.hsetnx(self._keys.halted, "since", str(int(seconds) * 1000))
                 return bool(pipeline.execute()[0])
 
     def halt_by_operator(self) -> bool:
         """Stop every submit until an operator resumes; False if one had stopped them before. Takes over a halt by the vendor."""
         with store_answers():
             seconds, _ = self._redis.time()
-            with self._redis.pipeline(transaction=True) as pipeline:
-                pipeline.hget(keys.HALTED, "code")
-                pipeline.hsetnx(keys.HALTED, "since", str(int(seconds) * 1000))
-                pipeline.hset(keys.HALTED, mapping={"code": OPERATOR, "wait": _NEVER})
-                pipeline.hdel(keys.HALTED, "probe", "slot")
-                return bool(pipeline.execute()[0] != OPERATOR)
+        code, *_ = run_durably(
+            self._redis,
+            ("HGET", self._keys.halted, "code"),
+            ("HSETNX", self._keys.halted, "since", int(seconds) * 1000),
+            ("HSET", self._keys.halted, "code", OPERATOR, "wait", _NEVER),
+            ("HDEL", self._keys.halted, "probe", "slot"),
+            transaction=True,
+        )
+        return bool(code != OPERATOR)
 
     def resume(self) -> bool:
         """End a halt, and close an open circuit; False if there was neither."""
-        shut = (keys.HALTED, keys.CIRCUIT)
+        shut = (self._keys.halted, self._keys.circuit)
         with store_answers():
             was_shut = self._redis.exists(*shut)  # asked first: a delete that is repeated after a lost reply finds nothing
             seconds, micros = self._redis.time()
-            with self._redis.pipeline(transaction=True) as pipeline:
-                pipeline.delete(*shut)
-                pipeline.set(keys.RESUMED, int(seconds) * 1000 + int(micros) // 1000)
-                return bool(pipeline.execute()[0] or was_shut)
+        now = int(seconds) * 1000 + int(micros) // 1000
+        deleted, _ = run_durably(self._redis, ("DEL", *shut), ("SET", self._keys.resumed, now), transaction=True)
+        return bool(deleted or was_shut)
 
     def current(self) -> Halt | None:
         """The halt in force, if any."""
         with store_answers():
-            fields: Any = self._redis.hgetall(keys.HALTED)
+            fields: Any = self._redis.hgetall(self._keys.halted)
         return Halt.parse(fields, self._halt_probe)

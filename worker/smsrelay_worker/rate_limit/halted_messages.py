@@ -6,15 +6,14 @@ Raises ``StoreUnavailable``: the ones not woken by then are due when their own d
 them again is harmless.
 """
 
-from redis import Redis
-
+from smsrelay.store.connection import StoreRedis
 from smsrelay.store.traffic.held_messages import EVERYTHING, HeldMessages
 
 
 class HaltedMessages:
     """Safe to share between threads."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: StoreRedis) -> None:
         self._held = HeldMessages(redis)
 
     def count(self) -> int:

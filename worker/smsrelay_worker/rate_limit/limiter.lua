@@ -2,13 +2,13 @@
 -- one begins where the last one ends (GCRA without a burst). No lane reserves further ahead than its horizon, so that a bulk leaves
 -- free slots in front of it for a code. A lane that waits for slots is marked as waiting until it asks again; meanwhile the lanes
 -- below it get their floor and no more.
--- KEYS 1 sms:rate     hash; expires 15 minutes after its last use. In µs of this clock: next (where the next slot begins), pause
+-- KEYS 1 {sms}:rate     hash; expires 15 minutes after its last use. In µs of this clock: next (where the next slot begins), pause
 --                     (no slot before), wants:LANE (the lane waits until then), floor:LANE (when its floor is due), next:TEMPLATE,
 --                     back:TEMPLATE (give_back.lua); and share with share_at: the part of the configured rate that the vendor's
 --                     throttling left (throttle.lua)
---      2 sms:rates    hash, no expiry: rate and template:ID as commands set them (a second)
---      3 sms:halted   hash; until resumed: since, code, probe (ms), slot, and wait (0: an operator's, without probes), see shut()
---      4 sms:circuit  hash; until a probe succeeds: since, probe, wait (ms), slot (where the newest probe's begins, µs)
+--      2 {sms}:rates    hash, no expiry: rate and template:ID as commands set them (a second)
+--      3 {sms}:halted   hash; until resumed: since, code, probe (ms), slot, and wait (0: an operator's, without probes), see shut()
+--      4 {sms}:circuit  hash; until a probe succeeds: since, probe, wait (ms), slot (where the newest probe's begins, µs)
 -- ARGV 1 rate of the environment (a second)  2 ms between probes of a halt, 0 for none
 --      3 margin: part of the rate that slots are spaced for  4 recovery: µs from nothing back to the configured rate
 --      5 µs after which a waiting caller asks again at the latest  6 floor: part of the current rate  7 refill: µs still reserved

@@ -10,10 +10,9 @@ import time
 from collections.abc import Callable, Sequence
 
 import structlog
-from redis import Redis
 
 from smsrelay.contract.lanes import Lane
-from smsrelay.store import keys
+from smsrelay.store.connection import StoreRedis
 from smsrelay.store.script import Script
 from smsrelay_worker.rate_limit.circuit import CircuitBreaker
 from smsrelay_worker.rate_limit.clock_sync import ClockSync
@@ -38,12 +37,13 @@ class RateLimiter:
 
     def __init__(
         self,
-        redis: Redis,
+        redis: StoreRedis,
         rate: float,
         halt_probe: float = 300.0,
         monotonic: Callable[[], float] = time.monotonic,
         pacing: Pacing = PACING,
     ) -> None:
+        self._keys = redis.store_keys
         self._rate = rate
         self._pacing = pacing
         self._monotonic = monotonic
@@ -81,7 +81,7 @@ class RateLimiter:
         """
         for slot, _ in unused:
             if slot.probe:
-                self._release_probe.run([keys.HALTED, keys.CIRCUIT], [f"{slot.begins:.0f}"])
+                self._release_probe.run([self._keys.halted, self._keys.circuit], [f"{slot.begins:.0f}"])
         back = [(slot, cost) for slot, cost in unused if slot.ends and not slot.probe]
         if not back:
             return
@@ -100,7 +100,7 @@ class RateLimiter:
             repr(self._pacing.margin),
             _TOUCHING,
         ]
-        self._return.run([keys.RATE, keys.RATES], args)
+        self._return.run([self._keys.rate, self._keys.rates], args)
 
     def record_outcomes(
         self, *, answered: int, failed: int, probe_succeeded: bool | None = None, probe_slot: Slot | None = None
@@ -118,7 +118,7 @@ class RateLimiter:
         Raises ``StoreUnavailable``.
         """
         pause = max(0.0, min(retry_after, _LONGEST_PAUSE))
-        if self._throttle.run([keys.RATE], [int(pause * 1_000_000), _micros(self._pacing.recovery)]):
+        if self._throttle.run([self._keys.rate], [int(pause * 1_000_000), _micros(self._pacing.recovery)]):
             log.warning("rate halved: the vendor throttled us", rate=round(self.state().current, 2), pause=pause)
 
     def halt(self, code: str, begun_at: int | None = None) -> bool:
@@ -151,7 +151,7 @@ class RateLimiter:
             for ask in asks
             for part in (ask.lane.value, ask.template, self._horizon[ask.lane], ",".join(map(str, ask.costs)))
         ]
-        names = [keys.RATE, keys.RATES, keys.HALTED, keys.CIRCUIT]
+        names = [self._keys.rate, self._keys.rates, self._keys.halted, self._keys.circuit]
         asked = self._monotonic()
         answer = self._grant.run(names, [*self._fixed, *wanted])
         if answer[0] < 0:

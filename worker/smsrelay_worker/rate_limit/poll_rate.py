@@ -3,17 +3,15 @@
 Unlike the send rate, it hands out slots however far ahead they are. If the store goes away, a slot may be lost.
 """
 
-from redis import Redis
-
-from smsrelay.store import keys
+from smsrelay.store.connection import StoreRedis
 from smsrelay.store.script import Script
 
 
 class PollRate:
     """``rate`` in questions a second."""
 
-    def __init__(self, redis: Redis, rate: float, key: str = keys.PULL_RATE) -> None:
-        self._keys = [key, keys.HALTED, keys.CIRCUIT]
+    def __init__(self, redis: StoreRedis, rate: float, key: str | None = None) -> None:
+        self._keys = [key or redis.store_keys.pull_rate, redis.store_keys.halted, redis.store_keys.circuit]
         self._interval = round(1_000_000 / rate)
         self._reserve = Script(redis, __name__, "poll_rate.lua")
 

@@ -1,8 +1,8 @@
 -- Counts how submits ended. Too many failures open the circuit; a probe that succeeds closes it, and ends a halt.
--- KEYS 1 sms:answers   hash: answered and failed by second (aSECOND, fSECOND); expires a second after the window
---      2 sms:circuit   hash, see limiter.lua: since, probe, wait (ms); until a probe succeeds
---      3 sms:halted    hash, see limiter.lua: since, code, probe (ms), wait (0: an operator's); until resumed
---      4 sms:resumed   string: when submits last resumed (ms); no expiry
+-- KEYS 1 {sms}:answers   hash: answered and failed by second (aSECOND, fSECOND); expires a second after the window
+--      2 {sms}:circuit   hash, see limiter.lua: since, probe, wait (ms); until a probe succeeds
+--      3 {sms}:halted    hash, see limiter.lua: since, code, probe (ms), wait (0: an operator's); until resumed
+--      4 {sms}:resumed   string: when submits last resumed (ms); no expiry
 -- ARGV 1 answered  2 failed  3 'good' or 'bad' probe, or ''  4 ms between probes of a halt  5 where a bad probe's slot begins (µs),
 --      or ''  6 window (s)  7 failures that open the circuit  8 ms until its first probe  9 longest ms between probes (circuit.py)
 -- Returns 'opened', 'closed' or ''.

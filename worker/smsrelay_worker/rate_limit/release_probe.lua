@@ -1,6 +1,6 @@
 -- A probe that was not used: the next submit is one, unless a newer probe was granted meanwhile. Running it again does nothing.
--- KEYS 1 sms:halted   hash, see limiter.lua: probe, slot
---      2 sms:circuit  hash, see limiter.lua: probe, slot
+-- KEYS 1 {sms}:halted   hash, see limiter.lua: probe, slot
+--      2 {sms}:circuit  hash, see limiter.lua: probe, slot
 -- ARGV 1 where its slot begins (µs)
 -- Returns 1 if the next submit is a probe now.
 local clock = redis.call('TIME')

@@ -7,10 +7,7 @@ A rate set by command wins over the environment until it is removed, and applies
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from redis import Redis
-
-from smsrelay.store import keys
-from smsrelay.store.connection import store_answers
+from smsrelay.store.connection import StoreRedis, run_durably, store_answers
 from smsrelay_worker.rate_limit.circuit import OpenCircuit
 from smsrelay_worker.rate_limit.halt import Halt
 
@@ -33,8 +30,8 @@ class RateState:
 class SharedRate:
     """``rate``: the environment's, a second; ``halt_probe`` and ``recovery`` in seconds (see ``halt``, ``pacing``)."""
 
-    def __init__(self, redis: Redis, rate: float, halt_probe: float, recovery: float) -> None:
-        self._redis = redis
+    def __init__(self, redis: StoreRedis, rate: float, halt_probe: float, recovery: float) -> None:
+        self._redis, self._keys = redis, redis.store_keys
         self._rate = rate
         self._halt_probe = halt_probe
         self._recovery = recovery
@@ -44,16 +41,13 @@ class SharedRate:
         if rate is not None and not 0.01 <= rate <= 100_000:
             raise ValueError("a rate is from 0.01 to 100000 a second")
         field = "rate" if template is None else _TEMPLATE + template
-        with store_answers():
-            if rate is None:
-                self._redis.hdel(keys.RATES, field)
-            else:
-                self._redis.hset(keys.RATES, field, repr(float(rate)))
+        set_or_not = ("HDEL", self._keys.rates, field) if rate is None else ("HSET", self._keys.rates, field, repr(float(rate)))
+        run_durably(self._redis, set_or_not)
 
     def state(self, given: float | None = None) -> RateState:
         """The whole state in one round trip; ``given``: the rate in the workers' environment, if it is known."""
         with store_answers(), self._redis.pipeline(transaction=False) as pipeline:
-            for key in (keys.RATE, keys.RATES, keys.HALTED, keys.CIRCUIT):
+            for key in (self._keys.rate, self._keys.rates, self._keys.halted, self._keys.circuit):
                 pipeline.hgetall(key)
             pipeline.time()
             rate, rates, halted, circuit, (seconds, micros) = pipeline.execute()

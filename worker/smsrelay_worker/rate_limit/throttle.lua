@@ -1,5 +1,5 @@
 -- The vendor throttled us: halves the current part of the rate, once a second at most, and pauses all submits for a while.
--- KEYS 1 sms:rate  hash, see limiter.lua: share, share_at, halved_at, pause
+-- KEYS 1 {sms}:rate  hash, see limiter.lua: share, share_at, halved_at, pause
 -- ARGV 1 pause (µs)  2 recovery (µs), see limiter.lua
 -- Returns 1 if the rate was halved.
 local clock = redis.call('TIME')

@@ -20,9 +20,10 @@ from smsrelay.messages.record import Record
 from smsrelay.messages.transition import Transition
 from smsrelay.store.connection import StoreUnavailable
 from smsrelay.store.records import Reading, Records
+from smsrelay_worker.messages.report_tally import ReportResult, report_result
 from smsrelay_worker.messages.reports import reported
 from smsrelay_worker.messages.suppressing import Suppressing
-from smsrelay_worker.messages.task_result import Fault, TaskResult
+from smsrelay_worker.messages.task_result import Fault, TaskResult, Verdict
 from smsrelay_worker.policy.model import Policy
 from smsrelay_worker.store.parked_reports import ParkedReports
 
@@ -141,17 +142,21 @@ class Reports:
             event = todo.events[place]
             if event.message_id is None and place in todo.named:
                 message_id, attempt = todo.named[place]
-                todo.done(place, TaskResult("its message is gone", message_id, attempt=attempt))
+                todo.done(place, TaskResult("its message is gone", message_id, attempt=attempt, counted=ReportResult.UNMATCHED))
             elif self._parked.park(event):
                 log.warning("report parked", message_id=event.message_id, attempt=event.attempt, code=event.code)
                 text = f"parked until its message is known, code {event.code}"
-                todo.done(place, TaskResult(text, event.message_id or ""))
+                unmatched = TaskResult(text, event.message_id or "", verdict=Verdict.WAITS, counted=ReportResult.UNMATCHED)
+                todo.done(place, unmatched)
 
 
 def _outcome(todo: _Round, place: int, record: Record, moved: Transition | None) -> TaskResult:
     message_id, attempt = todo.named[place]
     test = "test message, " if record.test else ""
-    return TaskResult(f"{test}code {todo.events[place].code}, {_became(record, moved)}", message_id, record.lane.value, attempt)
+    counted = "" if record.test else report_result(record, attempt, todo.events[place], moved).value
+    text = f"{test}code {todo.events[place].code}, {_became(record, moved)}"
+    changed = moved.state if moved is not None and moved.state is not record.state else None
+    return TaskResult(text, message_id, record.lane.value, attempt, Verdict.of(changed), counted)
 
 
 def _became(record: Record, moved: Transition | None) -> str:

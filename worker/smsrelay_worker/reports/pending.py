@@ -25,8 +25,9 @@ class PendingReports:
         """Apply the reports on a message that wait in the inbox; True if any was applied. Raises ``StoreUnavailable``."""
         waiting = self._inbox.waiting(record.message_id, record.external_id)
         outcomes = self._reports.apply_each(waiting)
-        applied = [event for event, outcome in zip(waiting, outcomes, strict=True) if isinstance(outcome, TaskResult)]
-        self._inbox.remove(applied, in_turn=False)
+        pairs = zip(waiting, outcomes, strict=True)
+        applied = [(event, outcome.counted) for event, outcome in pairs if isinstance(outcome, TaskResult)]
+        self._inbox.remove([event for event, _ in applied], in_turn=False, results=[result for _, result in applied])
         return bool(applied)
 
     def apply_parked(self, any_id: str) -> None:

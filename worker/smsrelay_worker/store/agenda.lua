@@ -1,12 +1,9 @@
--- A page of what waits, in one round trip and with little for the client to parse: only the messages that match. Reads alone.
--- After ids.lua.
--- KEYS 1 sms:agenda, sms:held:PART or sms:campaign:ids:APP/NAME  sorted set, set or list, without lifetime, or as long as the campaign
---      and sms:m:ID of each: hash
+-- A page of what waits. Reads alone. After ids.lua.
+-- KEYS 1 {sms}:agenda, {sms}:held:PART or {sms}:campaign:ids:APP/NAME  sorted set, set or list, without lifetime, or as long as the campaign
 -- ARGV 1 where the page begins: in the agenda "SCORE SKIP" (so many of that score were read), in a list a place, in a set a cursor
---      2 most messages to look at  3 JSON: by field of a record (app: default if absent) the values that match  4 what KEYS 1 is: zset,
---      set or list
+--      2 most messages to look at  3 what KEYS 1 is: zset, set or list
 -- Returns {where the next page begins, or '' after the last one; ids …}.
-local kind, wanted, size = ARGV[4], cjson.decode(ARGV[3]), tonumber(ARGV[2])
+local kind, size = ARGV[3], tonumber(ARGV[2])
 local ids, following = {}, ''
 if kind == 'zset' then
   local from, skip = string.match(ARGV[1], '^(%S+) (%d+)$')
@@ -30,16 +27,4 @@ elseif kind == 'set' then
   following, ids = answer[1] == '0' and '' or answer[1], answer[2]
 end
 
-local names, answer = {}, {following}
-for name in pairs(wanted) do names[#names + 1] = name end
-local function matches(record)
-  for place, value in ipairs(redis.call('HMGET', record, unpack(names))) do
-    if not value and names[place] == 'app' then value = 'default' end
-    if not value or not wanted[names[place]][value] then return false end
-  end
-  return true
-end
-for _, id in ipairs(ids) do
-  if matches('sms:m:' .. id) then answer[#answer + 1] = id end
-end
-return answer
+return {following, unpack(ids)}

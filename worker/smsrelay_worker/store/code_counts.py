@@ -9,10 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from redis import Redis
-
-from smsrelay.store import keys
-from smsrelay.store.connection import store_answers
+from smsrelay.store.connection import StoreRedis, store_answers
 
 DAYS = 9  # that are counted: today, yesterday, and a week to compare yesterday with
 LIFETIME = 9 * 86_400_000  # ms
@@ -30,14 +27,14 @@ class CodesOfDays:
 class CodeCounts:
     """Reads the counts."""
 
-    def __init__(self, redis: Redis) -> None:
-        self._redis = redis
+    def __init__(self, redis: StoreRedis) -> None:
+        self._redis, self._keys = redis, redis.store_keys
 
     def read(self) -> CodesOfDays:
         """All that is counted, in one round trip."""
         with store_answers(), self._redis.pipeline(transaction=False) as pipeline:
             pipeline.time()
-            pipeline.hgetall(keys.CODES)
+            pipeline.hgetall(self._keys.codes)
             (seconds, _), fields = pipeline.execute()
         return CodesOfDays(int(seconds) // 86_400, _of_kind(fields, "accepted"), _of_kind(fields, "used"))
 

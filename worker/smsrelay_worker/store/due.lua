@@ -1,6 +1,6 @@
 -- Takes due messages: moves each entry into the future by the caller's lease and leaves it in the schedule, so that a caller that is
 -- killed right afterwards loses nothing. Only the message's next transition moves the entry for good.
--- KEYS 1 sms:agenda  sorted set, no lifetime
+-- KEYS 1 {sms}:agenda  sorted set, no lifetime
 -- ARGV 1 at most so many  2 lease (ms)
 -- Returns the ids.
 local clock = redis.call('TIME')

@@ -1,7 +1,7 @@
 -- Notes once that the recipient used a message's code, and counts the code among those used of the day it was accepted on.
--- KEYS 1 sms:m:ID   hash: the record; its lifetime stays as it is
---      2 sms:codes  hash: codes accepted and used, by day and country, see outbox.lua; lives for nine days after the last
--- ARGV 1 how many days are counted, today among them  2 lifetime of sms:codes (ms)
+-- KEYS 1 {sms}:m:ID   hash: the record; its lifetime stays as it is
+--      2 {sms}:codes  hash: codes accepted and used, by day and country, see outbox.lua; lives for nine days after the last
+-- ARGV 1 how many days are counted, today among them  2 lifetime of {sms}:codes (ms)
 -- Returns when that was (ms): now, or the first time; nothing if there is no such message.
 local state, known, accepted_at, lane, test, country = unpack(
   redis.call('HMGET', KEYS[1], 'state', 'used', 'at', 'lane', 'test', 'cc'))

@@ -6,9 +6,7 @@ the day on which it was accepted and by country (``store.code_counts``).
 
 from typing import Any
 
-from redis import Redis
-
-from smsrelay.store import keys
+from smsrelay.store.connection import StoreRedis
 from smsrelay.store.script import Call, Script
 from smsrelay_worker.store.code_counts import DAYS, LIFETIME
 
@@ -16,7 +14,8 @@ from smsrelay_worker.store.code_counts import DAYS, LIFETIME
 class Feedback:
     """Makes the command that notes it, and reads its answer; sends nothing itself."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: StoreRedis) -> None:
+        self._keys = redis.store_keys
         self._note = Script(redis, __name__, "feedback.lua")
 
     @property
@@ -26,7 +25,7 @@ class Feedback:
 
     def command(self, message_id: str) -> tuple[Any, ...]:
         """The command that notes that the code was used."""
-        [command] = self._note.commands([Call([keys.message(message_id), keys.CODES], [DAYS, LIFETIME])])
+        [command] = self._note.commands([Call([self._keys.message(message_id), self._keys.codes], [DAYS, LIFETIME])])
         return command
 
     def read(self, answer: Any) -> int | None:

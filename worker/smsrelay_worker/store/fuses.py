@@ -11,11 +11,8 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any, Self
 
-from redis import Redis
-
 from smsrelay.messages.checks import FuseCheck
-from smsrelay.store import keys
-from smsrelay.store.connection import store_answers
+from smsrelay.store.connection import StoreRedis, store_answers
 from smsrelay.store.script import Script
 from smsrelay.store.traffic.halts import HaltKind
 
@@ -48,7 +45,7 @@ class BlownFuse:
 
     @classmethod
     def decode(cls, part: str, wire: str) -> Self | None:
-        """Read an entry of ``sms:halts``; None if it is halted for another reason."""
+        """Read an entry of ``{sms}:halts``; None if it is halted for another reason."""
         halt = json.loads(wire)
         if halt["kind"] != HaltKind.FUSE:
             return None
@@ -59,21 +56,21 @@ class BlownFuse:
 class Fuses:
     """Safe to share between threads."""
 
-    def __init__(self, redis: Redis) -> None:
-        self._redis = redis
+    def __init__(self, redis: StoreRedis) -> None:
+        self._redis, self._keys = redis, redis.store_keys
         self._blow = Script(redis, __name__, "fuse_blow.lua")
 
     def blow(self, check: FuseCheck) -> Blow:
         """Halt what is over its fuse until the day ends; of all workers, one is told ``BLOWN``."""
         name = f"{check.app}/{check.country}"
         args: list[str | int | float] = [_PREFIX + name, name, check.most, check.day, check.until]
-        return Blow(self._blow.run([keys.HALTS, keys.fuse(check.day)], args))
+        return Blow(self._blow.run([self._keys.halts, self._keys.fuse(check.day)], args))
 
     def blown(self) -> tuple[BlownFuse, ...]:
         """The fuses that have blown and whose day has not ended, sorted."""
         with store_answers(), self._redis.pipeline(transaction=False) as pipeline:
             pipeline.time()
-            pipeline.hgetall(keys.HALTS)
+            pipeline.hgetall(self._keys.halts)
             answers: Any = pipeline.execute()
         (seconds, micros), halts = answers
         now = int(seconds) * 1000 + int(micros) // 1000
@@ -81,6 +78,6 @@ class Fuses:
         fuses = [one for one in parts if one is not None and one.until > now]
         with store_answers(), self._redis.pipeline(transaction=False) as pipeline:
             for one in fuses:
-                pipeline.scard(keys.held(one.part))
+                pipeline.scard(self._keys.held(one.part))
             counts: Any = pipeline.execute()
         return tuple(replace(one, held=int(held)) for one, held in zip(fuses, counts, strict=True))

@@ -5,10 +5,10 @@
 -- with the backlog.
 -- A place ending in .5 belongs to a republication. An earlier copy may still wait far ahead of that place in the queue, so taking
 -- that copy says nothing about how far the lane has got.
--- KEYS 1 sms:outbox:LANE  sorted set, no lifetime
---      2 sms:taken:LANE   string, no lifetime
---      3 sms:marks:LANE   list of "now taken place", newest first; capped
---      4 sms:place        string: the last place given; no lifetime
+-- KEYS 1 {sms}:outbox:LANE  sorted set, no lifetime
+--      2 {sms}:taken:LANE   string, no lifetime
+--      3 {sms}:marks:LANE   list of "now taken place", newest first; capped
+--      4 {sms}:place        string: the last place given; no lifetime
 -- ARGV 1 grace (ms)  2 at most so many  3 '1' if the queue is empty
 -- Returns the ids.
 local clock = redis.call('TIME')

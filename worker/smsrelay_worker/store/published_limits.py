@@ -5,22 +5,19 @@ Raises ``StoreUnavailable``.
 
 from collections.abc import Mapping
 
-from redis import Redis
-
-from smsrelay.store import keys
-from smsrelay.store.connection import store_answers
+from smsrelay.store.connection import StoreRedis, store_answers
 
 
 class PublishedLimits:
-    """The fields of ``sms:limits``, as ``outbox.lua`` reads them."""
+    """The fields of ``{sms}:limits``, as ``outbox.lua`` reads them."""
 
-    def __init__(self, redis: Redis) -> None:
-        self._redis = redis
+    def __init__(self, redis: StoreRedis) -> None:
+        self._redis, self._keys = redis, redis.store_keys
 
     def publish(self, fields: Mapping[str, str]) -> None:
         """Replace what was published, in one step: no job is accepted under half of it."""
         with store_answers(), self._redis.pipeline(transaction=True) as pipeline:
-            pipeline.delete(keys.LIMITS)
+            pipeline.delete(self._keys.limits)
             for name, value in fields.items():
-                pipeline.hset(keys.LIMITS, name, value)
+                pipeline.hset(self._keys.limits, name, value)
             pipeline.execute()

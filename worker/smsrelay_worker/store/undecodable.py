@@ -12,11 +12,10 @@ import time
 from dataclasses import asdict, dataclass, field, replace
 from typing import Self
 
-from redis import Redis
-
 from smsrelay.contract.payload_cipher import PLAIN, UNDECODABLE, PayloadCipher
-from smsrelay.store import keys
-from smsrelay.store.connection import store_answers
+from smsrelay.messages.refused_job import RefusedJob
+from smsrelay.store.connection import StoreRedis, run_durably, store_answers
+from smsrelay.store.script import Script
 
 UNDECODABLE_CAP = 10_000
 _LONGEST = 65536  # characters of a body that are kept
@@ -91,31 +90,34 @@ class Undecodable:
 class UndecodableTasks:
     """The list of them, encrypted where there are payload keys; safe to share between threads. ``retention`` in seconds."""
 
-    def __init__(self, redis: Redis, retention: float, cipher: PayloadCipher = PLAIN) -> None:
-        self._redis = redis
+    def __init__(self, redis: StoreRedis, retention: float, cipher: PayloadCipher = PLAIN) -> None:
+        self._redis, self._keys = redis, redis.store_keys
         self._cipher = cipher
+        self._keep = Script(redis, __name__, "undecodable.lua", durable=True)
         self._retention = int(retention * 1000)
 
-    def keep(self, queue: str, reason: str, body: str | bytes, task_id: str | None = None) -> str:
-        """Keep a task that could not be read; returns the id it is kept under. Kept twice, it becomes one message by this id."""
+    def keep(
+        self, queue: str, reason: str, body: str | bytes, task_id: str | None = None, counted: str = RefusedJob.UNDECODABLE
+    ) -> str:
+        """Keep a task that could not be read; returns the id it is kept under. Kept twice, it becomes one message by this id.
+
+        ``counted``: what it is counted as; empty: not at all, or elsewhere.
+        """
         kept = Undecodable.now(queue, reason, body, task_id).sealed_by(self._cipher)
-        with store_answers(), self._redis.pipeline() as pipeline:
-            pipeline.lpush(keys.UNDECODABLE, kept.encode())
-            pipeline.ltrim(keys.UNDECODABLE, 0, UNDECODABLE_CAP - 1)
-            pipeline.pexpire(keys.UNDECODABLE, self._retention)  # they hold phone numbers, so they must not stay for ever
-            pipeline.execute()
+        named = [self._keys.undecodable, self._keys.counts]
+        mark = f'"kept_id": "{kept.kept_id}"'
+        self._keep.run(named, [kept.encode(), mark, UNDECODABLE_CAP, self._retention, counted])
         return kept.kept_id
 
     def all(self) -> list[Undecodable]:
         """All that are kept, as they are kept, newest first."""
         with store_answers():
-            lines = self._redis.lrange(keys.UNDECODABLE, 0, -1)
+            lines = self._redis.lrange(self._keys.undecodable, 0, -1)
         return [Undecodable.decode(str(line)) for line in lines]
 
     def drop(self, kept: Undecodable) -> None:
         """Remove one that has been dealt with."""
-        with store_answers():
-            self._redis.lrem(keys.UNDECODABLE, 1, kept.encode())
+        run_durably(self._redis, ("LREM", self._keys.undecodable, 1, kept.encode()))
 
 
 def _kept(body: str | bytes) -> tuple[str, str | None]:

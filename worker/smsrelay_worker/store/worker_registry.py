@@ -7,13 +7,10 @@ A process that stops in order is gone at once; one that was killed or is frozen,
 import json
 from dataclasses import asdict, dataclass
 
-from redis import Redis
-
-from smsrelay.store import keys
-from smsrelay.store.script import Script
+from smsrelay.store.connection import StoreRedis
+from smsrelay.store.process_registry import ProcessRegistry
 from smsrelay_worker.store.shared_settings import SharedSettings
 
-BEAT = 5.0  # seconds between two heartbeats of a process
 GONE = 20.0  # seconds of silence
 
 
@@ -27,6 +24,7 @@ class WorkerProcess:
     queues: tuple[str, ...]  # it consumes from now; none while its broker is away
     since: int  # ms, on its host's clock
     given: SharedSettings | None = None  # None: of a version that does not report them
+    clock: int | None = None  # ms by which its host's clock is ahead of the store's; None: not measured yet
 
     def encode(self) -> str:
         """As the store keeps it; always the same string for the same process."""
@@ -37,27 +35,29 @@ class WorkerProcess:
         """Read what ``encode`` wrote."""
         fields = json.loads(line)
         given = SharedSettings.decode(fields.get("given"))
-        return cls(fields["name"], fields["host"], fields["pid"], tuple(fields["queues"]), fields["since"], given)
+        return cls(
+            fields["name"], fields["host"], fields["pid"], tuple(fields["queues"]), fields["since"], given, fields.get("clock")
+        )
 
 
 class WorkerRegistry:
     """The living worker processes; safe to share between threads."""
 
-    def __init__(self, redis: Redis) -> None:
-        self._script = Script(redis, __name__, "worker_registry.lua")
+    def __init__(self, redis: StoreRedis) -> None:
+        self._registry = ProcessRegistry(redis, redis.store_keys.workers, GONE)
 
-    def alive(self, process: WorkerProcess) -> None:
-        """Record a heartbeat; raises ``StoreUnavailable``."""
-        self._report(process.encode())
+    def alive(self, process: WorkerProcess, before: WorkerProcess | None = None) -> int | None:
+        """Record a heartbeat; ``before``: what the process last said. Raises ``StoreUnavailable``.
+
+        Returns by how many ms this host's clock is ahead of the store's; None if the store answered too late to tell.
+        """
+        return self._registry.beat(process.encode(), before.encode() if before else "")
 
     def leaves(self, process: WorkerProcess) -> None:
         """Remove a process that ends; raises ``StoreUnavailable``."""
-        self._report(process.encode(), leaves=True)
+        self._registry.leave(process.encode())
 
     def processes(self) -> tuple[WorkerProcess, ...]:
-        """All living processes, by name; raises ``StoreUnavailable``."""
-        found = [WorkerProcess.decode(line) for line in self._report("")]
+        """All living processes, by name; raises ``StoreUnavailable``. Writes nothing."""
+        found = [WorkerProcess.decode(one.entry) for one in self._registry.listed()]
         return tuple(sorted(found, key=lambda one: (one.name, one.host, one.pid)))
-
-    def _report(self, wire: str, leaves: bool = False) -> list[str]:
-        return list(self._script.run([keys.WORKERS], [wire, int(GONE * 1000), int(leaves)]))

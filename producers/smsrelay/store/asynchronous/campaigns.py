@@ -4,7 +4,7 @@ from typing import Any
 
 from smsrelay.messages.progress import CampaignProgress
 from smsrelay.store.asynchronous.store import AsyncStore
-from smsrelay.store.traffic.campaigns import PAGE, Campaigns, progress_commands, read_progress
+from smsrelay.store.traffic.campaigns import PAGE, Campaigns, read_progress
 from smsrelay.store.traffic.halts import Effect
 
 
@@ -21,12 +21,12 @@ class AsyncCampaigns:
     async def page(self, until: float, *, app: str = "", skip: int = 0, limit: int = PAGE) -> list[CampaignProgress]:
         """How far campaigns are, the one that accepted a message last first; of one app, or of all."""
         [names] = await self._store.execute([self._campaigns.names_command(app=app, skip=skip, limit=limit)], until)
-        commands = [command for name in names for command in progress_commands(name)]
+        commands = [command for name in names for command in self._campaigns.progress_commands(name)]
         return read_progress(names, await self._store.execute(commands, until)) if commands else []
 
     async def progress(self, name: str, until: float) -> CampaignProgress | None:
         """How far a campaign is; ``None`` if it is unknown."""
-        found = read_progress([name], await self._store.execute(progress_commands(name), until))
+        found = read_progress([name], await self._store.execute(self._campaigns.progress_commands(name), until))
         return found[0] if found else None
 
     async def pause(self, name: str, until: float) -> Effect:
@@ -42,5 +42,5 @@ class AsyncCampaigns:
         return await self._effect(self._campaigns.cancel_command(name), until)
 
     async def _effect(self, command: tuple[Any, ...], until: float) -> Effect:
-        [answer] = await self._store.execute([command], until)
+        [answer] = await self._store.execute_durably([command], until)
         return Effect(int(answer))

@@ -37,8 +37,8 @@ class AsyncOutbox:
         draft = self._outbox.draft(messages, wake_up)
         commands = self._outbox.commands(draft)
         if self._clock.now(_FRESH) is not None:
-            return draft.recorded(await self._store.execute(commands, until))
-        *answers, (seconds, micros) = await self._store.execute([*commands, ("TIME",)], until)
+            return draft.recorded(await self._store.execute_durably(commands, until))
+        *answers, (seconds, micros) = await self._store.execute_durably([*commands, ("TIME",)], until)
         self._clock.set(seconds, micros)
         return draft.recorded(answers)
 

@@ -32,11 +32,11 @@ class AsyncParts:
     @classmethod
     def wire(cls, settings: ProducerSettings) -> Self:
         """All parts. The blocking ones only prepare what ``store`` sends, so their client never connects."""
-        redis, keys = open_store(settings.store_url), settings.number_keys
+        redis, keys = open_store(settings.store), settings.number_keys
         outbox, records = Outbox(redis, keys, cipher=settings.payload_cipher), Records(redis, settings.retention_hours * 3600)
         numbers, lists, campaigns = NumberIndex(redis, keys), Suppressions(redis, keys), Campaigns(redis)
         scripts = [outbox.script, records.script, numbers.script, *lists.scripts, *campaigns.scripts]
-        store = AsyncStore(settings.store_url, scripts)
+        store = AsyncStore(settings.store, scripts, barrier=redis.barrier)
         read = AsyncRecords(store, records)
         return cls(
             store=store,

@@ -10,7 +10,9 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from smsrelay.servers.async_redis import AsyncRedis, Command
 from smsrelay.servers.redis_errors import needs_new_connection
-from smsrelay.store.connection import store_answers
+from smsrelay.servers.store_address import StoreAddress
+from smsrelay.store.barrier import NO_BARRIER, Barrier
+from smsrelay.store.connection import StoreUnavailable, store_answers
 
 _PAUSES = (0.02, 0.2)  # seconds before each try after the first
 
@@ -18,10 +20,11 @@ _PAUSES = (0.02, 0.2)  # seconds before each try after the first
 class AsyncStore:
     """For one event loop. Waits for a free connection instead of raising."""
 
-    def __init__(self, url: str, scripts: Sequence[str], connections: int = 32) -> None:
+    def __init__(self, store: StoreAddress, scripts: Sequence[str], connections: int = 32, barrier: Barrier = NO_BARRIER) -> None:
         """``scripts``: the Lua sources of all that will be run; they are loaded on each new connection."""
-        self._redis = AsyncRedis(url, [("SCRIPT", "LOAD", source) for source in scripts])
+        self._redis = AsyncRedis(store.redis, [("SCRIPT", "LOAD", source) for source in scripts])
         self._free = asyncio.Semaphore(connections)
+        self._barrier = barrier
 
     async def execute(self, commands: Sequence[Command], until: float) -> list[Any]:
         """The answers of commands that may be repeated, in one round trip; waits until an instant on the loop's clock.
@@ -39,6 +42,15 @@ class AsyncStore:
                     await self._redis.drop_idle()  # they lead to the same server, or to one that is gone
                     await asyncio.sleep(pause)
                 return await self._redis.execute(commands)
+
+    async def execute_durably(self, commands: Sequence[Command], until: float) -> list[Any]:
+        """The same; also raises if too few replicas have what the commands wrote, or found written (``store.barrier``)."""
+        after = self._barrier.commands(until - asyncio.get_running_loop().time())
+        answers = await self.execute([*commands, *after], until)
+        if shortfall := self._barrier.shortfall(answers[len(commands) :]):
+            await self._redis.drop_idle()  # their server may not be the primary any more
+            raise StoreUnavailable(shortfall)
+        return answers[: len(commands)]
 
     async def close(self) -> None:
         """Close every idle connection."""

@@ -1,5 +1,5 @@
 -- Names of campaigns, the one that accepted a message last first.
--- KEYS 1 sms:campaigns  sorted set, no lifetime: APP/NAME by when its last message was accepted (ms)
+-- KEYS 1 {sms}:campaigns  sorted set, no lifetime: APP/NAME by when its last message was accepted (ms)
 -- ARGV 1 app, or '' for any  2 name, or '' for any  3 how many to leave out  4 most to return
 -- Returns the names.
 local names, left_out = {}, tonumber(ARGV[3])

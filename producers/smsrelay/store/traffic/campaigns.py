@@ -6,11 +6,8 @@ A campaign is known for 41 days after its last message was accepted. Raises ``St
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from redis import Redis
-
 from smsrelay.messages.progress import CampaignProgress
-from smsrelay.store import keys
-from smsrelay.store.connection import store_answers
+from smsrelay.store.connection import StoreRedis, store_answers
 from smsrelay.store.script import Call, Script
 from smsrelay.store.traffic.halts import Effect, HaltedPart, HaltKind, Halts, Unfinished, campaign_part, does
 
@@ -21,14 +18,14 @@ _COMMANDS = 6  # for the progress of one
 class Campaigns:
     """Safe to share between threads. A campaign is named APP/NAME."""
 
-    def __init__(self, redis: Redis) -> None:
-        self._redis = redis
+    def __init__(self, redis: StoreRedis) -> None:
+        self._redis, self._keys = redis, redis.store_keys
         self._halts = Halts(redis)
         self._names = Script(redis, __name__, "campaign_names.lua")
 
     def names(self, *, app: str = "", name: str = "", skip: int = 0, limit: int = PAGE) -> list[str]:
         """Names of campaigns, the one that accepted a message last first; of one app, or of one name in all apps."""
-        call = _naming(app, name, skip, limit)
+        call = self._naming(app, name, skip, limit)
         return list(self._names.run(call.keys, call.args))
 
     def progress(self, names: Sequence[str]) -> list[CampaignProgress]:
@@ -37,7 +34,7 @@ class Campaigns:
             return []
         with store_answers(), self._redis.pipeline(transaction=False) as pipeline:
             for name in names:
-                _ask(pipeline, name)
+                self._ask(pipeline, name)
             answers = pipeline.execute()
         return read_progress(names, answers)
 
@@ -60,7 +57,7 @@ class Campaigns:
 
     def names_command(self, *, app: str = "", name: str = "", skip: int = 0, limit: int = PAGE) -> tuple[Any, ...]:
         """``names`` as a command to send on a connection."""
-        return self._names.commands([_naming(app, name, skip, limit)])[0]
+        return self._names.commands([self._naming(app, name, skip, limit)])[0]
 
     def pause_command(self, name: str) -> tuple[Any, ...]:
         """``pause`` as a command to send on a connection; its answer is an ``Effect``."""
@@ -74,29 +71,30 @@ class Campaigns:
         """``cancel`` as a command to send on a connection; its answer is an ``Effect``."""
         return self._halts.halt_command(campaign_part(name), HaltKind.CANCELLED)
 
+    def progress_commands(self, name: str) -> list[tuple[Any, ...]]:
+        """What tells a campaign's progress, as commands to send on a connection; ``read_progress`` reads the answers."""
+        keys, part = self._keys, campaign_part(name)
+        return [
+            ("HGETALL", keys.campaign(name)),
+            ("ZSCORE", keys.campaigns, name),
+            ("HGET", keys.halts, part),
+            ("SCARD", keys.held(part)),
+            ("HGET", keys.unfinished, part),
+            ("TIME",),
+        ]
 
-def progress_commands(name: str) -> list[tuple[Any, ...]]:
-    """What tells a campaign's progress, as commands to send on a connection; ``read_progress`` reads the answers."""
-    part = campaign_part(name)
-    return [
-        ("HGETALL", keys.campaign(name)),
-        ("ZSCORE", keys.CAMPAIGNS, name),
-        ("HGET", keys.HALTS, part),
-        ("SCARD", keys.held(part)),
-        ("HGET", keys.UNFINISHED, part),
-        ("TIME",),
-    ]
+    def _ask(self, pipeline: Any, name: str) -> None:
+        for command in self.progress_commands(name):
+            pipeline.execute_command(*command)
+
+    def _naming(self, app: str, name: str, skip: int, limit: int) -> Call:
+        return Call([self._keys.campaigns], [app, name, skip, limit])
 
 
 def read_progress(names: Sequence[str], answers: Sequence[Any]) -> list[CampaignProgress]:
     """The progress of campaigns, from the answers to the commands of each; those that are unknown are left out."""
     found = [_progress(name, answers[place * _COMMANDS : (place + 1) * _COMMANDS]) for place, name in enumerate(names)]
     return [one for one in found if one is not None]
-
-
-def _ask(pipeline: Any, name: str) -> None:
-    for command in progress_commands(name):
-        pipeline.execute_command(*command)
 
 
 def _progress(name: str, answers: Sequence[Any]) -> CampaignProgress | None:
@@ -114,7 +112,3 @@ def _progress(name: str, answers: Sequence[Any]) -> CampaignProgress | None:
         held=int(held),
         to_cancel=unfinished is not None and does(unfinished) is Unfinished.CANCEL,
     )
-
-
-def _naming(app: str, name: str, skip: int, limit: int) -> Call:
-    return Call([keys.CAMPAIGNS], [app, name, skip, limit])

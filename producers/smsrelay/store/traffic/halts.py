@@ -12,13 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 
-from redis import Redis
-
-from smsrelay.store import keys
-from smsrelay.store.connection import store_answers
+from smsrelay.store.connection import StoreRedis, store_answers
 from smsrelay.store.script import Call, Script
 
 CAMPAIGN = "campaign:"  # parts that are campaigns begin with it
+COUNTRY = "country:"  # those of one app to one country, which a fuse may stop
+_OTHER_DAY = -3  # resume_part.lua
 
 
 class HaltKind(StrEnum):
@@ -51,7 +50,7 @@ class HaltedPart:
 
     @classmethod
     def decode(cls, part: str, wire: str | None, now: int, held: int = 0) -> "HaltedPart | None":
-        """Read a field of ``sms:halts``; None if it is absent or over."""
+        """Read a field of ``{sms}:halts``; None if it is absent or over."""
         if wire is None:
             return None
         fields = json.loads(wire)
@@ -71,26 +70,29 @@ class Unfinished(StrEnum):
 class Halts:
     """Safe to share between threads."""
 
-    def __init__(self, redis: Redis) -> None:
-        self._redis = redis
-        self._halt = Script(redis, __name__, "halt_part.lua")
-        self._resume = Script(redis, __name__, "resume_part.lua")
+    def __init__(self, redis: StoreRedis) -> None:
+        self._redis, self._keys = redis, redis.store_keys
+        self._halt = Script(redis, __name__, "halt_part.lua", durable=True)
+        self._resume = Script(redis, __name__, "resume_part.lua", durable=True)
 
     def halt(self, part: str, kind: HaltKind = HaltKind.HALTED) -> Effect:
         """Stop a part from now on."""
-        call = _halting(part, kind)
+        call = self._halting(part, kind)
         return Effect(int(self._halt.run(call.keys, call.args)))
 
     def resume(self, part: str) -> Effect:
         """End a halt, a pause or a fuse. Workers release what it held within seconds (``HeldMessages``)."""
-        call = _resuming(part)
-        return Effect(int(self._resume.run(call.keys, call.args)))
+        while True:
+            call = self._resuming(part, self._fuse_day(part))
+            answer = int(self._resume.run(call.keys, call.args))
+            if answer != _OTHER_DAY:
+                return Effect(answer)
 
     def all(self) -> list[HaltedPart]:
         """Every part that is stopped now, the longest first."""
         with store_answers(), self._redis.pipeline(transaction=False) as pipeline:
             pipeline.time()
-            pipeline.hgetall(keys.HALTS)
+            pipeline.hgetall(self._keys.halts)
             (seconds, micros), fields = pipeline.execute()
         now = int(seconds) * 1000 + int(micros) // 1000
         held = self._held(list(fields))
@@ -100,7 +102,7 @@ class Halts:
     def unfinished(self) -> Mapping[str, Unfinished]:
         """Parts with messages that are still to be released or cancelled; ``*`` stands for all traffic."""
         with store_answers():
-            found = self._redis.hgetall(keys.UNFINISHED)
+            found = self._redis.hgetall(self._keys.unfinished)
         return {str(part): does(str(wire)) for part, wire in found.items()}
 
     @property
@@ -110,33 +112,42 @@ class Halts:
 
     def halt_command(self, part: str, kind: HaltKind = HaltKind.HALTED) -> tuple[object, ...]:
         """``halt`` as a command to send on a connection; its answer is an ``Effect``."""
-        return self._halt.commands([_halting(part, kind)])[0]
+        return self._halt.commands([self._halting(part, kind)])[0]
 
     def resume_command(self, part: str) -> tuple[object, ...]:
-        """``resume`` as a command to send on a connection; its answer is an ``Effect``."""
-        return self._resume.commands([_resuming(part)])[0]
+        """``resume`` as a command to send on a connection, for a part that no fuse stops; its answer is an ``Effect``."""
+        return self._resume.commands([self._resuming(part)])[0]
+
+    def _halting(self, part: str, kind: HaltKind) -> Call:
+        keys, name = self._keys, part.removeprefix(CAMPAIGN)
+        of_campaign = [] if name == part else [keys.campaign(name)]
+        return Call([keys.halts, keys.unfinished, keys.campaigns, *of_campaign], [part, kind.value])
+
+    def _resuming(self, part: str, fuse_day: str = "") -> Call:
+        keys = self._keys
+        of_fuse = [keys.fuse(fuse_day)] if fuse_day else []
+        return Call([keys.halts, keys.unfinished, keys.held(part), *of_fuse], [part, fuse_day])
+
+    def _fuse_day(self, part: str) -> str:
+        """The day on which a fuse stopped a part; nothing if none did."""
+        if not part.startswith(COUNTRY):
+            return ""
+        with store_answers():
+            wire = self._redis.hget(self._keys.halts, part)
+        return str(json.loads(str(wire)).get("day", "")) if wire is not None else ""
 
     def _held(self, parts: list[str]) -> Mapping[str, int]:
         with store_answers(), self._redis.pipeline(transaction=False) as pipeline:
             for part in parts:
-                pipeline.scard(keys.held(part))
+                pipeline.scard(self._keys.held(part))
             return dict(zip(parts, map(int, pipeline.execute()), strict=True))
 
 
 def does(wire: str | bytes) -> Unfinished:
-    """What a field of ``sms:halts:unfinished`` says is to be done."""
+    """What a field of ``{sms}:halts:unfinished`` says is to be done."""
     return Unfinished(json.loads(wire)["does"])
 
 
 def campaign_part(name: str) -> str:
     """The part that a campaign (APP/NAME) is."""
     return CAMPAIGN + name
-
-
-def _halting(part: str, kind: HaltKind) -> Call:
-    name = part.removeprefix(CAMPAIGN)
-    return Call([keys.HALTS, keys.UNFINISHED, *([] if name == part else [keys.campaign(name)])], [part, kind.value])
-
-
-def _resuming(part: str) -> Call:
-    return Call([keys.HALTS, keys.UNFINISHED, keys.held(part)], [part])

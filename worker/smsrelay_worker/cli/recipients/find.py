@@ -31,7 +31,7 @@ def find(number: str | None, app: str | None, as_json: bool) -> None:
     with cli_errors():
         settings = ReplaySettings()
         to = number_in_e164(number if number is not None else asked_number())
-        redis = open_store(settings.store_url, 2)
+        redis = open_store(settings.store, 2)
         index, records = NumberIndex(redis, settings.number_keys), Records(redis, settings.retention_hours * 3600)
         found = index.records(records, to, lambda record: app in {None, record.app}, MOST_FOUND)
     for record in found:

@@ -13,8 +13,10 @@ from smsrelay.store.connection import open_store
 from smsrelay.store.suppressions import Suppressions
 from smsrelay.store.unreadable_callbacks import UnreadableCallbacks
 from smsrelay_worker.cli.recipients.asked_numbers import asked_numbers
+from smsrelay_worker.cli.recorded import recorded
 from smsrelay_worker.operations.forget import Forget, Forgotten
 from smsrelay_worker.settings import ReplaySettings
+from smsrelay_worker.store.actions.action_log import ActionLog
 from smsrelay_worker.store.forgetting import Forgetting
 from smsrelay_worker.store.undecodable import UndecodableTasks
 
@@ -33,10 +35,13 @@ def forget(numbers: tuple[str, ...], as_json: bool) -> None:
         raise InvalidInput("give the number on standard input, or when asked for it: a shell's history keeps what stands here")
     with cli_errors():
         asked = asked_numbers(hidden=True)
-        forgets = _forget(ReplaySettings())
+        settings = ReplaySettings()
+        forgets, log = _forget(settings), ActionLog(open_store(settings.store, 1))
         whole = True
         for place, number in enumerate(asked, 1):
-            forgotten = forgets.number(number)
+            with recorded(log, "forget", "one number") as action:  # which one is not for the log to remember
+                forgotten = forgets.number(number)
+                action.result = f"{forgotten.messages} messages" + ("" if forgotten.whole else ", something is left")
             whole = whole and forgotten.whole
             if as_json:
                 click.echo(json.dumps(_as_json(place, forgotten)))
@@ -48,7 +53,7 @@ def forget(numbers: tuple[str, ...], as_json: bool) -> None:
 
 
 def _forget(settings: ReplaySettings) -> Forget:
-    redis, cipher = open_store(settings.store_url, 2), settings.payload_cipher
+    redis, cipher = open_store(settings.store, 2), settings.payload_cipher
     return Forget(
         messages=Forgetting(redis, settings.number_keys),
         tasks=UndecodableTasks(redis, settings.retention_hours * 3600, cipher),

@@ -12,9 +12,19 @@ import click
 from smsrelay.cli.errors import cli_errors
 from smsrelay.contract.key_name import key_names
 from smsrelay.contract.suppression import BY_COMMAND, SuppressedCount, Suppression
+from smsrelay.store.suppressions import Suppressions
 from smsrelay_worker.cli.recipients.asked_numbers import asked_numbers
 from smsrelay_worker.cli.recipients.suppress_files import export_list, import_file
-from smsrelay_worker.cli.recipients.suppression_list import list_text, named_list, open_lists, required_list, which_list
+from smsrelay_worker.cli.recipients.suppression_list import (
+    list_text,
+    named_list,
+    open_lists,
+    open_log,
+    required_list,
+    suppression_target,
+    which_list,
+)
+from smsrelay_worker.cli.recorded import recorded
 from smsrelay_worker.messages.timeline import clock
 
 
@@ -33,9 +43,11 @@ def add(app_: str | None, signature: str | None, everyone: bool) -> None:
     """Put numbers on a list. Asks for one, or reads one a line from standard input."""
     with cli_errors():
         name = required_list(app_, signature, everyone=everyone)
-        lists, _ = open_lists()
+        lists, settings = open_lists()
         numbers = asked_numbers()
-        new = sum(lists.add(numbers, name, BY_COMMAND))
+        with recorded(open_log(settings), "suppress add", suppression_target(name, numbers)) as action:
+            new = sum(lists.add(numbers, name, BY_COMMAND))
+            action.result = f"{new:,} added"
     click.echo(f"{list_text(name)}: {new:,} added, {len(numbers) - new:,} known before")
 
 
@@ -46,12 +58,14 @@ def remove(app_: str | None, signature: str | None, everyone: bool, every: bool)
     """Take numbers off a list, or off all of them. Asks for one, or reads one a line from standard input."""
     with cli_errors():
         name = None if every else required_list(app_, signature, everyone=everyone)
-        lists, _ = open_lists()
+        lists, settings = open_lists()
         numbers = asked_numbers()
-        for one in [name] if name else [count.list for count in lists.counts()]:
-            removed = sum(lists.remove(numbers, one))
-            if removed or name:
-                click.echo(f"{list_text(one)}: {removed:,} removed, {len(numbers) - removed:,} were not there")
+        with recorded(open_log(settings), "suppress remove", suppression_target(name, numbers)) as action:
+            removed = {one: sum(lists.remove(numbers, one)) for one in _lists_of(name, lists)}
+            action.result = f"{sum(removed.values()):,} removed"
+    for one, count in removed.items():
+        if count or name:
+            click.echo(f"{list_text(one)}: {count:,} removed, {len(numbers) - count:,} were not there")
 
 
 @suppress.command()
@@ -92,6 +106,10 @@ def list_numbers(app_: str | None, signature: str | None, everyone: bool, as_jso
         click.echo(_json(_count(count, ours)) if as_json else "; ".join(_counted(count, ours)))
     if not counts and not as_json:
         click.echo("no number is suppressed")
+
+
+def _lists_of(name: str | None, lists: Suppressions) -> list[str]:
+    return [name] if name else [count.list for count in lists.counts()]
 
 
 def _described(one: Suppression) -> str:

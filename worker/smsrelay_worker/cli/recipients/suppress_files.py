@@ -13,7 +13,15 @@ from smsrelay.contract.character import escaped
 from smsrelay.contract.key_name import key_names
 from smsrelay.contract.rejection import Problem
 from smsrelay.store.connection import StoreUnavailable
-from smsrelay_worker.cli.recipients.suppression_list import list_text, named_list, open_lists, required_list, which_list
+from smsrelay_worker.cli.recipients.suppression_list import (
+    list_text,
+    named_list,
+    open_lists,
+    open_log,
+    required_list,
+    which_list,
+)
+from smsrelay_worker.cli.recorded import recorded
 from smsrelay_worker.operations.suppression_file import export_lines, is_export
 from smsrelay_worker.operations.suppression_import import Imported, import_export, import_numbers
 
@@ -63,15 +71,17 @@ def import_file(
         name = named_list(app_, signature, everyone=everyone)
         lists, settings = open_lists()
         try:
-            if is_export(file):
-                if name is not None:
-                    raise InvalidInput("FILE is an export, which names its lists itself; leave --app and the like out")
-                done = import_export(lists, file, key_names(settings.number_keys), refused)
-            else:
-                name = required_list(app_, signature, everyone=everyone)
-                source = CsvFile(file, encoding, delimiter)
-                survey = source.survey(ColumnChoice({"to": column} if column else {}, others_ignored=True))
-                done = import_numbers(lists, source, survey, name, refused)
+            with recorded(open_log(settings), "suppress import", f"list:{name or 'as the export says'}") as action:
+                if is_export(file):
+                    if name is not None:
+                        raise InvalidInput("FILE is an export, which names its lists itself; leave --app and the like out")
+                    done = import_export(lists, file, key_names(settings.number_keys), refused)
+                else:
+                    name = required_list(app_, signature, everyone=everyone)
+                    source = CsvFile(file, encoding, delimiter)
+                    survey = source.survey(ColumnChoice({"to": column} if column else {}, others_ignored=True))
+                    done = import_numbers(lists, source, survey, name, refused)
+                action.result = f"{done.new:,} new, {done.known:,} known before, {done.refused:,} refused"
         except StoreUnavailable as error:
             raise Unavailable(f"{error}; a part may have been imported: run the same command again") from None
     refused.close()

@@ -6,10 +6,12 @@ from typing import TypeVar
 import click
 
 from smsrelay.cli.errors import InvalidInput
+from smsrelay.contract.masked_number import masked_number
 from smsrelay.contract.suppression import EVERYONE, app_list, signature_list
 from smsrelay.settings import ProducerSettings
 from smsrelay.store.connection import open_store
 from smsrelay.store.suppressions import Suppressions
+from smsrelay_worker.store.actions.action_log import ActionLog
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
 _WHICH = "say whose: --app APP, --signature SIGNATURE, or --everyone"
@@ -54,7 +56,18 @@ def list_text(name: str) -> str:
     return {"app": f"app {of}", "sig": f"signature 【{of}】"}.get(kind, "every sender")
 
 
+def suppression_target(name: str | None, numbers: list[str]) -> str:
+    """What the action log says a change was about: the list, None for all of them; a single number is masked."""
+    whose = f"list:{name}" if name else "list:all"
+    return f"{whose} number:{masked_number(numbers[0])}" if len(numbers) == 1 else f"{whose}, {len(numbers):,} numbers"
+
+
+def open_log(settings: ProducerSettings) -> ActionLog:
+    """The action log of the same store."""
+    return ActionLog(open_store(settings.store, 1))
+
+
 def open_lists() -> tuple[Suppressions, ProducerSettings]:
     """All lists, and the settings; raises ``SettingsError``."""
     settings = ProducerSettings()
-    return Suppressions(open_store(settings.store_url, 2), settings.number_keys), settings
+    return Suppressions(open_store(settings.store, 2), settings.number_keys), settings

@@ -19,6 +19,7 @@ from smsrelay.cli.errors import cli_errors
 from smsrelay.messages.progress import CampaignProgress
 from smsrelay.store.traffic.campaigns import PAGE
 from smsrelay.store.traffic.halts import Effect, campaign_part
+from smsrelay_worker.cli.recorded import recorded
 from smsrelay_worker.cli.traffic.named_campaign import NO_SUCH_CAMPAIGN, named_campaign
 from smsrelay_worker.messages.timeline import clock
 from smsrelay_worker.operations.status import given_rate
@@ -81,7 +82,9 @@ def pause(name: str, app_: str) -> None:
     with cli_errors():
         operations = Operations.wire(OperatorSettings())
         full_name = named_campaign(operations, name, app_)
-        effect = _possible(operations.campaigns.pause(full_name))
+        with recorded(operations.actions, "campaign pause", campaign_part(full_name)) as action:
+            effect = _possible(operations.campaigns.pause(full_name))
+            action.result = "done" if effect is Effect.DONE else "was paused before"
         found = _progress(operations, full_name)
     click.echo(f"{'paused' if effect is Effect.DONE else 'was paused before'}: {found.waiting:,} messages wait")
 
@@ -94,9 +97,11 @@ def resume(name: str, app_: str) -> None:
     with cli_errors():
         operations = Operations.wire(OperatorSettings())
         full_name = named_campaign(operations, name, app_)
-        effect = _possible(operations.campaigns.resume(full_name))
         rate = operations.limiter.state(given_rate(operations.worker_registry.processes())).configured
-        released = operations.held_messages.release_all(campaign_part(full_name), rate)
+        with recorded(operations.actions, "campaign resume", campaign_part(full_name)) as action:
+            effect = _possible(operations.campaigns.resume(full_name))
+            action.result = "done" if effect is Effect.DONE else "was not paused"
+            released = operations.held_messages.release_all(campaign_part(full_name), rate)
     click.echo("resumed" if effect is Effect.DONE else "was not paused")
     if released:
         click.echo(f"due from now on at {rate:g} a second: {released:,}")
@@ -113,8 +118,11 @@ def cancel(name: str, app_: str) -> None:
     with cli_errors():
         operations = Operations.wire(OperatorSettings())
         full_name = named_campaign(operations, name, app_)
-        if operations.campaigns.cancel(full_name) is Effect.NO_SUCH_CAMPAIGN:
-            raise click.ClickException(NO_SUCH_CAMPAIGN)
+        with recorded(operations.actions, "campaign cancel", campaign_part(full_name)) as action:
+            effect = operations.campaigns.cancel(full_name)
+            if effect is Effect.NO_SUCH_CAMPAIGN:
+                raise click.ClickException(NO_SUCH_CAMPAIGN)
+            action.result = "done" if effect is Effect.DONE else "was cancelled before"
         try:
             _cancel_all(operations, full_name)
         except KeyboardInterrupt:

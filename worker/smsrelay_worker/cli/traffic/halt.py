@@ -13,10 +13,12 @@ from smsrelay.cli.errors import InvalidInput, cli_errors
 from smsrelay.contract.job import APP_NAME, TEMPLATE_ID
 from smsrelay.contract.lanes import Lane
 from smsrelay.store.traffic.halts import Effect
+from smsrelay_worker.cli.recorded import recorded
 from smsrelay_worker.operations.halted_parts import halted_text, part_text, resuming_command, stopped
 from smsrelay_worker.operations.status import given_rate
 from smsrelay_worker.operations.wiring import Operations
 from smsrelay_worker.settings import OperatorSettings
+from smsrelay_worker.store.actions.action import EVERYTHING
 
 _OPTIONS = (
     click.option("--lane", type=click.Choice([lane.value for lane in Lane]), help="Only this lane."),
@@ -43,7 +45,9 @@ def halt(**chosen: str | None) -> None:
     part = _part(**chosen)
     with cli_errors():
         operations = Operations.wire(OperatorSettings())
-        halted = operations.limiter.halt_by_operator() if part is None else operations.halts.halt(part) is Effect.DONE
+        with recorded(operations.actions, "halt", part or EVERYTHING) as action:
+            halted = operations.limiter.halt_by_operator() if part is None else operations.halts.halt(part) is Effect.DONE
+            action.result = "done" if halted else "was halted before"
     command = "smsrelay resume" if part is None else resuming_command(part)
     what = "everything" if part is None else part_text(part)
     click.echo(f"{what} is halted; `{command}` resumes it" if halted else f"{what} was halted before")
@@ -61,12 +65,12 @@ def resume(**chosen: str | None) -> None:
     with cli_errors():
         operations = Operations.wire(OperatorSettings())
         rate = operations.limiter.state(given_rate(operations.worker_registry.processes())).configured
-        if part is not None:
-            resumed = operations.halts.resume(part) is Effect.DONE
-            woken = operations.held_messages.release_all(part, rate)
-        else:
-            resumed = operations.limiter.resume()
-            woken = operations.halted_messages.wake_all(rate)
+        with recorded(operations.actions, "resume", part or EVERYTHING) as action:
+            resumed = operations.limiter.resume() if part is None else operations.halts.resume(part) is Effect.DONE
+            action.result = "done" if resumed else "was not halted"
+            woken = (
+                operations.halted_messages.wake_all(rate) if part is None else operations.held_messages.release_all(part, rate)
+            )
         others = [one for one in stopped(operations.halts.all()) if one.part != part]
     click.echo("resumed" if resumed else "was not halted")
     if woken:

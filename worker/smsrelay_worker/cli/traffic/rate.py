@@ -10,11 +10,13 @@ import click
 
 from smsrelay.cli.errors import InvalidInput, cli_errors
 from smsrelay.contract.job import TEMPLATE_ID
+from smsrelay_worker.cli.recorded import recorded
 from smsrelay_worker.messages.timeline import clock
 from smsrelay_worker.operations.status import given_rate
 from smsrelay_worker.operations.wiring import Operations
 from smsrelay_worker.rate_limit.shared_rate import RateState
 from smsrelay_worker.settings import OperatorSettings
+from smsrelay_worker.store.actions.action import EVERYTHING
 
 _LOWEST, _HIGHEST = 0.01, 100_000  # submits per second
 
@@ -31,7 +33,10 @@ def rate(value: str | None, template: str | None) -> None:
     with cli_errors():
         operations = Operations.wire(OperatorSettings())
         if value is not None:
-            operations.limiter.set_rate(_rate_of(value, template), _checked(template))
+            new, of = _rate_of(value, template), _checked(template)
+            with recorded(operations.actions, "rate", f"template:{of}" if of else EVERYTHING) as action:
+                operations.limiter.set_rate(new, of)
+                action.result = value if new is None else f"{new:g} a second"
         state = operations.limiter.state(given_rate(operations.worker_registry.processes()))
     click.echo("\n".join(rate_lines(state)))
 

@@ -1,32 +1,46 @@
 """Runs every check of ``smsrelay doctor`` and collects the findings, each with what to do about it.
 
-Reads the settings of the environment and asks the servers that they name. Changes nothing, except that on RabbitMQ it declares
-our queues and exchanges, as a worker would. Asks the vendor nothing; apart from store and broker, only the callback URL is
-called. A server that does not answer is a finding. So are settings with which no worker starts; what a receiver needs is then
-still checked.
+Reads the settings of the environment, for one ``Role``, and asks the servers that they name. Changes nothing, except that on
+RabbitMQ it declares our queues and exchanges, as a worker would. Asks the vendor nothing; apart from store and broker, only the
+callback URL is called. A server that does not answer is a finding. So are settings with which the process does not start; the
+servers are then still checked.
 """
 
+import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from smsrelay.contract.key_name import key_names
 from smsrelay.receiver.settings import ReceiverSettings
-from smsrelay.settings import SettingsError, StoreSettings
+from smsrelay.secret_files import SUFFIX, given
+from smsrelay.settings import SettingsError, env_file
 from smsrelay.store.connection import StoreUnavailable, open_store, store_answers
 from smsrelay.store.suppressions import suppressed_counts
 from smsrelay_worker.apps.toml_file import AppsError, load_apps
-from smsrelay_worker.operations.doctor import access
-from smsrelay_worker.operations.doctor.access import AccessProblem
-from smsrelay_worker.operations.doctor.broker import examine_broker
-from smsrelay_worker.operations.doctor.callback import examine_callback
 from smsrelay_worker.operations.doctor.encryption import encryption_is_off, examine_payloads
-from smsrelay_worker.operations.doctor.finding import Finding, checked, error
+from smsrelay_worker.operations.doctor.finding import Finding, checked
 from smsrelay_worker.operations.doctor.host import examine_spool, open_files
+from smsrelay_worker.operations.doctor.role import Role, likely_role
+from smsrelay_worker.operations.doctor.roles import (
+    examine_api,
+    examine_app,
+    examine_console,
+    examine_flower,
+    examine_operator,
+    examine_receiver,
+    examine_servers,
+    rights,
+    traffic,
+    wrong_settings,
+)
+from smsrelay_worker.operations.doctor.servers import access
+from smsrelay_worker.operations.doctor.servers.broker import examine_broker
 from smsrelay_worker.operations.doctor.settings import examine_settings, is_real
-from smsrelay_worker.operations.doctor.sinks import examine_sinks
 from smsrelay_worker.operations.doctor.store import examine_store
 from smsrelay_worker.operations.doctor.suppressions import examine_suppressions
-from smsrelay_worker.operations.doctor.workers import examine_workers
+from smsrelay_worker.operations.doctor.traffic.callback import examine_callback
+from smsrelay_worker.operations.doctor.traffic.sinks import examine_sinks
+from smsrelay_worker.operations.doctor.traffic.workers import examine_workers
 from smsrelay_worker.operations.payload_keys import known_names
 from smsrelay_worker.settings import WorkerSettings
 from smsrelay_worker.shared_settings import shared_settings
@@ -36,12 +50,23 @@ from smsrelay_worker.store.worker_registry import WorkerRegistry
 Clock = Callable[[], float]
 
 
-def examine(wall_clock: Clock = time.time) -> list[Finding]:
-    """All checks, on the settings of the environment. ``wall_clock`` gives this host's time in epoch seconds."""
+def role_here() -> Role:
+    """The role that the variables of this environment fit; raises ``SettingsError`` when ``.env`` cannot be read."""
+    return likely_role([name.removesuffix(SUFFIX) for name in given(os.environ, env_file())])
+
+
+def examine(role: Role, wall_clock: Clock = time.time) -> list[Finding]:
+    """All checks for this role, on the settings of the environment. ``wall_clock`` gives this host's time in epoch seconds."""
+    return _EXAMINED[role](wall_clock)
+
+
+def examine_worker(wall_clock: Clock) -> list[Finding]:
+    """What a worker needs, and what of the whole relay can be seen with its settings."""
     try:
         settings = WorkerSettings()
     except SettingsError as problems:
-        return [*_wrong_settings(str(problems)), *_examine_without_worker(wall_clock)]
+        servers = examine_servers(wall_clock, access.receiver_problems)
+        return [*wrong_settings(str(problems), "workers"), *servers, *_spool()]
     recent_templates, at_store = examine_store(settings, wall_clock)
     return [
         *checked("settings", lambda: examine_settings(settings, recent_templates)),
@@ -50,36 +75,11 @@ def examine(wall_clock: Clock = time.time) -> list[Finding]:
         *checked("rights", lambda: rights(access.worker_problems(settings))),
         *checked("callback", lambda: examine_callback(settings.callback_url, settings.callback_keys)),
         *checked("workers", lambda: _workers(settings)),
+        *checked("traffic", lambda: traffic(settings)),
         *checked("encryption", lambda: _encryption(settings)),
         *checked("outcomes", lambda: _sinks(settings)),
         *checked("suppression", lambda: _suppressions(settings)),
         *checked("spool", lambda: [*examine_spool(settings), *open_files(settings)]),
-    ]
-
-
-def rights(problems: Iterable[AccessProblem]) -> list[Finding]:
-    """Missing rights of the servers' users. If a server refuses us altogether, the checks of store and broker say why."""
-    return [
-        error(
-            "rights",
-            f"{one.variable}: the server's user lacks {', '.join(one.missing)}",
-            f"{one.remedy}; docs/operating.md, Rights",
-        )
-        for one in problems
-        if one.missing
-    ]
-
-
-def _examine_without_worker(wall_clock: Clock) -> list[Finding]:
-    try:
-        settings = StoreSettings()
-    except SettingsError:
-        return []  # its problems are among the worker's
-    return [
-        *examine_store(settings, wall_clock)[1],
-        *checked("broker", lambda: examine_broker(settings)),
-        *checked("rights", lambda: rights(access.receiver_problems(settings))),
-        *_spool(),
     ]
 
 
@@ -93,7 +93,7 @@ def _spool() -> list[Finding]:
 
 def _workers(settings: WorkerSettings) -> list[Finding]:
     """Findings about live workers. Unreadable files and a store that does not answer are findings of other checks."""
-    redis = open_store(settings.store_url, 2)
+    redis = open_store(settings.store, 2)
     try:
         return examine_workers(WorkerRegistry(redis).processes(), shared_settings(settings))
     except (StoreUnavailable, OSError):
@@ -106,7 +106,7 @@ def _encryption(settings: WorkerSettings) -> list[Finding]:
     """Findings about encryption. A store that does not answer is a finding of another check."""
     here = settings.payload_cipher.names
     off = encryption_is_off(here, is_real(settings))
-    redis = open_store(settings.store_url, 2)
+    redis = open_store(settings.store, 2)
     try:
         given = [one.given.payload_keys for one in WorkerRegistry(redis).processes() if one.given is not None]
         return [*off, *examine_payloads(redis, known_names(here, given))]
@@ -118,7 +118,7 @@ def _encryption(settings: WorkerSettings) -> list[Finding]:
 
 def _sinks(settings: WorkerSettings) -> list[Finding]:
     """Findings about where outcomes go. A wrong apps file and a store that does not answer are findings of other checks."""
-    redis = open_store(settings.store_url, 2)
+    redis = open_store(settings.store, 2)
     try:
         with store_answers():
             seconds, _ = redis.time()
@@ -132,7 +132,7 @@ def _sinks(settings: WorkerSettings) -> list[Finding]:
 
 def _suppressions(settings: WorkerSettings) -> list[Finding]:
     """Findings about the suppression lists. A store that does not answer is a finding of another check."""
-    redis = open_store(settings.store_url, 2)
+    redis = open_store(settings.store, 2)
     try:
         return examine_suppressions(suppressed_counts(redis), key_names(settings.number_keys))
     except StoreUnavailable:
@@ -141,6 +141,12 @@ def _suppressions(settings: WorkerSettings) -> list[Finding]:
         redis.close()
 
 
-def _wrong_settings(problems: str) -> list[Finding]:
-    remedy = "correct it in the environment or in .env (see the table of settings); workers do not start until then"
-    return [error("settings", problem, remedy) for problem in problems.splitlines()]
+_EXAMINED: dict[Role, Callable[[Clock], list[Finding]]] = {
+    Role.WORKER: examine_worker,
+    Role.RECEIVER: examine_receiver,
+    Role.API: examine_api,
+    Role.CONSOLE: examine_console,
+    Role.FLOWER: examine_flower,
+    Role.APP: examine_app,
+    Role.OPERATOR: examine_operator,
+}

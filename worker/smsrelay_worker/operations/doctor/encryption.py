@@ -6,12 +6,10 @@ Takes keys by their names, and the store; returns findings. Reads of the payload
 from collections import Counter
 from collections.abc import Collection
 
-from redis import Redis
 from redis.exceptions import ResponseError
 
 from smsrelay.contract.payload_cipher import sealed_by
-from smsrelay.store import keys
-from smsrelay.store.connection import store_answers
+from smsrelay.store.connection import StoreRedis, store_answers
 from smsrelay_worker.operations.doctor.finding import Finding, error, note, warning
 
 _LOOKED_AT = 1000  # messages, of those that are due next
@@ -25,12 +23,12 @@ def encryption_is_off(names: Collection[str], real: bool) -> list[Finding]:
     return [note("encryption", problem, "docs/privacy.md says what it takes; disks that are encrypted may do")]
 
 
-def examine_payloads(redis: Redis, known: Collection[str]) -> list[Finding]:
+def examine_payloads(redis: StoreRedis, known: Collection[str]) -> list[Finding]:
     """Messages that are due next, and whose payload none of the known keys opens."""
     try:
         with store_answers():
-            ids = redis.zrange(keys.AGENDA, 0, _LOOKED_AT - 1)
-            wires = redis.mget([keys.payload(str(one)) for one in ids]) if ids else []
+            ids = redis.zrange(redis.store_keys.agenda, 0, _LOOKED_AT - 1)
+            wires = redis.mget([redis.store_keys.payload(str(one)) for one in ids]) if ids else []
     except ResponseError:
         remedy = "grant it to the store's user"
         return [warning("encryption", "payloads could not be looked at: the store refuses the command", remedy)]

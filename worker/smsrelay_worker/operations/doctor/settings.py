@@ -12,15 +12,15 @@ from smsrelay.contract.rejection import Rejection
 from smsrelay.contract.template import Approval, Registry, load_registry
 from smsrelay.enqueue import CHUNK
 from smsrelay.servers.broker_address import is_rabbitmq
-from smsrelay.settings import SettingsError
+from smsrelay.settings import ProducerSettings, SettingsError
 from smsrelay_worker.apps.toml_file import AppsError, load_apps
 from smsrelay_worker.attempts.timeouts import Timeouts
 from smsrelay_worker.limits.toml_file import LimitsError, load_limits
-from smsrelay_worker.operations.doctor.broker import RABBITMQ_CONSUMER_TIMEOUT
-from smsrelay_worker.operations.doctor.finding import Finding, error, warning
+from smsrelay_worker.operations.doctor.finding import Finding, error, note, warning
 from smsrelay_worker.operations.doctor.host import is_local, unencrypted_vendor
+from smsrelay_worker.operations.doctor.servers.broker import RABBITMQ_CONSUMER_TIMEOUT
 from smsrelay_worker.policy.toml_file import PolicyError, load_policy
-from smsrelay_worker.settings import WorkerSettings, flower_login
+from smsrelay_worker.settings import ApiSettings, ConsoleSettings, OperatorSettings, WorkerSettings, flower_login
 from smsrelay_worker.vendors.factory import create_vendor
 
 TEST_TEMPLATE = "0000000"  # the vendor's public one [V]
@@ -70,22 +70,37 @@ def account(settings: WorkerSettings) -> list[Finding]:
         create_vendor(settings)
     except SettingsError as problem:
         found.append(error("settings", str(problem), "correct it; workers do not start until then"))
-    try:
-        load_policy(settings.policy)
-    except (PolicyError, OSError) as problem:
-        remedy = "correct the file; `smsrelay policy --file FILE` checks it. Workers do not start until then"
-        found.append(error("policy", _one_line(problem), remedy))
+    found += _files(settings, "workers")
     try:
         load_limits(settings.limits)
     except LimitsError as problem:
         remedy = "correct the file; `smsrelay limits --file FILE` checks it. Workers do not start until then"
         found.append(error("limits", _one_line(problem), remedy))
+    return found
+
+
+def files_of_api(settings: ApiSettings) -> list[Finding]:
+    """Problems of the policy and the apps file, with which no API starts."""
+    return _files(settings, "APIs")
+
+
+def files_of_console(settings: ConsoleSettings) -> list[Finding]:
+    """Problems of the policy and the apps file, with which no console starts."""
+    return _files(settings, "consoles")
+
+
+def _files(settings: OperatorSettings, processes: str) -> list[Finding]:
+    found = []
+    try:
+        load_policy(settings.policy)
+    except (PolicyError, OSError) as problem:
+        remedy = f"correct the file; `smsrelay policy --file FILE` checks it. Until then no {processes} start"
+        found.append(error("policy", _one_line(problem), remedy))
     try:
         load_apps(settings.apps)
     except AppsError as problem:
-        found.append(
-            error("apps", _one_line(problem), "correct the file that SMSRELAY_APPS names; workers do not start until then")
-        )
+        remedy = f"correct the file that SMSRELAY_APPS names; until then no {processes} start"
+        found.append(error("apps", _one_line(problem), remedy))
     return found
 
 
@@ -138,8 +153,8 @@ def flower(auth: str | None) -> list[Finding]:
     """Problems of Flower's user and password."""
     remedy = "set SMSRELAY_FLOWER_AUTH=user:password, and keep Flower's port on the host or behind TLS"
     if auth is None:
-        problem = "SMSRELAY_FLOWER_AUTH is not set: our Flower does not start, and any other one would be open to everybody"
-        return [warning("flower", problem, remedy)]
+        problem = "SMSRELAY_FLOWER_AUTH is not set here: our Flower does not start, and any other one would be open to everybody"
+        return [note("flower", problem, f"if Flower is started with these settings, {remedy}")]
     try:
         _, password = flower_login(auth)
     except ValueError as problem:
@@ -186,7 +201,12 @@ def _redelivery(settings: WorkerSettings, longest: float) -> list[Finding]:
     return redelivery(longest / CHUNK, transport_options(settings.broker_url, 1)["visibility_timeout"])
 
 
-def _templates(settings: WorkerSettings, recent: Collection[str], real: bool) -> list[Finding]:
+def registry(settings: ProducerSettings) -> list[Finding]:
+    """A template registry that cannot be read."""
+    return _templates(settings, (), real=False)
+
+
+def _templates(settings: ProducerSettings, recent: Collection[str], real: bool) -> list[Finding]:
     try:
         return templates(load_registry(settings.templates), recent, real)
     except (Rejection, OSError) as problem:

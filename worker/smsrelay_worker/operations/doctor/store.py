@@ -7,22 +7,25 @@ could not be made.
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from redis import Redis
 from redis.exceptions import ResponseError
 
 from smsrelay.settings import StoreSettings
-from smsrelay.store import keys
-from smsrelay.store.connection import StoreUnavailable, open_store, store_answers
-from smsrelay.store.traffic.halts import HaltedPart, Halts
-from smsrelay_worker.messages.timeline import clock
-from smsrelay_worker.operations.doctor.broker import same_server
-from smsrelay_worker.operations.doctor.callback import stored_callbacks
+from smsrelay.store.connection import StoreRedis, StoreUnavailable, open_store, store_answers
+from smsrelay.store.traffic.halts import Halts
+from smsrelay.store.write_probe import why_unwritable
 from smsrelay_worker.operations.doctor.finding import Finding, checked, error, warning
-from smsrelay_worker.operations.doctor.pumping import examine_codes, examine_fuses
-from smsrelay_worker.operations.doctor.server import examine_server
-from smsrelay_worker.operations.halted_parts import halted_text, resuming_command, stopped
-from smsrelay_worker.rate_limit.halt import Halt
+from smsrelay_worker.operations.doctor.old_names import examine_old_names
+from smsrelay_worker.operations.doctor.servers.broker import same_server
+from smsrelay_worker.operations.doctor.servers.sentinels import examine_sentinels
+from smsrelay_worker.operations.doctor.servers.server import examine_server
+from smsrelay_worker.operations.doctor.servers.topology import examine_topology
+from smsrelay_worker.operations.doctor.traffic.callback import stored_callbacks
+from smsrelay_worker.operations.doctor.traffic.kept import kept_findings
+from smsrelay_worker.operations.doctor.traffic.pumping import examine_codes, examine_fuses
+from smsrelay_worker.operations.doctor.traffic.stopped import circuit, halted, halted_parts, unwritable
 from smsrelay_worker.rate_limit.limiter import RateLimiter
+from smsrelay_worker.rate_limit.shared_rate import RateState
+from smsrelay_worker.store.kept_counts import KeptCounts
 
 _DOUBT, _REFUSAL = 1000, 30_000  # ms between two clocks
 _OVERDUE = 30_000  # ms; every worker looks for due messages each second
@@ -46,56 +49,42 @@ def clocks(ahead: float) -> list[Finding]:
     return [warning("clock", apart, remedy)] if abs(ahead) > _DOUBT else []
 
 
-def halted(halt: Halt | None) -> list[Finding]:
-    """A halt of all submits."""
-    if halt is None:
-        return []
-    if halt.by_operator:
-        problem = f"nothing has been submitted since {clock(halt.since)}: halted by an operator"
-        return [error("halted", problem, "`smsrelay resume` resumes")]
-    problem = f"nothing has been submitted since {clock(halt.since)}: the vendor refused everything with code {halt.code}"
-    return [error("halted", problem, "fix the cause, then run `smsrelay resume`")]
-
-
-def halted_parts(parts: list[HaltedPart]) -> list[Finding]:
-    """Parts of the traffic, and campaigns, that wait for somebody to resume them; fuses have a check of their own."""
-    return [warning("halted", halted_text(one), f"`{resuming_command(one.part)}` resumes it") for one in stopped(parts)]
-
-
-def examine_messages(redis: Redis, now: int) -> list[Finding]:
+def examine_messages(redis: StoreRedis, now: int) -> list[Finding]:
     """What in the store needs attention; ``now`` is the store's clock in ms."""
     checks: dict[str, Callable[[], list[Finding]]] = {
-        "halted": lambda: halted(RateLimiter(redis, 1.0).halted()),
+        "old names": lambda: examine_old_names(redis),
+        "store": lambda: unwritable(why_unwritable(redis)),
+        "halted": lambda: _held_back(RateLimiter(redis, 1.0).state()),
         "fuse": lambda: examine_fuses(redis),
         "codes": lambda: examine_codes(redis),
         "halted parts": lambda: halted_parts(Halts(redis).all()),
-        "schedule": lambda: _schedule(redis.zcount(keys.AGENDA, "-inf", now - _OVERDUE)),
-        "undecodable": lambda: _undecodable(redis.llen(keys.UNDECODABLE)),
-        "dead letters": lambda: _dead(redis.zcard(keys.DEAD)),
+        "schedule": lambda: _schedule(redis.zcount(redis.store_keys.agenda, "-inf", now - _OVERDUE)),
+        "undecodable": lambda: list(kept_findings(KeptCounts(redis).read())),
+        "dead letters": lambda: _dead(redis.zcard(redis.store_keys.dead)),
         "callbacks": lambda: stored_callbacks(redis, now),
         "parked reports": lambda: _parked(*count_parked(redis)),
     }
     return [finding for name, check in checks.items() for finding in _permitted(name, check)]
 
 
-def recent_templates(redis: Redis) -> set[str]:
+def recent_templates(redis: StoreRedis) -> set[str]:
     """Template ids of the messages that changed most recently; empty where the store does not permit the look."""
     try:
-        events: list[Any] = redis.xrevrange(keys.EVENTS, count=_RECENT) or []
+        events: list[Any] = redis.xrevrange(redis.store_keys.events, count=_RECENT) or []
         ids = {fields["id"] for _, fields in events}
         with redis.pipeline(transaction=False) as pipeline:
             for message_id in ids:
-                pipeline.hget(keys.message(message_id), "tpl")
+                pipeline.hget(redis.store_keys.message(message_id), "tpl")
             return {template for template in pipeline.execute() if template is not None}
     except ResponseError:
         return set()
 
 
-def count_parked(redis: Redis) -> tuple[int, bool]:
+def count_parked(redis: StoreRedis) -> tuple[int, bool]:
     """For how many messages reports are parked, and whether that is all: a very large store is not scanned to the end."""
     cursor, found = 0, 0
     for _ in range(_SCANNED // _SCAN_STEP):
-        cursor, names = redis.scan(cursor, match=keys.parked("*"), count=_SCAN_STEP)
+        cursor, names = redis.scan(cursor, match=redis.store_keys.parked("*"), count=_SCAN_STEP)
         found += len(names)
         if cursor == 0:
             return found, True
@@ -104,11 +93,13 @@ def count_parked(redis: Redis) -> tuple[int, bool]:
 
 def _at_store(settings: StoreSettings, wall_clock: Callable[[], float], recent: set[str]) -> list[Finding]:
     name = "store and broker" if same_server(settings) else "store"
-    redis = open_store(settings.store_url, 2)
+    redis = open_store(settings.store, 2)
     try:
         with store_answers():
             ahead, now = _clock_ahead(redis, wall_clock)
-            found = [*examine_server(name, redis), *clocks(ahead), *examine_messages(redis, now)]
+            at_server = [*examine_server(name, redis), *examine_topology(settings.store, redis)]
+            at_server += examine_sentinels(settings.store.redis)
+            found = [*at_server, *clocks(ahead), *examine_messages(redis, now)]
             recent |= recent_templates(redis)
             return found
     except StoreUnavailable as problem:
@@ -117,7 +108,7 @@ def _at_store(settings: StoreSettings, wall_clock: Callable[[], float], recent: 
         redis.close()
 
 
-def _clock_ahead(redis: Redis, wall_clock: Callable[[], float]) -> tuple[float, int]:
+def _clock_ahead(redis: StoreRedis, wall_clock: Callable[[], float]) -> tuple[float, int]:
     """By how many ms at least the store's clock is ahead of this host's, and the store's time in ms."""
     asked = wall_clock() * 1000
     seconds, micros = redis.time()
@@ -128,6 +119,10 @@ def _clock_ahead(redis: Redis, wall_clock: Callable[[], float]) -> tuple[float, 
     return (time - answered if time > answered else time - asked), int(time)
 
 
+def _held_back(state: RateState) -> list[Finding]:
+    return [*halted(state.halted), *circuit(state.circuit)]
+
+
 def _schedule(overdue: int) -> list[Finding]:
     if overdue == 0:
         return []
@@ -135,11 +130,6 @@ def _schedule(overdue: int) -> list[Finding]:
     problem = f"{overdue} messages are overdue by more than {late} s: no worker handles due messages, or none keeps up"
     remedy = "start workers, or look in their logs for `scheduler turn postponed` and `scheduler turn failed`"
     return [error("schedule", problem, remedy)]
-
-
-def _undecodable(kept: int) -> list[Finding]:
-    problem = f"{kept} unreadable jobs or tasks are kept"
-    return [warning("undecodable", problem, "`smsrelay dead list`, then `smsrelay dead show ID`")] if kept else []
 
 
 def _dead(letters: int) -> list[Finding]:

@@ -6,11 +6,8 @@ Raises ``StoreUnavailable``.
 from collections.abc import Iterator
 from typing import Any
 
-from redis import Redis
-
 from smsrelay.contract.job import DEFAULT_APP
-from smsrelay.store import keys
-from smsrelay.store.connection import store_answers
+from smsrelay.store.connection import StoreRedis, store_answers
 
 _STEP = 500  # keys in one round trip
 
@@ -18,15 +15,15 @@ _STEP = 500  # keys in one round trip
 class AppMessages:
     """The messages of one app."""
 
-    def __init__(self, redis: Redis) -> None:
-        self._redis = redis
+    def __init__(self, redis: StoreRedis) -> None:
+        self._redis, self._keys = redis, redis.store_keys
 
     def with_outcome(self, app: str) -> Iterator[list[str]]:
         """Ids of the app's messages that had an outcome for a sink, some at a time; one that changes meanwhile may come twice."""
-        cursor, prefix = 0, keys.message("")
+        cursor, prefix = 0, self._keys.message("")
         while True:
             with store_answers():
-                found: Any = self._redis.scan(cursor, match=keys.message("*"), count=_STEP)
+                found: Any = self._redis.scan(cursor, match=self._keys.message("*"), count=_STEP)
                 cursor, names = found
                 with self._redis.pipeline(transaction=False) as pipeline:
                     for name in names:

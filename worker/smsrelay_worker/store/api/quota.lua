@@ -1,5 +1,5 @@
 -- Counts messages against the quotas of one API key, for all processes of the API.
--- KEYS 1 sms:quota:ID   hash: the minute and day (since the epoch, UTC) of the counts, and the counts; lives for two days
+-- KEYS 1 {sms}:quota:ID   hash: the minute and day (since the epoch, UTC) of the counts, and the counts; lives for two days
 -- ARGV 1 messages a minute, or ''  2 messages a day, or ''
 --      3… how many messages each request would enqueue
 -- Returns for each request 0, 1 if it is over the quota a minute, 2 if it is over that a day; at the end the seconds until the next

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from redis import Redis
-
-from smsrelay.store import keys
+from smsrelay.store.connection import StoreRedis
 from smsrelay.store.script import Call, Script
 
 
@@ -45,7 +43,8 @@ class Limits:
 class Quotas:
     """Makes the commands that count, and reads their answers; sends nothing itself."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: StoreRedis) -> None:
+        self._keys = redis.store_keys
         self._count = Script(redis, __name__, "quota.lua")
 
     @property
@@ -56,7 +55,7 @@ class Quotas:
     def command(self, key_id: str, limits: Limits, counts: Sequence[int]) -> tuple[Any, ...]:
         """The command that counts several requests with one key, in their order."""
         args = ["" if limit is None else limit for limit in (limits.minute, limits.day)]
-        [command] = self._count.commands([Call([keys.quota(key_id)], [*args, *counts])])
+        [command] = self._count.commands([Call([self._keys.quota(key_id)], [*args, *counts])])
         return command
 
     def read(self, answer: Sequence[int]) -> list[OverQuota | None]:

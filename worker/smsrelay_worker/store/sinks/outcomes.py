@@ -9,18 +9,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from redis import Redis
 
 from smsrelay.messages.sinks import CELERY, WEBHOOK, sink_name
-from smsrelay.store import keys
 from smsrelay.store.clock import StoreClock
-from smsrelay.store.connection import store_answers
+from smsrelay.store.connection import StoreRedis, store_answers
 from smsrelay.store.script import Call, Script
 from smsrelay_worker.messages.outcome import Outcome
 
 _ENDS = 100  # outcomes at either end of an outbox, among which the oldest is looked for
 _PER_CALL = 1000  # outcomes in one command
-LEASE = 75.0  # seconds of a claim: of 32 claims of one sink, 8 at once, of 15 s each, the last ends after 60
+TELLING = 60.0  # seconds: of 32 claims of one sink, 8 at once, of 15 s each, the last ends then
+LEASE = TELLING + 15.0  # seconds of a claim: some to spare, until it is confirmed
 
 log = structlog.get_logger()
 
@@ -46,11 +45,14 @@ class Waiting:
 class OutcomeOutbox:
     """The outboxes of all sinks. ``retention`` in seconds: an older outcome is not told any more."""
 
-    def __init__(self, redis: Redis, retention: float) -> None:
-        self._redis = redis
+    def __init__(self, redis: StoreRedis, retention: float) -> None:
+        self._redis, self._keys = redis, redis.store_keys
         self._retention = int(retention * 1000)
         self._claim = Script(redis, __name__, "outcomes_claim.lua")
-        self._retry = Script(redis, __name__, "outcomes_retry.lua")
+        # What is confirmed is told to an app: a primary that nobody follows any more must not tell what the others never get.
+        self._confirm = Script(redis, __name__, "outcomes_confirm.lua", durable=True)
+        self._retry = Script(redis, __name__, "outcomes_retry.lua", ("counts.lua",))
+        self._done = Script(redis, __name__, "outcomes_done.lua", ("counts.lua",))
         self._give_back = Script(redis, __name__, "outcomes_give_back.lua")
         self._due_now = Script(redis, __name__, "outcomes_due_now.lua")
         self._clock = StoreClock(redis)
@@ -60,38 +62,55 @@ class OutcomeOutbox:
         return self._clock.now()
 
     def claim(self, wanted: Sequence[tuple[str, int]], lease: float) -> list[ClaimedOutcome]:
-        """Claim due outcomes of each sink, at most so many, for ``lease`` seconds; one round trip, the longest due first."""
+        """Claim due outcomes of each sink, at most so many, for ``lease`` seconds; one round trip, the longest due first.
+
+        It waits for no replica, so that finding nothing costs nothing: see ``confirm``.
+        """
         asked = [(sink, most) for sink, most in wanted if most > 0]
         if not asked:
             return []
         limits = [min(most, _PER_CALL) for _, most in asked]
-        answers = self._claim.run([keys.outcomes(sink) for sink, _ in asked], [int(lease * 1000), *limits])
+        answers = self._claim.run([self._keys.outcomes(sink) for sink, _ in asked], [int(lease * 1000), *limits])
         return [claimed for (sink, _), answer in zip(asked, answers, strict=True) for claimed in _claimed(sink, answer)]
 
+    def confirm(self, claimed: Sequence[ClaimedOutcome], lasting: float = TELLING) -> list[ClaimedOutcome]:
+        """The claims that enough replicas have, and with them the transitions to be told of; only these may be told.
+
+        Left out is what another process has claimed or told since, what a failover has lost, and what is claimed for less than
+        ``lasting`` seconds more, which is due again at once. Raises ``StoreUnavailable``, also if too few replicas have them: the
+        caller keeps them and asks again. One round trip for all sinks; none where no replicas are waited for.
+        """
+        if not claimed or self._confirm.barrier.replicas == 0:
+            return list(claimed)
+        of_each = [argument for one in claimed for argument in (one.outcome.encode(), one.until, one.tries)]
+        answer = self._confirm.run([self._keys.outcomes(one.sink) for one in claimed], [int(lasting * 1000), *of_each])
+        return [one for one, is_ours in zip(claimed, answer, strict=True) if is_ours]
+
     def done(self, sink: str, claimed: Sequence[ClaimedOutcome]) -> None:
-        """Remove outcomes that the sink has taken."""
+        """Remove outcomes that the sink has taken, and count them."""
         if claimed:
-            with store_answers():
-                self._redis.zrem(keys.outcomes(sink), *(one.outcome.encode() for one in claimed))
+            self._done.run([self._keys.outcomes(sink), self._keys.counts], [sink, *(one.outcome.encode() for one in claimed)])
 
     def retry(self, claimed: ClaimedOutcome, delay: float) -> bool:
-        """Count a failed try, and make the outcome due again in ``delay`` seconds.
+        """``retry_all`` for one outcome."""
+        return self.retry_all([(claimed, delay)])[0]
+
+    def retry_all(self, failed: Sequence[tuple[ClaimedOutcome, float]]) -> list[bool]:
+        """Count a failed try of each outcome, and make it due again in so many seconds; one round trip.
 
         False if that would be after the retention: the outcome is dropped. If its lease has ended, it is left to who has it now.
         """
-        outcome = claimed.outcome
-        args: list[str | int] = [outcome.encode(), claimed.until, claimed.tries, int(delay * 1000), outcome.at + self._retention]
-        return bool(self._retry.run([keys.outcomes(claimed.sink)], args))
+        return [bool(kept) for kept in self._retry.run_many([self._failed(one, delay) for one, delay in failed])]
 
     def give_back(self, claimed: Sequence[ClaimedOutcome]) -> None:
         """Make outcomes due again at once that were not tried, unless their lease has ended."""
-        calls = [Call([keys.outcomes(one.sink)], [one.outcome.encode(), one.until, one.tries]) for one in claimed]
+        calls = [Call([self._keys.outcomes(one.sink)], [one.outcome.encode(), one.until, one.tries]) for one in claimed]
         self._give_back.run_many(calls)
 
     def due_now(self, sink: str, lease: float) -> int:
         """Make everything due now that waits for another try and is not claimed for up to ``lease`` seconds; returns how many."""
         moved = 0
-        while some := int(self._due_now.run([keys.outcomes(sink)], [int(lease * 1000), _PER_CALL])):
+        while some := int(self._due_now.run([self._keys.outcomes(sink)], [int(lease * 1000), _PER_CALL])):
             moved += some
         return moved
 
@@ -103,7 +122,7 @@ class OutcomeOutbox:
         with store_answers(), self._redis.pipeline(transaction=False) as pipeline:
             for start in range(0, len(outcomes), _PER_CALL):
                 part = outcomes[start : start + _PER_CALL]
-                pipeline.zadd(keys.outcomes(sink), {one.encode(): now for one in part}, nx=True)
+                pipeline.zadd(self._keys.outcomes(sink), {one.encode(): now for one in part}, nx=True)
             return sum(pipeline.execute())
 
     def waiting(self, sinks: Sequence[str]) -> Mapping[str, Waiting]:
@@ -111,22 +130,28 @@ class OutcomeOutbox:
         if not sinks:
             return {}
         with store_answers(), self._redis.pipeline(transaction=False) as pipeline:
-            for outbox in map(keys.outcomes, sinks):
+            for outbox in map(self._keys.outcomes, sinks):
                 pipeline.zcard(outbox)
                 pipeline.zrange(outbox, 0, _ENDS - 1)
                 pipeline.zrange(outbox, -_ENDS, -1)
             found = pipeline.execute()
         return {sink: _waiting(*found[3 * place : 3 * place + 3]) for place, sink in enumerate(sinks)}
 
+    def _failed(self, claimed: ClaimedOutcome, delay: float) -> Call:
+        outcome = claimed.outcome
+        ends = outcome.at + self._retention
+        args: list[str | int] = [outcome.encode(), claimed.until, claimed.tries, int(delay * 1000), ends, claimed.sink]
+        return Call([self._keys.outcomes(claimed.sink), self._keys.counts], args)
+
     def drop_older(self) -> Mapping[str, int]:
         """Drop what nobody has claimed since the retention, also of sinks that no file names any more; how many, by sink."""
         before = self._clock.now() - self._retention
         with store_answers():
-            apps = [str(app) for app in self._redis.hgetall(keys.SINKS)]
+            apps = [str(app) for app in self._redis.hgetall(self._keys.sinks)]
             sinks = [sink_name(app, kind) for app in apps for kind in (WEBHOOK, CELERY)]
             with self._redis.pipeline(transaction=False) as pipeline:
                 for sink in sinks:
-                    pipeline.zremrangebyscore(keys.outcomes(sink), "-inf", before)
+                    pipeline.zremrangebyscore(self._keys.outcomes(sink), "-inf", before)
                 dropped = pipeline.execute()
         return {sink: count for sink, count in zip(sinks, dropped, strict=True) if count}
 

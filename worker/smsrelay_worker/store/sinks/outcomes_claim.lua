@@ -1,6 +1,6 @@
 -- Claims due outcomes of several sinks: moves each to the end of the lease and leaves it in its outbox, so that a claimer that is killed
 -- loses nothing.
--- KEYS sms:outcomes:SINK  sorted set: outcome by when it is due (ms), its failed tries / 1024 in the fraction; one for each sink
+-- KEYS {sms}:outcomes:SINK  sorted set: outcome by when it is due (ms), its failed tries / 1024 in the fraction; one for each sink
 -- ARGV 1 lease (ms)  2… at most so many, for each sink
 -- Returns for each sink {end of the lease (ms), outcome, failed tries, and so on}.
 local clock = redis.call('TIME')

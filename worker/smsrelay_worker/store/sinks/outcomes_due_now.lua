@@ -1,5 +1,5 @@
 -- Makes outcomes due that wait for another try. What is due within a lease may be claimed, and comes soon anyway.
--- KEYS 1 sms:outcomes:SINK  sorted set: outcome by when it is due (ms), its failed tries / 1024 in the fraction
+-- KEYS 1 {sms}:outcomes:SINK  sorted set: outcome by when it is due (ms), its failed tries / 1024 in the fraction
 -- ARGV 1 lease (ms)  2 at most so many
 -- Returns how many it moved; the caller calls again until there are none.
 local clock = redis.call('TIME')

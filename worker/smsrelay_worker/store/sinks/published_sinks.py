@@ -7,12 +7,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from redis import Redis
-
 from smsrelay.contract.state import State
 from smsrelay.messages.sinks import app_and_kind
-from smsrelay.store import keys
-from smsrelay.store.connection import store_answers
+from smsrelay.store.connection import StoreRedis, store_answers
 
 _NONE = "{}"
 
@@ -20,8 +17,8 @@ _NONE = "{}"
 class PublishedSinks:
     """The sinks of every app, as ``apply.lua`` reads them."""
 
-    def __init__(self, redis: Redis) -> None:
-        self._redis = redis
+    def __init__(self, redis: StoreRedis) -> None:
+        self._redis, self._keys = redis, redis.store_keys
 
     def publish(self, sinks: Mapping[str, Mapping[State, str]]) -> None:
         """Replace what was published: by app, the sink of each state. An app that is gone stays, with no sink.
@@ -30,9 +27,9 @@ class PublishedSinks:
         """
         fields: dict[Any, Any] = {app: _encode(of_app) for app, of_app in sinks.items() if of_app}
         with store_answers():
-            fields |= {app: _NONE for app in self._redis.hgetall(keys.SINKS) if app not in fields}
+            fields |= {app: _NONE for app in self._redis.hgetall(self._keys.sinks) if app not in fields}
             if fields:
-                self._redis.hset(keys.SINKS, mapping=fields)
+                self._redis.hset(self._keys.sinks, mapping=fields)
 
 
 def _encode(sinks: Mapping[State, str]) -> str:

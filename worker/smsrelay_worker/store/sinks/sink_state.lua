@@ -1,5 +1,5 @@
 -- Records how a delivery to a sink ended, and pauses a sink that has failed for too long, or that wants no more.
--- KEYS 1 sms:endpoints  hash: state (JSON) by sink; no lifetime
+-- KEYS 1 {sms}:endpoints  hash: state (JSON) by sink; no lifetime
 -- ARGV 1 sink  2 'taken', 'failed' or 'gone'  3 status, for people  4 ms of nothing but failures after which it is paused
 -- Returns the new state: status, at, failing (since when), paused (since when), pause (why). A success ends no pause; an operator does.
 local clock = redis.call('TIME')

@@ -9,10 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Self
 
-from redis import Redis
-
-from smsrelay.store import keys
-from smsrelay.store.connection import store_answers
+from smsrelay.store.connection import StoreRedis, store_answers
 from smsrelay.store.script import Script
 
 PAUSE_AFTER = 24 * 3600.0  # seconds of nothing but failures
@@ -47,38 +44,38 @@ class SinkState:
 class SinkStates:
     """The states of all sinks; safe to share between threads."""
 
-    def __init__(self, redis: Redis, pause_after: float = PAUSE_AFTER) -> None:
-        self._redis = redis
+    def __init__(self, redis: StoreRedis, pause_after: float = PAUSE_AFTER) -> None:
+        self._redis, self._keys = redis, redis.store_keys
         self._report = Script(redis, __name__, "sink_state.lua")
         self._pause_after = int(pause_after * 1000)
 
     def read(self) -> Mapping[str, SinkState]:
         """The state of each sink that anything was ever delivered to."""
         with store_answers():
-            found: Any = self._redis.hgetall(keys.SINK_STATES)
+            found: Any = self._redis.hgetall(self._keys.sink_states)
         return {sink: SinkState.decode(wire) for sink, wire in found.items()}
 
     def report(self, sink: str, status: str, *, taken: bool, gone: bool = False) -> SinkState:
         """Record how a delivery ended. A sink that fails for ``pause_after`` seconds, or is gone, is paused."""
         ended = "taken" if taken else "gone" if gone else "failed"
-        return SinkState.decode(self._report.run([keys.SINK_STATES], [sink, ended, status, self._pause_after]))
+        return SinkState.decode(self._report.run([self._keys.sink_states], [sink, ended, status, self._pause_after]))
 
     def resume(self, sink: str) -> SinkState | None:
         """End a pause and forget the failures; the state before, None if there was none."""
         with store_answers():
-            held: Any = self._redis.hget(keys.SINK_STATES, sink)
-            self._redis.hdel(keys.SINK_STATES, sink)
+            held: Any = self._redis.hget(self._keys.sink_states, sink)
+            self._redis.hdel(self._keys.sink_states, sink)
         return SinkState.decode(held) if held else None
 
     def keep_test(self, token: str, result: str) -> None:
         """Keep what a test came to, for a minute, for the command that asked for it."""
         with store_answers():
-            self._redis.set(keys.sink_test(token), result, px=_TEST_KEPT)
+            self._redis.set(self._keys.sink_test(token), result, px=_TEST_KEPT)
 
     def test_result(self, token: str) -> str | None:
         """What a test came to; None while nothing is known."""
         with store_answers():
-            found: Any = self._redis.get(keys.sink_test(token))
+            found: Any = self._redis.get(self._keys.sink_test(token))
         return None if found is None else str(found)
 
 

@@ -1,0 +1,78 @@
+"""Sentinels: the servers that are asked where the primary of a name is, and how to log in to them.
+
+Made from a ``sentinel://`` URL, which names them in place of the one host of a ``redis://`` URL. Raises ``ValueError``, which
+does not quote the URL.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from smsrelay.servers.place import Place
+from smsrelay.servers.tls import Tls
+from smsrelay.servers.url import ServerUrl
+
+OPTIONS = ("master", "sentinel_user", "sentinel_password")
+_PORT = 26379
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
+
+
+@dataclass(frozen=True, slots=True)
+class Sentinels:
+    """``master``: the name under which they watch the primary and its replicas."""
+
+    servers: tuple[Place, ...]
+    master: str
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    tls: Tls | None = None
+
+    @classmethod
+    def of(cls, hosts: Sequence[ServerUrl], tls: Tls | None) -> Self:
+        """From the URL of each."""
+        options = hosts[0].options
+        user, password = options.get("sentinel_user") or None, options.get("sentinel_password") or None
+        if user and not password:
+            raise ValueError("has sentinel_user but no sentinel_password")
+        return cls(tuple(Place.of(host, _PORT) for host in hosts), _name(options), user, password, tls)
+
+    def __json__(self) -> str:
+        """What Celery's remote control shows of it, as an option of the broker's transport."""
+        return self.master
+
+    @property
+    def question(self) -> tuple[str, ...]:
+        """The command that asks one where the primary is."""
+        return "SENTINEL", "GET-MASTER-ADDR-BY-NAME", self.master
+
+    def primary(self, answer: Any, _asked: Place) -> Place | None:
+        """The primary that one names, if it knows any."""
+        return Place(str(answer[0]), int(answer[1])) if answer else None
+
+    @property
+    def called(self) -> str:
+        """What they are called in a sentence about all of them."""
+        return "sentinel"
+
+    @property
+    def none_known(self) -> str:
+        """Why none of those that answered names a primary."""
+        return f"no sentinel knows a primary named {self.master}"
+
+    @property
+    def misunderstood(self) -> str:
+        """Why none of those that answered understands the question."""
+        return "the servers there are not sentinels"
+
+    @property
+    def login_options(self) -> str:
+        """Where user and password for them stand."""
+        return "sentinel_user, sentinel_password"
+
+
+def _name(options: Mapping[str, str]) -> str:
+    name = options.get("master", "")
+    if not _NAME.fullmatch(name):
+        raise ValueError("must name the primary as its sentinels do, as in sentinel://host:26379/0?master=mymaster")
+    return name

@@ -1,0 +1,1 @@
+"""The console's words, in one TOML file for each language."""

@@ -1,0 +1,53 @@
+"""Checks how long messages and reports have waited, against a bound for each lane. Pure.
+
+Instants are ms on the store's clock. What a halt, an open circuit or a closed window has deferred does not count as waiting here:
+the halt, and the circuit, are findings themselves.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+
+from smsrelay.contract.lanes import Lane
+from smsrelay_worker.operations.doctor.finding import Finding, error, warning
+from smsrelay_worker.store.oldest_waiting import LaneWait
+
+BOUNDS = {Lane.OTP: 60, Lane.NOTICE: 600, Lane.MARKETING: 4 * 3600}  # seconds
+REPORT_BOUND = 120  # seconds; a receiver's clock may be a little off
+STILL = 30  # seconds without any message taken, after which a lane that waits too long stands still
+
+
+def long_waits(
+    oldest: Mapping[Lane, LaneWait], waiting: Mapping[Lane, int], closed: Collection[Lane], now: int
+) -> Iterator[Finding]:
+    """Lanes whose oldest message has waited for longer than its bound; not those whose send windows are closed.
+
+    For codes an error; for the others one only while nothing of the lane moves, because a campaign may well be longer than the
+    rate is high.
+    """
+    for lane, one in oldest.items():
+        seconds = (now - one.since) // 1000
+        if lane in closed or seconds <= BOUNDS[lane]:
+            continue
+        still = one.unmoved_since is not None and now - one.unmoved_since > STILL * 1000
+        kind = error if still or lane is Lane.OTP else warning
+        problem = f"{lane}: {waiting.get(lane, 0):,} messages wait, the oldest for {spoken(seconds)}"
+        if still:
+            remedy = f"restart the worker of {lane.queue} (SIGTERM); its log says what it waits for"
+            yield kind("waiting", f"{problem}, and no worker has taken any for {STILL} s", remedy)
+        else:
+            remedy = f"`smsrelay waiting --lane {lane}` says what for; raise the rate with `smsrelay rate`, or halt another lane"
+            yield kind("waiting", problem, remedy)
+
+
+def long_reports(oldest: int | None, count: int, now: int) -> Iterator[Finding]:
+    """Reports that were received and are not applied."""
+    if oldest is not None and now - oldest > REPORT_BOUND * 1000:
+        problem = f"{count:,} reports are received and not applied, the oldest for {spoken((now - oldest) // 1000)}"
+        remedy = "look in the log of the worker's process `status` for `report not applied`; `smsrelay worker --queues status`"
+        yield error("reports", problem, remedy)
+
+
+def spoken(seconds: int) -> str:
+    """A duration as people say it."""
+    if seconds < 120:
+        return f"{seconds} s"
+    return f"{seconds // 60} min" if seconds < 7200 else f"{seconds // 3600} h {seconds % 3600 // 60:02d} min"

@@ -1,0 +1,1 @@
+"""What Prometheus is told: counters and histograms that the store has counted, and gauges of its state."""
