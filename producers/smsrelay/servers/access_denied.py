@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from amqp.exceptions import AccessRefused, AMQPError, NotAllowed
 from redis.exceptions import AuthenticationError, InvalidResponse, NoPermissionError, ResponseError
 
-from smsrelay.servers.primary_unknown import PrimaryUnknown
+from smsrelay.servers.failover.primary_unknown import PrimaryUnknown
 
 _UNKNOWN_ISSUER = "is not signed by an authority that this host trusts; name yours with ssl_ca_certs"
 _OTHER_HOST = "is not for the host that the URL names"

@@ -8,14 +8,14 @@ from typing import Any
 from redis.asyncio import Connection, SSLConnection
 from redis.exceptions import RedisError, ResponseError
 
-from smsrelay.servers.cluster import Cluster
-from smsrelay.servers.place import Place
-from smsrelay.servers.primary import finder
-from smsrelay.servers.primary_unknown import NAMED_A_REPLICA, PrimaryUnknown
+from smsrelay.servers.failover.cluster import Cluster
+from smsrelay.servers.failover.place import Place
+from smsrelay.servers.failover.primary import finder
+from smsrelay.servers.failover.primary_unknown import NAMED_A_REPLICA, PrimaryUnknown
+from smsrelay.servers.failover.sentinels import Sentinels
+from smsrelay.servers.failover.server_role import is_replica
 from smsrelay.servers.redis_address import RedisAddress
 from smsrelay.servers.redis_errors import needs_new_connection
-from smsrelay.servers.sentinels import Sentinels
-from smsrelay.servers.server_role import is_replica
 
 _OPENS = "connect_check_health" if hasattr(Connection, "connect_check_health") else "connect"  # in older versions of redis-py
 _CONNECT = 1.5  # seconds; a machine that is gone must not take the time in which its successor is found

@@ -1,6 +1,6 @@
 """The broker's address, of a Redis or a RabbitMQ; both have a ``kombu_url`` and, separately, ``kombu_tls``."""
 
-from smsrelay.servers.cluster import Cluster
+from smsrelay.servers.failover.cluster import Cluster
 from smsrelay.servers.rabbitmq_address import RabbitMQAddress
 from smsrelay.servers.redis_address import RedisAddress
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 from urllib.parse import quote, unquote, urlencode
 
-from smsrelay.servers import sentinels
-from smsrelay.servers.cluster import Cluster
-from smsrelay.servers.place import Place
-from smsrelay.servers.sentinels import Sentinels
+from smsrelay.servers.failover import sentinels
+from smsrelay.servers.failover.cluster import Cluster
+from smsrelay.servers.failover.place import Place
+from smsrelay.servers.failover.sentinels import Sentinels
 from smsrelay.servers.tls import OPTIONS, Tls, switched
 from smsrelay.servers.url import ServerUrl
 

@@ -19,14 +19,14 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from smsrelay.servers.cluster import Cluster
-from smsrelay.servers.place import Place
-from smsrelay.servers.primary import finder
-from smsrelay.servers.primary_unknown import NAMED_A_REPLICA, PrimaryUnknown
+from smsrelay.servers.failover.cluster import Cluster
+from smsrelay.servers.failover.place import Place
+from smsrelay.servers.failover.primary import finder
+from smsrelay.servers.failover.primary_unknown import NAMED_A_REPLICA, PrimaryUnknown
+from smsrelay.servers.failover.sentinels import Sentinels
+from smsrelay.servers.failover.server_role import is_replica
 from smsrelay.servers.redis_address import RedisAddress
 from smsrelay.servers.redis_errors import needs_new_connection
-from smsrelay.servers.sentinels import Sentinels
-from smsrelay.servers.server_role import is_replica
 from smsrelay.servers.time_limit import time_left
 
 _TAKES_A_COMMAND = signature(BlockingConnectionPool.get_connection).parameters["command_name"].default is Parameter.empty

@@ -34,7 +34,7 @@ from redis.exceptions import (
     TryAgainError,
 )
 
-from smsrelay.servers.primary_unknown import primary_unknown
+from smsrelay.servers.failover.primary_unknown import primary_unknown
 
 _CLUSTER = "it is a node of a cluster: name the store by cluster://, and no cluster as the broker"
 _SENTINEL = "it is a sentinel or in the middle of a failover"

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from smsrelay.servers.place import Place
+from smsrelay.servers.failover.place import Place
 from smsrelay_worker.operations.doctor.finding import Severity
 from smsrelay_worker.operations.doctor.servers.sentinels import Told, sentinels
 

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from redis.connection import parse_url
 
 from smsrelay.servers.broker_address import broker_address
-from smsrelay.servers.cluster import Cluster
-from smsrelay.servers.place import Place
+from smsrelay.servers.failover.cluster import Cluster
+from smsrelay.servers.failover.place import Place
+from smsrelay.servers.failover.sentinels import Sentinels
 from smsrelay.servers.redis_address import RedisAddress
-from smsrelay.servers.sentinels import Sentinels
 from smsrelay.servers.tls import Tls
 
 _TEXT = st.characters(codec="utf-8")

@@ -17,8 +17,8 @@ import click
 from smsrelay.broker.publisher import Publisher
 from smsrelay.cli.errors import InvalidInput, cli_errors
 from smsrelay.secret_files import SUFFIX, given, read_files
-from smsrelay.servers.primary import finder
-from smsrelay.servers.primary_unknown import PrimaryUnknown
+from smsrelay.servers.failover.primary import finder
+from smsrelay.servers.failover.primary_unknown import PrimaryUnknown
 from smsrelay.servers.redis_address import RedisAddress
 from smsrelay.servers.url import named_hosts
 from smsrelay.settings import SettingsError, env_file

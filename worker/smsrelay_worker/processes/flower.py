@@ -24,8 +24,8 @@ from smsrelay.broker.queues import QUEUES, broker_queue
 from smsrelay.broker.redis_transport import use_for_every_connection
 from smsrelay.cli.errors import process_errors
 from smsrelay.servers.broker_address import broker_address
-from smsrelay.servers.place import Place
-from smsrelay.servers.primary import finder
+from smsrelay.servers.failover.place import Place
+from smsrelay.servers.failover.primary import finder
 from smsrelay.servers.redis_address import TCP
 from smsrelay_worker.consumer.broker_settings import broker_settings
 from smsrelay_worker.processes.flower_events import PersistentEvents

@@ -9,10 +9,10 @@ from typing import Any
 
 from redis.exceptions import RedisError, ResponseError
 
-from smsrelay.servers.asking import ask
-from smsrelay.servers.place import Place
+from smsrelay.servers.failover.asking import ask
+from smsrelay.servers.failover.place import Place
+from smsrelay.servers.failover.sentinels import Sentinels
 from smsrelay.servers.redis_address import RedisAddress
-from smsrelay.servers.sentinels import Sentinels
 from smsrelay_worker.operations.doctor.finding import Finding, error, warning
 
 CHECK = "sentinels"

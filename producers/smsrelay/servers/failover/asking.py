@@ -15,9 +15,9 @@ from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from smsrelay.servers.cluster import Cluster
-from smsrelay.servers.place import Place
-from smsrelay.servers.sentinels import Sentinels
+from smsrelay.servers.failover.cluster import Cluster
+from smsrelay.servers.failover.place import Place
+from smsrelay.servers.failover.sentinels import Sentinels
 from smsrelay.servers.time_limit import time_left
 
 _PATIENCE = 0.5  # seconds

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from smsrelay.servers.place import Place
+from smsrelay.servers.failover.place import Place
 from smsrelay.servers.tls import Tls
 from smsrelay.servers.url import ServerUrl
 

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from redis.crc import key_slot
 
-from smsrelay.servers.place import Place
+from smsrelay.servers.failover.place import Place
 from smsrelay.servers.tls import Tls
 from smsrelay.servers.url import ServerUrl
 

@@ -11,11 +11,11 @@ from functools import cache
 
 from redis.exceptions import AuthenticationError, AuthorizationError, NoPermissionError, RedisError, ResponseError
 
-from smsrelay.servers.asking import ask, ask_async
-from smsrelay.servers.cluster import Cluster
-from smsrelay.servers.place import Place
-from smsrelay.servers.primary_unknown import PrimaryUnknown
-from smsrelay.servers.sentinels import Sentinels
+from smsrelay.servers.failover.asking import ask, ask_async
+from smsrelay.servers.failover.cluster import Cluster
+from smsrelay.servers.failover.place import Place
+from smsrelay.servers.failover.primary_unknown import PrimaryUnknown
+from smsrelay.servers.failover.sentinels import Sentinels
 
 _PAUSE = 0.2  # seconds between two questions
 _REFRESH = 2.0  # seconds after which an answer is old
