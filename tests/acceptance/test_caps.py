@@ -23,6 +23,7 @@ from tests.support.processes import TOGETHER, pids
 from tests.support.rabbitmq import running_rabbitmq
 from tests.support.relay_process import ROOT, TEMPLATE, RelayProcess, a_recipient, a_reference, running_relay
 from tests.support.second_worker import FIRST, SECOND, second_worker
+from tests.support.store_keys import KEYS
 from tests.support.waiting import eventually
 from tests.support.windows import most_within
 
@@ -66,7 +67,9 @@ def over_rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RelayPro
     with contextlib.ExitStack() as up:
         node = up.enter_context(running_rabbitmq(tmp_path_factory.mktemp("rabbitmq")))
         settings = _limited(folder) | {"SMSRELAY_BROKER_URL": node.url}
-        yield up.enter_context(running_relay(folder / "relay", settings=settings))
+        running = up.enter_context(running_relay(folder / "relay", settings=settings))
+        eventually(lambda: running.redis.exists(KEYS.limits), "the worker has published the caps, which apps ask for")
+        yield running
 
 
 def _limited(folder: Path) -> dict[str, str]:

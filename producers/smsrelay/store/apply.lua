@@ -12,7 +12,7 @@
 --      11 {sms}:counts      hash, no lifetime: what has been counted, by series
 --      12 {sms}:x:EXTERNAL  string, lives for the retention; absent, with the next, when the transition brings no external id
 --      13 {sms}:parked:EXTERNAL  list: reports that arrived before this id was known; lives for the retention
---      then what ARGV 31 names by its place
+--      then what ARGV 33 names by its place
 --      and at the end, if a sink may have to be told (ARGV 28): its outbox {sms}:outcomes:SINK (sorted set, no lifetime); or {sms}:sinks
 --      (hash: by app, the kind of sink of each state; no lifetime) and the outboxes APP.webhook and APP.celery
 -- ARGV 1 a JSON list of strings, because one argument is cheaper for the client to write than thirty:
@@ -23,8 +23,9 @@
 --      21 why or ''  22 counts or ''  23 state as a line spells it  24 '1' deferred by a halt
 --      25 owner it was decided on or ''  26 '1' the external id is the last attempt's  27 the vendor's message, or ''
 --      28 '' no sink is told, '1' the one whose outbox is the last key, '?' the one in {sms}:sinks
---      29 the app, to find it there  30 a list of what is counted: a field of {sms}:counts and by how much, by turns
---      31 an object of what few transitions need, each with the place of its key:
+--      29 the app, to find it there  30 how many lines it had when it was decided on  31 the instant of the last one (ms)
+--      32 a list of what is counted: a field of {sms}:counts and by how much, by turns
+--      33 an object of what few transitions need, each with the place of its key:
 --        number, digest        the first of {sms}:n:XX, {sms}:n:XXX (sorted sets): the record's lifetime begins or ends
 --        campaign              {sms}:campaign:APP/NAME (hash)
 --        caps, entry           the first of {sms}:caps:WHO (lists), and lane, template and app of the attempt; digests: how many lists
@@ -44,17 +45,18 @@
 -- The record it leaves behind is the one that Transition.applied_to returns.
 local ARGV = cjson.decode(ARGV[1])
 local id, state, wake = ARGV[1], ARGV[3], ARGV[5]
-local revision, length, external, expires_at, accepted_at, before, due, owner, begun_at, reserved_at, spent, failed_by = unpack(
-  redis.call('HMGET', KEYS[1], 'rev', 'len', 'ext', 'exp', 'at', 'state', 'due', 'own', 'beg', 'cap', 'fz', 'fby'))
--- The owner too: a store that lost its last writes gives out the same revisions again.
+local revision, length, external, expires_at, accepted_at, before, due, owner, begun_at, reserved_at, spent, failed_by, last = unpack(
+  redis.call('HMGET', KEYS[1], 'rev', 'len', 'ext', 'exp', 'at', 'state', 'due', 'own', 'beg', 'cap', 'fz', 'fby', 't' .. ARGV[30]))
 if revision ~= ARGV[2] or (owner or '') ~= ARGV[25] then return {} end
+-- A store that lost its last writes gives out the same revisions again, to other lines. Most records omit the first one.
+if accepted_at + string.match(last or '+0', '^[^|]+') ~= tonumber(ARGV[31]) then return {} end
 
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 -- A worker that stalled has decided with an old clock; it reads the clock again and decides again.
 if state == 'submitting' and now >= tonumber(expires_at) then return {} end
 local ms, told = string.format('%.0f', now), ARGV[12] ~= '1'
-local more = ARGV[31] or {}
+local more = ARGV[33] or {}
 if more.held then
   local halt = redis.call('HGET', KEYS[more.halts], more.parts[1])
   if not halt or cjson.decode(halt).kind == 'cancelled' then return {} end -- resumed in between, or cancelled: nobody would release it
@@ -192,7 +194,7 @@ elseif wake ~= 'keep' and before == 'queued' then redis.call('ZREM', KEYS[4], id
 
 if ARGV[19] == '1' then redis.call('HINCRBY', KEYS[7], ARGV[14], 1) end
 -- After the revision was compared, so once, however often this runs.
-for at = 1, #ARGV[30], 2 do redis.call('HINCRBY', KEYS[11], ARGV[30][at], ARGV[30][at + 1]) end
+for at = 1, #ARGV[32], 2 do redis.call('HINCRBY', KEYS[11], ARGV[32][at], ARGV[32][at + 1]) end
 local kept = {failed = 8, unknown = 8, expired = 9}
 local was, is = kept[before], kept[state]
 if was and was ~= is then redis.call('ZREM', KEYS[was], id) end

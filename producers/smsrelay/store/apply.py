@@ -69,6 +69,8 @@ def applying(keys: Keys, record: Record, transition: Transition, retention: int,
         VendorMessage(transition.line_attempt, transition.message).encode() if transition.message else "",
         told,
         record.app if told == _ASK else "",
+        len(record.timeline),
+        record.timeline[-1].at,
     ]
     named = _keys(keys, record, external_id)
     further = further_keys(keys, record, transition, len(named) + 1)

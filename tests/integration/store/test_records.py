@@ -16,8 +16,9 @@ from smsrelay_worker.store.counts import Counts
 from smsrelay_worker.store.parked_reports import ParkedReports
 from smsrelay_worker.vendors.base import Answer, Kind
 from tests.support.commands import reads
-from tests.support.messages import ACCEPTED, POLICY, RETENTION, answer, applying, begin, changed, job
+from tests.support.messages import ACCEPTED, LEASE, POLICY, RETENTION, answer, applying, begin, changed, job, store_clock
 from tests.support.store_keys import KEYS
+from tests.support.waiting import eventually
 
 
 def state(store: Records, message_id: str) -> State:
@@ -51,6 +52,45 @@ def test_a_transition_decided_on_an_old_reading_is_not_applied(store: Records, d
     assert withdrawn is not None
     assert not store.apply(old.record, withdrawn)
     assert state(store, message_id) is State.SUBMITTING
+
+
+def test_what_was_decided_on_a_write_that_a_failover_lost_is_decided_again(
+    store: Records, door: Enqueuer, redis: StoreRedis
+) -> None:
+    """The new primary gives the revision of the lost write to another one."""
+    message_id = door.enqueue(job()).message_id
+    known = redis.dump(KEYS.message(message_id))
+    assert known is not None
+    changed(store, message_id, lambda reading: lifecycle.put_off(reading.record, reading.now + LEASE, 0, "rate"))
+    lost = store.read(message_id)
+    assert lost is not None
+    redis.restore(KEYS.message(message_id), 0, known, replace=True)
+    eventually(lambda: store_clock(redis) > lost.record.timeline[-1].at, "the clock has moved on")
+    changed(store, message_id, lambda reading: lifecycle.put_off(reading.record, reading.now + LEASE, 0, "rate"))
+    again = store.read(message_id)
+    assert again is not None
+    assert (again.record.revision, again.record.owner) == (lost.record.revision, lost.record.owner)
+    withdrawn = cancelled(lost.record)
+    assert withdrawn is not None
+    assert not store.apply(lost.record, withdrawn)
+    assert state(store, message_id) is State.QUEUED
+
+
+def test_what_was_decided_on_an_acceptance_that_a_failover_lost_is_decided_again(
+    store: Records, door: Enqueuer, redis: StoreRedis
+) -> None:
+    """The app was told nothing, and has the same job accepted once more: it has the same id."""
+    wanted = job(reference="r-1")
+    message_id = door.enqueue(wanted).message_id
+    lost = store.read(message_id)
+    assert lost is not None
+    redis.flushdb()
+    eventually(lambda: store_clock(redis) > lost.record.created_at, "the clock has moved on")
+    assert door.enqueue(wanted).message_id == message_id
+    withdrawn = cancelled(lost.record)
+    assert withdrawn is not None
+    assert not store.apply(lost.record, withdrawn)
+    assert state(store, message_id) is State.QUEUED
 
 
 def test_many_that_somebody_was_faster_with_are_decided_again_together(store: Records, door: Enqueuer, redis: StoreRedis) -> None:
