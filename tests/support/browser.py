@@ -17,6 +17,7 @@ from typing import Any
 
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
@@ -85,16 +86,19 @@ class Browser:
     def press(self, *keys: str) -> None:
         """Press keys wherever the focus is."""
         for key in keys:
-            self.driver.switch_to.active_element.send_keys(key)
+            ActionChains(self.driver).send_keys(key).perform()
 
-    def tab_to(self, selector: str, most: int = 80) -> WebElement:
-        """Reach an element by the tabulator alone; fails when it cannot be reached, or its focus cannot be seen."""
-        wanted = self.find(selector)
+    def tab_to(self, selector: str, most: int = 80) -> None:
+        """Reach an element by the tabulator alone; fails when it cannot be reached, or its focus cannot be seen.
+
+        It is known by the selector: a live page replaces its elements meanwhile.
+        """
+        self.find(selector)
         for _ in range(most):
             self.press(Keys.TAB)
-            if self.driver.switch_to.active_element == wanted:
-                assert self._shows_focus(wanted), f"nobody sees that {selector} has the focus"
-                return wanted
+            if self.script("return document.activeElement.matches(arguments[0])", selector):
+                assert self._shows_focus(), f"nobody sees that {selector} has the focus"
+                return
         raise AssertionError(f"the tabulator does not reach {selector}")
 
     def script(self, source: str, *arguments: Any) -> Any:
@@ -135,9 +139,9 @@ class Browser:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(base64.b64decode(shot["data"]))
 
-    def _shows_focus(self, element: WebElement) -> bool:
-        looks = "const s = getComputedStyle(arguments[0]); return s.outlineStyle !== 'none' || s.boxShadow !== 'none'"
-        return bool(self.script(looks, element))
+    def _shows_focus(self) -> bool:
+        looks = "const s = getComputedStyle(document.activeElement); return s.outlineStyle !== 'none' || s.boxShadow !== 'none'"
+        return bool(self.script(looks))
 
     def _command(self, name: str, parameters: dict[str, Any]) -> dict[str, Any]:
         return dict(self.driver.execute_cdp_cmd(name, parameters) or {})
