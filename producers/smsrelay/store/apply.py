@@ -38,8 +38,19 @@ def read_applied(answer: Sequence[Any]) -> Applied | Barred | None:
 def applying(keys: Keys, record: Record, transition: Transition, retention: int, sinks: Sinks | None) -> Call:
     """The script call that applies a transition to the record it was decided on; ``retention`` in ms."""
     told, outboxes = _told(keys, record, transition, sinks)
-    wake, due, external_id = transition.wake, transition.due, transition.linked_external
-    fields: list[object] = [
+    external_id = transition.linked_external
+    fields = _fields(record, transition, retention, told)
+    named = _keys(keys, record, external_id)
+    further = further_keys(keys, record, transition, len(named) + 1)
+    counts = tally_of(record, transition).encode()
+    wire = [*(str(one) for one in fields), counts, *([further.wire] if further.wire else [])]
+    return Call([*named, *further.keys, *outboxes], [json.dumps(wire)])
+
+
+def _fields(record: Record, transition: Transition, retention: int, told: str) -> list[object]:
+    """What every transition needs, in the order of the header of ``apply.lua``: ARGV 1 to 31."""
+    wake, due = transition.wake, transition.due
+    return [
         record.message_id,
         record.revision,
         transition.state.value,
@@ -49,7 +60,7 @@ def applying(keys: Keys, record: Record, transition: Transition, retention: int,
         int(transition.publish),
         int(transition.keeps_payload),
         retention,
-        external_id or "",
+        transition.linked_external or "",
         transition.owner or "",
         int(transition.silent),
         transition.line_attempt,
@@ -72,11 +83,6 @@ def applying(keys: Keys, record: Record, transition: Transition, retention: int,
         len(record.timeline),
         record.timeline[-1].at,
     ]
-    named = _keys(keys, record, external_id)
-    further = further_keys(keys, record, transition, len(named) + 1)
-    counts = tally_of(record, transition).encode()
-    wire = [*(str(one) for one in fields), counts, *([further.wire] if further.wire else [])]
-    return Call([*named, *further.keys, *outboxes], [json.dumps(wire)])
 
 
 def _told(keys: Keys, record: Record, transition: Transition, sinks: Sinks | None) -> tuple[str, tuple[str, ...]]:
