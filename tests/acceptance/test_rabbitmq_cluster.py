@@ -43,6 +43,21 @@ def test_a_node_that_is_lost_ends_no_process_and_messages_go_on(
     assert relay.processes() == before
 
 
+def test_what_is_accepted_while_one_node_of_three_is_left_goes_out_once_another_one_is_back(
+    over_cluster: RelayProcess, cluster: RabbitMQCluster
+) -> None:
+    relay = over_cluster
+    delivered(relay, enqueued(relay, 1))
+    before = relay.processes()
+    _, second, third = cluster.nodes
+    with killed(third):
+        with killed(second):
+            waiting = enqueued(relay, 3)
+            assert not any(relay.simulator.submits(to) for to in waiting.values())
+        delivered(relay, waiting)
+    assert relay.processes() == before
+
+
 @contextmanager
 def killed(node: RabbitMQ) -> Iterator[None]:
     node.kill()
@@ -56,9 +71,9 @@ def silent(node: RabbitMQ) -> AbstractContextManager[None]:
     return node.frozen()
 
 
-def enqueued(relay: RelayProcess) -> dict[str, str]:
+def enqueued(relay: RelayProcess, count: int = BATCH) -> dict[str, str]:
     """Recipients by message id."""
-    jobs = [a_job(Lane.NOTICE) for _ in range(BATCH)]
+    jobs = [a_job(Lane.NOTICE) for _ in range(count)]
     return {relay.relay.enqueuer.enqueue(job).message_id: job.to for job in jobs}
 
 
