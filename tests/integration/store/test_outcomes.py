@@ -16,6 +16,7 @@ from smsrelay.servers.store_address import StoreAddress
 from smsrelay.store.connection import StoreRedis, StoreUnavailable, open_store
 from smsrelay_worker.consumer.bootsteps import PublishSinksStep
 from smsrelay_worker.messages.outcome import Outcome
+from smsrelay_worker.store.sinks import outcomes
 from smsrelay_worker.store.sinks.outcomes import ClaimedOutcome, OutcomeOutbox, Waiting
 from smsrelay_worker.store.sinks.published_sinks import PublishedSinks
 from tests.support.commands import spent
@@ -71,6 +72,13 @@ def test_what_is_claimed_is_claimed_by_nobody_else_until_its_lease_ends(outbox: 
     assert outbox.claim([(SHOP, 5)], LEASE) == []
     expire_leases(redis, SHOP)
     assert ids(outbox.claim([(SHOP, 5)], LEASE)) == ["id-1", "id-2"]
+
+
+def test_a_delivery_may_begin_as_long_as_its_lease_outlasts_it(redis: StoreRedis) -> None:
+    outbox = OutcomeOutbox(redis, RETENTION, lambda: 100.0)
+    outbox.add(SHOP, [outcome(1)])
+    [claimed] = outbox.claim([(SHOP, 1)], outcomes.LEASE)
+    assert 100.0 < claimed.begin_by < 100.0 + outcomes.LEASE - outcomes.TELLING
 
 
 def test_what_is_done_is_gone(outbox: OutcomeOutbox, redis: StoreRedis) -> None:
@@ -136,9 +144,9 @@ def test_where_no_replica_is_waited_for_a_claim_needs_no_confirmation(outbox: Ou
 def backlog(outbox: OutcomeOutbox, redis: StoreRedis, count: int = 200) -> int:
     """Outcomes that have been due for longer and longer, ``id-0`` the longest, for a minute; returns the store's clock."""
     now = store_clock(redis)
-    outcomes = [outcome(number, now - 60_000 + number) for number in range(count)]
-    outbox.add(SHOP, outcomes)
-    redis.zadd(KEYS.outcomes(SHOP), {one.encode(): one.at for one in outcomes})
+    made = [outcome(number, now - 60_000 + number) for number in range(count)]
+    outbox.add(SHOP, made)
+    redis.zadd(KEYS.outcomes(SHOP), {one.encode(): one.at for one in made})
     return now
 
 
