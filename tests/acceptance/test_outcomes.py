@@ -5,7 +5,9 @@ import os
 import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -36,6 +38,7 @@ def relay(tmp_path_factory: pytest.TempPathFactory, receiver: WebhookReceiver) -
     every = 'events = ["submitted", "retrying", "delivered", "failed", "expired", "unknown", "cancelled"]'
     apps = [app_with_webhook("shop", f"{receiver.url}/shop"), app_with_webhook("every", f"{receiver.url}/every", every)]
     apps += [app_with_webhook(name, f"{receiver.url}/{name}") for name in ("gone", "moved", "replayed", "killed")]
+    apps.append(app_with_webhook("flaky", f"{receiver.url}/flaky", "retries_s = [0.5, 1.0]"))
     apps += [app_with_webhook(f"app{number}", f"{receiver.url}/app{number}") for number in range(MANY)]
     apps.append(f'[celery.celery]\nqueue = "{QUEUE}"\ntask = "{TASK}"\n')
     file = folder / "apps.toml"
@@ -183,6 +186,24 @@ def test_a_killed_process_loses_and_invents_nothing(
     eventually(lambda: _listed(relay, "killed.webhook")["waiting"] == 0, "nothing waits", _BACK)
 
 
+def test_an_endpoint_that_fails_three_calls_in_ten_hears_of_everything_though_its_process_is_killed_again_and_again(
+    relay: RelayProcess, receiver: WebhookReceiver
+) -> None:
+    random = Random(7)
+    receiver.statuses["/flaky"] = random.choices([200, 500], [7, 3], k=2000)
+    ids = [relay.scripted(DELIVERED, app="flaky")[1] for _ in range(150)]
+    for calls in (20, 60, 100):
+        eventually(partial(_called, receiver, "/flaky", calls), f"there were {calls} calls", _BACK)
+        killed = kill_9(relay.data, OUTCOME)
+        eventually(partial(_replaced, relay, killed), "the supervisor restarts it")
+    for message_id in ids:
+        relay.wait_final(message_id)
+    eventually(lambda: _listed(relay, "flaky.webhook")["waiting"] == 0, "every outcome is taken", _BACK)
+    told = receiver.at("/flaky")
+    assert {one.message_id for one in told} == set(ids)
+    assert len({(one.webhook_id, one.body) for one in told}) == len(ids)
+
+
 def test_a_process_that_is_told_to_stop_gives_its_claims_back(relay: RelayProcess, receiver: WebhookReceiver) -> None:
     receiver.hold("/app1")
     ids = [relay.scripted(DELIVERED, app="app1")[1] for _ in range(20)]
@@ -200,6 +221,14 @@ def test_metrics_and_logs_name_sinks_and_no_secret(relay: RelayProcess) -> None:
     log = (relay.data / "worker.log").read_text("utf-8")
     assert '"outcomes delivered"' in log
     assert "whsec_" not in log
+
+
+def _called(receiver: WebhookReceiver, path: str, times: int) -> bool:
+    return len(receiver.at(path)) >= times
+
+
+def _replaced(relay: RelayProcess, killed: int) -> bool:
+    return any(pid != killed for pid in pids(relay.data, OUTCOME))
 
 
 def _listed(relay: RelayProcess, sink: str) -> dict[str, object]:

@@ -174,6 +174,22 @@ def test_endpoints_that_hang_and_fill_the_process_leave_room_for_every_other(
             receiver.release(f"/{sink}")
 
 
+def test_what_waits_behind_deliveries_that_hang_is_told_by_another_process_and_nothing_by_both(
+    rigged: Callable[..., Rig], receiver: WebhookReceiver
+) -> None:
+    hanging, other = rigged({SHOP: hook(f"{receiver.url}/hangs")}), rigged({SHOP: hook(f"{receiver.url}/answers")})
+    receiver.hold("/hangs")
+    hanging.outcomes(32)
+    with hanging.running():
+        eventually(lambda: receiver.holding["/hangs"] == 8, "every connection hangs, and all is claimed")
+        with other.running():
+            eventually(lambda: len(receiver.at("/answers")) >= 24, "the other one has what had not begun")
+            told = {one.message_id for one in receiver.at("/answers")}
+            assert told.isdisjoint(one.message_id for one in receiver.at("/hangs")[:8])
+            receiver.release("/hangs")
+        eventually(lambda: hanging.waiting() == 0, "nothing waits")
+
+
 def test_a_paused_sink_gets_nothing_until_it_is_resumed(rigged: Callable[..., Rig], receiver: WebhookReceiver) -> None:
     rig = rigged({SHOP: hook(receiver.url)})
     rig.states.report(SHOP, "410", taken=False, gone=True)

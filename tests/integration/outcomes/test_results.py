@@ -17,7 +17,7 @@ TAKEN = Answer(Verdict.TAKEN, "200")
 
 def ended(number: int, answer: Answer) -> list[Ended]:
     outcome = Outcome(f"018f-{number}", 5, State.DELIVERED, 1, "200", "status.200", 0)
-    return [Ended(ClaimedOutcome(SHOP, outcome, 0, 0), answer)]
+    return [Ended(ClaimedOutcome(SHOP, outcome, 0, 0, 0.0), answer)]
 
 
 def test_a_success_right_after_another_process_failed_ends_the_failure_also_when_nothing_follows(redis: StoreRedis) -> None:

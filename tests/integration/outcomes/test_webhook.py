@@ -14,7 +14,7 @@ import pytest
 from standardwebhooks import Webhook as Verifier
 
 from smsrelay import logs
-from smsrelay_worker.outcomes.answer import Answer, Verdict
+from smsrelay_worker.outcomes.answer import Answer, Verdict, failed
 from smsrelay_worker.outcomes.event import Event
 from smsrelay_worker.outcomes.http_pool import tls_context
 from smsrelay_worker.outcomes.webhook import Webhook
@@ -90,7 +90,7 @@ def test_a_long_answer_is_taken_and_costs_its_connection(endpoint: Script) -> No
         (answer(b"", "Location: http://[", status="301 Moved"), Answer(Verdict.FAILED, "301")),
         (answer(status="410 Gone"), Answer(Verdict.GONE, "410")),
         (answer(b"", "Retry-After: 30", status="429 Slow"), Answer(Verdict.SLOW_DOWN, "429", 30)),
-        (answer(status="503 Down"), Answer(Verdict.SLOW_DOWN, "503")),
+        (answer(status="503 Down"), failed("503")),
         (close, Answer(Verdict.FAILED, "connection closed without an answer")),
         (reset, Answer(Verdict.FAILED, "connection lost")),
         (raw(b"SSH-2.0-OpenSSH_9.6\r\n"), Answer(Verdict.FAILED, "not an HTTP answer")),

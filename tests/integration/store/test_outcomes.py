@@ -16,6 +16,7 @@ from smsrelay.servers.store_address import StoreAddress
 from smsrelay.store.connection import StoreRedis, StoreUnavailable, open_store
 from smsrelay_worker.consumer.bootsteps import PublishSinksStep
 from smsrelay_worker.messages.outcome import Outcome
+from smsrelay_worker.store.sinks import outcomes
 from smsrelay_worker.store.sinks.outcomes import ClaimedOutcome, OutcomeOutbox, Waiting
 from smsrelay_worker.store.sinks.published_sinks import PublishedSinks
 from tests.support.commands import spent
@@ -71,6 +72,13 @@ def test_what_is_claimed_is_claimed_by_nobody_else_until_its_lease_ends(outbox: 
     assert outbox.claim([(SHOP, 5)], LEASE) == []
     expire_leases(redis, SHOP)
     assert ids(outbox.claim([(SHOP, 5)], LEASE)) == ["id-1", "id-2"]
+
+
+def test_a_delivery_may_begin_as_long_as_its_lease_outlasts_it(redis: StoreRedis) -> None:
+    outbox = OutcomeOutbox(redis, RETENTION, lambda: 100.0)
+    outbox.add(SHOP, [outcome(1)])
+    [claimed] = outbox.claim([(SHOP, 1)], outcomes.LEASE)
+    assert 100.0 < claimed.begin_by < 100.0 + outcomes.LEASE - outcomes.TELLING
 
 
 def test_what_is_done_is_gone(outbox: OutcomeOutbox, redis: StoreRedis) -> None:
@@ -131,6 +139,69 @@ def test_where_no_replica_is_waited_for_a_claim_needs_no_confirmation(outbox: Ou
     claimed = outbox.claim([(SHOP, 1)], LEASE)
     assert spent(redis, lambda: outbox.confirm(claimed))["evalsha"] == 0
     assert outbox.confirm(claimed) == claimed
+
+
+def backlog(outbox: OutcomeOutbox, redis: StoreRedis, count: int = 200) -> int:
+    """Outcomes that have been due for longer and longer, ``id-0`` the longest, for a minute; returns the store's clock."""
+    now = store_clock(redis)
+    made = [outcome(number, now - 60_000 + number) for number in range(count)]
+    outbox.add(SHOP, made)
+    redis.zadd(KEYS.outcomes(SHOP), {one.encode(): one.at for one in made})
+    return now
+
+
+def test_what_is_given_back_untried_comes_before_all_that_waits(outbox: OutcomeOutbox, redis: StoreRedis) -> None:
+    backlog(outbox, redis)
+    claimed = outbox.claim([(SHOP, 32)], LEASE)
+    outbox.give_back(claimed[8:])
+    assert ids(outbox.claim([(SHOP, 32)], LEASE)) == [f"id-{number}" for number in range(8, 40)]
+
+
+def test_claims_that_last_too_short_to_be_confirmed_come_before_all_that_waits(replicated: Replicated) -> None:
+    with closing(open_store(replicated.address(), 4)) as redis:
+        outbox = OutcomeOutbox(redis, RETENTION)
+        backlog(outbox, redis)
+        claimed = outbox.claim([(SHOP, 32)], LEASE)
+        assert outbox.confirm(claimed, 2 * LEASE) == []
+        assert ids(outbox.claim([(SHOP, 32)], LEASE)) == ids(claimed)
+
+
+def test_in_a_backlog_half_of_a_claim_is_what_was_tried_before_and_is_due_again(outbox: OutcomeOutbox, redis: StoreRedis) -> None:
+    backlog(outbox, redis)
+    for failed in outbox.claim([(SHOP, 32)], LEASE):
+        outbox.retry(failed, 0.0)
+    claimed = outbox.claim([(SHOP, 8)], LEASE)
+    assert sorted(one.tries for one in claimed) == [0] * 4 + [1] * 4
+    assert ids([one for one in claimed if not one.tries]) == ["id-32", "id-33", "id-34", "id-35"]
+    assert len(set(ids(claimed))) == 8
+
+
+def test_in_a_backlog_what_a_killed_process_had_claimed_waits_for_none_of_it(outbox: OutcomeOutbox, redis: StoreRedis) -> None:
+    backlog(outbox, redis)
+    lost = outbox.claim([(SHOP, 8)], 0.0)
+    assert set(ids(outbox.claim([(SHOP, 16)], LEASE))) == {*ids(lost), *(f"id-{number}" for number in range(8, 16))}
+
+
+def test_outcomes_that_fail_again_and_again_do_not_hold_up_the_others(outbox: OutcomeOutbox, redis: StoreRedis) -> None:
+    backlog(outbox, redis)
+    faulty = {f"id-{number}" for number in range(64)}
+    tried: set[str] = set()
+    for _ in range(600):  # one at a time, as connections become free
+        for claimed in outbox.claim([(SHOP, 1)], LEASE):
+            tried.add(claimed.outcome.message_id)
+            if claimed.outcome.message_id in faulty:
+                outbox.retry(claimed, 0.0)
+            else:
+                outbox.done(SHOP, [claimed])
+    assert len(tried) == 200
+
+
+def test_no_outcome_is_claimed_twice_in_one_call(outbox: OutcomeOutbox, redis: StoreRedis) -> None:
+    backlog(outbox, redis, 40)
+    for failed in outbox.claim([(SHOP, 20)], LEASE):
+        outbox.retry(failed, 0.0)
+    claimed = outbox.claim([(SHOP, 39)], LEASE)
+    assert len(set(ids(claimed))) == 39
 
 
 def test_a_retry_after_the_retention_drops_the_outcome(outbox: OutcomeOutbox, redis: StoreRedis) -> None:
@@ -216,8 +287,8 @@ def test_a_store_that_is_away_is_said_so(closed_port: int) -> None:
         lambda: away.waiting([SHOP]),
         lambda: away.add(SHOP, [outcome(1)]),
         away.drop_older,
-        lambda: away.done(SHOP, [ClaimedOutcome(SHOP, outcome(1), 0, 0)]),
-        lambda: away.retry(ClaimedOutcome(SHOP, outcome(1), 0, 0), 1.0),
+        lambda: away.done(SHOP, [ClaimedOutcome(SHOP, outcome(1), 0, 0, 0.0)]),
+        lambda: away.retry(ClaimedOutcome(SHOP, outcome(1), 0, 0, 0.0), 1.0),
     )
     for call in calls:
         with pytest.raises(StoreUnavailable):

@@ -207,7 +207,7 @@ def test_deliveries_are_counted_by_sink_and_each_outcome_is_taken_once(tallied: 
     outbox.add(SINK, [Outcome("id-3", 5, State.DELIVERED, 1, "200", "status.200", 5)])
     outbox.claim([(SINK, 9)], 30.0)
     held = [(Outcome.decode(member), int(until)) for member, until in redis.zrange(KEYS.outcomes(SINK), 0, -1, withscores=True)]
-    claimed = {outcome.message_id: ClaimedOutcome(SINK, outcome, 0, until) for outcome, until in held}
+    claimed = {outcome.message_id: ClaimedOutcome(SINK, outcome, 0, until, 0.0) for outcome, until in held}
     outbox.done(SINK, [claimed["id-1"]])
     outbox.done(SINK, [claimed["id-1"]])
     outbox.retry(claimed["id-2"], 1.0)

@@ -24,7 +24,7 @@ NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
         (410, Verdict.GONE),
         (429, Verdict.SLOW_DOWN),
         (500, Verdict.FAILED),
-        (503, Verdict.SLOW_DOWN),
+        (503, Verdict.FAILED),
     ],
 )
 def test_only_2xx_counts_as_taken(status: int, verdict: Verdict) -> None:

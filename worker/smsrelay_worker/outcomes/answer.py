@@ -35,13 +35,17 @@ class Answer:
 
 
 def of_status(status: int, retry_after: str | None, now: float) -> Answer:
-    """The result that an HTTP status means; ``now`` in seconds since the epoch. Only 2xx counts as taken: 3xx is not followed."""
+    """The result that an HTTP status means; ``now`` in seconds since the epoch. Only 2xx counts as taken: 3xx is not followed.
+
+    A 503 that names no time is what a proxy says of one broken call, and asks for nothing.
+    """
     if 200 <= status < 300:
         return Answer(Verdict.TAKEN, str(status))
     if status == 410:
         return Answer(Verdict.GONE, "410")
-    if status in (429, 503):
-        return Answer(Verdict.SLOW_DOWN, str(status), _seconds(retry_after, now))
+    wait = _seconds(retry_after, now)
+    if status == 429 or (status == 503 and wait is not None):
+        return Answer(Verdict.SLOW_DOWN, str(status), wait)
     return Answer(Verdict.FAILED, str(status))
 
 

@@ -12,8 +12,8 @@ from smsrelay.broker.task_message import TaskMessage
 from smsrelay.servers.time_limit import time_limit
 from smsrelay_worker.outcomes.answer import Answer, Verdict, failed
 from smsrelay_worker.outcomes.event import Event
+from smsrelay_worker.store.sinks.outcomes import TELLING
 
-_TIMEOUT = 15.0  # seconds for one flush
 _CONNECTIONS = 2
 _TAKEN = Answer(Verdict.TAKEN, "published")
 _encode = json.JSONEncoder(ensure_ascii=False).encode
@@ -34,7 +34,7 @@ class CeleryQueue:
     def deliver(self, events: Sequence[Event]) -> list[Answer]:
         """Publish all events, or none is counted as taken; an answer for each."""
         try:
-            with time_limit(_TIMEOUT):
+            with time_limit(TELLING):
                 self._publisher.publish_many(self._message(event) for event in events)
         except BrokerUnavailable as error:
             return [failed(str(error))] * len(events)

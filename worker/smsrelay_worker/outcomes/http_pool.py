@@ -20,8 +20,9 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from smsrelay.servers.time_limit import time_left
 from smsrelay_worker.one_packet import OnePacket
 from smsrelay_worker.outcomes import address
+from smsrelay_worker.store.sinks.outcomes import TELLING
 
-TIMEOUT = 15.0  # seconds for one delivery: connection, TLS, request and answer
+TIMEOUT = TELLING  # seconds for one delivery: connection, TLS, request and answer
 _CONNECT = 5.0  # seconds for one address
 _LOOKUPS = 2  # of the host's name at once
 _OVER = 0.001  # what ``time_left`` says from the deadline on

@@ -1,7 +1,8 @@
 """SinkWorker: delivers the claimed outcomes of one sink, a few at once, in threads of its own (greenlets in a worker).
 
 Takes events; hands on how each delivery ended. A thread lives while there is something to deliver, so an idle sink costs nothing,
-and a sink that hangs holds up only its own.
+and a sink that hangs holds up only its own. A delivery begins only if it ends within its claim's lease; what waits for too long
+behind slow ones is given back, and claimed anew.
 """
 
 import threading
@@ -16,7 +17,7 @@ import structlog
 from smsrelay_worker.messages.task_result import Fault
 from smsrelay_worker.outcomes.answer import Answer, failed
 from smsrelay_worker.outcomes.event import Event
-from smsrelay_worker.outcomes.pace import Pace
+from smsrelay_worker.outcomes.pace import TOLERATED, Pace
 from smsrelay_worker.outcomes.schedule import RetrySchedule
 from smsrelay_worker.store.sinks.outcomes import ClaimedOutcome
 
@@ -61,7 +62,7 @@ class SinkWorker:
         self.client = client
         self.schedule = schedule
         self._monotonic = monotonic
-        self._pace = Pace(client.claims)
+        self._pace = Pace(client.claims, max(TOLERATED, client.at_once))
         self._waiting: deque[tuple[ClaimedOutcome, Event]] = deque()
         self._lock = threading.Lock()
         self._active = 0  # threads
@@ -102,13 +103,15 @@ class SinkWorker:
     def take_back(self, *, everything: bool = False) -> list[ClaimedOutcome]:
         """Claims whose delivery has not begun: of a sink that fails, or ``everything``. They are not delivered here any more.
 
-        Also of a sink whose threads have ended at a pause that is over by now, as after a store that did not answer for so long.
+        Also of a sink whose threads have ended at a pause that is over by now, as after a store that did not answer for so long;
+        and of any sink those whose delivery could outlast their lease by now.
         """
         with self._lock:
-            if not everything and self._active and self._pace.room(self._monotonic()) > 0:
-                return []
-            taken = [claimed for claimed, _ in self._waiting]
-            self._waiting.clear()
+            now, taken = self._monotonic(), []
+            all_of_them = everything or not self._active or self._pace.room(now) == 0
+            while self._waiting and (all_of_them or not self._may_begin(now)):
+                claimed, _ = self._waiting.popleft()
+                taken.append(claimed)
             return taken
 
     def _work(self, ended: Callable[[list[Ended]], None]) -> None:
@@ -121,13 +124,19 @@ class SinkWorker:
 
     def _next(self) -> list[tuple[ClaimedOutcome, Event]]:
         with self._lock:
-            open_now = self._pace.room(self._monotonic()) > 0
-            count = min(self.client.batch, len(self._waiting)) if open_now else 0
-            items = [self._waiting.popleft() for _ in range(count)]
-            self._begun += count
+            now = self._monotonic()
+            items: list[tuple[ClaimedOutcome, Event]] = []
+            most = self.client.batch if self._pace.room(now) > 0 else 0
+            while len(items) < most and self._may_begin(now):
+                items.append(self._waiting.popleft())
+            self._begun += len(items)
             if not items:
                 self._active -= 1
             return items
+
+    def _may_begin(self, now: float) -> bool:
+        """Whether something waits, and the lease of what has waited the longest outlasts its delivery."""
+        return bool(self._waiting) and now <= self._waiting[0][0].begin_by
 
     def _answers(self, events: Sequence[Event]) -> list[Answer]:
         try:

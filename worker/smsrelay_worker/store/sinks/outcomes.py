@@ -1,10 +1,13 @@
 """OutcomeOutbox: the outcomes that sinks have not taken yet, one outbox for each sink.
 
 A claim is a lease: what is neither done nor retried by then is due again. So whoever claims may be killed at any line, and every
-outcome is told at least once. Safe to share between threads. Raises ``StoreUnavailable``.
+outcome is told at least once. A lease is never prolonged. It is as short as one delivery allows, and one that could outlast it
+must not begin. So what a killed process had claimed is soon told by another, and no two tell the same outcome at once. Safe to
+share between threads. Raises ``StoreUnavailable``.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +21,9 @@ from smsrelay_worker.messages.outcome import Outcome
 
 _ENDS = 100  # outcomes at either end of an outbox, among which the oldest is looked for
 _PER_CALL = 1000  # outcomes in one command
-TELLING = 60.0  # seconds: of 32 claims of one sink, 8 at once, of 15 s each, the last ends then
-LEASE = TELLING + 15.0  # seconds of a claim: some to spare, until it is confirmed
+TELLING = 15.0  # seconds: no delivery takes longer
+_RECORDING = 3.0  # seconds to spare after it, until its result is recorded
+LEASE = 7.0 + TELLING + _RECORDING  # seconds of a claim: in the first ones it is confirmed, and its delivery begins
 
 log = structlog.get_logger()
 
@@ -32,6 +36,7 @@ class ClaimedOutcome:
     outcome: Outcome
     tries: int  # that have failed
     until: int  # end of the lease; ms on the store's clock
+    begin_by: float  # seconds of this process's clock: a delivery that begins later could outlast the lease
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +48,11 @@ class Waiting:
 
 
 class OutcomeOutbox:
-    """The outboxes of all sinks. ``retention`` in seconds: an older outcome is not told any more."""
+    """The outboxes of all sinks. ``retention`` in seconds: an older outcome is not told any more. ``monotonic`` in seconds."""
 
-    def __init__(self, redis: StoreRedis, retention: float) -> None:
+    def __init__(self, redis: StoreRedis, retention: float, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._redis, self._keys = redis, redis.store_keys
+        self._monotonic = monotonic
         self._retention = int(retention * 1000)
         self._claim = Script(redis, __name__, "outcomes_claim.lua")
         # What is confirmed is told to an app: a primary that nobody follows any more must not tell what the others never get.
@@ -64,16 +70,18 @@ class OutcomeOutbox:
     def claim(self, wanted: Sequence[tuple[str, int]], lease: float) -> list[ClaimedOutcome]:
         """Claim due outcomes of each sink, at most so many, for ``lease`` seconds; one round trip, the longest due first.
 
-        It waits for no replica, so that finding nothing costs nothing: see ``confirm``.
+        In a backlog, up to half of them are what happened before the longest due, and has become due again only lately. It waits
+        for no replica, so that finding nothing costs nothing: see ``confirm``.
         """
         asked = [(sink, most) for sink, most in wanted if most > 0]
         if not asked:
             return []
         limits = [min(most, _PER_CALL) for _, most in asked]
+        begin_by = self._monotonic() + lease - TELLING - _RECORDING
         answers = self._claim.run([self._keys.outcomes(sink) for sink, _ in asked], [int(lease * 1000), *limits])
-        return [claimed for (sink, _), answer in zip(asked, answers, strict=True) for claimed in _claimed(sink, answer)]
+        return [claimed for (sink, _), answer in zip(asked, answers, strict=True) for claimed in _claimed(sink, answer, begin_by)]
 
-    def confirm(self, claimed: Sequence[ClaimedOutcome], lasting: float = TELLING) -> list[ClaimedOutcome]:
+    def confirm(self, claimed: Sequence[ClaimedOutcome], lasting: float = TELLING + _RECORDING) -> list[ClaimedOutcome]:
         """The claims that enough replicas have, and with them the transitions to be told of; only these may be told.
 
         Left out is what another process has claimed or told since, what a failover has lost, and what is claimed for less than
@@ -103,9 +111,8 @@ class OutcomeOutbox:
         return [bool(kept) for kept in self._retry.run_many([self._failed(one, delay) for one, delay in failed])]
 
     def give_back(self, claimed: Sequence[ClaimedOutcome]) -> None:
-        """Make outcomes due again at once that were not tried, unless their lease has ended."""
-        calls = [Call([self._keys.outcomes(one.sink)], [one.outcome.encode(), one.until, one.tries]) for one in claimed]
-        self._give_back.run_many(calls)
+        """Make outcomes due again at once that were not tried, and put them before all others, unless their lease has ended."""
+        self._give_back.run_many([_given_back(one, self._keys.outcomes(one.sink)) for one in claimed])
 
     def due_now(self, sink: str, lease: float) -> int:
         """Make everything due now that waits for another try and is not claimed for up to ``lease`` seconds; returns how many."""
@@ -156,14 +163,19 @@ class OutcomeOutbox:
         return {sink: count for sink, count in zip(sinks, dropped, strict=True) if count}
 
 
-def _claimed(sink: str, answer: Sequence[Any]) -> Iterator[ClaimedOutcome]:
+def _given_back(claimed: ClaimedOutcome, outbox: str) -> Call:
+    outcome = claimed.outcome
+    return Call([outbox], [outcome.encode(), claimed.until, claimed.tries, outcome.at])
+
+
+def _claimed(sink: str, answer: Sequence[Any], begin_by: float) -> Iterator[ClaimedOutcome]:
     until, *pairs = answer
     for wire, tries in zip(pairs[::2], pairs[1::2], strict=True):
         outcome = _decoded(wire)
         if outcome is None:  # a newer version's, perhaps: it is left to that one, or to the retention
             log.error("outcome not readable", sink=sink)
         else:
-            yield ClaimedOutcome(sink, outcome, int(tries), int(until))
+            yield ClaimedOutcome(sink, outcome, int(tries), int(until), begin_by)
 
 
 def _waiting(count: int, first: Sequence[str], last: Sequence[str]) -> Waiting:

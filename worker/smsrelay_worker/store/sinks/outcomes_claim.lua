@@ -1,13 +1,30 @@
 -- Claims due outcomes of several sinks: moves each to the end of the lease and leaves it in its outbox, so that a claimer that is killed
--- loses nothing.
+-- loses nothing. What has been due the longest comes first. In a backlog, up to half of a claim is what happened earlier and became due
+-- only lately: what was tried, or claimed by a process that died, would otherwise wait for the whole backlog once more, each time.
 -- KEYS {sms}:outcomes:SINK  sorted set: outcome by when it is due (ms), its failed tries / 1024 in the fraction; one for each sink
 -- ARGV 1 lease (ms)  2… at most so many, for each sink
 -- Returns for each sink {end of the lease (ms), outcome, failed tries, and so on}.
+local BACKLOG, LATEST = 5000, 64 -- ms for which the first must have been due; how many of those that are due last are looked at
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local claimed, before = {}, string.format('(%.0f', now + 1) -- whatever the fraction
+
+local function put_older_in(outbox, due)
+  local first, known, at = tonumber(due[2]), {}, #due - 1
+  for place = 1, #due, 2 do known[due[place]] = true end
+  local last_kept = 2 * math.floor((#due / 2 + clock[2] % 2) / 2) -- of an odd number, the middle one goes either way
+  local latest = redis.call('ZRANGE', outbox, before, '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, LATEST, 'WITHSCORES')
+  for place = 1, #latest, 2 do
+    local happened = tonumber(string.match(latest[place], '|(%d+)$'))
+    if at > last_kept and happened and happened < first and not known[latest[place]] then
+      due[at], due[at + 1], at = latest[place], latest[place + 1], at - 2
+    end
+  end
+end
+
 for number, outbox in ipairs(KEYS) do
   local due = redis.call('ZRANGE', outbox, '-inf', before, 'BYSCORE', 'LIMIT', 0, ARGV[number + 1], 'WITHSCORES')
+  if #due == 2 * ARGV[number + 1] and tonumber(due[2]) < now - BACKLOG then put_older_in(outbox, due) end
   local taken, moved = {now + tonumber(ARGV[1])}, {}
   for at = 1, #due, 2 do
     local fraction = tonumber(due[at + 1]) % 1
