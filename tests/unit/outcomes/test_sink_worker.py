@@ -64,9 +64,11 @@ def test_claims_that_wait_too_long_behind_slow_deliveries_are_given_back_and_nev
     assert worker.take_back() == []
     now = 7.5
     assert worker.take_back() == [claimed(number, begin_by=7.0)[0] for number in (2, 3, 4)]
+    assert worker.room() == 0, "what it gives back is not claimed here again at once"
     now = 8.5
     client.released.set()
     eventually(lambda: len(ended) == 2, "both have ended")
     assert worker.take_back() == [claimed(number, begin_by=8.0)[0] for number in range(5, 10)]
     assert client.begun == ["msg_0", "msg_1"]
     assert worker.idle
+    assert worker.room() == client.claims

@@ -2,7 +2,7 @@
 
 Takes events; hands on how each delivery ended. A thread lives while there is something to deliver, so an idle sink costs nothing,
 and a sink that hangs holds up only its own. A delivery begins only if it ends within its claim's lease; what waits for too long
-behind slow ones is given back, and claimed anew.
+behind slow ones is given back, and may be claimed by another process.
 """
 
 import threading
@@ -67,6 +67,7 @@ class SinkWorker:
         self._lock = threading.Lock()
         self._active = 0  # threads
         self._begun = 0  # outcomes
+        self._stuck = False  # what was claimed ahead has waited in vain, and no delivery has ended since
 
     @property
     def idle(self) -> bool:
@@ -83,7 +84,8 @@ class SinkWorker:
     def room(self) -> int:
         """How many more outcomes may be claimed for this sink now."""
         with self._lock:
-            return max(0, self._pace.room(self._monotonic()) - len(self._waiting) - self._begun)
+            ahead = self.client.at_once * self.client.batch if self._stuck else self.client.claims
+            return max(0, min(ahead, self._pace.room(self._monotonic())) - len(self._waiting) - self._begun)
 
     def reopen(self) -> None:
         """Forget the failures: an operator asks for another try."""
@@ -112,6 +114,7 @@ class SinkWorker:
             while self._waiting and (all_of_them or not self._may_begin(now)):
                 claimed, _ = self._waiting.popleft()
                 taken.append(claimed)
+            self._stuck = self._stuck or (bool(taken) and not all_of_them)
             return taken
 
     def _work(self, ended: Callable[[list[Ended]], None]) -> None:
@@ -120,6 +123,7 @@ class SinkWorker:
             with self._lock:
                 self._pace = self._pace.after(answers[-1], self._monotonic())  # of a batch, all end alike
                 self._begun -= len(items)
+                self._stuck = False
             ended([Ended(claimed, answer) for (claimed, _), answer in zip(items, answers, strict=True)])
 
     def _next(self) -> list[tuple[ClaimedOutcome, Event]]:

@@ -4,7 +4,7 @@
 -- KEYS {sms}:outcomes:SINK  sorted set: outcome by when it is due (ms), its failed tries / 1024 in the fraction; one for each sink
 -- ARGV 1 lease (ms)  2… at most so many, for each sink
 -- Returns for each sink {end of the lease (ms), outcome, failed tries, and so on}.
-local BACKLOG, LATEST = 5000, 64 -- ms for which the first must have been due; how many of those that are due last are looked at
+local BACKLOG, LATEST = 5000, 256 -- ms for which the first must have been due; how many of those that are due last are looked at
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local claimed, before = {}, string.format('(%.0f', now + 1) -- whatever the fraction
@@ -14,7 +14,7 @@ local function put_older_in(outbox, due)
   for place = 1, #due, 2 do known[due[place]] = true end
   local last_kept = 2 * math.floor((#due / 2 + clock[2] % 2) / 2) -- of an odd number, the middle one goes either way
   local latest = redis.call('ZRANGE', outbox, before, '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, LATEST, 'WITHSCORES')
-  for place = 1, #latest, 2 do
+  for place = #latest - 1, 1, -2 do -- of these, too, what has been due the longest
     local happened = tonumber(string.match(latest[place], '|(%d+)$'))
     if at > last_kept and happened and happened < first and not known[latest[place]] then
       due[at], due[at + 1], at = latest[place], latest[place + 1], at - 2
