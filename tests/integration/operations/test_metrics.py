@@ -45,6 +45,7 @@ def told(registry: CollectorRegistry) -> Told:
 def test_counters_and_histograms_are_those_of_the_store(told: Told, door: Enqueuer, store: Records, redis: StoreRedis) -> None:
     assert told("callbacks_total", result="applied") == 0
     assert told("begin_wait_seconds_count", lane="otp") == 0
+    assert told("final_total", lane="otp", state="expired", code="none") == 0, "or the first that expire are no increase"
     message_id = door.enqueue(job(Lane.OTP, app="shop")).message_id
     attempt = replace(ended(store, message_id, "me", Answer(Kind.REFUSED, "http_400")), took=0.3)
     assert told("in_flight", lane="otp") == 1
