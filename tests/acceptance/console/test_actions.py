@@ -70,8 +70,9 @@ def test_a_sink_is_tested_resumed_and_replayed(browser: Browser, console: Consol
     answering.join()
     assert browser.has("answered: 503", ".notice.bad")
     click(browser, "button[value=replay]")
-    eventually(lambda: entries(redis)[0][0] == "webhook replay", "the replay has ended")
-    assert [one[:2] for one in entries(redis)[:3]] == [
+    eventually(lambda: entries(redis)[1][2] == "begun", "the replay has ended")
+    assert [one[:2] for one in entries(redis)[:4]] == [
+        ("webhook replay", "sink:shop.webhook"),
         ("webhook replay", "sink:shop.webhook"),
         ("webhook test", "sink:shop.webhook"),
         ("webhook resume", "sink:bank.webhook"),

@@ -161,11 +161,14 @@ def test_what_the_dry_run_showed_is_replayed_and_logged(
     ids = [refused(store, door) for _ in range(3)]
     chosen = _chosen(operator.post("/dead/dry-run", {"all": "1"}).text)
     assert sorted(chosen) == sorted(ids)
-    assert "3 of 3 replayed" in operator.post("/dead/replay", {"id": chosen}).text
+    form = {"id": chosen, "attempt": ["1"] * 3}
+    assert "3 of 3 replayed" in operator.post("/dead/replay", form).text
     assert {state(store, one) for one in ids} == {State.QUEUED}
-    [action] = ActionLog(redis).read()
-    assert (action.what, action.result) == ("dead replay", "3 of 3 replayed")
-    assert "0 of 3 replayed" in operator.post("/dead/replay", {"id": chosen}).text
+    assert [(one.what, one.result) for one in ActionLog(redis).read()] == [
+        ("dead replay", "3 of 3 replayed"),
+        ("dead replay", "begun"),
+    ]
+    assert "0 of 3 replayed" in operator.post("/dead/replay", form).text
     assert set(ids) <= set(published_ids(redis, Lane.NOTICE.queue))
 
 

@@ -1,6 +1,11 @@
 """``smsrelay audit``: every command that changes something leaves an entry, and no entry holds what must not be kept."""
 
 import json
+import os
+import re
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -31,6 +36,7 @@ READING = {
 }
 SENDING = {"send", "bulk"}  # what is sent has a record of its own
 RUNNING = {"worker", "receiver", "api", "console", "flower", "simulator", "up", "demo"}
+LONG = {"suppress import", "webhook replay"}  # another entry says that they have begun
 CHANGING = {  # arguments with {names} of the scene, standard input, and the target of the entry
     "halt": ("--lane otp", "", "lane:otp"),
     "resume": ("", "", "everything"),
@@ -101,7 +107,7 @@ def test_each_command_is_known_to_read_to_send_to_run_or_to_leave_an_entry() -> 
 
 
 @pytest.mark.parametrize("name", sorted(CHANGING))
-def test_a_command_that_changes_something_leaves_one_entry(
+def test_a_command_that_changes_something_leaves_an_entry(
     name: str, run: Run, scene: Mapping[str, str], redis: StoreRedis
 ) -> None:
     arguments, stdin, target = CHANGING[name]
@@ -112,7 +118,7 @@ def test_a_command_that_changes_something_leaves_one_entry(
     result = run(*name.split(), *arguments.format_map(scene).split(), stdin=stdin)
     assert result.exit_code == 0, result.output
     found = ActionLog(redis).read()
-    assert len(found) == before + 1
+    assert [one.result for one in found[1 : len(found) - before]] == (["begun"] if name in LONG else [])
     assert (found[0].via, found[0].what) == ("command", name)
     assert found[0].target.startswith(target.format_map(scene))
     assert "@" in found[0].who
@@ -123,6 +129,29 @@ def answer_the_test(redis: StoreRedis) -> None:
     """What a worker does that is asked to test a sink."""
     [asked] = eventually(lambda: bodies(redis, OUTCOME_QUEUE), "a worker is asked")
     SinkStates(redis).keep_test(asked["test"], "204")
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+def test_a_replay_that_a_signal_stops_leaves_an_entry_of_what_was_done(
+    number: signal.Signals, valkey_url: str, redis: StoreRedis, store: Records, door: Enqueuer
+) -> None:
+    for _ in range(400):
+        begin(store, one := door.enqueue(job()).message_id)
+        answer(store, one, 1, Answer(Kind.ANSWERED, "i005"))
+    servers = {"SMSRELAY_STORE_URL": valkey_url, "SMSRELAY_BROKER_URL": valkey_url, "SMSRELAY_NUMBER_KEYS": NUMBER_KEY}
+    command = [sys.executable, "-P", "-m", "smsrelay_worker", "dead", "replay", "--all"]
+    with subprocess.Popen(command, env={**os.environ, **servers}, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()  # the first is replayed
+        process.send_signal(number)
+        lines = process.stdout.read().splitlines()
+    assert process.returncode == 128 + number
+    ended, begun = ActionLog(redis).read()
+    assert begun.result == "begun"
+    assert len(lines) < 399
+    done = re.fullmatch(r"stopped on the way; (\d+) of 400 replayed", ended.result)
+    assert done is not None
+    assert int(done[1]) in {len(lines) + 1, len(lines) + 2}  # the last one may not have been printed
 
 
 def test_what_failed_or_was_too_late_is_said_in_the_entry(run: Run, scene: Mapping[str, str], redis: StoreRedis) -> None:

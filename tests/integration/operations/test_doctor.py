@@ -4,6 +4,7 @@ import json
 import os
 import secrets
 import shutil
+import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -271,6 +272,23 @@ def test_a_role_that_lacks_its_key_is_told_and_the_servers_are_still_checked(doc
         doctor.variables[f"SMSRELAY_{key}"] = given
 
 
+def test_dead_letters_alone_are_no_reason_to_wake_anybody(doctor: Doctor, store: StoreRedis) -> None:
+    store.zadd(KEYS.dead, {"m2": 1})
+    assert doctor.run().returncode == 0
+
+
+@pytest.mark.parametrize("role", ["worker", "operator", "console"])
+def test_servers_that_are_silent_are_waited_for_once_and_not_by_each_check(doctor: Doctor, role: str) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as silent:
+        url = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
+        doctor.variables |= {"SMSRELAY_STORE_URL": url, "SMSRELAY_BROKER_URL": url}
+        began = time.monotonic()
+        ended = doctor.run("--json", "--as", role)
+    found = {one["check"]: one["severity"] for one in json.loads(ended.stdout)["findings"]}
+    assert found["store"] == found["broker"] == "error"
+    assert time.monotonic() - began < 25
+
+
 def test_what_needs_attention_in_the_store_is_found(doctor: Doctor, store: StoreRedis) -> None:
     RateLimiter(store, 1.0).halt("A403")
     UndecodableTasks(store, messages.RETENTION).keep("sms.send", "no number", "{}")
@@ -283,7 +301,7 @@ def test_what_needs_attention_in_the_store_is_found(doctor: Doctor, store: Store
         "schedule": "error",
         "undecodable": "warning",
         "parked reports": "warning",
-        "dead letters": "warning",
+        "dead letters": "note",
     }
     assert "A403" in found["halted"]["problem"]
     assert "smsrelay dead list" in found["undecodable"]["remedy"]
@@ -346,7 +364,7 @@ def test_notes_alone_end_with_0(doctor: Doctor, tmp_path: Path) -> None:
 )
 def test_a_host_whose_clock_is_off_is_found(server: str, behind: float, severity: list[Severity]) -> None:
     settings = StoreSettings(store_url=server, broker_url=server)
-    _, found = examine_store(settings, lambda: time.time() - behind)
+    found = examine_store(settings, lambda: time.time() - behind, set())
     assert [one.severity for one in found if one.check == "clock"] == severity
 
 

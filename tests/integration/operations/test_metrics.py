@@ -8,18 +8,21 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from smsrelay.contract.lanes import Lane
+from smsrelay.contract.suppression import app_list
 from smsrelay.enqueue import Enqueuer
 from smsrelay.servers.store_address import StoreAddress
 from smsrelay.store.connection import StoreRedis, open_store
 from smsrelay.store.receiver_registry import LISTED_FOR, ReceiverProcess, ReceiverRegistry
 from smsrelay.store.records import Records
+from smsrelay.store.suppressions import Suppressions
+from smsrelay.store.traffic.halts import Halts
 from smsrelay_worker.operations.metrics.collector import RelayCollector
 from smsrelay_worker.operations.wiring import Operations
 from smsrelay_worker.rate_limit.limiter import RateLimiter
 from smsrelay_worker.settings import OperatorSettings
 from smsrelay_worker.store.worker_registry import WorkerProcess, WorkerRegistry
 from smsrelay_worker.vendors.base import Answer, Kind
-from tests.support.messages import ended, job, recording
+from tests.support.messages import NUMBER_KEYS, ended, job, recording
 from tests.support.prometheus import promtool
 from tests.support.store_keys import KEYS
 
@@ -45,6 +48,7 @@ def told(registry: CollectorRegistry) -> Told:
 def test_counters_and_histograms_are_those_of_the_store(told: Told, door: Enqueuer, store: Records, redis: StoreRedis) -> None:
     assert told("callbacks_total", result="applied") == 0
     assert told("begin_wait_seconds_count", lane="otp") == 0
+    assert told("final_total", lane="otp", state="expired", code="none") == 0, "or the first that expire are no increase"
     message_id = door.enqueue(job(Lane.OTP, app="shop")).message_id
     attempt = replace(ended(store, message_id, "me", Answer(Kind.REFUSED, "http_400")), took=0.3)
     assert told("in_flight", lane="otp") == 1
@@ -57,6 +61,20 @@ def test_counters_and_histograms_are_those_of_the_store(told: Told, door: Enqueu
     assert told("submit_duration_seconds_bucket", vendor="yisha", le="0.5") == 1
     assert told("submit_duration_seconds_bucket", vendor="yisha", le="+Inf") == 1
     assert told("begin_wait_seconds_count", lane="otp") == 1
+
+
+def test_lists_and_halted_parts_without_end_are_a_bounded_number_of_series(
+    registry: CollectorRegistry, told: Told, redis: StoreRedis
+) -> None:
+    lists, halts = Suppressions(redis, NUMBER_KEYS), Halts(redis)
+    for app in range(120):
+        lists.add([f"+86138001{number:05d}" for number in range(1 + app % 2)], app_list(f"app-{app}"), "test")
+        halts.halt(f"app:app-{app}")
+    lines = generate_latest(registry).decode().splitlines()
+    for name, most in (("suppressed", 101), ("held", 101), ("halted_part_timestamp_seconds", 100)):
+        assert len([line for line in lines if line.startswith(f"smsrelay_{name}{{")]) == most
+    assert told("suppressed", list="other") == 20
+    assert told("suppressed", list="app:app-1") == 2
 
 
 def test_the_lint_of_prometheus_finds_nothing_wrong(

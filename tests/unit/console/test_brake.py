@@ -25,6 +25,16 @@ def test_five_guesses_are_free_and_then_each_waits_twice_as_long_up_to_a_minute(
     assert waits == [2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0, 60.0]
 
 
+def test_an_ipv6_network_of_one_subscriber_has_one_wait() -> None:
+    brake = GuessBrake(lambda: 0.0)
+    waits = [brake.guess(f"2001:db8::{number:x}") for number in range(6)]
+    assert [wait > 0 for wait in waits] == [False] * 5 + [True]
+    assert brake.guess("2001:db8:0:1::1") == 0
+    assert brake.guess("") == 0
+    brake.succeeded("2001:db8::ffff")
+    assert brake.guess("2001:db8::1") == 0
+
+
 def test_a_guess_that_comes_too_soon_prolongs_nothing() -> None:
     clock = Clock()
     brake = GuessBrake(clock)

@@ -167,16 +167,18 @@ def replay(ids: tuple[str, ...], everything: bool, dry_run: bool, **filters: Any
         chosen = ids or [reading.record.message_id for reading in matching]
         if not ids and wanted.message_only_options == ():
             chosen = [*chosen, *kept]
-        results: dict[str, str] = {}
-        with recorded(operations.actions, "dead replay", message_targets(chosen, kept)) as action:
+        results, done = dict[str, str](), 0
+        many = len(chosen) > 1 and not dry_run
+        with recorded(operations.actions, "dead replay", message_targets(chosen, kept), many=many) as action:
             action.recorded = not dry_run and bool(chosen)
             for one in chosen:
                 if one in kept:
                     results[one] = unreadable.replay(kept[one], dry_run, vouched=bool(ids))
                 else:
                     results[one] = letters.replay(one, dry_run)
+                done += _is_done(results[one])
+                action.progress = action.result = f"{done:,} of {len(chosen):,} replayed"
                 click.echo(f"{one}  {escaped(results[one])}")
-            action.result = f"{sum(map(_is_done, results.values())):,} of {len(results):,} replayed"
     left = len(kept) if not ids and wanted.message_only_options else 0
     raise SystemExit(_sum_up(list(results.values()), left))
 

@@ -4,7 +4,7 @@ Exit code 3: the store does not answer. With ``--check`` 1 for warnings, 2 for a
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 
 import click
@@ -26,6 +26,7 @@ from smsrelay_worker.rate_limit.halt import Halt
 from smsrelay_worker.settings import OperatorSettings
 from smsrelay_worker.store.fuses import BlownFuse
 
+_LISTS = 20  # that are shown
 _TOLD = {"store", "halted", "circuit", "fuse"}  # checks whose findings are lines of their own
 
 
@@ -62,11 +63,19 @@ def _status_lines(overview: StatusOverview, found: Sequence[Finding]) -> Iterato
     for sink in overview.sinks:
         last = f"; last answer {sink.status}" if sink.status and sink.condition is not Condition.OK else ""
         yield f"outcomes to {sink.sink}: {sink.waiting} waiting, {condition_text(sink)}{last}"
-    for name, count in overview.suppressed.items():
-        yield f"no marketing of {list_text(name)}: {count:,} numbers"
+    yield from _suppression_lines(overview.suppressed)
     yield from _code_lines(overview.codes_today, overview.codes_week)
     for code, count in sorted(overview.unlisted.items()):
         yield f"unlisted status code {code}: {count} reports"
+
+
+def _suppression_lines(lists: Mapping[str, int]) -> Iterator[str]:
+    """The largest lists: an app may keep one for each of its own customers."""
+    ordered = sorted(lists.items(), key=lambda one: -one[1])
+    for name, count in ordered[:_LISTS]:
+        yield f"no marketing of {list_text(name)}: {count:,} numbers"
+    if len(ordered) > _LISTS:
+        yield f"and {len(ordered) - _LISTS:,} more lists; `smsrelay suppress list` shows them"
 
 
 def _waiting_lines(overview: StatusOverview) -> Iterator[str]:

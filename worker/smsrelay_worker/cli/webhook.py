@@ -95,7 +95,7 @@ def replay(app: str, since: str, dry_run: bool) -> None:
         operations = Operations.wire(settings)
         sinks = _sinks(operations, app)
         owner = next(name for name, one in operations.apps().items() if sinks[0] in one.sinks.values())
-        with recorded(operations.actions, "webhook replay", targets("sink", sinks)) as action:
+        with recorded(operations.actions, "webhook replay", targets("sink", sinks), many=not dry_run) as action:
             action.recorded = not dry_run
             counts = operations.replay().replay(owner, sinks, start, dry_run=dry_run)
             action.result = f"{sum(counts.values())} outcomes since {clock(start)}"

@@ -58,8 +58,9 @@ class ConsoleApp:
                 response = await self._answer(page, visit)
             except Refused as refused:
                 response = _refusal(visit, refused)
-            except StoreUnavailable:
-                response = visit.page("unavailable.html", status=503)
+            except StoreUnavailable as problem:
+                of_form = request.method == "POST"
+                response = visit.page("unavailable.html", status=503, said=str(problem), of_form=of_form)
             except Exception as error:  # noqa: BLE001  its text may hold anything, so only its class and place are logged
                 _log.error("console.failed", page=page.path, error=type(error).__name__, place=_place(error))
                 response = _refusal(visit, Refused(500, "failed"))

@@ -8,6 +8,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Network, ip_address
 
 _FREE = 5  # failures that cost nothing
 _LONGEST = 60.0  # seconds between two guesses
@@ -34,7 +35,7 @@ class GuessBrake:
 
         The guess counts as a failure until ``succeeded``; so many at the same time are no way around the wait.
         """
-        now = self._clock()
+        now, address = self._clock(), _household(address)
         with self._lock:
             before = self._guesses.get(address)
             if before is None or now - before.last >= _FORGOTTEN:
@@ -51,7 +52,16 @@ class GuessBrake:
     def succeeded(self, address: str) -> None:
         """The guess was right: forget the failures of an address."""
         with self._lock:
-            self._guesses.pop(address, None)
+            self._guesses.pop(_household(address), None)
+
+
+def _household(address: str) -> str:
+    """Whose guesses count together: one address, and of IPv6 the 64 bits that one subscriber has all addresses of."""
+    try:
+        known = ip_address(address)
+    except ValueError:  # a socket's peer has no address
+        return address
+    return address if isinstance(known, IPv4Address) else str(IPv6Network((int(known), 64), strict=False))
 
 
 def _pause(failures: int) -> float:

@@ -48,10 +48,13 @@ class Filter:
 
 def dead_letters(index: DeadLetterIndex, records: Records, wanted: Filter) -> Iterator[Reading]:
     """The matching dead letters, newest first; expired ones only if the filter names that state."""
-    for message_id in index.ids(wanted.since, expired=wanted.state is State.EXPIRED):
-        reading = records.read(message_id)
-        if reading is not None and wanted.matches(reading.record):
-            yield reading
+    ids = index.ids(wanted.since, expired=wanted.state is State.EXPIRED)
+    for start in range(0, len(ids), _AT_ONCE):
+        for found in records.read_many(ids[start : start + _AT_ONCE]):
+            if found is not None and wanted.matches(found.record):
+                reading = records.read(found.record.message_id)  # with its payload, which read_many leaves out
+                if reading is not None and wanted.matches(reading.record):
+                    yield reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +103,14 @@ class DeadLetters:
         self._records = records
         self._enqueuer = enqueuer
 
-    def replay(self, message_id: str, dry_run: bool = False) -> str:
-        """Queue a message for another attempt. Returns what was done, or with ``dry_run`` would be, as words for a person."""
+    def replay(self, message_id: str, dry_run: bool = False, *, seen_attempt: int | None = None) -> str:
+        """Queue a message for another attempt. Returns what was done, or with ``dry_run`` would be, as words for a person.
+
+        ``seen_attempt``: the attempt whose end somebody looked at. A later one that has ended, too, is not replayed: they have
+        not seen that, and their form may have come twice.
+        """
         reading = self._records.read(message_id)
-        obstacle = obstacle_to_replay(reading)
+        obstacle = obstacle_to_replay(reading, seen_attempt)
         if obstacle is not None or dry_run:
             return obstacle or "would be queued"
         change = self._records.change(message_id, _replayed_after(reading), reading, durable=True)
@@ -120,12 +127,14 @@ class DeadLetters:
         return "queued"
 
 
-def obstacle_to_replay(reading: Reading | None) -> str | None:
-    """Why a message cannot be replayed; None when it can."""
+def obstacle_to_replay(reading: Reading | None, seen_attempt: int | None = None) -> str | None:
+    """Why a message cannot be replayed; None when it can. ``seen_attempt``: the only attempt whose end may be replayed."""
     if reading is None:
         return "no such message, or its retention has ended"
     if reading.record.state not in {State.FAILED, State.UNKNOWN}:
         return f"it is {reading.record.state.value}; only failed and unknown messages can be replayed"
+    if seen_attempt not in {None, reading.record.attempt}:
+        return f"attempted again meanwhile, and it is {reading.record.state.value} again; look at it first"
     if reading.record.forgotten:
         return "forgotten; its number and parameters are deleted"
     if reading.now >= reading.record.expires_at or (reading.payload is None and reading.unreadable is None):

@@ -71,7 +71,8 @@ def import_file(
         name = named_list(app_, signature, everyone=everyone)
         lists, settings = open_lists()
         try:
-            with recorded(open_log(settings), "suppress import", f"list:{name or 'as the export says'}") as action:
+            of = f"list:{name or 'as the export says'}"
+            with recorded(open_log(settings), "suppress import", of, many=True) as action:
                 if is_export(file):
                     if name is not None:
                         raise InvalidInput("FILE is an export, which names its lists itself; leave --app and the like out")

@@ -10,7 +10,7 @@ from smsrelay_worker.store.actions.action import ActionFilter, Via
 from smsrelay_worker.store.actions.action_log import ActionLog
 
 _PAGE = 50
-_ENTRY = re.compile(r"\d{1,16}-\d{1,12}a?", re.ASCII)
+_ENTRY = re.compile(r"[1-9]\d{0,15}-\d{1,12}a?", re.ASCII)
 _MESSAGE = re.compile(r"message:([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 _ASKED = ("via", "who", "what", "target")
 

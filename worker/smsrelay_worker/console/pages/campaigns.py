@@ -14,6 +14,7 @@ from smsrelay_worker.console.page import Page, Refused, Visit
 from smsrelay_worker.console.recorder import ActionRecorder
 from smsrelay_worker.operations.wiring import Operations
 
+_CAME_OF_IT = {Effect.DONE: "done", Effect.UNCHANGED: "was so before", Effect.CANCELLED: "it was cancelled"}
 _SKIP = re.compile(r"\d{1,7}", re.ASCII)
 
 
@@ -65,11 +66,11 @@ class Campaigns:
         name, verb = _full_name(visit), visit.field("do")
         if verb not in self._changes:
             raise Refused(400, "form")
-        effect = self._changes[verb](name)
-        if effect is Effect.NO_SUCH_CAMPAIGN:
-            raise Refused(404, "no_campaign")
-        result = {Effect.DONE: "done", Effect.UNCHANGED: "was so before", Effect.CANCELLED: "it was cancelled"}[effect]
-        self._recorder.record(visit, f"campaign {verb}", campaign_part(name), result)
+        with self._recorder.recorded(visit, f"campaign {verb}", campaign_part(name)) as action:
+            effect = self._changes[verb](name)
+            if effect is Effect.NO_SUCH_CAMPAIGN:
+                raise Refused(404, "no_campaign")
+            action.result = _CAME_OF_IT[effect]
         done = effect is not Effect.CANCELLED
         said = f"campaigns.done_{verb}" if done else "campaigns.was_cancelled"
         return visit.done(visit.request.url.path, said, good=done, name=name.partition("/")[2])

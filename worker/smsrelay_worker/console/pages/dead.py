@@ -1,6 +1,7 @@
 """Dead: messages that failed or ended unknown, page by page, by filter; a dry run of their replay, and the replay.
 
-The filter stands in the URL: nothing in it is personal. What is replayed is what a dry run has shown, by ids.
+The filter stands in the URL: nothing in it is personal. What is replayed is what a dry run has shown, by ids and attempts,
+so that a form that comes twice does not also replay what the first one came to.
 """
 
 import re
@@ -15,6 +16,7 @@ from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
 from smsrelay.store.records import Reading, Records
 from smsrelay_worker.console.page import Page, Refused, Visit
+from smsrelay_worker.console.pages.message import ATTEMPT
 from smsrelay_worker.console.recorder import ActionRecorder
 from smsrelay_worker.messages.timeline import describe_timeline
 from smsrelay_worker.operations.dead_letters import (
@@ -36,7 +38,6 @@ _LONGEST = 100  # characters of a value
 _ID = re.compile(r"[\w-]{1,64}")
 _MOST_HOURS = 1_000_000.0
 _REPLAYED = "queued"  # what the operation says begins so, when it was done
-_WOULD = "would be queued"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,27 +98,33 @@ class Dead:
             ids = [reading.record.message_id for reading, _ in zip(self._matching(wanted), range(_TOGETHER), strict=False)]
         else:
             ids = list(_ids(visit))
-        results = {one: self._letters.replay(one, dry_run=True) for one in ids}
-        possible = [one for one, said in results.items() if said == _WOULD]
+        possible, obstacles = list[tuple[str, int]](), Counter[str]()
+        for one in ids:
+            reading = self._records.read(one)
+            obstacle = obstacle_to_replay(reading)
+            if reading is not None and obstacle is None:
+                possible.append((one, reading.record.attempt))
+            else:
+                obstacles[obstacle or ""] += 1
         query = {name: visit.field(name) for name in _FIELDS if visit.field(name)}
         return visit.page(
             "dead_dry_run.html",
             here="dead",
             path=_path(query),
             possible=possible,
-            obstacles=Counter(said for said in results.values() if said != _WOULD).most_common(),
+            obstacles=obstacles.most_common(),
             limited=len(ids) == _TOGETHER,
             query=query,
         )
 
     def _replay(self, visit: Visit) -> Response:
-        results: dict[str, str] = {}
-        ids = _ids(visit)
-        try:
-            for one in ids:
-                results[one] = self._letters.replay(one)
-        finally:  # what was replayed before the store fell silent was replayed
-            self._recorder.record(visit, "dead replay", message_targets(ids), f"{_done(results)} of {len(ids)} replayed")
+        results, ids, attempts = dict[str, str](), _ids(visit), visit.fields("attempt")
+        if len(attempts) != len(ids) or not all(ATTEMPT.fullmatch(one) for one in attempts):
+            raise Refused(400, "form")
+        with self._recorder.recorded(visit, "dead replay", message_targets(ids), many=len(ids) > 1) as action:
+            for one, attempt in zip(ids, attempts, strict=True):
+                results[one] = self._letters.replay(one, seen_attempt=int(attempt))
+                action.progress = action.result = f"{_done(results)} of {len(ids)} replayed"
         query = {name: visit.field(name) for name in _FIELDS if visit.field(name)}
         return visit.page("dead_replayed.html", here="dead", path=_path(query), results=results, done=_done(results), query=query)
 

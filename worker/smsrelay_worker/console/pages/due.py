@@ -13,7 +13,7 @@ from smsrelay_worker.operations.halted_parts import halted_text
 from smsrelay_worker.operations.waiting import NOT_FINAL, WAITING, WaitingFilter, waiting_page
 from smsrelay_worker.operations.wiring import Operations
 
-_CURSOR = re.compile(r"[0-9.e+-]{1,24} \d{1,7}|\d{1,20}", re.ASCII)
+_CURSOR = re.compile(r"(?:\d{1,16}(?:\.\d{1,17})?(?:e\+\d{2})?) \d{1,7}|\d{1,19}", re.ASCII)  # of agenda.lua
 _FIELDS = {"lane": "lane", "template": "tpl", "app": "app"}  # of the form, and of a record
 _ASKED = (*_FIELDS, "state", "campaign", "held")
 _REASONS = {

@@ -1,5 +1,6 @@
 """Message: the story of one message, as ``smsrelay why`` tells it; and what can be done about it."""
 
+import re
 from dataclasses import dataclass
 
 from starlette.responses import Response
@@ -15,8 +16,10 @@ from smsrelay_worker.operations.dead_letters import DeadLetters, obstacle_to_rep
 from smsrelay_worker.operations.payload_keys import missing_key
 from smsrelay_worker.operations.rules import explained
 from smsrelay_worker.policy.model import Policy
+from smsrelay_worker.store.actions.action import message_targets
 from smsrelay_worker.store.worker_registry import WorkerRegistry
 
+ATTEMPT = re.compile(r"\d{1,6}", re.ASCII)
 _REPLAYED = "queued"  # what the operation says begins so, when it was done
 
 
@@ -67,18 +70,21 @@ class Message:
 
     def _cancel(self, visit: Visit) -> Response:
         message_id = visit.named()
-        change = self._records.change(message_id, lambda reading: cancelled(reading.record), durable=True)
-        if change is None:
-            raise Refused(404, "no_message")
-        # Without a transition it may have been cancelled by us, with a lost answer.
-        done = change.transition is not None or change.record.state is State.CANCELLED
-        self._recorder.record(visit, "cancel", f"message:{message_id}", "done" if done else "too late")
+        with self._recorder.recorded(visit, "cancel", message_targets([message_id])) as action:
+            change = self._records.change(message_id, lambda reading: cancelled(reading.record), durable=True)
+            if change is None:
+                raise Refused(404, "no_message")
+            # Without a transition it may have been cancelled by us, with a lost answer.
+            done = change.transition is not None or change.record.state is State.CANCELLED
+            action.result = "done" if done else "too late"
         return visit.done(_path(message_id), "message.cancelled" if done else "message.too_late", good=done)
 
     def _replay(self, visit: Visit) -> Response:
-        message_id = visit.named()
-        said = self._letters.replay(message_id)
-        self._recorder.record(visit, "dead replay", f"message:{message_id}", said)
+        message_id, attempt = visit.named(), visit.field("attempt")
+        if not ATTEMPT.fullmatch(attempt):
+            raise Refused(400, "form")
+        with self._recorder.recorded(visit, "dead replay", message_targets([message_id])) as action:
+            said = action.result = self._letters.replay(message_id, seen_attempt=int(attempt))
         done = said.startswith(_REPLAYED)
         return visit.done(_path(message_id), "message.replayed" if done else "message.not_replayed", good=done, said=said)
 

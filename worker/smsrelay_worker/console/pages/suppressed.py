@@ -78,9 +78,9 @@ class Suppressed:
             number, name = _number(visit), _list(visit)
         except ValueError as error:
             return self._page(visit, wrong=str(error))
-        [changed] = self._lists.add([number], name, BY_CONSOLE) if verb == "add" else self._lists.remove([number], name)
-        result = ("added" if verb == "add" else "removed") if changed else "nothing to change"
-        self._recorder.record(visit, f"suppress {verb}", f"list:{name} number:{masked_number(number)}", result)
+        with self._recorder.recorded(visit, f"suppress {verb}", f"list:{name} number:{masked_number(number)}") as action:
+            [changed] = self._lists.add([number], name, BY_CONSOLE) if verb == "add" else self._lists.remove([number], name)
+            action.result = ("added" if verb == "add" else "removed") if changed else "nothing to change"
         said = f"suppressed.{'done' if changed else 'was'}_{verb}"
         return visit.done("/suppressed", said, number=masked_number(number))
 

@@ -59,18 +59,19 @@ class Webhooks:
         raise Refused(400, "form")
 
     def _resume(self, visit: Visit, sink: str) -> Response:
-        resumed = self._control.resume(sink)
-        self._recorder.record(visit, "webhook resume", f"sink:{sink}", resumed.text)
+        with self._recorder.recorded(visit, "webhook resume", f"sink:{sink}") as action:
+            resumed = self._control.resume(sink)
+            action.result = resumed.text
         said = "webhooks.resumed" if resumed.was_paused else "webhooks.was_not_paused"
         return visit.done("/webhooks", said, sink=sink, count=resumed.due)
 
     def _test(self, visit: Visit, sink: str) -> Response:
         try:
-            result = self._control.test([sink], _PATIENCE)[sink]
+            with self._recorder.recorded(visit, "webhook test", f"sink:{sink}") as action:
+                result = self._control.test([sink], _PATIENCE)[sink]
+                action.result = result or "no answer"
         except BrokerUnavailable:
-            self._recorder.record(visit, "webhook test", f"sink:{sink}", "unknown: a server did not answer")
             return visit.done("/webhooks", "webhooks.no_broker", good=False)
-        self._recorder.record(visit, "webhook test", f"sink:{sink}", result or "no answer")
         if result is None:
             return visit.done("/webhooks", "webhooks.not_tested", good=False, sink=sink)
         return visit.done("/webhooks", "webhooks.tested", good=is_taken(result), sink=sink, result=result)
@@ -88,12 +89,12 @@ class Webhooks:
     def _carry_out(self, visit: Visit, sink: str, start: int, since: str) -> None:
         app = sink.rpartition(".")[0]
         try:
-            count = self._operations.replay().replay(app, [sink], start)[sink]
-            self._control.hint(sink)
-            self._recorder.record(visit, "webhook replay", f"sink:{sink}", f"{count} outcomes of the last {since}")
+            with self._recorder.recorded(visit, "webhook replay", f"sink:{sink}", many=True) as action:
+                count = self._operations.replay().replay(app, [sink], start)[sink]
+                action.result = f"{count} outcomes of the last {since}"
+                self._control.hint(sink)
         except StoreUnavailable as error:
             _log.warning("console.replay_failed", sink=sink, error=type(error).__name__)
-            self._recorder.record(visit, "webhook replay", f"sink:{sink}", "unknown: a server did not answer")
         finally:
             with self._lock:
                 self._replaying.discard(sink)

@@ -18,7 +18,7 @@ from smsrelay.store.connection import StoreUnavailable, open_store, store_answer
 from smsrelay.store.suppressions import suppressed_counts
 from smsrelay_worker.apps.toml_file import AppsError, load_apps
 from smsrelay_worker.operations.doctor.encryption import encryption_is_off, examine_payloads
-from smsrelay_worker.operations.doctor.finding import Finding, checked
+from smsrelay_worker.operations.doctor.finding import Finding, checked, side_by_side
 from smsrelay_worker.operations.doctor.host import examine_spool, open_files
 from smsrelay_worker.operations.doctor.role import Role, likely_role
 from smsrelay_worker.operations.doctor.roles import (
@@ -67,20 +67,20 @@ def examine_worker(wall_clock: Clock) -> list[Finding]:
     except SettingsError as problems:
         servers = examine_servers(wall_clock, access.receiver_problems)
         return [*wrong_settings(str(problems), "workers"), *servers, *_spool()]
-    recent_templates, at_store = examine_store(settings, wall_clock)
-    return [
-        *checked("settings", lambda: examine_settings(settings, recent_templates)),
-        *at_store,
-        *checked("broker", lambda: examine_broker(settings)),
-        *checked("rights", lambda: rights(access.worker_problems(settings))),
-        *checked("callback", lambda: examine_callback(settings.callback_url, settings.callback_keys)),
-        *checked("workers", lambda: _workers(settings)),
-        *checked("traffic", lambda: traffic(settings)),
-        *checked("encryption", lambda: _encryption(settings)),
-        *checked("outcomes", lambda: _sinks(settings)),
-        *checked("suppression", lambda: _suppressions(settings)),
-        *checked("spool", lambda: [*examine_spool(settings), *open_files(settings)]),
-    ]
+    recent_templates: set[str] = set()
+    found = side_by_side(
+        ("store", lambda: examine_store(settings, wall_clock, recent_templates)),
+        ("broker", lambda: examine_broker(settings)),
+        ("rights", lambda: rights(access.worker_problems(settings))),
+        ("callback", lambda: examine_callback(settings.callback_url, settings.callback_keys)),
+        ("workers", lambda: _workers(settings)),
+        ("traffic", lambda: traffic(settings)),
+        ("encryption", lambda: _encryption(settings)),
+        ("outcomes", lambda: _sinks(settings)),
+        ("suppression", lambda: _suppressions(settings)),
+        ("spool", lambda: [*examine_spool(settings), *open_files(settings)]),
+    )
+    return [*checked("settings", lambda: examine_settings(settings, recent_templates)), *found]
 
 
 def _spool() -> list[Finding]:

@@ -4,6 +4,7 @@ Pure values. The text of a finding never contains a secret, a phone number, or a
 """
 
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
 from traceback import extract_tb
@@ -11,7 +12,7 @@ from traceback import extract_tb
 
 class Severity(StrEnum):
     """An error loses, duplicates or stops messages right now. A warning may, or could not be ruled out. A note is something that
-    cannot be checked from here, however well it is set."""
+    cannot be checked from here, however well it is set, or that every relay has after a while, such as dead letters."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -51,6 +52,12 @@ def checked(check: str, look: Callable[[], list[Finding]]) -> list[Finding]:
         last = extract_tb(failure.__traceback__)[-1]
         problem = f"could not be checked: {type(failure).__name__} in {last.name}, line {last.lineno}"
         return [error(check, problem, "please report this bug; until it is fixed, this check says nothing")]
+
+
+def side_by_side(*checks: tuple[str, Callable[[], list[Finding]]]) -> list[Finding]:
+    """The findings of several checks, in their order. They run at the same time: each waits for a server that is silent."""
+    with ThreadPoolExecutor(len(checks)) as threads:
+        return [finding for found in threads.map(lambda check: checked(*check), checks) for finding in found]
 
 
 _EXIT_CODES = {Severity.ERROR: 2, Severity.WARNING: 1, Severity.NOTE: 0}

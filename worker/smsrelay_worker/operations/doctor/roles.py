@@ -10,7 +10,7 @@ from smsrelay.receiver.settings import ReceiverSettings
 from smsrelay.settings import ProducerSettings, SettingsError, StoreSettings
 from smsrelay.store.connection import StoreUnavailable, open_store
 from smsrelay_worker.apps.model import Apps
-from smsrelay_worker.operations.doctor.finding import Finding, checked, error
+from smsrelay_worker.operations.doctor.finding import Finding, checked, error, side_by_side
 from smsrelay_worker.operations.doctor.host import examine_spool, open_files
 from smsrelay_worker.operations.doctor.servers import access
 from smsrelay_worker.operations.doctor.servers.access import AccessProblem
@@ -81,9 +81,11 @@ def examine_console(clock: Clock) -> list[Finding]:
     return [
         *_enqueuing(settings),
         *checked("settings", lambda: files_of_console(settings)),
-        *_servers(settings, clock, access.app_problems),
-        *checked("workers", lambda: _workers(settings)),
-        *checked("traffic", lambda: traffic(settings)),
+        *side_by_side(
+            ("servers", lambda: _servers(settings, clock, access.app_problems)),
+            ("workers", lambda: _workers(settings)),
+            ("traffic", lambda: traffic(settings)),
+        ),
     ]
 
 
@@ -105,12 +107,12 @@ def examine_operator(clock: Clock) -> list[Finding]:
         settings = OperatorSettings()
     except SettingsError as problems:
         return wrong_settings(str(problems), "commands")
-    return [
-        *examine_store(settings, clock)[1],
-        *checked("broker", lambda: examine_broker(settings)),
-        *checked("workers", lambda: _workers(settings)),
-        *checked("traffic", lambda: traffic(settings)),
-    ]
+    return side_by_side(
+        ("store", lambda: examine_store(settings, clock, set())),
+        ("broker", lambda: examine_broker(settings)),
+        ("workers", lambda: _workers(settings)),
+        ("traffic", lambda: traffic(settings)),
+    )
 
 
 def examine_servers(clock: Clock, problems: Problems) -> list[Finding]:
@@ -161,11 +163,11 @@ def _enqueuing(settings: ProducerSettings) -> list[Finding]:
 
 
 def _servers(settings: StoreSettings, clock: Clock, problems: Problems) -> list[Finding]:
-    return [
-        *examine_store(settings, clock)[1],
-        *checked("broker", lambda: examine_broker(settings)),
-        *checked("rights", lambda: rights(problems(settings))),
-    ]
+    return side_by_side(
+        ("store", lambda: examine_store(settings, clock, set())),
+        ("broker", lambda: examine_broker(settings)),
+        ("rights", lambda: rights(problems(settings))),
+    )
 
 
 def _workers(settings: StoreSettings) -> list[Finding]:

@@ -13,7 +13,7 @@ from smsrelay.settings import StoreSettings
 from smsrelay.store.connection import StoreRedis, StoreUnavailable, open_store, store_answers
 from smsrelay.store.traffic.halts import Halts
 from smsrelay.store.write_probe import why_unwritable
-from smsrelay_worker.operations.doctor.finding import Finding, checked, error, warning
+from smsrelay_worker.operations.doctor.finding import Finding, checked, error, note, warning
 from smsrelay_worker.operations.doctor.old_names import examine_old_names
 from smsrelay_worker.operations.doctor.servers.broker import same_server
 from smsrelay_worker.operations.doctor.servers.sentinels import examine_sentinels
@@ -34,10 +34,9 @@ _SCANNED = 1_000_000  # keys to look through at most, because there is no list o
 _SCAN_STEP = 2000
 
 
-def examine_store(settings: StoreSettings, wall_clock: Callable[[], float]) -> tuple[set[str], list[Finding]]:
-    """Ids of the templates used recently, and the findings. ``wall_clock`` gives this host's time in epoch seconds."""
-    recent: set[str] = set()
-    return recent, checked("store", lambda: _at_store(settings, wall_clock, recent))
+def examine_store(settings: StoreSettings, wall_clock: Callable[[], float], recent: set[str]) -> list[Finding]:
+    """The findings. ``wall_clock`` gives this host's epoch seconds. Adds ids of templates used recently to ``recent``."""
+    return checked("store", lambda: _at_store(settings, wall_clock, recent))
 
 
 def clocks(ahead: float) -> list[Finding]:
@@ -134,7 +133,7 @@ def _schedule(overdue: int) -> list[Finding]:
 
 def _dead(letters: int) -> list[Finding]:
     problem = f"{letters} messages failed or ended unknown"
-    return [warning("dead letters", problem, "`smsrelay dead list`")] if letters else []
+    return [note("dead letters", problem, "`smsrelay dead list`")] if letters else []
 
 
 def _parked(messages: int, complete: bool) -> list[Finding]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from prometheus_client.core import Metric
 
 from smsrelay.contract.lanes import Lane
+from smsrelay.contract.state import State
 from smsrelay.messages import tally
 from smsrelay.messages.checks import Bar
 from smsrelay.messages.refused_job import RefusedJob
@@ -17,6 +18,12 @@ _AT_THE_STORE = (Bar.CAP, Bar.COUNTRY, Bar.SUPPRESSED, Bar.CANCELLED)
 _REASONS = (*(bar.value for bar in _AT_THE_STORE), *(reason.value for reason in RefusedJob))
 _RESULTS = (*(result.value for result in ReportResult), "undecodable", "failed", "refused")
 
+# What waited for a worker expires all at once when one comes back, and to Prometheus a series that begins with 500 has not grown.
+_WITHOUT_CODE = (State.EXPIRED, State.CANCELLED, State.UNKNOWN)
+_ENDED: Mapping[tuple[str, ...], float] = {
+    (lane.value, state.value, tally.NO_CODE): 0 for lane in Lane for state in _WITHOUT_CODE
+}
+
 
 def counters(tallied: Tallied) -> Iterator[Metric]:
     """Every counter. Where all labels are known, those that nothing was counted under are 0."""
@@ -27,7 +34,7 @@ def counters(tallied: Tallied) -> Iterator[Metric]:
     meaning = "Submits by what came of them: one an answer, and one a lease that ran out (unknown)."
     yield counter("submits", meaning, ["vendor", "lane", "kind", "code"], of(tally.SUBMITS))
     meaning = "Times that messages reached a final state, by the vendor's code."
-    yield counter("final", meaning, ["lane", "state", "code"], of(tally.FINAL))
+    yield counter("final", meaning, ["lane", "state", "code"], {**_ENDED, **of(tally.FINAL)})
     yield counter("retries", "Further attempts, by the rule of the policy that leads to them.", ["rule"], of(tally.RETRIES))
     yield counter("callbacks", "Callbacks by what became of them.", ["result"], _complete(of(tally.CALLBACKS), _RESULTS))
     meaning = "Deliveries of outcomes to sinks (beyond 100: other): taken, failed and to be repeated, or dropped."

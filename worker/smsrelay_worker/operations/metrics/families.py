@@ -7,6 +7,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from smsrelay_worker.store.tallies import Histogram
 
 _PREFIX = "smsrelay_"
+_MOST = 100  # series by a name that somebody outside chose
+OTHER = "other"
 
 
 def gauge(name: str, meaning: str, value: float) -> Metric:
@@ -20,6 +22,13 @@ def labelled(name: str, meaning: str, label: str, values: Mapping[str, float]) -
     for key, value in values.items():
         family.add_metric([str(key)], value)
     return family
+
+
+def bounded(values: Mapping[str, float]) -> dict[str, float]:
+    """A gauge's values under names that somebody outside chose: the hundred largest, and the sum of all others."""
+    ordered = sorted(values.items(), key=lambda one: -one[1])
+    others = sum(value for _, value in ordered[_MOST:])
+    return dict(ordered[:_MOST]) | ({OTHER: others} if len(ordered) > _MOST else {})
 
 
 def counter(name: str, meaning: str, labels: Sequence[str], values: Mapping[tuple[str, ...], float]) -> Metric:

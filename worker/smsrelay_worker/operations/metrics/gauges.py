@@ -7,13 +7,14 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from smsrelay.broker.queues import QUEUES
 from smsrelay.contract.lanes import Lane
 from smsrelay.store.traffic.halts import HaltedPart
-from smsrelay_worker.operations.metrics.families import gauge, labelled
+from smsrelay_worker.operations.metrics.families import bounded, gauge, labelled
 from smsrelay_worker.operations.sinks import Condition, SinkOverview
 from smsrelay_worker.operations.status import StatusOverview
 from smsrelay_worker.rate_limit.shared_rate import RateState
 from smsrelay_worker.store.worker_registry import WorkerProcess
 
 _FUSES = 50  # that are labels at most
+_PARTS = 100  # likewise, halted: a paused campaign is one
 _CODES = 50  # likewise, of codes without a row in the policy
 _OPERATOR = "operator"  # in place of a code, of a halt by command
 
@@ -32,7 +33,7 @@ def overview_gauges(overview: StatusOverview, in_flight: Mapping[Lane, int]) -> 
     yield gauge("dead", "Messages that failed or ended unknown, within the retention.", overview.dead)
     yield labelled("workers", "Live worker processes.", "queue", _by_queue(overview.workers))
     yield from _sink_gauges(overview.sinks)
-    yield labelled("suppressed", "Numbers that want no marketing.", "list", overview.suppressed)
+    yield labelled("suppressed", "Numbers that want no marketing.", "list", bounded(overview.suppressed))
     yield from _pumping_gauges(overview)
     kept = {"job": overview.kept.jobs, "callback": overview.kept.callbacks}
     yield labelled("undecodable", "Jobs (tasks and reports too) and callbacks that are kept for a person.", "kind", kept)
@@ -62,9 +63,10 @@ def _lane_gauges(overview: StatusOverview, in_flight: Mapping[Lane, int]) -> Ite
 
 
 def _halt_gauges(parts: Sequence[HaltedPart]) -> Iterator[Metric]:
-    since = {one.part: one.since / 1000 for one in parts}
+    oldest = sorted(parts, key=lambda one: one.since)[:_PARTS]
+    since = {one.part: one.since / 1000 for one in oldest}
     yield labelled("halted_part_timestamp_seconds", "Since when a part of the traffic, or a campaign, is halted.", "part", since)
-    yield labelled("held", "Messages that wait until a part is resumed.", "part", {one.part: one.held for one in parts})
+    yield labelled("held", "Messages that wait until a part is resumed.", "part", bounded({one.part: one.held for one in parts}))
 
 
 def _sink_gauges(sinks: Sequence[SinkOverview]) -> Iterator[Metric]:

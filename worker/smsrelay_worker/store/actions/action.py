@@ -11,6 +11,7 @@ from typing import Self
 
 EVERYTHING = "everything"  # a target: all traffic
 _LONGEST = 200  # characters of a field
+_LONGEST_TARGET = 600  # ten targets and how many more
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _MOST_NAMED = 10  # targets of one action
 
@@ -38,7 +39,7 @@ class Action:
     def encode(self) -> dict[str, str]:
         """The fields as the store holds them; what is too long is cut."""
         fields = {"via": self.via.value, "who": self.who, "what": self.what, "target": self.target, "result": self.result}
-        return {name: _short(value) for name, value in fields.items()}
+        return {name: _short(value, _LONGEST_TARGET if name == "target" else _LONGEST) for name, value in fields.items()}
 
     @classmethod
     def decode(cls, entry_id: str, at: int, fields: Mapping[str, str]) -> Self:
@@ -78,5 +79,5 @@ def message_targets(ids: Sequence[str], known: Collection[str] = ()) -> str:
     return targets("message", [one if one in known or _ID.fullmatch(one) else "?" for one in ids])
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+def _short(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"

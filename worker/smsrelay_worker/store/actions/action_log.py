@@ -1,7 +1,7 @@
 """ActionLog: who changed what, newest first. Two capped streams, so that busy apps do not push out what operators did.
 
-An entry is written after the action: a process that dies between the two leaves an action without an entry. Raises
-``StoreUnavailable``.
+An entry is written after the action: a process that dies between the two leaves an action without an entry. What takes many
+steps has another, written before. Raises ``StoreUnavailable``.
 """
 
 import heapq
