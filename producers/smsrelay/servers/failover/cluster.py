@@ -48,6 +48,11 @@ class Cluster:
         return None
 
     @property
+    def primary_answers(self) -> bool:
+        """Whether the primary itself can be asked: the nodes that the URL names may all have been replaced since."""
+        return True
+
+    @property
     def called(self) -> str:
         """What they are called in a sentence about all of them."""
         return "node of the cluster"

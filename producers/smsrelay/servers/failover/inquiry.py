@@ -64,7 +64,7 @@ class Inquiry:
 
     def _nobody_answers(self) -> bool:
         refused = any(isinstance(problem, (*_REFUSED, ResponseError)) for problem in self._problems)
-        return len(self._problems) == len(self._asked.servers) and not refused
+        return len(self._problems) >= len(self._asked.servers) and not refused
 
     def _unknown(self) -> PrimaryUnknown:
         """What to say of it; the most telling answer decides."""

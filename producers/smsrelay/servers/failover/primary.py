@@ -55,7 +55,7 @@ class PrimaryFinder:
     def find(self) -> Place:
         """Ask one after the other until one has said enough (``Inquiry``)."""
         inquiry, began = self._inquiry(), time.monotonic()
-        for server in self._servers:
+        for server in self._to_ask():
             try:
                 if inquiry.settled_by(server, ask(self._asked, server, *self._asked.questions)):
                     break
@@ -66,7 +66,7 @@ class PrimaryFinder:
     async def find_async(self) -> Place:
         """The same from an event loop."""
         inquiry, began = self._inquiry(), time.monotonic()
-        for server in self._servers:
+        for server in self._to_ask():
             try:
                 if inquiry.settled_by(server, await ask_async(self._asked, server, *self._asked.questions)):
                     break
@@ -106,6 +106,12 @@ class PrimaryFinder:
         first, *others = self._servers  # read once: another thread may change their order meanwhile
         self._servers = (*others, first)
         self._alone_until = 0.0
+
+    def _to_ask(self) -> tuple[Place, ...]:
+        known = None if self._newest is None else self._newest.primary
+        if known is None or known in self._servers or not self._asked.primary_answers:
+            return self._servers
+        return (*self._servers, known)
 
     def _inquiry(self) -> Inquiry:
         return Inquiry(self._asked, self._newest, alone=time.monotonic() < self._alone_until)

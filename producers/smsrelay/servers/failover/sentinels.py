@@ -66,6 +66,11 @@ class Sentinels:
         return Answer(Place(str(named[0]), int(named[1])), _epoch(state), majority=not alone)
 
     @property
+    def primary_answers(self) -> bool:
+        """Whether the primary itself can be asked."""
+        return False
+
+    @property
     def called(self) -> str:
         """What they are called in a sentence about all of them."""
         return "sentinel"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from smsrelay.servers.failover.cluster import Cluster
 from smsrelay.servers.failover.place import Place
 from smsrelay.servers.failover.primary import PrimaryFinder
 from smsrelay.servers.failover.primary_unknown import PrimaryUnknown
@@ -33,6 +34,11 @@ def knows(primary: Place, epoch: int, quorum: str = "+OK 3 usable Sentinels.\r\n
         "SENTINEL MASTER": array("ip", primary.host, "port", str(primary.port), "config-epoch", str(epoch)),
         "SENTINEL CKQUORUM": quorum,
     }
+
+
+def owned_by(port: int) -> dict[str, str]:
+    """The answer of a node of a cluster whose slots are all at one node."""
+    return {"CLUSTER": f"*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$9\r\n127.0.0.1\r\n:{port}\r\n"}
 
 
 def finder_of(*ports: int) -> PrimaryFinder:
@@ -70,3 +76,11 @@ def test_while_none_answers_the_last_known_primary_is_found(find: Find) -> None:
     assert find(finder) == NEW
     with pytest.raises(PrimaryUnknown, match="no sentinel answers"):
         find(late)
+
+
+def test_a_cluster_is_followed_when_every_node_that_was_named_has_been_replaced(find: Find) -> None:
+    with answering(owned_by(NEW.port)) as second:
+        with answering(owned_by(second)) as first:
+            finder = PrimaryFinder(Cluster((Place("127.0.0.1", first),), prefix="{sms}"))
+            assert find(finder) == Place("127.0.0.1", second)
+        assert find(finder) == NEW
