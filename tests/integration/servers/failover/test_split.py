@@ -60,23 +60,25 @@ def test_open_connections_leave_it_and_none_returns_when_the_network_is_mended(s
         assert [writes[way]() for way in ("pool", "loop")] == [before + 1, before + 2]
 
 
-@pytest.mark.parametrize("way", ["pool", "loop"])
-def test_whoever_connects_only_then_is_led_to_the_new_primary_at_once(split_group: SplitGroup, way: str) -> None:
+def test_whoever_connects_only_then_is_led_to_the_new_primary_at_once(split_group: SplitGroup) -> None:
     new = split_group.split()
-    with store_clients(split_group.url(), pipelined=False) as writes:
-        writes[way]()
+    for way in ("pool", "loop"):
+        finder.cache_clear()  # as in a process that starts now
+        with store_clients(split_group.url(), pipelined=False) as writes:
+            writes[way]()
     assert split_group.is_cut_off()
-    assert new.ask("GET", COUNTER) == "1"
+    assert new.ask("GET", COUNTER) == "2"
 
 
-@pytest.mark.parametrize("way", ["pool", "loop"])
-def test_what_waits_for_replicas_is_confirmed_by_those_of_the_new_primary(split_group: SplitGroup, way: str) -> None:
+def test_what_waits_for_replicas_is_confirmed_by_those_of_the_new_primary(split_group: SplitGroup) -> None:
     with durable_clients(split_group.url()) as writes:
-        eventually(lambda: confirmed(writes[way]), "a write is confirmed", BACK)
+        for write in writes.values():
+            eventually(lambda write=write: confirmed(write), "a write is confirmed", BACK)
         new = split_group.split()
-        eventually(lambda: confirmed(writes[way]), "a write is confirmed again", BACK)
+        for write in writes.values():
+            eventually(lambda write=write: confirmed(write), "a write is confirmed again", BACK)
         assert split_group.is_cut_off()
-        assert int(new.ask("GET", COUNTER)) >= 2
+        assert int(new.ask("GET", COUNTER)) >= 4
 
 
 def test_a_publisher_and_a_consumer_leave_it(split_group: SplitGroup) -> None:
