@@ -8,14 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-import requests
 from celery import Celery
 from kombu.exceptions import OperationalError
 
 from smsrelay.broker.queues import QUEUES
 from smsrelay.contract.lanes import Lane
 from smsrelay.contract.state import State
-from tests.support.flower import flower
+from tests.support.flower import flower, sees_a_worker
 from tests.support.relay_process import TEMPLATE, RelayProcess, a_code, a_job, a_recipient, a_reference, running_relay
 from tests.support.sentinels import MASTER, SentinelGroup, running_sentinels
 from tests.support.waiting import eventually
@@ -104,7 +103,7 @@ def everybody_works(relay: RelayProcess, plain_app: Celery, flower_url: str) -> 
     eventually(lambda: sent(plain_app, job), "a plain Celery app publishes", BACK)
     eventually(lambda: relay.simulator.submits(to), "its job is submitted", BACK)
     eventually(lambda: pinged(plain_app), "the worker answers a ping", BACK)
-    eventually(lambda: seen_by(flower_url, relay), "Flower sees the worker", BACK)
+    eventually(lambda: sees_a_worker(flower_url, relay.environment), "Flower sees the worker", BACK)
 
 
 def sent(app: Celery, job: dict[str, object]) -> bool:
@@ -121,18 +120,3 @@ def pinged(app: Celery) -> bool:
         return bool(app.control.ping(timeout=1.0, limit=1))
     except (OperationalError, *app.connection_for_write().connection_errors):
         return False
-
-
-def seen_by(flower_url: str, relay: RelayProcess) -> bool:
-    """Whether Flower asks the worker and is answered, and its page of queues is served."""
-    with requests.Session() as http:
-        http.trust_env = False
-        http.auth = tuple(relay.environment["SMSRELAY_FLOWER_AUTH"].split(":"))  # type: ignore[assignment]
-        try:
-            workers = http.get(f"{flower_url}/api/workers", params={"refresh": 1}, timeout=10)
-            lengths = http.get(f"{flower_url}/api/queues/length", timeout=10)
-        except requests.RequestException:
-            return False
-    if not (workers.ok and lengths.ok):
-        return False
-    return bool(workers.json()) and {one["name"] for one in lengths.json()["active_queues"]} == set(QUEUES)

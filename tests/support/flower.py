@@ -10,6 +10,7 @@ from pathlib import Path
 
 import requests
 
+from smsrelay.broker.queues import QUEUES
 from smsrelay_worker.local.stack import free_port
 from tests.support.relay_process import ROOT, SMSRELAY
 from tests.support.waiting import eventually
@@ -30,6 +31,21 @@ def flower(environment: Mapping[str, str], folder: Path) -> Iterator[str]:
     finally:
         process.kill()
         process.wait()
+
+
+def sees_a_worker(url: str, environment: Mapping[str, str]) -> bool:
+    """Whether Flower asks the worker and is answered, and its page of queues is served."""
+    with requests.Session() as http:
+        http.trust_env = False
+        http.auth = tuple(environment["SMSRELAY_FLOWER_AUTH"].split(":"))  # type: ignore[assignment]
+        try:
+            workers = http.get(f"{url}/api/workers", params={"refresh": 1}, timeout=10)
+            lengths = http.get(f"{url}/api/queues/length", timeout=10)
+        except requests.RequestException:
+            return False
+    if not (workers.ok and lengths.ok):
+        return False
+    return bool(workers.json()) and {one["name"] for one in lengths.json()["active_queues"]} == set(QUEUES)
 
 
 def _answers(url: str) -> bool:

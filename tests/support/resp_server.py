@@ -1,6 +1,7 @@
 """A server that answers every command of Redis's protocol with what it was told to: a sentinel that is wrong, for example.
 
-Takes the answer to each command by its name; to any other it says OK. Gives its port; ends with the context.
+Takes the answer to each command by its name, or by its first two words; to any other it says OK. Gives its port; ends with the
+context.
 """
 
 import socketserver
@@ -34,7 +35,9 @@ class _Client(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         while header := self.rfile.readline():
             words = [self._word() for _ in range(int(header[1:]))]
-            self.wfile.write(cast("_Server", self.server).answers.get(words[0].upper(), b"+OK\r\n"))
+            answers = cast("_Server", self.server).answers
+            named = (" ".join(words[:2]).upper(), words[0].upper())
+            self.wfile.write(next((answers[name] for name in named if name in answers), b"+OK\r\n"))
 
     def _word(self) -> str:
         length = int(self.rfile.readline()[1:])

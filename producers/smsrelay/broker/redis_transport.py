@@ -1,8 +1,9 @@
 """kombu's Redis transport with connections of ours, and one client for each channel.
 
 The connections keep within the time limit in force, and behind sentinels each asks them where the primary is (transport option
-``primary``). kombu's own transport for sentinels takes them from a URL with alternatives; at each failure it would turn to the
-next one, and from then on use its own transport class in place of the one it was given.
+``primary``); one that waits for messages is left when another server is the primary. kombu's own transport for sentinels takes
+them from a URL with alternatives; at each failure it would turn to the next one, and from then on use its own transport class in
+place of the one it was given.
 
 kombu itself creates a client for each publish, each acknowledgement and each delivery it records: a quarter of the time of
 publishing, and more of consuming. Otherwise this transport behaves, and fails, as kombu's own.
@@ -45,6 +46,17 @@ class OneClientChannel(redis.Channel):  # type: ignore[misc]
         subscription.parse_response = partial(subscription.parse_response, block=False, timeout=_MESSAGE)
         return subscription
 
+    def leave_outdated(self) -> bool:
+        """Close those of the connections that it keeps open which lead to an outdated primary; whether there were any."""
+        if self.primary is None:
+            return False
+        kept = [self.__dict__.get(name) for name in ("client", "subclient")]  # as properties they would be opened
+        connections = [client.connection for client in kept if client is not None and client.connection is not None]
+        outdated = [connection for connection in connections if connection.is_outdated()]
+        for connection in outdated:
+            connection.disconnect()
+        return bool(outdated)
+
     def _create_client(self, asynchronous: bool = False) -> Any:
         if self.connection is None or self.connection.client is None:
             # kombu would raise an AttributeError, for which Celery ends the process: it takes that for a bug.
@@ -61,6 +73,20 @@ class OneClientTransport(redis.Transport):  # type: ignore[misc]
     """kombu's transport, using ``OneClientChannel``."""
 
     Channel = OneClientChannel
+
+    def drain_events(self, connection: Any, timeout: float | None = None) -> None:
+        """Wait for a message and deliver it."""
+        self.leave_outdated()
+        super().drain_events(connection, timeout=timeout)
+
+    def leave_outdated(self) -> None:
+        """Raise redis-py's ``ConnectionError``, as for a lost connection, if messages are awaited from an outdated primary.
+
+        It may still answer, cut off from its successor, while nobody publishes there any more.
+        """
+        outdated = [channel.leave_outdated() for channel in self.channels]
+        if any(outdated):
+            raise RedisConnectionError("another server is the primary now")
 
 
 def use_for_every_connection() -> None:

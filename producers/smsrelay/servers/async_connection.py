@@ -39,6 +39,10 @@ class _ToPrimary:
         await self._finder.refresh_async()
         return self._leads_to != self._finder.current
 
+    def mistrust(self) -> None:
+        """Have somebody else asked where to: its server may not be the primary any more."""
+        self._finder.doubt(self._leads_to)
+
     async def is_replaced(self) -> bool:
         """Whether it leads somewhere, and those who know it name another primary now."""
         leads_to = self._leads_to

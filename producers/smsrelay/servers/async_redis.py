@@ -72,9 +72,12 @@ class AsyncRedis:
         return self._pool.make_connection(), len(self._first)
 
     async def drop_idle(self) -> None:
-        """Give up every idle connection, without waiting."""
+        """Give up every idle connection, without waiting, and mistrust its server."""
         while self._idle:
-            await self._idle.pop().disconnect(nowait=True)
+            connection = self._idle.pop()
+            if self._asks:
+                connection.mistrust()
+            await connection.disconnect(nowait=True)
 
     async def close(self) -> None:
         """Close every idle connection. A loop that ends before TLS has said goodbye would leave its sockets behind."""

@@ -60,6 +60,10 @@ class _Limited:
     def socket_connect_timeout(self, seconds: float | None) -> None:
         self._socket_connect_timeout = seconds
 
+    def mistrust(self) -> None:
+        """Close it: its server may not be the primary any more."""
+        self.disconnect()  # type: ignore[attr-defined]
+
     def send_packed_command(self, *args: Any, **options: Any) -> Any:
         self._bound_waits()
         return super().send_packed_command(*args, **options)  # type: ignore[misc]
@@ -91,6 +95,19 @@ class _ToPrimary(_Limited):
             if self._leads_to != self._finder.current:
                 self.disconnect()  # type: ignore[attr-defined]
         super().connect()  # type: ignore[misc]
+
+    def is_outdated(self) -> bool:
+        """Whether it is open and leads to a server that is known not to be the primary any more."""
+        if self._finder is None or self._sock is None:
+            return False
+        self._finder.refresh()
+        return self._finder.current not in {None, self._leads_to}
+
+    def mistrust(self) -> None:
+        """Close it, and ask somebody else where to: its server may not be the primary any more."""
+        if self._finder is not None:
+            self._finder.doubt(self._leads_to)
+        super().mistrust()
 
     def on_connect_check_health(self, *args: Any, **options: Any) -> None:
         """Log in, and make sure that the server is a primary: who was asked may not know yet that it is none any more.
@@ -197,14 +214,14 @@ class LimitedPool(BlockingConnectionPool):
             return super().get_connection("")  # type: ignore[no-untyped-call]
 
     def drop_idle(self) -> None:
-        """Close every idle connection. Each is taken first, so that nobody else is using it."""
+        """Close every idle connection, and mistrust its server. Each is taken first, so that nobody else is using it."""
         taken: list[Any] = []
         with suppress(Empty):  # none is idle any more
             while True:
                 taken.append(self.pool.get_nowait())
         for connection in taken:
             if connection is not None:
-                connection.disconnect()
+                connection.mistrust()
         for connection in reversed(taken):
             self.pool.put_nowait(connection)
 

@@ -89,6 +89,7 @@ def _split(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
         _ = parts.port
+        unquote(parts.hostname or "").encode("idna")  # which connecting does, and a name like a..b has no such form
     except ValueError:
         parts = None
     if parts is None:  # raised outside the except block, so that no exception that quotes the URL is chained to it

@@ -13,14 +13,13 @@ from queue import Empty
 from typing import Any
 
 import structlog
-from kombu.transport import redis as kombu_redis
 from kombu.utils.json import dumps
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import OutOfMemoryError, ResponseError
 
 from smsrelay.broker.queues import QUEUES
-from smsrelay.broker.redis_transport import OneClientChannel
+from smsrelay.broker.redis_transport import OneClientChannel, OneClientTransport
 from smsrelay.resources import text_beside
 from smsrelay.servers.redis_errors import needs_new_connection, why_unavailable
 from smsrelay_worker.consumer.queue_item import is_readable, readable_item
@@ -161,8 +160,8 @@ class CheckingChannel(OneClientChannel):
         return CheckingRedis if client is Redis else client
 
 
-class CheckingTransport(kombu_redis.Transport):  # type: ignore[misc]
-    """Kombu's Redis transport with ``CheckingChannel``."""
+class CheckingTransport(OneClientTransport):
+    """Our Redis transport with ``CheckingChannel``."""
 
     Channel = CheckingChannel
 
@@ -171,10 +170,10 @@ class CheckingTransport(kombu_redis.Transport):  # type: ignore[misc]
         super().__init__(*args, **options)
 
     def register_with_event_loop(self, connection: Any, loop: Any) -> None:
-        """Register with the loop, and flush at each of its turns."""
+        """Register with the loop; flush at each of its turns, and leave a primary that is outdated."""
         super().register_with_event_loop(connection, loop)
         self.unsent.event_loop = True
-        loop.on_tick.add(self._flush)
+        loop.on_tick.add(self._turn)
 
     def deliver_popped(self) -> None:
         """Record and deliver what was popped, and the next items of its queue. What cannot be recorded now is kept."""
@@ -198,7 +197,8 @@ class CheckingTransport(kombu_redis.Transport):  # type: ignore[misc]
         """What this connection has to send: its own, unless ``transport_with`` made the class."""
         return UnsentAcks()
 
-    def _flush(self) -> None:
+    def _turn(self) -> None:
+        self.leave_outdated()
         for channel in list(self.channels):
             if not self.unsent.backing_off:
                 channel.flush()

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from redis.crc import key_slot
 
+from smsrelay.servers.failover.answer import Answer
 from smsrelay.servers.failover.place import Place
 from smsrelay.servers.tls import Tls
 from smsrelay.servers.url import ServerUrl
@@ -34,17 +35,22 @@ class Cluster:
         return cls(tuple(Place.of(node, _PORT) for node in nodes), nodes[0].user, nodes[0].password, tls, prefix)
 
     @property
-    def question(self) -> tuple[str, ...]:
+    def questions(self) -> tuple[tuple[str, ...], ...]:
         """The command that asks one which node has which slots."""
-        return "CLUSTER", "SLOTS"
+        return (("CLUSTER", "SLOTS"),)
 
-    def primary(self, answer: Any, asked: Place) -> Place | None:
-        """The node that has our slot, according to the one that was asked."""
+    def answer(self, replies: Sequence[Any], asked: Place) -> Answer | None:
+        """The node that has our slot, according to the one that was asked. A node that sees too few others serves nobody."""
         slot = key_slot(self.prefix.encode())
-        for first, last, (host, port, *_), *_replicas in answer:
+        for first, last, (host, port, *_), *_replicas in replies[0]:
             if first <= slot <= last:
-                return Place(asked.host if host in _SAME_HOST else str(host), int(port))
+                return Answer(Place(asked.host if host in _SAME_HOST else str(host), int(port)))
         return None
+
+    @property
+    def primary_answers(self) -> bool:
+        """Whether the primary itself can be asked: the nodes that the URL names may all have been replaced since."""
+        return True
 
     @property
     def called(self) -> str:

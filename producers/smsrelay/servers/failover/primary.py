@@ -1,18 +1,20 @@
 """PrimaryFinder: asks sentinels, or the nodes of a cluster, where the primary is, and remembers who knew it.
 
-``finder`` gives the one of this process. Its lookups raise ``PrimaryUnknown``. They trust a single answer: whether the server
-that it names is a primary shows when it is connected to, and ``misled`` says if it was not.
+``finder`` gives the one of this process. Its lookups raise ``PrimaryUnknown``. Whom they believe, ``Inquiry`` says; whether the
+server that is named is a primary shows when it is connected to, and ``misled`` says if it was not. While nobody answers at all,
+they return what was last known.
 """
 
 import asyncio
 import time
-from collections.abc import Sequence
 from functools import cache
 
-from redis.exceptions import AuthenticationError, AuthorizationError, NoPermissionError, RedisError, ResponseError
+from redis.exceptions import RedisError
 
+from smsrelay.servers.failover.answer import Answer
 from smsrelay.servers.failover.asking import ask, ask_async
 from smsrelay.servers.failover.cluster import Cluster
+from smsrelay.servers.failover.inquiry import Inquiry
 from smsrelay.servers.failover.place import Place
 from smsrelay.servers.failover.primary_unknown import PrimaryUnknown
 from smsrelay.servers.failover.sentinels import Sentinels
@@ -20,7 +22,7 @@ from smsrelay.servers.failover.sentinels import Sentinels
 _PAUSE = 0.2  # seconds between two questions
 _REFRESH = 2.0  # seconds after which an answer is old
 _REST = 30.0  # seconds to let them rest when none knows; a connection that is opened asks all the same
-_REFUSED = (AuthenticationError, AuthorizationError, NoPermissionError)
+_PATIENCE = 10  # times as long as it took to ask all in vain, since some hang, we do not ask all again
 
 
 class PrimaryFinder:
@@ -30,7 +32,9 @@ class PrimaryFinder:
         self._asked = asked
         self._servers = asked.servers  # in the order in which they are asked: first who last knew it
         self.current: Place | None = None
+        self._newest: Answer | None = None
         self._ask_again = 0.0  # of time.monotonic()
+        self._alone_until = 0.0  # until when one that sees few others is believed
 
     def refresh(self) -> None:
         """Ask again if that was a while ago: after an orderly failover the old primary still takes writes, which are lost."""
@@ -49,30 +53,26 @@ class PrimaryFinder:
                 self._ask_again = time.monotonic() + _REST
 
     def find(self) -> Place:
-        """Ask one after the other until one names the primary."""
-        problems: list[Exception] = []
-        for server in self._servers:
+        """Ask one after the other until one has said enough (``Inquiry``)."""
+        inquiry, began = self._inquiry(), time.monotonic()
+        for server in self._to_ask():
             try:
-                found = self._asked.primary(ask(self._asked, server, self._asked.question), server)
+                if inquiry.settled_by(server, ask(self._asked, server, *self._asked.questions)):
+                    break
             except (RedisError, OSError) as error:
-                problems.append(error)
-                continue
-            if found is not None:
-                return self._found(server, found)
-        raise self._unknown(problems)
+                inquiry.failed(error)
+        return self._found(*inquiry.result(self._newest), took=time.monotonic() - began)
 
     async def find_async(self) -> Place:
         """The same from an event loop."""
-        problems: list[Exception] = []
-        for server in self._servers:
+        inquiry, began = self._inquiry(), time.monotonic()
+        for server in self._to_ask():
             try:
-                found = self._asked.primary(await ask_async(self._asked, server, self._asked.question), server)
+                if inquiry.settled_by(server, await ask_async(self._asked, server, *self._asked.questions)):
+                    break
             except (RedisError, OSError) as error:
-                problems.append(error)
-                continue
-            if found is not None:
-                return self._found(server, found)
-        raise self._unknown(problems)
+                inquiry.failed(error)
+        return self._found(*inquiry.result(self._newest), took=time.monotonic() - began)
 
     def find_other(self, than: Place, seconds: float) -> Place:
         """Ask for some seconds until another server is the primary; the same one again if none is."""
@@ -94,8 +94,27 @@ class PrimaryFinder:
         """The server at a place is not the primary, or gone: whoever named it is asked last next time."""
         if place is not None and place == self.current:
             self.current = None
-            first, *others = self._servers  # read once: another thread may change their order meanwhile
-            self._servers = (*others, first)
+            self._turn()
+
+    def doubt(self, place: Place | None) -> None:
+        """The server at a place may not be the primary: have somebody else asked, and all if none of them sees the others."""
+        if place is not None and place == self.current:
+            self._ask_again = 0.0
+            self._turn()
+
+    def _turn(self) -> None:
+        first, *others = self._servers  # read once: another thread may change their order meanwhile
+        self._servers = (*others, first)
+        self._alone_until = 0.0
+
+    def _to_ask(self) -> tuple[Place, ...]:
+        known = None if self._newest is None else self._newest.primary
+        if known is None or known in self._servers or not self._asked.primary_answers:
+            return self._servers
+        return (*self._servers, known)
+
+    def _inquiry(self) -> Inquiry:
+        return Inquiry(self._asked, self._newest, alone=time.monotonic() < self._alone_until)
 
     def _is_due(self) -> bool:
         """Whether to ask again; True for one of all who look at once."""
@@ -105,23 +124,18 @@ class PrimaryFinder:
         self._ask_again = now + _REFRESH
         return True
 
-    def _found(self, server: Place, found: Place) -> Place:
-        self._servers = (server, *(other for other in self._servers if other != server))
-        self.current = found
-        return found
-
-    def _unknown(self, problems: Sequence[Exception]) -> PrimaryUnknown:
-        """What to say of it; the most telling answer decides."""
-        asked = self._asked
-        if any(isinstance(problem, _REFUSED) for problem in problems):
-            return PrimaryUnknown(f"no {asked.called} lets us ask for the primary ({asked.login_options})", denied=True)
-        if any(isinstance(problem, ResponseError) for problem in problems):
-            return PrimaryUnknown(asked.misunderstood, denied=True)
-        if len(problems) < len(asked.servers):
-            return PrimaryUnknown(asked.none_known)
-        unknown = PrimaryUnknown(f"no {asked.called} answers")
-        unknown.__cause__ = problems[-1]  # which may be a certificate that is not trusted
-        return unknown
+    def _found(self, server: Place | None, answer: Answer, *, took: float) -> Place:
+        """Note what is right, and who said it, if anybody did. ``took``: seconds that were spent on asking."""
+        now = time.monotonic()
+        if server is None:
+            self._ask_again = max(self._ask_again, now + _PATIENCE * took)
+        else:
+            self._servers = (server, *(other for other in self._servers if other != server))
+            self._newest = answer
+            if not answer.majority and now >= self._alone_until:
+                self._alone_until = now + _PATIENCE * took
+        self.current = answer.primary
+        return answer.primary
 
 
 @cache

@@ -9,12 +9,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from redis.exceptions import ResponseError
+
+from smsrelay.servers.failover.answer import Answer
 from smsrelay.servers.failover.place import Place
 from smsrelay.servers.tls import Tls
 from smsrelay.servers.url import ServerUrl
 
 OPTIONS = ("master", "sentinel_user", "sentinel_password")
 _PORT = 26379
+_NO_QUORUM = "NOQUORUM"
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
 
@@ -42,13 +46,29 @@ class Sentinels:
         return self.master
 
     @property
-    def question(self) -> tuple[str, ...]:
-        """The command that asks one where the primary is."""
-        return "SENTINEL", "GET-MASTER-ADDR-BY-NAME", self.master
+    def questions(self) -> tuple[tuple[str, ...], ...]:
+        """The commands that ask one where the primary is, since which failover, and whether it sees enough of the others.
 
-    def primary(self, answer: Any, _asked: Place) -> Place | None:
-        """The primary that one names, if it knows any."""
-        return Place(str(answer[0]), int(answer[1])) if answer else None
+        During a failover the first tells earlier than the second which server is promoted.
+        """
+        return (
+            ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self.master),
+            ("SENTINEL", "MASTER", self.master),
+            ("SENTINEL", "CKQUORUM", self.master),
+        )
+
+    def answer(self, replies: Sequence[Any], _asked: Place) -> Answer | None:
+        """The primary that one names, if it knows any. One that may not tell us more is believed."""
+        named, state, quorum = replies
+        if not named:
+            return None
+        alone = isinstance(quorum, ResponseError) and _NO_QUORUM in str(quorum)
+        return Answer(Place(str(named[0]), int(named[1])), _epoch(state), majority=not alone)
+
+    @property
+    def primary_answers(self) -> bool:
+        """Whether the primary itself can be asked."""
+        return False
 
     @property
     def called(self) -> str:
@@ -69,6 +89,15 @@ class Sentinels:
     def login_options(self) -> str:
         """Where user and password for them stand."""
         return "sentinel_user, sentinel_password"
+
+
+def fields(state: Any) -> Mapping[str, str]:
+    """What ``SENTINEL MASTER`` answers."""
+    return state if isinstance(state, Mapping) else dict(zip(state[::2], state[1::2], strict=True))
+
+
+def _epoch(state: Any) -> int:
+    return 0 if isinstance(state, ResponseError) else int(fields(state).get("config-epoch", 0))
 
 
 def _name(options: Mapping[str, str]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from smsrelay.broker.publisher import BrokerUnavailable
+from smsrelay.servers.failover.primary import finder
 from smsrelay.servers.redis_address import RedisAddress
 from smsrelay.servers.store_address import StoreAddress
 from smsrelay.settings import StoreSettings
@@ -84,6 +85,25 @@ def test_after_an_orderly_failover_no_open_connection_stays_at_the_old_primary(g
             writes[way]()
         eventually(lambda: worked(writes["pipeline"]), "reports are published again, by a script that it did not know")
         assert new.ask("GET", COUNTER) == "2"
+
+
+def test_without_any_sentinel_whatever_runs_goes_on_with_new_connections_too(group: SentinelGroup) -> None:
+    with store_clients(group.url()) as writes:
+        for write in writes.values():
+            write()
+        try:
+            for sentinel in group.sentinels:
+                sentinel.kill()
+            for write in writes.values():
+                write()
+            with store_clients(group.url()) as others:
+                for write in others.values():
+                    write()
+            finder.cache_clear()  # as in a process that starts now
+            assert why(group.url()) == "the store did not answer (no sentinel answers)"
+        finally:
+            for sentinel in group.sentinels:
+                sentinel.start()
 
 
 def test_a_name_that_no_sentinel_knows_is_said_to_be_unknown(standing_group: SentinelGroup) -> None:

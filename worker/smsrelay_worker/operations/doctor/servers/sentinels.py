@@ -3,15 +3,14 @@
 Takes the address, returns findings. Only reads. Asks each sentinel that the URL names, half a second at most.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from redis.exceptions import RedisError, ResponseError
 
 from smsrelay.servers.failover.asking import ask
 from smsrelay.servers.failover.place import Place
-from smsrelay.servers.failover.sentinels import Sentinels
+from smsrelay.servers.failover.sentinels import Sentinels, fields
 from smsrelay.servers.redis_address import RedisAddress
 from smsrelay_worker.operations.doctor.finding import Finding, error, warning
 
@@ -82,22 +81,12 @@ def _failover(told: Sequence[Told]) -> list[Finding]:
 
 def _told(asked: Sentinels, server: Place) -> Told | None:
     try:
-        state = _fields(ask(asked, server, ("SENTINEL", "MASTER", asked.master)))
+        _, state, quorum = ask(asked, server, *asked.questions)
     except (RedisError, OSError):
         return None
-    primary = Place(state["ip"], int(state["port"]))
-    return Told(primary, _has_quorum(asked, server), int(state["num-slaves"]), int(state["down-after-milliseconds"]))
-
-
-def _has_quorum(asked: Sentinels, server: Place) -> bool:
-    try:
-        ask(asked, server, ("SENTINEL", "CKQUORUM", asked.master))
-    except ResponseError:
-        return False
-    except (RedisError, OSError):
-        return True  # it has just answered
-    return True
-
-
-def _fields(answer: Any) -> Mapping[str, str]:
-    return answer if isinstance(answer, Mapping) else dict(zip(answer[::2], answer[1::2], strict=True))
+    if isinstance(state, ResponseError):
+        return None
+    known = fields(state)
+    primary = Place(known["ip"], int(known["port"]))
+    enough = not isinstance(quorum, ResponseError)
+    return Told(primary, enough, int(known["num-slaves"]), int(known["down-after-milliseconds"]))
