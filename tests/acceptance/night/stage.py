@@ -25,6 +25,7 @@ from smsrelay_worker.local.stack import Part, Stack, free_port
 from smsrelay_worker.wiring import Relay
 from tests.support.console_process import Visitor, running_console
 from tests.support.hastened_rules import hastened
+from tests.support.processes import parent_of
 from tests.support.prometheus import Prometheus, running_prometheus
 from tests.support.relay_process import (
     ROOT,
@@ -105,6 +106,18 @@ class Night:
     def end_all(self) -> None:
         for name in list(self._by_hand):
             self.end(name)
+
+    @contextmanager
+    def without_redis(self) -> Iterator[None]:
+        """Redis ends, and who would start it again is held up until the context ends; writes that it answered are on its disk."""
+        server = int(self.relay.redis.info("server")["process_id"])
+        supervisor = parent_of(server)
+        os.kill(supervisor, signal.SIGSTOP)
+        try:
+            os.kill(server, signal.SIGTERM)
+            yield
+        finally:
+            os.kill(supervisor, signal.SIGCONT)
 
     def many(self, count: int, lane: Lane = Lane.NOTICE, **fields: object) -> list[str]:
         """Ids of so many messages, each to a new number."""
