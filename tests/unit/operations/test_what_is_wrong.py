@@ -66,6 +66,24 @@ def test_a_command_that_does_not_exist_would_be_noticed(line: str) -> None:
     assert why_refused(line) != ""
 
 
+def test_the_chinese_readme_names_alerts_that_exist_and_their_sections() -> None:
+    section = text_of("README.zh.md").partition("## 出了什么问题？\n")[2].partition("\n## ")[0]
+    named = [
+        (re.findall("`(Smsrelay[A-Za-z]+)`", line), re.findall(r"what-is-wrong.md(#[a-z-]+)", line))
+        for line in section.splitlines()
+    ]
+    led = [(alert, anchors) for alerts, anchors in named for alert in alerts]
+    assert len(led) > 12
+    assert [
+        alert for alert, anchors in led if anchors != [RULES[alert]["runbook_url"].removeprefix("docs/what-is-wrong.md")]
+    ] == []
+
+
+@pytest.mark.parametrize("line", sorted({line for line in named_in(text_of("README.zh.md")) if line.startswith("smsrelay ")}))
+def test_every_command_of_the_chinese_readme_exists_with_its_options(line: str) -> None:
+    assert why_refused(line.replace("…", "X")) == ""
+
+
 def test_what_is_run_first_is_a_command_of_ours_or_a_known_program() -> None:
     programs = {line.strip("`").split()[0] for line in FIRST}
     assert programs <= {"smsrelay", *OTHER_PROGRAMS}

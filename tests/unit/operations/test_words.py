@@ -1,23 +1,50 @@
-"""What findings say: every kind has words, whose commands and pages exist."""
+"""What findings say: every kind has words in each language, and their commands and pages exist."""
 
 import re
+import string
 
 import pytest
 
+from smsrelay_worker.console.languages.catalogue import Language
 from smsrelay_worker.operations.doctor.kind import Kind
+from smsrelay_worker.operations.doctor.traffic.queues import untaken_queues
 from smsrelay_worker.operations.doctor.words.catalogue import words_in
+from smsrelay_worker.store.worker_registry import WorkerProcess
 from tests.support.command_lines import named_in, why_refused
 from tests.support.pages import text_of
 
-ENGLISH = words_in("en")
+ENGLISH, CHINESE = words_in("en"), words_in("zh")
 TOLD = {
     **dict.fromkeys(("name", "lane"), "otp"),
     **{"app": "shop", "code": "A400AC", "command": "smsrelay resume --lane otp"},
 }
 
 
-def test_every_kind_has_words() -> None:
-    assert list(ENGLISH) == list(Kind)
+def places(text: str) -> set[tuple[str, str]]:
+    """Names of the places, and how each is filled."""
+    return {(name, spec or "") for _, name, spec, _ in string.Formatter().parse(text) if name}
+
+
+@pytest.mark.parametrize("language", Language)
+def test_every_kind_has_words_in_every_language_of_the_console(language: Language) -> None:
+    assert list(words_in(language.value)) == list(Kind)
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_both_languages_fill_the_same_places_and_name_the_same_commands(kind: Kind) -> None:
+    english, chinese = ENGLISH[kind], CHINESE[kind]
+    for ours, theirs in ((english.problem, chinese.problem), (english.remedy, chinese.remedy)):
+        assert places(ours) == places(theirs)
+        assert re.findall("`[^`]+`", ours) == re.findall("`[^`]+`", theirs)
+        assert sorted(re.findall("SMSRELAY_[A-Z_]+", ours)) == sorted(re.findall("SMSRELAY_[A-Z_]+", theirs))
+        assert re.search("[\u4e00-\u9fff]", theirs) or ours == theirs
+
+
+def test_a_finding_is_said_with_its_values_in_both_languages() -> None:
+    [found] = untaken_queues({"sms.otp": 1200}, [WorkerProcess("worker@host", "host", 1, ("sms.notice",), 0)])
+    assert found.problem == "no worker takes sms.otp; 1,200 wait"
+    assert found.said_in("zh").problem == "没有工作进程处理 sms.otp；1,200 条在等待"
+    assert "`smsrelay worker --queues otp`" in found.said_in("zh").remedy
 
 
 @pytest.mark.parametrize("kind", Kind)
