@@ -89,6 +89,10 @@ class Night:
     def start_worker(self) -> None:
         """The worker of codes; it is up when the relay knows of it."""
         self.start(*WORKER)
+        self.takes_codes()
+
+    def takes_codes(self) -> None:
+        """Wait until the relay knows of the worker of codes."""
         eventually(lambda: self._value('smsrelay_workers{queue="sms.otp"}') > 0, "a worker takes codes")
 
     def start_receiver(self) -> None:
@@ -197,8 +201,9 @@ def staged(folder: Path) -> Iterator[Night]:
         receiver = ("receiver", "--port", str(ports.receiver))
         night = Night(running, prometheus, webhooks, console, time.time(), receiver)
         open_.callback(night.end_all)
+        night.start(*WORKER)
         night.start_receiver()
-        night.start_worker()
+        night.takes_codes()
         yield night
 
 
