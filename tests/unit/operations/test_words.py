@@ -1,7 +1,10 @@
 """What findings say: every kind has words in each language, and their commands and pages exist."""
 
+import ast
 import re
 import string
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pytest
 
@@ -11,13 +14,36 @@ from smsrelay_worker.operations.doctor.traffic.queues import untaken_queues
 from smsrelay_worker.operations.doctor.words.catalogue import words_in
 from smsrelay_worker.store.worker_registry import WorkerProcess
 from tests.support.command_lines import named_in, why_refused
-from tests.support.pages import text_of
+from tests.support.pages import ROOT, text_of
 
 ENGLISH, CHINESE = words_in("en"), words_in("zh")
 TOLD = {
     **dict.fromkeys(("name", "lane"), "otp"),
     **{"app": "shop", "code": "A400AC", "command": "smsrelay resume --lane otp"},
 }
+
+
+@dataclass(frozen=True)
+class Call:
+    """A place in the source that makes a finding of a kind, and the names of the values that it gives."""
+
+    kind: Kind
+    given: frozenset[str]
+
+
+def calls() -> Iterator[Call]:
+    """Those that name the kind and each value; not those that choose among kinds, or hand on a mapping."""
+    for path in (ROOT / "worker/smsrelay_worker/operations/doctor").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if (
+                isinstance(node, ast.Call)
+                and not isinstance(node.func, ast.Attribute)
+                and len(node.args) == 2
+                and all(one.arg for one in node.keywords)
+            ):
+                named = re.fullmatch(r"Kind\.([A-Z_0-9]+)", ast.unparse(node.args[1]))
+                if named:
+                    yield Call(Kind[named[1]], frozenset(one.arg for one in node.keywords if one.arg))
 
 
 def places(text: str) -> set[tuple[str, str]]:
@@ -59,3 +85,11 @@ def test_the_pages_and_sections_that_a_finding_names_exist(kind: Kind) -> None:
     for page, section in re.findall(r"(docs/\w+\.md)(?:, ([A-Z][\w' ]+))?", ENGLISH[kind].remedy):
         title = re.split(r" says | excludes ", section)[0]
         assert not section or re.search(rf"^#+ {title}$|^\*\*{title}\.\*\*", text_of(page), re.MULTILINE), (page, title)
+
+
+def test_every_finding_is_given_what_its_words_have_places_for() -> None:
+    made = list(calls())
+    assert len(made) > 80
+    for call in made:
+        wanted = places(ENGLISH[call.kind].problem) | places(ENGLISH[call.kind].remedy)
+        assert call.given == {name for name, _ in wanted}, call.kind
