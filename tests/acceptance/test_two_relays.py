@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from smsrelay_worker.operations.doctor.servers.broker_owner import PROBLEM
+from smsrelay_worker.operations.doctor.servers.broker_owner import FOUND
 from tests.support.engines import ENGINES, running_engine
 from tests.support.relay_process import RelayProcess, run_smsrelay, running_relay
 from tests.support.whole_path import walk
@@ -48,4 +48,4 @@ def test_a_worker_with_another_prefix_on_the_same_broker_is_refused(
     for command in ("worker", "doctor"):
         ended = run_smsrelay(environment, command)
         assert ended.returncode != 0
-        assert PROBLEM in " ".join((ended.stdout + ended.stderr).split())
+        assert FOUND.problem in " ".join((ended.stdout + ended.stderr).split())

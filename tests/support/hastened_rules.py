@@ -1,7 +1,7 @@
 """The shipped alerts for a test's clock: the same rules, labels and texts, in which minutes are seconds.
 
 Of each rule only these numbers change: ``for`` becomes a second, windows (``[15m]``) and ``offset`` become ten seconds, and what
-may be so many seconds old (``time() - … > 300``) a sixth of that, ten seconds at most. Counts, shares and everything else stay.
+may be so many seconds old (``time() - … > 300``) three, a receiver's heartbeat ten. Counts, shares and everything else stay.
 """
 
 import re
@@ -13,8 +13,8 @@ from tests.support.pages import ROOT
 
 ALERTS = ROOT / "deploy/prometheus/alerts.yml"
 _WINDOW = "10s"
-_OLDEST = 10  # seconds; a heartbeat of ours is at most five old
-_SHARE = 6
+_OLDEST = 3  # seconds
+_OLDEST_HEARTBEAT = 10  # seconds; one of ours is at most five old
 
 
 def hastened(path: Path = ALERTS) -> str:
@@ -32,6 +32,5 @@ def hastened_expression(expression: str) -> str:
     """One expression with short windows, and bounds of age that are reached soon."""
     short = re.sub(r"\[\d+[smh]\]", f"[{_WINDOW}]", expression)
     short = re.sub(r"\boffset \d+[smh]\b", f"offset {_WINDOW}", short)
-    return re.sub(
-        r"(\btime\(\) - .*?> )(\d+)\b(?!\))", lambda age: f"{age[1]}{min(_OLDEST, max(1, int(age[2]) // _SHARE))}", short
-    )
+    oldest = _OLDEST_HEARTBEAT if "last_seen" in short else _OLDEST
+    return re.sub(r"(\btime\(\) - .*?> )(\d+)\b(?!\))", lambda age: f"{age[1]}{min(oldest, int(age[2]))}", short)

@@ -30,6 +30,11 @@ def children_of(parent: int) -> list[int]:
     return sorted(pid for pid, state, ppid in _family() if ppid == parent and state != "Z")
 
 
+def parent_of(child: int) -> int:
+    """The process that has started it."""
+    return next(ppid for pid, _, ppid in _family() if pid == child)
+
+
 def kill_9(data: Path, words: str) -> int:
     """Kill the one process of the folder whose title and command line hold ``words``; its pid."""
     [pid] = pids(data, words)

@@ -25,6 +25,7 @@ from smsrelay_worker.local.stack import Part, Stack, free_port
 from smsrelay_worker.wiring import Relay
 from tests.support.console_process import Visitor, running_console
 from tests.support.hastened_rules import hastened
+from tests.support.processes import parent_of
 from tests.support.prometheus import Prometheus, running_prometheus
 from tests.support.relay_process import (
     ROOT,
@@ -88,6 +89,10 @@ class Night:
     def start_worker(self) -> None:
         """The worker of codes; it is up when the relay knows of it."""
         self.start(*WORKER)
+        self.takes_codes()
+
+    def takes_codes(self) -> None:
+        """Wait until the relay knows of the worker of codes."""
         eventually(lambda: self._value('smsrelay_workers{queue="sms.otp"}') > 0, "a worker takes codes")
 
     def start_receiver(self) -> None:
@@ -105,6 +110,18 @@ class Night:
     def end_all(self) -> None:
         for name in list(self._by_hand):
             self.end(name)
+
+    @contextmanager
+    def without_redis(self) -> Iterator[None]:
+        """Redis ends, and who would start it again is held up until the context ends; writes that it answered are on its disk."""
+        server = int(self.relay.redis.info("server")["process_id"])
+        supervisor = parent_of(server)
+        os.kill(supervisor, signal.SIGSTOP)
+        try:
+            os.kill(server, signal.SIGTERM)
+            yield
+        finally:
+            os.kill(supervisor, signal.SIGCONT)
 
     def many(self, count: int, lane: Lane = Lane.NOTICE, **fields: object) -> list[str]:
         """Ids of so many messages, each to a new number."""
@@ -184,8 +201,9 @@ def staged(folder: Path) -> Iterator[Night]:
         receiver = ("receiver", "--port", str(ports.receiver))
         night = Night(running, prometheus, webhooks, console, time.time(), receiver)
         open_.callback(night.end_all)
+        night.start(*WORKER)
         night.start_receiver()
-        night.start_worker()
+        night.takes_codes()
         yield night
 
 

@@ -47,7 +47,7 @@ def test_the_vendor_is_down(night: Night) -> None:
     waiting = night.many(30)
     night.fires("SmsrelayCircuitOpen")
     night.says("status", "circuit open since ", "the vendor fails")
-    night.says("doctor", "the circuit has been open since ", "smsrelay resume")
+    night.says("doctor", "the circuit has been open since ", "smsrelay resume", "[circuit-open]")
     night.shows("the circuit has been open since ")
     night.relay.simulator.unscript()
     night.run("resume")
@@ -83,6 +83,31 @@ def test_redis_is_full(night: Night) -> None:
     night.delivered(*night.many(1, Lane.OTP))
 
 
+def test_redis_is_gone(night: Night) -> None:
+    with night.without_redis():
+        night.fires("SmsrelayStoreDown")
+        with pytest.raises(StoreUnavailable):
+            night.many(1)
+        night.says("status", "Error: the store did not answer")
+        night.says("doctor", "the store did not answer", "[store-down]")
+        night.shows("The store does not answer.", "smsrelay doctor")
+    night.resolves("SmsrelayStoreDown")
+    night.delivered(*night.many(1, Lane.OTP), *night.many(1))
+
+
+def test_somebody_halted_everything(night: Night) -> None:
+    night.run("halt")
+    waiting = night.many(2)
+    night.fires("SmsrelayHaltedByOperator")
+    night.says("status", "halted by an operator since ", "smsrelay resume")
+    night.says("doctor", "halted by an operator", "[halted-by-operator]")
+    night.shows("halted by an operator")
+    night.says("audit --what halt", "halt")
+    night.run("resume")
+    night.resolves("SmsrelayHaltedByOperator")
+    night.delivered(*waiting)
+
+
 def test_no_worker_takes_codes(night: Night) -> None:
     night.end("worker")
     waiting = night.many(2, Lane.OTP)
@@ -102,7 +127,7 @@ def test_the_receiver_is_gone(night: Night) -> None:
     waiting = night.many(2, Lane.OTP)
     night.fires("SmsrelayNoReceiver")
     night.says("status", "no receiver is alive")
-    night.says("doctor", "no receiver is alive", "callback")
+    night.says("doctor", "no receiver is alive", "[receivers-gone]", "[callback-refused]")
     night.shows("no receiver is alive")
     night.start_receiver()
     night.resolves("SmsrelayNoReceiver")
@@ -117,7 +142,8 @@ def test_the_template_was_replaced(night: Night) -> None:
     failed += night.many(30)
     night.fires("SmsrelayMessagesFail", lane="notice", code="506")
     night.says("dead list --code 506", *failed)
-    night.says("doctor", "messages failed or ended unknown")
+    night.says("status", "failed or ended unknown")
+    night.says("doctor", "messages failed or ended unknown", "[messages-failed]")
     night.shows("506", page="/dead")
     night.run(f"halt --template {TEMPLATE}")
     night.relay.simulator.unscript()  # it is mended at the vendor
@@ -161,7 +187,10 @@ def test_an_app_does_not_take_its_outcomes(night: Night) -> None:
     night.webhooks.always[ENDPOINT] = 500
     night.delivered(*night.many(1, app="bank"))
     night.fires("SmsrelayWebhookFailing", sink="bank.webhook")
-    night.says("status", "deliveries to bank.webhook have failed since ")
+    night.says("status", "deliveries to bank.webhook have failed since ", "[sink-failing]")
+    night.says("doctor", "deliveries to bank.webhook have failed since ", "smsrelay webhook test bank")
+    night.shows("deliveries to bank.webhook have failed since ")
+    night.says("webhook list", "bank.webhook", "500")
     night.webhooks.always[ENDPOINT] = 200
     night.run("webhook resume bank")
     night.resolves("SmsrelayWebhookFailing")
@@ -172,6 +201,8 @@ def test_a_fuse_blows(night: Night) -> None:
     ids = [night.relay.send(lane=Lane.NOTICE, **job) for job in jobs]
     night.fires("SmsrelayFuseBlown", app="shop", country="852")
     night.says("status", "app shop has sent 2 messages to +852 today")
+    night.says("doctor", "app shop has sent 2 messages to +852", "smsrelay resume --country 852 --app shop")
+    night.shows("app shop has sent 2 messages to +852")
     night.run("resume --app shop --country 852")
     night.resolves("SmsrelayFuseBlown")
     night.delivered(*ids)
@@ -183,7 +214,9 @@ def test_what_is_strange_is_a_ticket(night: Night) -> None:
     _publish_nonsense(night)
     night.fires("SmsrelayUnlistedCodes", code=UNLISTED)
     night.fires("SmsrelayUndecodable", kind="job")
-    night.says("status", f"unlisted status code {UNLISTED}: 1 reports")
+    night.says("status", f"unlisted status code {UNLISTED}: 1 reports", "1 unreadable jobs or tasks are kept")
+    night.says("doctor", "1 unreadable jobs or tasks are kept", "[jobs-unreadable]")
+    night.shows(f"status codes that the policy does not list: {UNLISTED}", "1 unreadable jobs or tasks are kept")
     night.says("dead list", "unreadable", "not a phone number")
     night.delivered(unlisted, retried)
     night.resolves("SmsrelayUnlistedCodes")

@@ -199,6 +199,17 @@ def test_the_doctor_answers_at_once_and_has_its_findings_soon(reader: Visitor) -
     assert reader.post("/doctor").headers["location"] == "/doctor"
 
 
+def test_findings_are_said_in_the_language_of_the_page(reader: Visitor) -> None:
+    reader.post("/language", {"language": "zh", "next": "/doctor"})
+    page = eventually(lambda: _holding(reader.get("/doctor").text, 'class="findings'), "the checks have ended")
+    for words in ("没有存活的工作进程：不提交短信，不处理报告", "启动一个："):
+        assert words in page
+        assert words in reader.get("/").text
+    assert "no worker is alive" not in page
+    reader.post("/language", {"language": "en", "next": "/"})
+    assert "no worker is alive: nothing is submitted" in reader.get("/").text
+
+
 def test_hostile_values_are_shown_as_text(reader: Visitor, store: Records, door: Enqueuer) -> None:
     evil = "<script>alert(1)</script>'\"{{7*7}}"
     message_id = refused(store, door, reference=evil, tags={"note": evil})

@@ -180,7 +180,7 @@ def test_without_a_worker_the_doctor_says_so_and_a_code_that_waits_makes_it_an_e
     store.hincrby(KEYS.message(sent.message_id), "at", -75_000)
     found = doctor.findings()
     assert [(one["severity"], one["check"]) for one in found] == [("error", "workers"), ("error", "waiting")]
-    assert "no worker is alive: nothing is submitted, no report applied; 1 wait in sms.otp" in found[0]["problem"]
+    assert "no worker is alive: nothing is submitted, no report applied; waiting: sms.otp 1" in found[0]["problem"]
     assert "otp: 1 messages wait, the oldest for 7" in found[1]["problem"]
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from smsrelay.store.connection import StoreRedis
-from smsrelay_worker.operations.doctor.old_names import PROBLEM, examine_old_names, holds_old_names
+from smsrelay_worker.operations.doctor.old_names import FOUND, examine_old_names, holds_old_names
 from tests.integration.servers.test_access_denied import a_shell
 
 
@@ -14,14 +14,14 @@ def test_a_worker_and_the_doctor_refuse_what_an_earlier_version_left(
     redis: StoreRedis, valkey_url: str, tmp_path: Path, name: str
 ) -> None:
     redis.set(name, "anything")
-    assert [one.problem for one in examine_old_names(redis)] == [PROBLEM]
+    assert [one.problem for one in examine_old_names(redis)] == [FOUND.problem]
     if name != "sms:agenda":
         return
     shell = a_shell(tmp_path, valkey_url, valkey_url)
     refused = shell.run("worker")
     assert refused.code != 0
-    assert PROBLEM in " ".join((refused.output + refused.errors).split())
-    assert PROBLEM in shell.run("doctor", "--json").output
+    assert FOUND.problem in " ".join((refused.output + refused.errors).split())
+    assert FOUND.problem in shell.run("doctor", "--json").output
 
 
 def test_our_own_keys_and_other_peoples_are_no_old_names(redis: StoreRedis) -> None:

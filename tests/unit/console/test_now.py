@@ -8,6 +8,7 @@ from smsrelay.contract.lanes import Lane
 from smsrelay_worker.console.pages.now import lane_rows, verdict
 from smsrelay_worker.console.watch import Sample, movement
 from smsrelay_worker.operations.doctor.finding import Finding, error, note, warning
+from smsrelay_worker.operations.doctor.kind import Kind
 from smsrelay_worker.operations.status import StatusOverview
 from smsrelay_worker.rate_limit.circuit import OpenCircuit
 from smsrelay_worker.rate_limit.halt import OPERATOR, Halt
@@ -31,17 +32,17 @@ WELL = StatusOverview(
     sinks=(),
     now=100_000,
 )
-WORSE = error("check", "problem", "remedy")
+WORSE = error("check", Kind.CHECK_REFUSED)
 
 
 @pytest.mark.parametrize(
     ("overview", "found", "level", "key"),
     [
         (WELL, [], "good", "now.submitting"),
-        (WELL, [note("check", "problem", "remedy")], "good", "now.submitting"),
+        (WELL, [note("check", Kind.CHECK_REFUSED)], "good", "now.submitting"),
         (replace(WELL, rate=replace(RATE, current=20.0)), [], "warn", "now.throttled"),
-        (WELL, [warning("check", "problem", "remedy")], "warn", "now.warnings"),
-        (WELL, [warning("check", "problem", "remedy"), WORSE], "bad", "now.errors"),
+        (WELL, [warning("check", Kind.CHECK_REFUSED)], "warn", "now.warnings"),
+        (WELL, [warning("check", Kind.CHECK_REFUSED), WORSE], "bad", "now.errors"),
         (replace(WELL, workers=()), [WORSE], "bad", "now.no_worker"),
         (replace(WELL, rate=replace(RATE, circuit=OpenCircuit(1, 2)), workers=()), [WORSE], "bad", "now.circuit"),
         (replace(WELL, rate=replace(RATE, halted=Halt(1, "i013"), circuit=OpenCircuit(1, 2))), [WORSE], "bad", "now.halted"),

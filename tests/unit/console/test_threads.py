@@ -9,6 +9,7 @@ from smsrelay_worker.console.checkup import OVERDUE, Checkup
 from smsrelay_worker.console.notices import Notice, Notices
 from smsrelay_worker.console.shared_reading import SharedReading
 from smsrelay_worker.operations.doctor.finding import Finding, Severity, error, note, warning
+from smsrelay_worker.operations.doctor.kind import Kind
 from tests.support.waiting import eventually
 
 
@@ -66,7 +67,7 @@ def test_the_worst_finding_comes_first_and_checks_run_once_at_a_time() -> None:
     def examine() -> Sequence[Finding]:
         runs.append(1)
         assert go_on.wait(30)
-        return [note("a", "b", "c"), error("a", "b", "c"), warning("a", "b", "c")]
+        return [note("a", Kind.CHECK_REFUSED), error("a", Kind.CHECK_REFUSED), warning("a", Kind.CHECK_REFUSED)]
 
     checkup = Checkup(examine, clock)
     first = checkup.latest()

@@ -14,6 +14,7 @@ from smsrelay.http.open_files import open_files_shortfall
 from smsrelay_worker.operations.doctor import settings as settings_check
 from smsrelay_worker.operations.doctor.finding import Finding, Severity, exit_code
 from smsrelay_worker.operations.doctor.host import open_files
+from smsrelay_worker.operations.doctor.kind import Kind
 from smsrelay_worker.operations.doctor.servers.server import Persistence, persistence
 from smsrelay_worker.operations.doctor.servers.writes import Writes, writes
 from smsrelay_worker.operations.doctor.store import clocks
@@ -62,7 +63,7 @@ def template(template_id: str, status: Approval = Approval.APPROVED) -> Template
     ("severities_", "code"), [((), 0), ((Severity.NOTE,), 0), ((WARNING, WARNING), 1), ((WARNING, ERROR), 2), ((ERROR,), 2)]
 )
 def test_the_exit_code_is_that_of_the_worst_finding(severities_: tuple[Severity, ...], code: int) -> None:
-    assert exit_code(Finding(one, "check", "problem", "remedy") for one in severities_) == code
+    assert exit_code(Finding(one, "check", Kind.CHECK_REFUSED) for one in severities_) == code
 
 
 def test_good_settings_have_no_findings() -> None:

@@ -135,4 +135,4 @@ def test_an_environment_that_is_not_the_workers_is_noted() -> None:
 def test_of_many_workers_a_few_are_named() -> None:
     many = [process(f"worker{number}", GIVEN) for number in range(9)]
     [found] = examine_workers([*many, process("z", replace(GIVEN, rate=1.0))])
-    assert "100 (worker0, worker1, worker2 and 6 more), 1 (z)" in found.problem or "1 (z), 100 (worker0" in found.problem
+    assert "100 (worker0, worker1, worker2 +6), 1 (z)" in found.problem or "1 (z), 100 (worker0" in found.problem

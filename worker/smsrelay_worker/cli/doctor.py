@@ -5,7 +5,6 @@ Exit code 0: nothing found, or notes only; 1: warnings; 2: at least one error.
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 
 import click
 from rich.console import Console
@@ -38,7 +37,9 @@ def doctor(as_json: bool, role: str | None) -> None:
         asked = Role(role) if role else role_here()
     found = sorted(examine(asked), key=lambda one: _ORDER.index(one.severity))
     if as_json:
-        click.echo(json.dumps({"as": asked, "findings": [asdict(one) for one in found], "exit_code": exit_code(found)}, indent=2))
+        click.echo(
+            json.dumps({"as": asked, "findings": [one.encode() for one in found], "exit_code": exit_code(found)}, indent=2)
+        )
     else:
         _print(found, asked)
     raise SystemExit(exit_code(found))
@@ -54,5 +55,5 @@ def _print(found: Sequence[Finding], role: Role) -> None:
     table.add_column("what is wrong → what to do", overflow="fold")
     for one in found:
         severity = Text(one.severity.value, style=_STYLES[one.severity])
-        table.add_row(severity, Text(one.check), Text(f"{one.problem}\n→ {one.remedy}"))
+        table.add_row(severity, Text(one.check), Text(f"{one.problem}\n→ {one.remedy} [{one.kind}]"))
     Console(highlight=False).print(table)

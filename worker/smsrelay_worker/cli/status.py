@@ -44,7 +44,7 @@ def status(as_json: bool, check: bool) -> None:
         overview = StatusOverview.read(operations)
     found = problems(overview)
     if as_json:
-        shown = {"flow": overview.flow, **asdict(overview), "problems": [asdict(one) for one in found]}
+        shown = {"flow": overview.flow, **asdict(overview), "problems": [one.encode() for one in found]}
         click.echo(json.dumps(shown, ensure_ascii=False, indent=2))
     else:
         click.echo("\n".join(_status_lines(overview, found)))
@@ -56,7 +56,7 @@ def _status_lines(overview: StatusOverview, found: Sequence[Finding]) -> Iterato
     yield first_line(overview)
     for problem in found:
         if problem.check not in _TOLD:
-            yield f"{problem.severity}: {problem.problem} → {problem.remedy}"
+            yield f"{problem.severity}: {problem.problem} → {problem.remedy} [{problem.kind}]"
     yield from rate_lines(overview.rate)
     yield from _waiting_lines(overview)
     yield from _process_lines(overview)

@@ -11,16 +11,14 @@ from redis.exceptions import ResponseError
 from smsrelay.contract.payload_cipher import sealed_by
 from smsrelay.store.connection import StoreRedis, store_answers
 from smsrelay_worker.operations.doctor.finding import Finding, error, note, warning
+from smsrelay_worker.operations.doctor.kind import Kind
 
 _LOOKED_AT = 1000  # messages, of those that are due next
 
 
 def encryption_is_off(names: Collection[str], real: bool) -> list[Finding]:
     """Says so, where the vendor is the real one; ``names``: of the payload keys."""
-    if names or not real:
-        return []
-    problem = "SMSRELAY_PAYLOAD_KEYS is not set: whoever reads the store, its files or a backup reads numbers and parameters"
-    return [note("encryption", problem, "docs/privacy.md says what it takes; disks that are encrypted may do")]
+    return [] if names or not real else [note("encryption", Kind.ENCRYPTION_OFF)]
 
 
 def examine_payloads(redis: StoreRedis, known: Collection[str]) -> list[Finding]:
@@ -30,8 +28,7 @@ def examine_payloads(redis: StoreRedis, known: Collection[str]) -> list[Finding]
             ids = redis.zrange(redis.store_keys.agenda, 0, _LOOKED_AT - 1)
             wires = redis.mget([redis.store_keys.payload(str(one)) for one in ids]) if ids else []
     except ResponseError:
-        remedy = "grant it to the store's user"
-        return [warning("encryption", "payloads could not be looked at: the store refuses the command", remedy)]
+        return [warning("encryption", Kind.PAYLOADS_UNCHECKED)]
     found = Counter(sealed_by(str(wire)) for wire in wires if wire is not None)
     return unopened({name: count for name, count in found.items() if name is not None and name not in known}, len(ids))
 
@@ -41,9 +38,5 @@ def unopened(by_key: dict[str, int], looked_at: int) -> list[Finding]:
     if not by_key:
         return []
     names = ", ".join(sorted(by_key))
-    problem = (
-        f"{sum(by_key.values())} of {looked_at} waiting messages are encrypted with a payload key that neither this environment "
-        f"nor a running worker has ({names}): they wait until they expire"
-    )
-    remedy = "put that key back at the end of SMSRELAY_PAYLOAD_KEYS, for workers first; docs/privacy.md, Changing the keys"
-    return [error("encryption", problem, remedy)]
+    count = sum(by_key.values())
+    return [error("encryption", Kind.PAYLOAD_KEY_MISSING, count=count, looked_at=looked_at, names=names)]

@@ -3,11 +3,14 @@
 Pure values. The text of a finding never contains a secret, a phone number, or a value of the environment that may be one.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from traceback import extract_tb
+
+from smsrelay_worker.operations.doctor.kind import Kind
+from smsrelay_worker.operations.doctor.words.catalogue import ENGLISH, Words, words_in
 
 
 class Severity(StrEnum):
@@ -21,27 +24,46 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A problem, and what to do about it."""
+    """A problem, and what to do about it. ``check``: what found it; ``values``: what fills the places of its words."""
 
     severity: Severity
     check: str
-    problem: str
-    remedy: str
+    kind: Kind
+    values: Mapping[str, object] = field(default_factory=dict, hash=False)
+
+    def said_in(self, language: str) -> Words:
+        """What is wrong and what to do about it."""
+        return words_in(language)[self.kind].filled(self.values)
+
+    @property
+    def problem(self) -> str:
+        """What is wrong, in English."""
+        return self.said_in(ENGLISH).problem
+
+    @property
+    def remedy(self) -> str:
+        """What to do about it, in English."""
+        return self.said_in(ENGLISH).remedy
+
+    def encode(self) -> dict[str, str]:
+        """As a JSON object."""
+        names = {"severity": self.severity.value, "check": self.check, "kind": self.kind.value}
+        return names | {"problem": self.problem, "remedy": self.remedy}
 
 
-def error(check: str, problem: str, remedy: str) -> Finding:
+def error(check: str, kind: Kind, **values: object) -> Finding:
     """A problem that must be fixed."""
-    return Finding(Severity.ERROR, check, problem, remedy)
+    return Finding(Severity.ERROR, check, kind, values)
 
 
-def warning(check: str, problem: str, remedy: str) -> Finding:
+def warning(check: str, kind: Kind, **values: object) -> Finding:
     """A problem that somebody should know about."""
-    return Finding(Severity.WARNING, check, problem, remedy)
+    return Finding(Severity.WARNING, check, kind, values)
 
 
-def note(check: str, problem: str, remedy: str) -> Finding:
+def note(check: str, kind: Kind, **values: object) -> Finding:
     """Something to check by other means."""
-    return Finding(Severity.NOTE, check, problem, remedy)
+    return Finding(Severity.NOTE, check, kind, values)
 
 
 def checked(check: str, look: Callable[[], list[Finding]]) -> list[Finding]:
@@ -50,8 +72,7 @@ def checked(check: str, look: Callable[[], list[Finding]]) -> list[Finding]:
         return look()
     except Exception as failure:  # noqa: BLE001  reported, whatever it is
         last = extract_tb(failure.__traceback__)[-1]
-        problem = f"could not be checked: {type(failure).__name__} in {last.name}, line {last.lineno}"
-        return [error(check, problem, "please report this bug; until it is fixed, this check says nothing")]
+        return [error(check, Kind.CHECK_FAILED, what=f"{type(failure).__name__} in {last.name}, line {last.lineno}")]
 
 
 def side_by_side(*checks: tuple[str, Callable[[], list[Finding]]]) -> list[Finding]:

@@ -7,6 +7,7 @@ from smsrelay.http.open_files import open_files_shortfall
 from smsrelay.receiver.settings import ReceiverSettings
 from smsrelay.receiver.spool import Spool, SpoolUnavailable
 from smsrelay_worker.operations.doctor.finding import Finding, error, warning
+from smsrelay_worker.operations.doctor.kind import Kind
 from smsrelay_worker.settings import WorkerSettings
 
 
@@ -18,33 +19,23 @@ def examine_spool(settings: ReceiverSettings) -> list[Finding]:
     try:
         waiting = spool.waiting()
     except SpoolUnavailable as problem:
-        remedy = "look at the folder, and run the doctor as the receiver's user"
-        return [warning("spool", f"could not be read: {problem}", remedy)]
+        return [warning("spool", Kind.SPOOL_HERE_UNREADABLE, reason=problem)]
     finally:
         spool.close()
-    remedy = "keep a receiver running on this host; it drains the spool once broker and store answer"
-    return [warning("spool", f"{waiting} reports wait in the spool of this host", remedy)] if waiting else []
+    return [warning("spool", Kind.SPOOL_HERE_NOT_EMPTY, count=waiting)] if waiting else []
 
 
 def open_files(settings: ReceiverSettings) -> list[Finding]:
     """The limit of open files on a receiver's host."""
     missing = open_files_shortfall(settings.callback_connections)
-    if not missing:
-        return []
-    problem = (
-        f"the limit of open files is {missing} too low for SMSRELAY_CALLBACK_CONNECTIONS: "
-        "callbacks wait or fail when many come at once"
-    )
-    remedy = "raise it (`ulimit -n`, LimitNOFILE= in systemd, ulimits: in Compose), or lower the setting"
-    return [warning("files", problem, remedy)]
+    return [warning("files", Kind.OPEN_FILES_LOW, missing=missing)] if missing else []
 
 
 def unencrypted_vendor(settings: WorkerSettings) -> list[Finding]:
     """A vendor on the internet that is called without TLS."""
     urls = {"SMSRELAY_VENDOR_URL": settings.vendor_url, "SMSRELAY_VENDOR_INTL_URL": settings.vendor_intl_url}
     unencrypted = [name for name, url in urls.items() if url.startswith("http://") and not is_local(url)]
-    problem = "is http://: phone numbers, codes and the vendor's key travel unencrypted"
-    return [error("vendor", f"{name} {problem}", "use https://") for name in unencrypted]
+    return [error("vendor", Kind.VENDOR_UNENCRYPTED, variable=name) for name in unencrypted]
 
 
 def is_local(url: str) -> bool:

@@ -12,15 +12,11 @@ from redis.exceptions import ResponseError
 from smsrelay.settings import StoreSettings
 from smsrelay.store.connection import StoreUnavailable, open_store, store_answers
 from smsrelay_worker.operations.doctor.finding import Finding, error
+from smsrelay_worker.operations.doctor.kind import Kind
 
 _OLD = re.compile(r"sms:(agenda|place|events|limits|sinks|keys|suppressed|reports|(m|p|outbox|taken|campaign):.+)")
 _MATCH, _STEP, _STEPS = "sms:*", 1000, 10
-
-PROBLEM = "the database holds messages of an earlier version, under names that begin with sms: and that nothing reads any more"
-REMEDY = (
-    "give the store an empty database (SMSRELAY_STORE_URL), or finish them with the earlier version "
-    "and then delete every key sms:* (docs/operating.md, Upgrading)"
-)
+FOUND = error("store", Kind.OLD_NAMES)
 
 
 def holds_old_names(redis: Redis) -> bool:
@@ -38,7 +34,7 @@ def holds_old_names(redis: Redis) -> bool:
 
 def examine_old_names(redis: Redis) -> list[Finding]:
     """An error, if there are such names."""
-    return [error("store", PROBLEM, REMEDY)] if holds_old_names(redis) else []
+    return [FOUND] if holds_old_names(redis) else []
 
 
 def old_names_in(settings: StoreSettings) -> str | None:
@@ -46,6 +42,6 @@ def old_names_in(settings: StoreSettings) -> str | None:
     with open_store(settings.store, 1) as redis:
         try:
             with store_answers():
-                return f"{PROBLEM}; {REMEDY}" if holds_old_names(redis) else None
+                return f"{FOUND.problem}; {FOUND.remedy}" if holds_old_names(redis) else None
         except (StoreUnavailable, ResponseError):
             return None

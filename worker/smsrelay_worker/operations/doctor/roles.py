@@ -12,6 +12,7 @@ from smsrelay.store.connection import StoreUnavailable, open_store
 from smsrelay_worker.apps.model import Apps
 from smsrelay_worker.operations.doctor.finding import Finding, checked, error, side_by_side
 from smsrelay_worker.operations.doctor.host import examine_spool, open_files
+from smsrelay_worker.operations.doctor.kind import Kind
 from smsrelay_worker.operations.doctor.servers import access
 from smsrelay_worker.operations.doctor.servers.access import AccessProblem
 from smsrelay_worker.operations.doctor.servers.broker import answers, examine_broker
@@ -127,11 +128,7 @@ def examine_servers(clock: Clock, problems: Problems) -> list[Finding]:
 def rights(problems: Iterable[AccessProblem]) -> list[Finding]:
     """Missing rights of the servers' users. If a server refuses us altogether, the checks of store and broker say why."""
     return [
-        error(
-            "rights",
-            f"{one.variable}: the server's user lacks {', '.join(one.missing)}",
-            f"{one.remedy}; docs/operating.md, Rights",
-        )
+        error("rights", Kind.RIGHTS_MISSING, variable=one.variable, missing=", ".join(one.missing), grant=one.grant)
         for one in problems
         if one.missing
     ]
@@ -139,8 +136,7 @@ def rights(problems: Iterable[AccessProblem]) -> list[Finding]:
 
 def wrong_settings(problems: str, processes: str) -> list[Finding]:
     """The lines of a ``SettingsError``, with which no process of this kind starts."""
-    remedy = f"correct it in the environment or in .env (see the table of settings); {processes} do not start until then"
-    return [error("settings", problem, remedy) for problem in problems.splitlines()]
+    return [error("settings", Kind.SETTINGS_WRONG, reason=line, processes=processes) for line in problems.splitlines()]
 
 
 def traffic(settings: OperatorSettings) -> list[Finding]:

@@ -18,6 +18,7 @@ from smsrelay_worker.attempts.timeouts import Timeouts
 from smsrelay_worker.limits.toml_file import LimitsError, load_limits
 from smsrelay_worker.operations.doctor.finding import Finding, error, note, warning
 from smsrelay_worker.operations.doctor.host import is_local, unencrypted_vendor
+from smsrelay_worker.operations.doctor.kind import Kind
 from smsrelay_worker.operations.doctor.servers.broker import RABBITMQ_CONSUMER_TIMEOUT
 from smsrelay_worker.policy.toml_file import PolicyError, load_policy
 from smsrelay_worker.settings import ApiSettings, ConsoleSettings, OperatorSettings, WorkerSettings, flower_login
@@ -54,8 +55,7 @@ def only_to(numbers: Collection[str] | None) -> list[Finding]:
     """Says that this is a staging system, which its operators may have forgotten."""
     if numbers is None:
         return []
-    said = f"SMSRELAY_ONLY_TO is set: SMS to all but {len(numbers)} number(s) are refused, and fail if enqueued elsewhere"
-    return [warning("settings", said, "right for staging; in production remove it, for apps and workers alike")]
+    return [warning("settings", Kind.ONLY_TO_IS_SET, count=len(numbers))]
 
 
 def is_real(settings: WorkerSettings) -> bool:
@@ -69,13 +69,12 @@ def account(settings: WorkerSettings) -> list[Finding]:
     try:
         create_vendor(settings)
     except SettingsError as problem:
-        found.append(error("settings", str(problem), "correct it; workers do not start until then"))
+        found.append(error("settings", Kind.SETTINGS_WRONG, reason=problem, processes="workers"))
     found += _files(settings, "workers")
     try:
         load_limits(settings.limits)
     except LimitsError as problem:
-        remedy = "correct the file; `smsrelay limits --file FILE` checks it. Workers do not start until then"
-        found.append(error("limits", _one_line(problem), remedy))
+        found.append(error("limits", Kind.LIMITS_FILE_WRONG, reason=_one_line(problem)))
     return found
 
 
@@ -94,31 +93,25 @@ def _files(settings: OperatorSettings, processes: str) -> list[Finding]:
     try:
         load_policy(settings.policy)
     except (PolicyError, OSError) as problem:
-        remedy = f"correct the file; `smsrelay policy --file FILE` checks it. Until then no {processes} start"
-        found.append(error("policy", _one_line(problem), remedy))
+        found.append(error("policy", Kind.POLICY_FILE_WRONG, reason=_one_line(problem), processes=processes))
     try:
         load_apps(settings.apps)
     except AppsError as problem:
-        remedy = f"correct the file that SMSRELAY_APPS names; until then no {processes} start"
-        found.append(error("apps", _one_line(problem), remedy))
+        found.append(error("apps", Kind.APPS_FILE_WRONG, reason=_one_line(problem), processes=processes))
     return found
 
 
 def callback_url(url: str | None, real: bool) -> list[Finding]:
     """Problems of the receiver's public address; ``real``: the vendor is on the internet."""
-    remedy = "set SMSRELAY_CALLBACK_URL to the receiver's https:// address, as the vendor reaches it"
     if url is None:
-        problem = "SMSRELAY_CALLBACK_URL is not set: no status report ever arrives, and every message ends as unknown"
-        return [error("callback", problem, remedy)]
+        return [error("callback", Kind.CALLBACK_URL_UNSET)]
     if not real:
         return []
     found = []
     if is_local(url):
-        problem = "the callback URL's host is private: the vendor cannot reach it, and no status report arrives"
-        found.append(error("callback", problem, remedy))
+        found.append(error("callback", Kind.CALLBACK_URL_PRIVATE))
     if not url.startswith("https://"):
-        problem = "the callback URL is not https: anybody on the way can read and forge status reports"
-        found.append(warning("callback", problem, remedy))
+        found.append(warning("callback", Kind.CALLBACK_URL_UNENCRYPTED))
     return found
 
 
@@ -127,9 +120,7 @@ def keys(rings: Mapping[str, KeyRing], real: bool) -> list[Finding]:
     found = [finding for name, ring in rings.items() for finding in _keys(name, ring, real)]
     listed = [key for ring in rings.values() for key in ring.all]
     if len(set(listed)) < len(listed):
-        problem = f"{' and '.join(rings)} have a key in common: every app that holds it can sign status reports"
-        remedy = "set both, to keys of their own, and remove SMSRELAY_SECRET; docs/operating.md, Changing keys"
-        found.append(warning("keys", problem, remedy))
+        found.append(warning("keys", Kind.KEYS_IN_COMMON, variables=", ".join(rings)))
     return found
 
 
@@ -139,28 +130,25 @@ def payload_keys(ring: KeyRing | None, real: bool) -> list[Finding]:
 
 
 def _keys(name: str, ring: KeyRing, real: bool) -> list[Finding]:
-    remedy = "generate one with `openssl rand -hex 32`, and change it step by step: docs/operating.md, Changing keys"
     texts = [key.decode() for key in ring.all]
     if any(_PLACEHOLDER.search(key) or len(set(key)) < _FEW for key in texts):
         kind = error if real else warning
-        return [kind("keys", f"{name} looks like a placeholder: anybody can guess it", remedy)]
+        return [kind("keys", Kind.KEY_IS_PLACEHOLDER, variable=name)]
     if len(texts[0]) < _SHORT_KEY:
-        return [warning("keys", f"{name} begins with a key of fewer than {_SHORT_KEY} characters", remedy)]
+        return [warning("keys", Kind.KEY_IS_SHORT, variable=name, least=_SHORT_KEY)]
     return []
 
 
 def flower(auth: str | None) -> list[Finding]:
     """Problems of Flower's user and password."""
-    remedy = "set SMSRELAY_FLOWER_AUTH=user:password, and keep Flower's port on the host or behind TLS"
     if auth is None:
-        problem = "SMSRELAY_FLOWER_AUTH is not set here: our Flower does not start, and any other one would be open to everybody"
-        return [note("flower", problem, f"if Flower is started with these settings, {remedy}")]
+        return [note("flower", Kind.FLOWER_AUTH_UNSET)]
     try:
         _, password = flower_login(auth)
     except ValueError as problem:
-        return [warning("flower", f"Flower does not start: SMSRELAY_FLOWER_AUTH {problem}", remedy)]
+        return [warning("flower", Kind.FLOWER_AUTH_WRONG, reason=problem)]
     if len(password) < _SHORT_PASSWORD:
-        return [warning("flower", f"Flower's password has fewer than {_SHORT_PASSWORD} characters", remedy)]
+        return [warning("flower", Kind.FLOWER_LOGIN_WEAK, least=_SHORT_PASSWORD)]
     return []
 
 
@@ -170,14 +158,11 @@ def templates(registry: Registry, recent: Collection[str], real: bool) -> list[F
         return []
     found = []
     if TEST_TEMPLATE in registry or TEST_TEMPLATE in recent:
-        where = "is registered" if TEST_TEMPLATE in registry else "was used recently"
-        problem = f"the vendor's test template {TEST_TEMPLATE} {where}"
-        found.append(warning("templates", problem, "use your own, approved templates"))
+        kind = Kind.TEST_TEMPLATE_REGISTERED if TEST_TEMPLATE in registry else Kind.TEST_TEMPLATE_USED
+        found.append(warning("templates", kind, template=TEST_TEMPLATE))
     pending = sorted(one.id for one in registry.values() if one.status is Approval.PENDING and one.id != TEST_TEMPLATE)
     if pending:
-        problem = f"not approved by the carrier: {', '.join(pending)}"
-        remedy = 'wait for the approval (about two days), then set status = "approved"'
-        found.append(warning("templates", problem, remedy))
+        found.append(warning("templates", Kind.TEMPLATES_NOT_APPROVED, templates=", ".join(pending)))
     return found
 
 
@@ -185,12 +170,7 @@ def redelivery(longest: float, patience: float) -> list[Finding]:
     """A task may take ``longest`` seconds at worst; the broker delivers an unfinished one again after ``patience`` seconds."""
     if longest <= patience:
         return []
-    problem = (
-        f"a task takes up to {longest:.0f} s when every time-out is used up, and the broker delivers it again after "
-        f"{patience:.0f} s; no SMS is sent twice, because the second delivery finds nothing to start"
-    )
-    remedy = "nothing has to be done: it costs one look at each message. Shorter vendor time-outs make it rarer"
-    return [warning("redelivery", problem, remedy)]
+    return [warning("redelivery", Kind.REDELIVERY, longest=longest, patience=patience)]
 
 
 def _redelivery(settings: WorkerSettings, longest: float) -> list[Finding]:
@@ -210,8 +190,7 @@ def _templates(settings: ProducerSettings, recent: Collection[str], real: bool) 
     try:
         return templates(load_registry(settings.templates), recent, real)
     except (Rejection, OSError) as problem:
-        remedy = "correct the file that SMSRELAY_TEMPLATES names; nothing starts until then"
-        return [error("templates", _one_line(problem), remedy)]
+        return [error("templates", Kind.TEMPLATES_FILE_WRONG, reason=_one_line(problem))]
 
 
 def _one_line(problem: Exception) -> str:

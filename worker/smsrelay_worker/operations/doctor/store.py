@@ -14,6 +14,7 @@ from smsrelay.store.connection import StoreRedis, StoreUnavailable, open_store, 
 from smsrelay.store.traffic.halts import Halts
 from smsrelay.store.write_probe import why_unwritable
 from smsrelay_worker.operations.doctor.finding import Finding, checked, error, note, warning
+from smsrelay_worker.operations.doctor.kind import Kind
 from smsrelay_worker.operations.doctor.old_names import examine_old_names
 from smsrelay_worker.operations.doctor.servers.broker import same_server
 from smsrelay_worker.operations.doctor.servers.sentinels import examine_sentinels
@@ -41,11 +42,10 @@ def examine_store(settings: StoreSettings, wall_clock: Callable[[], float], rece
 
 def clocks(ahead: float) -> list[Finding]:
     """A store whose clock is ``ahead`` ms ahead of this host's (negative: behind)."""
-    apart = f"this host's clock and the store's are {abs(ahead) / 1000:.1f} s apart"
-    remedy = "synchronise both hosts (NTP): deadlines go by the store's clock, signatures by the worker's"
+    seconds = abs(ahead) / 1000
     if abs(ahead) > _REFUSAL:
-        return [error("clock", f"{apart}: messages expire at the wrong time, and the gateway may reject signatures", remedy)]
-    return [warning("clock", apart, remedy)] if abs(ahead) > _DOUBT else []
+        return [error("clock", Kind.CLOCK_HERE_FAR, seconds=seconds)]
+    return [warning("clock", Kind.CLOCK_HERE, seconds=seconds)] if abs(ahead) > _DOUBT else []
 
 
 def examine_messages(redis: StoreRedis, now: int) -> list[Finding]:
@@ -102,7 +102,7 @@ def _at_store(settings: StoreSettings, wall_clock: Callable[[], float], recent: 
             recent |= recent_templates(redis)
             return found
     except StoreUnavailable as problem:
-        return [error("store", str(problem), "start it, or correct SMSRELAY_STORE_URL; nothing is accepted without it")]
+        return [error("store", Kind.STORE_DOWN, reason=problem)]
     finally:
         redis.close()
 
@@ -123,33 +123,20 @@ def _held_back(state: RateState) -> list[Finding]:
 
 
 def _schedule(overdue: int) -> list[Finding]:
-    if overdue == 0:
-        return []
-    late = _OVERDUE // 1000
-    problem = f"{overdue} messages are overdue by more than {late} s: no worker handles due messages, or none keeps up"
-    remedy = "start workers, or look in their logs for `scheduler turn postponed` and `scheduler turn failed`"
-    return [error("schedule", problem, remedy)]
+    return [error("schedule", Kind.SCHEDULE_LATE, count=overdue, seconds=_OVERDUE // 1000)] if overdue else []
 
 
 def _dead(letters: int) -> list[Finding]:
-    problem = f"{letters} messages failed or ended unknown"
-    return [note("dead letters", problem, "`smsrelay dead list`")] if letters else []
+    return [note("dead letters", Kind.MESSAGES_FAILED, count=letters)] if letters else []
 
 
 def _parked(messages: int, complete: bool) -> list[Finding]:
-    if messages == 0:
-        return []
-    count = f"{'' if complete else 'at least '}{messages}"
-    problem = f"status reports are parked for {count} messages or submits that are not recorded here"
-    remedy = (
-        "early reports are applied by themselves; if these stay, look for `report parked` in the workers' logs: they are another "
-        "installation's, or too late"
-    )
-    return [warning("parked reports", problem, remedy)]
+    count = f"{messages}{'' if complete else '+'}"
+    return [warning("parked reports", Kind.REPORTS_PARKED, count=count)] if messages else []
 
 
 def _permitted(name: str, check: Callable[[], Iterable[Finding]]) -> list[Finding]:
     try:
         return list(check())
     except ResponseError:
-        return [warning(name, "could not be checked: the store refuses the command", "grant it to the store's user")]
+        return [warning(name, Kind.CHECK_REFUSED)]

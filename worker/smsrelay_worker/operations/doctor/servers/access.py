@@ -41,12 +41,13 @@ class AccessProblem:
     variable: str
     denied: str | None = None
     missing: tuple[str, ...] = ()
-    remedy: str = ""
+    grant: str = ""  # what grants them
 
     def __str__(self) -> str:
         if self.denied:
             return f"{self.variable}: no access to the server: {self.denied}"
-        return f"{self.variable}: the server's user lacks {', '.join(self.missing)}; {self.remedy} (docs/operating.md, Rights)"
+        lacks = f"{self.variable}: the server's user lacks {', '.join(self.missing)}"
+        return f"{lacks}; grant them with {self.grant} (docs/operating.md, Rights)"
 
 
 def worker_problems(settings: StoreSettings, *, events: bool = True) -> list[AccessProblem]:
@@ -101,19 +102,18 @@ def _redis(variable: str, url: str, prefix: str, commands: Iterable[Command]) ->
     options = connection_options(address) | timeouts
     pool = ConnectionPool.from_url(address.redis_url, retry=Retry(NoBackoff(), 0), decode_responses=True, **options)
     with Redis.from_pool(pool) as redis:
-        return _problems(variable, partial(redis_rights.missing_rules, redis, prefix, commands), "grant them with ACL SETUSER")
+        return _problems(variable, partial(redis_rights.missing_rules, redis, prefix, commands), "ACL SETUSER")
 
 
 def _rabbitmq(url: str, probes: list[rabbitmq_rights.Probe]) -> list[AccessProblem]:
-    remedy = "grant them with rabbitmqctl set_permissions"
     with open_broker(url, transport_options(url, 1)) as connection:
-        return _problems(_BROKER, partial(rabbitmq_rights.missing_permissions, connection, probes), remedy)
+        return _problems(_BROKER, partial(rabbitmq_rights.missing_permissions, connection, probes), "rabbitmqctl set_permissions")
 
 
-def _problems(variable: str, look: Callable[[], list[str]], remedy: str) -> list[AccessProblem]:
+def _problems(variable: str, look: Callable[[], list[str]], grant: str) -> list[AccessProblem]:
     try:
         missing = tuple(look())
     except (RedisError, KombuError, AMQPError, OSError) as error:
         reason = why_denied(error)
         return [AccessProblem(variable, denied=reason)] if reason else []
-    return [AccessProblem(variable, missing=missing, remedy=remedy)] if missing else []
+    return [AccessProblem(variable, missing=missing, grant=grant)] if missing else []

@@ -12,6 +12,7 @@ from smsrelay.servers.broker_address import is_rabbitmq
 from smsrelay.servers.redis_address import RedisAddress
 from smsrelay.settings import StoreSettings
 from smsrelay_worker.operations.doctor.finding import Finding, error, note
+from smsrelay_worker.operations.doctor.kind import Kind
 from smsrelay_worker.operations.doctor.servers.broker_owner import examine_owner
 from smsrelay_worker.operations.doctor.servers.rabbitmq_nodes import examine_nodes
 from smsrelay_worker.operations.doctor.servers.sentinels import examine_sentinels
@@ -59,11 +60,8 @@ def same_server(settings: StoreSettings) -> bool:
 
 
 def _unavailable(problem: str) -> Finding:
-    return error("broker", problem, "start it, or correct SMSRELAY_BROKER_URL; accepted messages wait until it answers")
+    return error("broker", Kind.BROKER_DOWN, reason=problem)
 
 
 def _consumer_timeout() -> Finding:
-    problem = f"RabbitMQ's consumer_timeout cannot be read from here; its default, {RABBITMQ_CONSUMER_TIMEOUT} s, is assumed"
-    command = "`rabbitmqctl eval 'application:get_env(rabbit, consumer_timeout).'`"
-    remedy = f"run {command} on RabbitMQ's host: at least {RABBITMQ_CONSUMER_TIMEOUT * 1000} (ms) is needed"
-    return note("broker", problem, remedy)
+    return note("broker", Kind.RABBITMQ_TIMEOUT_UNKNOWN, seconds=RABBITMQ_CONSUMER_TIMEOUT)

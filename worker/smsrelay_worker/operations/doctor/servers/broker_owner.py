@@ -10,11 +10,11 @@ from smsrelay.servers.store_address import StoreAddress
 from smsrelay.settings import StoreSettings
 from smsrelay.store.connection import StoreUnavailable, open_store, store_answers
 from smsrelay_worker.operations.doctor.finding import Finding, error
+from smsrelay_worker.operations.doctor.kind import Kind
 
 OWNER = "sms.relay"  # key: the prefix of the relay whose tasks are in this database
 
-PROBLEM = "the broker's database belongs to a relay with another SMSRELAY_PREFIX, and their tasks would mix"
-REMEDY = f"give each relay a database number of its own in SMSRELAY_BROKER_URL; if that relay is no more, delete the key {OWNER}"
+FOUND = error("broker", Kind.BROKER_OF_ANOTHER_RELAY, key=OWNER)
 
 
 def other_owner(settings: StoreSettings, *, claim: bool = False) -> str | None:
@@ -29,9 +29,9 @@ def other_owner(settings: StoreSettings, *, claim: bool = False) -> str | None:
                 owner = redis.get(OWNER)
         except (StoreUnavailable, ResponseError):
             return None
-    return None if owner in {None, settings.prefix} else f"{PROBLEM}; {REMEDY}"
+    return None if owner in {None, settings.prefix} else f"{FOUND.problem}; {FOUND.remedy}"
 
 
 def examine_owner(settings: StoreSettings) -> list[Finding]:
     """An error, if another relay has it."""
-    return [error("broker", PROBLEM, REMEDY)] if other_owner(settings) else []
+    return [FOUND] if other_owner(settings) else []

@@ -7,6 +7,7 @@ from smsrelay.broker.publisher import BrokerUnavailable, Publisher
 from smsrelay.servers.broker_address import broker_address
 from smsrelay.servers.time_limit import time_limit
 from smsrelay_worker.operations.doctor.finding import Finding, note, warning
+from smsrelay_worker.operations.doctor.kind import Kind
 
 _PATIENCE = 5.0  # seconds for each node
 
@@ -31,11 +32,8 @@ def _problem(node: str) -> str:
 
 
 def _unavailable(number: int, problem: str) -> Finding:
-    remedy = "start it, or correct the URL; while half of the nodes or more are down, no task is taken"
-    return warning("broker", f"node {number} of SMSRELAY_BROKER_URL {problem}", remedy)
+    return warning("broker", Kind.RABBITMQ_NODE_DOWN, number=number, reason=problem)
 
 
 def _members() -> Finding:
-    problem = "how many nodes have a copy of each queue cannot be read over AMQP; a queue has one if it is older than the cluster"
-    remedy = "run `rabbitmqctl list_queues name members` on a node; `rabbitmq-queues grow NODE all` adds a node's copies"
-    return note("broker", problem, remedy)
+    return note("broker", Kind.RABBITMQ_COPIES_UNKNOWN)

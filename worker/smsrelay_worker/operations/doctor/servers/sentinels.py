@@ -13,6 +13,7 @@ from smsrelay.servers.failover.place import Place
 from smsrelay.servers.failover.sentinels import Sentinels, fields
 from smsrelay.servers.redis_address import RedisAddress
 from smsrelay_worker.operations.doctor.finding import Finding, error, warning
+from smsrelay_worker.operations.doctor.kind import Kind
 
 CHECK = "sentinels"
 _ENOUGH = 3
@@ -46,37 +47,23 @@ def sentinels(named: int, told: Sequence[Told]) -> list[Finding]:
 
 def _count(named: int, answered: int) -> list[Finding]:
     if answered < named:
-        problem = f"{answered} of the {named} sentinels that the URL names answer and know the primary"
-        return [warning(CHECK, problem, "start the others, or correct the URL: the next loss may be one too many")]
+        return [warning(CHECK, Kind.SENTINELS_MISSING, answered=answered, named=named)]
     if named < _ENOUGH:
-        problem = (
-            f"the URL names {named}: with fewer than {_ENOUGH}, the loss of one machine leaves nobody who promotes a replica"
-        )
-        return [warning(CHECK, problem, "run three or more, each on a machine of its own, and name them all")]
+        return [warning(CHECK, Kind.SENTINELS_TOO_FEW, named=named, enough=_ENOUGH)]
     return []
 
 
 def _agreement(told: Sequence[Told]) -> list[Finding]:
-    if len({one.primary for one in told}) == 1:
-        return []
-    problem = "they name different primaries: a failover is under way, or some are cut off from the others"
-    return [error(CHECK, problem, "look at it again in a few seconds; if it stays, mend the network between the machines")]
+    return [] if len({one.primary for one in told}) == 1 else [error(CHECK, Kind.SENTINELS_DISAGREE)]
 
 
 def _failover(told: Sequence[Told]) -> list[Finding]:
     if not any(one.quorum for one in told):
-        problem = "they cannot promote a replica: too few of them see each other (SENTINEL CKQUORUM)"
-        return [error(CHECK, problem, "start more sentinels; without a majority, the loss of the primary is not mended")]
+        return [error(CHECK, Kind.SENTINELS_WITHOUT_QUORUM)]
     if not any(one.replicas for one in told):
-        problem = "they know no replica: when the primary is lost, nobody takes its place"
-        return [error(CHECK, problem, "start replicas (replicaof), two if SMSRELAY_STORE_REPLICAS is 1")]
+        return [error(CHECK, Kind.SENTINELS_WITHOUT_REPLICA)]
     slowest = max(one.down_after for one in told)
-    if slowest > _SLOW:
-        problem = (
-            f"they wait {slowest / 1000:g} s before they take a silent primary for lost: so long nothing is accepted or sent"
-        )
-        return [warning(CHECK, problem, "set down-after-milliseconds to 3000 to 5000 (SENTINEL SET)")]
-    return []
+    return [warning(CHECK, Kind.SENTINELS_SLOW, seconds=slowest / 1000)] if slowest > _SLOW else []
 
 
 def _told(asked: Sentinels, server: Place) -> Told | None:

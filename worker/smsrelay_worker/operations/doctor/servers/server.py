@@ -10,6 +10,7 @@ from redis import Redis
 from redis.exceptions import ResponseError
 
 from smsrelay_worker.operations.doctor.finding import Finding, error, warning
+from smsrelay_worker.operations.doctor.kind import Kind
 from smsrelay_worker.operations.doctor.servers.writes import examine_writes
 
 
@@ -57,32 +58,23 @@ def _flag(value: int | None) -> bool | None:
 def _eviction(server: str, kept: Persistence) -> list[Finding]:
     if kept.policy in {None, "noeviction"}:
         return []
-    remedy = "set maxmemory-policy noeviction, and watch the memory"
     if kept.maxmemory == 0:
-        problem = f"maxmemory-policy is {kept.policy}: as soon as somebody sets maxmemory, records are evicted"
-        return [warning(server, problem, remedy)]
-    return [error(server, f"maxmemory-policy is {kept.policy}: an evicted record is a lost message", remedy)]
+        return [warning(server, Kind.WOULD_EVICT, policy=kept.policy)]
+    return [error(server, Kind.EVICTS, policy=kept.policy)]
 
 
 def _append_only_file(server: str, kept: Persistence) -> list[Finding]:
     """Findings about appendonly and appendfsync; the numbers of kills are measured (docs/operating.md)."""
-    remedy = "set appendonly yes and appendfsync always"
     if kept.appendonly is False:
-        return [error(server, "appendonly is no: a restart loses what was accepted and what was submitted", remedy)]
+        return [error(server, Kind.APPENDONLY_OFF)]
     if kept.appendfsync == "no":
-        problem = "appendfsync is no: a host that goes down loses acknowledged writes, often those of half a minute"
-        return [error(server, problem, remedy)]
+        return [error(server, Kind.APPENDFSYNC_OFF)]
     if kept.appendfsync == "everysec":
-        problem = "appendfsync is everysec: a server killed with kill -9 lost acknowledged writes in 3 of 40 kills"
-        return [warning(server, problem, "set appendfsync always, which lost none in 40 kills")]
+        return [warning(server, Kind.APPENDFSYNC_EVERYSEC)]
     return []
 
 
 def _unchecked(server: str, kept: Persistence) -> list[Finding]:
     values = {"maxmemory-policy": kept.policy, "appendonly": kept.appendonly, "appendfsync": kept.appendfsync}
     names = [name for name, value in values.items() if value is None]
-    if not names:
-        return []
-    problem = f"could not be checked, because CONFIG is refused: {', '.join(names)}"
-    remedy = "make sure of maxmemory-policy noeviction, appendonly yes and appendfsync always, or permit CONFIG GET"
-    return [warning(server, problem, remedy)]
+    return [warning(server, Kind.CONFIG_REFUSED, names=", ".join(names))] if names else []

@@ -16,6 +16,7 @@ from redis.retry import Retry
 from smsrelay.servers.redis_errors import why_unavailable
 from smsrelay.servers.store_address import StoreAddress
 from smsrelay_worker.operations.doctor.finding import Finding, error, note, warning
+from smsrelay_worker.operations.doctor.kind import Kind
 
 CHECK = "replicas"
 _SILENT = 5  # seconds; a replica acknowledges once a second
@@ -44,8 +45,7 @@ def examine_topology(store: StoreAddress, redis: Redis) -> list[Finding]:
     try:
         info: Any = redis.info("replication")
     except ResponseError:
-        problem = "could not be checked, because INFO is refused: how many replicas follow the store"
-        return [warning(CHECK, problem, "permit INFO")] if store.replicas else []
+        return [warning(CHECK, Kind.REPLICAS_UNCHECKED)] if store.replicas else []
     if info.get("role") != "master":
         return []  # a finding of another check
     replicas = [_asked(redis, *one) for one in _connected(info)]
@@ -60,36 +60,20 @@ def topology(wanted: int, replicas: Sequence[Replica]) -> list[Finding]:
 
 def _count(wanted: int, following: int) -> list[Finding]:
     if wanted == 0:
-        if following == 0:
-            return []
-        problem = (
-            f"{following} replicas follow the store, and nobody waits for them: a failover may forget what was accepted, begun "
-            "or answered with 200 just before, and then messages are lost or submitted twice"
-        )
-        return [warning(CHECK, problem, "set SMSRELAY_STORE_REPLICAS to 1, in every process (docs/guarantees.md)")]
+        return [warning(CHECK, Kind.REPLICAS_NOT_AWAITED, following=following)] if following else []
     if following < wanted:
-        problem = (
-            f"{following} replicas follow the store, and SMSRELAY_STORE_REPLICAS is {wanted}: nothing is accepted or submitted"
-        )
-        return [error(CHECK, problem, "start the replicas that are missing")]
+        return [error(CHECK, Kind.REPLICAS_MISSING, following=following, wanted=wanted)]
     if following == wanted:
-        problem = f"{following} replicas follow the store, and as many must have a write: without one of them nothing is accepted"
-        return [warning(CHECK, problem, "have one replica more than SMSRELAY_STORE_REPLICAS")]
-    problem = (
-        f"{following} replicas follow the store, and a write waits for {wanted}: a primary that stalls, or is cut off, for about "
-        "as long as a failover takes may still confirm what is then lost"
-    )
-    remedy = "see docs/guarantees.md, What is lost when; waiting for all of them excludes it, and stops while one is missing"
-    return [note(CHECK, problem, remedy)]
+        return [warning(CHECK, Kind.REPLICAS_NONE_SPARE, following=following)]
+    return [note(CHECK, Kind.REPLICAS_PARTLY_AWAITED, following=following, wanted=wanted)]
 
 
 def _behind(replicas: Iterable[Replica]) -> Iterator[Finding]:
     for one in replicas:
         if not one.online:
-            yield warning(CHECK, f"replica {one.place} is still being loaded with the store's data", "wait until it is online")
+            yield warning(CHECK, Kind.REPLICA_LOADING, place=one.place)
         elif not one.follows:
-            problem = f"replica {one.place} has acknowledged nothing for {one.silent} s"
-            yield warning(CHECK, problem, "look at its host, its disk and the network between")
+            yield warning(CHECK, Kind.REPLICA_SILENT, place=one.place, seconds=one.silent)
 
 
 def _safety(wanted: int, one: Replica) -> Iterator[Finding]:
@@ -97,16 +81,11 @@ def _safety(wanted: int, one: Replica) -> Iterator[Finding]:
     if wanted == 0:
         return
     if one.syncs is None:
-        remedy = "make sure of appendonly yes and appendfsync always there, and of a replica-priority that is not 0"
-        yield note(CHECK, f"replica {one.place} could not be asked whether it syncs what it acknowledges", remedy)
+        yield note(CHECK, Kind.REPLICA_UNASKED, place=one.place)
     elif one.syncs != "always":
-        problem = f"replica {one.place} acknowledges what is not on its disk ({one.syncs})"
-        yield warning(
-            CHECK, f"{problem}: a power failure of both hosts loses it", "set appendonly yes and appendfsync always there"
-        )
+        yield warning(CHECK, Kind.REPLICA_UNSYNCED, place=one.place, syncs=one.syncs)
     if one.promotable is False:
-        problem = f"replica {one.place} has priority 0 and never becomes the primary: what only it has acknowledged is lost"
-        yield warning(CHECK, problem, "give it a replica-priority, or count it on top of SMSRELAY_STORE_REPLICAS")
+        yield warning(CHECK, Kind.REPLICA_NEVER_PROMOTED, place=one.place)
 
 
 def _waiting(store: StoreAddress, redis: Redis) -> list[Finding]:
@@ -116,8 +95,7 @@ def _waiting(store: StoreAddress, redis: Redis) -> list[Finding]:
     try:
         redis.execute_command("WAIT", 0, 1)  # type: ignore[no-untyped-call]
     except ResponseError as refused:
-        problem = f"the store refuses WAIT ({why_unavailable(refused)}), and SMSRELAY_STORE_REPLICAS is {store.replicas}"
-        return [error(CHECK, f"{problem}: nothing is accepted or submitted", "permit WAIT, or set SMSRELAY_STORE_REPLICAS to 0")]
+        return [error(CHECK, Kind.WAIT_REFUSED, reason=why_unavailable(refused), wanted=store.replicas)]
     return []
 
 

@@ -10,6 +10,7 @@ from redis import Redis
 from redis.exceptions import ResponseError
 
 from smsrelay_worker.operations.doctor.finding import Finding, error, warning
+from smsrelay_worker.operations.doctor.kind import Kind
 
 _NEARLY = 0.9  # of maxmemory
 
@@ -31,8 +32,7 @@ def examine_writes(server: str, redis: Redis) -> list[Finding]:
     try:
         info: Any = redis.info("replication") | redis.info("persistence") | redis.info("memory")
     except ResponseError:
-        problem = "could not be checked, because INFO is refused: whether it accepts writes (role, disk, memory)"
-        return [warning(server, problem, "permit INFO")]
+        return [warning(server, Kind.INFO_REFUSED)]
     return writes(
         server,
         Writes(
@@ -52,32 +52,27 @@ def writes(server: str, state: Writes) -> list[Finding]:
 
 
 def _role(server: str, state: Writes) -> list[Finding]:
-    if not state.replica:
-        return []
-    return [error(server, "it is a replica: it refuses writes, or loses them", "put the primary in the URL")]
+    return [error(server, Kind.IS_REPLICA)] if state.replica else []
 
 
 def _disk(server: str, state: Writes) -> list[Finding]:
     found = []
     if state.log_failed:
-        problem = "its last write to the append-only file failed (aof_last_write_status): it refuses writes until one succeeds"
-        found.append(error(server, problem, "check its disk and its log"))
-    if state.snapshot_failed:
-        kind = warning if state.snapshot_stops is False else error
-        refuses = "" if state.snapshot_stops is False else ": it refuses writes until one succeeds"
-        remedy = 'check its disk and its log; the append-only file is enough for us (save "" turns snapshots off)'
-        found.append(kind(server, f"its last snapshot failed (rdb_last_bgsave_status){refuses}", remedy))
+        found.append(error(server, Kind.LOG_FAILED))
+    if state.snapshot_failed and state.snapshot_stops is False:
+        found.append(warning(server, Kind.SNAPSHOT_FAILED))
+    elif state.snapshot_failed:
+        found.append(error(server, Kind.SNAPSHOT_STOPS_WRITES))
     return found
 
 
 def _memory(server: str, state: Writes) -> list[Finding]:
     if state.maxmemory == 0 or state.used < _NEARLY * state.maxmemory:
         return []
-    share = f"{state.used / state.maxmemory:.0%} of maxmemory is used"
-    remedy = "raise maxmemory, or find out what fills it"
+    share = state.used / state.maxmemory
     if state.used >= state.maxmemory:
-        return [error(server, f"{share}: it refuses writes, or evicts", remedy)]
-    return [warning(server, f"{share}: at 100 % it refuses writes", remedy)]
+        return [error(server, Kind.MEMORY_FULL, share=share)]
+    return [warning(server, Kind.MEMORY_NEARLY_FULL, share=share)]
 
 
 def _snapshot_stops(redis: Redis) -> bool | None:

@@ -21,25 +21,24 @@ from smsrelay.store.connection import StoreRedis
 from smsrelay.store.refusal_counts import RefusalCounts
 from smsrelay_worker.messages.timeline import clock
 from smsrelay_worker.operations.doctor.finding import Finding, error, warning
+from smsrelay_worker.operations.doctor.kind import Kind
 
 _STEP_TIMEOUT = 3.0  # seconds for each step of a call
 _TIMEOUT = 6.0  # seconds for the whole call, because resolving a name has no time-out of its own
 _READ = 256  # bytes of an answer
 
-_RECEIVER = "check SMSRELAY_CALLBACK_URL, the receiver and its TLS proxy (docs/operating.md, Callbacks through a proxy)"
 _BY_STATUS = {
-    401: "asks for a password, which the vendor does not have",
-    403: "forbids the request",
-    405: "does not accept POST",
-    502: "does not reach the receiver (502)",
-    503: "does not reach the receiver (503)",
-    504: "does not reach the receiver (504)",
+    401: Kind.CALLBACK_ASKS_FOR_LOGIN,
+    403: Kind.CALLBACK_FORBIDDEN,
+    405: Kind.CALLBACK_TAKES_NO_POST,
+    502: Kind.CALLBACK_PROXY_WITHOUT_RECEIVER,
+    503: Kind.CALLBACK_PROXY_WITHOUT_RECEIVER,
+    504: Kind.CALLBACK_PROXY_WITHOUT_RECEIVER,
 }
-
 _REFUSALS = {
-    Refusal.WRONG_PROOF: "wrong proof; the key was changed, differs between workers and receiver, or somebody forges reports",
-    Refusal.CHANGED_PATH: "changed path; a proxy rewrites it, and reports are lost",
-    Refusal.NOT_A_POST: "not a POST; the caller uses another method, and reports are lost",
+    Refusal.WRONG_PROOF: Kind.CALLBACKS_WITH_WRONG_PROOF,
+    Refusal.CHANGED_PATH: Kind.CALLBACKS_WITH_CHANGED_PATH,
+    Refusal.NOT_A_POST: Kind.CALLBACKS_THAT_ARE_NO_POST,
 }
 
 
@@ -73,49 +72,41 @@ def stored_callbacks(redis: StoreRedis, now: int) -> list[Finding]:
 def refused_callbacks(counts: Mapping[str, int]) -> list[Finding]:
     """Requests that receivers rejected. Strange paths are left out, because scanners try them all the time."""
     last = clock(counts.get("last", 0))
-    return [
-        warning("callbacks", f"{counts[why]} requests to the receiver were rejected, the last at {last}: {meaning}", _RECEIVER)
-        for why, meaning in _REFUSALS.items()
-        if counts.get(why)
-    ]
+    return [warning("callbacks", kind, count=counts[why], last=last) for why, kind in _REFUSALS.items() if counts.get(why)]
 
 
 def _verdict(answer: Answer) -> list[Finding]:
     if answer.status == 200 and answer.body == PROBE_ANSWER:
         return []
     if 300 <= answer.status < 400:
-        what = f"redirects ({answer.status}), and the vendor may not follow"
+        kind = Kind.CALLBACK_REDIRECTS
     elif answer.status == 200:
-        what = "answers 200 but is not our receiver: every report it takes is lost"
+        kind = Kind.CALLBACK_IS_NOT_OURS
     else:
-        what = _BY_STATUS.get(answer.status, f"answers {answer.status}")
-    return [error("callback", f"the server at the callback URL {what}", _RECEIVER)]
+        kind = _BY_STATUS.get(answer.status, Kind.CALLBACK_ANSWERS_STRANGELY)
+    return [error("callback", kind, status=answer.status)]
 
 
 def _not_found(health: Answer) -> Finding:
     if health == Answer(200, b"ok\n"):
-        problem = "the receiver answers, but does not recognise the path as its own (404): it has other SMSRELAY_CALLBACK_KEYS"
-        return error("callback", problem, "give workers and receiver the same keys")
-    problem = "the server at the callback URL does not know the path (404): the URL does not lead to the receiver as it should"
-    return error("callback", f"{problem}, or the receiver has other SMSRELAY_CALLBACK_KEYS", _RECEIVER)
+        return error("callback", Kind.CALLBACK_KEYS_DIFFER)
+    return error("callback", Kind.CALLBACK_PATH_UNKNOWN)
 
 
 def _unanswered(problem: Exception) -> Finding:
-    if isinstance(problem, socket.gaierror | UnicodeError):
-        return error("callback", "the callback URL's host does not resolve (DNS)", _RECEIVER)
-    if isinstance(problem, ssl.SSLCertVerificationError):
-        return error("callback", f"the callback URL's certificate is not valid: {problem.verify_message}", _RECEIVER)
-    if isinstance(problem, ssl.SSLError):
-        return error("callback", f"TLS failed at the callback URL ({problem.reason or 'the handshake failed'})", _RECEIVER)
-    if isinstance(problem, HTTPException):
-        return error("callback", "the server at the callback URL does not speak HTTP, or expects TLS", _RECEIVER)
-    if isinstance(problem, ConnectionRefusedError):
-        what = "nothing listens at the callback URL (connection refused)"
-    elif isinstance(problem, TimeoutError):
-        what = "the callback URL does not answer"
-    else:
-        what = f"the callback URL cannot be called ({getattr(problem, 'strerror', None) or type(problem).__name__})"
-    return warning("callback", f"{what}, as seen from this host; it may look different to the vendor", _RECEIVER)
+    match problem:
+        case socket.gaierror() | UnicodeError():
+            return error("callback", Kind.CALLBACK_NAME_UNKNOWN)
+        case ssl.SSLCertVerificationError():
+            return error("callback", Kind.CALLBACK_CERTIFICATE_INVALID, reason=problem.verify_message)
+        case ssl.SSLError():
+            return error("callback", Kind.CALLBACK_TLS_FAILED, reason=problem.reason or "the handshake failed")
+        case HTTPException():
+            return error("callback", Kind.CALLBACK_SPEAKS_NO_HTTP)
+    if isinstance(problem, ConnectionRefusedError | TimeoutError):
+        refused = isinstance(problem, ConnectionRefusedError)
+        return warning("callback", Kind.CALLBACK_REFUSED if refused else Kind.CALLBACK_SILENT)
+    return warning("callback", Kind.CALLBACK_UNREACHABLE, reason=getattr(problem, "strerror", None) or type(problem).__name__)
 
 
 def _call(method: str, url: str) -> Answer:

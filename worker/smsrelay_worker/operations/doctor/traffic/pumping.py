@@ -9,6 +9,7 @@ from smsrelay.store.connection import StoreRedis
 from smsrelay_worker.messages.timeline import clock
 from smsrelay_worker.operations.code_use import LowShare, low_shares
 from smsrelay_worker.operations.doctor.finding import Finding, error, warning
+from smsrelay_worker.operations.doctor.kind import Kind
 from smsrelay_worker.operations.halted_parts import resuming_command
 from smsrelay_worker.store.code_counts import CodeCounts
 from smsrelay_worker.store.fuses import BlownFuse, Fuses
@@ -29,10 +30,13 @@ def blown(fuses: Iterable[BlownFuse]) -> list[Finding]:
     return [
         error(
             "fuse",
-            f"app {one.app} has sent {one.most:,} messages to +{one.country}, as many as its fuse allows a day; the others have "
-            f"waited since {clock(one.since)}, and wait until {clock(one.until)}",
-            "find out who asks for these messages (docs/pumping.md); if they are wanted, "
-            f"`{resuming_command(one.part)}` allows as many again today",
+            Kind.FUSE_BLOWN,
+            app=one.app,
+            most=one.most,
+            country=one.country,
+            since=clock(one.since),
+            until=clock(one.until),
+            command=resuming_command(one.part),
         )
         for one in fuses
     ]
@@ -43,9 +47,11 @@ def unused(shares: Iterable[LowShare]) -> list[Finding]:
     return [
         warning(
             "codes",
-            f"of {one.use.accepted:,} codes to +{one.use.country} in a day, {one.use.share:.0%} were used; "
-            f"{'in the other countries' if one.of_others else 'in the week before'} it was {one.usual:.0%}",
-            "find out who asks for these codes: a bot may be paid for them (docs/pumping.md)",
+            Kind.CODES_UNUSED_IN_A_COUNTRY if one.of_others else Kind.CODES_UNUSED_LATELY,
+            accepted=one.use.accepted,
+            country=one.use.country,
+            share=one.use.share,
+            usual=one.usual,
         )
         for one in shares
     ]

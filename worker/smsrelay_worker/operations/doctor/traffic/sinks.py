@@ -11,6 +11,7 @@ from smsrelay.store.connection import StoreRedis
 from smsrelay_worker.apps.model import Apps
 from smsrelay_worker.messages.timeline import clock
 from smsrelay_worker.operations.doctor.finding import Finding, error, warning
+from smsrelay_worker.operations.doctor.kind import Kind
 from smsrelay_worker.operations.sinks import Condition, SinkOverview, sink_names, sink_overviews
 from smsrelay_worker.store.sinks.outcomes import OutcomeOutbox
 from smsrelay_worker.store.sinks.sink_states import SinkStates
@@ -31,28 +32,22 @@ def sinks(overviews: Sequence[SinkOverview], now: int) -> list[Finding]:
     found = []
     for one in overviews:
         since = clock(one.since) if one.since is not None else ""
-        name, _ = app_and_kind(one.sink)
+        app, _ = app_and_kind(one.sink)
+        told: dict[str, object] = {"sink": one.sink, "app": app, "since": since, "count": one.waiting, "status": one.status}
         if one.condition is Condition.DISABLED:
-            problem = f"{one.sink} has been disabled since {since}: its endpoint answered 410; {one.waiting} outcomes wait"
-            found.append(error("outcomes", problem, f"ask the app, then `smsrelay webhook resume {name}`"))
+            found.append(error("outcomes", Kind.SINK_DISABLED, **told))
         elif one.condition is Condition.PAUSED:
-            problem = f"{one.sink} has been paused since {since} after a day of nothing but failures ({one.status}); "
-            remedy = f"fix the cause, try `smsrelay webhook test {name}`, then `smsrelay webhook resume {name}`"
-            found.append(error("outcomes", f"{problem}{one.waiting} outcomes wait", remedy))
+            found.append(error("outcomes", Kind.SINK_PAUSED, **told))
         elif one.condition is Condition.FAILING:
-            problem = f"deliveries to {one.sink} have failed since {since} ({one.status}); {one.waiting} outcomes wait"
-            found.append(warning("outcomes", problem, f"fix the cause; `smsrelay webhook test {name}` tries it at once"))
+            found.append(warning("outcomes", Kind.SINK_FAILING, **told))
         elif one.oldest is not None and now - one.oldest > _LATE:
-            problem = f"an outcome for {one.sink} has waited since {clock(one.oldest)}; {one.waiting} wait"
-            remedy = "start workers, or look in the log of their process `outcome` for `outcome not delivered`"
-            found.append(warning("outcomes", problem, remedy))
+            found.append(warning("outcomes", Kind.OUTCOMES_LATE, **told | {"since": clock(one.oldest)}))
     return found
 
 
 def forgotten(names: Sequence[str]) -> list[Finding]:
     """Outboxes that hold outcomes for sinks that the apps file does not name."""
-    remedy = "name the app's sink in the file that SMSRELAY_APPS names, here and for all workers; the retention ends what waits"
-    return [error("outcomes", f"outcomes wait for {name}, which the apps file does not name", remedy) for name in names]
+    return [error("outcomes", Kind.OUTCOMES_WITHOUT_APP, sink=name) for name in names]
 
 
 def _outboxes(redis: StoreRedis) -> set[str]:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from smsrelay.contract.lanes import Lane
 from smsrelay_worker.operations.doctor.finding import Finding, error, warning
+from smsrelay_worker.operations.doctor.kind import Kind
 from smsrelay_worker.store.oldest_waiting import LaneWait
 
 BOUNDS = {Lane.OTP: 60, Lane.NOTICE: 600, Lane.MARKETING: 4 * 3600}  # seconds
@@ -28,22 +29,18 @@ def long_waits(
         if lane in closed or seconds <= BOUNDS[lane]:
             continue
         still = one.unmoved_since is not None and now - one.unmoved_since > STILL * 1000
-        kind = error if still or lane is Lane.OTP else warning
-        problem = f"{lane}: {waiting.get(lane, 0):,} messages wait, the oldest for {spoken(seconds)}"
+        severe = error if still or lane is Lane.OTP else warning
+        waits: dict[str, object] = {"lane": lane.value, "count": waiting.get(lane, 0), "age": spoken(seconds)}
         if still:
-            remedy = f"restart the worker of {lane.queue} (SIGTERM); its log says what it waits for"
-            yield kind("waiting", f"{problem}, and no worker has taken any for {STILL} s", remedy)
+            yield severe("waiting", Kind.LANE_STANDS_STILL, **waits, queue=lane.queue, still=STILL)
         else:
-            remedy = f"`smsrelay waiting --lane {lane}` says what for; raise the rate with `smsrelay rate`, or halt another lane"
-            yield kind("waiting", problem, remedy)
+            yield severe("waiting", Kind.LANE_WAITS, **waits)
 
 
 def long_reports(oldest: int | None, count: int, now: int) -> Iterator[Finding]:
     """Reports that were received and are not applied."""
     if oldest is not None and now - oldest > REPORT_BOUND * 1000:
-        problem = f"{count:,} reports are received and not applied, the oldest for {spoken((now - oldest) // 1000)}"
-        remedy = "look in the log of the worker's process `status` for `report not applied`; `smsrelay worker --queues status`"
-        yield error("reports", problem, remedy)
+        yield error("reports", Kind.REPORTS_NOT_APPLIED, count=count, age=spoken((now - oldest) // 1000))
 
 
 def spoken(seconds: int) -> str:

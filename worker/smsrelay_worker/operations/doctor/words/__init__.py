@@ -1,0 +1,1 @@
+"""What each kind of finding says, in English and Chinese."""
