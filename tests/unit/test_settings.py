@@ -331,7 +331,7 @@ def test_a_worker_that_stops_has_time_to_record_what_the_vendor_answered_while_t
 @pytest.mark.parametrize(
     ("auth", "reason"),
     [
-        ("ops", "must be user:password"),
+        ("walrus-4711", "must be user:password"),
         ("ops:", "must be user:password"),
         (":walrus-4711", "must be user:password"),
         ("ops:walrus,4711", "must hold no comma"),
