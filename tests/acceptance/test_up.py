@@ -18,6 +18,7 @@ from dotenv import dotenv_values
 
 from smsrelay.broker.queues import QUEUES
 from smsrelay_worker.local.stack import free_port
+from tests.support.console_process import Visitor
 from tests.support.processes import pids, processes_of
 from tests.support.relay_process import ROOT, SMSRELAY, a_recipient, clean_environment, run_smsrelay
 from tests.support.simulator_process import running_simulator
@@ -71,6 +72,23 @@ def test_up_prints_its_urls_sends_and_stops_cleanly_at_ctrl_c(up: Up) -> None:
     assert up.process.returncode == 0, rest.decode()
     assert b"Traceback" not in rest
     assert processes_of(up.desk) == {}
+
+
+def test_up_starts_the_api_and_the_console_if_they_are_asked_for(tmp_path: Path) -> None:
+    desk, ports = tmp_path / "desk", {part: free_port() for part in (*PARTS, "api", "console")}
+    with _started(ROOT, "--api", "--console", "--data", str(desk), *_ports(ports)) as process:
+        told = _told(process)
+        urls = {line.split()[0]: line.split()[1] for line in told.splitlines() if "http://" in line}
+        assert set(urls) == {"simulator", "receiver", "Flower", "API", "console"}
+        _answer(f"{urls['API']}/readyz", 200)
+        _answer(f"{urls['API']}/v1/status", 401)
+        visitor = Visitor(urls["console"])
+        assert visitor.sign_in("admin", (desk / "console-password").read_text("ascii")).status_code == 303
+        assert "admin" in visitor.get("/").text
+        process.send_signal(signal.SIGINT)
+        rest, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, rest.decode()
+    assert processes_of(desk) == {}
 
 
 def test_when_up_is_killed_its_parts_still_stop_in_order(up: Up) -> None:

@@ -15,7 +15,7 @@ from tests.support.waiting import eventually
 
 _COPIED = ("docker-compose.yml", "Dockerfile", ".dockerignore", "deploy")
 _IGNORED = shutil.ignore_patterns("__pycache__", "*.egg-info")
-PARTS = ("redis", "receiver", "worker", "api", "flower", "simulator")
+PARTS = ("redis", "receiver", "worker", "api", "console", "flower", "simulator")
 
 Ran = subprocess.CompletedProcess[str]
 

@@ -70,7 +70,8 @@ def test_it_holds_what_its_lock_says_and_nothing_that_installs(built: Relay) -> 
 
 def test_every_module_that_a_command_imports_is_compiled(built: Relay) -> None:
     code = (
-        "import sys, smsrelay_worker.app, smsrelay.receiver.app, smsrelay_worker.api.app, flower.app, pathlib\n"
+        "import sys, pathlib, smsrelay_worker.app, smsrelay.receiver.app, smsrelay_worker.api.app, flower.app\n"
+        "import smsrelay_worker.console.app\n"
         "files = [(m.__file__, m.__cached__) for m in list(sys.modules.values())"
         " if str(getattr(m, '__file__', '')).endswith('.py') and getattr(m, '__cached__', None)]\n"
         "print(len(files), [file for file, cached in files if not pathlib.Path(cached).exists()])"

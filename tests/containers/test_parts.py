@@ -8,12 +8,13 @@ import pytest
 from tests.containers.relay import PARTS, Relay
 
 _OURS = [part for part in PARTS if part != "redis"]
-_PUBLISHED = {5555, 8025, 8080}
+_PUBLISHED = {5555, 8025, 8080, 8090}
 _KEYS = {
     "redis": set(),
     "receiver": {"SMSRELAY_CALLBACK_KEYS"},
     "worker": {"SMSRELAY_NUMBER_KEYS", "SMSRELAY_CALLBACK_KEYS", "SMSRELAY_APPCODE"},
     "api": {"SMSRELAY_NUMBER_KEYS"},
+    "console": {"SMSRELAY_NUMBER_KEYS", "SMSRELAY_CONSOLE_AUTH"},
     "flower": {"SMSRELAY_FLOWER_AUTH"},
     "simulator": set(),
 }
@@ -32,14 +33,21 @@ def test_the_documented_commands_send_a_message_that_is_delivered(relay: Relay) 
     assert "delivered" in relay.ask("worker", "smsrelay", "show", message).stdout
 
 
-def test_nothing_is_published_but_three_ports_of_this_host(relay: Relay) -> None:
+def test_nothing_is_published_but_four_ports_of_this_host(relay: Relay) -> None:
     listening = relay.engine.namespaces.run("ss", "-ltnH").stdout.split("\n")
     local = {line.split()[3] for line in listening if line} - {"127.0.0.1:3141"}
     assert {address.rpartition(":")[0] for address in local} == {"127.0.0.1"}
     assert {int(address.rpartition(":")[2]) for address in local} == _PUBLISHED
     assert relay.get(8025, "/healthz") == 200
     assert relay.get(8080, "/readyz") == 200
+    assert relay.get(8090, "/readyz") == 200
     assert relay.get(5555, "/") == 401
+
+
+def test_the_console_lets_in_who_signs_in_and_is_known_as_this_host_alone(relay: Relay) -> None:
+    assert {path: relay.get(8090, path) for path in ("/", "/find", "/sign-in")} == {"/": 303, "/find": 303, "/sign-in": 200}
+    assert relay.get(8090, "/sign-in", [("Host", "evil.example")]) == 421
+    assert relay.get(8090, "/readyz", [("Host", "172.30.0.9:8090")]) == 200
 
 
 def test_flower_shows_its_pages_to_who_has_its_password(relay: Relay) -> None:
@@ -101,7 +109,7 @@ def test_the_vendor_cannot_reach_the_store(relay: Relay) -> None:
     assert relay.ask("simulator", "python", "-c", code, check=False).returncode != 0
 
 
-@pytest.mark.parametrize("part", ["worker", "receiver", "api"])
+@pytest.mark.parametrize("part", ["worker", "receiver", "api", "console"])
 def test_the_doctor_finds_nothing_wrong_in_a_container(relay: Relay, part: str) -> None:
     asked = relay.ask(part, "smsrelay", "doctor", check=False)
     assert asked.returncode == 0, asked.stdout + asked.stderr

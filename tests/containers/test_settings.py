@@ -39,6 +39,14 @@ def test_wrong_settings_end_up_and_restart_nothing(changed: Relay) -> None:
     assert not [part for part in ("worker", "receiver") if changed.inspect(part)["State"]["Restarting"]]
 
 
+def test_a_console_without_a_password_ends_up_and_is_not_started(changed: Relay) -> None:
+    changed.write({name: value for name, value in changed.settings.items() if name != "SMSRELAY_CONSOLE_AUTH"})
+    asked = changed.compose("up", "--detach", "--wait", check=False)
+    assert asked.returncode != 0
+    assert "SMSRELAY_CONSOLE_AUTH" in changed.compose("logs", "--no-color", "console-settings").stdout
+    assert not changed.inspect("console")["State"]["Restarting"]
+
+
 def test_with_secrets_in_files_no_container_has_one_in_its_environment(changed: Relay) -> None:
     demo = changed.settings
     store_url = f"redis://:{demo['REDIS_PASSWORD']}@redis:6379/0"
@@ -49,16 +57,19 @@ def test_with_secrets_in_files_no_container_has_one_in_its_environment(changed: 
         "callback_keys": demo["SMSRELAY_CALLBACK_KEYS"],
         "appcode": demo["SMSRELAY_APPCODE"],
         "flower_auth": demo["SMSRELAY_FLOWER_AUTH"],
+        "console_auth": demo["SMSRELAY_CONSOLE_AUTH"],
     }
     folder = changed.folder / "secrets"
     folder.mkdir()
     for name, value in held.items():
         _secret(folder / name, value, 999 if name == "redis_password" else 10001)
     files = f"{demo['COMPOSE_FILE']}:deploy/compose/secrets.yml"
-    named = {"COMPOSE_FILE": files, "SECRETS": "./secrets", "SMSRELAY_APPCODE": ""} | dict.fromkeys(_NAMED, "file")
+    named = {"COMPOSE_FILE": files, "SECRETS": "./secrets", "SMSRELAY_APPCODE": "", "SMSRELAY_CONSOLE_AUTH": ""} | dict.fromkeys(
+        _NAMED, "file"
+    )
     changed.write(demo | named)
     changed.up("--remove-orphans")
-    for part in ("redis", "receiver", "worker", "api", "flower"):
+    for part in ("redis", "receiver", "worker", "api", "console", "flower"):
         environment = "\n".join(changed.inspect(part)["Config"]["Env"])
         assert not [value for value in held.values() if value != "demo" and value in environment], part
     changed.until(changed.send("13900001701"), "delivered")

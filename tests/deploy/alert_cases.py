@@ -51,6 +51,10 @@ def _begins(soon: int) -> Series:
     return {f'begin_wait_seconds_bucket{{lane="otp",le="{bound}"}}': f"0+{many}x60" for bound, many in buckets.items()}
 
 
+_BOUNDS = {
+    f'waiting_bound_seconds{{lane="{lane}"}}': f"{bound}x60"
+    for lane, bound in (("otp", 60), ("notice", 600), ("marketing", 14400))
+}
 _SINK = 'sink="shop.webhook"'
 VENDOR = (
     Case("SmsrelayCircuitOpen", {"circuit_open": "0x57 1x2"}, {"circuit_open": "0x59 1"}),
@@ -88,14 +92,24 @@ TRAFFIC = (
     ),
     Case(
         "SmsrelayCodesWait",
-        {'oldest_waiting_timestamp_seconds{lane="otp"}': _since(300)},
-        {'oldest_waiting_timestamp_seconds{lane="otp"}': _always(29), 'oldest_waiting_timestamp_seconds{lane="notice"}': "0x60"},
+        {'oldest_waiting_timestamp_seconds{lane="otp"}': _since(61), **_BOUNDS},
+        {
+            'oldest_waiting_timestamp_seconds{lane="otp"}': _always(59),
+            'oldest_waiting_timestamp_seconds{lane="notice"}': "0x60",
+            **_BOUNDS,
+        },
         'lane="otp"',
     ),
     Case(
         "SmsrelayCodesWait",
-        {'oldest_waiting_timestamp_seconds{lane="otp"}': _since(100)},
-        {'oldest_waiting_timestamp_seconds{lane="otp"}': "0x60"},
+        {'oldest_waiting_timestamp_seconds{lane="otp"}': _since(100), 'waiting_bound_seconds{lane="otp"}': "90x60"},
+        {'oldest_waiting_timestamp_seconds{lane="otp"}': _since(100), 'waiting_bound_seconds{lane="otp"}': "110x60"},
+        'lane="otp"',
+    ),
+    Case(
+        "SmsrelayCodesWait",
+        {'oldest_waiting_timestamp_seconds{lane="otp"}': _since(100), **_BOUNDS},
+        {'oldest_waiting_timestamp_seconds{lane="otp"}': "0x60", **_BOUNDS},
         'lane="otp"',
     ),
     Case(
@@ -105,14 +119,18 @@ TRAFFIC = (
     ),
     Case(
         "SmsrelayNoticesWait",
-        {'oldest_waiting_timestamp_seconds{lane="notice"}': _since(1300)},
-        {'oldest_waiting_timestamp_seconds{lane="notice"}': _always(890), 'oldest_waiting_timestamp_seconds{lane="otp"}': "0x60"},
+        {'oldest_waiting_timestamp_seconds{lane="notice"}': _since(1000), **_BOUNDS},
+        {
+            'oldest_waiting_timestamp_seconds{lane="notice"}': _always(590),
+            'oldest_waiting_timestamp_seconds{lane="otp"}': "0x60",
+            **_BOUNDS,
+        },
         'lane="notice"',
     ),
     Case(
         "SmsrelayMarketingBehind",
-        {'waiting{lane="marketing"}': "2200000x60", "rate_current": "100x60"},
-        {'waiting{lane="marketing"}': "2100000x60", "rate_current": "100x60"},
+        {'waiting{lane="marketing"}': "1450000x60", "rate_current": "100x60", **_BOUNDS},
+        {'waiting{lane="marketing"}': "1430000x60", 'waiting{lane="notice"}': "1450000x60", "rate_current": "100x60", **_BOUNDS},
         'lane="marketing"',
     ),
     Case(

@@ -11,11 +11,12 @@ from smsrelay_worker.settings import WorkerSettings
 from tests.support.manifests import FOLDER, Workload, built, objects, of_kind, workloads
 
 OLDEST, NEWEST = "1.28", "1.37"
-PARTS = ("api", "flower", "receiver", "worker")
+PARTS = ("api", "console", "flower", "receiver", "worker")
 SECRET_OF = {
     "worker": {"STORE_URL", "BROKER_URL", "NUMBER_KEYS", "PAYLOAD_KEYS", "CALLBACK_KEYS", "APPCODE", "APP_KEY", "APP_SECRET"},
     "receiver": {"STORE_URL", "BROKER_URL", "CALLBACK_KEYS"},
     "api": {"STORE_URL", "BROKER_URL", "NUMBER_KEYS", "PAYLOAD_KEYS"},
+    "console": {"STORE_URL", "BROKER_URL", "NUMBER_KEYS", "PAYLOAD_KEYS", "CONSOLE_AUTH"},
     "flower": {"BROKER_URL", "FLOWER_AUTH"},
 }
 
@@ -69,7 +70,7 @@ def test_a_part_runs_the_image_and_a_command_that_exists(parts: dict[str, Worklo
 def test_each_part_is_asked_whether_it_lives_and_whether_it_is_ready(parts: dict[str, Workload]) -> None:
     asked = {name: {kind: _asked(probe) for kind, probe in part.probes.items()} for name, part in parts.items()}
     http = {"startupProbe": "/healthz", "readinessProbe": "/readyz", "livenessProbe": "/healthz"}
-    assert asked["receiver"] == asked["api"] == http
+    assert asked["receiver"] == asked["api"] == asked["console"] == http
     assert set(asked["flower"].values()) == {"/healthcheck"}
     assert asked["worker"] == {
         "startupProbe": "smsrelay probe",
@@ -136,6 +137,10 @@ def test_what_is_doubled_stays_while_a_node_is_drained_and_is_spread(
         assert selected == [parts[name].labels] * 4
 
 
+def test_there_is_one_console_for_sessions_live_in_its_memory(parts: dict[str, Workload]) -> None:
+    assert (parts["console"].spec["replicas"], parts["console"].spec["strategy"]) == (1, {"type": "Recreate"})
+
+
 def test_the_receiver_has_a_disk_of_its_own_for_its_spool(parts: dict[str, Workload], found: list[dict[str, Any]]) -> None:
     receiver = parts["receiver"]
     (claim,) = receiver.spec["volumeClaimTemplates"]
@@ -165,9 +170,9 @@ def test_nothing_reaches_a_pod_but_what_a_policy_names(found: list[dict[str, Any
     policies = of_kind(found, "NetworkPolicy")
     assert policies["nothing"]["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
     labels = {name: part.labels for name, part in parts.items()}
-    for name in ("worker", "receiver", "api"):
+    for name in ("worker", "receiver", "api", "console"):
         assert policies[name]["spec"]["podSelector"] == {"matchLabels": labels[name]}
-    for name in ("receiver", "api"):
+    for name in ("receiver", "api", "console"):
         (rule,) = policies[name]["spec"]["ingress"]
         assert {port["port"] for port in rule["ports"]} <= parts[name].ports.keys()
     outgoing = {name for name, policy in policies.items() if "egress" in policy["spec"]}

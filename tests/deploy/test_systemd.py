@@ -74,6 +74,7 @@ def test_a_part_is_nobody_and_cannot_gain_anything(up: Installed, part: str) -> 
         ("worker", {"store_url", "broker_url", "number_keys", "callback_keys", "appcode"}),
         ("receiver", {"store_url", "broker_url", "callback_keys"}),
         ("api", {"store_url", "broker_url", "number_keys"}),
+        ("console", {"store_url", "broker_url", "number_keys", "console_auth"}),
         ("flower", {"broker_url", "flower_auth"}),
     ],
 )

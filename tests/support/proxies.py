@@ -23,15 +23,16 @@ from tests.support.waiting import eventually
 
 NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
 CADDY = shutil.which("caddy") or "/usr/bin/caddy"
-HOSTS = ("sms.example.com", "api.example.com")
-_CADDYFILE = ROOT / "deploy/caddy/Caddyfile"
-_NGINX_FILES = tuple(ROOT / "deploy/nginx" / name for name in ("receiver.conf", "api.conf"))
+HOSTS = ("sms.example.com", "api.example.com", "console.example.com")
+OPERATOR, PASSWORD = "ops", "a password of the tests"  # whom they let through to the console
+_CADDY_FILES = tuple(ROOT / "deploy/caddy" / name for name in ("Caddyfile", "console.caddyfile"))
+_NGINX_FILES = tuple(ROOT / "deploy/nginx" / name for name in ("receiver.conf", "api.conf", "console.conf"))
 _UP = 20.0
 
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """One that listens on 127.0.0.1 with a certificate for both ``HOSTS``."""
+    """One that listens on 127.0.0.1 with a certificate for all ``HOSTS``."""
 
     port: int
     certificate: Path
@@ -67,8 +68,8 @@ def status(answer: bytes) -> int:
 def running_proxy(
     kind: str, folder: Path, upstreams: Mapping[int, int], shorter: Mapping[str, str] | None = None
 ) -> Iterator[Proxy]:
-    """Start ``nginx`` or ``caddy``; ``upstreams``: where receiver and API listen in place of 8025 and 8080; ``shorter``: texts of
-    the files to replace, time-outs for example.
+    """Start ``nginx`` or ``caddy``; ``upstreams``: where receiver, API and console listen in place of 8025, 8080 and 8090;
+    ``shorter``: texts of the files to replace, time-outs for example.
     """
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
@@ -92,9 +93,11 @@ def _nginx(folder: Path, port: int, replaced: Mapping[str, str]) -> Iterator["su
         "listen 443 ssl;": f"listen 127.0.0.1:{port} ssl;",
         "    listen [::]:443 ssl;\n": "",
         "/etc/nginx/certs": str(folder),
+        "/etc/nginx/smsrelay-console.htpasswd": str(folder / "htpasswd"),
         "/var/log/nginx": str(folder),
     }
-    sites = "\n".join(_changed(path.read_text("utf-8"), ours, replaced) for path in _NGINX_FILES)
+    sites = _changed("\n".join(path.read_text("utf-8") for path in _NGINX_FILES), ours, replaced)
+    (folder / "htpasswd").write_text(f"{OPERATOR}:{{PLAIN}}{PASSWORD}\n", encoding="utf-8")
     temporary = "".join(f"{kind}_temp_path {folder}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
     user = "user root;\n" if os.geteuid() == 0 else ""  # the test's folders are its own alone
     main = f"{user}daemon off;\npid {folder}/pid;\nerror_log {folder}/error.log;\nevents {{}}\nhttp {{\n{temporary}{sites}\n}}\n"
@@ -112,8 +115,10 @@ def _caddy(folder: Path, port: int, replaced: Mapping[str, str]) -> Iterator["su
     pair = f"{folder}/fullchain.pem {folder}/privkey.pem"
     ours = {f"\n{host} {{": f"\nhttps://{host}:{port} {{\n\tbind 127.0.0.1\n\ttls {pair}" for host in HOSTS}
     ours["\n{\n"] = "\n{\n\tadmin off\n\tauto_https off\n"
+    ours["ops HASH"] = f"{OPERATOR} {_hash(PASSWORD)}"
     site = folder / "Caddyfile"
-    site.write_text(_changed(_CADDYFILE.read_text("utf-8"), ours, replaced), encoding="utf-8")
+    text = "\n".join(path.read_text("utf-8") for path in _CADDY_FILES)
+    site.write_text(_changed(text, ours, replaced), encoding="utf-8")
     with _started([CADDY, "run", "--config", str(site), "--adapter", "caddyfile"], folder) as process:
         yield process
 
@@ -138,8 +143,15 @@ def _changed(text: str, ours: Mapping[str, str], replaced: Mapping[str, str]) ->
     return re.sub("|".join(map(re.escape, replaced)) or "(?!)", lambda found: replaced[found[0]], text)
 
 
+def _hash(password: str) -> str:
+    made = subprocess.run(
+        [CADDY, "hash-password", "--plaintext", password], capture_output=True, text=True, timeout=60, check=True
+    )
+    return made.stdout.strip()
+
+
 def _certificate(folder: Path) -> Path:
-    """Of both hosts, and its own authority."""
+    """Of all hosts, and its own authority."""
     files = ["-keyout", str(folder / "privkey.pem"), "-out", str(folder / "fullchain.pem")]
     named = ["-subj", f"/CN={HOSTS[0]}", "-addext", "subjectAltName=" + ",".join(f"DNS:{host}" for host in HOSTS)]
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *files, *named]

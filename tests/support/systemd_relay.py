@@ -11,7 +11,7 @@ from tests.support.pages import ROOT, blocks
 from tests.support.systemd_host import Host, booted
 from tests.support.waiting import eventually
 
-PARTS = ("worker", "receiver", "api", "flower")
+PARTS = ("worker", "receiver", "api", "console", "flower")
 INSTALL, ENABLE, DOCTOR, _KUBECTL, BACKUP, SNAPSHOT, RESTORE, RESTORE_SNAPSHOT = blocks("docs/deploying.md", "sh")
 SHELL = DOCTOR.replace("/opt/smsrelay/bin/smsrelay doctor", "").strip()  # what a shell of root's has to read first
 _SECRETS = {
@@ -19,6 +19,7 @@ _SECRETS = {
     "broker_url": "redis://127.0.0.1:6379/0",
     "appcode": "a code of the tests",
     "flower_auth": "ops:a password of the tests",
+    "console_auth": "ops:another password of the tests",
 }
 _SETTINGS = """
 SMSRELAY_CALLBACK_URL=http://127.0.0.1:8025
@@ -71,8 +72,8 @@ class Installed:
             raise
 
     def ready(self) -> None:
-        """Until receiver and API say so."""
-        for port in (8025, 8080):
+        """Until receiver, API and console say so."""
+        for port in (8025, 8080, 8090):
             eventually(lambda port=port: self.code(port, "/readyz") == "200", f"{port} is ready")
 
     def code(self, port: int, path: str, body: str | None = None, *, method: str = "POST") -> str:

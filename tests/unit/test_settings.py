@@ -12,9 +12,10 @@ import pytest
 from pydantic import ValidationError
 
 from smsrelay.contract.key_ring import KeyRing
+from smsrelay.contract.lanes import Lane
 from smsrelay.receiver.settings import ReceiverSettings
 from smsrelay.settings import BrokerSettings, ProducerSettings, SettingsError
-from smsrelay_worker.settings import FlowerSettings, WorkerSettings
+from smsrelay_worker.settings import FlowerSettings, OperatorSettings, WorkerSettings
 from smsrelay_worker.vendors.yisha.params import SERIALISERS
 
 PATIENT = 45  # seconds for which a store that is silent is asked
@@ -331,7 +332,7 @@ def test_a_worker_that_stops_has_time_to_record_what_the_vendor_answered_while_t
 @pytest.mark.parametrize(
     ("auth", "reason"),
     [
-        ("ops", "must be user:password"),
+        ("walrus-4711", "must be user:password"),
         ("ops:", "must be user:password"),
         (":walrus-4711", "must be user:password"),
         ("ops:walrus,4711", "must hold no comma"),
@@ -358,3 +359,15 @@ def test_an_env_file_in_another_encoding_is_refused_with_a_sentence(tmp_path: Pa
     (tmp_path / ".env").write_bytes(content)
     with pytest.raises(SettingsError, match=re.escape(".env: is not UTF-8")):
         ProducerSettings()
+
+
+@pytest.mark.parametrize(("bound", "reason"), [("soon", "valid number"), ("-4711", "greater than 0"), ("Infinity", "finite")])
+def test_how_long_a_lane_may_wait_is_a_number_of_seconds(environ: Environ, bound: str, reason: str) -> None:
+    refused = environ.refused(OperatorSettings, SMSRELAY_WAIT_BOUND_NOTICE=bound)
+    assert refused.keys() == {"SMSRELAY_WAIT_BOUND_NOTICE"}
+    assert reason in refused["SMSRELAY_WAIT_BOUND_NOTICE"]
+
+
+def test_every_lane_has_a_bound(environ: Environ) -> None:
+    assert OperatorSettings(_env_file=None).wait_bounds == {Lane.OTP: 60, Lane.NOTICE: 600, Lane.MARKETING: 14_400}
+    assert set(environ.worker(SMSRELAY_NUMBER_KEYS=NUMBER, SMSRELAY_CALLBACK_KEYS=CALLBACK).wait_bounds) == set(Lane)

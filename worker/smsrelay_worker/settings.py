@@ -1,5 +1,6 @@
 """Settings of workers, API and operators. A wrong setting is reported with all others at once, without its value."""
 
+from collections.abc import Mapping
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -8,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 
 from smsrelay.contract.callback_url import checked_callback_url
+from smsrelay.contract.lanes import Lane
 from smsrelay.receiver.settings import ReceiverSettings
 from smsrelay.settings import BrokerSettings, PayloadKeySettings, ProducerSettings, StoreSettings, with_scheme
 
@@ -22,6 +24,13 @@ class OperatorSettings(StoreSettings):
     halt_probe: Annotated[float, Field(ge=0, le=86_400)] = Field(
         default=300.0, description="Seconds between submits that test whether a halted vendor is back; 0 never tests."
     )
+    wait_bound_otp: _Seconds = Field(
+        default=60.0, description="Seconds a code may wait before status, doctor, the console and the alerts say so."
+    )
+    wait_bound_notice: _Seconds = Field(default=600.0, description="The same for a notice.")
+    wait_bound_marketing: _Seconds = Field(
+        default=14_400.0, description="The same for a marketing message, while its send window is open."
+    )
     policy: Path | None = Field(default=None, description="Policy file in place of the packaged one.")
     limits: Path | None = Field(
         default=None, description="Limits file in place of the packaged one: caps, send windows, countries (docs/limits.md)."
@@ -30,6 +39,15 @@ class OperatorSettings(StoreSettings):
         default=None,
         description="Apps file: for each app its webhook or Celery task for outcomes, and the quota of its API keys.",
     )
+
+    @property
+    def wait_bounds(self) -> Mapping[Lane, float]:
+        """Seconds that the oldest message of each lane may wait."""
+        return {
+            Lane.OTP: self.wait_bound_otp,
+            Lane.NOTICE: self.wait_bound_notice,
+            Lane.MARKETING: self.wait_bound_marketing,
+        }
 
 
 class ConsoleAccess(OperatorSettings):

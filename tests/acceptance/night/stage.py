@@ -216,6 +216,7 @@ def _settings(folder: Path, webhooks: str) -> Mapping[str, str]:
         "SMSRELAY_LIMITS": str(limits),
         "SMSRELAY_APPS": str(apps),
         "SMSRELAY_READ_TIMEOUT": "6",
+        "SMSRELAY_WAIT_BOUND_OTP": "5",  # as short as the hastened alerts
         "SMSRELAY_HALT_PROBE": "0",  # who is paged ends a halt, and no test submit
         "PYTHONPATH": os.pathsep.join([str(ROOT)]),
     }

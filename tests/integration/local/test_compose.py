@@ -70,6 +70,26 @@ def test_no_secret_stands_in_the_files() -> None:
         assert not re.search(r"://[^/\s]*:[^/\s$]+@", REFERENCE.sub("", text))
 
 
+def test_everything_is_published_on_this_host_alone_but_the_proxy_that_ends_tls() -> None:
+    published = {name: spec["ports"] for name, spec in services().items() if "ports" in spec}
+    assert published.pop("proxy") != []
+    assert published.keys() >= {"receiver", "api", "flower", "console"}
+    assert [port for ports in published.values() for port in ports if not port.startswith("127.0.0.1:")] == []
+
+
+@pytest.mark.parametrize("owner", ["flower", "console"])
+def test_no_part_is_given_the_password_of_a_page_that_it_does_not_serve(owner: str) -> None:
+    variable, checks = f"SMSRELAY_{owner.upper()}_AUTH", {"settings", "console-settings"}
+    readers = {name for name, spec in services().items() if ".env" in spec.get("env_file", ())} - checks
+    assert {name for name in readers if services()[name]["environment"].get(variable) != ""} == {owner}
+
+
+def test_sentinels_and_secrets_in_files_are_for_every_part_that_has_a_store() -> None:
+    parts = {name for name, spec in services().items() if "SMSRELAY_STORE_URL" in spec.get("environment", {})}
+    for file in OVERRIDES:
+        assert parts <= yaml.safe_load(file.read_text(encoding="utf-8"))["services"].keys(), file.name
+
+
 def test_the_build_is_sent_no_env_file() -> None:
     lines = [line for line in (ROOT / ".dockerignore").read_text("utf-8").splitlines() if not line.startswith("#")]
     assert lines[0] == "*"

@@ -150,6 +150,28 @@ def test_up_names_the_password_that_flower_asks_for(tmp_path: Path) -> None:
     assert "flower-password" not in named
 
 
+def test_up_names_the_addresses_of_api_and_console_if_they_are_asked_for(tmp_path: Path) -> None:
+    told = _announced(LocalRelay(tmp_path, Ports(api=4713, console=4714), api=True, console=True))
+    assert "API        http://127.0.0.1:4713  a key for it: smsrelay key create APP\n" in told
+    assert f"console    http://127.0.0.1:4714  user admin, password in {tmp_path / 'console-password'}\n" in told
+    assert {"API", "console"}.isdisjoint(_announced(LocalRelay(tmp_path, Ports())).split())
+
+
+def test_the_console_asks_for_the_password_or_believes_the_proxy_that_the_user_names(tmp_path: Path) -> None:
+    relay = LocalRelay(tmp_path, Ports(), console=True)
+    assert "password as in SMSRELAY_CONSOLE_AUTH" in _announced(relay, CONSOLE_AUTH="me:mine")
+    assert "whom the proxy names" in _announced(relay, CONSOLE_USER_HEADER="X-Forwarded-User")
+    assert "SMSRELAY_CONSOLE_AUTH" not in relay.environment({"SMSRELAY_CONSOLE_USER_HEADER": "X-Forwarded-User"})
+    assert "SMSRELAY_CONSOLE_AUTH" not in LocalRelay(tmp_path, Ports()).environment({})
+
+
+def test_a_console_with_two_ways_in_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    both = {"SMSRELAY_CONSOLE_AUTH": "me:mine", "SMSRELAY_CONSOLE_USER_HEADER": "X-Forwarded-User"}
+    said = Shell(tmp_path, both).run("up", "--console")
+    assert (said.code, said.output) == (2, "")
+    assert "not both" in said.errors
+
+
 def test_up_says_that_jobs_of_a_named_broker_go_to_the_simulator(tmp_path: Path) -> None:
     assert "goes to the simulator" in _announced(LocalRelay(tmp_path, Ports()), BROKER_URL="redis://127.0.0.1:6379/0")
     assert "goes to the simulator" not in _announced(LocalRelay(tmp_path, Ports()))

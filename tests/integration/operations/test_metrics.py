@@ -95,6 +95,14 @@ def test_the_oldest_that_waits_is_told_by_lane_and_nothing_where_none_waits(
     assert told("oldest_waiting_timestamp_seconds", lane="notice") is None
 
 
+def test_how_long_a_lane_may_wait_is_told_as_it_was_set(valkey_url: str) -> None:
+    registry = CollectorRegistry()
+    settings = OperatorSettings(_env_file=None, store_url=valkey_url, wait_bound_notice=90)
+    registry.register(RelayCollector(Operations.wire(settings)))
+    bounds = [registry.get_sample_value("smsrelay_waiting_bound_seconds", {"lane": lane.value}) for lane in Lane]
+    assert bounds == [60.0, 90.0, 14_400.0]
+
+
 def test_a_halt_is_told_with_its_code(told: Told, redis: StoreRedis) -> None:
     limiter = RateLimiter(redis, 10.0)
     limiter.halt("A403JT")

@@ -11,7 +11,7 @@ from smsrelay_worker.operations.status import StatusOverview
 from smsrelay_worker.rate_limit.shared_rate import RateState
 
 _AT_ONCE = 50  # requests
-_OVERVIEW = StatusOverview(RateState(1.0, False, 1.0, {}, None, None, None), {}, (), 0, 0, 0, 0, {}, (), (), ())
+_OVERVIEW = StatusOverview(RateState(1.0, False, 1.0, {}, None, None, None), {}, (), 0, 0, 0, 0, {}, (), (), (), {})
 
 
 def test_requests_that_ask_at_the_same_time_share_one_reading() -> None:

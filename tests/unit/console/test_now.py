@@ -30,6 +30,7 @@ WELL = StatusOverview(
     workers=(WorkerProcess("worker@host", "host", 1, EVERYTHING, 0),),
     differences=(),
     sinks=(),
+    wait_bounds={},
     now=100_000,
 )
 WORSE = error("check", Kind.CHECK_REFUSED)

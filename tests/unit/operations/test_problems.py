@@ -1,6 +1,7 @@
 """What status, doctor and console say is wrong with the relay, from what its store tells."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import time
 from zoneinfo import ZoneInfo
 
@@ -15,7 +16,7 @@ from smsrelay.store.receiver_registry import ReceiverProcess
 from smsrelay_worker.cli.status import first_line
 from smsrelay_worker.operations.doctor.finding import Finding, Severity
 from smsrelay_worker.operations.doctor.traffic.problems import problems
-from smsrelay_worker.operations.doctor.traffic.waiting import BOUNDS, spoken
+from smsrelay_worker.operations.doctor.traffic.waiting import spoken
 from smsrelay_worker.operations.sinks import Condition, SinkOverview
 from smsrelay_worker.operations.status import Flow, StatusOverview, closed_lanes
 from smsrelay_worker.rate_limit.circuit import OpenCircuit
@@ -29,6 +30,7 @@ NOW = 1_800_000_000_000
 SECOND, MINUTE, HOUR = 1000, 60_000, 3_600_000
 ERROR, WARNING = Severity.ERROR, Severity.WARNING
 ALL = WorkerProcess("worker@one", "one", 1, tuple(QUEUES), NOW - HOUR)
+BOUNDS = {Lane.OTP: 60.0, Lane.NOTICE: 600.0, Lane.MARKETING: 14_400.0}  # seconds
 SINK = SinkOverview("shop.webhook", Condition.OK, None, 0, None, "", None)
 
 
@@ -49,6 +51,7 @@ def overview(**changed: object) -> StatusOverview:
         "workers": (ALL,),
         "differences": (),
         "sinks": (SINK,),
+        "wait_bounds": BOUNDS,
         "now": NOW,
     }
     return StatusOverview(**(well | changed))  # type: ignore[arg-type]
@@ -123,11 +126,18 @@ def test_the_queue_of_outcomes_needs_a_worker_only_if_an_app_is_told() -> None:
 
 @pytest.mark.parametrize("lane", list(Lane))
 def test_a_lane_may_wait_for_its_bound_and_no_longer(lane: Lane) -> None:
-    assert problems(overview(**waiting(lane, 2, BOUNDS[lane]))) == []
-    [found] = problems(overview(**waiting(lane, 2, BOUNDS[lane] + 1)))
+    bound = int(BOUNDS[lane])
+    assert problems(overview(**waiting(lane, 2, bound))) == []
+    [found] = problems(overview(**waiting(lane, 2, bound + 1)))
     assert found.severity is (ERROR if lane is Lane.OTP else WARNING)
     assert found.problem.startswith(f"{lane}: 2 messages wait, the oldest for ")
     assert f"smsrelay waiting --lane {lane}" in found.remedy
+
+
+def test_who_runs_the_relay_says_how_long_a_lane_may_wait() -> None:
+    patient = overview(**waiting(Lane.OTP, 2, 119), wait_bounds=BOUNDS | {Lane.OTP: 120.0})
+    assert problems(patient) == []
+    assert said(problems(replace(patient, wait_bounds=BOUNDS))) == [(ERROR, "waiting")]
 
 
 def test_a_lane_of_which_nothing_is_taken_is_an_error() -> None:

@@ -18,6 +18,7 @@ from smsrelay.enqueue import Enqueuer
 from smsrelay.http.connection_limits import ConnectionLimits
 from smsrelay.http.server import CHUNKED_OVERHEAD, serve
 from smsrelay.settings import SettingsError
+from smsrelay.store.asynchronous.store import AsyncStore
 from smsrelay.store.connection import open_store
 from smsrelay.store.numbers import NumberIndex
 from smsrelay.store.records import Records
@@ -43,6 +44,7 @@ from smsrelay_worker.console.pages.message import Message
 from smsrelay_worker.console.pages.now import Now
 from smsrelay_worker.console.pages.suppressed import Suppressed
 from smsrelay_worker.console.pages.webhooks import Webhooks
+from smsrelay_worker.console.probes import Probes, store_readable
 from smsrelay_worker.console.recorder import ActionRecorder
 from smsrelay_worker.console.rendering import Renderer
 from smsrelay_worker.console.session import Sessions
@@ -84,7 +86,8 @@ def create_app(settings: ConsoleSettings, host: str, operations: Operations, wat
     )
     pages = [*Account(door).pages(), *_pages(settings, operations, watch)]
     app = ConsoleApp(pages, door, Renderer(_assets()), actions=actions)
-    return Guard(app, KnownHosts.of(host, settings.console_hosts))
+    guarded = Guard(app, KnownHosts.of(host, settings.console_hosts))
+    return Probes(guarded, partial(store_readable, AsyncStore(settings.store, [], connections=2)))
 
 
 def _pages(settings: ConsoleSettings, operations: Operations, watch: Watch) -> Sequence[Page]:

@@ -7,7 +7,7 @@ and secrets that are generated once and kept in the data folder, readable by its
 
 import secrets
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,16 +28,22 @@ class Ports:
     receiver: int = 8025
     flower: int = 5555
     simulator: int = 9100
+    api: int = 8080
+    console: int = 8090
 
 
 @dataclass(frozen=True, slots=True)
 class LocalRelay:
-    """``data``: folder of all its data and logs. ``simulator``: whether the vendor is simulated."""
+    """``data``: folder of all its data and logs. ``simulator``: whether the vendor is simulated; ``api``, ``console``: whether
+    they run, too.
+    """
 
     data: Path
     ports: Ports
     simulator: bool = True
     report_delay: float = 0.2  # seconds; of the simulator
+    api: bool = False
+    console: bool = False
 
     def environment(self, given: Mapping[str, str]) -> dict[str, str]:
         """The environment of every part: the user's variables (``given``), and local defaults for the rest."""
@@ -49,6 +55,8 @@ class LocalRelay:
             "SMSRELAY_STORE_URL": self._store_url(given),
             "SMSRELAY_CALLBACK_URL": f"http://127.0.0.1:{self.ports.receiver}",
         }
+        if self.console and "SMSRELAY_CONSOLE_USER_HEADER" not in given:
+            defaults["SMSRELAY_CONSOLE_AUTH"] = "admin:" + self._secret("console-password")
         if self.simulator:
             vendor = f"http://127.0.0.1:{self.ports.simulator}"
             simulated = {"SMSRELAY_VENDOR_URL": vendor, "SMSRELAY_VENDOR_INTL_URL": vendor, "SMSRELAY_APPCODE": "simulator"}
@@ -79,7 +87,14 @@ class LocalRelay:
             Part("worker", (*_SMSRELAY, "worker"), _WORKER_STOP),
             Part("flower", (*_SMSRELAY, "flower", "--port", str(ports.flower)), port=ports.flower, ready_path="/healthcheck"),
         ]
-        return tuple(parts)
+        return (*parts, *self._parts_on_request())
+
+    def _parts_on_request(self) -> Iterator[Part]:
+        if self.api:
+            yield Part("api", (*_SMSRELAY, "api", "--port", str(self.ports.api)), 15, self.ports.api, "/readyz")
+        if self.console:  # whoever can start it can also run the commands
+            command = (*_SMSRELAY, "console", "--actions", "--port", str(self.ports.console))
+            yield Part("console", command, 15, self.ports.console, "/readyz")
 
     def _store_url(self, given: Mapping[str, str]) -> str:
         """By default the store is the broker, unless that is RabbitMQ, which cannot store records."""

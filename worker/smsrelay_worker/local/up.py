@@ -1,7 +1,7 @@
 """``smsrelay up``: the whole relay on this machine until Ctrl-C.
 
-Broker, worker, receiver, Flower and simulator run as real processes. Their URLs are printed once all are ready, and an ``env``
-file in the data folder lets commands in other terminals use them.
+Broker, worker, receiver, Flower and simulator run as real processes, and the API and the console if asked for. Their URLs are
+printed once all are ready, and an ``env`` file in the data folder lets commands in other terminals use them.
 """
 
 import ipaddress
@@ -26,7 +26,7 @@ from smsrelay_worker.local.local_relay import LocalRelay, Ports
 from smsrelay_worker.local.stack import Stack, StackFailed
 from smsrelay_worker.operations.doctor.old_names import old_names_in
 from smsrelay_worker.operations.doctor.settings import callback_url, is_real
-from smsrelay_worker.settings import FlowerSettings, WorkerSettings
+from smsrelay_worker.settings import ConsoleSettings, FlowerSettings, WorkerSettings
 from smsrelay_worker.wiring import Relay
 
 _PORT = click.IntRange(1, 65535)
@@ -37,21 +37,25 @@ _PORT = click.IntRange(1, 65535)
 @click.option(
     "--data", type=click.Path(path_type=Path), default=Path(".smsrelay"), show_default=True, help="Folder for data and logs."
 )
+@click.option("--api", is_flag=True, help="Start the HTTP API, too.")
+@click.option("--console", is_flag=True, help="Start the operator's web page, too; there things can also be changed.")
 @click.option("--broker-port", type=_PORT, default=Ports.broker, show_default=True, help="Port of the broker that it starts.")
 @click.option("--receiver-port", type=_PORT, default=Ports.receiver, show_default=True, help="Port of the receiver.")
 @click.option("--flower-port", type=_PORT, default=Ports.flower, show_default=True, help="Port of Flower.")
 @click.option("--simulator-port", type=_PORT, default=Ports.simulator, show_default=True, help="Port of the simulated vendor.")
-def up(simulator: bool, data: Path, **ports: int) -> None:
+@click.option("--api-port", type=_PORT, default=Ports.api, show_default=True, help="Port of the HTTP API.")
+@click.option("--console-port", type=_PORT, default=Ports.console, show_default=True, help="Port of the console.")
+def up(simulator: bool, data: Path, api: bool, console: bool, **ports: int) -> None:
     """Run the whole relay on this machine until Ctrl-C."""
     chosen = Ports(**{name.removesuffix("_port"): port for name, port in ports.items()})
-    relay = LocalRelay(data, chosen, simulator)
+    relay = LocalRelay(data, chosen, simulator, api=api, console=console)
     with cli_errors():
         users = users_environment()
         environment = relay.environment(users)
         os.environ.update(environment)
         for name in WorkerSettings.secrets():
             os.environ.pop(name + SUFFIX, None)  # its content is there by now
-        settings = _valid_settings()
+        settings = _valid_settings(relay)
         if simulator:
             _refuse_remote_servers(settings)
         if "SMSRELAY_BROKER_URL" in users and not _answers(settings):
@@ -85,10 +89,12 @@ def users_environment() -> dict[str, str]:
     return {name: value for name, value in everything if value and name not in named_by_file} | files.values
 
 
-def _valid_settings() -> WorkerSettings:
+def _valid_settings(relay: LocalRelay) -> WorkerSettings:
     """The settings, after checking that every part can start with them: one that exits at once would be restarted for ever."""
     settings = WorkerSettings()
     FlowerSettings()
+    if relay.console:
+        ConsoleSettings()
     Relay.wire(settings)
     return settings
 
@@ -135,11 +141,12 @@ def _write_env(path: Path, environment: Mapping[str, str]) -> None:
 
 def announcement(relay: LocalRelay, settings: WorkerSettings, given: Mapping[str, str]) -> str:
     """What is printed once everything runs: URLs, and whatever would keep the vendor's reports from arriving."""
-    ports, named = relay.ports, "user and password as in SMSRELAY_FLOWER_AUTH"
-    own = f"user admin, password in {relay.data / 'flower-password'}"
+    ports = relay.ports
     lines = [
         f"receiver   http://127.0.0.1:{ports.receiver}",
-        f"Flower     http://127.0.0.1:{ports.flower}  {named if 'SMSRELAY_FLOWER_AUTH' in given else own}",
+        f"Flower     http://127.0.0.1:{ports.flower}  {_login(relay, 'flower', given)}",
+        *([f"API        http://127.0.0.1:{ports.api}  a key for it: smsrelay key create APP"] if relay.api else ()),
+        *([f"console    http://127.0.0.1:{ports.console}  {_login(relay, 'console', given)}"] if relay.console else ()),
         f"logs       {relay.data}/*.log",
     ]
     if relay.simulator:
@@ -152,3 +159,13 @@ def announcement(relay: LocalRelay, settings: WorkerSettings, given: Mapping[str
     findings = [] if relay.simulator else callback_url(settings.callback_url, is_real(settings))
     lines += [f"{one.severity.value:<11}{one.problem} → {one.remedy}" for one in findings]
     return "\n".join(["running; Ctrl-C stops everything", *lines])
+
+
+def _login(relay: LocalRelay, page: str, given: Mapping[str, str]) -> str:
+    """Who gets into Flower or the console."""
+    variable = f"SMSRELAY_{page.upper()}_AUTH"
+    if variable in given:
+        return f"user and password as in {variable}"
+    if page == "console" and "SMSRELAY_CONSOLE_USER_HEADER" in given:
+        return "whom the proxy names in the header of SMSRELAY_CONSOLE_USER_HEADER"
+    return f"user admin, password in {relay.data / f'{page}-password'}"

@@ -48,6 +48,7 @@ class StatusOverview:
     workers: tuple[WorkerProcess, ...]  # live ones
     differences: tuple[Difference, ...]  # settings in which the workers differ
     sinks: tuple[SinkOverview, ...]  # where outcomes go
+    wait_bounds: Mapping[Lane, float]  # seconds that the oldest message of each lane may wait
     halted_parts: tuple[HaltedPart, ...] = ()  # parts of the traffic, and campaigns, that can be resumed
     suppressed: Mapping[str, int] = field(default_factory=dict)  # numbers that want no marketing, by list
     fuses: tuple[BlownFuse, ...] = ()  # what waits until tomorrow
@@ -96,6 +97,7 @@ class StatusOverview:
             differences=differences((one.name, one.given) for one in workers),
             suppressed={count.list: count.numbers for count in operations.suppressed()},
             sinks=sink_overviews(operations.apps(), operations.outcomes, operations.sink_states),
+            wait_bounds=operations.wait_bounds,
             fuses=operations.fuses.blown(),
             codes_today=code_use(codes, 1),
             codes_week=code_use(codes, WEEK),

@@ -3,11 +3,12 @@
 Takes ``OperatorSettings``. Nothing connects, and no file is read, before its first use.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Self
 
+from smsrelay.contract.lanes import Lane
 from smsrelay.contract.send_window import SendWindow
 from smsrelay.contract.suppression import SuppressedCount
 from smsrelay.store.clock import StoreClock
@@ -76,6 +77,7 @@ class Operations:
     oldest_waiting: OldestWaiting
     kept_counts: KeptCounts
     send_windows: Callable[[], tuple[SendWindow, ...]]
+    wait_bounds: Mapping[Lane, float]  # seconds
 
     @classmethod
     def wire(cls, settings: OperatorSettings) -> Self:
@@ -110,6 +112,7 @@ class Operations:
             oldest_waiting=OldestWaiting(redis),
             kept_counts=KeptCounts(redis),
             send_windows=SendWindows(redis).read,
+            wait_bounds=settings.wait_bounds,
             fuses=Fuses(redis),
             code_counts=CodeCounts(redis),
             replay=lambda: OutcomeReplay(apps(), AppMessages(redis), records, outcomes),

@@ -9,6 +9,7 @@ import logging
 import signal
 import sys
 from collections.abc import Sequence
+from functools import partialmethod
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -29,6 +30,7 @@ from smsrelay.servers.failover.primary import finder
 from smsrelay.servers.redis_address import TCP
 from smsrelay_worker.consumer.broker_settings import broker_settings
 from smsrelay_worker.processes.flower_events import PersistentEvents
+from smsrelay_worker.processes.flower_login import require_login
 from smsrelay_worker.settings import FlowerSettings
 
 _CONNECTIONS = 8
@@ -39,7 +41,9 @@ def main(arguments: Sequence[str]) -> None:
     with process_errors():
         settings = FlowerSettings()
     options.parse_command_line(["flower", "--logging=none", *arguments])
-    options.basic_auth = [settings.flower_auth.get_secret_value()]
+    login = settings.flower_auth.get_secret_value()
+    options.basic_auth = [login]
+    BaseHandler.get_current_user = partialmethod(require_login, login)
     logs.set_up()
     logging.getLogger("tornado.access").setLevel("ERROR")  # Flower's own level: a log line for every request is of no use
     use_for_every_connection()

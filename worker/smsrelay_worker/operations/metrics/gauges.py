@@ -58,6 +58,8 @@ def _lane_gauges(overview: StatusOverview, in_flight: Mapping[Lane, int]) -> Ite
     meaning = "Since when the oldest message that waits has been due; absent while none waits."
     oldest = {lane.value: wait.since / 1000 for lane, wait in overview.oldest.items()}
     yield labelled("oldest_waiting_timestamp_seconds", meaning, "lane", oldest)
+    meaning = "How long a message may wait before status, doctor and the alerts say so."
+    yield labelled("waiting_bound_seconds", meaning, "lane", {lane.value: bound for lane, bound in overview.wait_bounds.items()})
     meaning = "Attempts that have begun and are not answered, reported or given up."
     yield labelled("in_flight", meaning, "lane", {lane.value: count for lane, count in in_flight.items()})
 

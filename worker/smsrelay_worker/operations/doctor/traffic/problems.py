@@ -28,7 +28,8 @@ def problems(overview: StatusOverview) -> list[Finding]:
 def examine_traffic(overview: StatusOverview) -> Iterator[Finding]:
     """What living processes show: queues that no worker takes, what has waited for too long, spools, clocks."""
     yield from untaken_queues(waiting_by_queue(overview), overview.workers)
-    yield from long_waits(overview.oldest, overview.waiting, overview.closed, overview.now)
+    open_lanes = {lane: wait for lane, wait in overview.oldest.items() if lane not in overview.closed}
+    yield from long_waits(open_lanes, overview.wait_bounds, overview.waiting, overview.now)
     yield from long_reports(overview.oldest_report, overview.reports, overview.now)
     yield from receivers_silent(overview.receivers, overview.now)
     yield from spools(overview.receivers, overview.now)

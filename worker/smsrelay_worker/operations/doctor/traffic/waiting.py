@@ -1,32 +1,31 @@
-"""Checks how long messages and reports have waited, against a bound for each lane. Pure.
+"""Checks how long messages and reports have waited, against the bound of each lane. Pure.
 
 Instants are ms on the store's clock. What a halt, an open circuit or a closed window has deferred does not count as waiting here:
 the halt, and the circuit, are findings themselves.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from smsrelay.contract.lanes import Lane
 from smsrelay_worker.operations.doctor.finding import Finding, error, warning
 from smsrelay_worker.operations.doctor.kind import Kind
 from smsrelay_worker.store.oldest_waiting import LaneWait
 
-BOUNDS = {Lane.OTP: 60, Lane.NOTICE: 600, Lane.MARKETING: 4 * 3600}  # seconds
 REPORT_BOUND = 120  # seconds; a receiver's clock may be a little off
 STILL = 30  # seconds without any message taken, after which a lane that waits too long stands still
 
 
 def long_waits(
-    oldest: Mapping[Lane, LaneWait], waiting: Mapping[Lane, int], closed: Collection[Lane], now: int
+    oldest: Mapping[Lane, LaneWait], bounds: Mapping[Lane, float], waiting: Mapping[Lane, int], now: int
 ) -> Iterator[Finding]:
-    """Lanes whose oldest message has waited for longer than its bound; not those whose send windows are closed.
+    """Lanes whose oldest message has waited for longer than its bound (seconds); ``oldest``: of the lanes that are open.
 
     For codes an error; for the others one only while nothing of the lane moves, because a campaign may well be longer than the
     rate is high.
     """
     for lane, one in oldest.items():
         seconds = (now - one.since) // 1000
-        if lane in closed or seconds <= BOUNDS[lane]:
+        if seconds <= bounds[lane]:
             continue
         still = one.unmoved_since is not None and now - one.unmoved_since > STILL * 1000
         severe = error if still or lane is Lane.OTP else warning
