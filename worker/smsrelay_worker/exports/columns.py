@@ -1,6 +1,6 @@
 """Columns: the tables in which SQL targets keep rows, and what each column means. Pure.
 
-docs/export.md shows what ``markdown_table`` and ``create_table`` say.
+docs/export.md shows what ``markdown_table`` and ``create_table`` return.
 """
 
 from collections.abc import Mapping, Sequence
