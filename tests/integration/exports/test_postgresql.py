@@ -1,7 +1,9 @@
 """``smsrelay export`` into a real PostgreSQL: rights, passwords, and a server that is away, silent, or has other tables."""
 
+import os
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -9,6 +11,8 @@ import pytest
 
 from smsrelay.enqueue import Enqueuer
 from smsrelay.store.records import Records
+from smsrelay_worker.exports.postgresql import PostgresqlTarget
+from smsrelay_worker.exports.target import TargetUnavailable
 from tests.integration.exports.places import Place, PostgresqlPlace
 from tests.support.final_messages import failed
 from tests.support.postgresql import ENCODED, OWNER, PASSWORD, Postgresql
@@ -83,6 +87,17 @@ def test_a_server_that_is_stopped_is_unavailable_within_a_bound(shell: Shell, po
         postgresql.process.send_signal(signal.SIGCONT)
     assert ended.code == 3
     assert "PostgreSQL did not answer" in ended.errors
+
+
+def test_a_server_that_falls_silent_in_the_middle_is_given_up(postgresql: Postgresql) -> None:
+    with closing(PostgresqlTarget(postgresql.url, PASSWORD, silence=1.0)) as target:
+        [(backend,)] = postgresql.rows("SELECT pid FROM pg_stat_activity WHERE application_name = 'smsrelay export'")
+        os.kill(backend, signal.SIGSTOP)
+        try:
+            with pytest.raises(TargetUnavailable, match="PostgreSQL did not answer"):
+                target.known([("018f0000-0000-7000-8000-000000000000", 1)])
+        finally:
+            os.kill(backend, signal.SIGCONT)
 
 
 def test_a_table_without_our_columns_is_refused_and_left_alone(

@@ -3,9 +3,12 @@
 Every page is one transaction. The rows themselves are the position: what is there is not written again.
 """
 
+import os
 import re
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from threading import Timer
 from typing import Any
 
 import psycopg
@@ -34,6 +37,7 @@ _BOUNDS = {  # of every wait, unless the URL says otherwise; seconds, and ms
     "application_name": "smsrelay export",
 }
 _STATEMENT = 60_000  # ms that one statement may take, waiting for locks included
+_SILENCE = 150.0  # seconds that a page may take, of a server that keeps no time any more
 _ONE_AT_A_TIME = 7_167_735  # any number of our own: the advisory lock of whoever creates the tables
 _QUOTED = re.compile(r'"([^"]*)"')
 _OURS = {TABLE, RUNS, *NAMES}
@@ -41,10 +45,14 @@ _PERMANENT = (psycopg.ProgrammingError, psycopg.DataError, psycopg.IntegrityErro
 
 
 class PostgresqlTarget:
-    """For one thread. Raises ``TargetUnavailable`` and ``WrongTarget``; its texts quote neither the URL nor a value of a row."""
+    """For one thread. Raises ``TargetUnavailable`` and ``WrongTarget``; its texts quote neither the URL nor a value of a row.
 
-    def __init__(self, url: str, password: str | None = None) -> None:
+    ``silence``: seconds after which a server that does not answer is given up.
+    """
+
+    def __init__(self, url: str, password: str | None = None, silence: float = _SILENCE) -> None:
         options = _options(url, password)
+        self._silence = silence
         with _postgresql_answers():
             # Nothing is prepared: behind a pooler the next transaction may be on another connection of the server.
             self._connection = psycopg.connect(**options, autocommit=True, prepare_threshold=None)
@@ -104,9 +112,22 @@ class PostgresqlTarget:
 
     @contextmanager
     def _transaction(self) -> Iterator[psycopg.Cursor[Any]]:
-        with _postgresql_answers(), self._connection.transaction(), self._connection.cursor() as cursor:
+        with _postgresql_answers(), self._bounded(), self._connection.transaction(), self._connection.cursor() as cursor:
             cursor.execute(f"SET LOCAL statement_timeout = {_STATEMENT}")
             yield cursor
+
+    @contextmanager
+    def _bounded(self) -> Iterator[None]:
+        """Hang up on a server that is silent: libpq would wait for as long as the server's host confirms that it is there."""
+        with socket.socket(fileno=os.dup(self._connection.fileno())) as line:
+            timer = Timer(self._silence, line.shutdown, (socket.SHUT_RDWR,))
+            timer.daemon = True
+            timer.start()
+            try:
+                yield
+            finally:
+                timer.cancel()
+                timer.join()
 
 
 def _options(url: str, password: str | None) -> dict[str, Any]:
