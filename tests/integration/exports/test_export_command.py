@@ -101,6 +101,23 @@ def test_feedback_after_the_export_is_a_change(
     assert shell.run("export").output.startswith("0 exported")
 
 
+def test_a_revision_that_a_store_without_its_last_writes_gives_out_again_is_exported_again(
+    shell: Shell, place: Place, door: Enqueuer, store: Records, redis: StoreRedis
+) -> None:
+    message_id = submitted(door, store)
+    key = KEYS.message(message_id)
+    redis.copy(key, "before")
+    reports = applying(store, redis)
+    reports.apply(_report(message_id, "250"))
+    shell.run("export")
+    redis.copy("before", key, replace=True)
+    reports.apply(_report(message_id, "504"))
+    assert shell.run("export").output.startswith("1 exported")
+    found = place.rows()
+    assert (found[0]["revision"], found[-1]["code"]) == (found[-1]["revision"], "504")
+    assert shell.run("export").output.startswith("0 exported")
+
+
 def test_a_recipient_who_was_forgotten_is_forgotten_by_the_next_export(
     shell: Shell, keyed: Shell, place: Place, door: Enqueuer, store: Records
 ) -> None:

@@ -63,8 +63,7 @@ def test_the_vendors_words_and_the_tags_are_kept() -> None:
 
 def test_a_version_is_new_to_whoever_has_nothing_or_an_older_one() -> None:
     version = Row.of(failed(used_at=NOW), NOW).version
-    assert version == Version(ID, NOW, 5, used=True)
-    assert [version.is_new_to(known) for known in (None, (4, True), (5, False), (5, True), (6, False))] == [
-        *(True, True, True),
-        *(False, False),
-    ]
+    assert version == Version(ID, NOW, 5, NOW + 40, used=True)
+    older = [None, (4, NOW + 40, True), (5, NOW + 40, False), (5, NOW + 39, True), (6, NOW + 39, True)]
+    assert [version.is_new_to(known) for known in older] == [True] * 5
+    assert [version.is_new_to(known) for known in [(5, NOW + 40, True), (6, NOW + 41, True)]] == [False] * 2

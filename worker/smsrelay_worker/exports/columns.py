@@ -101,10 +101,10 @@ def upsert(placeholders: Sequence[str]) -> str:
     """
     kept = f"CASE WHEN excluded.recipient IS NULL THEN NULL ELSE coalesce(excluded.number, {TABLE}.number) END"
     changes = [f"{name} = {kept if name == 'number' else f'excluded.{name}'}" for name in NAMES if name not in KEY]
-    same = f"excluded.revision = {TABLE}.revision AND excluded.used_at IS NOT NULL AND {TABLE}.used_at IS NULL"
+    used = f"excluded.used_at IS NOT NULL AND {TABLE}.used_at IS NULL"
     columns, values, key = ", ".join(NAMES), ", ".join(placeholders), ", ".join(KEY)
     insert = f"INSERT INTO {TABLE} ({columns}) VALUES ({values})"  # noqa: S608  all are constants
-    newer = f"excluded.revision > {TABLE}.revision OR ({same})"
+    newer = f"excluded.revision > {TABLE}.revision OR excluded.changed_at > {TABLE}.changed_at OR ({used})"
     return f"{insert} ON CONFLICT ({key}) DO UPDATE SET {', '.join(changes)} WHERE {newer}"
 
 

@@ -67,7 +67,7 @@ class Exporter:
 
     def _lacking(self, page: Sequence[FinalMessage]) -> list[str]:
         """Ids of those that the target lacks, each once."""
-        versions = [Version(one.message_id, one.accepted_at, one.revision, one.used) for one in page]
+        versions = [Version(one.message_id, one.accepted_at, one.revision, one.changed_at, one.used) for one in page]
         known = self._target.known([one.key for one in versions])
         return list(dict.fromkeys(one.message_id for one in versions if one.is_new_to(known.get(one.key))))
 

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 from smsrelay_worker.exports.columns import COLUMNS, Kind
 from smsrelay_worker.exports.instant import read_text, text
-from smsrelay_worker.exports.ndjson_position import Line, NdjsonPosition
+from smsrelay_worker.exports.ndjson_position import NdjsonPosition
 from smsrelay_worker.exports.row import Row
 from smsrelay_worker.exports.target import WrongTarget
 from smsrelay_worker.exports.version import Key, Known, Version
@@ -82,7 +82,7 @@ class NdjsonTarget:
         """Append a line for each row."""
         self._file.write(b"".join(map(encode_row, rows)))
         self._sync()
-        self._position.account([Line(row.version, row.changed_at) for row in rows], self._file.tell())
+        self._position.account([row.version for row in rows], self._file.tell())
 
     def last_complete(self) -> int | None:
         """When the last complete export began (ms)."""
@@ -102,7 +102,7 @@ class NdjsonTarget:
         length = self._file.seek(0, os.SEEK_END)
         done = self._position.length()
         place = self._file.seek(done if done <= length else 0)  # a shorter file is another one: the lines are elsewhere
-        lines: list[Line] = []
+        lines: list[Version] = []
         while wire := self._file.readline(_LONGEST):
             if not wire.endswith(b"\n"):
                 self._cut(path, place, wire)
@@ -127,13 +127,11 @@ class NdjsonTarget:
         os.fsync(self._file.fileno())
 
 
-def _read_line(path: Path, wire: bytes) -> Line:
+def _read_line(path: Path, wire: bytes) -> Version:
     try:
         fields = json.loads(wire)
-        version = Version(
-            fields["message_id"], read_text(fields["accepted_at"]), int(fields["revision"]), fields["used_at"] is not None
-        )
-        return Line(version, read_text(fields["changed_at"]))
+        accepted_at, changed_at = read_text(fields["accepted_at"]), read_text(fields["changed_at"])
+        return Version(fields["message_id"], accepted_at, int(fields["revision"]), changed_at, fields["used_at"] is not None)
     except (ValueError, KeyError, TypeError, RecursionError):
         reason = f"{path} is not a file of an export: it has a line that is none of ours"
     raise WrongTarget(reason)

@@ -3,7 +3,6 @@
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from smsrelay_worker.exports.target import TargetUnavailable, WrongTarget
@@ -11,24 +10,16 @@ from smsrelay_worker.exports.version import Key, Known, Version
 
 _TOGETHER = 500  # keys in one question
 _TABLES = (
-    "CREATE TABLE IF NOT EXISTS lines (message_id text, accepted_at integer, revision integer NOT NULL, used integer NOT NULL,"
-    " changed_at integer NOT NULL, PRIMARY KEY (message_id, accepted_at)) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS lines (message_id text, accepted_at integer, revision integer NOT NULL,"
+    " changed_at integer NOT NULL, used integer NOT NULL, PRIMARY KEY (message_id, accepted_at)) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS position (name text PRIMARY KEY, value integer NOT NULL) WITHOUT ROWID",
 )
 _ADD = (
     "INSERT INTO lines VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE"
-    " SET revision = excluded.revision, used = excluded.used, changed_at = excluded.changed_at"
+    " SET revision = excluded.revision, changed_at = excluded.changed_at, used = excluded.used"
 )
 _SET = "INSERT OR REPLACE INTO position VALUES (?, ?)"
 _LENGTH, _BEGAN = "length", "began_at"
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """What is kept of a line. ``changed_at`` in ms."""
-
-    version: Version
-    changed_at: int
 
 
 class NdjsonPosition:
@@ -50,19 +41,19 @@ class NdjsonPosition:
         for start in range(0, len(keys), _TOGETHER):
             ids = [message_id for message_id, _ in keys[start : start + _TOGETHER]]
             marks = ", ".join("?" * len(ids))
-            question = f"SELECT message_id, accepted_at, revision, used FROM lines WHERE message_id IN ({marks})"  # noqa: S608
+            question = f"SELECT message_id, accepted_at, revision, changed_at, used FROM lines WHERE message_id IN ({marks})"  # noqa: S608
             with self._answers():
                 rows = self._database.execute(question, ids).fetchall()
-            found |= {(message_id, at): (revision, bool(used)) for message_id, at, revision, used in rows}
+            found |= {(one, at): (revision, changed_at, bool(used)) for one, at, revision, changed_at, used in rows}
         return {key: known for key, known in found.items() if key in wanted}
 
     def length(self) -> int:
         """How many bytes of the file are accounted for."""
         return self._value(_LENGTH) or 0
 
-    def account(self, lines: Sequence[Line], length: int) -> None:
+    def account(self, lines: Sequence[Version], length: int) -> None:
         """Take in the lines that end at ``length`` bytes of the file."""
-        rows = [(*one.version.key, one.version.revision, one.version.used, one.changed_at) for one in lines]
+        rows = [(*one.key, one.revision, one.changed_at, one.used) for one in lines]
         with self._transaction() as database:
             database.executemany(_ADD, rows)
             database.execute(_SET, (_LENGTH, length))

@@ -65,10 +65,12 @@ class PostgresqlTarget:
     def known(self, keys: Sequence[Key]) -> Mapping[Key, Known]:
         """What it has of these messages."""
         wanted, ids = set(keys), [message_id for message_id, _ in keys]
-        question = f"SELECT message_id, accepted_at, revision, used_at FROM {TABLE} WHERE message_id = ANY(%s)"  # noqa: S608
+        question = f"SELECT message_id, accepted_at, revision, changed_at, used_at FROM {TABLE} WHERE message_id = ANY(%s)"  # noqa: S608
         with self._transaction() as cursor:
             rows = cursor.execute(question, (ids,)).fetchall()
-        found = {(one, milliseconds(at)): (revision, used is not None) for one, at, revision, used in rows}
+        found = {
+            (one, milliseconds(at)): (revision, milliseconds(then), used is not None) for one, at, revision, then, used in rows
+        }
         return {key: known for key, known in found.items() if key in wanted}
 
     def write(self, rows: Sequence[Row]) -> None:

@@ -77,7 +77,7 @@ class Row:
     @property
     def version(self) -> Version:
         """Which version of which message it is."""
-        return Version(self.message_id, self.accepted_at, self.revision, self.used_at is not None)
+        return Version(self.message_id, self.accepted_at, self.revision, self.changed_at, self.used_at is not None)
 
 
 def _ended_at(record: Record) -> int:

@@ -43,10 +43,12 @@ class SqliteTarget:
         for start in range(0, len(keys), _TOGETHER):
             ids = [message_id for message_id, _ in keys[start : start + _TOGETHER]]
             marks = ", ".join("?" * len(ids))
-            question = f"SELECT message_id, accepted_at, revision, used_at FROM {TABLE} WHERE message_id IN ({marks})"  # noqa: S608
+            question = f"SELECT message_id, accepted_at, revision, changed_at, used_at FROM {TABLE} WHERE message_id IN ({marks})"  # noqa: S608
             with _sqlite_answers(self._path):
                 rows = self._database.execute(question, ids).fetchall()
-            found |= {(one, read_text(at)): (revision, used is not None) for one, at, revision, used in rows}
+            found |= {
+                (one, read_text(at)): (revision, read_text(then), used is not None) for one, at, revision, then, used in rows
+            }
         return {key: known for key, known in found.items() if key in wanted}
 
     def write(self, rows: Sequence[Row]) -> None:

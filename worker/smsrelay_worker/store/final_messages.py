@@ -11,20 +11,27 @@ from dataclasses import dataclass
 from typing import Any
 
 from smsrelay.contract.state import State
+from smsrelay.messages.record import Entry
 from smsrelay.store.connection import StoreRedis, StoreUnavailable, store_answers
+from smsrelay.store.script import Call, Script
 
 _STEP = 1000  # keys that the store looks at in one round trip
 _LONGEST_REST = 1.0  # seconds
-_FINAL = {state.value for state in State if state.final}
+_TOGETHER = 200  # records that one run of the script reads: it blocks the store for about half a millisecond
+_FINAL = tuple(state.value for state in State if state.final)
 
 
 @dataclass(frozen=True, slots=True)
 class FinalMessage:
-    """What tells whether somebody has a message already. ``accepted_at`` in ms."""
+    """What tells whether somebody has a message already. ``accepted_at`` in ms.
+
+    A store that lost its last writes gives out the same revisions again; then ``changed_at`` tells them apart.
+    """
 
     message_id: str
     accepted_at: int
     revision: int
+    changed_at: int  # the last line of its timeline; ms
     used: bool  # the app has said that the recipient used the code, which raises no revision
 
 
@@ -36,6 +43,7 @@ class FinalMessages:
     ) -> None:
         self._redis, self._keys = redis, redis.store_keys
         self._rest, self._monotonic = rest, monotonic
+        self._final = Script(redis, __name__, "final_messages.lua")
 
     def pages(self) -> Iterator[list[FinalMessage]]:
         """All final messages, some at a time; one may come twice."""
@@ -64,15 +72,17 @@ class FinalMessages:
         return list(map(str, names)), int(following), str(server.get("run_id", ""))
 
     def _read(self, names: list[str]) -> list[FinalMessage]:
-        if not names:
-            return []
-        with store_answers(), self._redis.pipeline(transaction=False) as pipeline:
-            for name in names:
-                pipeline.hmget(name, ["state", "at", "rev", "used"])
-            found: list[Any] = pipeline.execute()
+        parts = [names[start : start + _TOGETHER] for start in range(0, len(names), _TOGETHER)]
+        answers = self._final.run_many([Call(part, _FINAL) for part in parts])
         prefix = self._keys.message("")
         return [
-            FinalMessage(name.removeprefix(prefix), int(at), int(revision), used is not None)
-            for name, (state, at, revision, used) in zip(names, found, strict=True)
-            if state in _FINAL
+            _read(part[int(place)].removeprefix(prefix), *fields)
+            for part, answer in zip(parts, answers, strict=True)
+            for place, *fields in answer
         ]
+
+
+def _read(message_id: str, accepted_at: str, revision: str, line: str, used: str) -> FinalMessage:
+    at = int(accepted_at)
+    changed_at = Entry.decode(line, at).at if line else at  # a record omits a first line that says nothing but its acceptance
+    return FinalMessage(message_id, at, int(revision), changed_at, bool(used))
