@@ -7,15 +7,20 @@ from typing import Any
 
 import pytest
 
+from smsrelay.broker.publisher import Publisher
 from smsrelay.contract.event import StatusEvent
+from smsrelay.contract.key_ring import KeyRing
+from smsrelay.contract.payload_cipher import PayloadCipher
 from smsrelay.enqueue import Enqueuer
 from smsrelay.store.connection import StoreRedis
+from smsrelay.store.numbers import NumberIndex
+from smsrelay.store.outbox import Outbox
 from smsrelay.store.records import Records
 from smsrelay_worker.exports.columns import NAMES
 from smsrelay_worker.messages import lifecycle
 from tests.integration.exports.places import NdjsonPlace, Place, SqlitePlace
 from tests.support.final_messages import RECIPIENT, cancel, failed, many, submitted
-from tests.support.messages import applying, changed, job
+from tests.support.messages import NUMBER_KEYS, applying, changed, job
 from tests.support.shell import Shell
 from tests.support.store_keys import KEYS
 
@@ -64,6 +69,23 @@ def test_numbers_are_written_where_they_are_asked_for_and_the_store_still_has_th
     assert shell.run("export", "--numbers").code == 0
     rows = by_id(place)
     assert (rows[kept]["number"], rows[gone]["number"]) == (f"+86{NUMBER}", None)
+
+
+def test_a_number_that_is_encrypted_takes_the_key(
+    shell_to: Callable[[Place], Shell], tmp_path: Path, valkey_url: str, redis: StoreRedis, store: Records
+) -> None:
+    place, key = SqlitePlace(tmp_path), "a key that payloads are encrypted with"
+    outbox = Outbox(redis, NUMBER_KEYS, cipher=PayloadCipher(KeyRing(key.encode())))
+    with Enqueuer(outbox, Publisher(valkey_url), {}, store, numbers=NumberIndex(redis, NUMBER_KEYS)) as door:
+        failed(door, store)
+        shell = shell_to(place)
+        without = shell.run("export", "--numbers")
+        assert (without.code, place.rows()[0]["number"]) == (0, None)
+        assert without.errors.startswith("1 without their number: SMSRELAY_PAYLOAD_KEYS")
+        failed(door, store)
+        shell.set("SMSRELAY_PAYLOAD_KEYS", key)
+        assert shell.run("export", "--numbers").errors == ""
+    assert [row["number"] for row in place.rows()] == [None, f"+86{NUMBER}"]
 
 
 def test_a_second_export_writes_nothing_again(shell: Shell, place: Place, door: Enqueuer, store: Records) -> None:
