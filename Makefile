@@ -45,7 +45,7 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-IMAGE_EXTRAS := api cli console receiver worker flower
+IMAGE_EXTRAS := api cli console export receiver worker flower
 EXTRAS := $(IMAGE_EXTRAS) stack # as [all]; with [local] or [all], which name smsrelay itself, the lock would pin it
 PIN = $(BIN)/pip-compile -q --strip-extras --no-emit-index-url --no-emit-find-links --no-header --generate-hashes --allow-unsafe
 COMPILE = $(PIN) $(foreach extra,$(EXTRAS),--extra $(extra))

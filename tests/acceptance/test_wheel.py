@@ -170,6 +170,10 @@ def try_cli(alone: Installation, variables: Mapping[str, str]) -> None:
     for arguments in (("status",), ("policy", "explain", "503")):
         done = alone.run("smsrelay", *arguments, variables=variables)
         assert done.returncode == 0, done.stderr
+    exported = alone.run("smsrelay", "export", "--to", "sqlite:history.db", variables=variables)
+    assert exported.returncode == 0, exported.stderr
+    refused = alone.run("smsrelay", "export", "--to", "postgresql://relay@127.0.0.1:1/history", variables=variables)
+    assert (refused.returncode, refused.stderr.partition(": pip ")[2]) == (2, "install 'smsrelay[export]'\n")
     listed = alone.run("smsrelay", "--help").stdout  # which imports every command whose extra is there
     assert "Not installed: pip install 'smsrelay[worker]'" in listed
     assert "Not installed: pip install 'smsrelay[cli]'" not in listed

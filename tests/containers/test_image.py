@@ -9,7 +9,9 @@ from tests.containers.package_index import URL
 from tests.containers.relay import Relay
 from tests.support.pages import ROOT
 
-_MOST_ADDED = 190_000_000  # bytes on top of the base, which is not upstream's here
+_MOST_ADDED = (
+    205_000_000  # bytes on top of the base, which is not upstream's here; 13 million of them for exports into PostgreSQL
+)
 _MOST_OF_AN_EDIT = 8_000_000  # bytes: all of our code, compiled; its dependencies are twenty times that
 
 

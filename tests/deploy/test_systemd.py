@@ -18,6 +18,7 @@ from tests.support.systemd_relay import (
     RESTORE,
     RESTORE_SNAPSHOT,
     SNAPSHOT,
+    TIMER,
     Installed,
     installed_host,
     started,
@@ -40,11 +41,11 @@ def up(host: Host) -> Installed:
 
 
 def test_systemd_has_nothing_to_say_about_the_units(host: Host) -> None:
-    verified = host.run("bash", "-c", "systemd-analyze verify --man=no /etc/systemd/system/smsrelay*.{service,target}")
+    verified = host.run("bash", "-c", "systemd-analyze verify --man=no /etc/systemd/system/smsrelay*.{service,target,timer}")
     assert (verified.returncode, verified.stdout + verified.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("part", [*PARTS, "export"])
 def test_a_unit_may_do_little(host: Host, part: str) -> None:
     unit = f"smsrelay-{part}.service"
     rated = host.run("systemd-analyze", "security", "--no-pager", "--offline=true", f"--threshold={EXPOSED}", unit)
@@ -84,6 +85,25 @@ def test_a_part_has_the_secrets_that_it_needs_and_no_others(up: Installed, part:
     assert set(up.host.shell(f"ls /proc/{pid}/root/run/credentials/{unit}").split()) == named
     environment = up.host.shell(f"tr '\\0' '\\n' </proc/{pid}/environ; systemctl show {unit}")
     assert [name for name, value in up.secrets().items() if value in environment] == []
+
+
+def test_the_timer_starts_an_export_which_is_nobody_and_has_two_secrets(up: Installed) -> None:
+    message_id = up.send("13912345680")
+    up.wait(message_id, "delivered")
+    up.host.run("tee", "/etc/smsrelay/secrets/export_to", stdin="ndjson:/var/lib/smsrelay-export/history.ndjson\n")
+    up.host.shell(TIMER)
+    assert up.host.shown("smsrelay-export.timer")["ActiveState"] == "active"
+    up.host.shell("systemctl start smsrelay-export")
+    history = up.host.shell("cat /var/lib/smsrelay-export/history.ndjson")
+    assert message_id in {json.loads(line)["message_id"] for line in history.splitlines()}
+    assert up.host.shown("smsrelay-export")["Result"] == "success"
+
+
+def test_an_export_with_a_wrong_target_fails_once(up: Installed) -> None:
+    up.host.run("tee", "/etc/smsrelay/secrets/export_to", stdin="mysql://host/db\n")
+    assert up.host.run("systemctl", "start", "smsrelay-export").returncode != 0
+    shown = up.host.shown("smsrelay-export")
+    assert (shown["ActiveState"], shown["ExecMainStatus"], shown["NRestarts"]) == ("failed", "2", "0")
 
 
 def test_a_worker_that_is_killed_is_started_again(up: Installed) -> None:

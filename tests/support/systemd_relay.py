@@ -12,7 +12,7 @@ from tests.support.systemd_host import Host, booted
 from tests.support.waiting import eventually
 
 PARTS = ("worker", "receiver", "api", "console", "flower")
-INSTALL, ENABLE, DOCTOR, _KUBECTL, BACKUP, SNAPSHOT, RESTORE, RESTORE_SNAPSHOT = blocks("docs/deploying.md", "sh")
+INSTALL, ENABLE, DOCTOR, TIMER, _KUBECTL, BACKUP, SNAPSHOT, RESTORE, RESTORE_SNAPSHOT = blocks("docs/deploying.md", "sh")
 SHELL = DOCTOR.replace("/opt/smsrelay/bin/smsrelay doctor", "").strip()  # what a shell of root's has to read first
 _SECRETS = {
     "store_url": "redis://127.0.0.1:6379/0",

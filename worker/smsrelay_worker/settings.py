@@ -88,6 +88,22 @@ class ConsoleAccess(OperatorSettings):
         raise ValueError(problem)
 
 
+class ExportSettings(OperatorSettings):
+    """What an export reads: where it writes."""
+
+    export_to: SecretStr | None = Field(
+        default=None,
+        description="Where smsrelay export writes: ndjson:PATH, sqlite:PATH or postgresql://… (docs/export.md).",
+    )
+    export_password: SecretStr | None = Field(
+        default=None, description="Password of that PostgreSQL, in place of one in the address."
+    )
+
+
+class NumberExportSettings(ExportSettings, PayloadKeySettings):
+    """What it takes to export numbers that were encrypted."""
+
+
 class BodySettings(OperatorSettings, PayloadKeySettings):
     """What it takes to show what was encrypted: an operator's settings, and the keys."""
 
@@ -122,7 +138,7 @@ class ConsoleSettings(ReplaySettings, ConsoleAccess):
         return self
 
 
-class WorkerSettings(ReceiverSettings, ApiSettings, ConsoleAccess):
+class WorkerSettings(ReceiverSettings, ApiSettings, ExportSettings, ConsoleAccess):
     """What workers and the local stack need to know."""
 
     vendor_url: str = Field(

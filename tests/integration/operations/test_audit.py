@@ -32,7 +32,7 @@ NUMBER = "13912345678"
 READING = {
     *("show", "why", "find", "status", "campaign list", "campaign show", "waiting", "webhook list", "metrics", "dead list"),
     *("dead show", "doctor", "audit", "key list", "policy", "policy explain", "limits", "settings", "probe", "schema"),
-    *("suppress check", "suppress list", "suppress export"),
+    *("suppress check", "suppress list", "suppress export", "export"),
 }
 SENDING = {"send", "bulk"}  # what is sent has a record of its own
 RUNNING = {"worker", "receiver", "api", "console", "flower", "simulator", "up", "demo"}

@@ -30,6 +30,7 @@ COMMANDS = {
     "metrics": Command("smsrelay_worker.cli.metrics", "metrics"),
     "dead": Command("smsrelay_worker.cli.dead", "dead"),
     "audit": Command("smsrelay_worker.cli.audit", "audit"),
+    "export": Command("smsrelay_worker.cli.export", "export"),
     "forget": Command("smsrelay_worker.cli.recipients.forget", "forget"),
     "doctor": Command("smsrelay_worker.cli.doctor", "doctor"),
     "key": Command("smsrelay_worker.cli.key", "key"),

@@ -1,0 +1,1 @@
+"""Copies of final messages in somebody's own database or file, which outlive the retention."""
