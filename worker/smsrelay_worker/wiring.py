@@ -14,6 +14,7 @@ from smsrelay.contract.key_name import key_names
 from smsrelay.contract.template import Registry, load_registry
 from smsrelay.enqueue import Enqueuer
 from smsrelay.store.connection import StoreRedis, open_store
+from smsrelay.store.enqueue_traces import UNTRACED
 from smsrelay.store.inbox import Inbox
 from smsrelay.store.numbers import NumberIndex
 from smsrelay.store.outbox import Outbox
@@ -64,6 +65,8 @@ from smsrelay_worker.store.sinks.published_sinks import PublishedSinks
 from smsrelay_worker.store.sinks.sink_states import SinkStates
 from smsrelay_worker.store.undecodable import UndecodableTasks
 from smsrelay_worker.store.worker_registry import WorkerRegistry
+from smsrelay_worker.traces.message_traces import MessageTraces
+from smsrelay_worker.traces.opening import message_traces
 from smsrelay_worker.vendors.base import Vendor
 from smsrelay_worker.vendors.factory import create_vendor
 
@@ -117,13 +120,14 @@ class _Shared:
     enqueuer: Enqueuer
     reports: Reports
     pending: PendingReports
+    traces: MessageTraces | None
 
     @classmethod
-    def wire(cls, settings: WorkerSettings) -> Self:
+    def wire(cls, settings: WorkerSettings, traces: MessageTraces | None) -> Self:
         rules = _Rules.load(settings)
         store = _Store.open(settings, rules.apps)
         suppressing = Suppressing(rules.registry, key_names(settings.number_keys)[0])
-        reports = Reports(store.records, store.parked, rules.policy, _roll, suppressing)
+        reports = Reports(store.records, store.parked, rules.policy, _roll, suppressing, traces)
         vendor, publisher = create_vendor(settings), Publisher(settings.broker_url)
         return cls(
             settings=settings,
@@ -133,9 +137,10 @@ class _Shared:
             publisher=publisher,
             limiter=RateLimiter(store.redis, settings.rate, settings.halt_probe),
             timeouts=Timeouts(lease=settings.lease),
-            enqueuer=_enqueuer(settings, store, publisher, rules.registry),
+            enqueuer=_enqueuer(settings, store, publisher, rules.registry, traces),
             reports=reports,
             pending=PendingReports(store.parked, store.inbox, reports),
+            traces=traces,
         )
 
 
@@ -163,11 +168,12 @@ class Relay:
     limits: Limits
     published_limits: PublishedLimits
     outcome_delivery: OutcomeDelivery
+    traces: MessageTraces | None
 
     @classmethod
-    def wire(cls, settings: WorkerSettings) -> Self:
-        """Build every part from the settings."""
-        shared = _Shared.wire(settings)
+    def wire(cls, settings: WorkerSettings, traces: MessageTraces | None = None) -> Self:
+        """Build every part from the settings. ``traces``: in place of those that the settings ask for."""
+        shared = _Shared.wire(settings, traces or message_traces(settings.traces))
         rules, store, redis = shared.rules, shared.store, shared.store.redis
         poller = _poller(shared)
         return cls(
@@ -191,21 +197,17 @@ class Relay:
             limits=rules.limits,
             published_limits=PublishedLimits(redis),
             outcome_delivery=_outcome_delivery(shared),
+            traces=shared.traces,
         )
 
 
-def _enqueuer(settings: WorkerSettings, store: _Store, publisher: Publisher, registry: Registry) -> Enqueuer:
-    redis, keys = store.redis, settings.number_keys
-    outbox = Outbox(redis, keys, caps=False, cipher=settings.payload_cipher)
-    return Enqueuer(
-        outbox,
-        publisher,
-        registry,
-        store.records,
-        numbers=NumberIndex(redis, keys),
-        only_to=settings.only_to_numbers,
-        one_redis=settings.one_redis,
-    )
+def _enqueuer(
+    settings: WorkerSettings, store: _Store, publisher: Publisher, registry: Registry, traces: MessageTraces | None
+) -> Enqueuer:
+    redis, keys, enqueuing = store.redis, settings.number_keys, traces.enqueuing if traces else UNTRACED
+    outbox = Outbox(redis, keys, caps=False, cipher=settings.payload_cipher, traces=enqueuing)
+    numbers, only_to, one_redis = NumberIndex(redis, keys), settings.only_to_numbers, settings.one_redis
+    return Enqueuer(outbox, publisher, registry, store.records, numbers=numbers, only_to=only_to, one_redis=one_redis)
 
 
 def _send_context(shared: _Shared) -> SendContext:
@@ -218,7 +220,7 @@ def _send_context(shared: _Shared) -> SendContext:
         enqueuer=shared.enqueuer,
         cost=MessageCost(rules.registry, shared.settings.rate_unit == "segments"),
         admission=_admission(shared),
-        sandbox=Sandbox(store.records, store.inbox, shared.publisher, rules.policy, timeouts.lease),
+        sandbox=Sandbox(store.records, store.inbox, shared.publisher, rules.policy, timeouts.lease, shared.traces),
         policy=rules.policy,
         timeouts=timeouts,
     )
@@ -248,6 +250,7 @@ def _recorder(shared: _Shared) -> AnswerRecorder:
         roll=_roll,
         timeouts=shared.timeouts,
         caps=bool(shared.rules.limits.caps),
+        traces=shared.traces,
     )
 
 
@@ -281,7 +284,7 @@ def _scheduler(shared: _Shared, poller: StatusPoller) -> Scheduler:
 def _outcome_delivery(shared: _Shared) -> OutcomeDelivery:
     store, rules = shared.store, shared.rules
     outbox, states = OutcomeOutbox(store.redis, store.retention), SinkStates(store.redis)
-    workers = sink_workers(rules.apps, shared.settings.broker_url)
+    workers = sink_workers(rules.apps, shared.settings.broker_url, shared.traces)
     results = Results(outbox, states, lambda sink: workers[sink].schedule, _roll)
     return OutcomeDelivery(outbox, store.records, states, results, workers, Wording(rules.policy))
 
