@@ -79,7 +79,7 @@ class AsyncEnqueuer:
         """
         until = self._until()
         message = self.acceptance.message(job, await self._outbox.now(until), test=test)
-        return Accepted.of(await self._calls.call(message, until))
+        return Accepted.of(await self._calls.call(self._traces.in_context(message), until))  # recorded in another task
 
     async def enqueue_many(self, jobs: AsyncIterable[Job] | Iterable[Job]) -> AsyncGenerator[Accepted | Refused, None]:
         """Accept any number of jobs, in any lanes, in bounded memory; yields one result a job, in their order.

@@ -30,8 +30,12 @@ class EnqueueSpans(AbstractContextManager["EnqueueSpans"], Protocol):
 class EnqueueTraces(Protocol):
     """Traces messages from their acceptance. Safe to share between threads; never raises and never waits."""
 
+    def in_context(self, message: Message) -> Message:
+        """The message, which remembers in which trace the caller is; for one that somebody else will record."""
+        ...
+
     def begin(self, messages: Sequence[Message]) -> EnqueueSpans:
-        """The messages are about to be recorded."""
+        """The messages are about to be recorded, in the caller's trace where they remember no other."""
         ...
 
     def close(self) -> None:
@@ -59,6 +63,9 @@ class _NoSpans:
 
 class _Untraced:
     """Traces nothing."""
+
+    def in_context(self, message: Message) -> Message:
+        return message
 
     def begin(self, messages: Sequence[Message]) -> EnqueueSpans:
         return _NoSpans(messages)

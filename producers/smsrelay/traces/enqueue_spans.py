@@ -11,14 +11,14 @@ from smsrelay.contract.message import Message
 from smsrelay.store.enqueue_traces import EnqueueSpans
 from smsrelay.store.outbox import Recorded
 from smsrelay.traces.attributes import ERROR_TYPE, NEW, of_message, operation
-from smsrelay.traces.traceparent import traceparent_of
+from smsrelay.traces.traceparent import context_of, current_traceparent, traceparent_of
 from smsrelay.traces.tracing import AppTracing, Tracing, exported
 
 _TAKEN = "reference_taken"
 
 
 def app_traces(provider: TracerProvider | None = None) -> "TracedEnqueues":
-    """For ``Enqueuer.connect``, in an app that has set up OpenTelemetry itself: spans of its own provider, or of the global one."""
+    """For ``Enqueuer.connect`` in an app that has set up OpenTelemetry itself: spans of its provider; without, the global one."""
     return TracedEnqueues(AppTracing(provider))
 
 
@@ -32,6 +32,10 @@ class TracedEnqueues:
 
     def __init__(self, tracing: Tracing) -> None:
         self._tracing = tracing
+
+    def in_context(self, message: Message) -> Message:
+        """The message, which remembers the span that is current here."""
+        return replace(message, traceparent=current_traceparent())
 
     def begin(self, messages: Sequence[Message]) -> EnqueueSpans:
         """Start a span for each message."""
@@ -72,12 +76,12 @@ def _started(tracer: Tracer, message: Message) -> Span:
     queue = message.lane.queue
     attributes = operation("enqueue", "send", queue, message.message_id)
     attributes |= of_message(message.lane, message.template, message.app, test=message.test)
-    return tracer.start_span(f"enqueue {queue}", kind=SpanKind.PRODUCER, attributes=attributes)
+    parent = None if message.traceparent is None else context_of(message.traceparent)  # None: what is current
+    return tracer.start_span(f"enqueue {queue}", parent, SpanKind.PRODUCER, attributes)
 
 
 def _named(message: Message, span: Span) -> Message:
-    traceparent = traceparent_of(span.get_span_context())
-    return message if traceparent is None else replace(message, traceparent=traceparent)
+    return replace(message, traceparent=traceparent_of(span.get_span_context()))
 
 
 def _fail(span: Span, reason: str) -> None:

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import structlog
 from opentelemetry.context import Context
-from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, StatusCode, Tracer, set_span_in_context
+from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, StatusCode, set_span_in_context
 
 from smsrelay.contract.lanes import STATUS_QUEUE
 from smsrelay.contract.state import State
@@ -82,13 +82,9 @@ class MessageSpans:
     def _submit(self, attempt: Span, one: EndedAttempt, submitted_at: float) -> None:
         answer = one.answer
         attributes: Attributes = {"peer.service": VENDOR, ATTEMPT: one.begun.attempt}
-        span = self._tracer.start_span(
-            f"submit {VENDOR}",
-            set_span_in_context(attempt, Context()),
-            SpanKind.CLIENT,
-            attributes,
-            start_time=self._instant(submitted_at),
-        )
+        span = self._linked(one.begun.traceparent, f"submit {VENDOR}", SpanKind.CLIENT, attributes, submitted_at, attempt)
+        if span is None:
+            return
         if answer is not None:
             span.set_attribute(CODE, answer.code)
             if answer.kind is not Kind.ANSWERED:
@@ -113,16 +109,15 @@ class MessageSpans:
                 _fail(span, one.failed)
             span.end(self._now())
 
-    @property
-    def _tracer(self) -> Tracer:
-        return self._tracing.tracer
-
-    def _linked(self, traceparent: str | None, name: str, kind: SpanKind, attributes: Attributes, since: float) -> Span | None:
+    def _linked(
+        self, traceparent: str | None, name: str, kind: SpanKind, attributes: Attributes, since: float, parent: Span | None = None
+    ) -> Span | None:
         """A span that began at ``since``, linked to the one that enqueued its message; None if that one is not traced."""
         enqueued: SpanContext | None = span_named(traceparent)
         if enqueued is None:
             return None
-        return self._tracer.start_span(name, Context(), kind, attributes, [Link(enqueued)], self._instant(since))
+        context = Context() if parent is None else set_span_in_context(parent, Context())
+        return self._tracing.tracer.start_span(name, context, kind, attributes, [Link(enqueued)], self._instant(since))
 
     def _instant(self, monotonic: float) -> int:
         """This host's clock, in ns, at a monotonic instant."""
