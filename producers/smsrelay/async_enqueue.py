@@ -30,7 +30,7 @@ from smsrelay.messages.cancel import cancelled
 from smsrelay.settings import ProducerSettings
 from smsrelay.store.asynchronous.parts import AsyncParts
 from smsrelay.store.connection import StoreUnavailable, timed_out
-from smsrelay.store.enqueue_traces import EnqueueTraces
+from smsrelay.store.enqueue_traces import UNTRACED, EnqueueTraces
 from smsrelay.store.outbox import Recorded
 from smsrelay.suppressing import checked_list, checked_lists
 from smsrelay.traces.opening import enqueue_traces
@@ -167,7 +167,8 @@ class AsyncEnqueuer:
         await self._store.close()
         if self._publisher is not None:
             await self._publisher.close()
-        await asyncio.to_thread(self._traces.close)  # which may wait for a collector
+        if self._traces is not UNTRACED:
+            await asyncio.to_thread(self._traces.close)  # which may wait for a collector
 
     async def __aenter__(self) -> Self:
         return self

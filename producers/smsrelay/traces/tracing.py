@@ -7,12 +7,14 @@ that is away, or hangs, costs spans and nothing else.
 
 import atexit
 import logging
+import os
 import threading
 from collections.abc import Callable
 from typing import Protocol
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk import trace as sdk
+from opentelemetry.sdk.environment_variables import OTEL_BSP_MAX_EXPORT_BATCH_SIZE
 from opentelemetry.sdk.resources import SERVICE_NAME, OTELResourceDetector, Resource
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.trace import NoOpTracer, Tracer, TracerProvider, get_tracer
@@ -23,6 +25,7 @@ from smsrelay.traces.sampler import LinkSampler
 CLOSE_WITHIN = 5.0  # seconds for what has not been exported when a process stops
 _PATH = "/v1/traces"
 _SCOPE = "smsrelay"
+_BATCH = 64  # spans in a request: encoding them holds up whatever else the process does, a submit among it, for 5 ms
 _SERVICE = "smsrelay"
 
 log = logging.getLogger(__name__)  # not structlog: an app decides where its logs go
@@ -110,7 +113,8 @@ def exported(endpoint: str) -> ExportedTracing:
 def _provider(exporter: SpanExporter) -> sdk.TracerProvider:
     provider = sdk.TracerProvider(resource=_resource(), shutdown_on_exit=False)
     provider.sampler = LinkSampler(provider.sampler)
-    provider.add_span_processor(BatchSpanProcessor(ReportingExporter(exporter)))
+    batch = None if OTEL_BSP_MAX_EXPORT_BATCH_SIZE in os.environ else _BATCH
+    provider.add_span_processor(BatchSpanProcessor(ReportingExporter(exporter), max_export_batch_size=batch))
     return provider
 
 

@@ -42,6 +42,17 @@ class Answering(SpanExporter):
         return self.results.pop(0)
 
 
+class Counting(SpanExporter):
+    """A collector that counts the spans of each request."""
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        self.sizes.append(len(spans))
+        return SpanExportResult.SUCCESS
+
+
 def test_nothing_is_made_before_the_first_span() -> None:
     def refused() -> SpanExporter:
         raise AssertionError("made too early")
@@ -70,6 +81,16 @@ def test_a_collector_that_hangs_delays_neither_spans_nor_the_end() -> None:
     tracing.close()
     assert time.monotonic() - began < 30
     hanging.released.set()
+
+
+def test_a_request_holds_few_spans_so_that_encoding_them_holds_nothing_up_for_long() -> None:
+    exporter = Counting()
+    tracing = ExportedTracing(lambda: exporter)
+    for _ in range(300):
+        tracing.tracer.start_span("one").end()
+    tracing.close()
+    assert sum(exporter.sizes) == 300
+    assert max(exporter.sizes) == 64
 
 
 def test_the_service_is_smsrelay_unless_the_environment_names_another(monkeypatch: pytest.MonkeyPatch) -> None:
