@@ -106,6 +106,13 @@ def test_what_is_no_otlp_endpoint_is_refused_without_being_quoted(environ: Envir
     assert url not in refused["SMSRELAY_TRACES"]
 
 
+def test_traces_without_the_library_name_the_extra(environ: Environ, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("smsrelay.servers.otlp_endpoint._EXPORTER", "no-such-distribution")
+    assert environ.producer().traces is None
+    refused = environ.refused(ProducerSettings, SMSRELAY_TRACES="http://collector:4318")
+    assert "pip install 'smsrelay[otel]'" in refused["SMSRELAY_TRACES"]
+
+
 def test_payloads_are_encrypted_only_with_a_key(environ: Environ) -> None:
     assert environ.producer().payload_cipher.names == ()
     assert len(environ.producer(SMSRELAY_PAYLOAD_KEYS=f"{PAYLOAD}, an older one-0815").payload_cipher.names) == 2
