@@ -46,7 +46,7 @@ format: $(VENV)/.dev
 	$(BIN)/ruff format .
 
 IMAGE_EXTRAS := api cli console export receiver worker flower
-EXTRAS := $(IMAGE_EXTRAS) stack # as [all]; with [local] or [all], which name smsrelay itself, the lock would pin it
+EXTRAS := $(IMAGE_EXTRAS) otel stack # as [all]; with [local] or [all], which name smsrelay itself, the lock would pin it
 PIN = $(BIN)/pip-compile -q --strip-extras --no-emit-index-url --no-emit-find-links --no-header --generate-hashes --allow-unsafe
 COMPILE = $(PIN) $(foreach extra,$(EXTRAS),--extra $(extra))
 

@@ -30,8 +30,10 @@ from smsrelay.messages.cancel import cancelled
 from smsrelay.settings import ProducerSettings
 from smsrelay.store.asynchronous.parts import AsyncParts
 from smsrelay.store.connection import StoreUnavailable, timed_out
+from smsrelay.store.enqueue_traces import UNTRACED, EnqueueTraces
 from smsrelay.store.outbox import Recorded
 from smsrelay.suppressing import checked_list, checked_lists
+from smsrelay.traces.opening import enqueue_traces
 
 Job = SendJob | Rejection  # a rejection: of a job that could not even be made
 Publish = Callable[[Sequence[TaskMessage], float], Awaitable[None]]
@@ -51,22 +53,24 @@ class AsyncEnqueuer:
         ``timeout``: seconds that a call waits for store and broker in all. ``publisher``: ``None`` when the store is the broker.
         """
         self._store, self._outbox, self._records, self._numbers = parts.store, parts.outbox, parts.records, parts.numbers
-        self._suppressions, self._campaigns = parts.suppressions, parts.campaigns
+        self._suppressions, self._campaigns, self._traces = parts.suppressions, parts.campaigns, parts.traces
         self.acceptance, self._timeout, self._publisher = acceptance, timeout, publisher
         self._wake_up = attempt_task if publisher is None else None
         self._publish: Publish = parts.outbox.push if publisher is None else publisher.publish_many
         self._calls = CallBatcher(self._record, self._wake, timed_out, timeout, BATCH)
 
     @classmethod
-    def connect(cls, settings: ProducerSettings) -> Self:
+    def connect(cls, settings: ProducerSettings, *, traces: EnqueueTraces | None = None) -> Self:
         """An enqueuer with connections of its own, which it opens at the first job.
 
+        ``traces``: in place of those that the settings ask for (docs/traces.md).
         Raises ``Rejection`` or ``OSError`` for a file of templates that is wrong or cannot be read.
         """
         registry = load_registry(settings.templates)
         acceptance = Acceptance(registry, lambda: secrets.randbits(74), settings.only_to_numbers)
         publisher = None if settings.one_redis else AsyncPublisher(Publisher(settings.broker_url))
-        return cls(AsyncParts.wire(settings), acceptance, settings.enqueue_timeout, publisher)
+        parts = AsyncParts.wire(settings, traces or enqueue_traces(settings.traces))
+        return cls(parts, acceptance, settings.enqueue_timeout, publisher)
 
     async def enqueue(self, job: SendJob, *, test: bool = False) -> Accepted:
         """Accept one job and notify the workers. With ``test`` the message never reaches the vendor (docs/apps.md).
@@ -75,7 +79,7 @@ class AsyncEnqueuer:
         """
         until = self._until()
         message = self.acceptance.message(job, await self._outbox.now(until), test=test)
-        return Accepted.of(await self._calls.call(message, until))
+        return Accepted.of(await self._calls.call(self._traces.in_context(message), until))  # recorded in another task
 
     async def enqueue_many(self, jobs: AsyncIterable[Job] | Iterable[Job]) -> AsyncGenerator[Accepted | Refused, None]:
         """Accept any number of jobs, in any lanes, in bounded memory; yields one result a job, in their order.
@@ -163,6 +167,8 @@ class AsyncEnqueuer:
         await self._store.close()
         if self._publisher is not None:
             await self._publisher.close()
+        if self._traces is not UNTRACED:
+            await asyncio.to_thread(self._traces.close)  # which may wait for a collector
 
     async def __aenter__(self) -> Self:
         return self

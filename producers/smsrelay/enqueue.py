@@ -42,12 +42,14 @@ from smsrelay.messages.cancel import cancelled
 from smsrelay.servers.time_limit import time_limit
 from smsrelay.settings import ProducerSettings
 from smsrelay.store.connection import open_store
+from smsrelay.store.enqueue_traces import EnqueueTraces
 from smsrelay.store.numbers import NumberIndex
 from smsrelay.store.outbox import Outbox, Recorded, WakeUp
 from smsrelay.store.records import Records
 from smsrelay.store.suppressions import Suppressions
 from smsrelay.store.traffic.campaigns import Campaigns
 from smsrelay.suppressing import checked_list, checked_lists
+from smsrelay.traces.opening import enqueue_traces
 
 __all__ = ["CHUNK", "Accepted", "Enqueuer", "ReferenceTaken", "Refused"]
 
@@ -92,14 +94,15 @@ class Enqueuer:
         self._suppressions, self._campaigns = suppressions, campaigns
 
     @classmethod
-    def connect(cls, settings: ProducerSettings) -> Self:
+    def connect(cls, settings: ProducerSettings, *, traces: EnqueueTraces | None = None) -> Self:
         """An enqueuer with connections of its own, which it opens at the first job.
 
+        ``traces``: in place of those that the settings ask for (docs/traces.md).
         Raises ``Rejection`` or ``OSError`` for a file of templates that is wrong or cannot be read.
         """
-        redis = open_store(settings.store)
+        redis, traces = open_store(settings.store), traces or enqueue_traces(settings.traces)
         return cls(
-            Outbox(redis, settings.number_keys, cipher=settings.payload_cipher),
+            Outbox(redis, settings.number_keys, cipher=settings.payload_cipher, traces=traces),
             Publisher(settings.broker_url),
             load_registry(settings.templates),
             Records(redis, settings.retention_hours * 3600),
@@ -233,7 +236,7 @@ class Enqueuer:
         self._publisher.publish_many(attempt_tasks(lane, message_ids))
 
     def close(self) -> None:
-        """Release every connection."""
+        """Release every connection, and export what is left of traces."""
         self._publisher.close()
         self._outbox.close()
 

@@ -48,6 +48,7 @@ def set_up(level: str = "INFO") -> None:
     logging.getLogger("amqp").setLevel("WARNING")
     logging.getLogger("kombu").setLevel("WARNING")
     logging.getLogger("urllib3").setLevel("ERROR")  # its warnings quote the URL, and a webhook's may hold a secret
+    logging.getLogger("opentelemetry.exporter").setLevel("CRITICAL")  # quotes the URL; ReportingExporter says what matters
     for chatty in ("celery.worker.strategy", "celery.app.trace"):  # two lines a task; our own lines cover every message
         logging.getLogger(chatty).setLevel("WARNING")
 

@@ -1,7 +1,6 @@
 """Settings of everything that enqueues: ``SMSRELAY_…`` from the environment, or from an ``.env`` file.
 
-A secret may stand in a file that ``SMSRELAY_…_FILE`` names. They are read once, into one frozen object. ``SettingsError`` names
-every wrong variable at once, and prints no value.
+A secret may stand in a file that ``SMSRELAY_…_FILE`` names. ``SettingsError`` names every wrong variable, and prints no value.
 """
 
 import logging
@@ -20,6 +19,7 @@ from smsrelay.contract.payload_cipher import PayloadCipher
 from smsrelay.contract.phone_number import e164
 from smsrelay.secret_files import given, read_files
 from smsrelay.servers.broker_address import broker_address
+from smsrelay.servers.otlp_endpoint import otlp_endpoint
 from smsrelay.servers.redis_address import RedisAddress
 from smsrelay.servers.store_address import DEFAULT_PREFIX, StoreAddress, store_prefix
 
@@ -130,12 +130,7 @@ class StoreSettings(BrokerSettings):
 
 
 def _ring(given: object) -> KeyRing:
-    if isinstance(given, KeyRing):
-        return given
-    text = given.get_secret_value() if isinstance(given, SecretStr) else given
-    if not isinstance(text, str):
-        raise ValueError("must be text")  # noqa: TRY004  pydantic reports a ValueError with the others
-    return KeyRing.parse(text)
+    return KeyRing.of(given.get_secret_value() if isinstance(given, SecretStr) else given)
 
 
 Keys = Annotated[KeyRing, PlainValidator(_ring)]
@@ -143,10 +138,9 @@ Keys = Annotated[KeyRing, PlainValidator(_ring)]
 
 
 def _payload_ring(given: object) -> KeyRing:
-    ring = _ring(given)
     if find_spec("cryptography") is None:
         raise ValueError("needs the package cryptography: pip install 'smsrelay[encryption]'")
-    return ring
+    return _ring(given)
 
 
 class PayloadKeySettings(StoreSettings):
@@ -234,6 +228,7 @@ class ProducerSettings(PayloadKeySettings, KeySettings):
             secret: str | SecretStr = ...,
             retention_hours: float = ...,
             only_to: str | None = ...,
+            traces: str | None = ...,
             **others: Any,
         ) -> None: ...
 
@@ -248,6 +243,12 @@ class ProducerSettings(PayloadKeySettings, KeySettings):
         default=None,
         repr=False,
         description="Staging: the only numbers that are texted, separated by commas; all others are refused.",
+    )
+
+    traces: Annotated[str, AfterValidator(otlp_endpoint)] | None = Field(
+        default=None,
+        repr=False,
+        description="Base URL of an OTLP/HTTP endpoint, to which spans are exported (docs/traces.md). Without: no traces.",
     )
 
     @field_validator("only_to")

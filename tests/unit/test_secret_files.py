@@ -52,7 +52,8 @@ def test_every_setting_that_holds_a_secret_can_be_given_by_file() -> None:
     secrets = {name.removeprefix("SMSRELAY_") for kind in (WorkerSettings, FlowerSettings) for name in kind.secrets()}
     assert secrets == {
         *("BROKER_URL", "STORE_URL", "NUMBER_KEYS", "CALLBACK_KEYS", "PAYLOAD_KEYS", "SECRET", "ONLY_TO"),
-        *("VENDOR_PROXY", "APPCODE", "APP_KEY", "APP_SECRET", "FLOWER_AUTH", "CONSOLE_AUTH", "EXPORT_TO", "EXPORT_PASSWORD"),
+        *("TRACES", "VENDOR_PROXY", "APPCODE", "APP_KEY", "APP_SECRET", "FLOWER_AUTH", "CONSOLE_AUTH"),
+        *("EXPORT_TO", "EXPORT_PASSWORD"),
     }
 
 

@@ -93,6 +93,27 @@ def test_the_receiver_needs_no_number_keys(environ: Environ) -> None:
     assert not hasattr(settings, "number_keys")
 
 
+def test_traces_go_nowhere_unless_the_setting_names_an_endpoint(environ: Environ) -> None:
+    assert environ.producer().traces is None
+    assert environ.producer(SMSRELAY_TRACES="https://collector:4318/tenant").traces == "https://collector:4318/tenant"
+
+
+@pytest.mark.parametrize(
+    "url", ["collector:4318", "grpc://collector:4317", "http://", "http://collector:0", "http://c/?key=k-4711"]
+)
+def test_what_is_no_otlp_endpoint_is_refused_without_being_quoted(environ: Environ, url: str) -> None:
+    refused = environ.refused(ProducerSettings, SMSRELAY_TRACES=url)
+    assert "must be http(s)://host:port" in refused["SMSRELAY_TRACES"]
+    assert url not in refused["SMSRELAY_TRACES"]
+
+
+def test_traces_without_the_library_name_the_extra(environ: Environ, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("smsrelay.servers.otlp_endpoint._EXPORTER", "no-such-distribution")
+    assert environ.producer().traces is None
+    refused = environ.refused(ProducerSettings, SMSRELAY_TRACES="http://collector:4318")
+    assert "pip install 'smsrelay[otel]'" in refused["SMSRELAY_TRACES"]
+
+
 def test_payloads_are_encrypted_only_with_a_key(environ: Environ) -> None:
     assert environ.producer().payload_cipher.names == ()
     assert len(environ.producer(SMSRELAY_PAYLOAD_KEYS=f"{PAYLOAD}, an older one-0815").payload_cipher.names) == 2

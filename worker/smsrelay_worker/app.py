@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 from celery import Celery
-from celery.signals import setup_logging, worker_shutting_down
+from celery.signals import setup_logging, worker_shutdown, worker_shutting_down
 
 from smsrelay import logs
 from smsrelay.broker.queues import QUEUES, broker_queue
@@ -44,6 +44,11 @@ def _stop(**_: Any) -> None:
     app.relay.sender.stop()
 
 
+def _export_traces(**_: Any) -> None:
+    if app.relay.traces is not None:
+        app.relay.traces.close()
+
+
 setup_logging.connect(_logs, weak=False)  # replaces Celery's logging
 
 use_for_every_connection()
@@ -76,4 +81,5 @@ app.conf.update(
 app.relay = Relay.wire(settings)
 app.steps["worker"].update((SchedulerStep, HaltWorkStep, OutcomeStep, WorkerRegistryStep, PublishSinksStep, PublishLimitsStep))
 worker_shutting_down.connect(_stop, weak=False)  # what has not begun goes to other workers
+worker_shutdown.connect(_export_traces, weak=False)  # once nothing is under way any more
 Tasks(app.relay).register(app)

@@ -14,6 +14,7 @@ from smsrelay.contract.key_name import key_names
 from smsrelay.contract.template import Registry, load_registry
 from smsrelay.enqueue import Enqueuer
 from smsrelay.store.connection import StoreRedis, open_store
+from smsrelay.store.enqueue_traces import UNTRACED
 from smsrelay.store.inbox import Inbox
 from smsrelay.store.numbers import NumberIndex
 from smsrelay.store.outbox import Outbox
@@ -64,10 +65,83 @@ from smsrelay_worker.store.sinks.published_sinks import PublishedSinks
 from smsrelay_worker.store.sinks.sink_states import SinkStates
 from smsrelay_worker.store.undecodable import UndecodableTasks
 from smsrelay_worker.store.worker_registry import WorkerRegistry
+from smsrelay_worker.traces.message_traces import MessageTraces
+from smsrelay_worker.traces.opening import message_traces
 from smsrelay_worker.vendors.base import Vendor
 from smsrelay_worker.vendors.factory import create_vendor
 
 _roll = secrets.SystemRandom().random  # 0 ≤ roll < 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """What the files of an installation say, and the templates it may use."""
+
+    apps: Apps
+    policy: Policy
+    registry: Registry
+    limits: Limits
+
+    @classmethod
+    def load(cls, settings: WorkerSettings) -> Self:
+        policy, registry = load_policy(settings.policy), load_registry(settings.templates)
+        return cls(load_apps(settings.apps), policy, registry, load_limits(settings.limits))
+
+
+@dataclass(frozen=True, slots=True)
+class _Store:
+    """What several parts share of the store."""
+
+    redis: StoreRedis
+    retention: float  # seconds
+    records: Records
+    parked: ParkedReports
+    inbox: Inbox
+
+    @classmethod
+    def open(cls, settings: WorkerSettings, apps: Apps) -> Self:
+        redis = open_store(settings.store, settings.concurrency + 16, patient=True)
+        retention = settings.retention_hours * 3600
+        records = Records(redis, retention, apps, settings.payload_cipher)
+        return cls(redis, retention, records, ParkedReports(redis, retention), Inbox(redis))
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What the parts of a relay are made of."""
+
+    settings: WorkerSettings
+    rules: _Rules
+    store: _Store
+    vendor: Vendor
+    publisher: Publisher
+    limiter: RateLimiter
+    timeouts: Timeouts
+    enqueuer: Enqueuer
+    reports: Reports
+    pending: PendingReports
+    traces: MessageTraces | None
+
+    @classmethod
+    def wire(cls, settings: WorkerSettings, traces: MessageTraces | None) -> Self:
+        rules = _Rules.load(settings)
+        store = _Store.open(settings, rules.apps)
+        suppressing = Suppressing(rules.registry, key_names(settings.number_keys)[0])
+        reports = Reports(store.records, store.parked, rules.policy, _roll, suppressing, traces)
+        vendor, publisher = create_vendor(settings), Publisher(settings.broker_url)
+        return cls(
+            settings=settings,
+            rules=rules,
+            store=store,
+            vendor=vendor,
+            publisher=publisher,
+            limiter=RateLimiter(store.redis, settings.rate, settings.halt_probe),
+            timeouts=Timeouts(lease=settings.lease),
+            enqueuer=_enqueuer(settings, store, publisher, rules.registry, traces),
+            reports=reports,
+            pending=PendingReports(store.parked, store.inbox, reports),
+            traces=traces,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,123 +168,127 @@ class Relay:
     limits: Limits
     published_limits: PublishedLimits
     outcome_delivery: OutcomeDelivery
+    traces: MessageTraces | None
 
     @classmethod
-    def wire(cls, settings: WorkerSettings) -> Self:
-        """Build every part from the settings."""
-        redis = open_store(settings.store, settings.concurrency + 16, patient=True)
-        retention = settings.retention_hours * 3600
-        apps = load_apps(settings.apps)
-        cipher = settings.payload_cipher
-        records, parked, inbox = Records(redis, retention, apps, cipher), ParkedReports(redis, retention), Inbox(redis)
-        policy, registry = load_policy(settings.policy), load_registry(settings.templates)
-        limits = load_limits(settings.limits)
-        adapter, publisher = create_vendor(settings), Publisher(settings.broker_url)
-        enqueuer = _enqueuer(settings, redis, publisher, registry, records)
-        timeouts, limiter = Timeouts(lease=settings.lease), RateLimiter(redis, settings.rate, settings.halt_probe)
-        reports = Reports(records, parked, policy, _roll, Suppressing(registry, key_names(settings.number_keys)[0]))
-        pending = PendingReports(parked, inbox, reports)
-        recorder = AnswerRecorder(
-            records=records,
-            limiter=limiter,
-            halted_messages=HaltedMessages(redis),
-            policy=policy,
-            pending=pending,
-            roll=_roll,
-            timeouts=timeouts,
-            caps=bool(limits.caps),
-        )
-        context = SendContext(
-            records=records,
-            limiter=limiter,
-            submitter=_submitter(settings, adapter, recorder, limiter, policy),
-            pending=pending,
-            enqueuer=enqueuer,
-            cost=MessageCost(registry, settings.rate_unit == "segments"),
-            admission=_admission(settings, redis, records, limiter, limits, registry, policy),
-            sandbox=Sandbox(records, inbox, publisher, policy, timeouts.lease),
-            policy=policy,
-            timeouts=timeouts,
-        )
-        poller = StatusPoller(records, PollRate(redis, settings.pull_rate), adapter, reports, publisher, policy, _now)
+    def wire(cls, settings: WorkerSettings, traces: MessageTraces | None = None) -> Self:
+        """Build every part from the settings. ``traces``: in place of those that the settings ask for."""
+        shared = _Shared.wire(settings, traces or message_traces(settings.traces))
+        rules, store, redis = shared.rules, shared.store, shared.store.redis
+        poller = _poller(shared)
         return cls(
-            records=records,
-            failed_reports=FailedReports(redis, retention),
-            undecodable=UndecodableTasks(redis, retention, cipher),
-            limiter=limiter,
-            policy=policy,
-            enqueuer=enqueuer,
-            reports=reports,
-            inbox=inbox,
-            sender=Sender(context),
+            records=store.records,
+            failed_reports=FailedReports(redis, store.retention),
+            undecodable=UndecodableTasks(redis, store.retention, settings.payload_cipher),
+            limiter=shared.limiter,
+            policy=rules.policy,
+            enqueuer=shared.enqueuer,
+            reports=shared.reports,
+            inbox=store.inbox,
+            sender=Sender(_send_context(shared)),
             poller=poller,
-            scheduler=Scheduler(DueMessages(redis), records, enqueuer, poller, pending, policy, timeouts.lease),
-            rescuer=Rescuer(LostTasks(redis), enqueuer, inbox, publisher),
-            halt_work=HaltWork(Halts(redis), HeldMessages(redis), CampaignCancel(redis, records), limiter),
+            scheduler=_scheduler(shared, poller),
+            rescuer=Rescuer(LostTasks(redis), shared.enqueuer, store.inbox, shared.publisher),
+            halt_work=HaltWork(Halts(redis), HeldMessages(redis), CampaignCancel(redis, store.records), shared.limiter),
             worker_registry=WorkerRegistry(redis),
             shared_settings=shared_settings(settings),
-            apps=apps,
+            apps=rules.apps,
             published_sinks=PublishedSinks(redis),
-            limits=limits,
+            limits=rules.limits,
             published_limits=PublishedLimits(redis),
-            outcome_delivery=_outcome_delivery(settings, redis, apps, records, policy),
+            outcome_delivery=_outcome_delivery(shared),
+            traces=shared.traces,
         )
 
 
 def _enqueuer(
-    settings: WorkerSettings, redis: StoreRedis, publisher: Publisher, registry: Registry, records: Records
+    settings: WorkerSettings, store: _Store, publisher: Publisher, registry: Registry, traces: MessageTraces | None
 ) -> Enqueuer:
-    outbox = Outbox(redis, settings.number_keys, caps=False, cipher=settings.payload_cipher)
-    numbers, only_to = NumberIndex(redis, settings.number_keys), settings.only_to_numbers
-    return Enqueuer(outbox, publisher, registry, records, numbers=numbers, only_to=only_to, one_redis=settings.one_redis)
+    redis, keys, enqueuing = store.redis, settings.number_keys, traces.enqueuing if traces else UNTRACED
+    outbox = Outbox(redis, keys, caps=False, cipher=settings.payload_cipher, traces=enqueuing)
+    numbers, only_to, one_redis = NumberIndex(redis, keys), settings.only_to_numbers, settings.one_redis
+    return Enqueuer(outbox, publisher, registry, store.records, numbers=numbers, only_to=only_to, one_redis=one_redis)
 
 
-def _admission(
-    settings: WorkerSettings,
-    redis: StoreRedis,
-    records: Records,
-    limiter: RateLimiter,
-    limits: Limits,
-    registry: Registry,
-    policy: Policy,
-) -> Admission:
+def _send_context(shared: _Shared) -> SendContext:
+    rules, store, timeouts = shared.rules, shared.store, shared.timeouts
+    return SendContext(
+        records=store.records,
+        limiter=shared.limiter,
+        submitter=_submitter(shared),
+        pending=shared.pending,
+        enqueuer=shared.enqueuer,
+        cost=MessageCost(rules.registry, shared.settings.rate_unit == "segments"),
+        admission=_admission(shared),
+        sandbox=Sandbox(store.records, store.inbox, shared.publisher, rules.policy, timeouts.lease, shared.traces),
+        policy=rules.policy,
+        timeouts=timeouts,
+    )
+
+
+def _submitter(shared: _Shared) -> Submitter:
+    settings = shared.settings
+    return Submitter(
+        vendor=shared.vendor,
+        limiter=shared.limiter,
+        recorder=_recorder(shared),
+        concurrency=settings.concurrency,
+        callback_keys=settings.callback_keys,
+        callback_base=settings.callback_url,
+        callback_life=shared.rules.policy.report_deadline,
+        timeouts=shared.timeouts,
+    )
+
+
+def _recorder(shared: _Shared) -> AnswerRecorder:
+    return AnswerRecorder(
+        records=shared.store.records,
+        limiter=shared.limiter,
+        halted_messages=HaltedMessages(shared.store.redis),
+        policy=shared.rules.policy,
+        pending=shared.pending,
+        roll=_roll,
+        timeouts=shared.timeouts,
+        caps=bool(shared.rules.limits.caps),
+        traces=shared.traces,
+    )
+
+
+def _admission(shared: _Shared) -> Admission:
+    rules, redis, limiter = shared.rules, shared.store.redis, shared.limiter
     return Admission(
-        records=records,
+        records=shared.store.records,
         openings=Openings(redis),
         fuses=Fuses(redis),
-        limits=limits,
-        registry=registry,
-        number_keys=settings.number_keys,
-        policy=policy,
+        limits=rules.limits,
+        registry=rules.registry,
+        number_keys=shared.settings.number_keys,
+        policy=rules.policy,
         rate=lambda: limiter.state().configured,
-        only_to=settings.only_to_numbers,
+        only_to=shared.settings.only_to_numbers,
     )
+
+
+def _poller(shared: _Shared) -> StatusPoller:
+    store, policy = shared.store, shared.rules.policy
+    pace = PollRate(store.redis, shared.settings.pull_rate)
+    return StatusPoller(store.records, pace, shared.vendor, shared.reports, shared.publisher, policy, _now)
+
+
+def _scheduler(shared: _Shared, poller: StatusPoller) -> Scheduler:
+    store, policy = shared.store, shared.rules.policy
+    due = DueMessages(store.redis)
+    return Scheduler(due, store.records, shared.enqueuer, poller, shared.pending, policy, shared.timeouts.lease)
+
+
+def _outcome_delivery(shared: _Shared) -> OutcomeDelivery:
+    store, rules = shared.store, shared.rules
+    outbox, states = OutcomeOutbox(store.redis, store.retention), SinkStates(store.redis)
+    workers = sink_workers(rules.apps, shared.settings.broker_url, shared.traces)
+    results = Results(outbox, states, lambda sink: workers[sink].schedule, _roll)
+    return OutcomeDelivery(outbox, store.records, states, results, workers, Wording(rules.policy))
 
 
 def _now() -> int:
     """This host's clock, in ms."""
     return time.time_ns() // 1_000_000
-
-
-def _outcome_delivery(
-    settings: WorkerSettings, redis: StoreRedis, apps: Apps, records: Records, policy: Policy
-) -> OutcomeDelivery:
-    outbox, states = OutcomeOutbox(redis, settings.retention_hours * 3600), SinkStates(redis)
-    workers = sink_workers(apps, settings.broker_url)
-    results = Results(outbox, states, lambda sink: workers[sink].schedule, _roll)
-    return OutcomeDelivery(outbox, records, states, results, workers, Wording(policy))
-
-
-def _submitter(
-    settings: WorkerSettings, adapter: Vendor, recorder: AnswerRecorder, limiter: RateLimiter, policy: Policy
-) -> Submitter:
-    return Submitter(
-        vendor=adapter,
-        limiter=limiter,
-        recorder=recorder,
-        concurrency=settings.concurrency,
-        callback_keys=settings.callback_keys,
-        callback_base=settings.callback_url,
-        callback_life=policy.report_deadline,
-        timeouts=Timeouts(lease=settings.lease),
-    )

@@ -19,6 +19,15 @@ class KeyRing:
         self._keys = (newest, *older)
 
     @classmethod
+    def of(cls, given: object) -> "KeyRing":
+        """A ring as it is, or the one that a text spells; raises ``ValueError`` as ``parse`` does."""
+        if isinstance(given, KeyRing):
+            return given
+        if not isinstance(given, str):
+            raise ValueError("must be text")  # noqa: TRY004  pydantic reports a ValueError with the others
+        return cls.parse(given)
+
+    @classmethod
     def parse(cls, text: str) -> "KeyRing":
         """The ring that a setting spells: ``new`` or ``new,old``. Raises ``ValueError``, which quotes nothing of it."""
         keys = [key.strip() for key in text.split(",")]

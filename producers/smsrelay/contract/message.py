@@ -37,6 +37,7 @@ class Message:
     campaign: str | None = None
     ignores_window: bool = False  # submitted at any hour
     signature: str | None = None  # of its registered template
+    traceparent: str | None = None  # names the span that enqueues it
 
     def payload(self) -> str:
         """Number and parameters as JSON. Stored apart from the record and deleted once no further attempt can follow."""

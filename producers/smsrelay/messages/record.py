@@ -3,9 +3,9 @@
 Pure values with their wire form: one Redis hash for each message, every field short, so that Redis keeps the compact encoding.
 Instants are milliseconds since the Unix epoch on the store's clock.
 
-Fields of the hash: lane tpl app ref at exp fp who g.KEY test cmp cc win cap (set by the outbox) · state try due ext own beg why
-cnt rev len msg out held (set by transitions) · fz fby (the same, which apply.lua alone reads) · used (set by feedback) · t1 … tn
-(timeline).
+Fields of the hash: lane tpl app ref at exp fp who g.KEY test cmp cc win cap tp (set by the outbox) · state try due ext own beg
+why cnt rev len msg out held (set by transitions) · fz fby (the same, which apply.lua alone reads) · used (set by feedback) · t1 …
+tn (timeline).
 """
 
 from collections.abc import Mapping
@@ -23,6 +23,7 @@ _BY_CODE = {"submit.": "^", "status.": "="}  # rules that end with the line's co
 _EMPTY = ("", "", "", "")  # empty parts at the end of a line are omitted
 _FIRST = "+0|q|0"  # the first line of nearly every timeline, which a record omits
 TAG = "g."  # fields of the hash that hold tags begin with it
+TRACEPARENT = "tp"
 _RULES = {short: rule for rule, short in _BY_CODE.items()}
 
 
@@ -105,6 +106,7 @@ class Record:
     ignores_window: bool = False  # the app wants it submitted at any hour
     reserved_at: int | None = None  # a code that no attempt has begun yet, counted against caps since then
     held_by: str | None = None  # the kind of part for whose resumption it waits: lane, template, app, country, campaign
+    traceparent: str | None = None  # names the span that enqueued it, if it is traced
 
     @classmethod
     def decode(cls, message_id: str, fields: Mapping[str, str]) -> Self:
@@ -141,6 +143,7 @@ class Record:
             ignores_window=fields.get("win") == "0",
             reserved_at=int(fields["cap"]) if "cap" in fields else None,
             held_by=fields.get("held"),
+            traceparent=fields.get(TRACEPARENT),
         )
 
     @property

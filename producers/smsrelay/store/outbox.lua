@@ -25,7 +25,7 @@
 --      3 JSON: for each message, in the order of KEYS: id  payload  expires_at (ms)  not_before (ms, or empty)  fingerprint (a list
 --        while keys are replaced: by each key, the newest first)  lane  template  app (empty for the default)  who (the number's
 --        digest; a list while keys are replaced)  reference (or empty), and perhaps an object: fields (further fields of the record,
---        name and value by turns: tags, test), sig (the signature), cmp (the campaign), cc (the country, if not 86), win ('0': any
+--        name and value by turns: tags, traceparent), sig (the signature), cmp (the campaign), cc (the country, if not 86), win ('0': any
 --        hour). One argument, because packing and unpacking ten for each message costs more than the rest
 --      4 '1' a code over its cap is refused
 --      5 JSON: campaigns (APP/NAME) of these messages

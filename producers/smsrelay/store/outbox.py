@@ -19,9 +19,10 @@ from smsrelay.contract.message import Message, recipient_digest
 from smsrelay.contract.payload_cipher import PAYLOAD, PLAIN, PayloadCipher
 from smsrelay.contract.state import State
 from smsrelay.messages.checks import Bar, Barred
-from smsrelay.messages.record import TAG
+from smsrelay.messages.record import TAG, TRACEPARENT
 from smsrelay.store.clock import StoreClock
 from smsrelay.store.connection import StoreRedis
+from smsrelay.store.enqueue_traces import UNTRACED, EnqueueSpans, EnqueueTraces
 from smsrelay.store.script import Call, Script
 
 WakeUp = Callable[[Lane, Sequence[str]], TaskMessage]  # makes the task that has workers attempt these messages
@@ -56,12 +57,21 @@ class Outbox:
     """Records messages atomically, once for each message id.
 
     ``caps``: whether a code over its cap is refused; else it is recorded, and its attempt waits. ``cipher`` encrypts payloads.
+    ``traces`` is told of every message.
     """
 
-    def __init__(self, redis: StoreRedis, number_keys: KeyRing, *, caps: bool = True, cipher: PayloadCipher = PLAIN) -> None:
+    def __init__(
+        self,
+        redis: StoreRedis,
+        number_keys: KeyRing,
+        *,
+        caps: bool = True,
+        cipher: PayloadCipher = PLAIN,
+        traces: EnqueueTraces = UNTRACED,
+    ) -> None:
         self._redis, self._keys = redis, redis.store_keys
         self._newest_key, self._older_keys = number_keys.newest, number_keys.older
-        self._caps, self._cipher = caps, cipher
+        self._caps, self._cipher, self._traces = caps, cipher, traces
         self._record = Script(redis, __name__, "outbox.lua", (*PRELUDES, _COUNTS), durable=True)
         self._clock = StoreClock(redis)
         keys = redis.store_keys
@@ -75,7 +85,8 @@ class Outbox:
     def record(self, messages: Sequence[Message], wake_up: WakeUp | None = None) -> list[Recorded]:
         """Record every message in one round trip; raises ``StoreUnavailable``."""
         draft = self.draft(messages, wake_up)
-        return draft.recorded(self._record.run_many(draft.calls))
+        with draft.spans:
+            return draft.recorded(self._record.run_many(draft.calls))
 
     def draft(self, messages: Sequence[Message], wake_up: WakeUp | None = None) -> "Draft":
         """Prepare messages for recording: all the work that does not need the store.
@@ -83,10 +94,12 @@ class Outbox:
         With ``wake_up``, allowed only if the store is also the broker, recording also publishes the tasks. A task that includes a
         message which needs no attempt now is not published; its other messages still have to be (``Recorded.wake``).
         """
+        spans = self._traces.begin(messages)
+        messages = spans.messages
         parts = [messages[start : start + PER_CALL] for start in range(0, len(messages), PER_CALL)]
         fingerprints = [[self._fingerprints(message) for message in part] for part in parts]
         calls = [self._call(part, of_part, wake_up) for part, of_part in zip(parts, fingerprints, strict=True)]
-        return Draft(parts, fingerprints, calls, wake_up is not None)
+        return Draft(parts, fingerprints, calls, wake_up is not None, spans)
 
     @property
     def script(self) -> str:
@@ -100,11 +113,17 @@ class Outbox:
     def begin(self, draft: "Draft") -> Callable[[], list[Recorded]]:
         """Send the draft to the store without waiting. The caller must call the returned function, which waits for the result."""
         pending = self._record.begin(draft.calls)
-        return lambda: draft.recorded(pending.answers())
+
+        def recorded() -> list[Recorded]:
+            with draft.spans:
+                return draft.recorded(pending.answers())
+
+        return recorded
 
     def close(self) -> None:
-        """Release every connection."""
+        """Release every connection, and export what is left of traces."""
         self._redis.close()
+        self._traces.close()
 
     def _call(self, messages: Sequence[Message], fingerprints: Sequence[_Fingerprints], wake_up: WakeUp | None) -> Call:
         lanes = list(dict.fromkeys(message.lane for message in messages))
@@ -145,6 +164,7 @@ class Draft:
     fingerprints: Sequence[Sequence[_Fingerprints]]
     calls: Sequence[Call]
     publishes: bool  # the calls include the tasks
+    spans: EnqueueSpans  # entered by whoever waits for the answers
 
     def recorded(self, answers: Sequence[Iterable[str]]) -> list[Recorded]:
         """What happened to each message, from the script's answers."""
@@ -152,6 +172,7 @@ class Draft:
         for messages, fingerprints, answer in zip(self.parts, self.fingerprints, answers, strict=True):
             part = _recorded(messages, fingerprints, answer)
             recorded += _published(part) if self.publishes else part
+        self.spans.recorded(recorded)
         return recorded
 
 
@@ -191,7 +212,7 @@ def _row(message: Message, payload: str, fingerprints: _Fingerprints, digests: _
         message.reference or "",
     )
     plain = message.to.startswith(_MAINLAND) and not (message.signature or message.campaign or message.tags)
-    if plain and not (message.ignores_window or message.test):  # fast path: nearly all messages
+    if plain and not (message.ignores_window or message.test or message.traceparent):  # fast path: nearly all messages
         return row
     more = _more(message)
     return (*row, more) if more else row
@@ -200,8 +221,9 @@ def _row(message: Message, payload: str, fingerprints: _Fingerprints, digests: _
 def _more(message: Message) -> dict[str, object]:
     """What few messages have."""
     country = calling_code(message.to)
+    fields = [part for key, value in message.tags for part in (TAG + key, value)]
     more = {
-        "fields": [part for key, value in message.tags for part in (TAG + key, value)],
+        "fields": [*fields, TRACEPARENT, message.traceparent] if message.traceparent else fields,
         "test": int(message.test),
         "sig": message.signature if message.lane is Lane.MARKETING else None,
         "cmp": message.campaign,

@@ -66,4 +66,5 @@ class CompletedAttempt:
     attempt: Attempt
     answer: Answer
     took: float | None = None  # seconds until the vendor answered; None: it was not asked
+    submitted_at: float | None = None  # monotonic seconds when it was asked
     recorded: "Future[TaskResult]" = field(default_factory=Future)

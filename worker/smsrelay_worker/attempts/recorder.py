@@ -31,6 +31,7 @@ from smsrelay_worker.policy.model import Action, Policy
 from smsrelay_worker.rate_limit.halted_messages import HaltedMessages
 from smsrelay_worker.rate_limit.limiter import RateLimiter
 from smsrelay_worker.reports.pending import PendingReports
+from smsrelay_worker.traces.message_traces import EndedAttempt, MessageTraces
 from smsrelay_worker.vendors.base import DEADLINE_PASSED, Answer, Kind
 from smsrelay_worker.vendors.labels import code_label
 
@@ -45,7 +46,7 @@ log = structlog.get_logger()
 
 
 class AnswerRecorder:
-    """Safe to share between threads. ``caps``: whether begins count attempts against caps."""
+    """Safe to share between threads. ``caps``: whether begins count attempts against caps. ``traces``: None traces nothing."""
 
     def __init__(  # noqa: PLR0913  the composition root hands over every collaborator by name
         self,
@@ -58,6 +59,7 @@ class AnswerRecorder:
         roll: Callable[[], float],
         timeouts: Timeouts,
         caps: bool = False,
+        traces: MessageTraces | None = None,
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -69,6 +71,7 @@ class AnswerRecorder:
         self._roll = roll
         self._timeouts = timeouts
         self._caps = caps
+        self._traces = traces
         self._sleep = sleep
         self._monotonic = monotonic
         self._batcher: Batcher[CompletedAttempt] = Batcher(self._record_batch, sleep=sleep)
@@ -102,6 +105,8 @@ class AnswerRecorder:
 
     def _record(self, batch: list[CompletedAttempt]) -> None:
         changes = self._apply(batch)
+        if self._traces is not None:
+            self._traces.attempts([_ended(completed, change) for completed, change in zip(batch, changes, strict=True)])
         results = [_result(change) for change in changes]
         self._follow_up(batch, changes)
         _log(batch, results)
@@ -208,6 +213,11 @@ class AnswerRecorder:
                 log.error("halted: the vendor refuses everything", code=answer.code, request_id=answer.request_id)
         if answer.external_id is not None and change is not None and change.applied is not None and change.applied.parked:
             self._pending.apply_parked(answer.external_id)
+
+
+def _ended(completed: CompletedAttempt, change: Change | None) -> EndedAttempt:
+    begun, since = completed.attempt.record, completed.attempt.requested_at
+    return EndedAttempt(begun, since, _became(change), completed.answer, completed.submitted_at, completed.took or 0.0)
 
 
 def _decided(change: Change) -> bool:

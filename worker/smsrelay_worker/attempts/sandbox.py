@@ -9,6 +9,7 @@ process is killed in between, the lease decides. Raises ``StoreUnavailable``.
 """
 
 import secrets
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,23 +26,28 @@ from smsrelay_worker.messages import lifecycle
 from smsrelay_worker.messages.sandbox import asked_code, pretended
 from smsrelay_worker.messages.task_result import TaskResult
 from smsrelay_worker.policy.model import Policy
+from smsrelay_worker.traces.message_traces import EndedAttempt, MessageTraces
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """Safe to share between threads. ``lease``: seconds after which an attempt that was not recorded counts as abandoned."""
+    """Safe to share between threads. ``lease``: seconds after which an attempt that was not recorded counts as abandoned.
+
+    ``traces``: None traces nothing.
+    """
 
     records: Records
     inbox: Inbox
     publisher: Publisher
     policy: Policy
     lease: float
+    traces: MessageTraces | None = None
 
     def attempt(self, readings: Sequence[Reading]) -> list[TaskResult]:
         """Attempt each message; returns a result for each, in order."""
-        owner, lease = secrets.token_urlsafe(6), int(self.lease * 1000)
+        owner, lease, since = secrets.token_urlsafe(6), int(self.lease * 1000), time.monotonic()
 
         def begin(reading: Reading) -> Transition | None:
             return lifecycle.begin(reading.record, reading.now, lease, owner, self.policy)
@@ -49,7 +55,10 @@ class Sandbox:
         changes = self.records.change_many([(reading, begin) for reading in readings])
         begun = [change for change in changes if change is not None and _is_ours(change.after, owner)]
         self._report(begun)
-        self.records.change_many([(Reading(one.after, None, one.after.begun_at or 0), self._pretend(one.after)) for one in begun])
+        ended = [(Reading(one.after, None, one.after.begun_at or 0), self._pretend(one.after)) for one in begun]
+        ends = self.records.change_many(ended)
+        if self.traces is not None:
+            self.traces.attempts([_ended(one, end, since) for one, end in zip(begun, ends, strict=True)])
         results = [_result(reading, change, owner) for reading, change in zip(readings, changes, strict=True)]
         log.info("test messages attempted", messages=[str(result) for result in results])
         return results
@@ -80,6 +89,10 @@ class Sandbox:
             return pretended(reading.record, begun, self.policy, reading.now)
 
         return submitted
+
+
+def _ended(begun: Change, end: Change | None, since: float) -> EndedAttempt:
+    return EndedAttempt(begun.after, since, end.transition.state if end is not None and end.transition is not None else None)
 
 
 def _is_ours(record: Record, owner: str) -> bool:

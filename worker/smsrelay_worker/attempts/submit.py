@@ -78,11 +78,12 @@ class Submitter:
         return completed
 
     def _complete(self, attempt: Attempt) -> CompletedAttempt:
-        slot, answer, took = self._answer(attempt)
-        return CompletedAttempt(attempt if slot is attempt.slot else replace(attempt, slot=slot), answer, took)
+        slot, answer, submitted_at = self._answer(attempt)
+        took = None if submitted_at is None else self._monotonic() - submitted_at
+        return CompletedAttempt(attempt if slot is attempt.slot else replace(attempt, slot=slot), answer, took, submitted_at)
 
     def _answer(self, attempt: Attempt) -> tuple[Slot, Answer, float | None]:
-        """The slot that was used, the answer, and the seconds it took, if the vendor was asked."""
+        """The slot that was used, the answer, and when the vendor was asked, if it was."""
         if attempt.payload is None and self._monotonic() >= attempt.not_after:  # the store drops it at the deadline
             return attempt.slot, Answer(Kind.UNREACHABLE, self._why_unsent(attempt)), None
         submission = attempt.submission(self._callback_keys, self._callback_base, self._callback_life)
@@ -96,7 +97,7 @@ class Submitter:
             if left <= 0:
                 break
             if now <= slot.until:
-                return slot, self._vendor.submit(submission), self._monotonic() - now
+                return slot, self._vendor.submit(submission), now
             slot = self._another(attempt, slot, left)
         return last, Answer(Kind.UNREACHABLE, self._why_unsent(attempt)), None
 

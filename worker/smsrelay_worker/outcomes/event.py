@@ -25,6 +25,7 @@ class Event:
 
     id: str
     content: Mapping[str, Any] = field(repr=False)
+    traceparent: str | None = field(default=None, repr=False)  # names the span that enqueued the message; not told
 
     @classmethod
     def of(cls, record: Record, outcome: Outcome, wording: Wording) -> Self:
@@ -46,7 +47,7 @@ class Event:
             "test": record.test,
         }
         content = {"type": f"message.{outcome.state.value}", "timestamp": _rfc3339(outcome.at), "data": data}
-        return cls(f"msg_{outcome.message_id}_{outcome.revision}", content)
+        return cls(f"msg_{outcome.message_id}_{outcome.revision}", content, record.traceparent)
 
     @classmethod
     def trial(cls, app: str, at: int, token: str) -> Self:

@@ -20,6 +20,7 @@ from smsrelay_worker.outcomes.event import Event
 from smsrelay_worker.outcomes.pace import TOLERATED, Pace
 from smsrelay_worker.outcomes.schedule import RetrySchedule
 from smsrelay_worker.store.sinks.outcomes import ClaimedOutcome
+from smsrelay_worker.traces.message_traces import EndedDelivery, MessageTraces
 
 log = structlog.get_logger()
 
@@ -56,12 +57,22 @@ class Ended:
 
 
 class SinkWorker:
-    """One sink's deliveries. ``client`` and ``schedule`` are public: a test of the sink uses the same client."""
+    """One sink's deliveries. ``client`` and ``schedule`` are public: a test of the sink uses the same client.
 
-    def __init__(self, client: Client, schedule: RetrySchedule, monotonic: Callable[[], float] = time.monotonic) -> None:
+    ``traces``: None traces nothing.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        schedule: RetrySchedule,
+        monotonic: Callable[[], float] = time.monotonic,
+        traces: MessageTraces | None = None,
+    ) -> None:
         self.client = client
         self.schedule = schedule
         self._monotonic = monotonic
+        self._traces = traces
         self._pace = Pace(client.claims, max(TOLERATED, client.at_once))
         self._waiting: deque[tuple[ClaimedOutcome, Event]] = deque()
         self._lock = threading.Lock()
@@ -119,7 +130,10 @@ class SinkWorker:
 
     def _work(self, ended: Callable[[list[Ended]], None]) -> None:
         while items := self._next():
+            since = self._monotonic()
             answers = self._answers([event for _, event in items])
+            if self._traces is not None:
+                self._traces.deliveries([_ended(item, answer, since) for item, answer in zip(items, answers, strict=True)])
             with self._lock:
                 self._pace = self._pace.after(answers[-1], self._monotonic())  # of a batch, all end alike
                 self._begun -= len(items)
@@ -148,3 +162,10 @@ class SinkWorker:
         except Exception as error:
             log.exception("outcome delivery raised")
             return [failed(str(Fault(type(error).__name__)))] * len(events)
+
+
+def _ended(item: tuple[ClaimedOutcome, Event], answer: Answer, since: float) -> EndedDelivery:
+    claimed, event = item
+    failed = None if answer.taken else answer.status
+    outcome = claimed.outcome
+    return EndedDelivery(claimed.sink, outcome.message_id, outcome.state, event.traceparent, since, failed)

@@ -10,6 +10,7 @@ A report on a message that is not recorded (yet), or with an external id that no
 Raises ``StoreUnavailable``: each report was then applied completely or not at all, and applying it again is harmless.
 """
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -26,6 +27,7 @@ from smsrelay_worker.messages.suppressing import Suppressing
 from smsrelay_worker.messages.task_result import Fault, TaskResult, Verdict
 from smsrelay_worker.policy.model import Policy
 from smsrelay_worker.store.parked_reports import ParkedReports
+from smsrelay_worker.traces.message_traces import AppliedReport, MessageTraces
 
 log = structlog.get_logger()
 
@@ -41,6 +43,8 @@ class _Round:
     named: dict[int, _Named] = field(default_factory=dict)
     left: dict[int, None] = field(default_factory=dict)  # a set that keeps its order
     outcomes: dict[int, TaskResult] = field(default_factory=dict)
+    applied: list[AppliedReport] = field(default_factory=list)  # what is traced
+    since: float = field(default_factory=time.monotonic)
 
     def done(self, place: int, outcome: TaskResult) -> None:
         """Note the outcome of a report."""
@@ -57,12 +61,19 @@ class _Round:
 
 
 class Reports:
-    """Applies reports; safe to share between threads."""
+    """Applies reports; safe to share between threads. ``traces``: None traces nothing."""
 
     def __init__(
-        self, records: Records, parked: ParkedReports, policy: Policy, roll: Callable[[], float], suppressing: Suppressing
+        self,
+        records: Records,
+        parked: ParkedReports,
+        policy: Policy,
+        roll: Callable[[], float],
+        suppressing: Suppressing,
+        traces: MessageTraces | None = None,
     ) -> None:
         self._suppressing = suppressing
+        self._traces = traces
         self._records = records
         self._parked = parked
         self._policy = policy
@@ -96,6 +107,8 @@ class Reports:
         while todo.left:
             self._name(todo)
             self._park(todo, self._apply_first(todo))
+        if self._traces is not None:
+            self._traces.reports(todo.applied)
         outcomes = [todo.outcomes[place] for place in range(len(events))]
         log.info("reports applied", reports=[str(outcome) for outcome in outcomes])
         return outcomes
@@ -123,7 +136,7 @@ class Reports:
         applied = self._records.apply_many([(record, moved) for _, record, moved in decided])
         for (place, record, moved), is_applied in zip(decided, applied, strict=True):
             if is_applied:
-                todo.done(place, _outcome(todo, place, record, moved))
+                self._end(todo, place, record, moved)
         return unknown
 
     def _decided(self, todo: _Round, places: Sequence[int], reading: Reading) -> Iterator[_Decided]:
@@ -134,7 +147,14 @@ class Reports:
             if moved is not None:
                 yield place, reading.record, self._suppressing.of(reading.record, moved, self._policy)
                 return
-            todo.done(place, _outcome(todo, place, reading.record, None))
+            self._end(todo, place, reading.record, None)
+
+    def _end(self, todo: _Round, place: int, record: Record, moved: Transition | None) -> None:
+        todo.done(place, _outcome(todo, place, record, moved))
+        if self._traces is not None:
+            became = moved.state if moved is not None and moved.state is not record.state else None
+            report = AppliedReport(record, todo.named[place][1], todo.events[place].code, todo.since, became)
+            todo.applied.append(report)
 
     def _park(self, todo: _Round, places: Sequence[int]) -> None:
         """Park what cannot be applied yet; what has become known meanwhile stays for the next round."""

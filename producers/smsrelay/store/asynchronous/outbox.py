@@ -36,11 +36,12 @@ class AsyncOutbox:
         """Record every message in one round trip; ``wake_up`` as in ``Outbox.draft``."""
         draft = self._outbox.draft(messages, wake_up)
         commands = self._outbox.commands(draft)
-        if self._clock.now(_FRESH) is not None:
-            return draft.recorded(await self._store.execute_durably(commands, until))
-        *answers, (seconds, micros) = await self._store.execute_durably([*commands, ("TIME",)], until)
-        self._clock.set(seconds, micros)
-        return draft.recorded(answers)
+        with draft.spans:
+            if self._clock.now(_FRESH) is not None:
+                return draft.recorded(await self._store.execute_durably(commands, until))
+            *answers, (seconds, micros) = await self._store.execute_durably([*commands, ("TIME",)], until)
+            self._clock.set(seconds, micros)
+            return draft.recorded(answers)
 
     async def _read_clock(self, until: float) -> int:
         [(seconds, micros)] = await self._store.execute([("TIME",)], until)

@@ -11,6 +11,7 @@ from smsrelay.store.asynchronous.records import AsyncRecords
 from smsrelay.store.asynchronous.store import AsyncStore
 from smsrelay.store.asynchronous.suppressions import AsyncSuppressions
 from smsrelay.store.connection import open_store
+from smsrelay.store.enqueue_traces import EnqueueTraces
 from smsrelay.store.numbers import NumberIndex
 from smsrelay.store.outbox import Outbox
 from smsrelay.store.records import Records
@@ -28,12 +29,14 @@ class AsyncParts:
     numbers: AsyncNumberIndex
     suppressions: AsyncSuppressions
     campaigns: AsyncCampaigns
+    traces: EnqueueTraces
 
     @classmethod
-    def wire(cls, settings: ProducerSettings) -> Self:
+    def wire(cls, settings: ProducerSettings, traces: EnqueueTraces) -> Self:
         """All parts. The blocking ones only prepare what ``store`` sends, so their client never connects."""
         redis, keys = open_store(settings.store), settings.number_keys
-        outbox, records = Outbox(redis, keys, cipher=settings.payload_cipher), Records(redis, settings.retention_hours * 3600)
+        outbox = Outbox(redis, keys, cipher=settings.payload_cipher, traces=traces)
+        records = Records(redis, settings.retention_hours * 3600)
         numbers, lists, campaigns = NumberIndex(redis, keys), Suppressions(redis, keys), Campaigns(redis)
         scripts = [outbox.script, records.script, numbers.script, *lists.scripts, *campaigns.scripts]
         store = AsyncStore(settings.store, scripts, barrier=redis.barrier)
@@ -45,4 +48,5 @@ class AsyncParts:
             numbers=AsyncNumberIndex(store, numbers, read),
             suppressions=AsyncSuppressions(store, lists),
             campaigns=AsyncCampaigns(store, campaigns),
+            traces=traces,
         )
