@@ -284,7 +284,7 @@ def _scheduler(shared: _Shared, poller: StatusPoller) -> Scheduler:
 def _outcome_delivery(shared: _Shared) -> OutcomeDelivery:
     store, rules = shared.store, shared.rules
     outbox, states = OutcomeOutbox(store.redis, store.retention), SinkStates(store.redis)
-    workers = sink_workers(rules.apps, shared.settings.broker_url, shared.traces)
+    workers = sink_workers(rules.apps, shared.settings.broker_url, shared.settings.store, shared.traces)
     results = Results(outbox, states, lambda sink: workers[sink].schedule, _roll)
     return OutcomeDelivery(outbox, store.records, states, results, workers, Wording(rules.policy))
 

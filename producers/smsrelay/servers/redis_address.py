@@ -89,6 +89,12 @@ class RedisAddress:
         """TLS options for kombu; ``None``: no TLS."""
         return None if self.tls is None else self.tls.for_redis()
 
+    def same_servers(self, other: "RedisAddress") -> bool:
+        """Whether both lead to the same servers, in whatever databases. Two names of one host count as two hosts."""
+        if isinstance(self.primary, Sentinels) and isinstance(other.primary, Sentinels):
+            return self.primary.same_primary(other.primary)
+        return (self.place, self.socket) == (other.place, other.socket)
+
     @property
     def _server(self) -> str:
         return self.place if self.primary is None else _ASKED_FOR

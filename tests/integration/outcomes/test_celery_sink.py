@@ -7,13 +7,18 @@ import pytest
 from kombu import Connection
 
 from smsrelay.servers.broker_address import broker_address
+from smsrelay.servers.store_address import StoreAddress
 from smsrelay_worker.outcomes.answer import Verdict
-from smsrelay_worker.outcomes.celery_sink import CeleryQueue
+from smsrelay_worker.outcomes.celery_sink import CeleryQueue, queue_publisher
 from smsrelay_worker.outcomes.event import Event
 from tests.support.rabbitmq import RabbitMQ, running_rabbitmq
 
 QUEUE, TASK = "shop.sms", "shop.tasks.sms_outcome"
 EVENTS = [Event(f"msg_018f_{number}", {"type": "message.delivered", "data": {"zh": "已送达"}}) for number in range(300)]
+
+
+def queue_at(broker_url: str, queue: str = QUEUE) -> CeleryQueue:
+    return CeleryQueue(queue_publisher(broker_url, StoreAddress(broker_url)), queue, TASK)
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +31,7 @@ def test_events_reach_a_queue_that_the_app_declared_its_own_way(rabbitmq: Rabbit
     with rabbitmq.connection() as connection:
         channel = connection.channel()
         channel.queue_declare(QUEUE, durable=True, auto_delete=False, arguments={"x-max-priority": 5})
-        sink = CeleryQueue(rabbitmq.url, QUEUE, TASK)
+        sink = queue_at(rabbitmq.url)
         assert {answer.status for answer in sink.deliver(EVENTS)} == {"published"}
         sink.close()
         message = channel.basic_get(QUEUE, no_ack=True)
@@ -38,7 +43,7 @@ def test_events_reach_a_queue_that_the_app_declared_its_own_way(rabbitmq: Rabbit
 
 
 def test_a_queue_that_does_not_exist_is_a_failed_delivery(rabbitmq: RabbitMQ) -> None:
-    sink = CeleryQueue(rabbitmq.url, "nobody.declared", TASK)
+    sink = queue_at(rabbitmq.url, "nobody.declared")
     answers = sink.deliver(EVENTS[:2])
     sink.close()
     assert [answer.verdict for answer in answers] == [Verdict.FAILED] * 2
@@ -47,7 +52,7 @@ def test_a_queue_that_does_not_exist_is_a_failed_delivery(rabbitmq: RabbitMQ) ->
 
 
 def test_kombu_reads_an_event_from_redis(valkey_url: str) -> None:
-    sink = CeleryQueue(valkey_url, QUEUE, TASK)
+    sink = queue_at(valkey_url)
     assert all(answer.taken for answer in sink.deliver(EVENTS[:2]))
     sink.close()
     with Connection(broker_address(valkey_url).kombu_url) as connection, connection.SimpleQueue(QUEUE) as queue:
@@ -58,7 +63,7 @@ def test_kombu_reads_an_event_from_redis(valkey_url: str) -> None:
 
 
 def test_a_broker_that_does_not_answer_is_a_failed_delivery(closed_port: int) -> None:
-    sink = CeleryQueue(f"redis://127.0.0.1:{closed_port}/0", QUEUE, TASK)
+    sink = queue_at(f"redis://127.0.0.1:{closed_port}/0")
     [answer] = sink.deliver(EVENTS[:1])
     sink.close()
     assert answer.verdict is Verdict.FAILED

@@ -32,6 +32,7 @@ from smsrelay_worker.store.forgetting import Forgetting
 from smsrelay_worker.store.lost_tasks import LostTasks
 from smsrelay_worker.store.parked_reports import ParkedReports
 from smsrelay_worker.store.sinks.outcomes import OutcomeOutbox
+from smsrelay_worker.store.sinks.sink_states import SinkStates
 from smsrelay_worker.store.undecodable import UndecodableTasks
 from tests.support.commands import spent
 from tests.support.messages import LEASE, NUMBER_KEYS, POLICY, RETENTION, enqueuer, job, store_clock
@@ -48,6 +49,7 @@ class Store:
 
     def __init__(self, redis: StoreRedis, door: Enqueuer, waiting: str, claimed: Reading) -> None:
         self.redis, self.door, self.waiting, self.claimed = redis, door, waiting, claimed
+        self.at = store_clock(redis)
         self.records, self.keys = Records(redis, RETENTION), ApiKeys(redis)
         self.report = StatusEvent(message_id=waiting, attempt=1, code="200", received_at=1)
 
@@ -59,10 +61,14 @@ class Store:
         """As a worker does, which asks again with what it has claimed."""
         self.records.change_many([(self.claimed, _begun)], durable=True)
 
+    def add_outcome(self) -> None:
+        """As a replay does."""
+        outcome = Outcome(self.waiting, 5, State.DELIVERED, 1, "200", "status.200", self.at)
+        OutcomeOutbox(self.redis, RETENTION).add(SINK, [outcome])
+
     def tell(self) -> None:
         """Claim an outcome for no time, so that it can be claimed again, and confirm it."""
         outbox = OutcomeOutbox(self.redis, RETENTION)
-        outbox.add(SINK, [Outcome(self.waiting, 5, State.DELIVERED, 1, "200", "status.200", store_clock(self.redis))])
         outbox.confirm(outbox.claim([(SINK, 10)], 0.0), 0.0)
 
     def put_off(self) -> None:
@@ -84,7 +90,9 @@ def store(replicated: Replicated) -> Iterator[Store]:
         waiting = door.enqueue(job(reference="waiting")).message_id
         ApiKeys(redis).add(Store.key("revoked"))
         [claimed] = [one for one in Records(redis, RETENTION).claim([waiting]) if one is not None]
-        yield Store(redis, door, waiting, claimed)
+        store = Store(redis, door, waiting, claimed)
+        store.add_outcome()
+        yield store
 
 
 @pytest.fixture
@@ -121,6 +129,8 @@ PROMISES: dict[str, Callable[[Store], object]] = {
     "add a key of the API": lambda store: store.keys.add(store.key("added")),
     "revoke a key of the API": lambda store: store.keys.revoke("revoked"),
     "confirm claimed outcomes, to tell them": lambda store: store.tell(),
+    "tell outcomes again": lambda store: store.add_outcome(),
+    "resume a sink": lambda store: SinkStates(store.redis).resume(SINK),
     "forget": lambda store: Forgetting(store.redis, NUMBER_KEYS).forget(NUMBER),
 }
 """What somebody is told, or does outside the store, because it is written."""

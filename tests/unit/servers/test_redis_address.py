@@ -124,3 +124,23 @@ def test_a_cluster_as_the_broker_is_refused_with_the_reason() -> None:
 def test_no_password_stands_in_a_repr() -> None:
     shown = repr(RedisAddress.of("sentinel://u:pass-4711@one?master=relay&sentinel_user=w&sentinel_password=pass-4711"))
     assert "4711" not in shown + repr(RedisAddress.of("cluster://:pass-4711@one"))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("redis://h/0", "redis://:secret@h:6379/7", True),
+        ("redis://h/0", "rediss://h/0", True),
+        ("redis://h/0", "redis://h:6380/0", False),
+        ("unix:///run/r.sock", "unix:///run/r.sock?db=3", True),
+        ("unix:///run/r.sock", "redis://h/0", False),
+        ("sentinel://a,b,c/0?master=m", "sentinel://:secret@c,b,a/4?master=m", True),
+        ("sentinel://a,b,c/0?master=m", "sentinel://c,d/0?master=m", True),
+        ("sentinel://a,b,c/0?master=m", "sentinel://a,b,c/0?master=other", False),
+        ("sentinel://a,b,c/0?master=m", "sentinel://d,e/0?master=m", False),
+        ("sentinel://a/0?master=m", "redis://a:26379/0", False),
+    ],
+)
+def test_two_addresses_lead_to_the_same_servers_whatever_login_and_database(one: str, other: str, same: bool) -> None:
+    first, second = RedisAddress.of(one), RedisAddress.of(other)
+    assert (first.same_servers(second), second.same_servers(first)) == (same, same)

@@ -16,6 +16,10 @@ def test_a_write_that_changes_nothing_goes_before_the_wait() -> None:
     assert Barrier("k", 2, 700).commands() == (("HINCRBY", "k", "touched", 0), ("WAIT", 2, 700))
 
 
+def test_behind_what_always_writes_goes_the_wait_alone() -> None:
+    assert Barrier(None, 2, 700).commands() == (("WAIT", 2, 700),)
+
+
 @given(st.integers(1, 10_000), st.floats(0, 100))
 def test_the_wait_ends_before_the_caller_gives_up_and_never_lasts_for_ever(wait: int, left: float) -> None:
     _, (_, _, waits) = Barrier("k", 1, wait).commands(left)

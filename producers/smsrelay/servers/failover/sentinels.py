@@ -41,6 +41,10 @@ class Sentinels:
             raise ValueError("has sentinel_user but no sentinel_password")
         return cls(tuple(Place.of(host, _PORT) for host in hosts), _name(options), user, password, tls)
 
+    def same_primary(self, other: "Sentinels") -> bool:
+        """Whether both name one primary: a sentinel that both ask knows one of that name."""
+        return self.master == other.master and not set(self.servers).isdisjoint(other.servers)
+
     def __json__(self) -> str:
         """What Celery's remote control shows of it, as an option of the broker's transport."""
         return self.master

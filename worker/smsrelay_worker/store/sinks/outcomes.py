@@ -15,7 +15,7 @@ import structlog
 
 from smsrelay.messages.sinks import CELERY, WEBHOOK, sink_name
 from smsrelay.store.clock import StoreClock
-from smsrelay.store.connection import StoreRedis, store_answers
+from smsrelay.store.connection import StoreRedis, run_durably, store_answers
 from smsrelay.store.script import Call, Script
 from smsrelay_worker.messages.outcome import Outcome
 
@@ -122,15 +122,16 @@ class OutcomeOutbox:
         return moved
 
     def add(self, sink: str, outcomes: Sequence[Outcome]) -> int:
-        """Put outcomes into a sink's outbox, due now, except those that it holds already; returns how many were new."""
+        """Put outcomes into a sink's outbox, due now, except those that it holds already; returns how many were new.
+
+        Also raises if too few replicas have them: an operator is told that they will be delivered.
+        """
         if not outcomes:
             return 0
-        now = self._clock.now()
-        with store_answers(), self._redis.pipeline(transaction=False) as pipeline:
-            for start in range(0, len(outcomes), _PER_CALL):
-                part = outcomes[start : start + _PER_CALL]
-                pipeline.zadd(self._keys.outcomes(sink), {one.encode(): now for one in part}, nx=True)
-            return sum(pipeline.execute())
+        outbox, due = self._keys.outcomes(sink), str(self._clock.now())
+        parts = [outcomes[start : start + _PER_CALL] for start in range(0, len(outcomes), _PER_CALL)]
+        added = [("ZADD", outbox, "NX", *(word for one in part for word in (due, one.encode()))) for part in parts]
+        return sum(run_durably(self._redis, *added))
 
     def waiting(self, sinks: Sequence[str]) -> Mapping[str, Waiting]:
         """How many outcomes each sink has not taken, those being told included, and when the oldest happened."""

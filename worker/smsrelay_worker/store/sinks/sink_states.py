@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Self
 
-from smsrelay.store.connection import StoreRedis, store_answers
+from smsrelay.store.connection import StoreRedis, run_durably, store_answers
 from smsrelay.store.script import Script
 
 PAUSE_AFTER = 24 * 3600.0  # seconds of nothing but failures
@@ -61,10 +61,9 @@ class SinkStates:
         return SinkState.decode(self._report.run([self._keys.sink_states], [sink, ended, status, self._pause_after]))
 
     def resume(self, sink: str) -> SinkState | None:
-        """End a pause and forget the failures; the state before, None if there was none."""
-        with store_answers():
-            held: Any = self._redis.hget(self._keys.sink_states, sink)
-            self._redis.hdel(self._keys.sink_states, sink)
+        """End a pause and forget the failures; the state before, None if there was none. Also raises if too few replicas know."""
+        states = self._keys.sink_states
+        held, _ = run_durably(self._redis, ("HGET", states, sink), ("HDEL", states, sink))
         return SinkState.decode(held) if held else None
 
     def keep_test(self, token: str, result: str) -> None:

@@ -55,8 +55,7 @@ def same_server(settings: StoreSettings) -> bool:
     """Whether broker and store are the same Redis, in whatever databases."""
     if is_rabbitmq(settings.broker_url):
         return False
-    broker, store = RedisAddress.of(settings.broker_url), RedisAddress.of(settings.store_url)
-    return (broker.place, broker.socket) == (store.place, store.socket)
+    return RedisAddress.of(settings.broker_url).same_servers(RedisAddress.of(settings.store_url))
 
 
 def _unavailable(problem: str) -> Finding:
