@@ -204,6 +204,8 @@ def test_standard_output_gets_every_final_message_each_time(
         ("sqlite://history.db", "must be one of"),
         ("sqlite:/nowhere/at/all/history.db", "there is no folder /nowhere/at/all"),
         ("ndjson:/nowhere/at/all/history", "there is no folder /nowhere/at/all"),
+        ("sqlite:/proc/history.db", "unable to open"),
+        ("ndjson:/proc/history", "unable to open"),
         ("postgresql://relay:a@secret@127.0.0.1/db", "percent-encoded"),
         ("postgresql://relay:secret/x@127.0.0.1/db", "percent-encoded"),
         ("postgresql://relay@127.0.0.1/db?secret=secret", "libpq"),
