@@ -49,6 +49,7 @@ def set_up(level: str = "INFO") -> None:
     logging.getLogger("kombu").setLevel("WARNING")
     logging.getLogger("urllib3").setLevel("ERROR")  # its warnings quote the URL, and a webhook's may hold a secret
     logging.getLogger("opentelemetry.exporter").setLevel("CRITICAL")  # quotes the URL; ReportingExporter says what matters
+    logging.getLogger("opentelemetry.util.re").setLevel("CRITICAL")  # quotes OTEL_EXPORTER_OTLP_HEADERS, which hold a key
     for chatty in ("celery.worker.strategy", "celery.app.trace"):  # two lines a task; our own lines cover every message
         logging.getLogger(chatty).setLevel("WARNING")
 

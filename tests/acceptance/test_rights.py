@@ -1,6 +1,5 @@
 """The rights that docs/operating.md lists suffice: every process works with a user of its own, and nothing is refused to any."""
 
-import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -19,8 +18,8 @@ from smsrelay_worker.local.local_relay import LocalRelay, Ports
 from smsrelay_worker.local.stack import Part, Stack, free_port
 from smsrelay_worker.operations.doctor.servers import redis_rights
 from smsrelay_worker.wiring import Relay
+from tests.support.documented_rights import admit_to_redis, rabbitmq_rules
 from tests.support.flower import flower
-from tests.support.pages import text_of
 from tests.support.rabbitmq import running_rabbitmq
 from tests.support.redis_server import running_redis
 from tests.support.relay_process import ROOT, RelayProcess, a_recipient, clean_environment, run_smsrelay, settings_of
@@ -28,10 +27,10 @@ from tests.support.simulator_client import Simulator
 from tests.support.store_keys import KEYS
 from tests.support.waiting import eventually
 
-PASSWORD = "p%2Fw%23-4711"  # p/w#-4711
+PLAIN, PASSWORD = "p/w#-4711", "p%2Fw%23-4711"
 FLOWER = ("ops", "walrus-4711")
 ROLES = ("app", "receiver", "worker", "flower", "operator", "smsrelay")
-# What clients do on any connection, what only the doctor asks (+info, +config|get), and what this test does itself.
+# What clients do on any connection, what the doctor asks to find out more (+info, +config|get), and what this test does itself.
 ASIDE = {
     "hello",
     "auth",
@@ -66,25 +65,11 @@ class Guarded:
         return [(one["username"], one["context"], one["object"]) for one in self.admin.acl_log()]
 
 
-def redis_rules() -> dict[str, list[str]]:
-    return {name: rule.replace("\\|", "|").split() for name, rule in _rows(r"`(\w+)` \| [^|]+ \| `(~.+)`")}
-
-
-def rabbitmq_rules() -> dict[str, list[str]]:
-    rows = _rows(r"((?:`\w+`(?:, )?)+) \| `(\^.+)`")
-    return {name: rules.replace("\\|", "|").split("` | `") for names, rules in rows for name in re.findall(r"\w+", names)}
-
-
-def _rows(cells: str) -> list[tuple[str, str]]:
-    section = text_of("docs/operating.md").partition("\n## Rights\n")[2].partition("\n## ")[0]
-    return re.findall(rf"^\| {cells} \|$", section, re.MULTILINE)
-
-
 @pytest.fixture(scope="module")
 def over_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     folder, port = tmp_path_factory.mktemp("rights"), free_port()
     with running_redis(folder / "redis", "--port", str(port)), Redis(port=port, decode_responses=True) as admin:
-        _admit_to_redis(admin)
+        admit_to_redis(admin, PLAIN)
         urls = {role: dict.fromkeys(("SMSRELAY_STORE_URL", "SMSRELAY_BROKER_URL"), _redis_url(role, port)) for role in ROLES}
         with guarded(folder / "relay", urls, admin) as running:
             yield running
@@ -98,15 +83,16 @@ def over_rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]
         Redis(port=port, decode_responses=True) as admin,
         running_rabbitmq(folder / "rabbitmq") as rabbitmq,
     ):
-        _admit_to_redis(admin)
+        admit_to_redis(admin, PLAIN)
         rabbitmq.control("add_vhost", "sms")
         urls = {}
         for role, rules in rabbitmq_rules().items():
-            rabbitmq.control("add_user", role, "p/w#-4711")
+            rabbitmq.control("add_user", role, PLAIN)
             rabbitmq.control("set_permissions", "-p", "sms", role, *rules)
             broker = f"amqp://{role}:{PASSWORD}@127.0.0.1:{rabbitmq.port}/sms"
             urls[role] = {"SMSRELAY_STORE_URL": _redis_url(role, port), "SMSRELAY_BROKER_URL": broker}
-        with guarded(folder / "relay", urls | {"operator": urls["worker"]}, admin) as running:
+        operator = urls["worker"] | {"SMSRELAY_STORE_URL": _redis_url("operator", port)}
+        with guarded(folder / "relay", urls | {"operator": operator}, admin) as running:
             yield running
 
 
@@ -141,6 +127,9 @@ def works(guarded: Guarded) -> None:
     for command in (
         ("status",),
         ("show", sent[0]),
+        ("show", sent[0][:35]),
+        ("export", "--to", "-"),
+        ("suppress", "list"),
         ("why", sent[0]),
         ("dead", "list"),
         ("rate", "90"),
@@ -180,11 +169,6 @@ def _as_user(part: Part, urls: Urls) -> Part:
     own = [f"{name}={url}" for name, url in urls.get(part.name, {}).items()]
     more = ("--together",) if part.name == "worker" else ()
     return replace(part, command=("env", *own, *part.command, *more))
-
-
-def _admit_to_redis(admin: Redis) -> None:
-    for role, rule in redis_rules().items():
-        admin.execute_command("ACL", "SETUSER", role, "on", ">p/w#-4711", "resetkeys", "resetchannels", *rule)
 
 
 def _redis_url(role: str, port: int) -> str:

@@ -16,6 +16,7 @@ from smsrelay.contract.message import recipient_digest
 from smsrelay.contract.suppression import SuppressedCount, Suppression
 from smsrelay.store.connection import StoreRedis, store_answers
 from smsrelay.store.script import Call, Script
+from smsrelay.store.walk import field_pages
 
 BATCH = 200  # numbers a script call: while the store is busy with them, codes wait
 _PAGE = 1000  # fields a step through the hash
@@ -68,15 +69,9 @@ class Suppressions:
         One that is there all the while comes at least once; one that is added or removed meanwhile may come or not.
         """
         match = None if name is None else "*|" + _GLOB.sub(r"\\\g<0>", name)
-        cursor = 0
-        while True:
-            with store_answers():
-                page: Any = self._redis.hscan(self._keys.suppressed, cursor, match=match, count=_PAGE)
-            cursor, found = page
-            for field, value in found.items():
+        for page in field_pages(self._redis, self._keys.suppressed, match, _PAGE):
+            for field, value in page.items():
                 yield Suppression.decode(field, value)
-            if cursor == 0:
-                return
 
     def counts(self) -> list[SuppressedCount]:
         """How many numbers each list holds, in the order of their names."""

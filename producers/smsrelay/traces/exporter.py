@@ -1,6 +1,7 @@
 """ReportingExporter: exports spans by OTLP/HTTP, and logs once when the collector stops taking them, and once when it is back.
 
-The exporter's own lines quote the collector's URL, which may hold a key; they are kept out of the log (``smsrelay.logs``).
+The exporter's own lines quote the collector's URL, which may hold a key. Our processes keep them out of their log
+(``smsrelay.logs``); an app decides for itself.
 """
 
 import logging

@@ -67,13 +67,16 @@ class ExportedTracing:
         self._close_within = close_within
         self._lock = threading.Lock()
         self._tracer: Tracer | None = None
+        self._provider: sdk.TracerProvider | None = None
+        self._process = 0  # whose closer runs
         self._closing = threading.Event()
         self._closer: threading.Thread | None = None
 
     @property
     def tracer(self) -> Tracer:
         """What starts spans."""
-        return self._tracer or self._opened()
+        tracer = self._tracer
+        return tracer if tracer is not None and self._process == os.getpid() else self._opened()
 
     def close(self) -> None:
         """Export what is left, for a few seconds; what the collector has not taken by then is lost."""
@@ -86,6 +89,9 @@ class ExportedTracing:
         with self._lock:
             if self._tracer is None:
                 self._tracer = self._open()
+            if self._process != os.getpid():  # the first span, or the first one after a fork, which takes no thread along
+                self._process = os.getpid()
+                self._start_closer()
             return self._tracer
 
     def _open(self) -> Tracer:
@@ -94,11 +100,15 @@ class ExportedTracing:
         except Exception as error:  # noqa: BLE001  a wrong OTEL_ variable, whose text may hold a key, must cost no message
             log.error("traces not started: %s; see the OTEL_ variables", type(error).__name__)
             return NoOpTracer()
-        # Started now: at the interpreter's exit, no thread can be. The SDK's own shutdown may take half a minute.
-        self._closer = threading.Thread(target=self._shut_down, args=(provider,), name="traces", daemon=True)
-        self._closer.start()
         atexit.register(self.close)
+        self._provider = provider
         return provider.get_tracer(_SCOPE)
+
+    def _start_closer(self) -> None:
+        """Not at the interpreter's exit, when no thread can be started. The SDK's own shutdown may take half a minute."""
+        if self._provider is not None:
+            self._closer = threading.Thread(target=self._shut_down, args=(self._provider,), name="traces", daemon=True)
+            self._closer.start()
 
     def _shut_down(self, provider: sdk.TracerProvider) -> None:
         self._closing.wait()

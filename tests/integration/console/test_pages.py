@@ -99,6 +99,13 @@ def test_the_beginning_of_an_id_a_whole_id_and_a_reference_lead_to_the_message(r
         assert reader.follow(found).status_code == 200
 
 
+def test_a_search_whose_server_was_replaced_begins_anew(reader: Visitor, door: Enqueuer) -> None:
+    message_id = door.enqueue(job()).message_id
+    elsewhere = reader.post("/find", {"wanted": message_id[:8], "further": f"7:{'0' * 40}"})
+    assert 'name="further" value="0:"' in elsewhere.text
+    assert reader.post("/find", {"wanted": message_id[:8], "further": "0:"}).headers["location"] == f"/message/{message_id}"
+
+
 @pytest.mark.parametrize("written", ["13800138000", "+8613800138000", "+86 138-0013-8000"])
 def test_the_messages_to_a_number_are_listed_without_the_number(reader: Visitor, door: Enqueuer, written: str) -> None:
     ids = [door.enqueue(job()).message_id for _ in range(3)]

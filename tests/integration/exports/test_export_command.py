@@ -71,6 +71,15 @@ def test_numbers_are_written_where_they_are_asked_for_and_the_store_still_has_th
     assert (rows[kept]["number"], rows[gone]["number"]) == (f"+86{NUMBER}", None)
 
 
+def test_what_was_exported_without_its_number_is_not_exported_again_for_it(
+    shell: Shell, place: Place, door: Enqueuer, store: Records
+) -> None:
+    message_id = failed(door, store)
+    assert shell.run("export").code == 0
+    assert "0 exported" in shell.run("export", "--numbers").output
+    assert by_id(place)[message_id]["number"] is None
+
+
 def test_a_number_that_is_encrypted_takes_the_key(
     shell_to: Callable[[Place], Shell], tmp_path: Path, valkey_url: str, redis: StoreRedis, store: Records
 ) -> None:
@@ -204,6 +213,8 @@ def test_standard_output_gets_every_final_message_each_time(
         ("sqlite://history.db", "must be one of"),
         ("sqlite:/nowhere/at/all/history.db", "there is no folder /nowhere/at/all"),
         ("ndjson:/nowhere/at/all/history", "there is no folder /nowhere/at/all"),
+        ("sqlite:/proc/history.db", "unable to open"),
+        ("ndjson:/proc/history", "unable to open"),
         ("postgresql://relay:a@secret@127.0.0.1/db", "percent-encoded"),
         ("postgresql://relay:secret/x@127.0.0.1/db", "percent-encoded"),
         ("postgresql://relay@127.0.0.1/db?secret=secret", "libpq"),

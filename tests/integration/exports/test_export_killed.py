@@ -2,8 +2,11 @@
 
 import shutil
 import signal
+import sqlite3
 import subprocess
+import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -111,6 +114,32 @@ def test_a_database_that_is_none_is_left_alone(shell_to: Callable[[Place], Shell
     ended = shell_to(place).run("export")
     assert (ended.code, place.path.read_bytes()) == (2, before)
     assert "file is not a database" in ended.errors
+
+
+def test_a_database_with_another_table_of_that_name_is_left_alone(
+    shell_to: Callable[[Place], Shell], tmp_path: Path, door: Enqueuer, store: Records
+) -> None:
+    many(door, store, 1)
+    place = SqlitePlace(tmp_path)
+    with closing(sqlite3.connect(place.path)) as database:
+        database.execute("CREATE TABLE smsrelay_messages (walrus)")
+    ended = shell_to(place).run("export")
+    assert ended.code == 2
+    assert "no such" in ended.errors
+
+
+@pytest.mark.parametrize("kind", [NdjsonPlace, SqlitePlace])
+def test_a_full_disk_is_said_and_the_next_export_goes_on(
+    shell_to: Callable[[Place], Shell], tmp_path: Path, door: Enqueuer, store: Records, kind: type[NdjsonPlace | SqlitePlace]
+) -> None:
+    expected, place = many(door, store, COUNT), kind(tmp_path)
+    shell = shell_to(place)
+    cut = shell.sh(f"ulimit -f 2000; exec {sys.executable} -m smsrelay_worker export")  # blocks of 512 bytes: a third of it
+    assert cut.code == 3
+    assert cut.errors.startswith(f"Error: {place.path}: ")
+    assert "\n" not in cut.errors[:-1]
+    assert shell.run("export").code == 0
+    assert (len(ids_at(place)), set(ids_at(place))) == (COUNT, expected)
 
 
 def test_two_exports_do_not_write_one_file_at_once(to_file: Shell, file: NdjsonPlace, door: Enqueuer, store: Records) -> None:

@@ -6,15 +6,15 @@ import pytest
 import yaml
 
 from smsrelay_worker.operations.doctor.kind import Kind
+from smsrelay_worker.settings import WorkerSettings
 from tests.support.command_lines import named_in, why_refused
 from tests.support.pages import ROOT, text_of
 
 PAGE = text_of("docs/what-is-wrong.md")
-RULES = {
-    rule["alert"]: rule["annotations"]
-    for group in yaml.safe_load(text_of("deploy/prometheus/alerts.yml"))["groups"]
-    for rule in group["rules"]
-}
+_RULES = [rule for group in yaml.safe_load(text_of("deploy/prometheus/alerts.yml"))["groups"] for rule in group["rules"]]
+RULES = {rule["alert"]: rule["annotations"] for rule in _RULES}
+BOUNDED = {rule["alert"] for rule in _RULES if "smsrelay_waiting_bound_seconds" in rule["expr"]}
+DEFAULTS = {name: field.default for name, field in WorkerSettings.model_fields.items()}
 OTHER_PROGRAMS = {"redis-cli", "timedatectl", "openssl", "rabbitmqctl"}
 
 
@@ -22,6 +22,15 @@ def rows(title: str) -> list[list[str]]:
     """Cells of the table below a title: names, meaning, first command, what mends it, link."""
     section = PAGE.partition(f"## {title}\n")[2].partition("\n## ")[0]
     return [[cell.strip() for cell in line.strip("|").split(" |")] for line in section.splitlines() if line.startswith("| `")]
+
+
+def section(anchor: str) -> str:
+    """The text below the heading that an anchor names."""
+    for part in PAGE.split("\n## "):
+        title, _, text = part.partition("\n")
+        if "#" + re.sub("[^a-z -]", "", title.lower()).replace(" ", "-") == anchor:
+            return text
+    raise AssertionError(anchor)
 
 
 ALERTS, FINDINGS = rows("Every alert"), rows("Every finding")
@@ -36,6 +45,19 @@ def test_every_alert_has_a_row_in_the_order_of_the_file() -> None:
 def test_an_alert_leads_to_the_section_of_its_row_which_names_it(row: list[str]) -> None:
     anchor = RULES[row[0].strip("`")]["runbook_url"].removeprefix("docs/what-is-wrong.md")
     assert row[4] == f"[more]({anchor})"
+    assert row[0] in section(anchor)
+
+
+def test_an_alert_that_compares_with_a_setting_names_it_with_its_default() -> None:
+    spelled = {
+        "OTP": f"{DEFAULTS['wait_bound_otp']:g} s",
+        "NOTICE": f"{DEFAULTS['wait_bound_notice'] / 60:g} min",
+        "MARKETING": f"{DEFAULTS['wait_bound_marketing'] / 3600:g} h",
+    }
+    meanings = [row[1] for row in ALERTS if row[0].strip("`") in BOUNDED]
+    assert len(meanings) == len(spelled)
+    for meaning, (lane, default) in zip(meanings, spelled.items(), strict=True):
+        assert f"`SMSRELAY_WAIT_BOUND_{lane}`, {default}" in meaning
 
 
 def test_every_kind_of_finding_has_a_row_and_no_row_is_stale() -> None:

@@ -2,6 +2,8 @@
 
 import logging
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -16,6 +18,14 @@ from smsrelay.traces.exporter import ReportingExporter
 from smsrelay.traces.traceparent import span_named, traceparent_of
 from smsrelay.traces.tracing import ExportedTracing, exported
 
+EXPORTED = """
+from smsrelay.logs import set_up
+from smsrelay.traces.tracing import exported
+set_up()
+tracing = exported("http://127.0.0.1:9")
+tracing.tracer.start_span("one").end()
+tracing.close()
+"""
 NAMED = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
@@ -131,15 +141,33 @@ def test_what_names_no_sampled_span_is_none(text: str | None) -> None:
     assert span_named(text) is None
 
 
-def test_a_child_that_was_forked_before_the_first_span_exports_its_own() -> None:
+@pytest.mark.parametrize("before", [0, 1])
+def test_a_child_that_was_forked_before_or_after_the_first_span_exports_its_own(before: int) -> None:
     memory = InMemorySpanExporter()
     tracing = ExportedTracing(lambda: memory)
+    for _ in range(before):
+        tracing.tracer.start_span("of the parent").end()
     child = os.fork()
     if child == 0:
-        tracing.tracer.start_span("one").end()
+        tracing.tracer.start_span("of the child").end()
         tracing.close()
-        os._exit(0 if len(memory.get_finished_spans()) == 1 else 1)
+        os._exit(0 if "of the child" in {span.name for span in memory.get_finished_spans()} else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    tracing.close()
+    assert [span.name for span in memory.get_finished_spans()] == ["of the parent"] * before
+
+
+def test_headers_that_cannot_be_read_are_not_quoted() -> None:
+    lines = subprocess.run(
+        [sys.executable, "-c", EXPORTED],
+        env=os.environ | {"OTEL_EXPORTER_OTLP_HEADERS": "walrus-4711"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    ).stderr
+    assert "traces not exported" in lines
+    assert "walrus" not in lines
 
 
 def service() -> object:

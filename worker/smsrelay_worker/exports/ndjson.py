@@ -7,7 +7,8 @@ read again, and a torn last one is cut: it was never told of. A file that is sho
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,7 +16,7 @@ from smsrelay_worker.exports.columns import COLUMNS, Kind
 from smsrelay_worker.exports.instant import read_text, text
 from smsrelay_worker.exports.ndjson_position import NdjsonPosition
 from smsrelay_worker.exports.row import Row
-from smsrelay_worker.exports.target import WrongTarget
+from smsrelay_worker.exports.target import TargetUnavailable, WrongTarget
 from smsrelay_worker.exports.version import Key, Known, Version
 
 _BEGINNING = b'{"message_id": "'  # of every line
@@ -58,18 +59,19 @@ class NdjsonOutput:
 class NdjsonTarget:
     """For one thread. ``lifetime``: ms after which a message that did not change is surely not in the store any more.
 
-    Raises ``OSError`` for the file, ``TargetUnavailable`` and ``WrongTarget``.
+    Raises ``OSError`` where the file cannot be opened, ``TargetUnavailable`` and ``WrongTarget``.
     """
 
     def __init__(self, path: Path, lifetime: int) -> None:
         if not path.parent.is_dir():
             raise WrongTarget(f"there is no folder {path.parent}")
-        self._lifetime = lifetime
+        self._path, self._lifetime = path, lifetime
         self._position = NdjsonPosition(path.with_name(f"{path.name}.position"))
         self._file = path.open("ab+")
         try:
-            _sync_folder(path.parent)
-            self._recover(path)
+            with _disk_answers(path):
+                _sync_folder(path.parent)
+                self._recover(path)
         except BaseException:
             self.close()
             raise
@@ -80,9 +82,12 @@ class NdjsonTarget:
 
     def write(self, rows: Sequence[Row]) -> None:
         """Append a line for each row."""
-        self._file.write(b"".join(map(encode_row, rows)))
-        self._sync()
-        self._position.account([row.version for row in rows], self._file.tell())
+        wire = b"".join(map(encode_row, rows))
+        with _disk_answers(self._path):
+            while wire:  # not by the buffer, which a full disk would leave filled
+                wire = wire[os.write(self._file.fileno(), wire) :]
+            os.fsync(self._file.fileno())
+        self._position.account([row.version for row in rows], os.fstat(self._file.fileno()).st_size)
 
     def last_complete(self) -> int | None:
         """When the last complete export began (ms)."""
@@ -135,6 +140,14 @@ def _read_line(path: Path, wire: bytes) -> Version:
     except (ValueError, KeyError, TypeError, RecursionError):
         reason = f"{path} is not a file of an export: it has a line that is none of ours"
     raise WrongTarget(reason)
+
+
+@contextmanager
+def _disk_answers(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:  # full, or over a limit; or the disk fails
+        raise TargetUnavailable(f"{path}: {error.strerror}") from None
 
 
 def _sync_folder(folder: Path) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from smsrelay_worker.exports.target import TargetUnavailable, WrongTarget
+from smsrelay_worker.exports.sqlite_answers import sqlite_answers
 from smsrelay_worker.exports.version import Key, Known, Version
 
 _TOGETHER = 500  # keys in one question
@@ -18,6 +18,7 @@ _ADD = (
     "INSERT INTO lines VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE"
     " SET revision = excluded.revision, changed_at = excluded.changed_at, used = excluded.used"
 )
+_LOCKED = "another export writes this file"
 _SET = "INSERT OR REPLACE INTO position VALUES (?, ?)"
 _LENGTH, _BEGAN = "length", "began_at"
 
@@ -27,7 +28,7 @@ class NdjsonPosition:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        with self._answers():
+        with sqlite_answers(self._path, _LOCKED):
             self._database = sqlite3.connect(path, timeout=1.0, isolation_level=None)
             self._database.execute("PRAGMA locking_mode = EXCLUSIVE")  # held from the first transaction to the end
             self._database.execute("PRAGMA synchronous = FULL")
@@ -42,7 +43,7 @@ class NdjsonPosition:
             ids = [message_id for message_id, _ in keys[start : start + _TOGETHER]]
             marks = ", ".join("?" * len(ids))
             question = f"SELECT message_id, accepted_at, revision, changed_at, used FROM lines WHERE message_id IN ({marks})"  # noqa: S608
-            with self._answers():
+            with sqlite_answers(self._path, _LOCKED):
                 rows = self._database.execute(question, ids).fetchall()
             found |= {(one, at): (revision, changed_at, bool(used)) for one, at, revision, changed_at, used in rows}
         return {key: known for key, known in found.items() if key in wanted}
@@ -73,23 +74,12 @@ class NdjsonPosition:
         self._database.close()
 
     def _value(self, name: str) -> int | None:
-        with self._answers():
+        with sqlite_answers(self._path, _LOCKED):
             found = self._database.execute("SELECT value FROM position WHERE name = ?", (name,)).fetchone()
         return int(found[0]) if found else None
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._answers(), self._database:
+        with sqlite_answers(self._path, _LOCKED), self._database:
             self._database.execute("BEGIN IMMEDIATE")
             yield self._database
-
-    @contextmanager
-    def _answers(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.OperationalError as error:
-            locked = "locked" in str(error)
-            reason = "another export writes this file" if locked else str(error)
-            raise TargetUnavailable(f"{self._path}: {reason}") from None
-        except sqlite3.DatabaseError as error:
-            raise WrongTarget(f"{self._path}: {error}") from None

@@ -13,7 +13,8 @@ from typing import Any
 from smsrelay_worker.exports.columns import COLUMNS, RUNS, TABLE, Kind, create_index, create_runs, create_table, upsert
 from smsrelay_worker.exports.instant import read_text, text
 from smsrelay_worker.exports.row import Row
-from smsrelay_worker.exports.target import TargetUnavailable, WrongTarget
+from smsrelay_worker.exports.sqlite_answers import sqlite_answers
+from smsrelay_worker.exports.target import WrongTarget
 from smsrelay_worker.exports.version import Key, Known
 
 TYPES = {Kind.TEXT: "text", Kind.INTEGER: "integer", Kind.INSTANT: "text", Kind.FLAG: "integer", Kind.JSON: "text"}
@@ -27,7 +28,7 @@ class SqliteTarget:
     def __init__(self, path: Path) -> None:
         if not path.parent.is_dir():
             raise WrongTarget(f"there is no folder {path.parent}")
-        with _sqlite_answers(path):
+        with sqlite_answers(path):
             self._database = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
             self._database.execute("PRAGMA journal_mode = WAL")  # whoever reads does not keep the export waiting
             self._database.execute("PRAGMA synchronous = FULL")
@@ -44,7 +45,7 @@ class SqliteTarget:
             ids = [message_id for message_id, _ in keys[start : start + _TOGETHER]]
             marks = ", ".join("?" * len(ids))
             question = f"SELECT message_id, accepted_at, revision, changed_at, used_at FROM {TABLE} WHERE message_id IN ({marks})"  # noqa: S608
-            with _sqlite_answers(self._path):
+            with sqlite_answers(self._path):
                 rows = self._database.execute(question, ids).fetchall()
             found |= {
                 (one, read_text(at)): (revision, read_text(then), used is not None) for one, at, revision, then, used in rows
@@ -58,7 +59,7 @@ class SqliteTarget:
 
     def last_complete(self) -> int | None:
         """When the last complete export began (ms)."""
-        with _sqlite_answers(self._path):
+        with sqlite_answers(self._path):
             found = self._database.execute(f"SELECT began_at FROM {RUNS}").fetchone()  # noqa: S608
         return read_text(found[0]) if found else None
 
@@ -73,7 +74,7 @@ class SqliteTarget:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with _sqlite_answers(self._path), self._database:  # commits, or rolls back
+        with sqlite_answers(self._path), self._database:  # commits, or rolls back
             self._database.execute("BEGIN IMMEDIATE")
             yield self._database
 
@@ -88,13 +89,3 @@ def _value(kind: Kind, value: Any) -> Any:
     if kind is Kind.INSTANT:
         return text(value)
     return json.dumps(value, ensure_ascii=False) if kind is Kind.JSON else value
-
-
-@contextmanager
-def _sqlite_answers(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.OperationalError as error:  # locked, full, no right to write
-        raise TargetUnavailable(f"{path}: {error}") from None
-    except sqlite3.DatabaseError as error:  # none of SQLite, or damaged
-        raise WrongTarget(f"{path}: {error}") from None

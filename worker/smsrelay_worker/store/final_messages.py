@@ -1,19 +1,18 @@
 """FinalMessages: walks through all records and finds the final ones; in bounded steps, and leaving the store half of its time.
 
-The walk is Redis's own, over all keys (SCAN): whatever is there from its beginning to its end is found, at least once. That holds
-for one server alone. One that takes its place, or is started again, keeps its keys in another order, and would be asked to go on
-at a place of the old one. Raises ``StoreUnavailable``, also when the server is not the one of the beginning any more.
+The walk finds whatever is there from its beginning to its end, at least once (``smsrelay.store.walk``). Raises
+``StoreUnavailable``, also when the server is not the one of the beginning any more.
 """
 
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from smsrelay.contract.state import State
 from smsrelay.messages.record import Entry
-from smsrelay.store.connection import StoreRedis, StoreUnavailable, store_answers
+from smsrelay.store.connection import StoreRedis
 from smsrelay.store.script import Call, Script
+from smsrelay.store.walk import BEGINNING, next_keys
 
 _STEP = 1000  # keys that the store looks at in one round trip
 _LONGEST_REST = 1.0  # seconds
@@ -47,29 +46,18 @@ class FinalMessages:
 
     def pages(self) -> Iterator[list[FinalMessage]]:
         """All final messages, some at a time; one may come twice."""
-        cursor, server = 0, ""
+        match, place = self._keys.message("*"), BEGINNING
         while True:
             began = self._monotonic()
-            names, cursor, answering = self._scan(cursor)
+            names, further = next_keys(self._redis, place, match, _STEP)
             page = self._read(names)
             took = self._monotonic() - began
-            server = server or answering
-            if answering != server:
-                raise StoreUnavailable("the store was started again, or another server took its place, in the middle of the walk")
             if page:
                 yield page
-            if cursor == 0:
+            if further is None:
                 return
+            place = further
             self._rest(min(took, _LONGEST_REST))
-
-    def _scan(self, cursor: int) -> tuple[list[str], int, str]:
-        """The records among the next keys, where to go on, and which server that was; in one round trip."""
-        with store_answers(), self._redis.pipeline(transaction=False) as pipeline:
-            pipeline.scan(cursor, match=self._keys.message("*"), count=_STEP)
-            pipeline.info("server")
-            answer: list[Any] = pipeline.execute()
-        (following, names), server = answer
-        return list(map(str, names)), int(following), str(server.get("run_id", ""))
 
     def _read(self, names: list[str]) -> list[FinalMessage]:
         parts = [names[start : start + _TOGETHER] for start in range(0, len(names), _TOGETHER)]

@@ -1,11 +1,10 @@
 """MessageIds: finds messages by the first characters of their ids, by looking through all keys; in bounded steps.
 
-Raises ``StoreUnavailable``.
+Raises ``StoreUnavailable``; ``AnotherServer`` when another server takes the store's place meanwhile.
 """
 
-from typing import Any
-
-from smsrelay.store.connection import StoreRedis, store_answers
+from smsrelay.store.connection import StoreRedis
+from smsrelay.store.walk import BEGINNING, Place, next_keys
 
 _STEP = 1000  # keys that the store looks at in one round trip
 
@@ -18,22 +17,20 @@ class MessageIds:
 
     def beginning_with(self, prefix: str, most: int) -> list[str]:
         """Up to ``most`` ids that begin with a text of hexadecimal digits and hyphens; sorted, each once."""
-        found, cursor = set[str](), 0
-        while len(found) < most:
-            more, cursor = self.some_beginning_with(prefix, cursor, 1)
+        found = set[str]()
+        place: Place | None = BEGINNING
+        while len(found) < most and place is not None:
+            more, place = self.some_beginning_with(prefix, place, 1)
             found |= more
-            if cursor == 0:
-                break
         return sorted(found)[:most]
 
-    def some_beginning_with(self, prefix: str, cursor: int, steps: int) -> tuple[set[str], int]:
-        """Those among the next keys, a thousand each step, and where to go on; 0: that was all. Begins with ``cursor`` 0."""
+    def some_beginning_with(self, prefix: str, place: Place, steps: int) -> tuple[set[str], Place | None]:
+        """Those among the next keys, a thousand each step, and where to go on; None: that was all."""
         found = set[str]()
+        further: Place | None = place
         for _ in range(steps):
-            with store_answers():
-                page: Any = self._redis.scan(cursor, match=self._keys.message(f"{prefix}*"), count=_STEP)
-            cursor, names = page
-            found |= {str(name).removeprefix(self._keys.message("")) for name in names}
-            if cursor == 0:
+            if further is None:
                 break
-        return found, cursor
+            names, further = next_keys(self._redis, further, self._keys.message(f"{prefix}*"), _STEP)
+            found |= {name.removeprefix(self._keys.message("")) for name in names}
+        return found, further

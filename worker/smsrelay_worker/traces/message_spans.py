@@ -141,7 +141,7 @@ def _became(span: Span, state: State | None, code: str, *, failed: bool = False)
     if state is not None:
         span.set_attribute(STATE, state.value)
     if failed or state in _FAILED:
-        _fail(span, code)
+        _fail(span, code or (state.value if state is not None else ""))
 
 
 def _fail(span: Span, reason: str) -> None:

@@ -17,6 +17,7 @@ from smsrelay.lookup import MOST_FOUND, number_in_e164
 from smsrelay.messages.record import Record
 from smsrelay.store.numbers import NumberIndex
 from smsrelay.store.records import Records
+from smsrelay.store.walk import BEGINNING, AnotherServer, Place
 from smsrelay_worker.apps.model import Apps
 from smsrelay_worker.console.page import Page, Visit
 from smsrelay_worker.operations.dead_letters import last_code
@@ -31,11 +32,11 @@ _MOST_BEGINNING = 20  # messages whose ids begin with the same characters
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was found. ``number``: the one whose messages these are; ``cursor``: where to look on for ids, 0 if nowhere."""
+    """What was found. ``number``: the one whose messages these are; ``further``: where to look on for ids."""
 
     records: Sequence[Record]
     number: str | None = field(default=None, repr=False)
-    cursor: int = 0
+    further: Place | None = None
 
 
 class Find:
@@ -58,14 +59,13 @@ class Find:
         wanted, app = visit.field("wanted")[:_LONGEST], visit.field("app")[:_LONGEST]
         if not wanted:
             return self._page(visit, "", app, None)
-        cursor = visit.field("cursor")
-        found = self._found(wanted, app, int(cursor) if cursor.isdecimal() and len(cursor) < 21 else 0)
-        if len(found.records) == 1 and found.number is None and not found.cursor:
+        found = self._found(wanted, app, Place.decode(visit.field("further")))
+        if len(found.records) == 1 and found.number is None and found.further is None:
             return visit.go(f"/message/{found.records[0].message_id}")
         return self._page(visit, wanted, app, found)
 
-    def _found(self, wanted: str, app: str, cursor: int) -> Found:
-        if not cursor:
+    def _found(self, wanted: str, app: str, place: Place | None) -> Found:
+        if place is None:
             direct = self._by_name(wanted, app)
             number = None if direct else _number(wanted)
             if number is not None:
@@ -73,8 +73,11 @@ class Find:
                 return Found(most, number)
             if direct or not _BEGINNING.fullmatch(wanted.lower()):
                 return Found(direct)
-        ids, further = self._ids.some_beginning_with(wanted.lower(), cursor, _STEPS)
-        return Found(self._read(sorted(ids)[:_MOST_BEGINNING]), cursor=further if not ids else 0)
+        try:
+            ids, further = self._ids.some_beginning_with(wanted.lower(), place or BEGINNING, _STEPS)
+        except AnotherServer:  # nothing was found so far, so nothing is lost by beginning anew
+            return Found([], further=BEGINNING)
+        return Found(self._read(sorted(ids)[:_MOST_BEGINNING]), further=None if ids else further)
 
     def _by_name(self, wanted: str, app: str) -> list[Record]:
         """The message of this id, and those to which an app gave this reference."""

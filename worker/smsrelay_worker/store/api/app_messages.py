@@ -1,6 +1,6 @@
 """AppMessages: finds one app's messages by looking through all records, because there is no index; in bounded memory.
 
-Raises ``StoreUnavailable``.
+Raises ``StoreUnavailable``, also when another server takes the store's place meanwhile.
 """
 
 from collections.abc import Iterator
@@ -8,6 +8,7 @@ from typing import Any
 
 from smsrelay.contract.job import DEFAULT_APP
 from smsrelay.store.connection import StoreRedis, store_answers
+from smsrelay.store.walk import key_pages
 
 _STEP = 500  # keys in one round trip
 
@@ -20,17 +21,12 @@ class AppMessages:
 
     def with_outcome(self, app: str) -> Iterator[list[str]]:
         """Ids of the app's messages that had an outcome for a sink, some at a time; one that changes meanwhile may come twice."""
-        cursor, prefix = 0, self._keys.message("")
-        while True:
-            with store_answers():
-                found: Any = self._redis.scan(cursor, match=self._keys.message("*"), count=_STEP)
-                cursor, names = found
-                with self._redis.pipeline(transaction=False) as pipeline:
-                    for name in names:
-                        pipeline.hmget(name, ["app", "out"])
-                    fields: list[Any] = pipeline.execute() if names else []
+        prefix = self._keys.message("")
+        for names in key_pages(self._redis, self._keys.message("*"), _STEP):
+            with store_answers(), self._redis.pipeline(transaction=False) as pipeline:
+                for name in names:
+                    pipeline.hmget(name, ["app", "out"])
+                fields: list[Any] = pipeline.execute() if names else []
             of_app = [name for name, (owner, out) in zip(names, fields, strict=True) if out and (owner or DEFAULT_APP) == app]
             if of_app:
-                yield [str(name).removeprefix(prefix) for name in of_app]
-            if cursor == 0:
-                return
+                yield [name.removeprefix(prefix) for name in of_app]
