@@ -40,7 +40,7 @@ def export(to: str | None, numbers: bool) -> None:
     """Copy final messages into a file or a database.
 
     Writes every message that has become final, or has changed, since the last export to the same target, and nothing twice. Run
-    it more often than messages expire (SMSRELAY_RETENTION_HOURS); a killed one is made good by the next.
+    it more often than messages expire (SMSRELAY_RETENTION_HOURS); after one that was killed, the next writes what is missing.
     """
     with cli_errors(), _target_errors():
         settings = NumberExportSettings() if numbers else ExportSettings()

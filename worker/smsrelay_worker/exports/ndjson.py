@@ -46,7 +46,7 @@ class NdjsonOutput:
         self._output.flush()
 
     def last_complete(self) -> int | None:
-        """Nobody knows."""
+        """Not known: a pipe remembers nothing."""
         return None
 
     def complete(self, began_at: int) -> None:
@@ -123,7 +123,7 @@ class NdjsonTarget:
     def _cut(self, path: Path, place: int, wire: bytes) -> None:
         beginning = min(len(wire), len(_BEGINNING))
         if wire[:beginning] != _BEGINNING[:beginning] or len(wire) == _LONGEST:
-            raise WrongTarget(f"{path} is not a file of an export: its last line is none of ours")
+            raise WrongTarget(f"{path} is not a file of an export: its last line was not written by smsrelay")
         self._file.truncate(place)
         self._file.seek(place)
 
@@ -138,7 +138,7 @@ def _read_line(path: Path, wire: bytes) -> Version:
         accepted_at, changed_at = read_text(fields["accepted_at"]), read_text(fields["changed_at"])
         return Version(fields["message_id"], accepted_at, int(fields["revision"]), changed_at, fields["used_at"] is not None)
     except (ValueError, KeyError, TypeError, RecursionError):
-        reason = f"{path} is not a file of an export: it has a line that is none of ours"
+        reason = f"{path} is not a file of an export: it has a line that smsrelay did not write"
     raise WrongTarget(reason)
 
 
