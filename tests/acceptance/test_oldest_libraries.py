@@ -25,7 +25,7 @@ PARTS = [
     "tests/integration/enqueue/test_enqueue_many.py",
     "tests/integration/enqueue/test_lookups.py",
     "tests/integration/enqueue/test_time_limit.py",
-    "tests/integration/servers/test_sentinels.py::test_one_call_outlives_the_loss_of_the_primary",
+    "tests/integration/servers/failover/test_sentinels.py::test_one_call_outlives_the_loss_of_the_primary",
     "tests/integration/store/test_inbox.py",
 ]
 VERSIONS = "import kombu, redis, celery; print(kombu.__version__, redis.__version__, celery.__version__)"

@@ -131,6 +131,11 @@ def answer_the_test(redis: StoreRedis) -> None:
     SinkStates(redis).keep_test(asked["test"], "204")
 
 
+# Runs a command that heeds a signal: what runs the tests may ignore it, as under nohup, and so would its children.
+_DEFAULT = "import os, signal, sys; signal.signal(int(sys.argv[1]), signal.SIG_DFL); os.execv(sys.argv[2], sys.argv[2:])"
+_HEEDING = (sys.executable, "-c", _DEFAULT)
+
+
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
 def test_a_replay_that_a_signal_stops_leaves_an_entry_of_what_was_done(
     number: signal.Signals, valkey_url: str, redis: StoreRedis, store: Records, door: Enqueuer
@@ -139,7 +144,7 @@ def test_a_replay_that_a_signal_stops_leaves_an_entry_of_what_was_done(
         begin(store, one := door.enqueue(job()).message_id)
         answer(store, one, 1, Answer(Kind.ANSWERED, "i005"))
     servers = {"SMSRELAY_STORE_URL": valkey_url, "SMSRELAY_BROKER_URL": valkey_url, "SMSRELAY_NUMBER_KEYS": NUMBER_KEY}
-    command = [sys.executable, "-P", "-m", "smsrelay_worker", "dead", "replay", "--all"]
+    command = [*_HEEDING, str(int(number)), sys.executable, "-P", "-m", "smsrelay_worker", "dead", "replay", "--all"]
     with subprocess.Popen(command, env={**os.environ, **servers}, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()  # the first is replayed
