@@ -109,11 +109,15 @@ def test_a_collector_that_is_away_is_one_line_of_the_log_and_costs_no_message(re
 
 
 def stop_workers(relay: RelayProcess) -> None:
-    """Stop the worker, which the supervisor starts again, and wait until all of its processes have ended."""
+    """Stop the worker, and wait until all of its processes have ended and the supervisor has started it again.
+
+    One that the supervisor stops in the instant in which it starts it never hears of that.
+    """
     [parent] = pids(relay.data, PARENT)
     before = pids(relay.data, "--name worker")
     os.kill(parent, signal.SIGTERM)
     eventually(lambda: not set(before) & set(pids(relay.data, "--name worker")), "its processes have ended", ENDED)
+    eventually(lambda: len(pids(relay.data, "--name worker")) == len(before), "it is started again", ENDED)
 
 
 def named(spans: list[Collected], name: str) -> list[Collected]:
