@@ -29,7 +29,7 @@ BENCH ?=
 bench: $(VENV)/.bench     ## measure speed and cost against a plain Celery task, for most of an hour; BENCH="--rows submit --write" for a part
 	$(BIN)/python -m tests.bench $(BENCH)
 
-bench-quick: $(VENV)/.bench ## the same in three minutes, with fewer runs and smaller numbers
+bench-quick: $(VENV)/.bench ## the same in about ten minutes, with fewer runs and smaller numbers
 	$(BIN)/python -m tests.bench --quick $(BENCH)
 
 lint: $(VENV)/.dev        ## check style, types and layers
