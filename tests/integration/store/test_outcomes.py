@@ -196,6 +196,17 @@ def test_outcomes_that_fail_again_and_again_do_not_hold_up_the_others(outbox: Ou
     assert len(tried) == 200
 
 
+def test_a_sink_that_fails_is_asked_with_what_has_failed_least(outbox: OutcomeOutbox, redis: StoreRedis) -> None:
+    """Outcomes that fail every time would keep it at one delivery at a time, and the others waiting."""
+    backlog(outbox, redis)
+    for failed in outbox.claim([(SHOP, 10)], LEASE):
+        outbox.retry(failed, 0.0)
+    asked = [outbox.claim([(SHOP, 8)], LEASE, failing={SHOP}) for _ in range(190)]
+    assert [[one.tries for one in claimed] for claimed in asked] == [[0]] * 190
+    [last] = outbox.claim([(SHOP, 8)], LEASE, failing={SHOP})
+    assert last.tries == 1
+
+
 def test_no_outcome_is_claimed_twice_in_one_call(outbox: OutcomeOutbox, redis: StoreRedis) -> None:
     backlog(outbox, redis, 40)
     for failed in outbox.claim([(SHOP, 20)], LEASE):

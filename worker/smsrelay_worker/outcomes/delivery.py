@@ -85,7 +85,8 @@ class OutcomeDelivery:
         self._results.record()
         self._look_around()
         self._give_back(everything=False)
-        self._in_hand += self._outbox.claim(self._wanted(), LEASE)
+        failing = {sink for sink, worker in self._workers.items() if worker.failing}
+        self._in_hand += self._outbox.claim(self._wanted(), LEASE, failing)
         claimed = self._outbox.confirm(self._in_hand)
         by_sink: dict[str, list[tuple[ClaimedOutcome, Event]]] = defaultdict(list)
         for one, event in self._with_events(claimed):

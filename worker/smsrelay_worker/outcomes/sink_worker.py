@@ -92,6 +92,12 @@ class SinkWorker:
         with self._lock:
             return -(-(len(self._waiting) + self._begun) // self.client.batch)
 
+    @property
+    def failing(self) -> bool:
+        """Whether the sink gets one delivery at a time, which shows if it works again."""
+        with self._lock:
+            return self._pace.failing
+
     def room(self) -> int:
         """How many more outcomes may be claimed for this sink now."""
         with self._lock:

@@ -7,7 +7,7 @@ share between threads. Raises ``StoreUnavailable``.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,16 +67,17 @@ class OutcomeOutbox:
         """The store's clock (ms)."""
         return self._clock.now()
 
-    def claim(self, wanted: Sequence[tuple[str, int]], lease: float) -> list[ClaimedOutcome]:
+    def claim(self, wanted: Sequence[tuple[str, int]], lease: float, failing: Collection[str] = ()) -> list[ClaimedOutcome]:
         """Claim due outcomes of each sink, at most so many, for ``lease`` seconds; one round trip, the longest due first.
 
         In a backlog, up to half of them are what happened before the longest due, and has become due again only lately. It waits
-        for no replica, so that finding nothing costs nothing: see ``confirm``.
+        for no replica, so that finding nothing costs nothing: see ``confirm``. Of a sink that is ``failing`` it is a single one:
+        of the first that are due, the one that has failed least.
         """
         asked = [(sink, most) for sink, most in wanted if most > 0]
         if not asked:
             return []
-        limits = [min(most, _PER_CALL) for _, most in asked]
+        limits = [0 if sink in failing else min(most, _PER_CALL) for sink, most in asked]
         begin_by = self._monotonic() + lease - TELLING - _RECORDING
         answers = self._claim.run([self._keys.outcomes(sink) for sink, _ in asked], [int(lease * 1000), *limits])
         return [claimed for (sink, _), answer in zip(asked, answers, strict=True) for claimed in _claimed(sink, answer, begin_by)]
